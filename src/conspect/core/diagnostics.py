@@ -1,0 +1,76 @@
+"""A failure is data: code, place, problem, fix. One type for all of Conspect, one printer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conspect.core.codes import CODES
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a problem is: a file, and, when it is text, a line and a column (both count from 1)."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    source_line: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file, *(str(n) for n in (self.line, self.column) if n is not None)]
+        return ":".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem, told so that its reader knows what to do next. `code` is a key of `CODES`."""
+
+    code: str
+    problem: str
+    fix: str
+    place: Place | None = None
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise KeyError(f"diagnostic code {self.code!r} is not listed in conspect.core.codes")
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        lines = [f"{where}{self.code}: {self.problem}"]
+        if self.place and self.place.source_line is not None and self.place.column is not None:
+            visible = self.place.source_line.expandtabs(1)
+            lines += [f"    {visible}", "    " + " " * (self.place.column - 1) + "^"]
+        lines += [f"  fix: {self.fix}"]
+        return "\n".join(lines)
+
+
+class ConspectError(Exception):
+    """Base of every error that Conspect raises on purpose; carries one or more diagnostics."""
+
+    exit_code = 2
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        if not diagnostics:
+            raise ValueError("a ConspectError needs at least one diagnostic")
+        self.diagnostics = diagnostics
+        super().__init__("\n".join(str(d) for d in diagnostics))
+
+
+class UserError(ConspectError):
+    """The call, the study or the specification is wrong; the user can mend it. Exit code 2."""
+
+
+class OutsideError(ConspectError):
+    """Something outside failed: data, disk, network, a missing package. Exit code 4."""
+
+    exit_code = 4
+
+
+def user_error(code: str, problem: str, fix: str, place: Place | None = None) -> UserError:
+    """A `UserError` with one diagnostic."""
+    return UserError(Diagnostic(code, problem, fix, place))
+
+
+def outside_error(code: str, problem: str, fix: str, place: Place | None = None) -> OutsideError:
+    """An `OutsideError` with one diagnostic."""
+    return OutsideError(Diagnostic(code, problem, fix, place))
