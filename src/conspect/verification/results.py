@@ -1,0 +1,160 @@
+"""What comes back for each property: frozen records that turn into JSON without loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from conspect.core.regions import Region
+from conspect.core.spaces import Float64
+from conspect.core.verdicts import Verdict
+
+PropertyKind: TypeAlias = Literal["region", "share", "image"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share of n held-out images with its exact (Clopper-Pearson) interval at the stated confidence."""
+
+    rate: float
+    low: float
+    high: float
+    n: int
+
+    def to_json(self) -> dict[str, object]:
+        """`{"rate", "low", "high", "n"}`; an empty sample has a null rate."""
+        return {"rate": self.rate if self.n else None, "low": self.low, "high": self.high, "n": self.n}
+
+
+@dataclass(frozen=True, slots=True)
+class NearImage:
+    """A held-out image near a witness: its id, Euclidean distance in the model's embedding space, true class."""
+
+    image_id: str
+    distance: float
+    class_name: str
+
+
+@dataclass(frozen=True, eq=False)
+class WitnessRecord:
+    """An embedding that makes a property false: `embedding [D]`, its strengths, what the model says, its neighbours."""
+
+    embedding: Float64
+    profile: tuple[tuple[str, float], ...]
+    predicted: str
+    nearest: tuple[NearImage, ...]
+    size: float
+    image_id: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Plain JSON; the embedding as numbers that read back to the same floats."""
+        return {
+            "embedding": [float(value) for value in self.embedding],
+            "profile": {name: strength for name, strength in self.profile},
+            "predicted": self.predicted,
+            "nearest": [
+                {"id": near.image_id, "distance": near.distance, "class": near.class_name} for near in self.nearest
+            ],
+            "size": self.size,
+            "image": self.image_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One point of the curve over gamma: the size, the margin's certified lower end or None, and the verdict there."""
+
+    gamma: float
+    margin: float | None
+    verdict: Verdict
+    coverage: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GammaMax:
+    """The largest size at which the property still holds lies in [`low`, `high`].
+
+    `low` is proved; at `high` a witness stands (None: none found up to `searched`). A property that fails at the
+    centre itself has low = None.
+    """
+
+    low: float | None
+    high: float | None
+    searched: float
+
+
+@dataclass(frozen=True, eq=False)
+class PropertyResult:
+    """Everything said about one property. `caveats` are printed beside the verdict; the first may head it.
+
+    `margin`: how far the formula is from changing its value at the worst embedding of the region, in units of logits
+    and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
+    violated, None when unknown. `certificate`: the claim's digest in the bundle, or None.
+    """
+
+    name: str
+    kind: PropertyKind
+    verdict: Verdict
+    class_name: str | None = None
+    statement: str = ""
+    line: int | None = None
+    file: str = ""
+    region: Region | None = None
+    margin: float | None = None
+    gamma_max: GammaMax | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    coverage: Rate | None = None
+    satisfaction: Rate | None = None
+    witness: WitnessRecord | None = None
+    certificate: str | None = None
+    settled_by: str = ""
+    caveats: tuple[str, ...] = ()
+    seconds: float = 0.0
+    claim: dict[str, object] | None = field(default=None, repr=False)
+
+    def to_json(self) -> dict[str, object]:
+        """The object that `conspect verify --json` prints for this property."""
+        region = self.region
+        return {
+            "id": self.name,
+            "kind": self.kind,
+            "file": self.file,
+            "line": self.line,
+            "class": self.class_name,
+            "statement": self.statement,
+            "verdict": self.verdict.outcome,
+            "reason": self.verdict.reason,
+            "margin": self.margin,
+            "region": None
+            if region is None
+            else {
+                "shape": region.shape,
+                "gamma": float(region.size),
+                "cut": region.cut is not None,
+                "provenance": region.provenance,
+                "digest": region.digest,
+            },
+            "gamma_max": None if self.gamma_max is None else self.gamma_max.low,
+            "gamma_max_bracket": None
+            if self.gamma_max is None
+            else [self.gamma_max.low, self.gamma_max.high, self.gamma_max.searched],
+            "curve": [
+                {"gamma": p.gamma, "margin": p.margin, "verdict": p.verdict.outcome, "coverage": p.coverage}
+                for p in self.curve
+            ],
+            "coverage": None if self.coverage is None or not self.coverage.n else self.coverage.rate,
+            "coverage_interval": None if self.coverage is None else self.coverage.to_json(),
+            "satisfaction": None if self.satisfaction is None else self.satisfaction.to_json(),
+            "witness": None if self.witness is None else self.witness.to_json(),
+            "certificate": self.certificate,
+            "settled_by": self.settled_by,
+            "caveats": list(self.caveats),
+            "seconds": self.seconds,
+        }
+
+
+def finite_or_none(value: float) -> float | None:
+    """The value itself, or None for infinities and NaN, which JSON has not."""
+    return float(value) if np.isfinite(value) else None
