@@ -1,14 +1,17 @@
 """The syntax tree of Con_spec: frozen, compared by content, spans never part of equality.
 
-A formula speaks of one input. Its core nodes are the three atoms and five connectives below; `Chain` and `Each` are
-notation, which `conspect.language.expand` rewrites into core nodes.
+A formula speaks of one input. Its core nodes are the three atoms and five connectives below; `Chain`, `Each` and
+`HasAll` are notation, which `conspect.language.expand` rewrites into core nodes. Formulas combine in Python with
+`&`, `|`, `~` and `>>`; `==` compares trees and returns a bool.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Literal, NoReturn, TypeAlias, cast
+
+from conspect.core.diagnostics import user_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,95 +23,140 @@ class Span:
     length: int = 1
 
 
-def _span() -> Span | None:
-    return field(default=None, compare=False, repr=False)  # type: ignore[no-any-return]
+class Combinable:
+    """The Python operators of formulas: `&` and, `|` or, `~` not, `>>` implies."""
+
+    __slots__ = ()
+
+    def __and__(self, other: object) -> And:
+        return And((*_operands(self, And), *_operands(other, And)))
+
+    def __or__(self, other: object) -> Or:
+        return Or((*_operands(self, Or), *_operands(other, Or)))
+
+    def __invert__(self) -> Not:
+        return Not(_formula(self))
+
+    def __rshift__(self, other: object) -> Implies:
+        return Implies(_formula(self), _formula(other))
+
+    def __gt__(self, other: object) -> NoReturn:
+        _formula(other)
+        fix = "put brackets around each comparison: (a > b) & (b > c); a chain is written chain(a, b, c)"
+        raise user_error("SPEC302", "'>' compares two concepts, not two formulas", fix)
+
+    def __bool__(self) -> NoReturn:
+        fix = "write chain(a, b, c) for a > b > c, and & | ~ for 'and', 'or', 'not'"
+        raise user_error("SPEC301", "a formula has no truth value in Python: it is true or false of an input", fix)
 
 
 @dataclass(frozen=True, slots=True)
-class Predict:
+class Predict(Combinable):
     """`predict(x, c)`: the logit of class c is strictly larger than every other logit."""
 
     class_name: str
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Stronger:
+class Stronger(Combinable):
     """`>(x, a, b)`: strength of a exceeds strength of b, strictly."""
 
     left: str
     right: str
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class HasConcept:
+class HasConcept(Combinable):
     """`hasCon(x, a)`: strength of a exceeds its threshold, strictly."""
 
     concept: str
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Not(Combinable):
     """Negation."""
 
     operand: Formula
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class And:
+class And(Combinable):
     """Conjunction of two or more formulas."""
 
     operands: tuple[Formula, ...]
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Or:
+class Or(Combinable):
     """Disjunction of two or more formulas."""
 
     operands: tuple[Formula, ...]
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Implies:
+class Implies(Combinable):
     """Implication; right-associative in the source."""
 
     left: Formula
     right: Formula
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Iff:
+class Iff(Combinable):
     """Equivalence."""
 
     left: Formula
     right: Formula
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Combinable):
     """`a > b > c`: notation for the conjunction of the neighbours' strength predicates. Three or more names."""
 
     concepts: tuple[str, ...]
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class Each(Combinable):
     """`each of {a, b} > each of {c, d}`: notation for the conjunction over all pairs, left over right."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
-Formula: TypeAlias = Predict | Stronger | HasConcept | Not | And | Or | Implies | Iff | Chain | Each
+@dataclass(frozen=True, slots=True)
+class HasAll(Combinable):
+    """`hasCon(x, a, b)`: notation for the conjunction of `hasCon(x, a)` and `hasCon(x, b)`. Two or more names."""
+
+    concepts: tuple[str, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+Formula: TypeAlias = Predict | Stronger | HasConcept | Not | And | Or | Implies | Iff | Chain | Each | HasAll
+
+
+def _formula(value: object) -> Formula:
+    if isinstance(value, Combinable):
+        return cast("Formula", value)
+    fix = "put brackets around comparisons, as in (a > b) & (c > d), and write has(a) for the presence of a concept"
+    raise user_error("SPEC302", f"{type(value).__name__} {value!r} is not a formula", fix)
+
+
+def _operands(value: object, kind: type[And] | type[Or]) -> tuple[Formula, ...]:
+    """The operands of a bare conjunction or disjunction of the same kind, so that a & b & c is one node."""
+    return value.operands if isinstance(value, kind) else (_formula(value),)
+
+
 RegionShape: TypeAlias = Literal["box", "ellipsoid", "pca-box"]
 
 
@@ -126,7 +174,7 @@ class Focus:
     coverage: Fraction | None = None
     shape: RegionShape | None = None
     cut: bool = False
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +183,7 @@ class Images:
 
     class_name: str | None = None
     split: str | None = None
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +191,7 @@ class ForAll:
     """`for all x in focus(...)`: holds at every embedding of the region."""
 
     region: Focus
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +200,7 @@ class ForShare:
 
     share: Fraction
     images: Images
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +208,7 @@ class ForImage:
     """`for x = image("test/00017")`: holds for one image."""
 
     image_id: str
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 Quantifier: TypeAlias = ForAll | ForShare | ForImage
@@ -172,7 +220,7 @@ class ConceptDeclaration:
 
     name: str
     phrases: tuple[str, ...] = ()
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +228,25 @@ class ClassDeclaration:
     """`class truck`."""
 
     name: str
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NameDeclaration:
-    """`network resnet18` or `rep clip` (module style)."""
+    """`network resnet18`, `rep clip` or `img photo1` (module style)."""
 
-    kind: Literal["network", "rep"]
+    kind: Literal["network", "rep", "img"]
     name: str
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConcepts:
+    """`imageCon(photo1) = {metallic, wheels}` (module style): what a person sees in an image. Claims nothing."""
+
+    image: str
+    concepts: tuple[str, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +257,7 @@ class Property:
     quantifier: Quantifier | None
     formula: Formula
     variable: str = "x"
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +269,10 @@ class Module:
     class_name: str
     rep: str
     properties: tuple[Property, ...]
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
-Item: TypeAlias = ConceptDeclaration | ClassDeclaration | NameDeclaration | Property | Module
+Item: TypeAlias = ConceptDeclaration | ClassDeclaration | NameDeclaration | ImageConcepts | Property | Module
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,4 +280,4 @@ class Specification:
     """A whole file, in source order."""
 
     items: tuple[Item, ...]
-    span: Span | None = _span()
+    span: Span | None = field(default=None, compare=False, repr=False)

@@ -1,0 +1,68 @@
+"""The words and signs of Con_spec in one place: what the lexer reads, the printer writes and the messages suggest."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Spelling: TypeAlias = Literal["paper", "module", "house"]
+Connective: TypeAlias = Literal["not", "and", "or", "iff", "implies"]
+
+DEPTH_LIMIT = 200  # of brackets, and of the tree
+NAME_LIMIT = 200  # code points
+PHRASE_LIMIT = 2000  # code points
+NUMBER_LIMIT = 40  # digits
+
+SIGNS: dict[str, Connective] = {
+    "~": "not",
+    "!": "not",
+    "¬": "not",
+    "^": "and",
+    "&": "and",
+    "∧": "and",
+    "|": "or",
+    "∨": "or",
+    "=>": "implies",
+    "->": "implies",
+    "⇒": "implies",
+    "→": "implies",
+    "<=>": "iff",
+    "<->": "iff",
+    "⇔": "iff",
+    "↔": "iff",
+}
+WORDS: dict[str, Connective] = {
+    "not": "not",
+    "and": "and",
+    "or": "or",
+    "v": "or",
+    "implies": "implies",
+    "iff": "iff",
+}
+BINDING: dict[Connective, int] = {"implies": 1, "iff": 2, "or": 3, "and": 4, "not": 5}
+WRITTEN: dict[Spelling, dict[Connective, str]] = {
+    "paper": {"not": "~", "and": "^", "or": "v", "implies": "=>", "iff": "<=>"},
+    "module": {"not": "~", "and": "^", "or": "v", "implies": "=>", "iff": "<=>"},
+    "house": {"not": "not ", "and": "and", "or": "or", "implies": "implies", "iff": "iff"},
+}
+
+PREDICATES = ("predict", "hasCon")
+ITEM_WORDS = frozenset({"class", "concept", "con", "network", "rep", "img", "imageCon", "property", "Module"})
+RESERVED = ITEM_WORDS | WORDS.keys() | {*PREDICATES, "E", "for", "forall", "each", "in", "of", "where"}
+SHAPES = ("box", "ellipsoid", "pca-box")
+
+# Signs of other languages that people write by habit: each with what to write instead.
+MISTAKEN: dict[str, str] = {
+    "&&": "write 'and', '&' or '^'",
+    "||": "write 'or', '|' or 'v'",
+    "==": "write 'iff' or '<=>' between formulas; strengths are compared with '>' only",
+    "!=": "write 'not (... iff ...)'; strengths are compared with '>' only",
+    "===": "write 'iff' or '<=>' between formulas",
+    ">=": "write '>': strength predicates are strict, a tie satisfies neither direction",
+    "≥": "write '>': strength predicates are strict, a tie satisfies neither direction",
+    "<=": "write 'b > a' for 'a <= b' where a tie may fail, or 'not a > b'; 'implies' is written '=>'",
+    "≤": "write 'b > a' for 'a <= b' where a tie may fail, or 'not a > b'",
+    "<": "write 'b > a' instead of 'a < b'",
+    ">>": "write '=>' or 'implies' in a file ('>>' belongs to the Python builder)",
+    "⊃": "write '=>' or 'implies'",
+    "∃": "there is no existential quantifier: deny a 'for all' instead",
+}
