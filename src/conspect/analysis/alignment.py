@@ -1,0 +1,150 @@
+"""The alignment r_map: z -> M z + d, by ridge regression from streamed sums.
+
+Source: paper A, "r_map"; Moayeri et al. (ICML 2023) fit the same map by gradient descent. The closed form needs only
+n, sum x, sum y, X'X, X'Y and the diagonal of Y'Y, so it streams, merges across workers and has no learning rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.spaces import AffineMap, Floats, Float64
+
+PENALTIES = tuple(10.0**power for power in np.arange(-6, 1.01, 0.5))
+
+
+@dataclass(frozen=True, eq=False)
+class AlignmentSums:
+    """Sufficient statistics of image pairs (x of D dimensions, y of E), float64; `a + b` merges two shards."""
+
+    count: int
+    x: Float64
+    y: Float64
+    xx: Float64
+    xy: Float64
+    yy: float
+
+    @classmethod
+    def of(cls, x: Floats, y: Floats) -> AlignmentSums:
+        """Sums over `x [image, D]` and `y [image, E]`."""
+        x64, y64 = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        if len(x64) != len(y64):
+            raise ValueError(f"{len(x64)} embeddings against {len(y64)}: pairs are needed")
+        return cls(len(x64), x64.sum(0), y64.sum(0), x64.T @ x64, x64.T @ y64, float(np.square(y64).sum()))
+
+    def __add__(self, other: AlignmentSums) -> AlignmentSums:
+        return AlignmentSums(
+            self.count + other.count,
+            self.x + other.x,
+            self.y + other.y,
+            self.xx + other.xx,
+            self.xy + other.xy,
+            self.yy + other.yy,
+        )
+
+    def __sub__(self, other: AlignmentSums) -> AlignmentSums:
+        return AlignmentSums(
+            self.count - other.count,
+            self.x - other.x,
+            self.y - other.y,
+            self.xx - other.xx,
+            self.xy - other.xy,
+            self.yy - other.yy,
+        )
+
+    def squared_error(self, fitted: AffineMap) -> float:
+        """Sum of ||y - (M x + d)||^2 over the images of these sums."""
+        m, d = fitted.weight, fitted.offset
+        quadratic = float(np.sum((m @ self.xx) * m))
+        cross = float(np.sum(m * self.xy.T))
+        return self.yy + quadratic + self.count * float(d @ d) - 2 * cross - 2 * float(d @ self.y) + 2 * float(d @ (m @ self.x))
+
+    def total_variation(self) -> float:
+        """Sum of ||y - mean y||^2."""
+        return self.yy - float(self.y @ self.y) / self.count
+
+
+@dataclass(frozen=True, eq=False)
+class FittedAlignment:
+    """The map, the penalty that cross-validation chose, and the cross-validated R2 of each penalty that was tried."""
+
+    map: AffineMap
+    penalty: float
+    r2_by_penalty: tuple[tuple[float, float], ...]
+    images: int
+
+
+def stream_sums(x: Floats, y: Floats, *, chunk: int = 4096) -> AlignmentSums:
+    """Sums over arrays (or memory maps) read `chunk` rows at a time."""
+    total = AlignmentSums.of(x[:chunk], y[:chunk])
+    for start in range(chunk, len(x), chunk):
+        total = total + AlignmentSums.of(x[start : start + chunk], y[start : start + chunk])
+    return total
+
+
+def solve(sums: AlignmentSums, penalties: Sequence[float]) -> list[AffineMap]:
+    """Ridge solutions, one a penalty, from one eigendecomposition.
+
+    The penalty is relative: it multiplies the mean variance of x and the number of images, so one grid fits all scales.
+    The offset is not penalised. M = (Xc'Xc + p n v I)^-1 Xc'Yc, d = mean y - M mean x.
+    """
+    mean_x, mean_y = sums.x / sums.count, sums.y / sums.count
+    gram = sums.xx - sums.count * np.outer(mean_x, mean_x)
+    cross = sums.xy - sums.count * np.outer(mean_x, mean_y)
+    values, vectors = np.linalg.eigh(gram)
+    values = np.maximum(values, 0.0)
+    scale = max(float(values.mean()), np.finfo(np.float64).tiny)
+    projected = vectors.T @ cross
+    maps = []
+    for penalty in penalties:
+        weight = (vectors @ (projected / (values + penalty * scale)[:, None])).T
+        maps.append(AffineMap(np.ascontiguousarray(weight), mean_y - weight @ mean_x))
+    return maps
+
+
+def fit(folds: Sequence[AlignmentSums], penalties: Sequence[float] = PENALTIES) -> FittedAlignment:
+    """The map fitted on all folds, with the penalty of the best cross-validated R2.
+
+    `folds`: sums of disjoint sets of images, two or more. Raises ValueError when there are fewer, or too few images.
+    """
+    if len(folds) < 2 or any(fold.count < 2 for fold in folds):
+        raise ValueError("alignment needs at least two folds of at least two images each")
+    total = folds[0]
+    for fold in folds[1:]:
+        total = total + fold
+    errors = np.zeros(len(penalties))
+    for fold in folds:
+        errors += [fold.squared_error(m) for m in solve(total - fold, penalties)]
+    variation = max(total.total_variation(), np.finfo(np.float64).tiny)
+    r2 = 1.0 - errors / variation
+    best = int(np.argmax(r2))
+    table = tuple((float(p), float(s)) for p, s in zip(penalties, r2, strict=True))
+    return FittedAlignment(solve(total, [penalties[best]])[0], float(penalties[best]), table, total.count)
+
+
+def fit_arrays(x: Floats, y: Floats, *, folds: int = 5, penalties: Sequence[float] = PENALTIES) -> FittedAlignment:
+    """`fit` on arrays `x [image, D]`, `y [image, E]`; image k belongs to fold k mod `folds`."""
+    return fit([stream_sums(x[k::folds], y[k::folds]) for k in range(folds)], penalties)
+
+
+@dataclass(frozen=True)
+class AlignmentQuality:
+    """What the alignment keeps of the VLM's space, on images it was not fitted on. R2 and cosine: higher = better."""
+
+    r2: float
+    mean_cosine: float
+    images: int
+
+
+def quality(fitted: AffineMap, x: Floats, y: Floats) -> AlignmentQuality:
+    """R2 = 1 - sum ||y - r_map(x)||^2 / sum ||y - mean y||^2 and the mean of cos(y, r_map(x)) over `x`, `y`."""
+    mapped, target = fitted(x), np.asarray(y, dtype=np.float64)
+    residual = float(np.square(target - mapped).sum())
+    variation = float(np.square(target - target.mean(0)).sum())
+    norms = np.linalg.norm(mapped, axis=1) * np.linalg.norm(target, axis=1)
+    cosines: NDArray[np.float64] = np.sum(mapped * target, axis=1) / np.where(norms > 0, norms, 1.0)
+    return AlignmentQuality(1.0 - residual / variation if variation > 0 else 0.0, float(cosines.mean()), len(target))

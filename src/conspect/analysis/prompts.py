@@ -1,0 +1,39 @@
+"""From names to directions in the VLM's space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.concepts import Concept
+from conspect.core.spaces import Float64
+
+TextEncoder = Callable[[list[str]], NDArray[np.float32]]
+
+
+def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], encode: TextEncoder) -> Float64:
+    """Unit text directions `[concept, E]`: embed phrases x templates, normalise each, average, normalise.
+
+    Source: Radford et al. (ICML 2021), prompt ensembling in embedding space; paper A, "rep". Raises ValueError when the
+    prompts of a concept cancel out.
+    """
+    prompts = [[t.replace("{}", phrase) for phrase in concept.phrases for t in templates] for concept in concepts]
+    embedded = np.asarray(encode([prompt for group in prompts for prompt in group]), dtype=np.float64)
+    unit = embedded / np.linalg.norm(embedded, axis=1, keepdims=True)
+    directions = np.empty((len(concepts), unit.shape[1]))
+    start = 0
+    for index, group in enumerate(prompts):
+        mean = unit[start : start + len(group)].mean(axis=0)
+        norm = float(np.linalg.norm(mean))
+        if not norm > 1e-9:
+            raise ValueError(f"the prompts of concept {concepts[index].name!r} cancel out")
+        directions[index] = mean / norm
+        start += len(group)
+    return directions
+
+
+def class_directions(class_names: Sequence[str], templates: Sequence[str], encode: TextEncoder) -> Float64:
+    """Zero-shot directions `[class, E]` of class names, as `concept_directions`."""
+    return concept_directions([Concept(name, (name,)) for name in class_names], templates, encode)

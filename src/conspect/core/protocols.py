@@ -1,0 +1,94 @@
+"""What a data set, a vision model and a VLM must offer. Adapters fulfil these; analyses know nothing else of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import OutsideError
+from conspect.core.spaces import Head
+
+
+class UnreadableImage(OutsideError):
+    """An image that cannot be decoded. Listed by name in the results; never stops a run."""
+
+
+class ImageDataset(Protocol):
+    """Images with ids, labels and a content digest."""
+
+    @property
+    def name(self) -> str:
+        """What the data set is called in reports."""
+
+    @property
+    def split(self) -> str:
+        """Which part of it this is: "train", "test", ..."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels mean."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """One unique id per image, in order."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Index into `class_names` per image."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
+
+
+class ImageEncoder(Protocol):
+    """The part of a vision model or VLM that turns images into embeddings."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called in reports."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of weights and preprocessing: equal digests give equal embeddings."""
+
+    @property
+    def preprocessing(self) -> str:
+        """One sentence for the report: what happens to an image before the network sees it."""
+
+    @property
+    def embedding_size(self) -> int:
+        """Number of dimensions of an embedding."""
+
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Preprocesses one image `[height, width, 3]` uint8; called from several threads at once."""
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings `[image, D]` float32 of a stack of prepared images."""
+
+
+class VisionModel(ImageEncoder, Protocol):
+    """`head . encoder`: the model under study."""
+
+    @property
+    def head(self) -> Head:
+        """From an embedding to logits."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the logits mean, in order."""
+
+
+class VisionLanguageModel(ImageEncoder, Protocol):
+    """Images and texts in one space."""
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit embeddings `[text, E]` float32."""
