@@ -119,7 +119,7 @@ class Cursor:
         if self.kind not in ("name", "string"):
             raise self.fail("SPEC111", f"{what} is expected, not {self.shown()}", fix)
         text = self.text
-        if not text or len(text) > NAME_LIMIT:
+        if not text.strip() or len(text) > NAME_LIMIT:
             fix = f"a name has between 1 and {NAME_LIMIT} characters"
             self.mistake("SPEC105", f"the name has {len(text)} characters", fix)
         self.advance()

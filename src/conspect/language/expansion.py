@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from conspect.core.diagnostics import user_error
 from conspect.language.grammar import DEPTH_LIMIT
@@ -21,29 +21,34 @@ from conspect.language.tree import (
     Stronger,
 )
 
+Notation: TypeAlias = type[Chain] | type[Each] | type[HasAll]
 
-def expand(formula: Formula) -> Formula:
-    """The same claim in core nodes alone: atoms, Not, And, Or, Implies, Iff. UserError beyond the depth limit."""
+
+def expand(formula: Formula, notation: tuple[Notation, ...] = (Chain, Each, HasAll)) -> Formula:
+    """The same claim in core nodes alone: atoms, Not, And, Or, Implies, Iff. UserError beyond the depth limit.
+
+    `notation`: rewrite these kinds alone.
+    """
     require_depth(formula)
-    return _expand(formula)
+    return _expand(formula, notation)
 
 
-def _expand(formula: Formula) -> Formula:  # noqa: PLR0911 (one return for each kind of node)
+def _expand(formula: Formula, notation: tuple[Notation, ...]) -> Formula:  # noqa: PLR0911
     match formula:
         case Predict() | Stronger() | HasConcept():
             return formula
         case Not(operand, span):
-            return Not(_expand(operand), span)
+            return Not(_expand(operand, notation), span)
         case And(operands, span):
-            return And(tuple([_expand(part) for part in operands]), span)
+            return And(tuple([_expand(part, notation) for part in operands]), span)
         case Or(operands, span):
-            return Or(tuple([_expand(part) for part in operands]), span)
+            return Or(tuple([_expand(part, notation) for part in operands]), span)
         case Implies(left, right, span):
-            return Implies(_expand(left), _expand(right), span)
+            return Implies(_expand(left, notation), _expand(right, notation), span)
         case Iff(left, right, span):
-            return Iff(_expand(left), _expand(right), span)
+            return Iff(_expand(left, notation), _expand(right, notation), span)
         case Chain() | Each() | HasAll():
-            return _conjunction(formula)
+            return _conjunction(formula) if isinstance(formula, notation) else formula
         case _:
             assert_never(formula)
 

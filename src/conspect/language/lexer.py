@@ -112,9 +112,9 @@ def _too_long(problems: Problems, what: str, length: int, limit: int, start: int
 
 
 def _unescape(raw: str, start: int, problems: Problems) -> str:
-    if len(raw) > PHRASE_LIMIT:
+    if len(raw) > 10 * PHRASE_LIMIT:  # an escaped character takes up to ten
         _too_long(problems, "string", len(raw), PHRASE_LIMIT, start)
-        raw = raw[:PHRASE_LIMIT].rstrip("\\")
+        return raw[:NAME_LIMIT]
     if "\\" not in raw:
         return raw
 

@@ -140,7 +140,8 @@ class SpecificationParser:
                 fix = 'write the phrases in double quotes: concept metallic = "made of metal", "shiny metal surface"'
                 raise cursor.fail("SPEC111", f"a phrase in double quotes is expected, not {cursor.shown()}", fix)
             if not cursor.text.strip() or len(cursor.text) > PHRASE_LIMIT:
-                cursor.mistake("SPEC105", "the phrase is empty", "write what a caption would say")
+                problem = f"the phrase has {len(cursor.text.strip())} characters"
+                cursor.mistake("SPEC105", problem, f"write what a caption would say, in 1 to {PHRASE_LIMIT} characters")
             phrases.append(cursor.text)
             cursor.advance()
             if not cursor.accept(","):
