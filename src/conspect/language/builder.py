@@ -106,7 +106,7 @@ def classes(*names: str) -> tuple[ClassTerm, ...]:
     return tuple([ClassTerm(name) for name in _names(names)])
 
 
-def _concept(value: Term | str) -> str:
+def _concept(value: object) -> str:
     if isinstance(value, Term):
         return value.name
     if isinstance(value, str):
@@ -114,7 +114,7 @@ def _concept(value: Term | str) -> str:
     raise _no_concept(value)
 
 
-def _class(value: ClassTerm | str) -> str:
+def _class(value: object) -> str:
     if isinstance(value, ClassTerm):
         return value.name
     if isinstance(value, str):

@@ -88,8 +88,8 @@ def _quantifier(item: Property, module: Module | None) -> tuple[str, str]:
         case ForShare(share, over):
             percent = _percent(share)
             how = (
-                f"for at least {percent} of the images that images like these would show; an exact binomial test on the "
-                "images at hand decides, so too few images give 'unknown'."
+                f"for at least {percent} of all images like these; an exact binomial test on the images at hand "
+                "decides, so too few images give 'unknown'."
             )
             return how, _images(over)
         case ForImage(image_id):

@@ -39,7 +39,7 @@ class AttributeTable:
 
 
 def read_attribute_table(text: str, file: str = "<table>") -> AttributeTable:
-    """A table from CSV text: a header `class,attribute,...`, a row for each class, shares in 0..1; `#` begins a comment."""
+    """A table from CSV text: a header `class,attribute,...`, a row for each class, shares in 0..1; `#` comments."""
     lines = [
         (number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line.strip()[0] != "#"
     ]

@@ -39,12 +39,19 @@ def respell(
     specification: Specification,
     spelling: Spelling,
     *,
-    network: str = "network",
-    rep: str = "rep",
+    network: str | None = None,
+    rep: str | None = None,
     file: str = "<specification>",
 ) -> Respelled:
-    """The same claims with the means of one spelling. `network` and `rep` name what a new module header needs."""
-    work = _Respelling(file, network, rep)
+    """The same claims with the means of one spelling.
+
+    `network` and `rep` name what a new module header needs; None: the first declared, else 'model' and 'vlm'.
+    """
+    declared: dict[str, str] = {"network": "model", "rep": "vlm"}
+    for item in reversed(specification.items):
+        if isinstance(item, NameDeclaration):
+            declared[item.kind] = item.name
+    work = _Respelling(file, network or declared["network"], rep or declared["rep"])
     items = work.to_modules(specification) if spelling == "module" else work.to_properties(specification, spelling)
     return Respelled(Specification(tuple(items), specification.span), tuple(work.notes))
 
