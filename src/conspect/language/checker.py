@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -80,8 +81,9 @@ def check(
 ) -> Checked:
     """Checks names, types, doubles and trivial claims; never raises.
 
-    With a vocabulary every name must be known to it or declared with phrases. Without one, modules must declare what
-    they use, and elsewhere an undeclared name is reported (as a warning) only when it looks like a misspelt one.
+    With a vocabulary every name must be known to it or declared with phrases. Without one, a name that looks like a
+    declared one misspelt is an error; any other undeclared name is a warning in a module, which should declare what it
+    uses, and passes elsewhere: a study may know it.
     """
     work = _Check(vocabulary, source, source.file if source else file)
     with suppress(TooManyProblems):
@@ -239,7 +241,7 @@ class _Check:
     def _data(self, class_name: str, span: Span | None) -> None:
         known = self.vocabulary.classes_with_data if self.vocabulary else None
         if known is not None and class_name not in known:
-            fix = f"classes with embeddings in this study: {_listed(tuple(sorted(known)))}"
+            fix = f"classes with embeddings in this study: {_listed(sorted(known))}"
             problem = f"class '{class_name[:40]}' has no data to make a region of"
             self.report("SPEC209", problem, fix, span, name=class_name)
 
@@ -295,7 +297,7 @@ class _Check:
             return True
         if name in self.concepts:
             problem = f"'{name[:40]}' is a concept, and a class is due here"
-            self.report("SPEC204", problem, f"write a class: {_listed(tuple(self.classes))}", span, name=name)
+            self.report("SPEC204", problem, f"write a class: {_listed(self.classes)}", span, name=name)
             return False
         return self._unknown("class", "SPEC202", name, span, strict=strict)
 
@@ -305,27 +307,27 @@ class _Check:
             return True
         if name in self.classes:
             problem = f"'{name[:40]}' is a class, and a concept is due here"
-            self.report("SPEC203", problem, f"write a concept: {_listed(tuple(self.concepts))}", span, name=name)
+            self.report("SPEC203", problem, f"write a concept: {_listed(self.concepts)}", span, name=name)
             return False
         return self._unknown("concept", "SPEC201", name, span, strict=strict)
 
     def _unknown(self, what: str, code: str, name: str, span: Span | None, *, strict: bool) -> bool:
         known = self.classes if what == "class" else self.concepts
         hint = self.suggester.hint(name, known)
-        if strict:
-            declare = f"declare it with '{what} {name[:40]}'" if not self.vocabulary else "use a name of the study"
-            fix = f"{declare}; known: {_listed(tuple(known))}"
-            self.report(code, f"unknown {what} '{name[:40]}'{hint}", fix, span, name=name)
-            return False
-        if hint:
-            problem = f"{what} '{name[:40]}' is not declared in this file{hint}"
+        if self.vocabulary is not None or hint:
+            declare = "" if self.vocabulary else f"correct it, or declare it: {what} {name[:40]}; "
             self.report(
-                "SPEC504", problem, f"correct it, or declare it: {what} {name[:40]}", span, name=name, warn=True
+                code, f"unknown {what} '{name[:40]}'{hint}", f"{declare}known: {_listed(known)}", span, name=name
             )
+            return False
+        if strict:
+            problem = f"{what} '{name[:40]}' is not declared in this file"
+            self.report("SPEC504", problem, f"add a line: {what} {name[:40]}", span, name=name, warn=True)
         return True
 
 
-def _listed(names: tuple[str, ...], limit: int = 12) -> str:
+def _listed(known: Iterable[str], limit: int = 12) -> str:
+    names = list(known)
     if not names:
         return "none"
     return ", ".join(name[:40] for name in names[:limit]) + (

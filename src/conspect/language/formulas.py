@@ -22,6 +22,7 @@ from conspect.language.tree import (
 )
 
 _BROKEN = Predict("?")  # stands where a mistake was reported; a tree that holds it is never handed out
+_PLAIN = ["name", ">", "name"]
 
 
 @dataclass(slots=True)
@@ -169,6 +170,10 @@ class FormulaParser:
     def _comparison(self, first: int) -> tuple[Formula, int]:
         """`a > b`, `a > b > c`, or with `each of {...}` on a side."""
         cursor = self.cursor
+        kinds, texts = cursor.kinds, cursor.texts
+        if kinds[first : first + 3] == _PLAIN and kinds[first + 3] != ">" and texts[first + 2] != "each":
+            cursor.index = first + 3  # the common case, short because large files are made of it
+            return Stronger(texts[first], texts[first + 2], cursor.span(first)), 1
         sides = [self._side()]
         while cursor.kind == ">" and (cursor.kind_after() in ("name", "string")):
             cursor.advance()

@@ -37,6 +37,13 @@ class AttributeTable:
     concept_names: tuple[str, ...]
     shares: tuple[tuple[float, ...], ...]
 
+    @classmethod
+    def from_carried(cls, carried: Mapping[str, Sequence[str]]) -> AttributeTable:
+        """Shares of 1 for the concepts that a class carries, 0 for every other: what an ontology tells."""
+        concepts = tuple(dict.fromkeys(name for names in carried.values() for name in names))
+        rows = tuple(tuple(float(name in names) for name in concepts) for names in carried.values())
+        return cls(tuple(carried), concepts, rows)
+
 
 def read_attribute_table(text: str, file: str = "<table>") -> AttributeTable:
     """A table from CSV text: a header `class,attribute,...`, a row for each class, shares in 0..1; `#` comments."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from conspect.language.grammar import MISTAKEN, NAME_LIMIT, NUMBER_LIMIT, PHRASE_LIMIT, SIGNS
-from conspect.language.source import Problems, Source
+from conspect.language.grammar import MISTAKEN, NAME_LIMIT, NUMBER_LIMIT, PHRASE_LIMIT, SIGNS, TOKEN_LIMIT
+from conspect.language.source import Problems, Source, TooManyProblems
 
 _OTHER_SIGNS = ("::>", "(", ")", "{", "}", ",", ";", ":", "=", ">", "%", "/", "∀", "∈")
 _ALL_SIGNS = sorted({*SIGNS, *MISTAKEN, *_OTHER_SIGNS}, key=len, reverse=True)
@@ -61,6 +61,10 @@ def tokenize(source: Source, problems: Problems) -> Tokens:
             continue
         else:
             kind, text = _mend(str(group), text, start, kinds[-1] if kinds else "", problems)
+        if len(kinds) >= TOKEN_LIMIT:
+            problem = f"the specification has more than {TOKEN_LIMIT} words and signs"
+            problems.error("SPEC102", problem, "split the file: several files can be checked in one call", start)
+            raise TooManyProblems
         kinds.append(kind)
         texts.append(text)
         starts.append(start)

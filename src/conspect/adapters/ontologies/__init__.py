@@ -1,0 +1,1 @@
+"""Ontologies: the door to rdflib, imported only when an ontology is read."""
