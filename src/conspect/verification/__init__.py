@@ -1,0 +1,1 @@
+"""From a checked formula to a verdict that somebody else can check."""

@@ -52,7 +52,7 @@ class WitnessRecord:
         """Plain JSON; the embedding as numbers that read back to the same floats."""
         return {
             "embedding": [float(value) for value in self.embedding],
-            "profile": {name: strength for name, strength in self.profile},
+            "profile": dict(self.profile),
             "predicted": self.predicted,
             "nearest": [
                 {"id": near.image_id, "distance": near.distance, "class": near.class_name} for near in self.nearest

@@ -1,0 +1,141 @@
+"""Certificates: what makes a verdict checkable by somebody else. Read by `conspect.checker.check`, written here.
+
+One bundle carries the head, the lens, the regions and any number of claims about them, so arrays are stored once. All
+numbers are integers, fractions as text, or little-endian float64 in base64: nothing is rounded on the way.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.regions import Region
+from conspect.core.spaces import Float64
+from conspect.verification.formula import FormulaTable
+from conspect.verification.integers import RationalVector
+from conspect.verification.prove import Outcome, Witness
+from conspect.verification.results import PropertyResult
+from conspect.verification.subject import Subject
+
+FORMAT = "conspect-certificate-1"
+
+
+def encoded(values: Float64) -> str:
+    """Little-endian float64 in base64, C order."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
+
+
+def region_claim(table: FormulaTable, region: Region, outcome: Outcome) -> dict[str, object] | None:
+    """The claim about a region without its name and digests; None for an unknown verdict."""
+    claim: dict[str, object] = {
+        "kind": "region",
+        "verdict": outcome.verdict.outcome,
+        "formula": [list(node) for node in table],
+        "size": str(region.size),
+        "cut": region.cut,
+        "region_digest": region.digest,
+    }
+    if outcome.verdict.outcome == "holds" and outcome.proof is not None:
+        return claim | {"proof": outcome.proof.steps}
+    if outcome.verdict.outcome == "violated" and outcome.witness is not None:
+        return claim | {"witness": witness_json(outcome.witness)}
+    return None
+
+
+def share_claim(verdict: str, share: Fraction, counts: tuple[int, int], level: Fraction) -> dict[str, object]:
+    """A statistical claim: `counts` are successes and trials; the binomial tail is at most `level`."""
+    return {
+        "kind": "share",
+        "verdict": verdict,
+        "share": str(share),
+        "level": str(level),
+        "successes": counts[0],
+        "trials": counts[1],
+    }
+
+
+def witness_json(witness: Witness) -> dict[str, object]:
+    """A witness as the certificate carries it: floats where they are exact, else integers over a denominator."""
+    vector: RationalVector = witness.vector
+    if vector.denominator & (vector.denominator - 1) == 0:
+        values = np.array([value / vector.denominator for value in vector.integers])
+        exact = all(
+            Fraction(v) * vector.denominator == n for v, n in zip(values.tolist(), vector.integers, strict=True)
+        )
+        if exact:
+            return {"kind": witness.kind, "float64": encoded(values)}
+    return {"kind": witness.kind, "numerators": vector.integers, "denominator": vector.denominator}
+
+
+def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, object]:
+    """The certificate of all results that have a claim, ready to be written as JSON."""
+    names = {"classes": list(subject.class_names), "concepts": list(subject.concept_names)}
+    thresholds = {
+        name: str(Fraction(value)) for name, value in subject.thresholds.items() if name in set(subject.concept_names)
+    }
+    digests = {"head": subject.head.digest, "lens": subject.lens.digest}
+    tie = digests | {"names": names, "thresholds": thresholds}
+    regions: dict[str, int] = {}
+    carried: list[dict[str, object]] = []
+    claims: list[dict[str, object]] = []
+    for result in results:
+        if result.claim is None:
+            continue
+        claim: dict[str, object] = {"name": result.name} | result.claim
+        if result.region is not None:
+            key = _arrays_key(result.region)
+            if key not in regions:
+                regions[key] = len(carried)
+                carried.append(_region_json(result.region))
+            claim["region"] = regions[key]
+        claims.append(claim | {"digest": claim_digest(claim, tie)})
+    alignment = subject.lens.alignment
+    body: dict[str, object] = {
+        "format": FORMAT,
+        "names": names,
+        "dimension": subject.dimension,
+        "head": [
+            {"weight": encoded(layer.weight), "offset": encoded(layer.offset), "outputs": int(layer.offset.shape[0])}
+            for layer in subject.head.layers
+        ],
+        "lens": {
+            "weight": encoded(alignment.weight),
+            "offset": encoded(alignment.offset),
+            "directions": encoded(subject.lens.directions),
+            "width": int(alignment.offset.shape[0]),
+        },
+        "thresholds": thresholds,
+        "regions": carried,
+        "claims": claims,
+        "digests": digests,
+        "study": dict(subject.digests),
+    }
+    return body | {"seal": digest_json(body)}
+
+
+def claim_digest(claim: dict[str, object], tie: dict[str, object]) -> str:
+    """What a claim says, apart from its proof, tied to head, lens, names and thresholds."""
+    said = {key: value for key, value in claim.items() if key not in ("digest", "proof", "witness")}
+    return digest_json(said | tie)
+
+
+def write_bundle(path: Path, body: dict[str, object]) -> None:
+    """Writes beside the file and renames, so that a half-written certificate never has the name."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(body, separators=(",", ":"), sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _arrays_key(region: Region) -> str:
+    return digest_arrays({"centre": region.centre, "factor": region.factor}) + region.shape
+
+
+def _region_json(region: Region) -> dict[str, object]:
+    return {"shape": region.shape, "centre": encoded(region.centre), "factor": encoded(region.factor)}

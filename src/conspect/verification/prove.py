@@ -1,0 +1,214 @@
+"""From hints to verdicts: every closed branch and every witness is checked exactly, and what fails is settled exactly.
+
+The float engine's tree is taken over where its multipliers survive exact arithmetic. Where they do not (ties, and values
+within rounding of one) the exact vertex of a linear program decides.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from conspect.core.spaces import Float64
+from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
+from conspect.language import holds_exactly
+from conspect.verification import exact_vertex
+from conspect.verification.batch import Branch, RegionForms, Task, examine
+from conspect.verification.exact import ExactPoint, ExactRegion, Multipliers
+from conspect.verification.integers import RationalVector, float_vector
+from conspect.verification.negation import LinearLiteral, Reading, opened
+
+PRECISIONS = (20, 52)
+# A corner rounded to floats may lie outside by a few units in the last place; it is drawn inwards by these shares.
+SHRINKS = (1e-15, 1e-14, 1e-12, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """A checked counterexample: an embedding in floats (boxes), or exact coordinates w of centre + factor w."""
+
+    kind: Literal["embedding", "coordinates"]
+    vector: RationalVector
+    floats: Float64
+
+
+@dataclass(eq=False)
+class Proof:
+    """A closed tree, in preorder: `("close", multipliers)` or `("open", which, children)`."""
+
+    steps: list[tuple[object, ...]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A verdict with what proves it. `carries`: the size up to which this very proof goes through, about."""
+
+    verdict: Verdict
+    proof: Proof | None = None
+    witness: Witness | None = None
+    settled_by: str = ""
+    margin: float | None = None
+    carries: float = 0.0
+
+
+@dataclass(eq=False)
+class Prover:
+    """Exact decisions over one region at one size; points met twice are evaluated once."""
+
+    region: ExactRegion
+    forms: RegionForms
+    size: Fraction
+    reading: Reading
+    node_budget: int
+    seconds_budget: float
+    names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    points: dict[bytes, tuple[Witness, ExactPoint] | None] = field(default_factory=dict)
+
+    def conclude(self, task: Task) -> Outcome:
+        """The exact verdict on a task that the float engine has worked on (or not)."""
+        if task.witness is not None:
+            at = self.place(task.witness)
+            if at is not None and self.refutes(task, at[1]):
+                return Outcome(VIOLATED, witness=at[0], settled_by=task.settled_by)
+        return self.search(task)
+
+    def search(self, task: Task) -> Outcome:
+        """Depth first through the task's tree, deciding each state exactly."""
+        started = time.monotonic()
+        steps: list[tuple[object, ...]] = []
+        stack = [task.root]
+        settled_by = task.settled_by
+        margin = carries = np.inf
+        examined = 0
+        while stack:
+            branch = stack.pop()
+            examined += 1
+            if examined > self.node_budget:
+                return Outcome(unknown(f"more than {self.node_budget} conjuncts to examine"), settled_by=settled_by)
+            left = self.seconds_budget - (time.monotonic() - started)
+            if left <= 0:
+                return Outcome(unknown(f"more than {self.seconds_budget:g} s needed"), settled_by=settled_by)
+            if branch.children or branch.which >= 0:
+                steps.append(("open", branch.which))
+                stack.extend(reversed(branch.children))
+                continue
+            literals = tuple(literal for literal in branch.state.literals if len(literal) == 3)
+            found: Multipliers | tuple[Witness, ExactPoint] | str | None = self._checked(branch, literals)
+            if found is None:
+                settled_by = "exact vertex of a linear program"
+                found = self._decided_exactly(literals, left)
+            if isinstance(found, str):
+                return Outcome(unknown(found), settled_by=settled_by)
+            if len(found) != 2 or not isinstance(found[0], Witness):
+                steps.append(("close", found))
+                margin = min(margin, branch.margin)
+                carries = min(carries, self.forms.carried(literals, found))  # type: ignore[arg-type]
+                continue
+            witness, point = found
+            unmet = [k for k, d in enumerate(branch.state.pending) if not self._opened_by(d, task, point)]
+            if not unmet:
+                if not self.refutes(task, point):
+                    return Outcome(unknown("a point satisfied every part of the negation but not the whole"))
+                return Outcome(VIOLATED, witness=witness, settled_by=settled_by)
+            branch.which = min(unmet, key=lambda k: (len(branch.state.pending[k]), k))
+            branch.children = [Branch(state) for state in opened(branch.state, branch.which, task.table, self.reading)]
+            stack.append(branch)
+            examined -= 1
+        certain = margin if np.isfinite(margin) else None
+        return Outcome(HOLDS, Proof(steps), None, settled_by, certain, carries)
+
+    def refutes(self, task: Task, point: ExactPoint) -> bool:
+        """Whether a point lies in the region's cut and makes the source formula false, under the reference semantics."""
+        if task.cut is not None and not point.predicts(task.cut):
+            return False
+        if task.formula is None:
+            return not point.makes_true(task.table)
+        return not holds_exactly(task.formula, point.reading(task.table, self.names))
+
+    def _checked(
+        self, branch: Branch, literals: tuple[LinearLiteral, ...]
+    ) -> Multipliers | tuple[Witness, ExactPoint] | None:
+        """What the float engine finds for a state, if it survives the exact check."""
+        point = None
+        if branch.multipliers is None:
+            point = examine([branch], self.forms)[0]
+        if branch.multipliers is not None:
+            for bits in PRECISIONS:
+                multipliers = rounded(branch.multipliers, bits)
+                if self.region.closes(literals, multipliers, self.size):
+                    return multipliers
+            branch.multipliers = None
+            return None
+        if point is None:
+            return None
+        at = self.place(point)
+        return at if at is not None and all(at[1].satisfies(literal) for literal in literals) else None
+
+    def _decided_exactly(
+        self, literals: tuple[LinearLiteral, ...], seconds: float
+    ) -> Multipliers | tuple[Witness, ExactPoint] | str:
+        if self.region.region.norm != "max":
+            return "a tie, or nearly one, on the surface of an ellipsoid"
+        answer = exact_vertex.decide(self.region, literals, self.size, seconds)
+        if isinstance(answer, RationalVector):
+            return self._at_coordinates(answer)
+        return answer
+
+    def _opened_by(self, disjunction: object, task: Task, point: ExactPoint) -> bool:
+        return any(
+            all(
+                point.satisfies(part) if len(part) == 3 else point.makes_true(task.table[: part[0] + 1]) == part[1]
+                for part in alternative
+            )
+            for alternative in disjunction
+        )
+
+    def place(self, unit: Float64) -> tuple[Witness, ExactPoint] | None:
+        """The exact point for float coordinates in units of the size, moved inside; None when it will not go inside."""
+        key = unit.tobytes()
+        if key not in self.points:
+            if len(self.points) > 4096:
+                self.points.clear()
+            self.points[key] = self._placed(unit)
+        return self.points[key]
+
+    def _placed(self, unit: Float64) -> tuple[Witness, ExactPoint] | None:
+        region = self.region.region
+        coordinates = unit * float(self.size)
+        if region.shape == "box":
+            for shrink in SHRINKS:
+                embedding = region.points((coordinates * (1 - shrink))[None, :])[0]
+                if shrink:
+                    embedding = np.nextafter(embedding, region.centre)
+                vector = float_vector(embedding)
+                if self.region.has_embedding(vector, self.size):
+                    return Witness("embedding", vector, embedding), self._point(vector, vector)
+            return None
+        if region.norm == "euclid" or float(self.size) > self.size:
+            coordinates = coordinates * (1 - 1e-14)
+        vector = float_vector(coordinates)
+        if not self.region.has_coordinates(vector, self.size):
+            return None
+        return self._at_coordinates(vector)
+
+    def _at_coordinates(self, vector: RationalVector) -> tuple[Witness, ExactPoint]:
+        embedding = self.region.frame.point(vector)
+        floats = np.array([value / embedding.denominator for value in embedding.integers])
+        return Witness("coordinates", vector, floats), self._point(embedding, vector, from_region=True)
+
+    def _point(self, embedding: RationalVector, vector: RationalVector, *, from_region: bool = False) -> ExactPoint:
+        forms = self.region.forms if from_region else self.region.embedded
+        return ExactPoint(self.region.model, embedding, lambda row: forms.value(row, vector), self.reading.thresholds)
+
+
+def rounded(multipliers: dict[int, float], bits: int) -> Multipliers:
+    """Integer multipliers in proportion to float ones, the largest near 2**bits (1 when it is alone)."""
+    if len(multipliers) == 1:
+        return ((next(iter(multipliers)), 1),)
+    largest = max(multipliers.values())
+    whole = ((index, round(value / largest * (1 << bits))) for index, value in multipliers.items())
+    return tuple((index, value) for index, value in whole if value > 0)

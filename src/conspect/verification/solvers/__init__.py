@@ -1,0 +1,1 @@
+"""One door per foreign solver, each imported only when used. A foreign status goes through a table; unlisted = unknown."""
