@@ -623,7 +623,7 @@ def check_certificate(body, expected=()):
     for claim in body["claims"]:
         need(isinstance(claim, dict) and isinstance(claim.get("name"), str), "a claim has no name")
         need(claim.get("verdict") in ("holds", "violated"), "a claim has no verdict")
-        rest = {k: v for k, v in claim.items() if k not in ("digest", "proof", "witness")}
+        rest = {k: v for k, v in claim.items() if k not in ("digest", "proof", "region", "witness")}
         tied = rest | {"head": head, "lens": lens, "names": body["names"], "thresholds": body["thresholds"]}
         need(claim.get("digest") == digest_json(tied), "a claim is not the one that its digest names")
         if claim.get("kind") == "share":
@@ -667,10 +667,17 @@ def check_file(path, expected=()):
     """Claims of a certificate file; raises Refused, for whatever reason it proves nothing."""
     try:
         need(Path(path).stat().st_size <= LARGEST_FILE, "the file is too large")
-        return check_certificate(load(Path(path).read_bytes()), expected)
-    except OSError as error:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
         raise Refused(f"not readable: {error}") from None
-    except (RecursionError, MemoryError, OverflowError, TypeError, ValueError, KeyError, AttributeError) as error:
+    return check_data(data, expected)
+
+
+def check_data(data, expected=()):
+    """Claims of a certificate's bytes; raises Refused, for whatever reason they prove nothing."""
+    try:
+        return check_certificate(load(data), expected)
+    except (RecursionError, MemoryError, OverflowError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise Refused(f"malformed: {type(error).__name__}") from None
 
 

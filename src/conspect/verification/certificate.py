@@ -76,12 +76,7 @@ def witness_json(witness: Witness) -> dict[str, object]:
 
 def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, object]:
     """The certificate of all results that have a claim, ready to be written as JSON."""
-    names = {"classes": list(subject.class_names), "concepts": list(subject.concept_names)}
-    thresholds = {
-        name: str(Fraction(value)) for name, value in subject.thresholds.items() if name in set(subject.concept_names)
-    }
-    digests = {"head": subject.head.digest, "lens": subject.lens.digest}
-    tie = digests | {"names": names, "thresholds": thresholds}
+    tie = tie_of(subject)
     regions: dict[str, int] = {}
     carried: list[dict[str, object]] = []
     claims: list[dict[str, object]] = []
@@ -99,7 +94,7 @@ def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, obj
     alignment = subject.lens.alignment
     body: dict[str, object] = {
         "format": FORMAT,
-        "names": names,
+        "names": tie["names"],
         "dimension": subject.dimension,
         "head": [
             {"weight": encoded(layer.weight), "offset": encoded(layer.offset), "outputs": int(layer.offset.shape[0])}
@@ -111,18 +106,29 @@ def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, obj
             "directions": encoded(subject.lens.directions),
             "width": int(alignment.offset.shape[0]),
         },
-        "thresholds": thresholds,
+        "thresholds": tie["thresholds"],
         "regions": carried,
         "claims": claims,
-        "digests": digests,
+        "digests": {"head": tie["head"], "lens": tie["lens"]},
         "study": dict(subject.digests),
     }
     return body | {"seal": digest_json(body)}
 
 
+def tie_of(subject: Subject) -> dict[str, object]:
+    """What every claim of a subject is tied to: digests of head and lens, names, thresholds."""
+    known = set(subject.concept_names)
+    return {
+        "head": subject.head.digest,
+        "lens": subject.lens.digest,
+        "names": {"classes": list(subject.class_names), "concepts": list(subject.concept_names)},
+        "thresholds": {name: str(Fraction(value)) for name, value in subject.thresholds.items() if name in known},
+    }
+
+
 def claim_digest(claim: dict[str, object], tie: dict[str, object]) -> str:
     """What a claim says, apart from its proof, tied to head, lens, names and thresholds."""
-    said = {key: value for key, value in claim.items() if key not in ("digest", "proof", "witness")}
+    said = {key: value for key, value in claim.items() if key not in ("digest", "proof", "region", "witness")}
     return digest_json(said | tie)
 
 

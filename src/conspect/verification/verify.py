@@ -10,12 +10,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from conspect.core.digests import digest_json
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, unknown
 from conspect.language.tree import Focus, ForAll, ForImage, ForShare, Specification
 from conspect.verification import statistical
-from conspect.verification.certificate import region_claim, share_claim
+from conspect.verification.certificate import claim_digest, region_claim, share_claim, tie_of
 from conspect.verification.focus import FocusRegions, rarity, rate
 from conspect.verification.plan import Job, plan
 from conspect.verification.results import PropertyResult, Rate, WitnessRecord
@@ -41,11 +40,13 @@ class Verification:
 
     subject: Subject
     options: VerifyOptions
+    tie: dict[str, object] = field(init=False)
     focus: FocusRegions = field(init=False)
     settler: Settler = field(init=False)
     describer: Describer = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tie = tie_of(self.subject)
         self.focus = FocusRegions(self.subject, self.options)
         self.settler = Settler(self.subject, self.options)
         self.describer = Describer(self.subject, self.options.nearest)
@@ -94,7 +95,7 @@ class Verification:
                 curve=curve,
                 coverage=coverage,
                 witness=witness,
-                certificate=None if claim is None else digest_json(claim["region_digest"])[:16],
+                certificate=self._digest(job, claim),
                 settled_by=answer.outcome.settled_by,
                 caveats=self._caveats(coverage, answer.caveats, job.quantifier.region),
                 seconds=answer.seconds + time.perf_counter() - started,
@@ -140,7 +141,7 @@ class Verification:
                 jobs[index],
                 verdict=verdict,
                 satisfaction=rate(*pair, self.options.confidence),
-                certificate=None if claim is None else digest_json(claim)[:16],
+                certificate=self._digest(jobs[index], claim),
                 settled_by="exact binomial test",
                 caveats=tuple(caveats),
                 seconds=spent,
@@ -188,6 +189,9 @@ class Verification:
             truth = self.describer.truth(job.formula, split)[members]
             finished.append(replace(result, satisfaction=rate(int(truth.sum()), len(truth), confidence)))
         return finished
+
+    def _digest(self, job: Job, claim: dict[str, object] | None) -> str | None:
+        return None if claim is None else claim_digest({"name": job.name} | claim, self.tie)
 
     @staticmethod
     def _result(job: Job, **known: object) -> PropertyResult:

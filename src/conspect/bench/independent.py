@@ -1,0 +1,161 @@
+"""An independent exact decision of properties by Z3: nothing of the verifier's queries, engine or arithmetic is used.
+
+The source formula goes to Z3 as it is, over rationals. Balls, which linear arithmetic does not know, are enclosed by
+tangent planes that are added until the answer is exact: unsatisfiable over the enclosure, or a point truly inside.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isqrt
+from typing import Any
+
+import z3
+
+from conspect.core.regions import Region
+from conspect.language import expand
+from conspect.language.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
+from conspect.verification.subject import Subject
+
+TANGENTS = 300
+
+
+class Independent:
+    """Decides formulas over one subject; `None` where Z3 gives up within the time."""
+
+    def __init__(self, subject: Subject, *, milliseconds: int = 2000) -> None:
+        self.subject = subject
+        self.milliseconds = milliseconds
+        self.unknowns = [z3.Real(f"w{k}") for k in range(subject.dimension)]
+
+    def holds(self, formula: Formula, region: Region) -> bool | None:
+        """Whether the formula is true everywhere in the region."""
+        point = self._point(region)
+        self.logits = self._network(point)
+        self.mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)
+        solver = z3.Solver()
+        solver.set("timeout", self.milliseconds)
+        bound = rational(region.size)
+        if region.norm == "max":
+            solver.add(*[z3.And(w <= bound, -bound <= w) for w in self.unknowns])
+        else:
+            solver.add(*[z3.And(w <= bound, -bound <= w) for w in self.unknowns])
+        if region.cut is not None:
+            solver.add(self.predicts(region.cut))
+        solver.add(z3.Not(self.translate(expand(formula))))
+        for _ in range(TANGENTS):
+            answer = solver.check()
+            if answer == z3.unsat:
+                return True
+            if answer != z3.sat:
+                return None
+            if region.norm == "max":
+                return False
+            model = solver.model()
+            found = [value_of(model.eval(w, model_completion=True)) for w in self.unknowns]
+            if any(value is None for value in found):
+                return None
+            if sum(v * v for v in found if v is not None) <= region.size**2:
+                return False
+            solver.add(self._tangent([v for v in found if v is not None], region.size))
+        return None
+
+    def _tangent(self, found: list[Fraction], size: Fraction) -> Any:
+        """p'w <= size |p| for p along the point, rounded to few bits; the norm is rounded up."""
+        largest = max(abs(v) for v in found)
+        p = [round(v / largest * (1 << 20)) for v in found]
+        norm = isqrt(sum(v * v for v in p) << 40) + 1
+        terms = z3.Sum([v * w for v, w in zip(p, self.unknowns, strict=True)])
+        return terms <= rational(size * Fraction(norm, 1 << 20))
+
+    def _point(self, region: Region) -> list[Any]:
+        """The embedding as expressions in w."""
+        if region.factor.ndim == 1:
+            rows = [[Fraction(f) if i == k else Fraction(0) for i in range(len(self.unknowns))]
+                    for k, f in enumerate(region.factor.tolist())]  # fmt: skip
+        else:
+            rows = [[Fraction(f) for f in row] for row in region.factor.tolist()]
+        return [(Fraction(c), row) for c, row in zip(region.centre.tolist(), rows, strict=True)]
+
+    def _network(self, point: list[Any]) -> list[Any]:
+        layers = self.subject.head.layers
+        values = [self.expression(form) for form in affine(layers[0].weight, layers[0].offset, point)]
+        for layer in layers[1:]:
+            values = [z3.If(value > 0, value, rational(Fraction(0))) for value in values]
+            values = [
+                z3.Sum([rational(Fraction(a)) * v for a, v in zip(row, values, strict=True)]) + rational(Fraction(o))
+                for row, o in zip(layer.weight.tolist(), layer.offset.tolist(), strict=True)
+            ]
+        return values
+
+    def expression(self, form: tuple[Fraction, list[Fraction]]) -> Any:
+        """A constant and coefficients of w as a Z3 term."""
+        constant, row = form
+        return z3.Sum([rational(a) * w for a, w in zip(row, self.unknowns, strict=True) if a] + [rational(constant)])
+
+    def strength(self, name: str) -> Any:
+        """q'y of a concept."""
+        direction = self.subject.lens.directions[self.subject.concept_names.index(name)].tolist()
+        parts = [(Fraction(q) * c, [Fraction(q) * a for a in row]) for q, (c, row) in zip(direction, self.mapped, strict=True)]
+        constant = sum((c for c, _ in parts), Fraction(0))
+        row = [sum((r[k] for _, r in parts), Fraction(0)) for k in range(len(self.unknowns))]
+        return self.expression((constant, row))
+
+    def predicts(self, index: int) -> Any:
+        """The class has the strictly largest logit."""
+        return z3.And(*[self.logits[index] > other for k, other in enumerate(self.logits) if k != index])
+
+    def translate(self, formula: Formula) -> Any:
+        """A core formula as a Z3 term."""
+        match formula:
+            case Predict(name):
+                return self.predicts(self.subject.class_names.index(name))
+            case Stronger(left, right):
+                return self.strength(left) > self.strength(right)
+            case HasConcept(name):
+                return self._has(name)
+            case Not(operand):
+                return z3.Not(self.translate(operand))
+            case And(operands):
+                return z3.And(*[self.translate(o) for o in operands])
+            case Or(operands):
+                return z3.Or(*[self.translate(o) for o in operands])
+            case Implies(left, right):
+                return z3.Implies(self.translate(left), self.translate(right))
+            case Iff(left, right):
+                return self.translate(left) == self.translate(right)
+            case _:
+                raise AssertionError(f"{type(formula).__name__} is no core node")
+
+    def _has(self, name: str) -> Any:
+        t = Fraction(self.subject.thresholds[name])
+        numerator = self.strength(name)
+        if t == 0:
+            return numerator > 0
+        mapped = [self.expression(form) for form in self.mapped]
+        squared = rational(t * t) * z3.Sum([y * y for y in mapped])
+        if t > 0:
+            return z3.And(numerator > 0, numerator * numerator > squared)
+        return z3.Or(numerator > 0, numerator * numerator < squared)
+
+
+def affine(weight: Any, offset: Any, point: list[Any]) -> list[tuple[Fraction, list[Fraction]]]:
+    """An affine map after an affine point, in fractions."""
+    found = []
+    for row, start in zip(weight.tolist(), offset.tolist(), strict=True):
+        exact = [Fraction(a) for a in row]
+        constant = Fraction(start) + sum((a * c for a, (c, _) in zip(exact, point, strict=True)), Fraction(0))
+        width = len(point[0][1])
+        slope = [sum((a * r[k] for a, (_, r) in zip(exact, point, strict=True)), Fraction(0)) for k in range(width)]
+        found.append((constant, slope))
+    return found
+
+
+def rational(value: Fraction) -> Any:
+    """A Z3 rational."""
+    return z3.Q(value.numerator, value.denominator)
+
+
+def value_of(value: Any) -> Fraction | None:
+    """A Z3 rational as a fraction; None for an algebraic number."""
+    return Fraction(value.numerator_as_long(), value.denominator_as_long()) if z3.is_rational_value(value) else None

@@ -1,0 +1,201 @@
+"""Certificates that prove nothing: altered copies of a good one, the later kinds sealed again as a forger would."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import random
+import struct
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from conspect.core.digests import digest_json
+from conspect.verification.certificate import claim_digest
+
+Change = Callable[[dict[str, Any], random.Random], bool]
+
+
+def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
+    """`count` mutations of a certificate with the name of what was done."""
+    text = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+    made = 0
+    while made < count:
+        how = rng.choice([*TEXTUAL, *STRUCTURAL])
+        data: bytes | None
+        if how in TEXTUAL:
+            data = TEXTUAL[how](text, rng)
+        else:
+            copied = copy.deepcopy(body)
+            done = STRUCTURAL[how](copied, rng)
+            data = json.dumps(seal(copied)).encode() if done else None
+        if data is not None and data != text:
+            made += 1
+            yield how, data
+
+
+def seal(body: dict[str, Any], *, claims: bool = False) -> dict[str, Any]:
+    """The certificate with a fresh seal and, if asked, fresh digests of its claims."""
+    if claims:
+        tie = body["digests"] | {"names": body["names"], "thresholds": body["thresholds"]}
+        for claim in body["claims"]:
+            claim["digest"] = claim_digest(claim, tie)
+    rest = {key: value for key, value in body.items() if key != "seal"}
+    return rest | {"seal": digest_json(rest)}
+
+
+def _flip(text: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(text))
+    return text[:place] + bytes([text[place] ^ (1 << rng.randrange(8))]) + text[place + 1 :]
+
+
+def _cut(text: bytes, rng: random.Random) -> bytes:
+    return text[: rng.randrange(len(text))]
+
+
+def _double(text: bytes, _: random.Random) -> bytes:
+    return b'{"format":"conspect-certificate-1",' + text[1:]
+
+
+def _digit(text: bytes, rng: random.Random) -> bytes:
+    digits = [k for k in rng.sample(range(len(text)), min(len(text), 2000)) if chr(text[k]).isdigit()]
+    if not digits:
+        return text
+    place = digits[0]
+    return text[:place] + str((int(chr(text[place])) + rng.randrange(1, 10)) % 10).encode() + text[place + 1 :]
+
+
+def _deep(text: bytes, _: random.Random) -> bytes:
+    return text.replace(b'"claims":', b'"claims":' + b"[" * 100_000, 1)
+
+
+TEXTUAL: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "a bit flipped": _flip,
+    "truncated": _cut,
+    "a key doubled": _double,
+    "a digit changed": _digit,
+    "nested deeply": _deep,
+}
+
+
+def _claim(body: dict[str, Any], rng: random.Random, verdict: str) -> dict[str, Any] | None:
+    fitting = [claim for claim in body["claims"] if claim["verdict"] == verdict]
+    return rng.choice(fitting) if fitting else None
+
+
+def _close(body: dict[str, Any], rng: random.Random) -> list[Any] | None:
+    claim = _claim(body, rng, "holds")
+    steps = [step for step in claim["proof"] if step[0] == "close"] if claim else []
+    return rng.choice(steps) if steps else None
+
+
+def _multiplier(value: Callable[[int], int]) -> Change:
+    def change(body: dict[str, Any], rng: random.Random) -> bool:
+        step = _close(body, rng)
+        if not step or not step[1]:
+            return False
+        pair = rng.choice(step[1])
+        pair[1] = value(pair[1])
+        return True
+
+    return change
+
+
+def _no_such_literal(body: dict[str, Any], rng: random.Random) -> bool:
+    step = _close(body, rng)
+    if not step or not step[1]:
+        return False
+    rng.choice(step[1])[0] = rng.choice([-1, 10**6])
+    return True
+
+
+def _branch_left_out(body: dict[str, Any], rng: random.Random) -> bool:
+    claim = _claim(body, rng, "holds")
+    if claim is None or not claim["proof"]:
+        return False
+    claim["proof"].pop(rng.randrange(len(claim["proof"])))
+    return True
+
+
+def _size(factor: int) -> Change:
+    def change(body: dict[str, Any], rng: random.Random) -> bool:
+        regional = [claim for claim in body["claims"] if claim["kind"] == "region"]
+        if not regional:
+            return False
+        claim = rng.choice(regional)
+        claim["size"] = str(Fraction(claim["size"]) * Fraction(2) ** factor)
+        seal(body, claims=True)
+        return True
+
+    return change
+
+
+def _classes_swapped(body: dict[str, Any], _: random.Random) -> bool:
+    names = body["names"]["classes"]
+    names[0], names[1] = names[1], names[0]
+    return bool(body["claims"])
+
+
+def _array(value: float) -> Change:
+    def change(body: dict[str, Any], rng: random.Random) -> bool:
+        holder, key = rng.choice(
+            [(layer, "weight") for layer in body["head"]]
+            + [(body["lens"], key) for key in ("weight", "offset", "directions")]
+            + [(region, key) for region in body["regions"] for key in ("centre", "factor")]
+        )
+        raw = bytearray(base64.b64decode(holder[key]))
+        place = 8 * rng.randrange(len(raw) // 8)
+        if struct.unpack_from("<d", raw, place)[0] == value:
+            return False
+        struct.pack_into("<d", raw, place, value)
+        holder[key] = base64.b64encode(bytes(raw)).decode()
+        seal(body, claims=True)
+        return bool(body["claims"])
+
+    return change
+
+
+def _witness_outside(body: dict[str, Any], rng: random.Random) -> bool:
+    claim = _claim(body, rng, "violated")
+    if claim is None or claim["kind"] != "region":
+        return False
+    claim["witness"] = {"kind": "coordinates", "numerators": [10**9] * body["dimension"], "denominator": 1}
+    return True
+
+
+def _formula_denied(body: dict[str, Any], rng: random.Random) -> bool:
+    """The opposite claim with the same evidence, every digest made good; a cut could leave nothing to deny."""
+    claim = _claim(body, rng, rng.choice(["holds", "violated"]))
+    if claim is None or claim["kind"] != "region" or claim["cut"] is not None:
+        return False
+    claim["formula"].append(["not", len(claim["formula"]) - 1])
+    seal(body, claims=True)
+    return True
+
+
+def _verdict_swapped(body: dict[str, Any], rng: random.Random) -> bool:
+    if not body["claims"]:
+        return False
+    claim = rng.choice(body["claims"])
+    claim["verdict"] = {"holds": "violated", "violated": "holds"}[claim["verdict"]]
+    seal(body, claims=True)
+    return True
+
+
+STRUCTURAL: dict[str, Change] = {
+    "a multiplier made zero": _multiplier(lambda _: 0),
+    "a multiplier made negative": _multiplier(lambda value: -value),
+    "a multiplier of 5,000 digits": _multiplier(lambda _: 10**4200),
+    "a multiplier for no literal": _no_such_literal,
+    "a step of a proof left out": _branch_left_out,
+    "a smaller region": _size(-1),
+    "a larger region": _size(1),
+    "classes swapped": _classes_swapped,
+    "a NaN in an array": _array(float("nan")),
+    "an infinity in an array": _array(float("inf")),
+    "a number in an array changed": _array(1.015625),
+    "a witness outside the region": _witness_outside,
+    "the opposite formula": _formula_denied,
+    "the opposite verdict": _verdict_swapped,
+}

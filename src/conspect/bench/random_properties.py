@@ -1,0 +1,166 @@
+"""Random models, regions and formulas whose numbers are short enough for ties to happen often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+
+import numpy as np
+
+from conspect.core.regions import Box, Ellipsoid, PrincipalBox, Region
+from conspect.core.spaces import AffineMap, Float64, Head, Lens
+from conspect.language.tree import And, Focus, ForAll, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
+from conspect.verification.formula import Names, tabulate
+from conspect.verification.plan import Job
+from conspect.verification.subject import EmbeddingSplit, Subject
+
+DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A formula over a region, and whether its verdict sits on an exact tie by construction."""
+
+    job: Job
+    region: Region
+    at_tie: bool
+
+
+def short(generator: np.random.Generator, shape: tuple[int, ...], bits: int, *, full: bool) -> Float64:
+    """Random numbers: multiples of 2**-bits in [-2, 2], or floats with all their digits."""
+    if full:
+        return generator.normal(size=shape)
+    return generator.integers(-2 << bits, (2 << bits) + 1, size=shape) / float(1 << bits)
+
+
+def random_subject(generator: np.random.Generator, dimension: int, *, relu: bool = False, full: bool = False) -> Subject:
+    """A subject of 2-4 classes and 2-5 concepts; with `relu`, a head of two layers and few neurons."""
+    classes, concepts = int(generator.integers(2, 5)), int(generator.integers(2, 6))
+    width = int(generator.integers(2, 6))
+
+    def affine(outputs: int, inputs: int) -> AffineMap:
+        weight = short(generator, (outputs, inputs), 3, full=full)
+        return AffineMap(weight, short(generator, (outputs,), 3, full=full))
+
+    if relu:
+        neurons = int(generator.integers(2, 6))
+        head = Head((affine(neurons, dimension), affine(classes, neurons)))
+    else:
+        head = Head((affine(classes, dimension),))
+    names = tuple(f"k{index}" for index in range(concepts))
+    lens = Lens(affine(width, dimension), names, short(generator, (concepts, width), 2, full=full))
+    empty = EmbeddingSplit(np.zeros((0, dimension)), np.zeros(0, dtype=np.int64), ())
+    thresholds = {name: float(generator.choice([-0.5, -0.125, 0.0, 0.0, 0.125, 0.25, 0.5])) for name in names}
+    return Subject(
+        head,
+        lens,
+        tuple(f"c{index}" for index in range(classes)),
+        {"all": empty},
+        thresholds,
+        fit_split="all",
+        size_split="all",
+        measure_split="all",
+    )
+
+
+def random_region(generator: np.random.Generator, dimension: int, *, shapes: tuple[str, ...], full: bool) -> Region:
+    """A box, a box along slanted axes or an ellipsoid, of a size that is often not a float."""
+    centre = short(generator, (dimension,), 3, full=full)
+    size = Fraction(int(generator.integers(1, 12)), int(generator.choice([5, 8, 10, 16]))) / dimension**0
+    cut = int(generator.integers(0, 2)) if generator.random() < 0.2 else None
+    shape = str(generator.choice(list(shapes)))
+    if shape == "box":
+        return Box(centre, np.abs(short(generator, (dimension,), 3, full=full)) * 0.5, size, cut)
+    factor = short(generator, (dimension, dimension), 2, full=full) / 4 + np.eye(dimension) / 2
+    kind = PrincipalBox if shape == "pca-box" else Ellipsoid
+    return kind(centre, factor, size, cut)
+
+
+def random_formula(generator: np.random.Generator, subject: Subject, depth: int, *, has_concept: bool) -> Formula:
+    """Nested connectives over random atoms."""
+
+    def atom() -> Formula:
+        kind = generator.random()
+        if kind < 0.25:
+            return Predict(str(generator.choice(subject.class_names)))
+        if has_concept and kind < 0.55:
+            return HasConcept(str(generator.choice(subject.concept_names)))
+        left, right = generator.choice(subject.concept_names, size=2, replace=bool(generator.random() < 0.02))
+        return Stronger(str(left), str(right))
+
+    def grow(level: int) -> Formula:
+        kind = generator.random()
+        if level <= 0 or kind < 0.15:
+            return atom()
+        if kind < 0.3:
+            return Not(grow(level - 1))
+        if kind < 0.6:
+            parts = tuple(grow(level - 1) for _ in range(int(generator.integers(2, 4))))
+            return And(parts) if kind < 0.45 else Or(parts)
+        return Implies(grow(level - 1), grow(level - 1)) if kind < 0.85 else Iff(grow(level - 1), grow(level - 1))
+
+    return grow(depth)
+
+
+def make_job(subject: Subject, formula: Formula, name: str) -> Job:
+    """A job as the planner would make it."""
+    names = Names(
+        {n: k for k, n in enumerate(subject.class_names)}, {n: k for k, n in enumerate(subject.concept_names)}
+    )
+    focus = ForAll(Focus(subject.class_names[0]))
+    return Job(name, formula, tabulate(formula, names), focus, subject.class_names[0], "", None, "")
+
+
+def tied(region: Region, subject: Subject, formula: Formula) -> Region | None:
+    """The region resized so that one strength predicate of the formula is exactly zero at its worst point."""
+    from conspect.language.expansion import nodes
+
+    found = next((node for node in nodes(formula) if isinstance(node, Stronger) and node.left != node.right), None)
+    if found is None or region.norm != "max":
+        return None
+    i, j = (subject.concept_names.index(name) for name in (found.left, found.right))
+    q = [Fraction(a) - Fraction(b) for a, b in zip(*subject.lens.directions[[i, j]].tolist(), strict=True)]
+    weight, offset = subject.lens.alignment.weight.tolist(), subject.lens.alignment.offset.tolist()
+    slope = [sum(a * Fraction(row[k]) for a, row in zip(q, weight, strict=True)) for k in range(region.dimension)]
+    factor = region.factor if region.factor.ndim == 2 else np.diag(region.factor)
+    constant = sum(s * Fraction(c) for s, c in zip(slope, region.centre.tolist(), strict=True))
+    constant += sum(a * Fraction(o) for a, o in zip(q, offset, strict=True))
+    columns = factor.T.tolist()
+    reach = sum(abs(sum(s * Fraction(f) for s, f in zip(slope, column, strict=True))) for column in columns)
+    if reach == 0 or constant == 0:
+        return None
+    return region.resized(abs(Fraction(constant) / reach))
+
+
+def batches(
+    properties: int, seed: int, *, per_subject: int = 40, has_concept: bool = False, relu: bool = False
+) -> Iterator[tuple[Subject, list[Case]]]:
+    """Subjects with their cases, `properties` cases in all; the same for the same seed."""
+    generator = np.random.default_rng(seed)
+    done = 0
+    largest = 3 if has_concept or relu else DIMENSIONS[-1]
+    dimensions = [d for d in DIMENSIONS if d <= largest]
+    while done < properties:
+        dimension = int(generator.choice(dimensions))
+        full = bool(generator.random() < 0.3)
+        subject = random_subject(generator, dimension, relu=relu, full=full)
+        shapes = ("box", "pca-box", "ellipsoid") if dimension <= 8 else ("box", "box", "pca-box")
+        pool = [random_region(generator, dimension, shapes=shapes, full=full) for _ in range(3)]
+        pool = [r if r.cut is None or r.cut < len(subject.class_names) else r.resized(r.size) for r in pool]
+        cases = []
+        for index in range(min(per_subject, properties - done)):
+            depth = int(generator.integers(0, 4))
+            formula = random_formula(generator, subject, depth, has_concept=has_concept)
+            region = pool[int(generator.integers(0, len(pool)))]
+            moved = tied(region, subject, formula) if generator.random() < 0.15 else None
+            job = make_job(subject, formula, f"p{done + index}")
+            cases.append(Case(job, moved or region, moved is not None))
+        done += len(cases)
+        yield subject, cases
+
+
+def conjunction(parts: list[Formula]) -> Formula:
+    """The conjunction of one or more formulas."""
+    return reduce(lambda a, b: And((a, b)), parts)
