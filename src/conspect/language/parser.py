@@ -100,6 +100,8 @@ class SpecificationParser:
                     self.items.append(item)
             except Abandon:
                 self._skip_to_item(before)
+            if cursor.index == before:  # a token that begins nothing and was reported
+                cursor.advance()
 
     def _item(self) -> Item:
         cursor, first = self.cursor, self.cursor.index
@@ -229,6 +231,8 @@ class SpecificationParser:
                     properties.append(found)
             except Abandon:
                 self._skip_to_specification(before)
+            if cursor.index == before:
+                cursor.advance()
         if not cursor.accept("}"):
             raise cursor.fail("SPEC118", f"the brace of module '{name[:40]}' is not closed", "write '}'", opened)
         return Module(name, header[0], header[1], header[2], tuple(properties), cursor.span(first))
