@@ -6,6 +6,7 @@ tangent planes that are added until the answer is exact: unsatisfiable over the 
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from math import isqrt
 from typing import Any
@@ -26,20 +27,22 @@ class Independent:
     def __init__(self, subject: Subject, *, milliseconds: int = 2000) -> None:
         self.subject = subject
         self.milliseconds = milliseconds
+        self.terms: dict[int, tuple[Region, list[Any], list[Any], dict[str, Any]]] = {}
         self.unknowns = [z3.Real(f"w{k}") for k in range(subject.dimension)]
 
     def holds(self, formula: Formula, region: Region) -> bool | None:
         """Whether the formula is true everywhere in the region."""
-        point = self._point(region)
-        self.logits = self._network(point)
-        self.mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)
+        key = id(region.factor)
+        if key not in self.terms:
+            point = self._point(region)
+            mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)
+            self.terms[key] = (region, self._network(point), mapped, {})
+        _, self.logits, self.mapped, self.strengths = self.terms[key]
+        started = time.monotonic()
         solver = z3.Solver()
         solver.set("timeout", self.milliseconds)
         bound = rational(region.size)
-        if region.norm == "max":
-            solver.add(*[z3.And(w <= bound, -bound <= w) for w in self.unknowns])
-        else:
-            solver.add(*[z3.And(w <= bound, -bound <= w) for w in self.unknowns])
+        solver.add(*[z3.And(w <= bound, -bound <= w) for w in self.unknowns])
         if region.cut is not None:
             solver.add(self.predicts(region.cut))
         solver.add(z3.Not(self.translate(expand(formula))))
@@ -47,7 +50,7 @@ class Independent:
             answer = solver.check()
             if answer == z3.unsat:
                 return True
-            if answer != z3.sat:
+            if answer != z3.sat or 1000 * (time.monotonic() - started) > self.milliseconds:
                 return None
             if region.norm == "max":
                 return False
@@ -95,6 +98,11 @@ class Independent:
 
     def strength(self, name: str) -> Any:
         """q'y of a concept."""
+        if name not in self.strengths:
+            self.strengths[name] = self._strength(name)
+        return self.strengths[name]
+
+    def _strength(self, name: str) -> Any:
         direction = self.subject.lens.directions[self.subject.concept_names.index(name)].tolist()
         parts = [(Fraction(q) * c, [Fraction(q) * a for a in row]) for q, (c, row) in zip(direction, self.mapped, strict=True)]
         constant = sum((c for c, _ in parts), Fraction(0))

@@ -368,7 +368,7 @@ def check_proof(claim, formula, model, region, size, cut):
 
 def close(step, literals, model, region, state):
     """Refuses unless the multipliers exclude that any embedding of the branch satisfies its literals."""
-    need(2 <= len(step) <= 4 and isinstance(step[1], list) and step[1], "a closing step has the wrong shape")
+    need(2 <= len(step) <= 4 and isinstance(step[1], list), "a closing step has the wrong shape")
     extras = dict_of(step[2]) if len(step) > 2 else {}
     weights, slope, constant, strict, seen = {}, [0] * model.dimension, 0, False, set()
     scale = region.forms.shift
@@ -388,7 +388,7 @@ def close(step, literals, model, region, state):
             more, start = cone(literal, extras[index], model, region, state)
             slope = [a + pair[1] * b for a, b in zip(slope, more)]  # noqa: B905
             constant += pair[1] * start
-    if not model.linear and any(weights.get(row) for row in range(model.classes)):
+    if not model.linear and (len(step) > 3 or any(weights.get(row) for row in range(model.classes))):
         more, start = relaxed_head(weights, step[3] if len(step) > 3 else [], model, region, state)
         slope, constant = [a + b for a, b in zip(slope, more)], constant + start  # noqa: B905
         weights = {row: weight for row, weight in weights.items() if row >= model.classes}

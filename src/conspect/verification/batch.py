@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -29,7 +30,8 @@ CHUNK = 256
 class Branch:
     """A state of the search and what became of it: closed by `multipliers`, opened into `children`, or neither yet.
 
-    `which`: the pending disjunction that was opened.
+    `which`: the pending disjunction that was opened. `step`: how the branch was split otherwise, into parts of the box
+    (`limits` in w, by axis) or by the sign of a neuron (`phases`).
     """
 
     state: State
@@ -38,6 +40,9 @@ class Branch:
     children: list[Branch] = field(default_factory=list)
     margin: float = np.inf
     by_barrier: bool = False
+    limits: dict[int, tuple[Fraction, Fraction]] = field(default_factory=dict)
+    phases: dict[tuple[int, int], bool] = field(default_factory=dict)
+    step: tuple[object, ...] = ()
 
 
 @dataclass(eq=False)

@@ -6,7 +6,6 @@ numbers are integers, fractions as text, or little-endian float64 in base64: not
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import numpy as np
 
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.regions import Region
-from conspect.core.spaces import Float64
+from conspect.verification.encoding import encoded
 from conspect.verification.formula import FormulaTable
 from conspect.verification.integers import RationalVector
 from conspect.verification.prove import Outcome, Witness
@@ -25,11 +24,6 @@ from conspect.verification.results import PropertyResult
 from conspect.verification.subject import Subject
 
 FORMAT = "conspect-certificate-1"
-
-
-def encoded(values: Float64) -> str:
-    """Little-endian float64 in base64, C order."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode()
 
 
 def region_claim(table: FormulaTable, region: Region, outcome: Outcome) -> dict[str, object] | None:

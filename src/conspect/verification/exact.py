@@ -6,7 +6,7 @@ as they are (not as a rounded product), and the zero form. Seen from a region z 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import mul
@@ -144,7 +144,6 @@ class ExactRegion:
         literals: tuple[LinearLiteral, ...],
         multipliers: Multipliers,
         size: Fraction,
-        limits: list[tuple[Fraction, Fraction]] | None = None,
     ) -> bool:
         """Whether the multipliers prove that no w of the region satisfies all literals: sup < 0, or 0 if one is strict."""
         weights: dict[int, int] = {}
@@ -159,7 +158,7 @@ class ExactRegion:
             return strict
         slope = combine([weights[row] for row in used], [self.forms.rows[row] for row in used])
         constant = sum(weights[row] * self.forms.constants[row] for row in used)
-        return supremum_excluded(slope, constant, size, self.region.norm, strict=strict, limits=limits)
+        return supremum_excluded(slope, constant, size, self.region.norm, strict=strict)
 
     def has_coordinates(self, coordinates: RationalVector, size: Fraction) -> bool:
         """Whether |w| <= size, exactly."""
@@ -180,18 +179,22 @@ class ExactRegion:
 
 
 def supremum_excluded(
-    slope: list[int],
-    constant: int,
+    slope: Sequence[int | Fraction],
+    constant: int | Fraction,
     size: Fraction,
     norm: str,
     *,
     strict: bool,
-    limits: list[tuple[Fraction, Fraction]] | None = None,
+    limits: dict[int, tuple[Fraction, Fraction]] | None = None,
 ) -> bool:
-    """Whether sup of slope'w + constant over |w| <= size is negative, or zero when `strict`; exact."""
+    """Whether sup of slope'w + constant over |w| <= size is negative, or zero when `strict`; exact.
+
+    `limits`: narrower ends of some axes of a box.
+    """
     p, q = size.numerator, size.denominator
-    if limits is not None:
-        reach = sum((max(v * low, v * high) for v, (low, high) in zip(slope, limits, strict=True)), Fraction(0))
+    if limits:
+        reach = size * sum(abs(v) for k, v in enumerate(slope) if k not in limits)
+        reach += sum(max(slope[k] * low, slope[k] * high) for k, (low, high) in limits.items())
         highest = constant + reach
         return highest < 0 or (highest == 0 and strict)
     if norm == "max":

@@ -7,20 +7,22 @@ within rounding of one) the exact vertex of a linear program decides.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from conspect.core.spaces import Float64
+from conspect.core.spaces import AffineMap, Float64, Head
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language import holds_exactly
 from conspect.verification import exact_vertex
 from conspect.verification.batch import Branch, RegionForms, Task, examine
 from conspect.verification.exact import ExactPoint, ExactRegion, Multipliers
 from conspect.verification.integers import RationalVector, float_vector
-from conspect.verification.negation import LinearLiteral, Reading, opened
+from conspect.verification.negation import Reading, State, opened
+from conspect.verification.nonlinear import Decision, Nonlinear
 
 PRECISIONS = (20, 52)
 # A corner rounded to floats may lie outside by a few units in the last place; it is drawn inwards by these shares.
@@ -34,6 +36,9 @@ class Witness:
     kind: Literal["embedding", "coordinates"]
     vector: RationalVector
     floats: Float64
+
+
+Placed: TypeAlias = "tuple[Witness, ExactPoint]"
 
 
 @dataclass(eq=False)
@@ -65,8 +70,11 @@ class Prover:
     reading: Reading
     node_budget: int
     seconds_budget: float
+    head: Head
+    alignment: AffineMap
     names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    points: dict[bytes, tuple[Witness, ExactPoint] | None] = field(default_factory=dict)
+    points: dict[bytes, Placed | None] = field(default_factory=dict)
+    _nonlinear: Nonlinear | None = None
 
     def conclude(self, task: Task) -> Outcome:
         """The exact verdict on a task that the float engine has worked on (or not)."""
@@ -92,23 +100,24 @@ class Prover:
             left = self.seconds_budget - (time.monotonic() - started)
             if left <= 0:
                 return Outcome(unknown(f"more than {self.seconds_budget:g} s needed"), settled_by=settled_by)
-            if branch.children or branch.which >= 0:
-                steps.append(("open", branch.which))
+            if branch.step or branch.which >= 0:
+                steps.append(branch.step or ("open", branch.which))
                 stack.extend(reversed(branch.children))
                 continue
-            literals = tuple(literal for literal in branch.state.literals if len(literal) == 3)
-            found: Multipliers | tuple[Witness, ExactPoint] | str | None = self._checked(branch, literals)
-            if found is None:
-                settled_by = "exact vertex of a linear program"
-                found = self._decided_exactly(literals, left)
+            found = self._decided(branch, left)
             if isinstance(found, str):
                 return Outcome(unknown(found), settled_by=settled_by)
-            if len(found) != 2 or not isinstance(found[0], Witness):
-                steps.append(("close", found))
-                margin = min(margin, branch.margin)
-                carries = min(carries, self.forms.carried(literals, found))  # type: ignore[arg-type]
+            settled_by = found.how or settled_by
+            if found.kind == "close":
+                steps.append(found.step)
+                margin, carries = min(margin, branch.margin), min(carries, found.carries)
                 continue
-            witness, point = found
+            if found.kind in ("halve", "phase"):
+                self._split(branch, found)
+                stack.append(branch)
+                continue
+            assert found.point is not None
+            witness, point = found.point
             unmet = [k for k, d in enumerate(branch.state.pending) if not self._opened_by(d, task, point)]
             if not unmet:
                 if not self.refutes(task, point):
@@ -129,34 +138,59 @@ class Prover:
             return not point.makes_true(task.table)
         return not holds_exactly(task.formula, point.reading(task.table, self.names))
 
-    def _checked(
-        self, branch: Branch, literals: tuple[LinearLiteral, ...]
-    ) -> Multipliers | tuple[Witness, ExactPoint] | None:
-        """What the float engine finds for a state, if it survives the exact check."""
+    def _split(self, branch: Branch, decision: Decision) -> None:
+        """Two children that differ in one half of an axis, or in the sign of one neuron."""
+        branch.step = decision.step
+        if decision.kind == "halve":
+            axis = int(str(decision.step[1]))
+            low, high = branch.limits.get(axis, (-self.size, self.size))
+            halves = ((low, (low + high) / 2), ((low + high) / 2, high))
+            branch.children = [
+                Branch(branch.state, limits=branch.limits | {axis: half}, phases=branch.phases) for half in halves
+            ]
+        else:
+            key = (int(str(decision.step[1])), int(str(decision.step[2])))
+            branch.children = [
+                Branch(branch.state, limits=branch.limits, phases=branch.phases | {key: active})
+                for active in (True, False)
+            ]
+
+    def _decided(self, branch: Branch, seconds: float) -> Decision | str:
+        """What becomes of a state."""
+        if not self._is_linear(branch.state):
+            return self.nonlinear().decide(branch.state, branch.limits, branch.phases)
+        literals = tuple(literal for literal in branch.state.literals if len(literal) == 3)
         point = None
         if branch.multipliers is None:
             point = examine([branch], self.forms)[0]
-        if branch.multipliers is not None:
-            for bits in PRECISIONS:
-                multipliers = rounded(branch.multipliers, bits)
-                if self.region.closes(literals, multipliers, self.size):
-                    return multipliers
-            branch.multipliers = None
-            return None
-        if point is None:
-            return None
-        at = self.place(point)
-        return at if at is not None and all(at[1].satisfies(literal) for literal in literals) else None
-
-    def _decided_exactly(
-        self, literals: tuple[LinearLiteral, ...], seconds: float
-    ) -> Multipliers | tuple[Witness, ExactPoint] | str:
+        for bits in PRECISIONS if branch.multipliers is not None else ():
+            multipliers = rounded(branch.multipliers or {}, bits)
+            if self.region.closes(literals, multipliers, self.size):
+                return Decision("close", ("close", multipliers), carries=self.forms.carried(literals, multipliers))
+        if point is not None:
+            at = self.place(point)
+            if at is not None and all(at[1].satisfies(literal) for literal in literals):
+                return Decision("point", point=at)
         if self.region.region.norm != "max":
             return "a tie, or nearly one, on the surface of an ellipsoid"
         answer = exact_vertex.decide(self.region, literals, self.size, seconds)
+        if isinstance(answer, str):
+            return answer
+        how = "exact vertex of a linear program"
         if isinstance(answer, RationalVector):
-            return self._at_coordinates(answer)
-        return answer
+            return Decision("point", point=self._at_coordinates(answer), how=how)
+        return Decision("close", ("close", answer), carries=self.forms.carried(literals, answer), how=how)
+
+    def _is_linear(self, state: State) -> bool:
+        if self.head.is_linear:
+            return all(len(literal) == 3 for literal in state.literals)
+        return all(len(literal) == 3 and literal[0] >= self.reading.classes for literal in state.literals)
+
+    def nonlinear(self) -> Nonlinear:
+        """Decisions on states with literals that are not linear."""
+        if self._nonlinear is None:
+            self._nonlinear = Nonlinear(self, self.alignment, self.head)
+        return self._nonlinear
 
     def _opened_by(self, disjunction: object, task: Task, point: ExactPoint) -> bool:
         return any(
@@ -167,7 +201,7 @@ class Prover:
             for alternative in disjunction
         )
 
-    def place(self, unit: Float64) -> tuple[Witness, ExactPoint] | None:
+    def place(self, unit: Float64) -> Placed | None:
         """The exact point for float coordinates in units of the size, moved inside; None when it will not go inside."""
         key = unit.tobytes()
         if key not in self.points:
@@ -176,7 +210,7 @@ class Prover:
             self.points[key] = self._placed(unit)
         return self.points[key]
 
-    def _placed(self, unit: Float64) -> tuple[Witness, ExactPoint] | None:
+    def _placed(self, unit: Float64) -> Placed | None:
         region = self.region.region
         coordinates = unit * float(self.size)
         if region.shape == "box":
@@ -195,14 +229,20 @@ class Prover:
             return None
         return self._at_coordinates(vector)
 
-    def _at_coordinates(self, vector: RationalVector) -> tuple[Witness, ExactPoint]:
+    def _at_coordinates(self, vector: RationalVector) -> Placed:
         embedding = self.region.frame.point(vector)
         floats = np.array([value / embedding.denominator for value in embedding.integers])
         return Witness("coordinates", vector, floats), self._point(embedding, vector, from_region=True)
 
     def _point(self, embedding: RationalVector, vector: RationalVector, *, from_region: bool = False) -> ExactPoint:
         forms = self.region.forms if from_region else self.region.embedded
-        return ExactPoint(self.region.model, embedding, lambda row: forms.value(row, vector), self.reading.thresholds)
+        base: Callable[[int], int | Fraction] = lambda row: forms.value(row, vector)  # noqa: E731
+        if not self.head.is_linear:
+            relu = self.nonlinear().relu
+            assert relu is not None
+            logits = relu.logits([Fraction(v, embedding.denominator) for v in embedding.integers])
+            base = lambda row: logits[row] if row < self.reading.classes else forms.value(row, vector)  # noqa: E731
+        return ExactPoint(self.region.model, embedding, base, self.reading.thresholds)
 
 
 def rounded(multipliers: dict[int, float], bits: int) -> Multipliers:

@@ -105,6 +105,8 @@ class Settler:
             self.reading,
             self.options.node_budget,
             self.options.seconds_budget,
+            self.subject.head,
+            self.subject.lens.alignment,
             (self.subject.class_names, self.subject.concept_names),
         )
 

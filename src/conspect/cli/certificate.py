@@ -1,0 +1,41 @@
+"""`conspect certificate`: checks certificates; `conspect.checker.check` does the same without Conspect."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def certificate() -> None:
+    """Check what makes a verdict certain, in exact arithmetic."""
+
+
+@certificate.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head, lens or model.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def check(files: tuple[Path, ...], expect: tuple[str, ...], as_json: bool) -> None:
+    """Check FILES. Exit code 0: all accepted, 1: some refused."""
+    from conspect.checker import check as checker
+
+    expected = [(key, digest) for key, _, digest in (word.partition("=") for word in expect)]
+    rows: list[dict[str, object]] = []
+    for file in files:
+        try:
+            claims = checker.check_file(file, expected)
+        except checker.Refused as reason:
+            rows.append({"file": str(file), "accepted": False, "reason": str(reason), "claims": []})
+            line = f"{file}: REFUSED: {reason}"
+        else:
+            held = sum(verdict == "holds" for _, verdict in claims)
+            rows.append({"file": str(file), "accepted": True, "reason": "", "claims": [list(c) for c in claims]})
+            line = f"{file}: accepted: {held} claims hold, {len(claims) - held} are violated"
+        if not as_json:
+            click.echo(line)
+    if as_json:
+        click.echo(json.dumps({"certificates": rows}, indent=2))
+    sys.exit(0 if all(row["accepted"] for row in rows) else 1)

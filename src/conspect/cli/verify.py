@@ -1,0 +1,161 @@
+"""`conspect verify`: verdicts on the properties of specification files, with what makes them checkable."""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
+
+if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
+    from conspect.verification.results import PropertyResult
+    from conspect.verification.subject import VerifyOptions
+
+
+class Share(click.ParamType):
+    """A positive number such as 0.4, 2/5 or 90%, kept exact."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """The exact number that the text says."""
+        text = str(value)
+        try:
+            found = Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{text!r} is not a number such as 0.4, 2/5 or 90%", param, ctx)
+        if found <= 0:
+            self.fail(f"{text!r} is not positive", param, ctx)
+        return found
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--study", required=True, type=click.Path(path_type=Path), help="The study that says what is verified.")
+@click.option("--gamma", type=Share(), help="Size of regions in standard deviations, where a property gives none.")
+@click.option("--coverage", type=Share(), help="Instead: the share of held-out images that regions shall cover.")
+@click.option("--region", "shape", type=click.Choice(["box", "ellipsoid", "pca-box"]), default="box", show_default=True)
+@click.option(
+    "--estimate-from",
+    type=click.Choice(["correct", "all"]),
+    default="correct",
+    show_default=True,
+    help="Embeddings that regions are estimated from: of correctly classified images of the class, or of all.",
+)
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of intervals and statistical verdicts.")
+@click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for one property.")
+@click.option("--no-gamma-search", is_flag=True, help="Skip the search for the largest gamma and its curve.")
+@click.option("--cross-check", type=click.Choice(["none", "scip"]), default="none", help="Ask SCIP for a second opinion.")
+@click.option("--certificate", type=click.Path(path_type=Path), help="Where to write the certificate.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
+@click.option("--sarif", type=click.Path(path_type=Path), help="Also write a SARIF 2.1.0 file.")
+def verify(
+    files: tuple[Path, ...],
+    study: Path,
+    certificate: Path | None,
+    as_json: bool,
+    junit: Path | None,
+    sarif: Path | None,
+    **choices: object,
+) -> None:
+    """Decide the properties in FILES. Exit code 0: all hold, 1: one is violated, 3: none violated but one unknown."""
+    from conspect.core.verdicts import exit_code
+
+    try:
+        options = _options(choices)
+        results = _results(files, study, options, certificate)
+        if junit:
+            from conspect.verification.junit import junit_xml
+
+            _write(junit, junit_xml(results))
+        if sarif:
+            from conspect.verification.sarif import sarif_log
+
+            _write(sarif, json.dumps(sarif_log(results), indent=2))
+    except ConspectError as error:
+        _stop(error, as_json)
+    if as_json:
+        click.echo(json.dumps({"properties": [result.to_json() for result in results]}, allow_nan=False))
+    else:
+        from conspect.verification.printed import printed, summary
+
+        for result in results:
+            click.echo(printed(result))
+        click.echo(summary(results))
+    sys.exit(exit_code(result.verdict for result in results))
+
+
+def _options(choices: dict[str, object]) -> VerifyOptions:
+    from conspect.verification.subject import VerifyOptions
+
+    if choices["gamma"] is not None and choices["coverage"] is not None:
+        raise user_error("VERIFY010", "--gamma and --coverage both say how large regions are", "give one of them")
+    coverage, confidence = choices["coverage"], choices["confidence"]
+    if isinstance(coverage, Fraction) and coverage >= 1:
+        raise user_error("VERIFY010", f"--coverage {coverage} is not below 1", "give a share such as 0.9")
+    if not (isinstance(confidence, float) and 0.5 <= confidence < 1):
+        raise user_error("VERIFY010", f"--confidence {confidence} is not from 0.5 to 1", "give a share such as 0.95")
+    gamma = choices["gamma"]
+    return VerifyOptions(
+        gamma=gamma if isinstance(gamma, Fraction) else VerifyOptions.gamma,
+        coverage=coverage if isinstance(coverage, Fraction) else None,
+        shape=choices["shape"],  # type: ignore[arg-type]
+        estimate_from=choices["estimate_from"],  # type: ignore[arg-type]
+        confidence=confidence,
+        seconds_budget=float(str(choices["budget"])),
+        search_gamma=not choices["no_gamma_search"],
+        cross_check=choices["cross_check"],  # type: ignore[arg-type]
+    )
+
+
+def _results(
+    files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
+) -> list[PropertyResult]:
+    from conspect.language.checker import check_text
+    from conspect.study import Study
+    from conspect.verification.certificate import bundle, write_bundle
+    from conspect.verification.vocabulary import vocabulary_of
+
+    from conspect.verification.verify import verify as decide
+
+    subject = Study.open(study).verification_subject()
+    results: list[PropertyResult] = []
+    trees = []
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise outside_error("VERIFY009", f"cannot read {file}: {error.strerror}", "check the path") from None
+        trees.append((check_text(content, vocabulary_of(subject), str(file)).require(), str(file)))
+    for tree, name in trees:
+        results += decide(tree, subject, options, file=name)
+    if certificate:
+        _guarded(lambda: write_bundle(certificate, bundle(subject, results)), certificate)
+    return results
+
+
+def _write(path: Path, text: str) -> None:
+    _guarded(lambda: path.write_text(text, encoding="utf-8"), path)
+
+
+def _guarded(work: object, path: Path) -> None:
+    try:
+        work()  # type: ignore[operator]
+    except OSError as error:
+        raise outside_error("VERIFY009", f"cannot write {path}: {error.strerror}", "check the path") from None
+
+
+def _stop(error: ConspectError, as_json: bool) -> NoReturn:
+    if as_json:
+        found = [{"code": d.code, "problem": d.problem, "fix": d.fix, "place": str(d.place or "")} for d in error.diagnostics]
+        click.echo(json.dumps({"properties": [], "errors": found}))
+    else:
+        for diagnostic in error.diagnostics:
+            click.echo(str(diagnostic), err=True)
+    sys.exit(2 if isinstance(error, UserError) else error.exit_code)

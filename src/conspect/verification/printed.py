@@ -1,0 +1,63 @@
+"""Results as people read them in a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from conspect.verification.results import GammaMax, PropertyResult, Rate
+
+SHOWN = 5
+
+
+def printed(result: PropertyResult) -> str:
+    """A few lines for one property; a warning that the region is all but empty comes first."""
+    lines = [f"{result.verdict.outcome.upper():8} {result.name}: {result.statement}"]
+    caveats = list(result.caveats)
+    if caveats and caveats[0].startswith("This region contains"):
+        lines[0] = f"{lines[0]}\n         ! {caveats.pop(0)}"
+        lines[0] = "\n".join(reversed(lines[0].split("\n         ")))
+    if result.verdict.reason:
+        lines.append(f"         reason: {result.verdict.reason}")
+    if result.region is not None:
+        lines.append(f"         region: {result.region.shape}, {result.region.provenance}")
+    facts = []
+    if result.margin is not None:
+        facts.append(f"margin {result.margin:.4g}")
+    if result.gamma_max is not None:
+        facts.append(f"holds up to size {_bracket(result.gamma_max)}")
+    if result.coverage is not None:
+        facts.append(f"coverage {_rate(result.coverage)}")
+    if result.satisfaction is not None:
+        facts.append(f"true for {_rate(result.satisfaction)}")
+    if facts:
+        lines.append(f"         {'; '.join(facts)}")
+    if result.witness is not None:
+        strongest = ", ".join(f"{name} {value:.3f}" for name, value in result.witness.profile[:SHOWN])
+        lines.append(f"         witness: predicted {result.witness.predicted}; strongest {strongest}")
+        near = ", ".join(f"{n.image_id} ({n.class_name}, {n.distance:.3g})" for n in result.witness.nearest)
+        if near:
+            lines.append(f"         nearest images: {near}")
+    lines += [f"         note: {caveat}" for caveat in caveats]
+    return "\n".join(lines)
+
+
+def summary(results: Sequence[PropertyResult]) -> str:
+    """One line with the number of each verdict."""
+    counts = Counter(result.verdict.outcome for result in results)
+    each = ", ".join(f"{counts[kind]} {kind}" for kind in ("holds", "violated", "unknown") if counts[kind])
+    return f"{len(results)} properties: {each or 'none'}"
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.n:
+        return "no images"
+    return f"{rate.rate:.1%} of {rate.n} held-out images [{rate.low:.1%}, {rate.high:.1%}]"
+
+
+def _bracket(found: GammaMax) -> str:
+    if found.low is None:
+        return "none: it fails at the centre" if found.high == 0.0 else "unknown"
+    if found.high is None:
+        return f"{found.low:.4g} at least"
+    return f"{found.low:.4g} (fails at {found.high:.4g})"

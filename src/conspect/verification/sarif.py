@@ -1,0 +1,50 @@
+"""Results as SARIF 2.1.0, which code hosts show beside the specification's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conspect import __version__
+from conspect.verification.results import PropertyResult
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+RULES = {
+    "violated": ("error", "a property is violated: there is an embedding of its region that makes it false"),
+    "unknown": ("warning", "nothing could be shown about a property"),
+    "holds": ("none", "a property holds"),
+}
+
+
+def sarif_log(results: Sequence[PropertyResult]) -> dict[str, object]:
+    """One run with a result for each property; held properties have the kind `pass`."""
+    rules = [
+        {"id": f"conspect/{key}", "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
+        for key, (level, text) in RULES.items()
+    ]
+    driver = {"name": "conspect", "version": __version__, "informationUri": "https://arxiv.org/abs/2403.19837"}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver | {"rules": rules}}, "results": [_result(r) for r in results]}],
+    }
+
+
+def _result(result: PropertyResult) -> dict[str, object]:
+    outcome = result.verdict.outcome
+    text = f"{result.name}: {outcome}: {result.statement}"
+    if result.verdict.reason:
+        text += f" ({result.verdict.reason})"
+    found: dict[str, object] = {
+        "ruleId": f"conspect/{outcome}",
+        "kind": {"holds": "pass", "violated": "fail", "unknown": "open"}[outcome],
+        # SARIF asks for the level "none" wherever the kind is not "fail".
+        "level": "error" if outcome == "violated" else "none",
+        "message": {"text": "\n".join([text, *result.caveats])},
+        "properties": {"margin": result.margin, "gammaMax": result.gamma_max.low if result.gamma_max else None},
+    }
+    if result.file:
+        place: dict[str, object] = {"artifactLocation": {"uri": result.file}}
+        if result.line is not None:
+            place["region"] = {"startLine": result.line}
+        found["locations"] = [{"physicalLocation": place}]
+    return found
