@@ -42,7 +42,7 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
         _stop(error, as_json)
     for file in files:
         try:
-            checked = check_text(_read(file), vocabulary, str(file))
+            checked = check_text(read_bytes(file), vocabulary, str(file))
             errors, warnings = checked.errors, checked.warnings
             properties = _count(checked.tree)
         except ConspectError as error:
@@ -79,7 +79,7 @@ def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_chec
     failed = False
     for file in files:
         try:
-            content = _read(file)
+            content = read_bytes(file)
             text, notes = _laid_out(content, file, spelling)
             changed = text.encode() != content
             if in_place and changed and not only_check:
@@ -122,7 +122,7 @@ def explain(files: tuple[Path, ...], as_json: bool) -> None:
     failed = False
     for file in files:
         try:
-            found = explain_specification(parse(_read(file), str(file)))
+            found = explain_specification(parse(read_bytes(file), str(file)))
         except ConspectError as error:
             failed = True
             rows.append(
@@ -247,7 +247,8 @@ def _count(specification: Specification) -> int:
     )
 
 
-def _read(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
+    """Content of a file. Raises UserError when it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
@@ -259,7 +260,7 @@ def _read(file: Path) -> bytes:
 
 def _text(file: Path) -> str:
     try:
-        return _read(file).decode("utf-8-sig")
+        return read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise user_error("SPEC411", "the table is not UTF-8 text", "save it as UTF-8", Place(str(file))) from error
 

@@ -4,7 +4,7 @@
     metallic, ears = concepts("metallic ears")
     claim("trucks_are_metallic", for_all(focus(truck, gamma="0.4")), predict(truck) >> (metallic > ears))
 
-`>` binds more tightly than nothing in Python: put every comparison in brackets. `==` compares, and returns a bool.
+`>` binds more loosely than `&`, `|` and `>>` in Python: put every comparison in brackets. `==` compares, and returns a bool.
 """
 
 from __future__ import annotations
@@ -42,8 +42,23 @@ from conspect.language.tree import (
 Number: TypeAlias = int | float | str | Fraction
 
 
+class _NoFormula:
+    """Refuses the operators of formulas, which a missing pair of brackets applies to a bare name."""
+
+    __slots__ = ()
+
+    def _refuse(self, other: object = None) -> NoReturn:
+        fix = "put brackets around each comparison, as in (a > b) & (c > d), and write has(a) for the presence of a concept"
+        raise user_error("SPEC302", f"{self!r} alone is not a formula", fix)
+
+    __and__ = __rand__ = __or__ = __ror__ = __rshift__ = __rrshift__ = _refuse
+
+    def __invert__(self) -> NoReturn:
+        self._refuse()
+
+
 @dataclass(frozen=True, slots=True)
-class ClassTerm:
+class ClassTerm(_NoFormula):
     """A class, for `predict` and regions."""
 
     name: str
@@ -53,7 +68,7 @@ class ClassTerm:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Term(_NoFormula):
     """A concept. `a > b` builds a strength predicate; `==` compares names and returns a bool."""
 
     name: str
@@ -72,7 +87,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
+class Set(_NoFormula):
     """`each of {a, b}`, for one side of a comparison."""
 
     names: tuple[str, ...]

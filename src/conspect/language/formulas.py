@@ -121,6 +121,9 @@ class FormulaParser:
 
     def _atom(self) -> tuple[Formula, int]:
         cursor, first = self.cursor, self.cursor.index
+        if cursor.at_item() or cursor.at_specification():
+            fix = "finish the formula above before the next item"
+            raise cursor.fail("SPEC111", f"a formula is expected, not {cursor.shown()}", fix)
         try:
             if cursor.kind == ">":
                 return self._stronger(first), 1

@@ -1,0 +1,3 @@
+from conspect.language import parse
+
+parse("#" * (1 << 20) + "\n")

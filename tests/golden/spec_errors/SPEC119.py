@@ -1,0 +1,3 @@
+from conspect.language import parse
+
+parse("$\n" * 101)

@@ -1,0 +1,5 @@
+import numpy as np
+
+from conspect.language import Reading
+
+Reading(("truck", "car"), ("ears",), logits=np.zeros((5, 2)), strengths=np.zeros((4, 1)))

@@ -1,0 +1,4 @@
+from conspect.language import write_formula
+from conspect.language.tree import And, Predict
+
+write_formula(And((Predict("truck"),)))  # a conjunction of one

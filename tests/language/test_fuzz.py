@@ -1,0 +1,20 @@
+import pytest
+
+from conspect.bench.parser import fuzz, rows, time_large_file
+
+
+def test_only_diagnostics_leave_the_parser_whatever_the_input() -> None:
+    report = fuzz(4000, seed=20)
+    assert report.escaped == []
+    assert report.inputs == report.accepted + report.refused == 4000
+    assert report.accepted > 50
+    assert report.slowest < 2  # the target is 1 s of an idle core; see `rows`
+
+
+def test_ten_thousand_properties_parse_and_check_within_two_seconds() -> None:
+    assert min(time_large_file() for _ in range(2)) < 2
+
+
+@pytest.mark.slow
+def test_a_longer_run_meets_every_target() -> None:
+    assert all(row["met"] for row in rows(30_000, seed=21))
