@@ -18,7 +18,10 @@ def test_a_correct_file_has_nothing_to_report() -> None:
 
 
 def test_every_unknown_name_is_pointed_at() -> None:
-    text = "property p: for all x in focus(truk):\n  predict(x, bus) => hasCon(x, ears, fur) and each of {metallic} > each of {weels}"
+    text = (
+        "property p: for all x in focus(truk):\n"
+        "  predict(x, bus) => hasCon(x, ears, fur) and each of {metallic} > each of {weels}"
+    )
     assert problems(text, VOCABULARY) == [
         ("SPEC202", 1, 32),
         ("SPEC202", 2, 14),

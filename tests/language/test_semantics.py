@@ -33,7 +33,7 @@ in_vocabulary = formulas(st.sampled_from(CONCEPTS))
 small = st.integers(-2, 2)
 
 
-def names_of_classes(formula: Formula) -> Formula:
+def names_of_classes(formula: Formula) -> Formula:  # noqa: PLR0911
     """Turns the concept names in Predict nodes into class names."""
     match formula:
         case Predict(name):
@@ -59,7 +59,7 @@ def by_definition(
     s = dict(zip(CONCEPTS, strengths, strict=True))
     t = dict(zip(CONCEPTS, thresholds, strict=True))
 
-    def value(f: Formula) -> tuple[bool, float]:
+    def value(f: Formula) -> tuple[bool, float]:  # noqa: PLR0911
         match f:
             case Predict(c):
                 others = [logits[i] for i in range(3) if CLASSES[i] != c]

@@ -77,8 +77,11 @@ def hostile_input(rng: random.Random) -> str | bytes:
     if kind < 0.9999:
         surrogates = chr(rng.randrange(0xD800, 0xE000)) * rng.randrange(1, 9)
         return f"class {'n' * rng.choice((199, 201, 5000))} concept {surrogates}"
-    piece = rng.choice((*_PIECES, *_OPENERS, *GOOD, "a > b; ", "class a\n"))  # as much as a file may hold, and more
-    return piece * (rng.choice((1 << 18, 1 << 20, (1 << 20) + 9)) // len(piece))
+    piece: str = rng.choice(
+        (*_PIECES, *_OPENERS, *GOOD, "a > b; ", "class a\n")
+    )  # as much as a file may hold, and more
+    size: int = rng.choice((1 << 18, 1 << 20, (1 << 20) + 9))
+    return piece * (size // len(piece))
 
 
 def _mutated(rng: random.Random) -> str | bytes:

@@ -9,7 +9,7 @@ from conspect.language.suggestions import Suggester
 from conspect.language.tree import Span
 
 
-class Abandon(Exception):  # noqa: N818 (not an error of the user: it only unwinds to a recovery point)
+class Abandon(Exception):
     """Unwinds to the nearest recovery point after a reported mistake; never leaves the parser."""
 
 

@@ -11,7 +11,7 @@ ERROR_LIMIT = 100  # reported per file
 SHOWN_COLUMNS = 160  # a longer line is not quoted beyond this, so that a report stays small
 
 
-class TooManyProblems(Exception):  # noqa: N818 (not an error of the user: it only unwinds the parser)
+class TooManyProblems(Exception):
     """Unwinds the parser once the error limit is reached; never leaves the language room."""
 
 
