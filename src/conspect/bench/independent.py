@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import Any
 
-import z3
+import z3  # type: ignore[import-untyped]
 
 from conspect.core.regions import Region
 from conspect.language import expand
@@ -104,7 +104,10 @@ class Independent:
 
     def _strength(self, name: str) -> Any:
         direction = self.subject.lens.directions[self.subject.concept_names.index(name)].tolist()
-        parts = [(Fraction(q) * c, [Fraction(q) * a for a in row]) for q, (c, row) in zip(direction, self.mapped, strict=True)]
+        parts = [
+            (Fraction(q) * c, [Fraction(q) * a for a in row])
+            for q, (c, row) in zip(direction, self.mapped, strict=True)
+        ]
         constant = sum((c for c, _ in parts), Fraction(0))
         row = [sum((r[k] for _, r in parts), Fraction(0)) for k in range(len(self.unknowns))]
         return self.expression((constant, row))
@@ -113,7 +116,7 @@ class Independent:
         """The class has the strictly largest logit."""
         return z3.And(*[self.logits[index] > other for k, other in enumerate(self.logits) if k != index])
 
-    def translate(self, formula: Formula) -> Any:
+    def translate(self, formula: Formula) -> Any:  # noqa: PLR0911 (one for each kind of node)
         """A core formula as a Z3 term."""
         match formula:
             case Predict(name):

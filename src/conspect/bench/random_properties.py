@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
 
 import numpy as np
 
@@ -35,7 +34,9 @@ def short(generator: np.random.Generator, shape: tuple[int, ...], bits: int, *, 
     return generator.integers(-2 << bits, (2 << bits) + 1, size=shape) / float(1 << bits)
 
 
-def random_subject(generator: np.random.Generator, dimension: int, *, relu: bool = False, full: bool = False) -> Subject:
+def random_subject(
+    generator: np.random.Generator, dimension: int, *, relu: bool = False, full: bool = False
+) -> Subject:
     """A subject of 2-4 classes and 2-5 concepts; with `relu`, a head of two layers and few neurons."""
     classes, concepts = int(generator.integers(2, 5)), int(generator.integers(2, 6))
     width = int(generator.integers(2, 6))
@@ -68,7 +69,7 @@ def random_subject(generator: np.random.Generator, dimension: int, *, relu: bool
 def random_region(generator: np.random.Generator, dimension: int, *, shapes: tuple[str, ...], full: bool) -> Region:
     """A box, a box along slanted axes or an ellipsoid, of a size that is often not a float."""
     centre = short(generator, (dimension,), 3, full=full)
-    size = Fraction(int(generator.integers(1, 12)), int(generator.choice([5, 8, 10, 16]))) / dimension**0
+    size = Fraction(int(generator.integers(1, 12)), int(generator.choice([5, 8, 10, 16])))
     cut = int(generator.integers(0, 2)) if generator.random() < 0.2 else None
     shape = str(generator.choice(list(shapes)))
     if shape == "box":
@@ -123,15 +124,19 @@ def tied(region: Region, subject: Subject, formula: Formula) -> Region | None:
     i, j = (subject.concept_names.index(name) for name in (found.left, found.right))
     q = [Fraction(a) - Fraction(b) for a, b in zip(*subject.lens.directions[[i, j]].tolist(), strict=True)]
     weight, offset = subject.lens.alignment.weight.tolist(), subject.lens.alignment.offset.tolist()
-    slope = [sum(a * Fraction(row[k]) for a, row in zip(q, weight, strict=True)) for k in range(region.dimension)]
+    slope = [
+        sum((a * Fraction(row[k]) for a, row in zip(q, weight, strict=True)), Fraction(0))
+        for k in range(region.dimension)
+    ]
     factor = region.factor if region.factor.ndim == 2 else np.diag(region.factor)
-    constant = sum(s * Fraction(c) for s, c in zip(slope, region.centre.tolist(), strict=True))
-    constant += sum(a * Fraction(o) for a, o in zip(q, offset, strict=True))
+    constant = sum((s * Fraction(c) for s, c in zip(slope, region.centre.tolist(), strict=True)), Fraction(0))
+    constant += sum((a * Fraction(o) for a, o in zip(q, offset, strict=True)), Fraction(0))
     columns = factor.T.tolist()
-    reach = sum(abs(sum(s * Fraction(f) for s, f in zip(slope, column, strict=True))) for column in columns)
+    sides = [sum((s * Fraction(f) for s, f in zip(slope, column, strict=True)), Fraction(0)) for column in columns]
+    reach = sum((abs(side) for side in sides), Fraction(0))
     if reach == 0 or constant == 0:
         return None
-    return region.resized(abs(Fraction(constant) / reach))
+    return region.resized(abs(constant / reach))
 
 
 def batches(
@@ -159,8 +164,3 @@ def batches(
             cases.append(Case(job, moved or region, moved is not None))
         done += len(cases)
         yield subject, cases
-
-
-def conjunction(parts: list[Formula]) -> Formula:
-    """The conjunction of one or more formulas."""
-    return reduce(lambda a, b: And((a, b)), parts)

@@ -16,19 +16,27 @@ import json
 import math
 import sys
 from array import array
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 LARGEST_FILE = 1 << 29
 LONGEST_NUMBER = 4000
 MOST_STEPS = 5_000_000
+
+Shape = tuple[int, ...]
+Table = list[list[Any]]
+Limits = dict[int, tuple[Fraction, Fraction]]
+Expected = Sequence[tuple[str, str]]
+Point = tuple[list[int], int, Callable[[int], int]]
 
 
 class Refused(Exception):
     """The certificate proves nothing; the message says why."""
 
 
-def need(condition, reason):
+def need(condition: object, reason: str) -> None:
     """Refuses unless the condition is true."""
     if not condition:
         raise Refused(reason)
@@ -37,19 +45,19 @@ def need(condition, reason):
 # ---------------------------------------------------------------- reading
 
 
-def load(data):
+def load(data: bytes) -> Any:
     """The JSON object of a certificate; refuses doubled keys, floats, NaN, overlong numbers, deep nesting."""
 
-    def unique(pairs):
+    def unique(pairs: Any) -> dict[str, Any]:
         found = dict(pairs)
         need(len(found) == len(pairs), "a key appears twice in one object")
         return found
 
-    def integer(text):
+    def integer(text: Any) -> int:
         need(len(text) <= LONGEST_NUMBER, "a number is too long")
         return int(text)
 
-    def refuse(text):
+    def refuse(text: Any) -> None:
         raise Refused(f"{text[:40]!r} is not an integer; certificates carry no JSON floats")
 
     need(len(data) <= LARGEST_FILE, "the file is too large")
@@ -62,19 +70,19 @@ def load(data):
     return found
 
 
-def fields(value, names, what):
+def fields(value: Any, names: Sequence[str], what: str) -> list[Any]:
     """The values of an object that must have exactly these keys."""
     need(isinstance(value, dict) and set(value) == set(names), f"{what} must have exactly the keys {sorted(names)}")
     return [value[name] for name in names]
 
 
-def whole(value, low, high, what):
+def whole(value: Any, low: int, high: int, what: str) -> int:
     """An integer of a range; booleans are refused."""
     need(type(value) is int and low <= value <= high, f"{what} is not an integer from {low} to {high}")
-    return value
+    return int(value)
 
 
-def rational(text, what):
+def rational(text: Any, what: str) -> Fraction:
     """A fraction written as `p` or `p/q` in lowest terms."""
     need(isinstance(text, str) and len(text) <= LONGEST_NUMBER, f"{what} is not a fraction")
     parts = text.split("/")
@@ -86,7 +94,7 @@ def rational(text, what):
     return found
 
 
-def floats(value, shape, what):
+def floats(value: Any, shape: Shape, what: str) -> tuple[bytes, list[int], int]:
     """Raw bytes and exact integers (with one power of two below them) of a base64 float64 array of a known shape."""
     need(isinstance(value, str), f"{what} is not base64 text")
     try:
@@ -105,12 +113,12 @@ def floats(value, shape, what):
     return raw, [n << (shift - d.bit_length() + 1) for n, d in ratios], shift
 
 
-def digest_json(value):
+def digest_json(value: Any) -> str:
     """SHA-256 of canonical JSON, as Conspect computes it."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def digest_arrays(arrays):
+def digest_arrays(arrays: Any) -> str:
     """SHA-256 over `{name: (dtype, shape, bytes)}`, as Conspect computes it."""
     state = hashlib.sha256()
     for name in sorted(arrays):
@@ -122,7 +130,7 @@ def digest_arrays(arrays):
 # ---------------------------------------------------------------- exact affine forms
 
 
-def dot(left, right):
+def dot(left: Any, right: Any) -> Any:
     """Exact inner product of integer sequences."""
     return sum(a * b for a, b in zip(left, right))  # noqa: B905
 
@@ -130,24 +138,24 @@ def dot(left, right):
 class Forms:
     """Affine forms (rows[r] . x + constants[r]) / 2**shift in integers."""
 
-    def __init__(self, rows, constants, shift):
+    def __init__(self, rows: Any, constants: Any, shift: int) -> None:
         self.rows, self.constants, self.shift = rows, constants, shift
 
-    def value(self, index, point, denominator):
+    def value(self, index: int, point: Any, denominator: int) -> int:
         """One form at the integer point over a denominator, times 2**shift * denominator."""
-        return dot(self.rows[index], point) + self.constants[index] * denominator
+        return int(dot(self.rows[index], point) + self.constants[index] * denominator)
 
-    def fraction(self, index, point, denominator):
+    def fraction(self, index: int, point: Any, denominator: int) -> Fraction:
         """One form at a point."""
         return Fraction(self.value(index, point, denominator), denominator << self.shift)
 
-    def raised(self, shift):
+    def raised(self, shift: int) -> Forms:
         """The same forms at a larger shift."""
         k = shift - self.shift
         return Forms([[v << k for v in row] for row in self.rows], [c << k for c in self.constants], shift)
 
     @classmethod
-    def read(cls, weight, offset, shape, what):
+    def read(cls, weight: Any, offset: Any, shape: Shape, what: str) -> tuple[Forms, bytes, bytes]:
         """From two base64 arrays; also their raw bytes."""
         raw_weight, numbers, one = floats(weight, shape, f"{what} weight")
         raw_offset, constants, two = floats(offset, shape[:1], f"{what} offset")
@@ -159,7 +167,7 @@ class Forms:
 class Model:
     """Head, lens and thresholds of a certificate; base forms are logits, strengths and zero, in this order."""
 
-    def __init__(self, body):
+    def __init__(self, body: dict[str, Any]) -> None:
         names = fields(body["names"], ["classes", "concepts"], "names")
         for group in names:
             need(isinstance(group, list) and all(isinstance(n, str) and len(n) < 10_000 for n in group), "bad names")
@@ -168,7 +176,9 @@ class Model:
         self.classes, self.concepts = map(len, names)
         self.dimension = whole(body["dimension"], 1, 1 << 20, "the dimension")
         need(isinstance(body["head"], list) and body["head"], "the head has no layers")
-        self.layers, parts, width = [], {}, self.dimension
+        self.layers: list[Forms] = []
+        parts: dict[str, Any] = {}
+        width = self.dimension
         for k, layer in enumerate(body["head"]):
             weight, offset, outputs = fields(layer, ["weight", "offset", "outputs"], "a layer")
             shape = (whole(outputs, 1, 1 << 20, "a layer's width"), width)
@@ -193,7 +203,7 @@ class Model:
         stack = [forms.raised(shift) for forms in stack]
         self.base = Forms([r for f in stack for r in f.rows], [c for f in stack for c in f.constants], shift)
 
-    def read_lens(self, lens):
+    def read_lens(self, lens: Any) -> None:
         """The alignment M z + d and the directions Q, and with them the exact strength numerators Q (M z + d)."""
         weight, offset, directions, width = fields(lens, ["weight", "offset", "directions", "width"], "the lens")
         width = whole(width, 1, 1 << 20, "the lens's width")
@@ -213,12 +223,12 @@ class Model:
             }
         )
 
-    def literal_rows(self, index):
+    def literal_rows(self, index: int) -> int:
         """Concept index to its base row."""
         return self.classes + index
 
     @property
-    def zero(self):
+    def zero(self) -> int:
         """The base row that is zero everywhere."""
         return self.classes + self.concepts
 
@@ -226,7 +236,7 @@ class Model:
 class Region:
     """{centre + factor w : |w| <= size}, with the base forms and the mapped coordinates as forms in w."""
 
-    def __init__(self, value, model):
+    def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor = fields(value, ["shape", "centre", "factor"], "a region")
         need(shape in ("box", "pca-box", "ellipsoid"), "unknown region shape")
         self.shape, self.norm, D = shape, "euclid" if shape == "ellipsoid" else "max", model.dimension
@@ -237,12 +247,14 @@ class Region:
         self.shift = max(one, two)
         self.centre = [v << (self.shift - one) for v in centre]
         factor = [v << (self.shift - two) for v in factor]
-        self.diagonal = factor if shape == "box" else None
+        self.diagonal = factor if shape == "box" else []
         self.columns = None if shape == "box" else [factor[k::D] for k in range(D)]
         self.arrays = digest_arrays({"centre": ("<f8", (D,), raw_centre), "factor": ("<f8", sizes, raw_factor)})
-        self.model, self.forms, self._mapped = model, self.seen(model.base), None
+        self.model, self.forms = model, self.seen(model.base)
+        self._mapped: Forms | None = None
+        self.bounds: dict[Fraction, list[list[tuple[Fraction, Fraction]]]] = {}
 
-    def seen(self, forms):
+    def seen(self, forms: Forms) -> Forms:
         """Forms in z as forms in w."""
         constants = [dot(row, self.centre) + (c << self.shift) for row, c in zip(forms.rows, forms.constants)]  # noqa: B905
         if self.columns is None:
@@ -252,17 +264,17 @@ class Region:
         return Forms(rows, constants, forms.shift + self.shift)
 
     @property
-    def mapped(self):
+    def mapped(self) -> Forms:
         """y = M z + d as forms in w; only hasCon needs them."""
         if self._mapped is None:
             self._mapped = self.seen(self.model.mapped)
         return self._mapped
 
-    def digest(self, size, cut):
+    def digest(self, size: Fraction, cut: int | None) -> str:
         """The digest that ties a claim to this region at a size, cut or not."""
         return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
 
-    def embedding(self, w, denominator):
+    def embedding(self, w: Any, denominator: int) -> tuple[list[int], int]:
         """The exact embedding at coordinates w / denominator, as integers and a denominator."""
         if self.columns is None:
             spread = [a * b for a, b in zip(self.diagonal, w)]  # noqa: B905
@@ -274,7 +286,7 @@ class Region:
 # ---------------------------------------------------------------- formulas
 
 
-def read_formula(value, model):
+def read_formula(value: Any, model: Model) -> Table:
     """The node table of a formula, every index in range and children before parents."""
     need(isinstance(value, list) and 0 < len(value) < 1_000_000, "a formula is not a table of nodes")
     limits = {"predict": (1, model.classes), "stronger": (2, model.concepts), "has": (1, model.concepts)}
@@ -288,10 +300,10 @@ def read_formula(value, model):
         for arg in args:
             whole(arg, 0, (limits[kind][1] if kind in limits else place) - 1, f"an argument of {kind}")
         need(kind != "has" or args[0] in model.thresholds, "hasCon of a concept without threshold")
-    return value
+    return list(value)
 
 
-def assume(formula, model, parts, literals, pending):
+def assume(formula: Table, model: Model, parts: Any, literals: Any, pending: Any) -> None:
     """Adds parts (node, polarity) or literals to a state: conjunctions at once, disjunctions to `pending`."""
     for part in parts:
         if len(part) == 3:
@@ -326,16 +338,17 @@ def assume(formula, model, parts, literals, pending):
 # ---------------------------------------------------------------- proofs
 
 
-def check_proof(claim, formula, model, region, size, cut):
+def check_proof(steps: Any, formula: Table, region: Region, size: Fraction, cut: int | None) -> None:
     """Walks the proof through the negated formula; every branch must close."""
-    steps = claim["proof"]
+    model = region.model
     need(isinstance(steps, list) and len(steps) <= MOST_STEPS, "a proof is not a list of steps")
-    literals, pending = [], []
+    literals: list[Any] = []
+    pending: list[Any] = []
     if cut is not None:
         literals += [(cut, k, True) for k in range(model.classes) if k != cut]
     assume(formula, model, [(len(formula) - 1, False)], literals, pending)
-    limits = None if region.norm == "euclid" else {}
-    stack, place = [(literals, pending, limits, {})], 0
+    stack: list[Any] = [(literals, pending, {}, {})]
+    place = 0
     while stack:
         need(place < len(steps), "the proof ends before all branches are closed")
         step, place = steps[place], place + 1
@@ -352,7 +365,7 @@ def check_proof(claim, formula, model, region, size, cut):
                 assume(formula, model, alternative, more, left)
                 stack.append((more, left, limits, phases))
         elif step[0] == "halve":
-            need(len(step) == 2 and limits is not None, "only boxes are halved")
+            need(len(step) == 2 and region.norm == "max", "only boxes are halved")
             axis = whole(step[1], 0, model.dimension - 1, "the axis halved")
             low, high = limits.get(axis, (-size, size))
             for part in (((low + high) / 2, high), (low, (low + high) / 2)):
@@ -366,12 +379,13 @@ def check_proof(claim, formula, model, region, size, cut):
     need(place == len(steps), "the proof goes on after all branches are closed")
 
 
-def close(step, literals, model, region, state):
+def close(step: Any, literals: Any, model: Model, region: Region, state: Any) -> None:
     """Refuses unless the multipliers exclude that any embedding of the branch satisfies its literals."""
     need(2 <= len(step) <= 4 and isinstance(step[1], list), "a closing step has the wrong shape")
     extras = dict_of(step[2]) if len(step) > 2 else {}
-    weights, slope, constant, strict, seen = {}, [0] * model.dimension, 0, False, set()
-    scale = region.forms.shift
+    weights: dict[int, int] = {}
+    slope: list[Any] = [0] * model.dimension
+    constant, strict, seen = 0, False, set()
     for pair in step[1]:
         need(isinstance(pair, list) and len(pair) == 2, "a multiplier is not a pair")
         index = whole(pair[0], 0, len(literals) - 1, "a literal's number")
@@ -396,10 +410,10 @@ def close(step, literals, model, region, state):
         if weight:
             slope = [a + weight * b for a, b in zip(slope, region.forms.rows[row])]  # noqa: B905
             constant += weight * region.forms.constants[row]
-    need(scale >= 0 and excluded(slope, constant, region.norm, state[0], state[1], strict), "multipliers prove nothing")
+    need(excluded(slope, constant, region.norm, state, strict), "multipliers prove nothing")
 
 
-def reach(slope, norm, size, limits):
+def reach(slope: Any, norm: str, size: Fraction, limits: Limits | None) -> Any:
     """The largest value of slope'w, exactly (boxes); for ellipsoids its square over size squared."""
     if norm == "euclid":
         return sum(v * v for v in slope)
@@ -409,8 +423,9 @@ def reach(slope, norm, size, limits):
     return size * inside + sum(max(slope[k] * low, slope[k] * high) for k, (low, high) in limits.items())
 
 
-def excluded(slope, constant, norm, size, limits, strict):
+def excluded(slope: Any, constant: Any, norm: str, state: Any, strict: bool) -> bool:
     """Whether slope'w + constant stays below zero over the region, or at most zero when `strict`."""
+    size, limits, _ = state
     if norm == "euclid":
         if constant > 0:
             return False
@@ -420,7 +435,7 @@ def excluded(slope, constant, norm, size, limits, strict):
     return excess < 0 or (excess == 0 and strict)
 
 
-def cone(literal, extra, model, region, state):
+def cone(literal: Any, extra: Any, model: Model, region: Region, state: Any) -> tuple[list[Any], Any]:
     """A linear form above `±(q'y - t |y|)` on the region, as slope and constant in units of the base forms.
 
     Where the literal is convex, |y| >= p'y for a vector with |p| <= 1; elsewhere |y| <= (|y|^2 + s^2) / 2s for s > 0, and
@@ -454,7 +469,7 @@ def cone(literal, extra, model, region, state):
     return slope, sign * region.forms.constants[row] + start
 
 
-def neuron_bounds(model, region, size):
+def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[list[tuple[Fraction, Fraction]]]:
     """Ends of every pre-activation over the whole region, layer by layer, by interval arithmetic."""
     first = region.seen(model.layers[0])
     bounds, unit = [], 1 << first.shift
@@ -473,14 +488,14 @@ def neuron_bounds(model, region, size):
     return found
 
 
-def relaxed_head(weights, extras, model, region, state):
+def relaxed_head(weights: Any, extras: Any, model: Model, region: Region, state: Any) -> tuple[list[Any], Any]:
     """A linear form above the weighted logits of a ReLU head on the branch, in units of the base forms.
 
     Backwards through the layers; `extras` are [layer, neuron, slope]: the slope of a lower bound (0..1), or the multiplier
     (>= 0) of the branch's condition on that neuron.
     """
     size, _, phases = state
-    bounds = region.bounds = getattr(region, "bounds", {})
+    bounds = region.bounds
     if size not in bounds:
         bounds[size] = neuron_bounds(model, region, size)
     need(isinstance(extras, list) and all(isinstance(e, list) and len(e) == 3 for e in extras), "bad slopes")
@@ -517,7 +532,7 @@ def relaxed_head(weights, extras, model, region, state):
 # ---------------------------------------------------------------- witnesses
 
 
-def read_witness(value, model, region, size):
+def read_witness(value: Any, model: Model, region: Region, size: Fraction) -> Point:
     """A point of the region: its embedding over a denominator, and how to evaluate a base form there."""
     need(isinstance(value, dict) and value.get("kind") in ("embedding", "coordinates"), "unknown kind of witness")
     if "float64" in value:
@@ -525,15 +540,16 @@ def read_witness(value, model, region, size):
         _, point, shift = floats(text, (model.dimension,), "a witness")
         denominator = 1 << shift
     else:
-        kind, point, denominator = fields(value, ["kind", "numerators", "denominator"], "a witness")
-        need(isinstance(point, list) and len(point) == model.dimension, "a witness has the wrong length")
-        need(all(type(v) is int for v in point), "a witness has a number that is not an integer")
+        kind, integers, denominator = fields(value, ["kind", "numerators", "denominator"], "a witness")
+        need(isinstance(integers, list) and len(integers) == model.dimension, "a witness has the wrong length")
+        need(all(type(v) is int for v in integers), "a witness has a number that is not an integer")
         need(type(denominator) is int and denominator > 0, "a witness has no positive denominator")
+        point = list(integers)
     if kind == "embedding":
         need(region.shape == "box", "only a box can tell whether an embedding is inside")
         offset, scale = denominator, 1 << region.shift
-        for z, c, s in zip(point, region.centre, region.diagonal):  # noqa: B905
-            need(abs(z * scale - c * offset) <= size * abs(s) * offset, "the witness lies outside the region")
+        for at, c, s in zip(point, region.centre, region.diagonal):  # noqa: B905
+            need(abs(at * scale - c * offset) <= size * abs(s) * offset, "the witness lies outside the region")
         return point, denominator, lambda row: model.base.value(row, point, denominator)
     if region.norm == "max":
         inside = all(abs(v) <= size * denominator for v in point)
@@ -544,11 +560,9 @@ def read_witness(value, model, region, size):
     return z, below, lambda row: region.forms.value(row, point, denominator)
 
 
-def truth(formula, model, point):
+def truth(formula: Table, model: Model, point: Any) -> tuple[bool, int | None]:
     """Truth of a formula, and the predicted class or None, at a point."""
     z, denominator, base = point
-    memory = {}
-    strength = lambda k: memory.setdefault(k, base(model.classes + k))  # noqa: E731
     if model.linear:
         logits = [base(row) for row in range(model.classes)]
     else:
@@ -559,13 +573,13 @@ def truth(formula, model, point):
             logits = [v / (1 << layer.shift) for v in sums]
     best = max(logits)
     winner = logits.index(best) if logits.count(best) == 1 else None
-    found = []
+    found: list[bool] = []
     for kind, *args in formula:
         parts = [found[a] for a in args] if kind not in ("predict", "stronger", "has") else []
         if kind == "predict":
             found.append(winner == args[0])
         elif kind == "stronger":
-            found.append(strength(args[0]) > strength(args[1]))
+            found.append(base(model.classes + args[0]) > base(model.classes + args[1]))
         elif kind == "has":
             found.append(has_concept(args[0], model, z, denominator))
         elif kind in ("and", "or"):
@@ -576,7 +590,7 @@ def truth(formula, model, point):
     return found[-1], winner
 
 
-def has_concept(concept, model, z, denominator):
+def has_concept(concept: int, model: Model, z: Any, denominator: int) -> bool:
     """Whether q'y > t |y|, by signs and squares."""
     t, numerator = model.thresholds[concept], model.strengths.fraction(concept, z, denominator)
     squared = sum(model.mapped.fraction(e, z, denominator) ** 2 for e in range(len(model.mapped.rows)))
@@ -588,7 +602,7 @@ def has_concept(concept, model, z, denominator):
 # ---------------------------------------------------------------- claims
 
 
-def check_share(claim):
+def check_share(claim: dict[str, Any]) -> None:
     """A statistical claim: the exact binomial tail of its counts is within its level."""
     names = ["digest", "kind", "level", "name", "share", "successes", "trials", "verdict"]
     _, _, level, _, share, successes, trials, verdict = fields(claim, names, "a claim about a share")
@@ -603,7 +617,7 @@ def check_share(claim):
     need(tail <= level * q**n, "the counts do not decide the share at this level")
 
 
-def check_certificate(body, expected=()):
+def check_certificate(body: dict[str, Any], expected: Expected = ()) -> list[tuple[str, str]]:
     """Checks a whole certificate and returns its claims as (name, verdict); refuses it if anything is amiss."""
     names = ["claims", "digests", "dimension", "format", "head", "lens", "names", "regions", "seal",
              "study", "thresholds"]  # fmt: skip
@@ -634,7 +648,7 @@ def check_certificate(body, expected=()):
     return found
 
 
-def check_claim(claim, model, regions):
+def check_claim(claim: dict[str, Any], model: Model, regions: Any) -> None:
     """One claim about a region: its proof or its witness."""
     held = claim["verdict"] == "holds"
     names = ["cut", "digest", "formula", "kind", "name", "region", "region_digest", "size", "verdict"]
@@ -646,14 +660,14 @@ def check_claim(claim, model, regions):
     need(claim["region_digest"] == region.digest(size, cut), "the region is not the one that its digest names")
     formula = read_formula(claim["formula"], model)
     if held:
-        check_proof(claim, formula, model, region, size, cut)
+        check_proof(claim["proof"], formula, region, size, cut)
         return
     true, winner = truth(formula, model, read_witness(claim["witness"], model, region, size))
     need(not true, "the formula is true at the witness")
     need(cut is None or winner == cut, "the witness lies outside the cut of the region")
 
 
-def dict_of(value):
+def dict_of(value: Any) -> dict[Any, Any]:
     """A list of [key, value] pairs, or an object, as a dictionary."""
     if isinstance(value, dict):
         return value
@@ -663,7 +677,7 @@ def dict_of(value):
     return {p[0]: p[1] for p in value}
 
 
-def check_file(path, expected=()):
+def check_file(path: str | Path, expected: Expected = ()) -> list[tuple[str, str]]:
     """Claims of a certificate file; raises Refused, for whatever reason it proves nothing."""
     try:
         need(Path(path).stat().st_size <= LARGEST_FILE, "the file is too large")
@@ -673,15 +687,24 @@ def check_file(path, expected=()):
     return check_data(data, expected)
 
 
-def check_data(data, expected=()):
+def check_data(data: bytes, expected: Expected = ()) -> list[tuple[str, str]]:
     """Claims of a certificate's bytes; raises Refused, for whatever reason they prove nothing."""
     try:
         return check_certificate(load(data), expected)
-    except (RecursionError, MemoryError, OverflowError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+    except (
+        RecursionError,
+        MemoryError,
+        OverflowError,
+        TypeError,
+        ValueError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
         raise Refused(f"malformed: {type(error).__name__}") from None
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> int:
     """Checks files, prints a line for each; `--expect KEY=DIGEST` ties them to a known head, lens or study entry."""
     expected, files = [], []
     words = iter(arguments)

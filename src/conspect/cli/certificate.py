@@ -16,7 +16,9 @@ def certificate() -> None:
 
 @certificate.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head, lens or model.")
+@click.option(
+    "--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head, lens or model."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def check(files: tuple[Path, ...], expect: tuple[str, ...], as_json: bool) -> None:
     """Check FILES. Exit code 0: all accepted, 1: some refused."""

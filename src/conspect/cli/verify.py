@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # numpy and the language are loaded only when something is ve
     from conspect.verification.subject import VerifyOptions
 
 
-class Share(click.ParamType):
+class Share(click.ParamType):  # type: ignore[type-arg]
     """A positive number such as 0.4, 2/5 or 90%, kept exact."""
 
     name = "number"
@@ -47,15 +47,19 @@ class Share(click.ParamType):
     show_default=True,
     help="Embeddings that regions are estimated from: of correctly classified images of the class, or of all.",
 )
-@click.option("--confidence", type=float, default=0.95, show_default=True, help="Of intervals and statistical verdicts.")
+@click.option(
+    "--confidence", type=float, default=0.95, show_default=True, help="Of intervals and statistical verdicts."
+)
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for one property.")
 @click.option("--no-gamma-search", is_flag=True, help="Skip the search for the largest gamma and its curve.")
-@click.option("--cross-check", type=click.Choice(["none", "scip"]), default="none", help="Ask SCIP for a second opinion.")
+@click.option(
+    "--cross-check", type=click.Choice(["none", "scip"]), default="none", help="Ask SCIP for a second opinion."
+)
 @click.option("--certificate", type=click.Path(path_type=Path), help="Where to write the certificate.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
 @click.option("--sarif", type=click.Path(path_type=Path), help="Also write a SARIF 2.1.0 file.")
-def verify(
+def verify(  # noqa: PLR0917 (click passes every option by name)
     files: tuple[Path, ...],
     study: Path,
     certificate: Path | None,
@@ -103,7 +107,7 @@ def _options(choices: dict[str, object]) -> VerifyOptions:
         raise user_error("VERIFY010", f"--confidence {confidence} is not from 0.5 to 1", "give a share such as 0.95")
     gamma = choices["gamma"]
     return VerifyOptions(
-        gamma=gamma if isinstance(gamma, Fraction) else VerifyOptions.gamma,
+        gamma=gamma if isinstance(gamma, Fraction) else Fraction(2, 5),
         coverage=coverage if isinstance(coverage, Fraction) else None,
         shape=choices["shape"],  # type: ignore[arg-type]
         estimate_from=choices["estimate_from"],  # type: ignore[arg-type]
@@ -120,9 +124,8 @@ def _results(
     from conspect.language.checker import check_text
     from conspect.study import Study
     from conspect.verification.certificate import bundle, write_bundle
-    from conspect.verification.vocabulary import vocabulary_of
-
     from conspect.verification.verify import verify as decide
+    from conspect.verification.vocabulary import vocabulary_of
 
     subject = Study.open(study).verification_subject()
     results: list[PropertyResult] = []
@@ -153,7 +156,9 @@ def _guarded(work: object, path: Path) -> None:
 
 def _stop(error: ConspectError, as_json: bool) -> NoReturn:
     if as_json:
-        found = [{"code": d.code, "problem": d.problem, "fix": d.fix, "place": str(d.place or "")} for d in error.diagnostics]
+        found = [
+            {"code": d.code, "problem": d.problem, "fix": d.fix, "place": str(d.place or "")} for d in error.diagnostics
+        ]
         click.echo(json.dumps({"properties": [], "errors": found}))
     else:
         for diagnostic in error.diagnostics:

@@ -49,7 +49,7 @@ def all_of(verdicts: Iterable[Verdict]) -> Verdict:
             return verdict
         if verdict.outcome == "unknown" and first_unknown is None:
             first_unknown = verdict
-    return first_unknown or HOLDS
+    return HOLDS if first_unknown is None else first_unknown
 
 
 def any_of(verdicts: Iterable[Verdict]) -> Verdict:

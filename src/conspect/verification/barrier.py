@@ -83,7 +83,7 @@ def answer(
         gap = result.upper[live] - result.lower[live]
         finished = gap <= 1e-5 * scale[live] if optimise else closed | point | (gap <= tolerance * scale[live])
         relative, decrement = _newton(A, weights, values, (v, root, smoothing), norm)
-        weights = _step(A, b, weights, relative, smoothing, norm)
+        weights = _step(A, b, weights, relative, smoothing=smoothing, norm=norm)
         smoothing = np.where(decrement < 1.0, smoothing * 0.1, smoothing)
         stay = ~finished & (smoothing > 1e-9) & np.isfinite(weights).all(axis=1)
         live, A, b, weights, smoothing = live[stay], A[stay], b[stay], weights[stay], smoothing[stay]
@@ -136,7 +136,7 @@ def _newton(
     return relative, np.sqrt(np.maximum(curvature, 0.0))
 
 
-def _step(A: Float64, b: Float64, weights: Float64, relative: Float64, smoothing: Float64, norm: Norm) -> Float64:
+def _step(A: Float64, b: Float64, weights: Float64, relative: Float64, *, smoothing: Float64, norm: Norm) -> Float64:
     """The best of a few fractions of the Newton step: self-concordance alone would allow only 1 / sqrt(D) of it."""
     longest = 0.95 / np.maximum(-relative.min(axis=1), 0.95)
     v = np.matmul(weights[:, None, :], A)[:, 0, :]

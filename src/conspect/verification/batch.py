@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Float64
@@ -96,6 +97,21 @@ class RegionForms:
         return np.inf if reach <= 0 else max(0.0, -constant / reach)
 
 
+def strength_margins(forms: RegionForms, pairs: NDArray[np.integer]) -> tuple[Float64, Float64]:
+    """Worst margin and largest size of plain predicates "row a above row b", `pairs [predicate, 2]`; both `[predicate]`.
+
+    margin = offset - size |slope|*, and it is zero at the size offset / |slope|* (infinite where the slope vanishes).
+    """
+    offsets = forms.offsets[pairs[:, 0]] - forms.offsets[pairs[:, 1]]
+    size = float(forms.region.size)
+    slopes = forms.unit[pairs[:, 0]]
+    slopes -= forms.unit[pairs[:, 1]]
+    reach = barrier.dual_norm(slopes, forms.region.norm)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        largest = np.where(offsets > 0, offsets / reach, 0.0)
+    return offsets - size * reach, np.asarray(largest)
+
+
 def margin_of(task: Task) -> float | None:
     """The smallest margin over the branches of a settled task; at its witness, what the literals leave. None if open."""
     if task.stuck:
@@ -170,7 +186,7 @@ def _met(alternative: Alternative, values: Float64, task: Task, reading: Reading
     )
 
 
-def _true(index: int, values: Float64, table: FormulaTable, reading: Reading) -> bool:
+def _true(index: int, values: Float64, table: FormulaTable, reading: Reading) -> bool:  # noqa: PLR0911 (one for each kind)
     kind, *numbers = table[index]
     args = [int(number) for number in numbers]
     if kind == "predict":
@@ -238,10 +254,8 @@ def _closed_forms(
     # The most negative literal, relative to its scale, closes the branch.
     relative = highest / scale[inverse]
     lowest = relative.argmin(axis=1)
-    if forms.region.norm == "max":
-        corners = np.sign(slopes)
-    else:
-        corners = slopes / np.where(reach > 0, reach, 1.0)[:, None]
+    lengths = np.where(reach > 0, reach, 1.0)[:, None]
+    corners = np.sign(slopes) if forms.region.norm == "max" else slopes / lengths
     values = corners @ forms.slopes.T + forms.offsets
     gaps = values[inverse[:, :, None], pairs[:, None, :, 0]] - values[inverse[:, :, None], pairs[:, None, :, 1]]
     worst = (gaps / scale[inverse][:, None, :]).min(axis=2)

@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.regions import Region
 from conspect.verification.encoding import encoded
 from conspect.verification.formula import FormulaTable
-from conspect.verification.integers import RationalVector
 from conspect.verification.prove import Outcome, Witness
 from conspect.verification.results import PropertyResult
 from conspect.verification.subject import Subject
@@ -57,15 +54,9 @@ def share_claim(verdict: str, share: Fraction, counts: tuple[int, int], level: F
 
 def witness_json(witness: Witness) -> dict[str, object]:
     """A witness as the certificate carries it: floats where they are exact, else integers over a denominator."""
-    vector: RationalVector = witness.vector
-    if vector.denominator & (vector.denominator - 1) == 0:
-        values = np.array([value / vector.denominator for value in vector.integers])
-        exact = all(
-            Fraction(v) * vector.denominator == n for v, n in zip(values.tolist(), vector.integers, strict=True)
-        )
-        if exact:
-            return {"kind": witness.kind, "float64": encoded(values)}
-    return {"kind": witness.kind, "numerators": vector.integers, "denominator": vector.denominator}
+    if witness.exact is not None:
+        return {"kind": witness.kind, "float64": encoded(witness.exact)}
+    return {"kind": witness.kind, "numerators": witness.vector.integers, "denominator": witness.vector.denominator}
 
 
 def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, object]:

@@ -78,6 +78,7 @@ def exact_row(
     mapped: ExactForms,
     literal: ConeLiteral,
     bound: Float64 | Fraction,
+    *,
     size: Fraction,
     limits: Limits,
     threshold: Fraction,
@@ -106,9 +107,7 @@ def exact_row(
     return slope, sign * region.forms.constants[strength] + constant
 
 
-def _ends(
-    row: list[int], middle: int, norm: str, size: Fraction, limits: Limits
-) -> tuple[Fraction, Fraction]:
+def _ends(row: list[int], middle: int, norm: str, size: Fraction, limits: Limits) -> tuple[Fraction, Fraction]:
     if norm == "euclid":
         reach = size * (isqrt(sum(v * v for v in row)) + 1)
         return middle - reach, middle + reach

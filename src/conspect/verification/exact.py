@@ -68,10 +68,7 @@ class Frame:
     def point(self, coordinates: RationalVector) -> RationalVector:
         """The exact embedding at coordinates w."""
         w, denominator = coordinates.integers, coordinates.denominator
-        if self.columns is None:
-            spread = list(map(mul, self.diagonal, w))
-        else:
-            spread = combine(w, self.columns)
+        spread = list(map(mul, self.diagonal, w)) if self.columns is None else combine(w, self.columns)
         return RationalVector(
             [c * denominator + s for c, s in zip(self.centre, spread, strict=True)], denominator << self.shift
         )
@@ -179,7 +176,7 @@ class ExactRegion:
 
 
 def supremum_excluded(
-    slope: Sequence[int | Fraction],
+    slope: Sequence[int] | Sequence[Fraction],
     constant: int | Fraction,
     size: Fraction,
     norm: str,
@@ -193,12 +190,11 @@ def supremum_excluded(
     """
     p, q = size.numerator, size.denominator
     if limits:
-        reach = size * sum(abs(v) for k, v in enumerate(slope) if k not in limits)
-        reach += sum(max(slope[k] * low, slope[k] * high) for k, (low, high) in limits.items())
-        highest = constant + reach
+        ends = [limits.get(k, (-size, size)) for k in range(len(slope))]
+        highest = constant + sum((max(v * a, v * b) for v, (a, b) in zip(slope, ends, strict=True)), Fraction(0))
         return highest < 0 or (highest == 0 and strict)
     if norm == "max":
-        total = q * constant + p * sum(map(abs, slope))
+        total = q * constant + p * sum(v if v > 0 else -v for v in slope)
         return total < 0 or (total == 0 and strict)
     if constant > 0:
         return False

@@ -7,6 +7,7 @@ returned; another one is cut off. What bounds cannot settle is split: by the sig
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -116,7 +117,9 @@ class Nonlinear:
                 step = self._closing(state, rows.tags, weights, limits, phases)
                 if step is not None:
                     return Decision("close", step, how="bounds and splits")
-            placed = self._satisfying(u, state) or self._from_inside(state, phases, u, (middle, half), slack, cuts)
+            placed = self._satisfying(u, state) or self._from_inside(
+                state, phases, u, part=(middle, half), slack=slack, cuts=cuts
+            )
             if placed is not None:
                 return Decision("point", point=placed, how="bounds and splits")
             direction = shortened(self.cones.mapped(u) / scale if turn == 0 else self._direction(u))
@@ -168,6 +171,7 @@ class Nonlinear:
         state: State,
         phases: Phases,
         u: Float64,
+        *,
         part: tuple[Float64, Float64],
         slack: list[int],
         cuts: list[tuple[int, Float64]],
@@ -207,9 +211,7 @@ class Nonlinear:
             return "hasCon asks for a set that is not convex, and its bounds do not settle it"
         return "a tie, or nearly one, that float solvers cannot tell apart"
 
-    def _closing(
-        self, state: State, tags: list[Tag], weights: Float64, limits: Limits, phases: Phases
-    ) -> Step | None:
+    def _closing(self, state: State, tags: list[Tag], weights: Float64, limits: Limits, phases: Phases) -> Step | None:
         """A closing step whose integers are checked exactly here, or None."""
         largest = float(weights.max())
         for bits in PRECISIONS:
@@ -244,7 +246,7 @@ class Nonlinear:
         row_weights: defaultdict[int, int] = defaultdict(int)
         slope, constant = [Fraction(0)] * region.region.dimension, Fraction(0)
         strict = False
-        parts: list[tuple[int | Fraction, list[Fraction] | list[int], Fraction | int]] = []
+        parts: list[tuple[int, Sequence[int | Fraction], int | Fraction]] = []
         for index, multiplier in plan.multipliers.items():
             literal = state.literals[index]
             strict = strict or bool(literal[-1])
@@ -254,7 +256,18 @@ class Nonlinear:
                 threshold = self.prover.reading.thresholds[literal[0]]
                 bound = plan.bounds[index]
                 parts.append(
-                    (multiplier, *exact_row(region, self.mapped, literal, bound, self.prover.size, limits, threshold))
+                    (
+                        multiplier,
+                        *exact_row(
+                            region,
+                            self.mapped,
+                            literal,
+                            bound,
+                            size=self.prover.size,
+                            limits=limits,
+                            threshold=threshold,
+                        ),
+                    )
                 )
             else:
                 row_weights[literal[0]] += multiplier

@@ -21,7 +21,7 @@ from conspect.verification import exact_vertex
 from conspect.verification.batch import Branch, RegionForms, Task, examine
 from conspect.verification.exact import ExactPoint, ExactRegion, Multipliers
 from conspect.verification.integers import RationalVector, float_vector
-from conspect.verification.negation import Reading, State, opened
+from conspect.verification.negation import Disjunction, Reading, State, opened
 from conspect.verification.nonlinear import Decision, Nonlinear
 
 PRECISIONS = (20, 52)
@@ -31,11 +31,15 @@ SHRINKS = (1e-15, 1e-14, 1e-12, 0.0)
 
 @dataclass(frozen=True, eq=False)
 class Witness:
-    """A checked counterexample: an embedding in floats (boxes), or exact coordinates w of centre + factor w."""
+    """A checked counterexample: an embedding in floats (boxes), or exact coordinates w of centre + factor w.
+
+    `vector` is what was checked, `exact` the same in floats where they can say it, `floats` the embedding, rounded.
+    """
 
     kind: Literal["embedding", "coordinates"]
     vector: RationalVector
     floats: Float64
+    exact: Float64 | None = None
 
 
 Placed: TypeAlias = "tuple[Witness, ExactPoint]"
@@ -155,7 +159,7 @@ class Prover:
                 for active in (True, False)
             ]
 
-    def _decided(self, branch: Branch, seconds: float) -> Decision | str:
+    def _decided(self, branch: Branch, seconds: float) -> Decision | str:  # noqa: PLR0911 (one for each way to decide)
         """What becomes of a state."""
         if not self._is_linear(branch.state):
             return self.nonlinear().decide(branch.state, branch.limits, branch.phases)
@@ -192,7 +196,7 @@ class Prover:
             self._nonlinear = Nonlinear(self, self.alignment, self.head)
         return self._nonlinear
 
-    def _opened_by(self, disjunction: object, task: Task, point: ExactPoint) -> bool:
+    def _opened_by(self, disjunction: Disjunction, task: Task, point: ExactPoint) -> bool:
         return any(
             all(
                 point.satisfies(part) if len(part) == 3 else point.makes_true(task.table[: part[0] + 1]) == part[1]
@@ -220,19 +224,19 @@ class Prover:
                     embedding = np.nextafter(embedding, region.centre)
                 vector = float_vector(embedding)
                 if self.region.has_embedding(vector, self.size):
-                    return Witness("embedding", vector, embedding), self._point(vector, vector)
+                    return Witness("embedding", vector, embedding, embedding), self._point(vector, vector)
             return None
         if region.norm == "euclid" or float(self.size) > self.size:
             coordinates = coordinates * (1 - 1e-14)
         vector = float_vector(coordinates)
         if not self.region.has_coordinates(vector, self.size):
             return None
-        return self._at_coordinates(vector)
+        return self._at_coordinates(vector, coordinates)
 
-    def _at_coordinates(self, vector: RationalVector) -> Placed:
+    def _at_coordinates(self, vector: RationalVector, exact: Float64 | None = None) -> Placed:
         embedding = self.region.frame.point(vector)
         floats = np.array([value / embedding.denominator for value in embedding.integers])
-        return Witness("coordinates", vector, floats), self._point(embedding, vector, from_region=True)
+        return Witness("coordinates", vector, floats, exact), self._point(embedding, vector, from_region=True)
 
     def _point(self, embedding: RationalVector, vector: RationalVector, *, from_region: bool = False) -> ExactPoint:
         forms = self.region.forms if from_region else self.region.embedded

@@ -97,9 +97,14 @@ class ReluHead:
         inner = outer
         for depth in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[depth]
-            constant += sum((w * c for w, c in zip(outer, layer.constants, strict=True)), Fraction(0)) / (1 << layer.shift)
+            constant += sum((w * c for w, c in zip(outer, layer.constants, strict=True)), Fraction(0)) / (
+                1 << layer.shift
+            )
             columns = list(zip(*layer.rows, strict=True))
-            inner = [sum((w * v for w, v in zip(outer, col, strict=True)), Fraction(0)) / (1 << layer.shift) for col in columns]
+            inner = [
+                sum((w * v for w, v in zip(outer, col, strict=True)), Fraction(0)) / (1 << layer.shift)
+                for col in columns
+            ]
             if depth == 0:
                 break
             outer = []

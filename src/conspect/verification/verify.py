@@ -31,7 +31,8 @@ def verify(
     Raises UserError, before any work starts, for names, thresholds, splits or heads that cannot be used. `options`
     fill what a property leaves open; `file` is copied into results and messages.
     """
-    return Verification(subject, options or VerifyOptions()).run(plan(specification, subject, file))
+    jobs = plan(specification, subject, file)
+    return Verification(subject, options or VerifyOptions()).run(jobs)
 
 
 @dataclass(eq=False)

@@ -84,7 +84,7 @@ def maximise_smallest(
     )
 
 
-def _highspy() -> Any:  # noqa: ANN401
+def _highspy() -> Any:
     try:
         import highspy
     except ImportError:

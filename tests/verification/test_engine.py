@@ -1,0 +1,169 @@
+"""The engine's parts against independent answers: barrier method, exact arithmetic, exact vertices, size search."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog, minimize
+
+from conspect.bench.random_properties import batches, random_region, random_subject
+from conspect.core.spaces import Head
+from conspect.language import ExactReading, holds_exactly
+from conspect.verification import barrier, exact_vertex
+from conspect.verification.exact import ExactModel, ExactRegion
+from conspect.verification.integers import float_vector, rational_vector, scaled
+from conspect.verification.negation import Reading, State, negation, opened
+from conspect.verification.settle import Settler
+from conspect.verification.solvers.highs import STATUSES
+from conspect.verification.solvers.status import translated
+from conspect.verification.subject import VerifyOptions
+
+
+def random_questions(seed, count=20, literals=5, dimension=7):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(count, literals, dimension)), rng.normal(size=(count, literals)) * 2
+
+
+def test_the_barrier_method_agrees_with_a_linear_program_over_boxes():
+    slopes, offsets = random_questions(0)
+    found = barrier.answer(slopes, offsets, "max", optimise=True)
+    plain = barrier.answer(slopes, offsets, "max")
+    for k in range(len(slopes)):
+        rows = np.hstack([-slopes[k], np.ones((len(offsets[k]), 1))])
+        bounds = [(-1, 1)] * slopes.shape[2] + [(None, None)]
+        best = -linprog(np.append(np.zeros(slopes.shape[2]), -1), A_ub=rows, b_ub=offsets[k], bounds=bounds).fun
+        assert found.lower[k] - 1e-9 <= best <= found.upper[k] + 1e-9
+        assert found.upper[k] - found.lower[k] < 0.05
+        assert plain.status[k] == (barrier.POINT if best > 0 else barrier.CLOSED)
+
+
+def test_the_barrier_method_agrees_with_a_conic_program_over_balls():
+    slopes, offsets = random_questions(1)
+    found = barrier.answer(slopes, offsets, "euclid", optimise=True)
+    for k in range(len(slopes)):
+        dual = minimize(
+            lambda x, a, b: (w := np.exp(x) / np.exp(x).sum()) @ b + np.linalg.norm(w @ a),
+            np.zeros(slopes.shape[1]),
+            args=(slopes[k], offsets[k]),
+        ).fun
+        assert found.upper[k] == pytest.approx(dual, abs=2e-3)
+
+
+def test_every_answer_of_the_barrier_method_proves_itself():
+    slopes, offsets = random_questions(2, count=200)
+    found = barrier.answer(slopes, offsets, "max")
+    for k, status in enumerate(found.status):
+        if status == barrier.CLOSED:
+            assert found.multipliers[k] @ offsets[k] + np.abs(found.multipliers[k] @ slopes[k]).sum() < 0
+        elif status == barrier.POINT:
+            assert np.abs(found.points[k]).max() <= 1
+            assert (slopes[k] @ found.points[k] + offsets[k]).min() > 0
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6))
+def test_floats_become_integers_without_loss(values):
+    whole = scaled(np.array(values))
+    assert [Fraction(n, 1 << whole.shift) for n in whole.integers] == [Fraction(v) for v in values]
+
+
+def test_a_nan_has_no_exact_value():
+    with pytest.raises(ValueError, match="finite"):
+        scaled(np.array([1.0, np.nan]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["box", "pca-box", "ellipsoid"]))
+def test_exact_forms_of_a_region_are_the_forms_of_its_points(seed, shape):
+    rng = np.random.default_rng(seed)
+    subject = random_subject(rng, 3, full=True)
+    region = random_region(rng, 3, shapes=(shape,), full=True)
+    model = ExactModel.of(subject.head.layers[0], len(subject.class_names), subject.lens)
+    exact = ExactRegion(region, model)
+    coordinates = float_vector(rng.normal(size=3))
+    embedding = exact.frame.point(coordinates)
+    factor = region.factor if region.factor.ndim == 2 else np.diag(region.factor)
+    w = [Fraction(v, coordinates.denominator) for v in coordinates.integers]
+    expected = [
+        Fraction(c) + sum(Fraction(f) * x for f, x in zip(row, w, strict=True))
+        for c, row in zip(region.centre.tolist(), factor.tolist(), strict=True)
+    ]
+    assert [Fraction(v, embedding.denominator) for v in embedding.integers] == expected
+    for row in range(len(exact.forms.rows)):
+        here = Fraction(exact.forms.value(row, coordinates), coordinates.denominator << exact.forms.shift)
+        there = Fraction(exact.embedded.value(row, embedding), embedding.denominator << exact.embedded.shift)
+        assert here == there
+
+
+def conjuncts(state, table, reading):
+    """All literals sets of the full disjunctive normal form."""
+    if not state.pending:
+        return [set(state.literals)]
+    return [c for child in opened(state, 0, table, reading) for c in conjuncts(child, table, reading)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_opened_negation_is_the_negation(seed):
+    for subject, cases in batches(30, seed, has_concept=True):
+        names = {name: Fraction(subject.thresholds[name]) for name in subject.concept_names}
+        reading = Reading(len(subject.class_names), len(subject.concept_names), dict(enumerate(names.values())))
+        rng = np.random.default_rng(seed)
+        for case in cases:
+            state: State = negation(case.job.table, reading, None)
+            found = conjuncts(state, case.job.table, reading)
+            for _ in range(5):
+                logits = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.classes)]
+                numerators = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.concepts)]
+                point = ExactReading(
+                    subject.class_names, subject.concept_names, tuple(logits), tuple(numerators), Fraction(9), tuple(names.values())
+                )
+                values = [*logits, *numerators, Fraction(0)]
+
+                def true(literal, values=values, numerators=numerators, thresholds=tuple(names.values())):
+                    if len(literal) == 3:
+                        a, b, strict = literal
+                        return values[a] > values[b] or (values[a] == values[b] and not strict)
+                    return (numerators[literal[0]] > thresholds[literal[0]] * 3) == literal[1]
+
+                denied = any(all(true(literal) for literal in conjunct) for conjunct in found)
+                assert denied != holds_exactly(case.job.formula, point)
+
+
+def test_an_exact_vertex_solves_systems_exactly_and_refuses_singular_ones():
+    assert exact_vertex.solve([[2, 1], [1, 3]], [Fraction(1), Fraction(1)]) == [Fraction(2, 5), Fraction(1, 5)]
+    assert exact_vertex.solve([[1, 2], [2, 4]], [Fraction(1), Fraction(1)]) is None
+
+
+def test_a_foreign_status_that_is_not_listed_is_unknown():
+    assert translated(STATUSES, "HighsModelStatus.kOptimal") == "optimal"
+    for foreign in ("HighsModelStatus.kTimeLimit", "HighsModelStatus.kUnknown", "", None, 7):
+        assert translated(STATUSES, foreign) == "unknown"
+
+
+def test_a_budget_that_runs_out_is_unknown_with_its_reason():
+    ((subject, cases),) = batches(40, 3, per_subject=40)
+    options = VerifyOptions(search_gamma=False, seconds_budget=0.0)
+    settler = Settler(subject, options)
+    answers = settler.settle([(case.job, case.region) for case in cases])
+    open_ones = [a.outcome for a in answers if a.outcome.verdict.outcome == "unknown"]
+    assert open_ones
+    assert all("s needed" in outcome.verdict.reason for outcome in open_ones)
+    assert not any(a.outcome.verdict.outcome == "holds" for a in answers)
+
+
+def test_rational_vectors_keep_their_values():
+    vector = rational_vector([Fraction(1, 3), Fraction(-2, 5)])
+    assert [Fraction(v, vector.denominator) for v in vector.integers] == [Fraction(1, 3), Fraction(-2, 5)]
+
+
+def test_a_relu_head_is_evaluated_as_the_head_itself():
+    rng = np.random.default_rng(5)
+    subject = random_subject(rng, 3, relu=True)
+    assert isinstance(subject.head, Head)
+    region = random_region(rng, 3, shapes=("box",), full=False)
+    settler = Settler(subject, VerifyOptions())
+    relu = settler.prover(region).nonlinear().relu
+    point = rng.integers(-8, 9, size=3) / 4
+    exact = relu.logits([Fraction(v) for v in point.tolist()])
+    assert np.allclose([float(v) for v in exact], subject.head.logits(point[None])[0])

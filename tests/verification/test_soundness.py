@@ -1,0 +1,25 @@
+"""A small run of `conspect bench soundness`: no wrong verdict, no refused certificate, no accepted mutation."""
+
+from conspect.bench.soundness import run
+
+
+def test_no_verdict_is_wrong_and_the_checker_accepts_exactly_the_good_certificates():
+    found = run(300, 300, seed=7)
+    assert found["properties"] == 300
+    assert found["bad"] == []
+    assert found["wrong_verdicts"] == 0
+    assert found["certificates_refused"] == 0
+    assert found["mutated"] == 300
+    assert found["mutated_accepted"] == 0
+    assert found["unknown_share_linear"] < 0.01
+
+
+def test_the_run_finds_a_verifier_that_lies(monkeypatch):
+    from conspect.core.verdicts import VIOLATED
+    from conspect.verification import prove
+
+    def careless(self, task):
+        return prove.Outcome(VIOLATED)
+
+    monkeypatch.setattr(prove.Prover, "conclude", careless)
+    assert run(60, 0, seed=1)["wrong_verdicts"] > 0

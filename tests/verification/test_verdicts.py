@@ -1,0 +1,60 @@
+"""Verdicts: three values, never a boolean."""
+
+import pytest
+
+from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, all_of, any_of, exit_code, unknown
+
+MAYBE = unknown("out of time")
+
+
+def test_an_unknown_verdict_needs_a_reason():
+    with pytest.raises(ValueError, match="reason"):
+        Verdict("unknown")
+
+
+@pytest.mark.parametrize("verdict", [HOLDS, VIOLATED, MAYBE])
+def test_a_verdict_refuses_to_be_a_boolean(verdict):
+    with pytest.raises(TypeError, match="three values"):
+        bool(verdict)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "both", "either"),
+    [
+        (HOLDS, HOLDS, "holds", "holds"),
+        (HOLDS, VIOLATED, "violated", "holds"),
+        (HOLDS, MAYBE, "unknown", "holds"),
+        (VIOLATED, HOLDS, "violated", "holds"),
+        (VIOLATED, VIOLATED, "violated", "violated"),
+        (VIOLATED, MAYBE, "violated", "unknown"),
+        (MAYBE, HOLDS, "unknown", "holds"),
+        (MAYBE, VIOLATED, "violated", "unknown"),
+        (MAYBE, MAYBE, "unknown", "unknown"),
+    ],
+)
+def test_conjunction_and_disjunction_follow_the_truth_table(left, right, both, either):
+    assert all_of([left, right]).outcome == both
+    assert any_of([left, right]).outcome == either
+
+
+def test_negation_swaps_the_certain_values_and_keeps_the_reason_of_the_other():
+    assert HOLDS.negated() == VIOLATED
+    assert VIOLATED.negated() == HOLDS
+    assert MAYBE.negated() == MAYBE
+
+
+def test_nothing_to_show_holds_and_nothing_to_choose_from_is_violated():
+    assert all_of([]) == HOLDS
+    assert any_of([]) == VIOLATED
+
+
+def test_the_first_reason_is_kept():
+    assert all_of([MAYBE, unknown("second")]).reason == "out of time"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [([HOLDS, HOLDS], 0), ([HOLDS, MAYBE, VIOLATED], 1), ([HOLDS, MAYBE], 3), ([], 0)],
+)
+def test_the_exit_code_tells_the_worst_verdict(verdicts, code):
+    assert exit_code(verdicts) == code
