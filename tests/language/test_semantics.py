@@ -151,6 +151,7 @@ def test_float32_differences_keep_their_sign() -> None:
     assert margin(Stronger("metallic", "ears"), found)[0] > 0
 
 
+@settings(deadline=None)
 @given(st.integers(-50, 50), st.fractions(-2, 2, max_denominator=50), st.integers(0, 2500))
 def test_exceeds_agrees_with_integer_square_roots(numerator: int, threshold: Fraction, squared: int) -> None:
     # Scaled by 10**12, floor and ceiling of the root bracket it; outside the bracket the answer is certain.

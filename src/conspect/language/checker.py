@@ -99,6 +99,7 @@ class _Check:
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
         self.suggester = Suggester()
+        self.hints: dict[tuple[str, str], str] = {}
         self.budget = Budget()
         self.classes: dict[str, None] = dict.fromkeys(vocabulary.class_names if vocabulary else ())
         self.concepts: dict[str, None] = dict.fromkeys(vocabulary.concept_names if vocabulary else ())
@@ -313,7 +314,9 @@ class _Check:
 
     def _unknown(self, what: str, code: str, name: str, span: Span | None, *, strict: bool) -> bool:
         known = self.classes if what == "class" else self.concepts
-        hint = self.suggester.hint(name, known)
+        if (what, name) not in self.hints:
+            self.hints[what, name] = self.suggester.hint(name, known)
+        hint = self.hints[what, name]
         if self.vocabulary is not None or hint:
             declare = "" if self.vocabulary else f"correct it, or declare it: {what} {name[:40]}; "
             self.report(

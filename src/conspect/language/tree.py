@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, NoReturn, TypeAlias, cast
+from typing import Literal, NamedTuple, NoReturn, TypeAlias, cast
 
 from conspect.core.diagnostics import user_error
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a node stands in its source: line and column of its first character, both from 1, and length."""
+class Span(NamedTuple):
+    """Where a node stands in its source: line and column of its first character, both from 1, and length.
+
+    A named tuple because large files have hundreds of thousands of them.
+    """
 
     line: int
     column: int

@@ -26,6 +26,8 @@ class Budget:
 
 def triviality(formula: Formula, budget: Budget | None = None) -> Triviality | None:
     """'true' or 'false' when no input can make the formula otherwise; None when one can, or the budget is spent."""
+    if isinstance(formula, (Predict, HasConcept)):
+        return None
     core = expand(formula)
     atoms = [node for node in nodes(core) if isinstance(node, (Predict, Stronger, HasConcept))]
     if _independent(atoms) or len(set(atoms)) > ATOM_LIMIT:
