@@ -86,7 +86,9 @@ def main() -> None:
     test = cifar10.load("test", directory=options.cifar10, cache=cache)
     x, one_hot = features(train, "train"), np.eye(len(cifar10.CLASS_NAMES))[train.labels]
     mean, deviation = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64) + 1e-6
-    folds: list[AlignmentSums] = [stream_sums((x[k::FOLDS] - mean) / deviation, one_hot[k::FOLDS]) for k in range(FOLDS)]
+    folds: list[AlignmentSums] = [
+        stream_sums((x[k::FOLDS] - mean) / deviation, one_hot[k::FOLDS]) for k in range(FOLDS)
+    ]
     fitted = fit(folds)
     weight = fitted.map.weight / deviation
     offset = fitted.map.offset - weight @ mean

@@ -57,7 +57,9 @@ def augmented_batches(images: Tensor, labels: Tensor, seed: int, epoch: int) -> 
         ys, xs = dy[:, None] + span, dx[:, None] + span
         xs = torch.where(torch.from_numpy(rng.random(BATCH) < 0.5)[:, None], xs.flip(1), xs)
         batch = padded[rows[:, None, None], :, ys[:, :, None], xs[:, None, :]].permute(0, 3, 1, 2)
-        hole = ((span - cy[:, None]).abs() < CUTOUT // 2)[:, :, None] & ((span - cx[:, None]).abs() < CUTOUT // 2)[:, None]
+        hole = ((span - cy[:, None]).abs() < CUTOUT // 2)[:, :, None] & ((span - cx[:, None]).abs() < CUTOUT // 2)[
+            :, None
+        ]
         batch = batch.masked_fill(hole[:, None], 0.0)
         yield batch.contiguous(memory_format=torch.channels_last), labels[rows]
 
@@ -84,7 +86,9 @@ def load_checkpoint(model: nn.Module, optimizer: torch.optim.SGD) -> int:
     if not CHECKPOINT.is_file():
         return 0
     with safe_open(CHECKPOINT, framework="pt") as stored:
-        model.load_state_dict({k.removeprefix("model."): stored.get_tensor(k) for k in stored.keys() if k[0:6] == "model."})
+        model.load_state_dict(
+            {k.removeprefix("model."): stored.get_tensor(k) for k in stored.keys() if k[0:6] == "model."}
+        )
         for index, parameter in enumerate(model.parameters()):
             optimizer.state[parameter]["momentum_buffer"] = stored.get_tensor(f"momentum.{index}")
         return int(stored.metadata()["epoch"])
@@ -118,7 +122,9 @@ def main() -> None:
         start, total = time.monotonic(), 0.0
         model.train()
         for step, (x, y) in enumerate(augmented_batches(images, labels, options.seed, epoch)):
-            optimizer.param_groups[0]["lr"] = rate_at(epoch * steps_per_epoch + step + 1, options.epochs * steps_per_epoch)
+            optimizer.param_groups[0]["lr"] = rate_at(
+                epoch * steps_per_epoch + step + 1, options.epochs * steps_per_epoch
+            )
             with torch.autocast("cpu", torch.bfloat16):
                 loss = functional.cross_entropy(model(x), y)
             optimizer.zero_grad()
@@ -126,7 +132,11 @@ def main() -> None:
             optimizer.step()
             total += float(loss.detach())
         save_checkpoint(model, optimizer, epoch + 1)
-        row = {"epoch": epoch + 1, "loss": round(total / steps_per_epoch, 4), "seconds": round(time.monotonic() - start, 1)}
+        row = {
+            "epoch": epoch + 1,
+            "loss": round(total / steps_per_epoch, 4),
+            "seconds": round(time.monotonic() - start, 1),
+        }
         with LOG.open("a") as log:
             log.write(json.dumps(row) + "\n")
         print(row, flush=True)
@@ -134,10 +144,17 @@ def main() -> None:
     test_images, test_labels = normalised(cifar10.load("test", directory=options.cifar10, cache=cache))
     reached = accuracy(model, test_images, test_labels)
     meta = {
-        "architecture": "SmallResNet", "classes": json.dumps(cifar10.CLASS_NAMES), "stage_widths": json.dumps(STAGE_WIDTHS),
-        "mean": json.dumps(MEAN), "std": json.dumps(STD), "test_accuracy": f"{reached:.4f}", "seed": str(options.seed),
+        "architecture": "SmallResNet",
+        "classes": json.dumps(cifar10.CLASS_NAMES),
+        "stage_widths": json.dumps(STAGE_WIDTHS),
+        "mean": json.dumps(MEAN),
+        "std": json.dumps(STD),
+        "test_accuracy": f"{reached:.4f}",
+        "seed": str(options.seed),
     }
-    weights = {name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()}
+    weights = {
+        name: value.half().contiguous() for name, value in model.state_dict().items() if value.is_floating_point()
+    }
     save_file(weights, ASSET, metadata=meta)
     with LOG.open("a") as log:
         log.write(json.dumps({"test_accuracy": reached, "bytes": ASSET.stat().st_size}) + "\n")

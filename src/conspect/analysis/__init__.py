@@ -1,0 +1,1 @@
+"""Alignment, strengths, heatmaps, fault localization, evidence: arrays in, records out."""

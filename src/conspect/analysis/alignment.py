@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.core.spaces import AffineMap, Floats, Float64
+from conspect.core.spaces import AffineMap, Float64, Floats
 
 PENALTIES = tuple(10.0**power for power in np.arange(-6, 1.01, 0.5))
 
@@ -61,7 +61,14 @@ class AlignmentSums:
         m, d = fitted.weight, fitted.offset
         quadratic = float(np.sum((m @ self.xx) * m))
         cross = float(np.sum(m * self.xy.T))
-        return self.yy + quadratic + self.count * float(d @ d) - 2 * cross - 2 * float(d @ self.y) + 2 * float(d @ (m @ self.x))
+        return (
+            self.yy
+            + quadratic
+            + self.count * float(d @ d)
+            - 2 * cross
+            - 2 * float(d @ self.y)
+            + 2 * float(d @ (m @ self.x))
+        )
 
     def total_variation(self) -> float:
         """Sum of ||y - mean y||^2."""

@@ -79,4 +79,5 @@ CODES: dict[str, str] = {
     "VERIFY007": "the study has no split or image of this name",
     "VERIFY008": "a solver that is needed is not installed",
     "VERIFY009": "the specification file cannot be read or the result cannot be written",
+    "VERIFY010": "options of the call contradict each other or are out of range",
 }

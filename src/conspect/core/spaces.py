@@ -68,7 +68,11 @@ class Head:
     def digest(self) -> str:
         """SHA-256 over all layers."""
         return digest_arrays(
-            {f"{i}.{part}": getattr(layer, part) for i, layer in enumerate(self.layers) for part in ("weight", "offset")}
+            {
+                f"{i}.{part}": getattr(layer, part)
+                for i, layer in enumerate(self.layers)
+                for part in ("weight", "offset")
+            }
         )
 
 

@@ -1,0 +1,1 @@
+"""Result records to one self-contained page. Recomputes nothing."""

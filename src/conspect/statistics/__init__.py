@@ -1,0 +1,1 @@
+"""Intervals, tests and small models that know no product words."""

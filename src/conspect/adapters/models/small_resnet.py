@@ -1,0 +1,77 @@
+"""This project's residual network for 32 x 32 images, from a safetensors file that says how to read itself."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.spaces import Head
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SIDE = 32
+
+
+class SmallResNetModel:
+    """The encoder and head of a trained `SmallResNet`. Fulfils `VisionModel`."""
+
+    preprocessing = f"resized to {SIDE} x {SIDE} where it is not (bicubic), minus channel mean, over channel deviation"
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        """Raises: OutsideError MODEL001 without torch; UserError MODEL002 when the file is not such a network."""
+        if find_spec("torch") is None:
+            raise outside_error("MODEL001", "this model needs torch", "pip install 'conspect[torch]'")
+        import torch
+
+        from conspect.adapters.models.resnet import SmallResNet
+
+        try:
+            with safe_open(path, framework="numpy") as stored:
+                arrays = {key: stored.get_tensor(key).astype(np.float32) for key in stored.keys()}  # noqa: SIM118
+                about = stored.metadata() or {}
+            self.class_names = tuple(json.loads(about["classes"]))
+            mean, deviation = json.loads(about["mean"]), json.loads(about["std"])
+            network = SmallResNet(len(self.class_names), tuple(json.loads(about["stage_widths"])))
+            state = {key: torch.from_numpy(value) for key, value in arrays.items()}
+            missing, unexpected = network.load_state_dict(state, strict=False)
+            wrong = [key for key in missing if not key.endswith("num_batches_tracked")] + unexpected
+            if wrong:
+                raise ValueError(f"weights do not fit: {', '.join(wrong[:3])}")
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise user_error(
+                "MODEL002",
+                f"not a network of training/train_vision_model.py: {error}",
+                "give a safetensors file that script wrote, or one of the named models",
+                Place(str(path)),
+            ) from error
+        self.name = name
+        self._mean = np.asarray(mean, dtype=np.float32)
+        self._deviation = np.asarray(deviation, dtype=np.float32)
+        self._encoder: nn.Module = network.encoder.eval().to(memory_format=torch.channels_last)
+        self.head = Head.linear(arrays["head.weight"].astype(np.float64), arrays["head.bias"].astype(np.float64))
+        self.embedding_size = int(arrays["head.weight"].shape[1])
+        self.digest = digest_json([digest_arrays(arrays), mean, deviation, self.preprocessing])
+
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`[height, width, 3]` uint8 to `[3, 32, 32]` float32."""
+        if image.shape[:2] != (SIDE, SIDE):
+            image = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        return ((image - self._mean) / self._deviation).transpose(2, 0, 1)
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings `[image, D]` float32: the pooled output of the last stage, all components >= 0."""
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(np.ascontiguousarray(batch)).contiguous(memory_format=torch.channels_last)
+            return np.asarray(self._encoder(images).numpy(), dtype=np.float32)

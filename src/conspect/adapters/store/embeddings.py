@@ -1,0 +1,166 @@
+"""The embedding store: content-addressed shards on disk, resumable after a kill at any moment.
+
+    STORE/<key>/about.json           what the key stands for
+    STORE/<key>/<start>-<stop>.safetensors   rows start..stop-1: "embeddings" and "readable"
+
+The key is a digest of encoder, data set and batch size. A shard is written under a temporary name, flushed and renamed,
+so that what exists is whole. Batches never cross shards and always have the same rows in them, unreadable ones as zeros,
+so that an interrupted run gives the same bits as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from conspect.core.diagnostics import outside_error
+from conspect.core.digests import digest_json
+from conspect.core.files import write_atomically
+from conspect.core.protocols import ImageDataset, ImageEncoder, UnreadableImage
+
+BATCH = 64
+BATCHES_PER_SHARD = 16
+# Batches decoded ahead of the model: enough to hide decoding, few enough that memory stays bounded by the batch.
+BATCHES_AHEAD = 3
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings `[image, D]` float32 of one data set in one space; rows of unreadable images are zero.
+
+    `space` is the encoder's digest and `data` the data set's: arrays of different spaces or data refuse to be mixed.
+    """
+
+    values: NDArray[np.float32]
+    readable: NDArray[np.bool_]
+    unreadable: dict[str, str]
+    space: str
+    data: str
+
+
+Progress = Callable[[int], None]
+
+
+def embed(
+    encoder: ImageEncoder,
+    dataset: ImageDataset,
+    store: Path,
+    *,
+    workers: int = 2,
+    progress: Progress = lambda rows: None,
+) -> Embeddings:
+    """Embeddings of all images, from the store where they are already there, else computed and stored.
+
+    `progress(rows)` is called as rows become available. Unreadable images are listed in `unreadable` (id to reason) and
+    marked in `readable`; they never stop the run. Raises OutsideError STORE001 when the folder cannot be written, STORE002
+    when a stored shard is not what its name says.
+    """
+    key = digest_json([FORMAT, encoder.digest, dataset.digest, BATCH, BATCHES_PER_SHARD])
+    folder = store / key[:32]
+    about = {"format": FORMAT, "encoder": encoder.digest, "dataset": dataset.digest, "images": len(dataset)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "about.json", json.dumps(about, indent=1).encode())
+        parts = [
+            _shard(encoder, dataset, folder, rows, workers=workers, progress=progress) for rows in _shards(len(dataset))
+        ]
+    except OSError as error:
+        raise outside_error(
+            "STORE001",
+            f"cannot write embeddings to {folder}: {error.strerror or error}",
+            "free space there, or choose another folder",
+        ) from error
+    reasons = {dataset.ids[row]: reason for _, _, unread in parts for row, reason in unread.items()}
+    values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, encoder.embedding_size), np.float32)
+    readable = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, bool)
+    return Embeddings(values, readable, reasons, encoder.digest, dataset.digest)
+
+
+Part = tuple[NDArray[np.float32], NDArray[np.bool_], dict[int, str]]
+
+
+def _shards(images: int) -> list[range]:
+    size = BATCH * BATCHES_PER_SHARD
+    return [range(start, min(start + size, images)) for start in range(0, images, size)]
+
+
+def _shard(
+    encoder: ImageEncoder, dataset: ImageDataset, folder: Path, rows: range, *, workers: int, progress: Progress
+) -> Part:
+    path = folder / f"{rows.start:09d}-{rows.stop:09d}.safetensors"
+    if path.is_file():
+        part = _read(path, rows, encoder.embedding_size)
+        progress(len(rows))
+        return part
+    values = np.zeros((len(rows), encoder.embedding_size), dtype=np.float32)
+    reasons: dict[int, str] = {}
+    for batch_rows, batch, unread in _prepared_batches(encoder, dataset, rows, workers):
+        values[batch_rows.start - rows.start : batch_rows.stop - rows.start] = encoder.embed(batch)
+        reasons.update(unread)
+        progress(len(batch_rows))
+    readable = np.asarray([row not in reasons for row in rows], dtype=bool)
+    values[~readable] = 0.0
+    metadata = {"unreadable": json.dumps({str(row): reason for row, reason in reasons.items()})}
+    write_atomically(path, save({"embeddings": values, "readable": readable.astype(np.uint8)}, metadata))
+    return values, readable, reasons
+
+
+def _prepared_batches(
+    encoder: ImageEncoder, dataset: ImageDataset, rows: range, workers: int
+) -> Iterator[tuple[range, NDArray[np.float32], dict[int, str]]]:
+    """Batches in order, decoded and preprocessed by threads a few batches ahead of the model."""
+
+    def prepare(row: int) -> NDArray[np.float32] | str:
+        try:
+            return encoder.prepare(dataset.image(row))
+        except UnreadableImage as error:
+            return error.diagnostics[0].problem
+
+    def collect(
+        pending: list[Future[NDArray[np.float32] | str]], batch_rows: range
+    ) -> tuple[NDArray[np.float32], dict[int, str]]:
+        results = [future.result() for future in pending]
+        unread = {row: item for row, item in zip(batch_rows, results, strict=True) if isinstance(item, str)}
+        good = [item for item in results if not isinstance(item, str)]
+        filler = (
+            np.zeros_like(good[0])
+            if good
+            else np.zeros(encoder.prepare(np.zeros((8, 8, 3), np.uint8)).shape, np.float32)
+        )
+        return np.stack([filler if isinstance(item, str) else item for item in results]), unread
+
+    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    with ThreadPoolExecutor(workers) as pool:
+        queue: list[tuple[range, list[Future[NDArray[np.float32] | str]]]] = []
+        for batch_rows in batches:
+            queue.append((batch_rows, [pool.submit(prepare, row) for row in batch_rows]))
+            if len(queue) > BATCHES_AHEAD:
+                first, pending = queue.pop(0)
+                yield first, *collect(pending, first)
+        for first, pending in queue:
+            yield first, *collect(pending, first)
+
+
+def _read(path: Path, rows: range, size: int) -> Part:
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            values, readable = stored.get_tensor("embeddings"), stored.get_tensor("readable").astype(bool)
+            reasons = {int(row): str(why) for row, why in json.loads(stored.metadata()["unreadable"]).items()}
+        if values.shape != (len(rows), size) or values.dtype != np.float32 or readable.shape != (len(rows),):
+            raise ValueError(f"shape {values.shape}, expected {(len(rows), size)}")
+        if not np.isfinite(values).all():
+            raise ValueError("values that are not finite")
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise outside_error(
+            "STORE002", f"{path} is damaged: {error}", f"delete {path.name} and run again; it is computed anew"
+        ) from error
+    return values, readable, reasons

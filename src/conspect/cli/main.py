@@ -1,0 +1,84 @@
+"""The command line: parses, calls the study, prints. Results go to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from conspect import __version__
+from conspect.core.diagnostics import ConspectError
+
+# Command to (module, attribute, one line of help). Modules are imported when their command is used, so `--help` stays fast.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "bench": ("conspect.cli.bench", "bench", "Measure this installation against its targets."),
+    "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
+    "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
+    "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
+    "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),
+    "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),
+    "verify": ("conspect.cli.verify", "verify", "Prove or refute the properties of Con_spec files."),
+}
+INTERRUPTED, INTERNAL = 130, 70
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Command names in alphabetical order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of commands from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="conspect")
+def main() -> None:
+    """Understand, prove, debug and watch vision models, in words.
+
+    Exit codes: 0 done (verify: all hold), 1 a property is violated or a target is missed, 2 the call, the study or the
+    specification is wrong, 3 nothing violated but something unknown, 4 data, disk, network or a package failed, 70 a
+    fault of Conspect itself, 130 interrupted.
+    """
+
+
+def run() -> None:
+    """Entry point: turns Conspect's errors into diagnostics on standard error and an exit code."""
+    try:
+        main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _stop("interrupted; what was finished is kept, the same call continues", INTERRUPTED)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ConspectError as error:
+        _stop(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _stop("interrupted; what was finished is kept, the same call continues", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _stop(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

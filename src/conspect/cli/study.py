@@ -1,0 +1,74 @@
+"""`conspect demo`, `conspect init`, `conspect run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from conspect.cli.progress import terminal_bar
+from conspect.core.diagnostics import user_error
+
+
+@click.command()
+@click.option("--images", type=click.IntRange(min=20), default=4000, show_default=True, help="Test images to use.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out/demo"), show_default=True, help="Where the study goes."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Draws the images.")
+@click.option(
+    "--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder with CIFAR-10."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print results.json on standard output.")
+def demo(images: int, out: Path, seed: int, cifar10: Path | None, as_json: bool) -> None:
+    """Debug a real classifier on CIFAR-10's photographs, and write a report.
+
+    A residual network trained by this project, seen through the pocket VLM: accuracy, heatmaps, fault localization.
+    """
+    from conspect.study.demo import demo_study
+
+    study = demo_study(out, images=images, seed=seed, cifar10=None if cifar10 is None else cifar10.resolve())
+    _finish(study.run(terminal_bar), out, as_json)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Write a commented study.toml into FOLDER."""
+    from conspect.core.files import write_atomically
+    from conspect.study.config import TEMPLATE
+
+    path = folder / "study.toml"
+    if path.exists():
+        raise user_error("CLI001", f"{path} already exists", "edit it, or choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, TEMPLATE.encode())
+    click.echo(f"wrote {path}; edit it, then: conspect run {folder}", err=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print results.json on standard output.")
+def run(folder: Path, as_json: bool) -> None:
+    """Run the study in FOLDER: embeddings, alignment, heatmaps, localization, report.
+
+    Killed at any moment, the same call continues where it was.
+    """
+    from conspect.study import Study
+
+    _finish(Study.open(folder).run(terminal_bar), folder, as_json)
+
+
+def _finish(results: dict[str, Any], folder: Path, as_json: bool) -> None:
+    from conspect.report.wording import findings
+
+    for line in findings(results):
+        click.echo(line, err=True)
+    if results["unreadable"]:
+        click.echo(f"{len(results['unreadable'])} images could not be read; they are listed in results.json", err=True)
+    if as_json:
+        click.echo(json.dumps(results, ensure_ascii=False))
+    else:
+        click.echo(f"report: {(folder / 'report.html').resolve()}")

@@ -1,0 +1,207 @@
+"""study.toml: what a study is asked to do, read strictly."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from conspect.core.diagnostics import Place, UserError, user_error
+
+DataKind = Literal["cifar10", "image-folder"]
+
+TEMPLATE = """\
+# A Conspect study: one vision model, one lens (a VLM), one data set, one set of concepts. Run it: conspect run THIS_FOLDER
+# Relative paths are relative to this file.
+
+[data]
+kind = "image-folder"          # images at FOLDER/class/name.jpg; or "cifar10"
+train = "images/train"         # the lens is aligned on these ...
+test = "images/test"           # ... and everything that is reported is measured on these
+# images = 4000                # use so many test images, drawn with the seed below (default: all)
+# alignment_images = 10000     # and so many training images (default: all)
+
+[model]
+name = "demo-resnet"           # a model by name ...
+# path = "model.safetensors"   # ... or from a local file
+
+[vlm]
+name = "pocket"                # see `docs/pocket-vlm.md` for what it is good for, and what not
+
+[concepts]
+# file = "concepts.toml"       # your own concepts and prompts (default: the demo's eighteen); the format is in docs/study.md
+# class_attributes = "t.csv"   # which share of a class carries which concept (default: the demo's table where classes fit)
+
+[settings]
+seed = 0
+confidence = 0.95              # of every interval
+binarize_at = 0.75             # the share at which the binarized heatmap is cut
+"""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the images are."""
+
+    kind: DataKind = "image-folder"
+    train: str | None = None
+    test: str | None = None
+    directory: str | None = None
+    images: int | None = None
+    alignment_images: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The model under study, by name or from a file."""
+
+    name: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class VlmConfig:
+    """The VLM, by name."""
+
+    name: str = "pocket"
+
+
+@dataclass(frozen=True)
+class ConceptsConfig:
+    """The concepts; None: the demo's."""
+
+    file: str | None = None
+    class_attributes: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Numbers that shape the analyses."""
+
+    seed: int = 0
+    confidence: float = 0.95
+    binarize_at: float = 0.75
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A whole study.toml."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    vlm: VlmConfig = field(default_factory=VlmConfig)
+    concepts: ConceptsConfig = field(default_factory=ConceptsConfig)
+    settings: Settings = field(default_factory=Settings)
+
+    def to_toml(self) -> str:
+        """The file that reads back as this configuration."""
+        lines = []
+        for section, values in asdict(self).items():
+            lines.append(f"[{section}]")
+            for key, value in values.items():
+                if value is not None:
+                    lines.append(f"{key} = {_toml_string(value) if isinstance(value, str) else value}")
+            lines.append("")
+        return "\n".join(lines)
+
+
+SECTIONS: dict[str, type] = {
+    "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "settings": Settings,
+}  # fmt: skip
+
+
+def read_config(path: Path) -> StudyConfig:
+    """The configuration in `path`. Raises UserError STUDY001 (not readable) or STUDY002 (every wrong value at once)."""
+    try:
+        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError as error:
+        raise user_error("STUDY001", f"there is no {path}", "write one with: conspect init DIR") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise user_error("STUDY001", f"{path} is not readable TOML: {error}", "mend the line it names") from error
+    problems: list[UserError] = []
+    sections: dict[str, Any] = {}
+    for name, values in table.items():
+        if name not in SECTIONS or not isinstance(values, dict):
+            problems.append(_wrong(path, f"unknown section [{name}]", name, tuple(SECTIONS)))
+            continue
+        sections[name] = _section(path, name, values, problems)
+    if not problems:
+        config = StudyConfig(**sections)
+        problems += _cross_checks(path, config)
+    if problems:
+        raise UserError(*(problem.diagnostics[0] for problem in problems))
+    return config
+
+
+def _section(path: Path, name: str, values: Mapping[str, object], problems: list[UserError]) -> object:
+    kinds = {key: str(kind) for key, kind in SECTIONS[name].__annotations__.items()}
+    good: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in kinds:
+            problems.append(_wrong(path, f"unknown key {key!r} in [{name}]", key, tuple(kinds)))
+        elif not _fits(kinds[key], value):
+            problems.append(
+                user_error(
+                    "STUDY002",
+                    f"[{name}] {key} = {value!r} is not {_article(kinds[key])}",
+                    "correct the value",
+                    Place(str(path)),
+                )
+            )
+        else:
+            good[key] = float(value) if kinds[key] == "float" else value  # type: ignore[arg-type]
+    return SECTIONS[name](**good)
+
+
+def _fits(kind: str, value: object) -> bool:
+    if kind == "DataKind":
+        return value in get_args(DataKind)
+    if "int" in kind:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if "float" in kind:
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
+    return isinstance(value, str)
+
+
+def _article(kind: str) -> str:
+    if kind == "DataKind":
+        return "one of " + ", ".join(repr(name) for name in get_args(DataKind))
+    return "a whole number >= 0" if "int" in kind else "a number between 0 and 1" if "float" in kind else "a text"
+
+
+def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
+    place, found = Place(str(path)), []
+    if config.data.kind == "image-folder":
+        found += [
+            user_error("STUDY002", f"[data] {key} is missing", f'add {key} = "FOLDER"', place)
+            for key in ("train", "test")
+            if getattr(config.data, key) is None
+        ]
+    if (config.model.name is None) == (config.model.path is None):
+        found.append(
+            user_error("STUDY002", "[model] needs either name or path", 'for instance name = "demo-resnet"', place)
+        )
+    return found
+
+
+def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> UserError:
+    close = difflib.get_close_matches(given, known, n=1)
+    fix = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    return user_error("STUDY002", problem, fix, Place(str(path)))
+
+
+def _toml_string(text: str) -> str:
+    escaped = "".join(
+        f"\\{c}"
+        if c in '"\\'
+        else c
+        if c.isprintable()
+        else f"\\u{ord(c):04x}"
+        if ord(c) < 0x10000
+        else f"\\U{ord(c):08x}"
+        for c in text
+    )
+    return f'"{escaped}"'

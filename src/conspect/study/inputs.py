@@ -1,0 +1,171 @@
+"""From a configuration to the things it names: data sets, model, VLM, concepts."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from conspect import assets
+from conspect.adapters.datasets import cifar10, image_folder
+from conspect.adapters.datasets.subsets import sample
+from conspect.adapters.models import load_model
+from conspect.adapters.vlms import load_vlm
+from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
+from conspect.core.diagnostics import Place, user_error
+from conspect.core.protocols import ImageDataset, VisionLanguageModel, VisionModel
+from conspect.study.config import StudyConfig
+
+
+def cache_directory() -> Path:
+    """Where downloads and unpacked towers are kept."""
+    return Path(platformdirs.user_cache_dir("conspect"))
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Everything a study works on. `attributes` is None when no table fits the classes and concepts."""
+
+    train: ImageDataset
+    test: ImageDataset
+    model: VisionModel
+    vlm: VisionLanguageModel
+    concepts: ConceptSet
+    attributes: ClassAttributes | None
+
+
+def load_inputs(config: StudyConfig, folder: Path) -> Inputs:
+    """Opens what the configuration names; relative paths are relative to `folder`.
+
+    Raises the errors of the adapters; UserError STUDY002 when the data's classes are not the model's.
+    """
+    model_path = None if config.model.path is None else folder / config.model.path
+    model = load_model(config.model.name, model_path)
+    train, test = _datasets(config, folder)
+    for dataset in (train, test):
+        unknown = sorted(set(dataset.class_names) - set(model.class_names))
+        if unknown:
+            raise user_error(
+                "STUDY002",
+                f"the {dataset.split} images have classes that the model does not: {', '.join(unknown[:5])}",
+                f"name the class folders as the model's classes: {', '.join(model.class_names[:12])}",
+            )
+    concepts = demo_or_own_concepts(config, folder)
+    return Inputs(
+        train=train,
+        test=test,
+        model=model,
+        vlm=load_vlm(config.vlm.name, cache=cache_directory()),
+        concepts=concepts,
+        attributes=_attributes(config, folder, model.class_names, concepts.names),
+    )
+
+
+def labels_in_model_order(
+    dataset: ImageDataset, class_names: tuple[str, ...]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The data set's labels `[image]` as indices into the model's classes."""
+    order = np.asarray([class_names.index(name) for name in dataset.class_names], dtype=np.int64)
+    return order[dataset.labels]
+
+
+def _datasets(config: StudyConfig, folder: Path) -> tuple[ImageDataset, ImageDataset]:
+    data, seed = config.data, config.settings.seed
+    if data.kind == "cifar10":
+        directory = None if data.directory is None else folder / data.directory
+        cache = cache_directory()
+        # Alignment images are drawn from the first batches alone when few are wanted: less to read, and still a seeded draw.
+        head = (
+            None
+            if data.alignment_images is None
+            else -(-data.alignment_images // cifar10.ROWS_PER_BATCH) * cifar10.ROWS_PER_BATCH
+        )
+        train: ImageDataset = cifar10.load("train", directory=directory, cache=cache, images=head)
+        test: ImageDataset = cifar10.load("test", directory=directory, cache=cache)
+    else:
+        train = image_folder.load(folder / str(data.train), split="train")
+        test = image_folder.load(folder / str(data.test), split="test")
+    return sample(train, data.alignment_images, seed=seed), sample(test, data.images, seed=seed)
+
+
+def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
+    """The concepts file the configuration names, or the demo's. Raises UserError STUDY002 for a malformed file."""
+    if config.concepts.file is None:
+        return assets.demo_concepts()
+    path = folder / config.concepts.file
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = table["concepts"]
+        concepts = ConceptSet(
+            concepts=tuple(Concept(name, _phrases(name, entry)) for name, entry in entries.items()),
+            concept_templates=_templates(table.get("concept_templates", ["a photo of something with {}", "{}"])),
+            class_templates=_templates(table.get("class_templates", ["a photo of a {}", "{}"])),
+            unseen_words=tuple(
+                (name, str(e["unseen"])) for name, e in entries.items() if isinstance(e, dict) and "unseen" in e
+            ),
+        )
+    except (
+        OSError,
+        UnicodeDecodeError,
+        tomllib.TOMLDecodeError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:
+        raise user_error(
+            "STUDY002", f"not a concepts file: {error}", "see docs/study.md for the format", Place(str(path))
+        ) from error
+    if len(concepts.concepts) < 1:
+        raise user_error(
+            "STUDY002",
+            "the concepts file names no concept",
+            'add lines like wheels = ["wheels"] under [concepts]',
+            Place(str(path)),
+        )
+    return concepts
+
+
+def _phrases(name: str, entry: object) -> tuple[str, ...]:
+    phrases = entry.get("phrases", [name]) if isinstance(entry, dict) else entry
+    if not isinstance(phrases, list) or not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
+        raise ValueError(f"concept {name!r} needs a list of phrases")
+    return tuple(phrases)
+
+
+def _templates(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(t, str) and "{}" in t for t in value):
+        raise ValueError("templates are a list of texts that contain {}")
+    return tuple(value)
+
+
+def _attributes(
+    config: StudyConfig, folder: Path, class_names: tuple[str, ...], concept_names: tuple[str, ...]
+) -> ClassAttributes | None:
+    if config.concepts.class_attributes is None:
+        try:
+            return assets.demo_class_attributes().aligned_to(class_names, concept_names)
+        except KeyError:
+            return None
+    path = folder / config.concepts.class_attributes
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+        header, *rows = csv.reader(lines)
+        table = ClassAttributes(
+            tuple(row[0] for row in rows),
+            tuple(header[1:]),
+            np.asarray([[float(cell) for cell in row[1:]] for row in rows]),
+        )
+        return table.aligned_to(class_names, concept_names)
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, IndexError) as error:
+        message = error.args[0] if isinstance(error, KeyError) else error
+        raise user_error(
+            "STUDY002",
+            f"not a class-attribute table: {message}",
+            "one row per class, one column per concept, shares 0..1",
+            Place(str(path)),
+        ) from error

@@ -1,0 +1,136 @@
+"""The arrays a study's analyses share: embeddings of both splits in both spaces, the lens, the outputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.store.embeddings import Embeddings, embed
+from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, fit_arrays, quality
+from conspect.analysis.lens_quality import zero_shot
+from conspect.analysis.prompts import class_directions, concept_directions
+from conspect.core.diagnostics import user_error
+from conspect.core.protocols import ImageDataset, ImageEncoder
+from conspect.core.spaces import Float64, Lens
+from conspect.statistics.logistic import cross_validated_probabilities
+from conspect.study.inputs import Inputs, labels_in_model_order
+
+ProgressBar = Callable[[str, int], Callable[[int], None]]
+ALIGNMENT_MINIMUM, FOLDS = 20, 5
+
+
+@dataclass
+class Timings:
+    """Wall-clock seconds per stage, in order."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time of the block to stage `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """What the analyses take. Rows are the readable test images; class indices are the model's."""
+
+    rows: NDArray[np.int64]
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    logits: Float64
+    outputs: NDArray[np.int64]
+    vlm_embeddings: NDArray[np.float32]
+    lens: Lens
+    class_directions: Float64
+    alignment: FittedAlignment
+    alignment_quality: AlignmentQuality
+    vlm_on_image: NDArray[np.int64]
+    vlm_on_mapped: NDArray[np.int64]
+    refitted: NDArray[np.int64]
+    unreadable: dict[str, str]
+    train_embeddings: NDArray[np.float32]
+    train_labels: NDArray[np.int64]
+    train_ids: tuple[str, ...]
+
+    @property
+    def lens_numerators(self) -> Float64:
+        """Strengths times ||M z + d||, `[image, concept]`: what comparisons need."""
+        return self.lens.folded(self.embeddings)
+
+    @property
+    def vlm_numerators(self) -> Float64:
+        """The same of the VLM's own image embeddings."""
+        return np.asarray(self.vlm_embeddings @ self.lens.directions.T, dtype=np.float64)
+
+
+def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
+    """Embeds, aligns, classifies. The lens is fitted on training images alone; the refitted head is cross-validated.
+
+    Raises UserError STUDY005 when too few images are readable.
+    """
+    model, vlm = inputs.model, inputs.vlm
+
+    def run(stage: str, encoder: ImageEncoder, dataset: ImageDataset) -> Embeddings:
+        with timings.stage(stage):
+            return embed(encoder, dataset, store, progress=bar(f"{stage} ({dataset.split})", len(dataset)))
+
+    train_z, test_z = (run("model embeddings", model, d) for d in (inputs.train, inputs.test))
+    train_y, test_y = (run("VLM embeddings", vlm, d) for d in (inputs.train, inputs.test))
+    train_ok = np.flatnonzero(train_z.readable & train_y.readable)
+    rows = np.flatnonzero(test_z.readable & test_y.readable)
+    if len(train_ok) < ALIGNMENT_MINIMUM or len(rows) < 1:
+        raise user_error(
+            "STUDY005",
+            f"{len(train_ok)} readable training images and {len(rows)} readable test images",
+            f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed; unreadable ones are listed above",
+        )
+    with timings.stage("text directions"):
+        names = model.class_names
+        encode = vlm.embed_texts
+        directions = concept_directions(inputs.concepts.concepts, inputs.concepts.concept_templates, encode)
+        classes = class_directions(names, inputs.concepts.class_templates, encode)
+    with timings.stage("alignment"):
+        fitted = fit_arrays(train_z.values[train_ok], train_y.values[train_ok], folds=FOLDS)
+        z, y = test_z.values[rows], test_y.values[rows]
+        checked = quality(fitted.map, z, y)
+    labels = labels_in_model_order(inputs.test, names)[rows]
+    logits = model.head.logits(z)
+    with timings.stage("refitted head"):
+        folds = min(FOLDS, len(rows))
+        refitted = (
+            cross_validated_probabilities(z, labels, len(names), folds=folds, seed=seed).argmax(1)
+            if folds > 1
+            else labels * 0
+        )
+    return Measurements(
+        rows=rows,
+        ids=tuple(inputs.test.ids[row] for row in rows),
+        labels=labels,
+        embeddings=z,
+        logits=logits,
+        outputs=np.asarray(logits.argmax(1), dtype=np.int64),
+        vlm_embeddings=y,
+        lens=Lens(fitted.map, inputs.concepts.names, directions),
+        class_directions=classes,
+        alignment=fitted,
+        alignment_quality=checked,
+        vlm_on_image=zero_shot(y, classes),
+        vlm_on_mapped=zero_shot(fitted.map(z), classes),
+        refitted=np.asarray(refitted, dtype=np.int64),
+        unreadable=train_z.unreadable | train_y.unreadable | test_z.unreadable | test_y.unreadable,
+        train_embeddings=train_z.values[train_ok],
+        train_labels=labels_in_model_order(inputs.train, names)[train_ok],
+        train_ids=tuple(inputs.train.ids[row] for row in train_ok),
+    )

@@ -1,0 +1,152 @@
+"""The facade: one vision model, one lens, one data set, one concept set; and the only place that decides what to cache."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from conspect import __version__
+from conspect.core.diagnostics import outside_error, user_error
+from conspect.core.digests import digest_json
+from conspect.core.files import write_atomically, write_json
+from conspect.core.protocols import ImageDataset
+from conspect.study.config import StudyConfig, read_config
+from conspect.study.inputs import Inputs, load_inputs
+from conspect.study.measurements import Measurements, ProgressBar, Timings, measure
+from conspect.study.results import assemble
+
+CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
+THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 40
+
+
+def silent(_stage: str, _total: int) -> Any:
+    """A progress bar that shows nothing."""
+    return lambda rows: None
+
+
+class Study:
+    """A folder with study.toml and what was made of it.
+
+    >>> study = Study.open("my-study")          # doctest: +SKIP
+    >>> results = study.run()                   # doctest: +SKIP
+    """
+
+    def __init__(self, folder: Path, config: StudyConfig) -> None:
+        self.folder = folder
+        self.config = config
+        self._inputs: Inputs | None = None
+        self._measured: Measurements | None = None
+        self.timings = Timings()
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Study:
+        """Reads `folder`/study.toml. Raises UserError STUDY001 or STUDY002."""
+        return cls(Path(folder), read_config(Path(folder) / CONFIG_FILE))
+
+    @classmethod
+    def create(cls, folder: str | Path, config: StudyConfig) -> Study:
+        """Makes the folder and writes study.toml."""
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_atomically(path / CONFIG_FILE, config.to_toml().encode())
+        except OSError as error:
+            raise outside_error(
+                "STORE001", f"cannot write to {path}: {error.strerror}", "choose another folder"
+            ) from error
+        return cls(path, config)
+
+    @property
+    def inputs(self) -> Inputs:
+        """Data sets, model, VLM and concepts, opened on first use."""
+        if self._inputs is None:
+            with self.timings.stage("opening"):
+                self._inputs = load_inputs(self.config, self.folder)
+        return self._inputs
+
+    def measurements(self, bar: ProgressBar = silent) -> Measurements:
+        """Embeddings, lens and outputs; computed once, the embeddings kept in `folder`/embeddings."""
+        if self._measured is None:
+            seed = self.config.settings.seed
+            self._measured = measure(self.inputs, self.folder / "embeddings", seed=seed, bar=bar, timings=self.timings)
+        return self._measured
+
+    def run(self, bar: ProgressBar = silent) -> dict[str, Any]:
+        """Runs all analyses; writes results.json, manifest.json and report.html; returns the results."""
+        from conspect.report.html import render
+
+        measured = self.measurements(bar)
+        results = assemble(self.config, self.inputs, measured, self.timings)
+        with self.timings.stage("report"):
+            page = render(results, self.thumbnails(results))
+        results["timings"] = {name: round(seconds, 3) for name, seconds in self.timings.seconds.items()}
+        results["timings"]["total"] = round(sum(self.timings.seconds.values()), 3)
+        try:
+            write_json(self.folder / RESULTS_FILE, results)
+            write_json(self.folder / MANIFEST_FILE, self._manifest())
+            write_atomically(self.folder / REPORT_FILE, page.encode())
+        except OSError as error:
+            raise outside_error(
+                "STORE001",
+                f"cannot write to {self.folder}: {error.strerror}",
+                "free space there, or choose another folder",
+            ) from error
+        return results
+
+    def results(self) -> dict[str, Any]:
+        """The results of the last run. Raises UserError STUDY003 when there are none, STUDY004 when they are stale."""
+        path = self.folder / RESULTS_FILE
+        try:
+            results = json.loads(path.read_text(encoding="utf-8"))
+            manifest = json.loads((self.folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise user_error("STUDY003", f"{self.folder} has not been run", f"conspect run {self.folder}") from error
+        except (OSError, ValueError) as error:
+            raise user_error("STUDY003", f"{path} cannot be read: {error}", f"conspect run {self.folder}") from error
+        if manifest.get("config") != self._config_digest():
+            raise user_error("STUDY004", f"{path} was made with another {CONFIG_FILE}", f"conspect run {self.folder}")
+        return dict(results)
+
+    def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
+        """PNG data URIs of failures, at most `THUMBNAILS_PER_CLASS` of each true class, by image id."""
+        row_of = {name: row for row, name in enumerate(self.inputs.test.ids)}
+        taken: dict[str, int] = {}
+        found: dict[str, str] = {}
+        for image in results["localization"]["images"]:
+            taken[image["label"]] = taken.get(image["label"], 0) + 1
+            if taken[image["label"]] <= THUMBNAILS_PER_CLASS:
+                found[image["id"]] = _thumbnail(self.inputs.test, row_of[image["id"]])
+        return found
+
+    def _config_digest(self) -> str:
+        return digest_json(self.config.to_toml())
+
+    def _manifest(self) -> dict[str, Any]:
+        inputs, measured = self.inputs, self.measurements()
+        return {
+            "conspect": __version__,
+            "config": self._config_digest(),
+            "seed": self.config.settings.seed,
+            "digests": {
+                "model": inputs.model.digest,
+                "head": inputs.model.head.digest,
+                "vlm": inputs.vlm.digest,
+                "train": inputs.train.digest,
+                "test": inputs.test.digest,
+                "lens": measured.lens.digest,
+            },
+        }
+
+
+def _thumbnail(dataset: ImageDataset, row: int) -> str:
+    image = Image.fromarray(np.ascontiguousarray(dataset.image(row)))
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    out = io.BytesIO()
+    image.save(out, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
