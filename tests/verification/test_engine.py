@@ -28,27 +28,26 @@ def random_questions(seed, count=20, literals=5, dimension=7):
 
 def test_the_barrier_method_agrees_with_a_linear_program_over_boxes():
     slopes, offsets = random_questions(0)
-    found = barrier.answer(slopes, offsets, "max", optimise=True)
-    plain = barrier.answer(slopes, offsets, "max")
+    found = barrier.answer(slopes, offsets, "max")
     for k in range(len(slopes)):
         rows = np.hstack([-slopes[k], np.ones((len(offsets[k]), 1))])
         bounds = [(-1, 1)] * slopes.shape[2] + [(None, None)]
         best = -linprog(np.append(np.zeros(slopes.shape[2]), -1), A_ub=rows, b_ub=offsets[k], bounds=bounds).fun
         assert found.lower[k] - 1e-9 <= best <= found.upper[k] + 1e-9
-        assert found.upper[k] - found.lower[k] < 0.05
-        assert plain.status[k] == (barrier.POINT if best > 0 else barrier.CLOSED)
+        assert found.status[k] == (barrier.POINT if best > 0 else barrier.CLOSED)
 
 
 def test_the_barrier_method_agrees_with_a_conic_program_over_balls():
     slopes, offsets = random_questions(1)
-    found = barrier.answer(slopes, offsets, "euclid", optimise=True)
+    found = barrier.answer(slopes, offsets, "euclid")
     for k in range(len(slopes)):
         dual = minimize(
             lambda x, a, b: (w := np.exp(x) / np.exp(x).sum()) @ b + np.linalg.norm(w @ a),
             np.zeros(slopes.shape[1]),
             args=(slopes[k], offsets[k]),
         ).fun
-        assert found.upper[k] == pytest.approx(dual, abs=2e-3)
+        assert found.lower[k] - 2e-3 <= dual <= found.upper[k] + 2e-3
+        assert found.status[k] == (barrier.POINT if dual > 0 else barrier.CLOSED)
 
 
 def test_every_answer_of_the_barrier_method_proves_itself():
@@ -106,8 +105,8 @@ def conjuncts(state, table, reading):
 @pytest.mark.parametrize("seed", range(6))
 def test_the_opened_negation_is_the_negation(seed):
     for subject, cases in batches(30, seed, has_concept=True):
-        names = {name: Fraction(subject.thresholds[name]) for name in subject.concept_names}
-        reading = Reading(len(subject.class_names), len(subject.concept_names), dict(enumerate(names.values())))
+        limits = tuple(Fraction(subject.thresholds[name]) for name in subject.concept_names)
+        reading = Reading(len(subject.class_names), len(subject.concept_names), dict(enumerate(limits)))
         rng = np.random.default_rng(seed)
         for case in cases:
             state: State = negation(case.job.table, reading, None)
@@ -116,11 +115,16 @@ def test_the_opened_negation_is_the_negation(seed):
                 logits = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.classes)]
                 numerators = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.concepts)]
                 point = ExactReading(
-                    subject.class_names, subject.concept_names, tuple(logits), tuple(numerators), Fraction(9), tuple(names.values())
+                    subject.class_names,
+                    subject.concept_names,
+                    tuple(logits),
+                    tuple(numerators),
+                    Fraction(9),
+                    limits,
                 )
                 values = [*logits, *numerators, Fraction(0)]
 
-                def true(literal, values=values, numerators=numerators, thresholds=tuple(names.values())):
+                def true(literal, values=values, numerators=numerators, thresholds=limits):
                     if len(literal) == 3:
                         a, b, strict = literal
                         return values[a] > values[b] or (values[a] == values[b] and not strict)

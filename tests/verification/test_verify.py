@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from .subjects import plane
 
 from conspect.checker import check
 from conspect.core.diagnostics import UserError
@@ -13,6 +12,8 @@ from conspect.language import parse
 from conspect.verification.certificate import bundle, write_bundle
 from conspect.verification.subject import VerifyOptions
 from conspect.verification.verify import verify
+
+from .subjects import plane
 
 EAST = "property p: for all x in focus(east, gamma = {gamma}): {formula}\n"
 
@@ -118,13 +119,15 @@ def test_a_share_of_images_is_decided_by_an_exact_test_and_left_open_near_the_sh
     text = "".join(f"property p{k}: for {p}% of x in images(east): right > up\n" for k, p in enumerate((50, 90, 99)))
     results = decide(text)
     rate = results[0].satisfaction.rate
-    assert [r.verdict.outcome for r in results][0] == "holds"
+    assert results[0].verdict.outcome == "holds"
     assert results[2].verdict.outcome == ("violated" if rate < 0.9 else "unknown")
     assert all(r.satisfaction.low <= rate <= r.satisfaction.high for r in results)
 
 
 def test_one_image_is_decided_by_evaluation():
-    text = 'property p: for x = image("test/test-0"): right > up\nproperty q: for x = image("test/test-0"): up > right\n'
+    text = (
+        'property p: for x = image("test/test-0"): right > up\nproperty q: for x = image("test/test-0"): up > right\n'
+    )
     first, second = decide(text)
     assert {first.verdict.outcome, second.verdict.outcome} == {"holds", "violated"}
     violated = first if first.verdict.outcome == "violated" else second
@@ -153,8 +156,8 @@ def test_a_wanted_coverage_sizes_the_region_and_the_coverage_is_measured_elsewhe
         ("property p: right > up\n", "VERIFY004"),
         ("property p: for all x in focus(east): hasCon(x, up)\n", "VERIFY005"),
         ("property p: for all x in focus(east, coverage = 99.9%): right > up\n", "VERIFY006"),
-        ("property p: for 90% of x in images(east, split = \"nowhere\"): right > up\n", "VERIFY007"),
-        ("property p: for x = image(\"nowhere\"): right > up\n", "VERIFY007"),
+        ('property p: for 90% of x in images(east, split = "nowhere"): right > up\n', "VERIFY007"),
+        ('property p: for x = image("nowhere"): right > up\n', "VERIFY007"),
     ],
 )
 def test_what_cannot_be_decided_is_refused_with_its_code(text, code):
@@ -177,6 +180,17 @@ def test_modules_speak_of_their_class_and_repeated_names_stay_apart():
 def test_a_json_record_has_the_promised_keys():
     (result,) = decide(EAST.format(gamma="3", formula="right > up"))
     record = result.to_json()
-    promised = "id verdict margin gamma_max coverage satisfaction witness certificate caveats seconds".split()
+    promised = [
+        "id",
+        "verdict",
+        "margin",
+        "gamma_max",
+        "coverage",
+        "satisfaction",
+        "witness",
+        "certificate",
+        "caveats",
+        "seconds",
+    ]
     assert set(promised) <= set(record)
     assert set(record["satisfaction"]) == {"rate", "low", "high", "n"}

@@ -46,12 +46,12 @@ def dual_norm(vectors: Float64, norm: Norm) -> Float64:
 
 
 def answer(
-    slopes: Float64, offsets: Float64, norm: Norm, *, steps: int = 60, tolerance: float = 1e-9, optimise: bool = False
+    slopes: Float64, offsets: Float64, norm: Norm, *, steps: int = 100, tolerance: float = 1e-9, tight: bool = False
 ) -> Answers:
     """Answers for `slopes [question, L, D]` and `offsets [question, L]`.
 
-    A question is CLOSED when the bound is below -tolerance times its scale, POINT when all values exceed it. With
-    `optimise` the iteration goes on until lower and upper agree to 1e-5 of the scale, for margins.
+    A question is CLOSED when the bound is below -tolerance times its scale, POINT when all values exceed it.
+    With `tight` the iteration goes on after that, for multipliers whose bound is close to the best.
     """
     count, literals, dimension = slopes.shape
     scale = np.maximum(np.abs(offsets), dual_norm(slopes, norm)).max(axis=1) if count else np.zeros(0)
@@ -81,10 +81,10 @@ def answer(
         result.status[live[closed]] = CLOSED
         result.status[live[point]] = POINT
         gap = result.upper[live] - result.lower[live]
-        finished = gap <= 1e-5 * scale[live] if optimise else closed | point | (gap <= tolerance * scale[live])
+        finished = (np.zeros(len(live), dtype=bool) if tight else closed | point) | (gap <= tolerance * scale[live])
         relative, decrement = _newton(A, weights, values, (v, root, smoothing), norm)
         weights = _step(A, b, weights, relative, smoothing=smoothing, norm=norm)
-        smoothing = np.where(decrement < 1.0, smoothing * 0.1, smoothing)
+        smoothing = np.where(decrement < 0.1, smoothing * 0.1, smoothing)
         stay = ~finished & (smoothing > 1e-9) & np.isfinite(weights).all(axis=1)
         live, A, b, weights, smoothing = live[stay], A[stay], b[stay], weights[stay], smoothing[stay]
     return result

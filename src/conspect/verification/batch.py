@@ -133,8 +133,13 @@ def new_task(
     return Task(table, region_key, cut, Branch(negation(table, reading, cut)), formula=formula)
 
 
-def settle(tasks: list[Task], regions: list[RegionForms], reading: Reading, node_budget: int) -> None:
-    """Works on every task until it is closed, has a witness, is stuck, or has used its budget. Linear literals only."""
+def settle(
+    tasks: list[Task], regions: list[RegionForms], reading: Reading, node_budget: int, *, tight: bool = False
+) -> None:
+    """Works on every task until it is closed, has a witness, is stuck, or has used its budget. Linear literals only.
+
+    `tight`: the margins of closed branches shall be close to the best, not only of the right sign.
+    """
     frontier = [(task, task.root) for task in tasks]
     while frontier:
         by_region: defaultdict[int, list[tuple[Task, Branch]]] = defaultdict(list)
@@ -143,7 +148,7 @@ def settle(tasks: list[Task], regions: list[RegionForms], reading: Reading, node
                 by_region[task.region_key].append((task, branch))
         frontier = []
         for key, members in by_region.items():
-            points = examine([branch for _, branch in members], regions[key])
+            points = examine([branch for _, branch in members], regions[key], tight=tight)
             for (task, branch), point in zip(members, points, strict=True):
                 task.nodes += 1
                 if branch.by_barrier:
@@ -205,23 +210,26 @@ def _true(index: int, values: Float64, table: FormulaTable, reading: Reading) ->
     return (not parts[0] or parts[1]) if kind == "implies" else parts[0] == parts[1]
 
 
-def examine(branches: list[Branch], forms: RegionForms) -> list[Float64 | None]:
+def examine(branches: list[Branch], forms: RegionForms, *, tight: bool = False) -> list[Float64 | None]:
     """Closes branches or finds points for their literals, in place; None where neither succeeded."""
     literals = [_linear(branch.state) for branch in branches]
     points: list[Float64 | None] = [None] * len(branches)
     rest: list[int] = []
-    busy = [k for k, found in enumerate(literals) if found]
+    hard = [tight and len(found) > 1 for found in literals]
+    busy = [k for k, found in enumerate(literals) if found and not hard[k]]
     for k, found in enumerate(literals):
         if not found:
             points[k] = np.zeros(forms.region.dimension)
     if busy:
         rest = _closed_forms([branches[k] for k in busy], [literals[k] for k in busy], forms, points, busy)
+    rest += [k for k in range(len(branches)) if hard[k]]
     by_length: defaultdict[int, list[int]] = defaultdict(list)
     for k in rest:
         by_length[1 << (len(literals[k]) - 1).bit_length() if len(literals[k]) > 16 else len(literals[k])].append(k)
     for length, group in by_length.items():
         for start in range(0, len(group), CHUNK):
-            _by_barrier(branches, literals, forms, points, (group[start : start + CHUNK], length))
+            chunk = (group[start : start + CHUNK], length)
+            _by_barrier(branches, literals, forms, points, chunk, tight=tight)
     return points
 
 
@@ -278,12 +286,14 @@ def _by_barrier(
     forms: RegionForms,
     points: list[Float64 | None],
     group: tuple[list[int], int],
+    *,
+    tight: bool,
 ) -> None:
     places, length = group
     pairs = _padded([literals[k] for k in places], length)
     slopes = forms.slopes[pairs[:, :, 0]] - forms.slopes[pairs[:, :, 1]]
     offsets = forms.offsets[pairs[:, :, 0]] - forms.offsets[pairs[:, :, 1]]
-    found = barrier.answer(slopes, offsets, forms.region.norm, tolerance=TOLERANCE)
+    found = barrier.answer(slopes, offsets, forms.region.norm, tolerance=TOLERANCE, tight=tight)
     for row, k in enumerate(places):
         branch = branches[k]
         branch.by_barrier = True

@@ -194,7 +194,10 @@ def supremum_excluded(
         highest = constant + sum((max(v * a, v * b) for v, (a, b) in zip(slope, ends, strict=True)), Fraction(0))
         return highest < 0 or (highest == 0 and strict)
     if norm == "max":
-        total = q * constant + p * sum(v if v > 0 else -v for v in slope)
+        reach: int | Fraction = 0
+        for value in slope:
+            reach += abs(value)
+        total = q * constant + p * reach
         return total < 0 or (total == 0 and strict)
     if constant > 0:
         return False

@@ -19,6 +19,7 @@ from conspect.verification.plan import Job
 from conspect.verification.prove import Outcome, Prover
 from conspect.verification.results import CurvePoint, GammaMax
 from conspect.verification.sizes import SizeSearch
+from conspect.verification.solvers import scip
 from conspect.verification.subject import Subject, VerifyOptions
 
 
@@ -140,7 +141,11 @@ class Settler:
     def _concluded(self, task: Task, prover: Prover, share: float) -> Answer:
         started = time.perf_counter()
         outcome = prover.conclude(task)
-        return Answer(outcome, margin=outcome.margin, seconds=share + time.perf_counter() - started)
+        caveats: tuple[str, ...] = ()
+        if self.options.cross_check == "scip":
+            caveats = (scip.opinion(task.root, prover.forms, outcome.verdict.outcome),)
+        spent = share + time.perf_counter() - started
+        return Answer(outcome, margin=outcome.margin, caveats=caveats, seconds=spent)
 
     def _search_sizes(self, jobs: Sequence[tuple[Job, Region]], answers: list[Answer]) -> None:
         search = SizeSearch(self)
@@ -153,6 +158,22 @@ class Settler:
         curves = search.curves(jobs, brackets, self.options.curve_gammas, self.options.node_budget)
         for answer, curve in zip(answers, curves, strict=True):
             answer.curve = curve
+        self._tighten(jobs, answers)
+
+    def _tighten(self, jobs: Sequence[tuple[Job, Region]], answers: list[Answer]) -> None:
+        """Margins near the best where something holds: the first multipliers found only had the right sign."""
+        held = [k for k, answer in enumerate(answers) if answer.outcome.verdict.outcome == "holds"]
+        tasks: list[Task] = []
+        forms: list[RegionForms] = []
+        for k in held:
+            job, region = jobs[k]
+            tasks.append(new_task(job.table, self.reading, len(forms), region.cut))
+            forms.append(self.forms(region))
+        batch.settle([t for t in tasks if self.is_linear(t)], forms, self.reading, self.options.node_budget, tight=True)
+        for k, task in zip(held, tasks, strict=True):
+            found = batch.margin_of(task)
+            if found is not None and task.witness is None:
+                answers[k].margin = max(found, answers[k].margin or found)
 
 
 def _arrays_key(region: Region) -> int:

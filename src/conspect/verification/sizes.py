@@ -116,7 +116,7 @@ class SizeSearch:
                     forms.append(self.settler.forms(resized))
                 tasks.append(new_task(job.table, self.settler.reading, keys[key], region.cut))
             linear = [task for task in tasks if self.settler.is_linear(task)]
-            batch.settle(linear, forms, self.settler.reading, budget)
+            batch.settle(linear, forms, self.settler.reading, budget, tight=True)
             for known, task in zip(margins, tasks, strict=True):
                 known[size] = batch.margin_of(task)
         return [

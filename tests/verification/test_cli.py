@@ -1,0 +1,106 @@
+"""`conspect verify` and `conspect certificate check` as a user calls them."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+
+from conspect.cli.certificate import certificate
+from conspect.cli.verify import verify
+
+from .subjects import plane
+
+HELD = "property held: for all x in focus(east, gamma = 0.5): right > up\n"
+BROKEN = "property broken: for all x in focus(east, gamma = 4): right > up\n"
+OPEN = "property open: for 99% of x in images(east): predict(x, east)\n"
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Runs the command on a specification over the plane."""
+    import conspect.study
+
+    class Opened:
+        def verification_subject(self):
+            return plane()
+
+    monkeypatch.setattr(conspect.study.Study, "open", classmethod(lambda cls, folder: Opened()))
+
+    def run(text, *options):
+        path = tmp_path / "spec.cspec"
+        path.write_text(text)
+        return CliRunner().invoke(verify, [str(path), "--study", str(tmp_path), *options])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [(HELD, 0), (HELD + BROKEN, 1), (BROKEN + OPEN, 1), (HELD + OPEN, 3), ("property p: x\n", 2)]
+)
+def test_the_exit_code_tells_the_worst_verdict(call, text, code):
+    assert call(text).exit_code == code
+
+
+def test_json_has_one_record_per_property(call):
+    done = call(HELD + BROKEN, "--json")
+    records = json.loads(done.output)["properties"]
+    assert [(r["id"], r["verdict"]) for r in records] == [("held", "holds"), ("broken", "violated")]
+    assert records[0]["certificate"]
+    assert records[1]["witness"]["nearest"][0]["id"].startswith("test-")
+
+
+def test_text_tells_region_margin_and_witness(call):
+    done = call(HELD + BROKEN)
+    assert "HOLDS" in done.output
+    assert "witness: predicted" in done.output
+    assert done.output.rstrip().endswith("2 properties: 1 holds, 1 violated")
+
+
+def test_an_almost_empty_region_heads_its_verdict(call):
+    first = call(HELD.replace("0.5", "0.001")).output.splitlines()[0]
+    assert "This region contains 0.00%" in first
+
+
+def test_a_certificate_is_written_and_accepted(call, tmp_path):
+    path = tmp_path / "c.json"
+    assert call(HELD + BROKEN, "--certificate", str(path)).exit_code == 1
+    done = CliRunner().invoke(certificate, ["check", str(path)])
+    assert done.exit_code == 0
+    assert "1 claims hold, 1 are violated" in done.output
+    path.write_text(path.read_text().replace('"verdict":"holds"', '"verdict":"violated"'))
+    done = CliRunner().invoke(certificate, ["check", str(path), "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.output)["certificates"][0]["accepted"] is False
+
+
+def test_junit_counts_violated_as_failures_and_unknown_as_errors(call, tmp_path):
+    path = tmp_path / "junit.xml"
+    call(HELD + BROKEN + OPEN, "--junit", str(path))
+    suite = ET.parse(path).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+
+
+def test_sarif_gives_each_result_its_line(call, tmp_path):
+    path = tmp_path / "log.sarif"
+    call(HELD + BROKEN, "--sarif", str(path))
+    log = json.loads(path.read_text())
+    assert log["version"] == "2.1.0"
+    kinds = [
+        (r["kind"], r["level"], r["locations"][0]["physicalLocation"]["region"]["startLine"])
+        for r in log["runs"][0]["results"]
+    ]
+    assert kinds == [("pass", "none", 1), ("fail", "error", 2)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--gamma", "0.4", "--coverage", "90%"), ("--coverage", "100%"), ("--confidence", "1.5"), ("--gamma", "nan")],
+)
+def test_options_that_make_no_sense_are_refused_with_code_2(call, options):
+    assert call(HELD, *options).exit_code == 2
+
+
+def test_scip_gives_a_second_opinion(call):
+    pytest.importorskip("pyscipopt")
+    assert "SCIP agrees" in call(HELD, "--cross-check", "scip").output
