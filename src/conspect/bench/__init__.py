@@ -1,0 +1,1 @@
+"""Measurements of this installation against its targets: one row per target."""
