@@ -86,9 +86,8 @@ def load_checkpoint(model: nn.Module, optimizer: torch.optim.SGD) -> int:
     if not CHECKPOINT.is_file():
         return 0
     with safe_open(CHECKPOINT, framework="pt") as stored:
-        model.load_state_dict(
-            {k.removeprefix("model."): stored.get_tensor(k) for k in stored.keys() if k[0:6] == "model."}
-        )
+        names = [name for name in stored.keys() if name.startswith("model.")]  # noqa: SIM118
+        model.load_state_dict({name.removeprefix("model."): stored.get_tensor(name) for name in names})
         for index, parameter in enumerate(model.parameters()):
             optimizer.state[parameter]["momentum_buffer"] = stored.get_tensor(f"momentum.{index}")
         return int(stored.metadata()["epoch"])
@@ -98,7 +97,8 @@ def load_checkpoint(model: nn.Module, optimizer: torch.optim.SGD) -> int:
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Share of images whose largest logit is the label's."""
     model.eval()
-    hits = sum(int((model(x).argmax(1) == y).sum()) for x, y in zip(images.split(500), labels.split(500), strict=True))
+    batches = zip(torch.split(images, 500), torch.split(labels, 500), strict=True)
+    hits = sum((int((model(x).argmax(1) == y).sum()) for x, y in batches), start=0)
     return hits / len(labels)
 
 
@@ -112,7 +112,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     cache = Path(platformdirs.user_cache_dir("conspect"))
     images, labels = normalised(cifar10.load("train", directory=options.cifar10, cache=cache))
-    model = SmallResNet(classes=10).to(memory_format=torch.channels_last)
+    model = SmallResNet(classes=10)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         model.parameters(), lr=PEAK_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
     )

@@ -46,7 +46,7 @@ def count(values: Strengths, *, threads: int = 1, kernel: Literal["auto", "numpy
     if threads == 1:
         return work(shares[0])
     with ThreadPoolExecutor(threads) as pool:
-        return np.sum(list(pool.map(work, shares)), axis=0, dtype=np.int64)
+        return np.asarray(np.sum(list(pool.map(work, shares)), axis=0), dtype=np.int64)
 
 
 def has_numba() -> bool:
@@ -82,7 +82,7 @@ def _numpy_kernel(block: Strengths, upper: NDArray[np.uint8]) -> None:
 def _compiled_kernel() -> BlockKernel:
     from numba import njit
 
-    @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+    @njit(nogil=True, cache=True)
     def kernel(block: Strengths, upper: NDArray[np.uint8]) -> None:
         rows, columns = block.shape
         for i in range(columns - 1):
@@ -93,4 +93,4 @@ def _compiled_kernel() -> BlockKernel:
                 for j in range(others.shape[0]):
                     tally[j] += np.uint8(value > others[j])
 
-    return kernel  # type: ignore[no-any-return]
+    return kernel

@@ -33,8 +33,9 @@ def findings(results: Json) -> list[str]:
         )
         if located["oracle_agreement"] is not None:
             lines.append(
-                f"A second oracle that needs no VLM, a refitted head, agrees with the lens on {percent(located['oracle_agreement'])} "
-                "of the failures that the lens decides; where they differ, look before you act."
+                "A second oracle that needs no VLM, a refitted head, agrees with the lens on "
+                f"{percent(located['oracle_agreement'])} of the failures that the lens decides; where they differ, look "
+                "before you act."
             )
         lines += _worst_class(results)
     return lines

@@ -35,18 +35,19 @@ def heatmap_results(measured: Measurements, classes: int, settings: Settings, sh
     labels, outputs = measured.labels, measured.outputs
     right = labels == outputs
     truth = by_group(lens, labels, classes)
+    names = [measured.lens.concept_names[k] for k in shown]
+
+    def changed(members: NDArray[np.bool_]) -> Json:
+        return _difference(aggregate(lens[members & right]), aggregate(lens[members & ~right]), settings, names)
+
     return {
-        "concepts": [measured.lens.concept_names[k] for k in shown],
+        "concepts": names,
         "of_concepts": len(measured.lens.concept_names),
         "ground_truth": [_counts(h) for h in truth],
         "ground_truth_by_vlm": [_counts(h) for h in by_group(vlm, labels, classes)],
         "output_label": [_counts(h) for h in by_group(lens, outputs, classes)],
-        "differential_by_label": [
-            _difference(lens, labels == c, right, settings, measured, shown) for c in range(classes)
-        ],
-        "differential_by_output": [
-            _difference(lens, outputs == c, right, settings, measured, shown) for c in range(classes)
-        ],
+        "differential_by_label": [changed(labels == c) for c in range(classes)],
+        "differential_by_output": [changed(outputs == c) for c in range(classes)],
         "binarized": {
             "threshold": settings.binarize_at,
             "cells": [binarized(h, settings.binarize_at, confidence=settings.confidence).tolist() for h in truth],
@@ -58,17 +59,8 @@ def _counts(heatmap: HeatmapCounts) -> Json:
     return {"images": heatmap.images, "greater": heatmap.greater.tolist()}
 
 
-def _difference(
-    lens: NDArray[np.float64],
-    members: NDArray[np.bool_],
-    right: NDArray[np.bool_],
-    settings: Settings,
-    measured: Measurements,
-    shown: NDArray[np.int64],
-) -> Json:
-    correct, incorrect = aggregate(lens[members & right]), aggregate(lens[members & ~right])
+def _difference(correct: HeatmapCounts, incorrect: HeatmapCounts, settings: Settings, names: list[str]) -> Json:
     found = differential(correct, incorrect, confidence=settings.confidence)
-    names = [measured.lens.concept_names[k] for k in shown]
     top = found.top_pairs(TOP_PAIRS, alpha=1 - settings.confidence)
     return {
         "correct": _counts(correct),

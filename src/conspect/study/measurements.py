@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import Embeddings, embed
+from conspect.adapters.store.texts import cached_text_encoder
 from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, fit_arrays, quality
 from conspect.analysis.lens_quality import zero_shot
 from conspect.analysis.prompts import class_directions, concept_directions
@@ -54,6 +55,7 @@ class Measurements:
     vlm_embeddings: NDArray[np.float32]
     lens: Lens
     class_directions: Float64
+    unseen_directions: Float64 | None
     alignment: FittedAlignment
     alignment_quality: AlignmentQuality
     vlm_on_image: NDArray[np.int64]
@@ -98,9 +100,11 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
         )
     with timings.stage("text directions"):
         names = model.class_names
-        encode = vlm.embed_texts
+        encode = cached_text_encoder(vlm, store)
         directions = concept_directions(inputs.concepts.concepts, inputs.concepts.concept_templates, encode)
         classes = class_directions(names, inputs.concepts.class_templates, encode)
+        unseen = inputs.concepts.unseen()
+        probes = concept_directions(unseen, inputs.concepts.concept_templates, encode) if unseen else None
     with timings.stage("alignment"):
         fitted = fit_arrays(train_z.values[train_ok], train_y.values[train_ok], folds=FOLDS)
         z, y = test_z.values[rows], test_y.values[rows]
@@ -124,6 +128,7 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
         vlm_embeddings=y,
         lens=Lens(fitted.map, inputs.concepts.names, directions),
         class_directions=classes,
+        unseen_directions=probes,
         alignment=fitted,
         alignment_quality=checked,
         vlm_on_image=zero_shot(y, classes),

