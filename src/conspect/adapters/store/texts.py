@@ -1,0 +1,49 @@
+"""Text embeddings kept on disk, keyed by VLM and texts, so that a warm run loads no text tower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from conspect.core.diagnostics import outside_error
+from conspect.core.digests import digest_json
+from conspect.core.files import write_atomically
+from conspect.core.protocols import VisionLanguageModel
+
+
+def cached_text_encoder(vlm: VisionLanguageModel, store: Path) -> Callable[[list[str]], NDArray[np.float32]]:
+    """`vlm.embed_texts` with results kept in `store`/texts-<key>.safetensors.
+
+    The returned function raises OutsideError STORE001 when the folder cannot be written, STORE002 when a file is damaged.
+    """
+
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        path = store / f"texts-{digest_json([vlm.digest, texts])[:32]}.safetensors"
+        if path.is_file():
+            return _read(path, len(texts))
+        found = np.asarray(vlm.embed_texts(texts), dtype=np.float32)
+        try:
+            store.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, save({"texts": np.ascontiguousarray(found)}))
+        except OSError as error:
+            problem = f"cannot write embeddings to {store}: {error.strerror or error}"
+            raise outside_error("STORE001", problem, "free space there, or choose another folder") from error
+        return found
+
+    return encode
+
+
+def _read(path: Path, texts: int) -> NDArray[np.float32]:
+    try:
+        values: NDArray[np.float32] = load_file(path)["texts"]
+        if values.ndim != 2 or len(values) != texts or not np.isfinite(values).all():
+            raise ValueError(f"shape {values.shape} for {texts} texts, or values that are not finite")
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        fix = f"delete {path.name} and run again; it is computed anew"
+        raise outside_error("STORE002", f"{path} is damaged: {error}", fix) from error
+    return values
