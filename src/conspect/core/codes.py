@@ -80,4 +80,10 @@ CODES: dict[str, str] = {
     "VERIFY008": "a solver that is needed is not installed",
     "VERIFY009": "the specification file cannot be read or the result cannot be written",
     "VERIFY010": "options of the call contradict each other or are out of range",
+    # The monitor
+    "MONITOR001": "scores or arrays for the monitor do not fit each other",
+    "MONITOR002": "one kind of sample is missing",
+    "MONITOR003": "too few inputs to fit or calibrate the monitor",
+    "MONITOR004": "a saved monitor cannot be read or written",
+    "MONITOR005": "an option of the monitor is out of range",
 }
