@@ -1,0 +1,61 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
+from conspect.core.files import write_atomically, write_json
+
+
+def test_a_written_file_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a", b"one")
+    write_atomically(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, monkeypatch) -> None:
+    write_atomically(tmp_path / "a", b"old")
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_json_is_utf8_in_the_given_order_and_refuses_what_is_no_json(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": "é", "a": None})
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n "b": "é",\n "a": null\n}\n'
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "a.json", float("nan"))
+
+
+def test_digests_are_sha256_of_the_content(tmp_path: Path) -> None:
+    # FIPS 180-2, appendix B.1.
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert digest_bytes(b"a", b"bc") == digest_file(tmp_path / "abc", chunk_size=2) == abc
+
+
+def test_digests_of_json_do_not_depend_on_order_of_keys() -> None:
+    assert digest_json({"a": 1, "b": [1, 2]}) == digest_json({"b": (1, 2), "a": 1})
+    assert digest_json([1, 2]) != digest_json([2, 1])
+
+
+def test_digests_of_arrays_see_names_types_shapes_and_values_but_no_layout() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    same = digest_arrays({"a": array, "b": array})
+    assert same == digest_arrays({"b": np.asfortranarray(array), "a": array.copy()})
+    others = [
+        {"a": array},
+        {"a": array, "c": array},
+        {"a": array.astype(np.float64), "b": array},
+        {"a": array.reshape(3, 2), "b": array},
+        {"a": array + np.float32(1e-6), "b": array},
+    ]
+    assert len({same, *(digest_arrays(other) for other in others)}) == 6

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from conspect.statistics.intervals import clopper_pearson, newcombe, wilson
+
+COUNTS = [(0, 1), (1, 1), (0, 17), (17, 17), (3, 17), (81, 263), (15, 148), (499, 500), (1, 100_000)]
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+@pytest.mark.parametrize(("function", "method"), [(wilson, "wilson"), (clopper_pearson, "beta")])
+def test_intervals_of_a_share_equal_those_of_statsmodels(function, method, confidence) -> None:
+    for k, n in COUNTS:
+        low, high = function(k, n, confidence)
+        expected = proportion_confint(k, n, alpha=1 - confidence, method=method)
+        np.testing.assert_allclose([low, high], expected, atol=1e-12)
+
+
+def test_wilson_gives_the_values_of_newcombes_table() -> None:
+    # Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3.
+    published = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    for (k, n), expected in published.items():
+        np.testing.assert_allclose(wilson(k, n), expected, atol=5e-5)
+
+
+def test_newcombe_gives_the_values_of_its_paper() -> None:
+    # Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10.
+    published = {
+        (56, 70, 48, 80): (0.0524, 0.3339),
+        (9, 10, 3, 10): (0.1705, 0.8090),
+        (6, 7, 2, 7): (0.0582, 0.8062),
+        (5, 56, 0, 29): (-0.0381, 0.1926),
+        (0, 10, 0, 20): (-0.1611, 0.2775),
+        (10, 10, 0, 20): (0.6791, 1.0),
+    }
+    for counts, expected in published.items():
+        np.testing.assert_allclose(newcombe(*counts), expected, atol=6e-5)
+        np.testing.assert_allclose(newcombe(*counts), confint_proportions_2indep(*counts, method="newcomb"), atol=1e-12)
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_an_interval_contains_its_share_and_mirrors(counts: tuple[int, int]) -> None:
+    k, n = counts
+    for function in (wilson, clopper_pearson):
+        low, high = function(k, n)
+        assert 0 <= low <= k / n <= high <= 1
+        mirrored_low, mirrored_high = function(n - k, n)
+        np.testing.assert_allclose([mirrored_low, mirrored_high], [1 - high, 1 - low], atol=1e-12)
+
+
+def test_nothing_is_known_without_trials() -> None:
+    assert [float(v) for v in wilson(0, 0)] == [0, 1]
+    assert [float(v) for v in clopper_pearson(0, 0)] == [0, 1]
+    assert [float(v) for v in newcombe(0, 0, 3, 4)] == [-1, 1]
+    assert [float(v) for v in newcombe(3, 4, 0, 0)] == [-1, 1]
+
+
+def test_arrays_broadcast_and_equal_the_scalar_calls() -> None:
+    k, n = np.arange(12).reshape(3, 4), 11
+    low, high = wilson(k, n)
+    assert low.shape == (3, 4)
+    assert [wilson(int(v), n) for v in k.ravel()] == list(zip(low.ravel(), high.ravel(), strict=True))
+
+
+@pytest.mark.parametrize("counts", [(-1, 3), (4, 3)])
+def test_impossible_counts_are_refused(counts: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="between 0 and trials"):
+        wilson(*counts)

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from conspect.statistics.logistic import cross_validated_probabilities, fit_logistic
+
+
+@pytest.fixture(scope="module")
+def clouds() -> tuple[np.ndarray, np.ndarray]:
+    """Three overlapping clouds in four dimensions of very different scales, and a constant one."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 400)
+    centres = rng.normal(size=(3, 4))
+    features = (centres[labels] + rng.normal(size=(400, 4))) * [1, 10, 0.1, 3]
+    return np.column_stack([features, np.full(400, 7.0)]), labels
+
+
+@pytest.mark.parametrize("penalty", [1e-3, 0.1, 1.0])
+def test_probabilities_equal_those_of_scikit_learn(clouds, penalty: float) -> None:
+    features, labels = clouds
+    x = StandardScaler().fit_transform(features)
+    reference = LogisticRegression(C=1 / (len(labels) * penalty), tol=1e-10, max_iter=5000).fit(x, labels)
+    ours = fit_logistic(features, labels, 3, penalty=penalty).probabilities(features)
+    np.testing.assert_allclose(ours, reference.predict_proba(x), atol=2e-3)
+
+
+def test_a_constant_feature_has_no_weight(clouds) -> None:
+    features, labels = clouds
+    assert np.all(fit_logistic(features, labels, 3).weight[-1] == 0)
+
+
+def test_a_class_without_rows_gets_next_to_no_probability(clouds) -> None:
+    features, labels = clouds
+    probabilities = fit_logistic(features, labels, 4).probabilities(features)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert probabilities[:, 3].max() < 0.01
+
+
+def test_cross_validation_judges_no_row_by_a_model_fitted_on_it() -> None:
+    """Labels are noise and features tell rows apart: fitted on itself a row is right, held out it is a coin toss."""
+    rng = np.random.default_rng(1)
+    features, labels = np.eye(120), rng.integers(0, 2, 120)
+    own = fit_logistic(features, labels, 2, penalty=1e-6).probabilities(features).argmax(1)
+    held_out = cross_validated_probabilities(features, labels, 2).argmax(1)
+    assert (own == labels).mean() > 0.99
+    assert (held_out == labels).mean() < 0.65
+
+
+def test_folds_come_from_the_seed(clouds) -> None:
+    features, labels = clouds
+    one, same, other = (cross_validated_probabilities(features, labels, 3, seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)

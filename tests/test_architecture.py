@@ -1,0 +1,171 @@
+"""Which room may enter which, and what an import may cost. docs/architecture.md says why."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "conspect"
+
+EVERYTHING = {path.name for path in SOURCE.iterdir() if path.is_dir()}
+# Room to the other rooms it may import. What is not listed is forbidden.
+ROOMS = {
+    "core": set(),
+    "checker": set(),
+    "language": {"core"},
+    "statistics": {"core"},
+    "analysis": {"language", "statistics", "core"},
+    "monitor": {"language", "statistics", "core"},
+    "verification": {"language", "statistics", "core"},
+    "assets": {"core"},
+    "adapters": {"core", "assets"},
+    "report": {"core"},
+    "study": EVERYTHING - {"cli", "web", "bench"},
+    "cli": {"study", "report", "core", "assets", "language", "verification", "checker", "adapters", "bench", "web"},
+    "web": {"study", "report", "core", "assets", "language", "verification", "checker"},
+    "bench": EVERYTHING,
+}
+# Room to the libraries it may import beside the standard library.
+LIBRARIES = {
+    "core": {"numpy"},
+    "checker": set(),
+    "language": {"numpy"},
+    "statistics": {"numpy", "scipy"},
+    "analysis": {"numpy", "numba"},
+    "monitor": {"numpy"},
+    "assets": {"numpy"},
+    "report": {"jinja2", "markupsafe", "scipy"},
+    "study": {"numpy", "PIL", "platformdirs"},
+    "cli": {"click", "tqdm", "numpy"},
+}
+HEAVY = {
+    "torch",
+    "transformers",
+    "onnx",
+    "onnxruntime",
+    "numba",
+    "sklearn",
+    "highspy",
+    "clarabel",
+    "pyscipopt",
+    "rdflib",
+}
+# Longer than the 400 lines that are the limit elsewhere, because it must be readable, and auditable, alone.
+LONGER = {"checker/check.py": 800}
+START_SECONDS = 0.4
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imported(source: str, package: tuple[str, ...]) -> set[str]:
+    """Dotted names of all that a module imports, wherever the import stands; `package` resolves relative ones."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            origin = ".".join(part for part in (base, node.module) if part)
+            found |= {f"{origin}.{alias.name}" for alias in node.names}
+    return found
+
+
+def forbidden(room: str, names: set[str]) -> set[str]:
+    """Those of the imported `names` that a module of `room` may not have."""
+    wrong = set()
+    for name in names:
+        top, *rest = name.split(".")
+        if top == "conspect":
+            other = rest[0] if rest else ""
+            if other in EVERYTHING and other != room and other not in ROOMS[room]:
+                wrong.add(name)
+        elif top not in sys.stdlib_module_names and top not in LIBRARIES.get(room, {top}):
+            wrong.add(name)
+    return wrong
+
+
+def imports_of(path: Path) -> set[str]:
+    return imported(path.read_text(encoding="utf-8"), ("conspect", *path.relative_to(SOURCE).parent.parts))
+
+
+@pytest.mark.parametrize("path", [path for path in modules() if room_of(path)], ids=name_of)
+def test_a_module_enters_only_the_rooms_it_may(path: Path) -> None:
+    assert forbidden(room_of(path), imports_of(path)) == set()
+
+
+def test_every_room_has_its_rules() -> None:
+    assert {room_of(path) for path in modules()} - {""} <= set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("core", "from conspect.language.tree import Formula"),
+        ("analysis", "def f():\n    from conspect.adapters import models"),
+        ("checker", "import numpy as np"),
+        ("report", "from conspect import study"),
+        ("language", "from ..verification import plan"),
+        ("study", "import torch"),
+        ("cli", "import conspect.analysis.heatmaps"),
+    ],
+)
+def test_the_check_can_fail(room: str, source: str) -> None:
+    assert forbidden(room, imported(source, ("conspect", room)))
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    assert len(text.splitlines()) <= LONGER.get(name_of(path), 400)
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    assert {path.stem for path in modules()} & {"utils", "helpers", "manager", "misc", "util", "common"} == set()
+
+
+def test_a_package_has_no_module_beside_it_that_its_name_would_hide() -> None:
+    assert [path for path in modules() if path.with_suffix("").is_dir()] == []
+
+
+STARTS = {
+    "import": "import conspect",
+    "help": "from conspect.cli.main import main; main(['--help'], standalone_mode=False)",
+}
+
+
+@pytest.mark.parametrize("code", STARTS.values(), ids=STARTS)
+def test_a_start_is_quick(code: str) -> None:
+    """The limit is for a quiet machine; three times as much is allowed here, best of five."""
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        best = min(best, time.perf_counter() - start)
+        if best < START_SECONDS:
+            break
+    assert best < 3 * START_SECONDS
+
+
+@pytest.mark.parametrize("code", STARTS.values(), ids=STARTS)
+def test_a_start_loads_nothing_heavy(code: str) -> None:
+    listing = f"{code}\nimport sys; print('MODULES', *sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", listing], check=True, capture_output=True, text=True)
+    loaded = set(done.stderr.split("MODULES")[1].split())
+    assert loaded & HEAVY == set()
+    assert "numpy" not in loaded
