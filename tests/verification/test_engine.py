@@ -14,7 +14,7 @@ from conspect.language import ExactReading, holds_exactly
 from conspect.verification import barrier, exact_vertex
 from conspect.verification.exact import ExactModel, ExactRegion
 from conspect.verification.integers import float_vector, rational_vector, scaled
-from conspect.verification.negation import Reading, State, negation, opened
+from conspect.verification.negation import Reading, State, contradiction, negation, opened
 from conspect.verification.settle import Settler
 from conspect.verification.solvers.highs import STATUSES
 from conspect.verification.solvers.status import translated
@@ -132,6 +132,13 @@ def test_the_opened_negation_is_the_negation(seed):
 
                 denied = any(all(true(literal) for literal in conjunct) for conjunct in found)
                 assert denied != holds_exactly(case.job.formula, point)
+
+
+def test_literals_that_go_round_in_a_circle_contradict_each_other_unless_all_allow_ties():
+    assert contradiction(((0, 1, True), (1, 2, False), (2, 0, False))) == [0, 1, 2]
+    assert contradiction(((0, 1, False), (1, 0, False))) is None
+    assert contradiction(((3, 3, True),)) == [0]
+    assert contradiction(((0, 1, True), (1, 2, True), (0, True))) is None
 
 
 def test_an_exact_vertex_solves_systems_exactly_and_refuses_singular_ones():

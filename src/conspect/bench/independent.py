@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import Any
 
-import z3  # type: ignore[import-untyped]
+import z3
 
 from conspect.core.regions import Region
 from conspect.language import expand

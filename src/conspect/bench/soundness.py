@@ -64,6 +64,30 @@ def run(properties: int, mutations: int, seed: int = 0) -> dict[str, object]:
     }
 
 
+def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0) -> list[dict[str, object]]:
+    """A run as `{"what", "value", "unit", "target", "met"}`; target and met are None where nothing is asked."""
+    found = run(properties, mutations, seed)
+    table: list[dict[str, object]] = []
+
+    def say(what: str, value: object, unit: str, target: float | None, met: bool | None) -> None:
+        table.append({"what": what, "value": value, "unit": unit, "target": target, "met": met})
+
+    share = float(str(found["unknown_share_linear"]))
+    say("random properties", found["properties"], "properties", properties, found["properties"] == properties)
+    say("wrong verdicts", found["wrong_verdicts"], "verdicts", 0, found["wrong_verdicts"] == 0)
+    say("unknown among linear atoms", share, "share", 0.01, share < 0.01)
+    say("certificates refused", found["certificates_refused"], "files", 0, found["certificates_refused"] == 0)
+    say("witnesses replayed", found["witnesses_replayed"], "witnesses", None, None)
+    say("mutated certificates", found["mutated"], "certificates", mutations, found["mutated"] == mutations)
+    say("mutated certificates accepted", found["mutated_accepted"], "certificates", 0, found["mutated_accepted"] == 0)
+    counts = found["counts"]
+    assert isinstance(counts, dict)
+    undecided = sum(count for what, count in counts.items() if "undecided" in what)
+    say("not decided by Z3 in its time (verdict not compared)", undecided, "properties", None, None)
+    say("time", found["seconds"], "s", None, None)
+    return table
+
+
 def _batch(kind: str, subject: Subject, cases: Sequence[Case], tally: Tally) -> dict[str, object]:
     options = VerifyOptions(search_gamma=False, node_budget=2000, seconds_budget=5.0)
     answers = Settler(subject, options).settle([(case.job, case.region) for case in cases])

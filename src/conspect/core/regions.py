@@ -7,7 +7,7 @@ arrays *are* the region, bit by bit: nothing that is proved later depends on how
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar, Literal, TypeAlias
@@ -26,7 +26,8 @@ class Region:
     """`centre [D]`, `factor [D]` (a diagonal) or `[D, D]`, `size` an exact rational >= 0, `cut` a class index or None.
 
     With a cut, only the embeddings that the head assigns to that class belong to the region. `provenance` says from
-    which embeddings the region was estimated and how its size was chosen.
+    which embeddings the region was estimated and how its size was chosen. `inverse` of a full factor, when it is known,
+    makes `coordinates` cheap; nothing that is proved uses it.
     """
 
     centre: Float64
@@ -34,6 +35,7 @@ class Region:
     size: Fraction
     cut: int | None = None
     provenance: str = ""
+    inverse: Float64 | None = field(default=None, repr=False)
 
     shape: ClassVar[Shape]
     norm: ClassVar[Norm]
@@ -61,6 +63,8 @@ class Region:
         """w with centre + factor w = z, `[image, D]`; infinite where a flat direction cannot reach z."""
         offset = np.asarray(embeddings, dtype=np.float64) - self.centre
         if self.factor.ndim == 2:
+            if self.inverse is not None:
+                return np.asarray(offset @ self.inverse.T, dtype=np.float64)
             return np.asarray(np.linalg.solve(self.factor, offset.T).T, dtype=np.float64)
         flat = self.factor == 0
         scaled = offset / np.where(flat, 1.0, self.factor)
@@ -134,10 +138,11 @@ def estimate_region(embeddings: Floats, shape: Shape, size: Fraction, *, provena
     covariance[np.diag_indices(dimension)] += weight * deviation**2
     values, axes = np.linalg.eigh(covariance)
     floor = max(float(values[-1]), 1e-300) * 1e-12
-    factor = axes * np.sqrt(np.maximum(values, floor))
+    deviations = np.sqrt(np.maximum(values, floor))
+    factor, inverse = axes * deviations, (axes / deviations).T
     note = f"{provenance}; covariance shrunk towards its diagonal with weight {weight:.3f}"
     kind = PrincipalBox if shape == "pca-box" else Ellipsoid
-    return kind(centre, factor, size, provenance=note)
+    return kind(centre, factor, size, provenance=note, inverse=inverse)
 
 
 def conformal_size(region: Region, embeddings: Floats, coverage: Fraction) -> Fraction | None:

@@ -85,7 +85,7 @@ def answer(
         relative, decrement = _newton(A, weights, values, (v, root, smoothing), norm)
         weights = _step(A, b, weights, relative, smoothing=smoothing, norm=norm)
         smoothing = np.where(decrement < 0.1, smoothing * 0.1, smoothing)
-        stay = ~finished & (smoothing > 1e-9) & np.isfinite(weights).all(axis=1)
+        stay = ~finished & (smoothing > (1e-6 if tight else 1e-9)) & np.isfinite(weights).all(axis=1)
         live, A, b, weights, smoothing = live[stay], A[stay], b[stay], weights[stay], smoothing[stay]
     return result
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import mul
+from typing import Any
 
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Lens
@@ -176,7 +177,7 @@ class ExactRegion:
 
 
 def supremum_excluded(
-    slope: Sequence[int] | Sequence[Fraction],
+    slope: Sequence[Any],
     constant: int | Fraction,
     size: Fraction,
     norm: str,
@@ -184,7 +185,7 @@ def supremum_excluded(
     strict: bool,
     limits: dict[int, tuple[Fraction, Fraction]] | None = None,
 ) -> bool:
-    """Whether sup of slope'w + constant over |w| <= size is negative, or zero when `strict`; exact.
+    """Whether sup of slope'w + constant over |w| <= size is negative, or zero when `strict`; integers or fractions.
 
     `limits`: narrower ends of some axes of a box.
     """
@@ -194,10 +195,7 @@ def supremum_excluded(
         highest = constant + sum((max(v * a, v * b) for v, (a, b) in zip(slope, ends, strict=True)), Fraction(0))
         return highest < 0 or (highest == 0 and strict)
     if norm == "max":
-        reach: int | Fraction = 0
-        for value in slope:
-            reach += abs(value)
-        total = q * constant + p * reach
+        total = q * constant + p * sum(map(abs, slope))
         return total < 0 or (total == 0 and strict)
     if constant > 0:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -48,8 +48,7 @@ class FocusRegions:
         region = self._estimate(focus.class_name, shape)
         size, note = self._size(focus, region)
         cut = self.subject.class_names.index(focus.class_name) if focus.cut else None
-        kind = type(region)
-        return kind(region.centre, region.factor, size, cut, f"{region.provenance}; {note}")
+        return replace(region, size=size, cut=cut, provenance=f"{region.provenance}; {note}")
 
     def measure(self, focus: Focus, region: Region) -> tuple[Float64, NDArray[np.bool_]]:
         """Sizes of the class's embeddings of the measuring split `[image]`, and which of them pass the cut."""

@@ -79,6 +79,37 @@ def assume(state: State, parts: tuple[Part, ...], table: FormulaTable, reading: 
     return State(tuple(literals), tuple(pending))
 
 
+def contradiction(literals: tuple[Literal, ...]) -> list[int] | None:
+    """Numbers of linear literals that form a cycle with a strict one among them, which no point satisfies; or None.
+
+    Every linear literal says that one row is above another, so a cycle contradicts itself in whatever region.
+    """
+    above: dict[int, list[tuple[int, int]]] = {}
+    for index, literal in enumerate(literals):
+        if len(literal) == 3:
+            above.setdefault(literal[0], []).append((literal[1], index))
+    for index, literal in enumerate(literals):
+        if len(literal) == 3 and literal[2]:
+            way = _way(above, literal[1], literal[0])
+            if way is not None:
+                return [index, *way]
+    return None
+
+
+def _way(above: dict[int, list[tuple[int, int]]], start: int, end: int) -> list[int] | None:
+    """Literals that lead from one row down to another, fewest first; empty when they are the same."""
+    reached: dict[int, list[int]] = {start: []}
+    queue = [start]
+    for row in queue:
+        if row == end:
+            return reached[row]
+        for below, index in above.get(row, ()):
+            if below not in reached:
+                reached[below] = [*reached[row], index]
+                queue.append(below)
+    return None
+
+
 def _predicted(index: int, reading: Reading) -> list[LinearLiteral]:
     return [(index, other, True) for other in range(reading.classes) if other != index]
 

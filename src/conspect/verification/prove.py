@@ -21,7 +21,7 @@ from conspect.verification import exact_vertex
 from conspect.verification.batch import Branch, RegionForms, Task, examine
 from conspect.verification.exact import ExactPoint, ExactRegion, Multipliers
 from conspect.verification.integers import RationalVector, float_vector
-from conspect.verification.negation import Disjunction, Reading, State, opened
+from conspect.verification.negation import Disjunction, Reading, State, contradiction, opened
 from conspect.verification.nonlinear import Decision, Nonlinear
 
 PRECISIONS = (20, 52)
@@ -161,6 +161,9 @@ class Prover:
 
     def _decided(self, branch: Branch, seconds: float) -> Decision | str:  # noqa: PLR0911 (one for each way to decide)
         """What becomes of a state."""
+        cycle = contradiction(branch.state.literals)
+        if cycle is not None:
+            return Decision("close", ("close", tuple((index, 1) for index in cycle)), carries=np.inf)
         if not self._is_linear(branch.state):
             return self.nonlinear().decide(branch.state, branch.limits, branch.phases)
         literals = tuple(literal for literal in branch.state.literals if len(literal) == 3)
