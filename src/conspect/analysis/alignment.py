@@ -93,24 +93,54 @@ def stream_sums(x: Floats, y: Floats, *, chunk: int = 4096) -> AlignmentSums:
     return total
 
 
+@dataclass(frozen=True, eq=False)
+class _Decomposed:
+    """Ridge in the eigenbasis of the centred Gram matrix, where every penalty costs one division."""
+
+    mean_x: Float64
+    mean_y: Float64
+    values: Float64
+    vectors: Float64
+    projected: Float64
+    scale: float
+
+    @classmethod
+    def of(cls, sums: AlignmentSums) -> _Decomposed:
+        mean_x, mean_y = sums.x / sums.count, sums.y / sums.count
+        values, vectors = np.linalg.eigh(sums.xx - sums.count * np.outer(mean_x, mean_x))
+        values = np.maximum(values, 0.0)
+        projected = vectors.T @ (sums.xy - sums.count * np.outer(mean_x, mean_y))
+        return cls(mean_x, mean_y, values, vectors, projected, max(float(values.mean()), np.finfo(np.float64).tiny))
+
+    def map(self, penalty: float) -> AffineMap:
+        weight = (self.vectors @ (self.projected / (self.values + penalty * self.scale)[:, None])).T
+        return AffineMap(np.ascontiguousarray(weight), self.mean_y - weight @ self.mean_x)
+
+    def squared_errors(self, held: AlignmentSums, penalties: Sequence[float]) -> Float64:
+        """`held.squared_error(self.map(p))` for every penalty without forming a map: D x (D + E) operations for each."""
+        rotated = self.vectors.T @ held.xx @ self.vectors
+        gram_of_projected = self.projected @ self.projected.T
+        cross = np.sum(self.projected * (self.vectors.T @ held.xy), axis=1)
+        x_held, x_mean = self.vectors.T @ held.x, self.vectors.T @ self.mean_x
+        errors = np.empty(len(penalties))
+        for k, penalty in enumerate(penalties):
+            shrink = 1.0 / (self.values + penalty * self.scale)
+            quadratic = shrink @ (rotated * gram_of_projected) @ shrink
+            offset = self.mean_y - self.projected.T @ (shrink * x_mean)
+            shift = held.count * offset @ offset - 2 * offset @ held.y
+            shift += 2 * offset @ (self.projected.T @ (shrink * x_held))
+            errors[k] = held.yy + quadratic - 2 * shrink @ cross + shift
+        return errors
+
+
 def solve(sums: AlignmentSums, penalties: Sequence[float]) -> list[AffineMap]:
     """Ridge solutions, one a penalty, from one eigendecomposition.
 
-    The penalty is relative: it multiplies the mean variance of x and the number of images, so one grid fits all scales.
-    The offset is not penalised. M = (Xc'Xc + p n v I)^-1 Xc'Yc, d = mean y - M mean x.
+    The penalty is relative: it multiplies the mean eigenvalue of the centred Gram matrix, so one grid fits all scales.
+    The offset is not penalised. M = (Xc'Xc + p v I)^-1 Xc'Yc, d = mean y - M mean x.
     """
-    mean_x, mean_y = sums.x / sums.count, sums.y / sums.count
-    gram = sums.xx - sums.count * np.outer(mean_x, mean_x)
-    cross = sums.xy - sums.count * np.outer(mean_x, mean_y)
-    values, vectors = np.linalg.eigh(gram)
-    values = np.maximum(values, 0.0)
-    scale = max(float(values.mean()), np.finfo(np.float64).tiny)
-    projected = vectors.T @ cross
-    maps = []
-    for penalty in penalties:
-        weight = (vectors @ (projected / (values + penalty * scale)[:, None])).T
-        maps.append(AffineMap(np.ascontiguousarray(weight), mean_y - weight @ mean_x))
-    return maps
+    decomposed = _Decomposed.of(sums)
+    return [decomposed.map(penalty) for penalty in penalties]
 
 
 def fit(folds: Sequence[AlignmentSums], penalties: Sequence[float] = PENALTIES) -> FittedAlignment:
@@ -125,7 +155,7 @@ def fit(folds: Sequence[AlignmentSums], penalties: Sequence[float] = PENALTIES) 
         total = total + fold
     errors = np.zeros(len(penalties))
     for fold in folds:
-        errors += [fold.squared_error(m) for m in solve(total - fold, penalties)]
+        errors += _Decomposed.of(total - fold).squared_errors(fold, penalties)
     variation = max(total.total_variation(), np.finfo(np.float64).tiny)
     r2 = 1.0 - errors / variation
     best = int(np.argmax(r2))

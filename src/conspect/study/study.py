@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,9 @@ from conspect.study.config import StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measurements import Measurements, ProgressBar, Timings, measure
 from conspect.study.results import assemble
+
+if TYPE_CHECKING:
+    from conspect.verification.subject import Subject
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
 THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 40
@@ -112,6 +115,14 @@ class Study:
         if manifest.get("config") != self._config_digest():
             raise user_error("STUDY004", f"{path} was made with another {CONFIG_FILE}", f"conspect run {self.folder}")
         return dict(results)
+
+    def verification_subject(self, bar: ProgressBar = silent) -> Subject:
+        """What verification takes: regions are estimated on training images, sized on one half of the test images, and
+        coverage and satisfaction are measured on the other half, so that no image serves twice.
+        """
+        from conspect.study.verification import subject_of
+
+        return subject_of(self.inputs, self.measurements(bar), seed=self.config.settings.seed)
 
     def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
         """PNG data URIs of failures, at most `THUMBNAILS_PER_CLASS` of each true class, by image id."""

@@ -1,0 +1,46 @@
+"""A row of a benchmark: what was measured, its value and unit, the target, and whether it is met."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Literal, TypedDict
+
+import numpy as np
+
+
+class Row(TypedDict):
+    """One target. `target` reads like ">= 20"; None: measured for the record, no target."""
+
+    what: str
+    value: float
+    unit: str
+    target: str | None
+    met: bool | None
+
+
+def row(what: str, value: float, unit: str, target: tuple[Literal["<=", ">="], float] | None = None) -> Row:
+    """A row with its verdict; `target` is a comparison and a bound in the row's unit."""
+    if target is None:
+        return {"what": what, "value": value, "unit": unit, "target": None, "met": None}
+    sign, bound = target
+    met = value <= bound if sign == "<=" else value >= bound
+    return {"what": what, "value": value, "unit": unit, "target": f"{sign} {bound:g}", "met": bool(met)}
+
+
+def machine() -> dict[str, object]:
+    """The machine a benchmark ran on, as far as it says itself."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        model = next(
+            (line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line), model
+        )
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }

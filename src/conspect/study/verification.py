@@ -1,0 +1,33 @@
+"""From a study's measurements to the subject that verification takes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conspect.analysis.thresholds import calibrate
+from conspect.study.inputs import Inputs
+from conspect.study.measurements import Measurements
+from conspect.verification.subject import EmbeddingSplit, Subject
+
+
+def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Subject:
+    """Splits "train" (regions and thresholds), "val" and "test": two random halves of the test images."""
+    order = np.random.default_rng([seed, 1]).permutation(len(measured.rows))
+    halves = {"val": np.sort(order[: len(order) // 2]), "test": np.sort(order[len(order) // 2 :])}
+    splits = {
+        name: EmbeddingSplit(
+            measured.embeddings[rows], measured.labels[rows], tuple(measured.ids[row] for row in rows)
+        )
+        for name, rows in halves.items()
+    }
+    splits["train"] = EmbeddingSplit(measured.train_embeddings, measured.train_labels, measured.train_ids)
+    strengths = measured.lens.strengths(measured.train_embeddings)
+    thresholds = calibrate(strengths, measured.train_labels, inputs.attributes)
+    return Subject(
+        head=inputs.model.head,
+        lens=measured.lens,
+        class_names=inputs.model.class_names,
+        splits=splits,
+        thresholds=dict(zip(measured.lens.concept_names, (float(t) for t in thresholds), strict=True)),
+        digests={"model": inputs.model.digest, "vlm": inputs.vlm.digest, "data": inputs.test.digest},
+    )
