@@ -107,6 +107,8 @@ def _shard(
         values[batch_rows.start - rows.start : batch_rows.stop - rows.start] = encoder.embed(batch)
         reasons.update(unread)
         progress(len(batch_rows))
+    for offset in np.flatnonzero(~np.isfinite(values).all(axis=1)):
+        reasons.setdefault(rows[offset], f"its embedding in {encoder.name} is not finite")
     readable = np.asarray([row not in reasons for row in rows], dtype=bool)
     values[~readable] = 0.0
     metadata = {"unreadable": json.dumps({str(row): reason for row, reason in reasons.items()})}
@@ -159,7 +161,7 @@ def _read(path: Path, rows: range, size: int) -> Part:
             raise ValueError(f"shape {values.shape}, expected {(len(rows), size)}")
         if not np.isfinite(values).all():
             raise ValueError("values that are not finite")
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise outside_error(
             "STORE002", f"{path} is damaged: {error}", f"delete {path.name} and run again; it is computed anew"
         ) from error
