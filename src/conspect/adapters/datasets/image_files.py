@@ -22,6 +22,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     EXIF rotation is applied; of animations the first frame counts; transparency is laid over white; CMYK, palettes and
     grey are converted; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything else.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise _unreadable(path, "not a regular file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, stricter limit

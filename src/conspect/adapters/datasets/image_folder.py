@@ -20,7 +20,7 @@ from conspect.core.digests import digest_file, digest_json
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images found under `root`; ids are paths relative to it, with `/`."""
+    """Images found under `root` at `files`, relative to it. Ids are the same with `/`, and printable in every case."""
 
     root: Path
     name: str
@@ -28,19 +28,20 @@ class ImageFolder:
     class_names: tuple[str, ...]
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
+    files: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
-        return read_image(self.root / self.ids[index])
+        return read_image(self.root / self.files[index])
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over class names, ids, labels and the content of every file."""
+        """SHA-256 over class names, ids, labels and the content of every file; one that cannot be opened counts as such."""
         with ThreadPoolExecutor(4) as pool:
-            contents = list(pool.map(lambda name: digest_file(self.root / name), self.ids))
+            contents = list(pool.map(lambda name: _content_digest(self.root / name), self.files))
         return digest_json([self.class_names, self.ids, self.labels.tolist(), contents])
 
 
@@ -56,20 +57,30 @@ def load(root: Path, *, split: str = "test", name: str | None = None) -> ImageFo
     class_names = tuple(
         sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     )
-    ids: list[str] = []
+    files: list[str] = []
     labels: list[int] = []
     for index, class_name in enumerate(class_names):
         for path in sorted(_files(root / class_name)):
             if path.suffix.lower() in suffixes:
-                ids.append(path.relative_to(root).as_posix())
+                files.append(path.relative_to(root).as_posix())
                 labels.append(index)
-    if not ids:
+    if not files:
         raise user_error(
             "DATA003",
             f"{root} has no images in class folders",
             f"put them at {root}/CLASS/NAME.jpg (or .png, .webp, ...)",
         )
-    return ImageFolder(root, name or root.name, split, class_names, tuple(ids), np.asarray(labels, dtype=np.int64))
+    # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
+    ids = tuple(os.fsencode(file).decode("utf-8", "backslashreplace") for file in files)
+    numbers = np.asarray(labels, dtype=np.int64)
+    return ImageFolder(root, name or root.name, split, class_names, ids, numbers, tuple(files))
+
+
+def _content_digest(path: Path) -> str:
+    try:
+        return digest_file(path) if path.is_file() else "not a file"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
 
 
 def _files(folder: Path) -> Iterator[Path]:
