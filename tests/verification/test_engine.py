@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
 from conspect.bench.random_properties import batches, random_region, random_subject
+from conspect.core.regions import Box
 from conspect.core.spaces import Head
 from conspect.language import ExactReading, holds_exactly
 from conspect.verification import barrier, exact_vertex
@@ -67,6 +68,16 @@ def test_floats_become_integers_without_loss(values):
     assert [Fraction(n, 1 << whole.shift) for n in whole.integers] == [Fraction(v) for v in values]
 
 
+@given(st.integers(-40, 40), st.fractions(min_value=0, max_value=3, max_denominator=20), st.integers(0, 60))
+def test_a_box_knows_exactly_which_embeddings_it_holds(step, size, bits):
+    subject = random_subject(np.random.default_rng(0), 2)
+    model = ExactModel.of(subject.head.layers[0], len(subject.class_names), subject.lens)
+    box = ExactRegion(Box(np.array([1.0, 0.25]), np.array([0.5, 0.0]), Fraction(1)), model)
+    z = Fraction(step, 1 << (bits // 2))
+    point = rational_vector([1 + z, Fraction(1, 4)])
+    assert box.has_embedding(point, size) == (abs(z) <= size / 2)
+
+
 def test_a_nan_has_no_exact_value():
     with pytest.raises(ValueError, match="finite"):
         scaled(np.array([1.0, np.nan]))
@@ -91,7 +102,7 @@ def test_exact_forms_of_a_region_are_the_forms_of_its_points(seed, shape):
     assert [Fraction(v, embedding.denominator) for v in embedding.integers] == expected
     for row in range(len(exact.forms.rows)):
         here = Fraction(exact.forms.value(row, coordinates), coordinates.denominator << exact.forms.shift)
-        there = Fraction(exact.embedded.value(row, embedding), embedding.denominator << exact.embedded.shift)
+        there = Fraction(model.value(row, embedding), embedding.denominator << model.shift)
         assert here == there
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from operator import mul
+from operator import le, mul
 from typing import Any
 
 from conspect.core.regions import Region
@@ -103,6 +103,19 @@ class ExactModel:
         strengths = ExactForms(rows, constants, mapped.shift + shift)
         return cls(None if logits is None else exact_map(logits), strengths, mapped, classes)
 
+    @property
+    def shift(self) -> int:
+        """The shift that values of base forms have in common."""
+        return max(self.strengths.shift, self.logits.shift if self.logits else 0)
+
+    def value(self, row: int, point: RationalVector) -> int:
+        """Value of a base form at an embedding, times 2**shift and the point's denominator; short rows stay short."""
+        if row == self.classes + len(self.strengths.rows):
+            return 0
+        if row >= self.classes:
+            return self.strengths.value(row - self.classes, point) << (self.shift - self.strengths.shift)
+        return self.logits.value(row, point) << (self.shift - self.logits.shift) if self.logits else 0
+
     def base_forms(self) -> ExactForms:
         """Logits (zero forms where the head is not linear), strengths and the zero form, at one shift."""
         width = len(self.strengths.rows[0])
@@ -129,13 +142,12 @@ class ExactRegion:
     region: Region
     model: ExactModel
     frame: Frame = field(init=False)
-    embedded: ExactForms = field(init=False)
+    _ends: dict[Fraction, tuple[list[int], list[int]]] = field(default_factory=dict)
     forms: ExactForms = field(init=False)
 
     def __post_init__(self) -> None:
         self.frame = Frame.of(self.region)
-        self.embedded = self.model.base_forms()
-        self.forms = self.embedded.seen_from(self.frame)
+        self.forms = self.model.base_forms().seen_from(self.frame)
 
     def closes(
         self,
@@ -167,13 +179,21 @@ class ExactRegion:
 
     def has_embedding(self, point: RationalVector, size: Fraction) -> bool:
         """Whether an embedding lies in a box, exactly. Only boxes can be asked."""
-        scale = size.denominator * point.denominator
-        reach = size.numerator * point.denominator
-        offset = size.denominator << self.frame.shift
-        return all(
-            abs(z * offset - c * scale) <= reach * abs(s)
-            for z, c, s in zip(point.integers, self.frame.centre, self.frame.diagonal, strict=True)
-        )
+        p, q = size.numerator, size.denominator
+        if size not in self._ends:
+            middle = [q * c for c in self.frame.centre]
+            reach = [p * abs(s) for s in self.frame.diagonal]
+            lows = [c - r for c, r in zip(middle, reach, strict=True)]
+            self._ends[size] = lows, [c + r for c, r in zip(middle, reach, strict=True)]
+        # Both sides over the same denominator q * 2**shift * point.denominator.
+        lows, highs = self._ends[size]
+        factor = q << self.frame.shift
+        if factor % point.denominator == 0:
+            at = [z * (factor // point.denominator) for z in point.integers]
+            return all(map(le, lows, at)) and all(map(le, at, highs))
+        at = [z * factor for z in point.integers]
+        below = [v * point.denominator for v in lows]
+        return all(map(le, below, at)) and all(map(le, at, [v * point.denominator for v in highs]))
 
 
 def supremum_excluded(

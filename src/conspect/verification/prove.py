@@ -242,7 +242,7 @@ class Prover:
         return Witness("coordinates", vector, floats, exact), self._point(embedding, vector, from_region=True)
 
     def _point(self, embedding: RationalVector, vector: RationalVector, *, from_region: bool = False) -> ExactPoint:
-        forms = self.region.forms if from_region else self.region.embedded
+        forms = self.region.forms if from_region else self.region.model
         base: Callable[[int], int | Fraction] = lambda row: forms.value(row, vector)  # noqa: E731
         if not self.head.is_linear:
             relu = self.nonlinear().relu
