@@ -48,7 +48,10 @@ def features(dataset: ArrayDataset, name: str) -> NDArray[np.float32]:
         if not path.is_file():
             tower = tower or pocket.ImageTower()
             rows = range(start, min(start + CHUNK, len(dataset)))
-            batches = (np.stack([pocket.prepare(dataset.image(i)) for i in rows[k : k + BATCH]]) for k in rows[::BATCH])
+            batches = (
+                np.stack([pocket.prepare(dataset.image(row)) for row in rows[k : k + BATCH]])
+                for k in range(0, len(rows), BATCH)
+            )
             values = np.concatenate([tower.features(batch) for batch in batches])
             with path.with_suffix(".tmp").open("wb") as out:
                 np.save(out, values.astype(np.float16))
