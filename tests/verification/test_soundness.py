@@ -1,6 +1,10 @@
 """A small run of `conspect bench soundness`: no wrong verdict, no refused certificate, no accepted mutation."""
 
-from conspect.bench.soundness import run
+import json
+
+from conspect.bench.random_properties import batches
+from conspect.bench.soundness import certificate_of, run
+from conspect.checker import check
 
 
 def test_no_verdict_is_wrong_and_the_checker_accepts_exactly_the_good_certificates():
@@ -23,3 +27,12 @@ def test_the_run_finds_a_verifier_that_lies(monkeypatch):
 
     monkeypatch.setattr(prove.Prover, "conclude", careless)
     assert run(60, 0, seed=1)["wrong_verdicts"] > 0
+
+
+def test_what_is_opened_below_a_split_keeps_the_split():
+    """Seed 5 has a ReLU property whose disjunctions open below assumed signs; its certificate must say the same."""
+    subject_cases = [(s, c) for s, c in batches(300, 5, relu=True) if any(case.job.name == "p210" for case in c)]
+    ((subject, cases),) = subject_cases
+    (case,) = [case for case in cases if case.job.name == "p210"]
+    claims = check.check_data(json.dumps(certificate_of(subject, [case])).encode())
+    assert claims == [("p210", "holds")]

@@ -128,7 +128,10 @@ class Prover:
                     return Outcome(unknown("a point satisfied every part of the negation but not the whole"))
                 return Outcome(VIOLATED, witness=witness, settled_by=settled_by)
             branch.which = min(unmet, key=lambda k: (len(branch.state.pending[k]), k))
-            branch.children = [Branch(state) for state in opened(branch.state, branch.which, task.table, self.reading)]
+            branch.children = [
+                Branch(state, limits=branch.limits, phases=branch.phases)
+                for state in opened(branch.state, branch.which, task.table, self.reading)
+            ]
             stack.append(branch)
             examined -= 1
         certain = margin if np.isfinite(margin) else None
