@@ -74,6 +74,12 @@ def test_a_certificate_is_written_and_accepted(call, tmp_path):
     assert json.loads(done.output)["certificates"][0]["accepted"] is False
 
 
+def test_without_a_path_the_certificate_goes_into_the_study(call, tmp_path):
+    call(HELD)
+    done = CliRunner().invoke(certificate, ["check", str(tmp_path / "certificates" / "spec.json")])
+    assert done.exit_code == 0
+
+
 def test_junit_counts_violated_as_failures_and_unknown_as_errors(call, tmp_path):
     path = tmp_path / "junit.xml"
     call(HELD + BROKEN + OPEN, "--junit", str(path))

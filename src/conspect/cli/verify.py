@@ -55,7 +55,7 @@ class Share(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--cross-check", type=click.Choice(["none", "scip"]), default="none", help="Ask SCIP for a second opinion."
 )
-@click.option("--certificate", type=click.Path(path_type=Path), help="Where to write the certificate.")
+@click.option("--certificate", type=click.Path(path_type=Path), help="Where to write it; STUDY/certificates otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
 @click.option("--sarif", type=click.Path(path_type=Path), help="Also write a SARIF 2.1.0 file.")
@@ -138,8 +138,10 @@ def _results(
         trees.append((check_text(content, vocabulary_of(subject), str(file)).require(), str(file)))
     for tree, name in trees:
         results += decide(tree, subject, options, file=name)
-    if certificate:
-        _guarded(lambda: write_bundle(certificate, bundle(subject, results)), certificate)
+    path = certificate or study / "certificates" / f"{files[0].stem}.json"
+    if certificate is None:
+        _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)
+    _guarded(lambda: write_bundle(path, bundle(subject, results)), path)
     return results
 
 

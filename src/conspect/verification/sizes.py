@@ -24,6 +24,8 @@ from conspect.verification.results import CurvePoint, GammaMax
 
 RELATIVE = 1e-4
 ATTEMPTS = 24
+# One attempt of the search may not take as long as the verdict itself: it only narrows a bracket.
+SECONDS = 5.0
 
 
 class Deciding(Protocol):
@@ -92,6 +94,7 @@ class SizeSearch:
     def _decide(self, job: Job, region: Region, size: float) -> Outcome:
         resized = region.resized(Fraction(size))
         prover = self.settler.prover(resized, self.settler.forms(resized))
+        prover.seconds_budget = min(prover.seconds_budget, SECONDS)
         return prover.conclude(new_task(job.table, self.settler.reading, 0, region.cut, job.formula))
 
     @staticmethod
