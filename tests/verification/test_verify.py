@@ -194,3 +194,9 @@ def test_a_json_record_has_the_promised_keys():
     ]
     assert set(promised) <= set(record)
     assert set(record["satisfaction"]) == {"rate", "low", "high", "n"}
+
+
+def test_a_threshold_that_is_not_a_number_is_no_threshold():
+    with pytest.raises(UserError) as caught:
+        decide(EAST.format(gamma="1", formula="hasCon(x, right)"), plane(thresholds={"right": float("nan")}))
+    assert caught.value.diagnostics[0].code == "VERIFY005"

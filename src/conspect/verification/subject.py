@@ -31,7 +31,8 @@ class EmbeddingSplit:
 class Subject:
     """One vision model read through one lens, with its embeddings: all that verification takes from a study.
 
-    `thresholds`: concept name to the strength (a cosine) that `hasCon` asks for. Regions are estimated on `fit_split`;
+    `thresholds`: concept name to the strength (a cosine) that `hasCon` asks for; those that are not finite are left
+    out. Regions are estimated on `fit_split`;
     a size that covers a wanted share is chosen on `size_split`; coverage and satisfaction are measured on
     `measure_split`, and witnesses look for their nearest images there. `digests` are the study's own (model, data,
     preprocessing); they are copied into certificates unread.
@@ -52,6 +53,8 @@ class Subject:
             raise ValueError(f"{len(self.class_names)} class names for {self.head.classes} logits")
         if len(self.lens.concept_names) != len(self.lens.directions):
             raise ValueError("concept names and directions differ in number")
+        known = {name: float(value) for name, value in self.thresholds.items() if np.isfinite(value)}
+        object.__setattr__(self, "thresholds", known)
         for role in (self.fit_split, self.size_split, self.measure_split):
             if role not in self.splits:
                 raise ValueError(f"the split {role!r} is not among {sorted(self.splits)}")
