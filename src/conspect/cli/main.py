@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -73,6 +74,9 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        _stop("this is a fault of Conspect itself, not of your call; please report the lines above", INTERNAL)
 
 
 def _stop(message: str, code: int) -> None:

@@ -9,11 +9,13 @@ from conspect.study.config import (
     VlmConfig,
     read_config,
 )
+from conspect.study.inputs import Inputs
 from conspect.study.study import Study
 
 __all__ = [
     "ConceptsConfig",
     "DataConfig",
+    "Inputs",
     "ModelConfig",
     "Settings",
     "Study",

@@ -160,6 +160,8 @@ def _attributes(
             tuple(header[1:]),
             np.asarray([[float(cell) for cell in row[1:]] for row in rows]),
         )
+        if not ((table.shares >= 0) & (table.shares <= 1)).all():
+            raise ValueError("a share outside 0..1")
         return table.aligned_to(class_names, concept_names)
     except (OSError, UnicodeDecodeError, ValueError, KeyError, IndexError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error

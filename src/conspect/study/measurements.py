@@ -44,7 +44,10 @@ class Timings:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """What the analyses take. Rows are the readable test images; class indices are the model's."""
+    """What the analyses take. Rows are the readable test images; class indices are the model's.
+
+    `unreadable`: split, id and reason of each image of either split that was left out.
+    """
 
     rows: NDArray[np.int64]
     ids: tuple[str, ...]
@@ -61,7 +64,7 @@ class Measurements:
     vlm_on_image: NDArray[np.int64]
     vlm_on_mapped: NDArray[np.int64]
     refitted: NDArray[np.int64]
-    unreadable: dict[str, str]
+    unreadable: tuple[tuple[str, str, str], ...]
     train_embeddings: NDArray[np.float32]
     train_labels: NDArray[np.int64]
     train_ids: tuple[str, ...]
@@ -92,19 +95,26 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
     train_y, test_y = (run("VLM embeddings", vlm, d) for d in (inputs.train, inputs.test))
     train_ok = np.flatnonzero(train_z.readable & train_y.readable)
     rows = np.flatnonzero(test_z.readable & test_y.readable)
+    reasons = (
+        (inputs.train, train_y.unreadable | train_z.unreadable),
+        (inputs.test, test_y.unreadable | test_z.unreadable),
+    )
+    unreadable = tuple((data.split, *pair) for data, found in reasons for pair in sorted(found.items()))
     if len(train_ok) < ALIGNMENT_MINIMUM or len(rows) < 1:
-        raise user_error(
-            "STUDY005",
-            f"{len(train_ok)} readable training images and {len(rows)} readable test images",
-            f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed; unreadable ones are listed above",
-        )
+        counts = f"{len(train_ok)} readable training images and {len(rows)} readable test images"
+        named = f"; {len(unreadable)} cannot be read, such as {unreadable[0][1]}" if unreadable else ""
+        fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
+        raise user_error("STUDY005", counts + named, fix)
     with timings.stage("text directions"):
         names = model.class_names
         encode = cached_text_encoder(vlm, store)
-        directions = concept_directions(inputs.concepts.concepts, inputs.concepts.concept_templates, encode)
-        classes = class_directions(names, inputs.concepts.class_templates, encode)
-        unseen = inputs.concepts.unseen()
-        probes = concept_directions(unseen, inputs.concepts.concept_templates, encode) if unseen else None
+        concepts, unseen = inputs.concepts, inputs.concepts.unseen()
+        try:
+            directions = concept_directions(concepts.concepts, concepts.concept_templates, encode)
+            classes = class_directions(names, concepts.class_templates, encode)
+            probes = concept_directions(unseen, concepts.concept_templates, encode) if unseen else None
+        except ValueError as error:
+            raise user_error("STUDY002", str(error), "give that concept phrases that say the same thing") from error
     with timings.stage("alignment"):
         fitted = fit_arrays(train_z.values[train_ok], train_y.values[train_ok], folds=FOLDS)
         z, y = test_z.values[rows], test_y.values[rows]
@@ -134,7 +144,7 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
         vlm_on_image=zero_shot(y, classes),
         vlm_on_mapped=zero_shot(fitted.map(z), classes),
         refitted=np.asarray(refitted, dtype=np.int64),
-        unreadable=train_z.unreadable | train_y.unreadable | test_z.unreadable | test_y.unreadable,
+        unreadable=unreadable,
         train_embeddings=train_z.values[train_ok],
         train_labels=labels_in_model_order(inputs.train, names)[train_ok],
         train_ids=tuple(inputs.train.ids[row] for row in train_ok),

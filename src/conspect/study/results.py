@@ -54,7 +54,7 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         "validation": validated,
         "heatmaps": maps,
         "localization": located,
-        "unreadable": [{"id": name, "reason": why} for name, why in sorted(measured.unreadable.items())],
+        "unreadable": [{"split": split, "id": name, "reason": why} for split, name, why in measured.unreadable],
         "environment": {"python": platform.python_version(), "numpy": np.__version__},
         "timings": {name: round(seconds, 3) for name, seconds in timings.seconds.items()},
     }

@@ -13,7 +13,7 @@ from PIL import Image
 
 from conspect import __version__
 from conspect.core.diagnostics import outside_error, user_error
-from conspect.core.digests import digest_json
+from conspect.core.digests import digest_file, digest_json
 from conspect.core.files import write_atomically, write_json
 from conspect.core.protocols import ImageDataset
 from conspect.study.config import StudyConfig, read_config
@@ -40,10 +40,11 @@ class Study:
     >>> results = study.run()                   # doctest: +SKIP
     """
 
-    def __init__(self, folder: Path, config: StudyConfig) -> None:
+    def __init__(self, folder: Path, config: StudyConfig, inputs: Inputs | None = None) -> None:
+        """With `inputs` (your own model, VLM or data as objects) nothing that study.toml names is opened."""
         self.folder = folder
         self.config = config
-        self._inputs: Inputs | None = None
+        self._inputs = inputs
         self._measured: Measurements | None = None
         self.timings = Timings()
 
@@ -113,7 +114,8 @@ class Study:
         except (OSError, ValueError) as error:
             raise user_error("STUDY003", f"{path} cannot be read: {error}", f"conspect run {self.folder}") from error
         if manifest.get("config") != self._config_digest():
-            raise user_error("STUDY004", f"{path} was made with another {CONFIG_FILE}", f"conspect run {self.folder}")
+            problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
+            raise user_error("STUDY004", problem, f"conspect run {self.folder}")
         return dict(results)
 
     def verification_subject(self, bar: ProgressBar = silent) -> Subject:
@@ -136,7 +138,11 @@ class Study:
         return found
 
     def _config_digest(self) -> str:
-        return digest_json(self.config.to_toml())
+        """Of study.toml and of the files it names; image folders are too large to be read for this."""
+        named = (self.config.concepts.file, self.config.concepts.class_attributes, self.config.model.path)
+        files = [self.folder / name for name in named if name is not None]
+        contents = [digest_file(path) if path.is_file() else None for path in files]
+        return digest_json([self.config.to_toml(), contents])
 
     def _manifest(self) -> dict[str, Any]:
         inputs, measured = self.inputs, self.measurements()

@@ -15,9 +15,7 @@ def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Subject:
     order = np.random.default_rng([seed, 1]).permutation(len(measured.rows))
     halves = {"val": np.sort(order[: len(order) // 2]), "test": np.sort(order[len(order) // 2 :])}
     splits = {
-        name: EmbeddingSplit(
-            measured.embeddings[rows], measured.labels[rows], tuple(measured.ids[row] for row in rows)
-        )
+        name: EmbeddingSplit(measured.embeddings[rows], measured.labels[rows], tuple(measured.ids[row] for row in rows))
         for name, rows in halves.items()
     }
     splits["train"] = EmbeddingSplit(measured.train_embeddings, measured.train_labels, measured.train_ids)
