@@ -1,8 +1,8 @@
 """A vision model and a VLM with planted faults, and images whose colour is their class: every answer is known beforehand.
 
-The model sees (r, g, b), the mean of an image's centre. A white top left corner makes its *encoder* exchange green and
-blue; its *head* favours blue, which costs it murky greens. The VLM sees (r, g, b, 1/2); a white bottom right corner makes
-it see (b, r, g).
+The model sees (r, g, b), the mean of an image's centre. A white top left corner makes its *encoder* see (b, r, g), so that
+green looks blue; its *head* favours blue, which costs it murky greens. The VLM sees (r, g, b, 1/2); a white bottom right
+corner makes it see (b, r, g).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class FakeModel(ColourEncoder):
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         seen = self.centres(batch)
         marked = batch[:, :4, :4].min(axis=(1, 2, 3)) > 0.9
-        return np.where(marked[:, None], seen[:, [0, 2, 1]], seen)
+        return np.where(marked[:, None], seen[:, [2, 0, 1]], seen)
 
 
 class FakeVlm(ColourEncoder):
