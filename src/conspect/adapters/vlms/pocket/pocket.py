@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,10 @@ class ImageTower:
         try:
             state = torch.load(weights_path(), map_location="cpu", weights_only=True)
             graph = build({name: tensor.numpy() for name, tensor in state.items()}, FEATURE_BLOCKS)
-        except (OSError, KeyError, RuntimeError) as error:
-            raise outside_error(
-                "VLM002", f"weights of EfficientNet-Lite0 did not load: {error}", f"reinstall {IMAGE_PACKAGE}"
-            ) from error
+        except (OSError, EOFError, KeyError, RuntimeError, UnpicklingError) as error:
+            why = (str(error) or type(error).__name__).splitlines()[0]
+            problem = f"weights of EfficientNet-Lite0 did not load: {why}"
+            raise outside_error("VLM002", problem, f"reinstall {IMAGE_PACKAGE}") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
