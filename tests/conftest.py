@@ -12,6 +12,7 @@ settings.load_profile("conspect")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run tests that take more than a few seconds")
+    parser.addoption("--golden", action="store_true", help="write the golden error messages anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,207 @@
+"""Every diagnostic of the study, the data, the store, models and VLMs, as a user sees it.
+
+Each is really raised. After a change of wording: pytest tests/study/test_golden_errors.py --golden, then read the difference.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from conspect.adapters import models
+from conspect.adapters.datasets import cifar10, image_folder
+from conspect.adapters.datasets.image_files import read_image
+from conspect.adapters.models import small_resnet
+from conspect.adapters.store.embeddings import embed
+from conspect.adapters.vlms.pocket import pocket, text_tower
+from conspect.cli.study import init
+from conspect.core.codes import CODES
+from conspect.core.diagnostics import ConspectError
+from conspect.study import Study
+from tests.fakes import FakeModel, colour_dataset
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
+OTHER_ROOMS = ("SPEC", "VERIFY", "MONITOR", "WEB")
+
+Raiser = Callable[[Path, pytest.MonkeyPatch], object]
+RAISERS: dict[str, Raiser] = {}
+
+
+def raises(raiser: Raiser) -> Raiser:
+    RAISERS[raiser.__name__.upper()] = raiser
+    return raiser
+
+
+@raises
+def data001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("<urlopen error [Errno -2] Name or service not known>")
+
+    def refused(*arguments: object, **_: object) -> None:
+        raise subprocess.CalledProcessError(1, "npm", stderr="npm error code ENOTFOUND\nnpm error network offline")
+
+    patch.setattr(cifar10.shutil, "which", lambda _: "/usr/bin/npm")
+    patch.setattr(cifar10.subprocess, "run", refused)
+    patch.setattr(cifar10.urllib.request, "urlopen", offline)
+    return cifar10.load("test", cache=folder)
+
+
+@raises
+def data002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "test_batch.bin").write_bytes(b"\0" * cifar10.ROWS_PER_BATCH * 3073)
+    return cifar10.load("test", directory=folder, cache=folder)
+
+
+@raises
+def data003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return image_folder.load(folder)
+
+
+@raises
+def data004(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return cifar10.load("test", directory=folder, cache=folder)
+
+
+@raises
+def data005(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return cifar10.load("validation", cache=folder)
+
+
+@raises
+def data006(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "cat.jpg").write_text("not an image")
+    return read_image(folder / "cat.jpg")
+
+
+@raises
+def store001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "embeddings").write_text("in the way")
+    return embed(FakeModel(), colour_dataset(3), folder / "embeddings")
+
+
+@raises
+def store002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    embed(FakeModel(), colour_dataset(3), folder)
+    (shard,) = folder.glob("*/*.safetensors")
+    save_file({"embeddings": np.full((3, 3), np.nan, np.float32), "readable": np.ones(3)}, shard, {"unreadable": "{}"})
+    return embed(FakeModel(), colour_dataset(3), folder)
+
+
+@raises
+def study001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "study.toml").write_text("[data\n")
+    return Study.open(folder)
+
+
+@raises
+def study002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "study.toml").write_text('[data]\nkind = "folder"\ntrian = "a"\n[modle]\nname = "x"\n')
+    return Study.open(folder)
+
+
+@raises
+def study003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return Study.open(ready(folder)).results()
+
+
+@raises
+def study004(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    Study.open(ready(folder)).run()
+    (folder / "study.toml").write_text((folder / "study.toml").read_text() + "[settings]\nseed = 1\n")
+    return Study.open(folder).results()
+
+
+@raises
+def study005(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    for path in sorted((ready(folder) / "images/train").glob("*/*"))[5:]:
+        path.unlink()
+    return Study.open(folder).run()
+
+
+@raises
+def model001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(small_resnet, "find_spec", lambda name: None)
+    return models.load_model("demo-resnet", None)
+
+
+@raises
+def model002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return models.load_model("resnet-1000", None)
+
+
+@raises
+def vlm001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(text_tower, "find_spec", lambda name: None)
+    return text_tower.encode(["a truck"], cache=folder)
+
+
+@raises
+def vlm002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    import torch
+
+    torch.save({}, folder / pocket.WEIGHTS_FILE)
+    patch.setattr(pocket, "weights_path", lambda: folder / pocket.WEIGHTS_FILE)
+    return pocket.ImageTower()
+
+
+@raises
+def cli001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    init.main([str(folder)], standalone_mode=False)
+    return init.main([str(folder)], standalone_mode=False)
+
+
+def ready(folder: Path) -> Path:
+    """A study of the fakes in `folder`."""
+    shutil.copytree(ready.pristine, folder, dirs_exist_ok=True)  # type: ignore[attr-defined]
+    return folder
+
+
+def told(code: str, folder: Path, patch: pytest.MonkeyPatch) -> str:
+    """What is printed, without what differs from machine to machine."""
+    with pytest.raises(ConspectError) as caught:
+        RAISERS[code](folder, patch)
+    assert code in {diagnostic.code for diagnostic in caught.value.diagnostics}
+    return str(caught.value).replace(str(folder), "FOLDER") + "\n"
+
+
+@pytest.mark.parametrize("code", sorted(RAISERS))
+def test_a_diagnostic_reads_as_its_golden_example(code: str, pristine: Path, tmp_path, monkeypatch, request) -> None:
+    ready.pristine = pristine  # type: ignore[attr-defined]
+    text = told(code, tmp_path, monkeypatch)
+    if request.config.getoption("--golden"):
+        (GOLDEN / f"{code}.txt").write_text(text, encoding="utf-8")
+    assert text == (GOLDEN / f"{code}.txt").read_text(encoding="utf-8")
+
+
+def test_every_code_has_an_example_and_every_example_a_code() -> None:
+    ours = {code for code in CODES if not code.startswith(OTHER_ROOMS)}
+    assert {path.stem for path in GOLDEN.iterdir()} == set(RAISERS) == ours
+
+
+@pytest.mark.parametrize("wrong", ["text", "other network", "no metadata", "missing"])
+def test_a_model_file_of_another_kind_is_refused_with_its_place(tmp_path: Path, wrong: str) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "m.safetensors"
+    about = {"classes": '["a"]', "mean": "[0, 0, 0]", "std": "[1, 1, 1]", "stage_widths": "[4, 4]"}
+    if wrong == "text":
+        path.write_text("hello")
+    elif wrong != "missing":
+        weight = FakeModel.head.layers[0].weight
+        save_file({"head.weight": weight}, path, metadata=about if wrong == "other network" else {})
+    with pytest.raises(ConspectError, match=r"m\.safetensors: MODEL002"):
+        models.load_model(None, path)
+    with pytest.raises(ConspectError, match="MODEL002"):
+        models.load_model(None, tmp_path / "m.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 half an archive"])
+def test_weights_of_another_kind_never_load(tmp_path: Path, monkeypatch, content: bytes) -> None:
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "weights.pth").write_bytes(content)
+    monkeypatch.setattr(pocket, "weights_path", lambda: tmp_path / "weights.pth")
+    with pytest.raises(ConspectError, match="VLM002"):
+        pocket.ImageTower()
