@@ -1,0 +1,156 @@
+"""Thresholds on a second split: a wanted false-alarm rate, and a bound on the share of errors among accepted inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.monitor.fusion import FittedDetector, Inputs
+from conspect.monitor.paper import SHRINKAGE, StoredHeatmaps
+from conspect.monitor.runtime import ACCEPT, SUSPECT, Monitor, Thresholds
+from conspect.statistics.detection import Score
+from conspect.statistics.intervals import clopper_pearson
+from conspect.statistics.risk_control import accepted_error_threshold, false_alarm_threshold, selective_risk
+
+# Candidate thresholds for acceptance: so many quantiles of the cross-fitted suspicion.
+CANDIDATES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the thresholds must keep. Shares of inputs like those of the calibration split.
+
+    `false_alarms`: share of the right outputs that are suspect. `accepted_errors`: share of the accepted whose output is
+    wrong. Each holds with `confidence` over calibration splits. `errors_of_all`: share of all inputs that are accepted
+    and wrong, in expectation over calibration splits (None: not asked).
+    """
+
+    false_alarms: float = 0.05
+    accepted_errors: float = 0.05
+    confidence: float = 0.95
+    errors_of_all: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """What was certified, and on how many calibration inputs. `accepts` is False when no threshold could be certified."""
+
+    wanted: Wanted
+    images: int
+    wrong: int
+    accepts: bool
+
+    def sentences(self) -> list[str]:
+        """The guarantees in words, each with its assumption."""
+        wanted, like = self.wanted, "for inputs like those of the calibration split"
+        sure = f"With confidence {wanted.confidence:.0%}, at most"
+        lines = [f"{sure} {wanted.false_alarms:.2%} of the right outputs are called suspect, {like}."]
+        if self.accepts:
+            lines.append(f"{sure} {wanted.accepted_errors:.2%} of the accepted outputs are wrong, {like}.")
+            if wanted.errors_of_all is not None:
+                lines.append(
+                    f"An input is accepted and wrong with probability at most {wanted.errors_of_all:.2%}, {like}."
+                )
+        else:
+            lines.append(
+                f"Nothing is accepted: {self.images} calibration inputs do not certify that at most "
+                f"{wanted.accepted_errors:.2%} of the accepted are wrong."
+            )
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        wanted = {field.name: getattr(self.wanted, field.name) for field in fields(self.wanted)}
+        return {"wanted": wanted, "images": self.images, "wrong": self.wrong, "accepts": self.accepts}
+
+
+def thresholds(
+    fitted: tuple[Score, NDArray[np.bool_]], calibration: tuple[Score, NDArray[np.bool_]], wanted: Wanted
+) -> tuple[Thresholds, Guarantee]:
+    """From (score, wrong) of the fit split, cross-fitted, and of the calibration split.
+
+    The fit split only proposes thresholds; all guarantees rest on the calibration split. Any detector's scores will do,
+    a formula's margin too. Raises UserError MONITOR003 when the calibration split is too small for the false-alarm rate.
+    """
+    guess, checked = ((part[0].suspicion, np.asarray(part[1], dtype=np.bool_)) for part in (fitted, calibration))
+    suspect = false_alarm_threshold(checked[0][~checked[1]], wanted.false_alarms, confidence=wanted.confidence)
+    if not np.isfinite(suspect):
+        least = int(np.ceil(np.log(1 - wanted.confidence) / np.log(1 - wanted.false_alarms)))
+        problem = f"{int((~checked[1]).sum())} right outputs cannot certify a false-alarm rate of {wanted.false_alarms}"
+        raise user_error("MONITOR003", problem, f"calibrate on at least {least}, or allow more false alarms")
+    candidates = np.quantile(guess[0], np.linspace(0, 1, CANDIDATES + 1))
+    certified = selective_risk(candidates, guess, checked, share=wanted.accepted_errors, confidence=wanted.confidence)
+    limit = suspect
+    if wanted.errors_of_all is not None:
+        limit = min(limit, accepted_error_threshold(*checked, wanted.errors_of_all))
+    # All certified thresholds hold at once, so the choice among them may depend on the calibration split.
+    accept = certified.at_most(limit)
+    guarantee = Guarantee(wanted, len(checked[1]), int(checked[1].sum()), bool(np.isfinite(accept)))
+    return Thresholds(accept, suspect), guarantee
+
+
+def calibrate(
+    fitted: FittedDetector,
+    fit_split: tuple[Inputs, NDArray[np.integer]],
+    calibration_split: tuple[Inputs, NDArray[np.integer]],
+    *,
+    class_names: tuple[str, ...],
+    concept_names: tuple[str, ...],
+    wanted: Wanted | None = None,
+) -> tuple[Monitor, Guarantee]:
+    """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits."""
+    detector = fitted.detector
+    inputs, labels = fit_split
+    wrong = inputs.outputs != labels
+    held, held_labels = calibration_split
+    suspicion, outputs = detector.suspicion(held.embeddings, held.logits)
+    held_score = Score(suspicion.astype(np.float64), "suspect")
+    limits, guarantee = thresholds(
+        (fitted.cross_fitted, wrong), (held_score, np.asarray(outputs != held_labels)), wanted or Wanted()
+    )
+    numerators = detector.folded.readings(inputs.embeddings)[: detector.folded.concepts].T
+    right_shares, wrong_shares = _shrunken(
+        StoredHeatmaps.count(numerators, inputs.outputs, wrong, detector.folded.classes)
+    )
+    return Monitor(detector, limits, class_names, concept_names, right_shares, wrong_shares), guarantee
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a third split shows: shares of verdicts with their 95 % Clopper-Pearson intervals (value, low, high)."""
+
+    accepted: tuple[float, float, float]
+    suspect: tuple[float, float, float]
+    false_alarms: tuple[float, float, float]
+    errors_among_accepted: tuple[float, float, float]
+    failures_flagged: tuple[float, float, float]
+
+
+def report(verdicts: NDArray[np.integer], wrong: NDArray[np.bool_]) -> Kept:
+    """Verdict shares on a split that was neither fitted nor calibrated on."""
+    accepted, suspect = verdicts == ACCEPT, verdicts == SUSPECT
+    return Kept(
+        accepted=_share(accepted.sum(), len(wrong)),
+        suspect=_share(suspect.sum(), len(wrong)),
+        false_alarms=_share((suspect & ~wrong).sum(), (~wrong).sum()),
+        errors_among_accepted=_share((accepted & wrong).sum(), accepted.sum()),
+        failures_flagged=_share((suspect & wrong).sum(), wrong.sum()),
+    )
+
+
+def _share(hits: int, of: int) -> tuple[float, float, float]:
+    low, high = clopper_pearson(hits, of)
+    return (float(hits / of) if of else float("nan"), float(low), float(high))
+
+
+def _shrunken(stored: StoredHeatmaps) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Shares of i > j among right and wrong outputs, drawn towards the class's overall share as in the paper's ratio."""
+    images = (stored.correct_images + stored.incorrect_images)[:, None]
+    overall = (stored.correct + stored.incorrect + 0.5) / (images + 1.0)
+    halves = ((stored.correct, stored.correct_images), (stored.incorrect, stored.incorrect_images))
+    right, wrong = ((counts + SHRINKAGE * overall) / (of[:, None] + SHRINKAGE) for counts, of in halves)
+    return right.astype(np.float32), wrong.astype(np.float32)

@@ -1,0 +1,135 @@
+"""Thresholds, verdicts and reasons on a world whose answer is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conspect.core.diagnostics import UserError
+from conspect.monitor.calibration import Wanted, calibrate, report, thresholds
+from conspect.monitor.fusion import fit
+from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Reason, Thresholds
+from conspect.statistics.detection import Score
+from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT, sample
+
+TRAIN, HELD, TEST = sample(1500, 1), sample(1500, 2), sample(4000, 3)
+FITTED = fit(READOUT, TRAIN.inputs, TRAIN.labels)
+WANTED = Wanted(false_alarms=0.1, accepted_errors=0.1)
+MONITOR, GUARANTEE = calibrate(
+    FITTED,
+    (TRAIN.inputs, TRAIN.labels),
+    (HELD.inputs, HELD.labels),
+    class_names=CLASS_NAMES,
+    concept_names=CONCEPT_NAMES,
+    wanted=WANTED,
+)
+
+
+def test_the_third_split_keeps_what_the_thresholds_promise():
+    kept = report(MONITOR.check(TEST.inputs.embeddings, TEST.inputs.logits).verdicts, TEST.wrong)
+    assert kept.false_alarms[0] <= 0.1
+    assert kept.false_alarms[0] > 0.05  # and does not waste it
+    assert kept.errors_among_accepted[0] <= 0.1
+    assert kept.accepted[0] > 0.2
+    assert kept.failures_flagged[0] > 0.3
+    assert GUARANTEE.accepts
+    assert GUARANTEE.images == len(HELD.labels)
+
+
+def test_false_alarm_rate_over_many_calibration_splits_is_as_promised():
+    suspicion, _ = FITTED.detector.suspicion(TEST.inputs.embeddings, TEST.inputs.logits)
+    normal = Score(suspicion.astype(float), "suspect")
+    generator, rates = np.random.default_rng(9), []
+    for _ in range(200):
+        rows = generator.permutation(len(TEST.wrong))
+        held, new = rows[:200], rows[200:]
+        found, _ = thresholds(
+            (FITTED.cross_fitted, TRAIN.wrong),
+            (Score(normal.values[held], "suspect"), TEST.wrong[held]),
+            WANTED,
+        )
+        rates.append(np.mean(normal.values[new][~TEST.wrong[new]] > found.suspect))
+    assert np.mean(np.asarray(rates) <= 0.1) > 0.9  # promised: 0.95
+    assert np.mean(rates) > 0.04  # and not by flagging nothing
+
+
+def test_verdicts_follow_the_thresholds():
+    decisions = MONITOR.check(TEST.inputs.embeddings, TEST.inputs.logits)
+    low, high = MONITOR.thresholds.accept, MONITOR.thresholds.suspect
+    expected = np.where(decisions.suspicion <= low, ACCEPT, np.where(decisions.suspicion <= high, UNCERTAIN, SUSPECT))
+    assert (decisions.verdicts == expected).all()
+    assert set(decisions.names()) <= {"accept", "uncertain", "suspect"}
+    wide = replace(MONITOR, thresholds=Thresholds(-1.0, 1.0))
+    assert set(wide.check(TEST.inputs.embeddings, TEST.inputs.logits).names()) == {"accept", "uncertain", "suspect"}
+
+
+def test_nan_and_infinity_are_never_accepted():
+    embeddings = TEST.inputs.embeddings[:3].copy()
+    embeddings[0, 0], embeddings[1, 0], embeddings[2, 0] = np.nan, np.inf, -np.inf
+    with np.errstate(all="ignore"):
+        assert (MONITOR.check(embeddings, TEST.inputs.logits[:3]).verdicts == SUSPECT).all()
+        logits = np.full((1, 4), np.nan)
+        assert (MONITOR.check(TEST.inputs.embeddings[:1], logits).verdicts == SUSPECT).all()
+
+
+def test_nothing_is_accepted_when_the_bound_cannot_be_certified():
+    wanted = Wanted(accepted_errors=0.001)
+    scores = (Score(np.linspace(0, 1, 100), "suspect"), np.arange(100) > 90)
+    found, guarantee = thresholds(scores, scores, wanted)
+    assert found.accept == -np.inf
+    assert not guarantee.accepts
+    assert "Nothing is accepted" in guarantee.sentences()[1]
+
+
+def test_a_bound_on_errors_of_all_inputs_lowers_the_accept_threshold():
+    split = (FITTED.cross_fitted, TRAIN.wrong)
+    loose, _ = thresholds(split, split, WANTED)
+    tight, guarantee = thresholds(split, split, replace(WANTED, errors_of_all=0.005))
+    assert tight.accept < loose.accept
+    accepted = split[0].suspicion <= tight.accept
+    assert (accepted & split[1]).mean() <= 0.005
+    assert "0.50%" in guarantee.sentences()[2]
+
+
+def test_too_small_a_calibration_split_is_an_error():
+    few = (Score(np.arange(9.0), "suspect"), np.arange(9) == 8)
+    with pytest.raises(UserError, match="MONITOR003"):
+        thresholds(few, few, Wanted(false_alarms=0.05))
+    with pytest.raises(UserError, match="MONITOR005"):
+        Thresholds(accept=2.0, suspect=1.0)
+    with pytest.raises(UserError, match="MONITOR001"):
+        MONITOR.check(TEST.inputs.embeddings[:, :5], TEST.inputs.logits)
+
+
+def test_reasons_are_seen_pairs_commoner_among_wrong_outputs_strongest_first():
+    rows = np.flatnonzero(TEST.wrong)[:30]
+    some = 0
+    for row in rows:
+        embedding, output = TEST.inputs.embeddings[row], int(TEST.inputs.outputs[row])
+        numerators = READOUT.concepts(embedding[None])[0]
+        reasons = MONITOR.reasons(embedding, output, limit=3)
+        some += len(reasons)
+        ratios = [reason.among_wrong / reason.among_right for reason in reasons]
+        assert ratios == sorted(ratios, reverse=True)
+        for reason in reasons:
+            i, j = CONCEPT_NAMES.index(reason.stronger), CONCEPT_NAMES.index(reason.weaker)
+            assert numerators[i] > numerators[j]
+            assert reason.among_wrong > reason.among_right
+            assert reason.output == CLASS_NAMES[output]
+    assert some > 30
+
+
+def test_the_strongest_reason_is_the_pair_with_the_largest_ratio():
+    embedding, output = TEST.inputs.embeddings[0], int(TEST.inputs.outputs[0])
+    numerators = READOUT.concepts(embedding[None])[0]
+    right, wrong = (shares[output].reshape(6, 6) for shares in (MONITOR.right_shares, MONITOR.wrong_shares))
+    best = max((wrong[i, j] / right[i, j], i, j) for i in range(6) for j in range(6) if numerators[i] > numerators[j])
+    reason = MONITOR.reasons(embedding, output, limit=1)[0]
+    assert (reason.stronger, reason.weaker) == (CONCEPT_NAMES[best[1]], CONCEPT_NAMES[best[2]])
+
+
+def test_a_reason_reads_as_a_sentence():
+    text = str(Reason("truck", "ears", "metallic", 0.03, 0.41))
+    assert text == (
+        "ears is stronger than metallic: so in 3% of the inputs rightly called truck and in 41% of those wrongly called so"
+    )
