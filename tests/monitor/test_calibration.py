@@ -6,23 +6,14 @@ import numpy as np
 import pytest
 
 from conspect.core.diagnostics import UserError
-from conspect.monitor.calibration import Wanted, calibrate, report, thresholds
-from conspect.monitor.fusion import fit
+from conspect.monitor.calibration import Wanted, report, thresholds
 from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Reason, Thresholds
 from conspect.statistics.detection import Score
-from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT, sample
+from tests.monitor.fitted import HELD, TEST, TRAIN, WANTED, fitted, monitor_and_guarantee
+from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT
 
-TRAIN, HELD, TEST = sample(1500, 1), sample(1500, 2), sample(4000, 3)
-FITTED = fit(READOUT, TRAIN.inputs, TRAIN.labels)
-WANTED = Wanted(false_alarms=0.1, accepted_errors=0.1)
-MONITOR, GUARANTEE = calibrate(
-    FITTED,
-    (TRAIN.inputs, TRAIN.labels),
-    (HELD.inputs, HELD.labels),
-    class_names=CLASS_NAMES,
-    concept_names=CONCEPT_NAMES,
-    wanted=WANTED,
-)
+FITTED = fitted()
+MONITOR, GUARANTEE = monitor_and_guarantee()
 
 
 def test_the_third_split_keeps_what_the_thresholds_promise():

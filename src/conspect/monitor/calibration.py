@@ -12,6 +12,7 @@ from conspect.core.diagnostics import user_error
 from conspect.monitor.fusion import FittedDetector, Inputs
 from conspect.monitor.paper import SHRINKAGE, StoredHeatmaps
 from conspect.monitor.runtime import ACCEPT, SUSPECT, Monitor, Thresholds
+from conspect.monitor.stream import stream_reference
 from conspect.statistics.detection import Score
 from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.risk_control import accepted_error_threshold, false_alarm_threshold, selective_risk
@@ -116,7 +117,9 @@ def calibrate(
     right_shares, wrong_shares = _shrunken(
         StoredHeatmaps.count(numerators, inputs.outputs, wrong, detector.folded.classes)
     )
-    return Monitor(detector, limits, class_names, concept_names, right_shares, wrong_shares), guarantee
+    reference = stream_reference(detector, held.embeddings, held.logits)
+    monitor = Monitor(detector, limits, class_names, concept_names, right_shares, wrong_shares, reference)
+    return monitor, guarantee
 
 
 @dataclass(frozen=True, slots=True)

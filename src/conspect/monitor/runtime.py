@@ -8,12 +8,16 @@ small matrix product, a dozen features, and one weighted sum. No VLM, no norm, n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+
+if TYPE_CHECKING:
+    from conspect.monitor.stream import Stream
 
 Float32: TypeAlias = NDArray[np.float32]
 VerdictName: TypeAlias = Literal["accept", "uncertain", "suspect"]
@@ -186,9 +190,10 @@ class Reason:
 
 @dataclass(frozen=True, eq=False)
 class Monitor:
-    """A detector with its thresholds and what it needs to give reasons.
+    """A detector with its thresholds and what it needs to give reasons and to watch for drift.
 
     `right_shares`, `wrong_shares` `[class, concept * concept]`: shrunken shares of i > j among right and wrong outputs.
+    `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion.
     """
 
     detector: Detector
@@ -197,6 +202,7 @@ class Monitor:
     concept_names: tuple[str, ...]
     right_shares: Float32
     wrong_shares: Float32
+    reference: Float32
 
     def check(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
         """Verdicts for `embeddings [image, D]` and their `logits [image, class]`; an input with NaN is suspect.
@@ -217,6 +223,10 @@ class Monitor:
         verdicts = np.int8(SUSPECT) - (suspicion <= self.thresholds.suspect) - (suspicion <= self.thresholds.accept)
         return Decisions(outputs, suspicion, verdicts)
 
+    def numerators(self, embeddings: NDArray[np.floating]) -> Float32:
+        """Strength numerators `[concept, image]` of `embeddings [image, D]`."""
+        return self.detector.folded.readings(embeddings)[: self.detector.folded.concepts]
+
     def reasons(self, embedding: NDArray[np.floating], output: int, *, limit: int = 3) -> list[Reason]:
         """The concept pairs seen in one `embedding [D]` that speak most against its output, strongest first.
 
@@ -224,7 +234,7 @@ class Monitor:
         for it are left out. Each concept is named at most once on each side.
         """
         concepts = self.detector.folded.concepts
-        numerators = self.detector.folded.readings(np.asarray(embedding)[None])[:concepts, 0]
+        numerators = self.numerators(np.asarray(embedding)[None])[:, 0]
         right = self.right_shares[output].reshape(concepts, concepts)
         wrong = self.wrong_shares[output].reshape(concepts, concepts)
         against = np.where(numerators[:, None] > numerators[None, :], np.log(wrong) - np.log(right), -np.inf)
@@ -240,3 +250,28 @@ class Monitor:
                 names = self.class_names[output], self.concept_names[i], self.concept_names[j]
                 found.append(Reason(*names, float(right[i, j]), float(wrong[i, j])))
         return found
+
+    def stream(self, *, mean_time_to_false_alarm: int = 1_000_000, window: int = 200) -> Stream:
+        """A new state for one stream of decisions; see `conspect.monitor.stream`."""
+        from conspect.monitor.stream import Stream
+
+        return Stream(
+            self.class_names,
+            self.concept_names,
+            self.reference,
+            mean_time_to_false_alarm=mean_time_to_false_alarm,
+            window=window,
+        )
+
+    def save(self, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
+        """Writes `monitor.safetensors` and `monitor.json` into `folder`. Raises OutsideError MONITOR004."""
+        from conspect.monitor.storage import save
+
+        save(self, folder, guarantee=guarantee)
+
+    @classmethod
+    def load(cls, folder: Path) -> Monitor:
+        """Reads what `save` wrote. Raises OutsideError MONITOR004 for anything missing, damaged or of another version."""
+        from conspect.monitor.storage import load
+
+        return load(folder)

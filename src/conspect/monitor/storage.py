@@ -1,0 +1,156 @@
+"""A monitor on disk: `monitor.safetensors` with the arrays, `monitor.json` with everything else. Never a pickle.
+
+Needs NumPy and safetensors. The JSON names the format's version and the digest of the arrays' file; whatever does not
+fit is refused before anything is computed with it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conspect.core.diagnostics import ConspectError, OutsideError, Place, outside_error
+from conspect.core.digests import digest_bytes
+from conspect.core.files import write_atomically, write_json
+from conspect.monitor.runtime import FEATURES, Detector, Float32, Folded, Monitor, Thresholds
+
+FORMAT, VERSION = "conspect monitor", 1
+ARRAYS_FILE, JSON_FILE = "monitor.safetensors", "monitor.json"
+LARGEST_JSON = 16 << 20
+
+
+def save(monitor: Monitor, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
+    """Writes both files into `folder`, arrays first; each appears whole or not at all. `guarantee`: kept as it is.
+
+    Raises OutsideError MONITOR004 when the folder cannot be written.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    # safetensors writes the memory as it lies, so an array in another order would come back transposed.
+    content = to_bytes({name: np.ascontiguousarray(array) for name, array in _arrays(monitor).items()})
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "arrays": ARRAYS_FILE,
+        "sha256": digest_bytes(content),
+        "features": list(FEATURES),
+        "classes": list(monitor.class_names),
+        "concepts": list(monitor.concept_names),
+        # JSON has no infinities: null stands for a threshold that nothing passes.
+        "thresholds": {
+            "accept": _finite(monitor.thresholds.accept),
+            "suspect": _finite(monitor.thresholds.suspect),
+        },
+        "guarantee": guarantee,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / ARRAYS_FILE, content)
+        write_json(folder / JSON_FILE, about)
+    except OSError as error:
+        fix = "free space there, or choose another folder"
+        raise outside_error(
+            "MONITOR004", f"cannot write the monitor: {error.strerror}", fix, Place(str(folder))
+        ) from error
+
+
+def load(folder: Path) -> Monitor:
+    """Reads a monitor that `save` wrote. Raises OutsideError MONITOR004 for anything missing, damaged or of another version."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_bytes
+
+    path = folder / JSON_FILE
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise _damaged(path, "it is larger than any monitor's")
+        about = json.loads(path.read_text(encoding="utf-8"))
+        _check_header(path, about)
+        content = (folder / ARRAYS_FILE).read_bytes()
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    path = folder / ARRAYS_FILE
+    if digest_bytes(content) != about["sha256"]:
+        raise _damaged(path, f"its digest is not the one in {JSON_FILE}")
+    try:
+        return _assembled(from_bytes(content), about)
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, IndexError, ConspectError) as error:
+        raise _damaged(path, f"its arrays do not fit: {error}") from error
+
+
+def _arrays(monitor: Monitor) -> dict[str, Float32]:
+    detector = monitor.detector
+    return {
+        "weight": detector.folded.weight,
+        "offset": detector.folded.offset,
+        "right_shares": monitor.right_shares,
+        "wrong_shares": monitor.wrong_shares,
+        "reference": monitor.reference,
+        **{name: getattr(detector, name) for name in _shapes(detector.folded, len(detector.whitening))},
+    }
+
+
+def _shapes(folded: Folded, directions: int) -> dict[str, tuple[int, ...]]:
+    """The arrays of a detector besides the folded ones."""
+    readings, width = folded.classes + folded.concepts, len(FEATURES)
+    return {
+        "present": (folded.concepts,),
+        "failure": (folded.concepts,),
+        "whitening": (directions, readings),
+        "centres": (folded.classes, directions),
+        "mean": (width,),
+        "scale": (width,),
+        "weights": (2, width),
+        "bias": (folded.classes,),
+    }
+
+
+def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> Monitor:
+    classes, concepts = tuple(about["classes"]), tuple(about["concepts"])
+    folded = Folded(arrays["weight"], arrays["offset"], len(concepts), len(classes))
+    expected = _shapes(folded, len(arrays["whitening"]))
+    expected |= dict.fromkeys(("right_shares", "wrong_shares"), (len(classes), len(concepts) ** 2))
+    expected["reference"] = (len(arrays["reference"]), len(concepts) + 1)
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} is {arrays[name].shape}, not {shape}")
+    unknown = sorted(set(arrays) - set(expected) - {"weight", "offset"})
+    if unknown:
+        raise ValueError(f"unknown arrays {', '.join(unknown)}")
+    for name, array in arrays.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ValueError(f"{name} is {array.dtype} or not finite")
+    shares = arrays.pop("right_shares"), arrays.pop("wrong_shares"), arrays.pop("reference")
+    limits = about["thresholds"]
+    accept, suspect = limits["accept"], limits["suspect"]
+    return Monitor(
+        Detector(folded=folded, **{name: arrays[name] for name in _shapes(folded, len(arrays["whitening"]))}),
+        Thresholds(-np.inf if accept is None else float(accept), np.inf if suspect is None else float(suspect)),
+        classes,
+        concepts,
+        *shares,
+    )
+
+
+def _check_header(path: Path, about: Any) -> None:
+    """Raises unless the JSON is this version's."""
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise _damaged(path, "it does not describe a monitor")
+    if about.get("version") != VERSION:
+        raise _damaged(path, f"it is of version {about.get('version')!r}; this Conspect reads version {VERSION}")
+    named = [about.get(key) for key in ("classes", "concepts")]
+    if not all(isinstance(names, list) and names and all(isinstance(n, str) for n in names) for names in named):
+        raise _damaged(path, "classes and concepts are lists of names")
+    if about.get("features") != list(FEATURES) or not isinstance(about.get("thresholds"), dict):
+        raise _damaged(path, "its features or thresholds are not those of this version")
+
+
+def _damaged(path: Path, why: str) -> OutsideError:
+    fix = "fit and save the monitor again"
+    return outside_error("MONITOR004", f"cannot read the monitor: {why}", fix, Place(str(path)))
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,27 @@
+"""One monitor of the synthetic world, fitted and calibrated once for all tests that need one."""
+
+from functools import cache
+
+from conspect.monitor.calibration import Wanted, calibrate
+from conspect.monitor.fusion import fit
+from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT, sample
+
+TRAIN, HELD, TEST = sample(1500, 1), sample(1500, 2), sample(4000, 3)
+WANTED = Wanted(false_alarms=0.1, accepted_errors=0.1)
+
+
+@cache
+def fitted():
+    return fit(READOUT, TRAIN.inputs, TRAIN.labels)
+
+
+@cache
+def monitor_and_guarantee():
+    return calibrate(
+        fitted(),
+        (TRAIN.inputs, TRAIN.labels),
+        (HELD.inputs, HELD.labels),
+        class_names=CLASS_NAMES,
+        concept_names=CONCEPT_NAMES,
+        wanted=WANTED,
+    )
