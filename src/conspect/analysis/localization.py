@@ -74,15 +74,15 @@ class LocalizationSummary:
     kappa: float | None
 
 
-def summarise(found: list[Localization]) -> LocalizationSummary:
-    """Counts, agreement with its 95 % Wilson interval, and Cohen's kappa (1960); None where nothing was decided."""
+def summarise(found: list[Localization], confidence: float = 0.95) -> LocalizationSummary:
+    """Counts, agreement with its Wilson interval, and Cohen's kappa (1960); None where nothing was decided."""
     table = Counter((one.by_vlm, one.by_refitted_head) for one in found)
     decided = [one for one in found if one.by_vlm is not Culprit.UNDECIDED]
     same = sum(one.by_vlm == one.by_refitted_head for one in decided)
     agreement = interval = kappa = None
     if decided:
         agreement = same / len(decided)
-        low, high = wilson(same, len(decided))
+        low, high = wilson(same, len(decided), confidence)
         interval = (float(low), float(high))
         head_1 = sum(one.by_vlm is Culprit.HEAD for one in decided) / len(decided)
         head_2 = sum(one.by_refitted_head is Culprit.HEAD for one in decided) / len(decided)

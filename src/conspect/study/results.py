@@ -25,7 +25,7 @@ WEAKEST_PAIRS, BROKEN_PAIRS = 8, 3
 
 def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timings: Timings) -> Json:
     """Everything the report shows, as JSON values."""
-    classes = len(inputs.model.class_names)
+    classes, confidence = len(inputs.model.class_names), config.settings.confidence
     with timings.stage("heatmaps"):
         shown = shown_concepts(measured, classes)
         maps = heatmap_results(measured, classes, config.settings, shown)
@@ -38,9 +38,9 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
             refitted=measured.refitted,
         )
         usual = heatmaps.by_group(measured.lens_numerators, measured.labels, classes)
-        located = _localization(found, measured, inputs, usual)
+        located = _localization(found, measured, inputs, usual, confidence)
     with timings.stage("validation"):
-        validated = _validation(measured, inputs, shown)
+        validated = _validation(measured, inputs, shown, confidence)
     return {
         "schema": SCHEMA,
         "conspect": __version__,
@@ -48,9 +48,9 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         "dataset": _dataset(inputs.test, measured),
         "classes": list(inputs.model.class_names),
         "concepts": [{"name": c.name, "phrases": list(c.phrases)} for c in inputs.concepts.concepts],
-        "model": _model(inputs, measured, classes),
-        "vlm": _vlm(inputs, measured),
-        "alignment": _alignment(measured),
+        "model": _model(inputs, measured, confidence),
+        "vlm": _vlm(inputs, measured, confidence),
+        "alignment": _alignment(measured, confidence),
         "validation": validated,
         "heatmaps": maps,
         "localization": located,
@@ -60,8 +60,8 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
     }
 
 
-def _share(successes: int, trials: int) -> Json:
-    low, high = wilson(successes, trials)
+def _share(successes: int, trials: int, confidence: float) -> Json:
+    low, high = wilson(successes, trials, confidence)
     value = successes / trials if trials else None
     return {"value": value, "low": float(low), "high": float(high), "successes": int(successes), "n": int(trials)}
 
@@ -86,7 +86,8 @@ def _dataset(test: ImageDataset, measured: Measurements) -> Json:
     }
 
 
-def _model(inputs: Inputs, measured: Measurements, classes: int) -> Json:
+def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
+    classes = len(inputs.model.class_names)
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (measured.labels, measured.outputs), 1)
     hits = int(np.trace(confusion))
@@ -96,27 +97,27 @@ def _model(inputs: Inputs, measured: Measurements, classes: int) -> Json:
         "preprocessing": inputs.model.preprocessing,
         "embedding_size": inputs.model.embedding_size,
         "accuracy": hits / len(measured.labels),
-        "accuracy_interval": _share(hits, len(measured.labels)),
+        "accuracy_interval": _share(hits, len(measured.labels), confidence),
         "confusion": confusion.tolist(),
         "by_class": [
             {
                 "class": name,
-                "recall": _share(int(confusion[k, k]), int(confusion[k].sum())),
-                "precision": _share(int(confusion[k, k]), int(confusion[:, k].sum())),
+                "recall": _share(int(confusion[k, k]), int(confusion[k].sum()), confidence),
+                "precision": _share(int(confusion[k, k]), int(confusion[:, k].sum()), confidence),
             }
             for k, name in enumerate(inputs.model.class_names)
         ],
     }
 
 
-def _vlm(inputs: Inputs, measured: Measurements) -> Json:
+def _vlm(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
     hits = int((measured.vlm_on_image == measured.labels).sum())
     found: Json = {
         "name": inputs.vlm.name,
         "digest": inputs.vlm.digest,
         "preprocessing": inputs.vlm.preprocessing,
         "zero_shot_accuracy": hits / len(measured.labels),
-        "zero_shot_interval": _share(hits, len(measured.labels)),
+        "zero_shot_interval": _share(hits, len(measured.labels), confidence),
         "pair_agreement": None,
         "pair_agreement_unseen_words": None,
     }
@@ -139,7 +140,7 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _alignment(measured: Measurements) -> Json:
+def _alignment(measured: Measurements, confidence: float) -> Json:
     count = len(measured.labels)
     hits = int((measured.vlm_on_mapped == measured.labels).sum())
     same = int((measured.vlm_on_mapped == measured.vlm_on_image).sum())
@@ -147,9 +148,9 @@ def _alignment(measured: Measurements) -> Json:
         "r2": measured.alignment_quality.r2,
         "mean_cosine": measured.alignment_quality.mean_cosine,
         "zero_shot_accuracy": hits / count,
-        "zero_shot_interval": _share(hits, count),
+        "zero_shot_interval": _share(hits, count, confidence),
         "agreement": same / count,
-        "agreement_interval": _share(same, count),
+        "agreement_interval": _share(same, count, confidence),
         "fitted_on": measured.alignment.images,
         "penalty": measured.alignment.penalty,
         "r2_by_penalty": [list(row) for row in measured.alignment.r2_by_penalty],
@@ -157,7 +158,7 @@ def _alignment(measured: Measurements) -> Json:
     }
 
 
-def _validation(measured: Measurements, inputs: Inputs, shown: NDArray[np.int64]) -> Json:
+def _validation(measured: Measurements, inputs: Inputs, shown: NDArray[np.int64], confidence: float) -> Json:
     classes, names = inputs.model.class_names, inputs.concepts.names
     vlm, lens = measured.vlm_numerators, measured.lens_numerators
     checked = validation.validate(vlm[:, shown], lens[:, shown], measured.labels, len(classes))
@@ -179,8 +180,10 @@ def _validation(measured: Measurements, inputs: Inputs, shown: NDArray[np.int64]
                     "class": classes[p.class_index],
                     "relevant": names[p.relevant],
                     "irrelevant": names[p.irrelevant],
-                    "through_lens": _share(p.satisfied, p.images),
-                    "by_vlm": _share(int(by_vlm[p.class_index].greater[p.relevant, p.irrelevant]), p.images),
+                    "through_lens": _share(p.satisfied, p.images, confidence),
+                    "by_vlm": _share(
+                        int(by_vlm[p.class_index].greater[p.relevant, p.irrelevant]), p.images, confidence
+                    ),
                 }
                 for c in range(len(classes))
                 for p in [pair for pair in pairs if pair.class_index == c][:WEAKEST_PAIRS]
@@ -190,9 +193,13 @@ def _validation(measured: Measurements, inputs: Inputs, shown: NDArray[np.int64]
 
 
 def _localization(
-    found: list[localization.Localization], measured: Measurements, inputs: Inputs, usual: list[heatmaps.HeatmapCounts]
+    found: list[localization.Localization],
+    measured: Measurements,
+    inputs: Inputs,
+    usual: list[heatmaps.HeatmapCounts],
+    confidence: float,
 ) -> Json:
-    summary = localization.summarise(found)
+    summary = localization.summarise(found, confidence)
     strengths = measured.lens.strengths(measured.embeddings)
     name: Callable[[int], str] = inputs.model.class_names.__getitem__
     concept = inputs.concepts.names.__getitem__
