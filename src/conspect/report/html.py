@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from scipy import special
 
+from conspect.report.pages import environment
+from conspect.report.verification import verification_part
 from conspect.report.wording import findings, trust_rows
 
 Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Part:
-    """A further section of the page: anchor, title, and HTML that is already escaped."""
-
-    id: str
-    title: str
-    html: Markup
-
-
-def render(results: Json, thumbnails: Mapping[str, str], parts: Sequence[Part] = ()) -> str:
+def render(results: Json, thumbnails: Mapping[str, str]) -> str:
     """The report as HTML text. `thumbnails`: image id to data URI. All text of the results is escaped."""
     page = environment().get_template("report.html.j2")
+    parts = [verification_part(results["verification"], thumbnails)] if "verification" in results else []
     confusion = results["model"]["confusion"]
     off_diagonal = [[n for j, n in enumerate(row) if i != j] for i, row in enumerate(confusion)]
     return page.render(
@@ -45,22 +36,6 @@ def render(results: Json, thumbnails: Mapping[str, str], parts: Sequence[Part] =
         style=Markup(_template("report.css")),
         script=Markup(_template("report.js")),
     )
-
-
-@cache
-def environment() -> Environment:
-    """The template environment of all pages: everything is escaped, and a missing value is an error."""
-    made = Environment(
-        loader=PackageLoader("conspect.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f} %"
-    made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"
-    made.filters["number"] = lambda count: f"{count:,}"
-    made.filters["interval"] = lambda share: f"{100 * share['low']:.1f} to {100 * share['high']:.1f} %"
-    return made
 
 
 def _template(name: str) -> str:

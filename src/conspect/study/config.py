@@ -35,6 +35,9 @@ name = "pocket"                # see `docs/pocket-vlm.md` for what it is good fo
 # file = "concepts.toml"       # your own concepts and prompts (default: the demo's eighteen); the format is in docs/study.md
 # class_attributes = "t.csv"   # which share of a class carries which concept (default: the demo's table where classes fit)
 
+[properties]
+# files = ["my.cspec"]         # specifications to verify in every run; `conspect verify` decides others. Needs conspect[verify]
+
 [settings]
 seed = 0
 confidence = 0.95              # of every interval
@@ -78,6 +81,13 @@ class ConceptsConfig:
 
 
 @dataclass(frozen=True)
+class PropertiesConfig:
+    """Con_spec files that every run verifies."""
+
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """Numbers that shape the analyses."""
 
@@ -94,6 +104,7 @@ class StudyConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     vlm: VlmConfig = field(default_factory=VlmConfig)
     concepts: ConceptsConfig = field(default_factory=ConceptsConfig)
+    properties: PropertiesConfig = field(default_factory=PropertiesConfig)
     settings: Settings = field(default_factory=Settings)
 
     def to_toml(self) -> str:
@@ -103,13 +114,14 @@ class StudyConfig:
             lines.append(f"[{section}]")
             for key, value in values.items():
                 if value is not None:
-                    lines.append(f"{key} = {_toml_string(value) if isinstance(value, str) else value}")
+                    lines.append(f"{key} = {_toml_value(value)}")
             lines.append("")
         return "\n".join(lines)
 
 
 SECTIONS: dict[str, type] = {
-    "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "settings": Settings,
+    "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "properties": PropertiesConfig,
+    "settings": Settings,
 }  # fmt: skip
 
 
@@ -152,11 +164,19 @@ def _section(path: Path, name: str, values: Mapping[str, object], problems: list
                 )
             )
         else:
-            good[key] = float(value) if kinds[key] == "float" else value  # type: ignore[arg-type]
+            good[key] = _converted(kinds[key], value)
     return SECTIONS[name](**good)
 
 
+def _converted(kind: str, value: object) -> object:
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if kind == "float" and isinstance(value, int) else value
+
+
 def _fits(kind: str, value: object) -> bool:
+    if kind.startswith("tuple"):
+        return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
     if kind == "DataKind":
         return value in get_args(DataKind)
     if "int" in kind:
@@ -169,6 +189,8 @@ def _fits(kind: str, value: object) -> bool:
 def _article(kind: str) -> str:
     if kind == "DataKind":
         return "one of " + ", ".join(repr(name) for name in get_args(DataKind))
+    if kind.startswith("tuple"):
+        return "a list of texts"
     return "a whole number >= 0" if "int" in kind else "a number between 0 and 1" if "float" in kind else "a text"
 
 
@@ -191,6 +213,12 @@ def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> User
     close = difflib.get_close_matches(given, known, n=1)
     fix = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
     return user_error("STUDY002", problem, fix, Place(str(path)))
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml_string(str(entry)) for entry in value) + "]"
+    return _toml_string(value) if isinstance(value, str) else str(value)
 
 
 def _toml_string(text: str) -> str:

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conspect.study.config import DataConfig, ModelConfig, Settings, StudyConfig
+from conspect.assets import read_bytes
+from conspect.core.files import write_atomically
+from conspect.language import from_attribute_table, read_attribute_table, write
+from conspect.study.config import DataConfig, ModelConfig, PropertiesConfig, Settings, StudyConfig
 from conspect.study.study import Study
 
-# The alignment wants many times more images than the 256 dimensions of the embedding; 10,000 is where R2 stops growing.
+# The alignment wants many times more images than the 256 dimensions of the embedding; a quick look aligns on fewer.
 ALIGNMENT_IMAGES, LEAST_ALIGNMENT_IMAGES = 10_000, 2_000
+SPECIFICATION = "expected.cspec"
 
 
 def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path | None = None) -> Study:
-    """Writes the demo's study.toml into `folder` and opens it. A quick look (few images) also aligns on fewer."""
-    alignment = min(ALIGNMENT_IMAGES, max(LEAST_ALIGNMENT_IMAGES, 5 * images // 2))
+    """Writes the demo's study.toml and its specification into `folder` and opens the study.
+
+    The specification is generated from the class-attribute table: every relevant concept over every irrelevant one.
+    """
     config = StudyConfig(
         data=DataConfig(
             kind="cifar10",
             images=images,
-            alignment_images=alignment,
+            alignment_images=min(ALIGNMENT_IMAGES, max(LEAST_ALIGNMENT_IMAGES, 5 * images // 2)),
             directory=None if cifar10 is None else str(cifar10),
         ),
         model=ModelConfig(name="demo-resnet"),
+        properties=PropertiesConfig(files=(SPECIFICATION,)),
         settings=Settings(seed=seed),
     )
-    return Study.create(folder, config)
+    study = Study.create(folder, config)
+    write_atomically(folder / SPECIFICATION, demo_specification().encode())
+    return study
+
+
+def demo_specification() -> str:
+    """The 540 properties that the class-attribute table leads one to expect of CIFAR-10's classes, as text."""
+    table = read_attribute_table(read_bytes("class_attributes.csv").decode(), "class_attributes.csv")
+    return write(from_attribute_table(table), "house")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conspect.verification.subject import Subject
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
-THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 40
+THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 100
 
 
 def silent(_stage: str, _total: int) -> Any:
@@ -87,6 +87,12 @@ class Study:
 
         measured = self.measurements(bar)
         results = assemble(self.config, self.inputs, measured, self.timings)
+        if self.config.properties.files:
+            from conspect.study.properties import property_results
+
+            files = [self.folder / name for name in self.config.properties.files]
+            with self.timings.stage("verification"):
+                results["verification"] = property_results(files, self.verification_subject(), self.folder, bar=bar)
         with self.timings.stage("report"):
             page = render(results, self.thumbnails(results))
         results["timings"] = {name: round(seconds, 3) for name, seconds in self.timings.seconds.items()}
@@ -127,14 +133,22 @@ class Study:
         return subject_of(self.inputs, self.measurements(bar), seed=self.config.settings.seed)
 
     def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
-        """PNG data URIs of failures, at most `THUMBNAILS_PER_CLASS` of each true class, by image id."""
+        """PNG data URIs by image id: images near shown witnesses, and the most confident failures.
+
+        At most `THUMBNAILS_PER_CLASS` failures of each true class.
+        """
+        from conspect.report.verification import witness_images
+
         row_of = {name: row for row, name in enumerate(self.inputs.test.ids)}
         taken: dict[str, int] = {}
         found: dict[str, str] = {}
-        for image in results["localization"]["images"]:
+        for image in sorted(results["localization"]["images"], key=lambda image: -image["confidence"]):
             taken[image["label"]] = taken.get(image["label"], 0) + 1
             if taken[image["label"]] <= THUMBNAILS_PER_CLASS:
                 found[image["id"]] = _thumbnail(self.inputs.test, row_of[image["id"]])
+        for name in witness_images(results):
+            if name in row_of and name not in found:
+                found[name] = _thumbnail(self.inputs.test, row_of[name])
         return found
 
     def _config_digest(self) -> str:

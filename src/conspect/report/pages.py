@@ -1,0 +1,34 @@
+"""What all pages share: the template environment, and the parts a page is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Part:
+    """A further section of the page: anchor, title, and HTML that is already escaped."""
+
+    id: str
+    title: str
+    html: Markup
+
+
+@cache
+def environment() -> Environment:
+    """The template environment of all pages: everything is escaped, and a missing value is an error."""
+    made = Environment(
+        loader=PackageLoader("conspect.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f} %"
+    made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"
+    made.filters["number"] = lambda count: f"{count:,}"
+    made.filters["interval"] = lambda share: f"{100 * share['low']:.1f} to {100 * share['high']:.1f} %"
+    return made

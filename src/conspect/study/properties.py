@@ -1,0 +1,167 @@
+"""The properties of a study: verified once, kept by content, summed up over sizes and coverages."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conspect import __version__
+from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.files import write_json
+from conspect.language import check_text
+from conspect.language.tree import Specification
+from conspect.study.measurements import ProgressBar
+from conspect.verification.certificate import bundle, write_bundle
+from conspect.verification.results import PropertyResult
+from conspect.verification.subject import Subject, VerifyOptions
+from conspect.verification.verify import verify
+from conspect.verification.vocabulary import vocabulary_of
+
+Json = dict[str, Any]
+COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
+FORMAT = 1
+
+
+def property_results(files: Sequence[Path], subject: Subject, folder: Path, *, bar: ProgressBar) -> Json:
+    """Verdicts on the properties of specification files, with certificates in `folder`/certificates.
+
+    Kept in `folder`/verification by the digest of subject, files and version. Raises the language's UserError for a
+    wrong file, STUDY001 for one that cannot be read, STORE001 when the folder cannot be written.
+    """
+    texts = [_text(file) for file in files]
+    key = digest_json(
+        [
+            FORMAT,
+            __version__,
+            _digest(subject),
+            [[f.name, t.decode("utf-8", "replace")] for f, t in zip(files, texts, strict=True)],
+        ]
+    )
+    kept = folder / "verification" / f"{key[:32]}.json"
+    try:
+        if kept.is_file():
+            return dict(json.loads(kept.read_text(encoding="utf-8")))
+    except ValueError:
+        kept.unlink()  # not ours or damaged: verified anew
+    found = _verified(files, texts, subject, folder, bar)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, found)
+    except OSError as error:
+        fix = "free space there, or choose another folder"
+        raise outside_error("STORE001", f"cannot write to {kept.parent}: {error.strerror}", fix) from error
+    return found
+
+
+def _verified(files: Sequence[Path], texts: Sequence[bytes], subject: Subject, folder: Path, bar: ProgressBar) -> Json:
+    vocabulary = vocabulary_of(subject)
+    trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
+    results: list[PropertyResult] = []
+    advance = bar("verification", len(trees) * (1 + len(COVERAGES)))
+    for file, tree in zip(files, trees, strict=True):
+        found = verify(tree, subject, file=file.name)
+        results += found
+        target = folder / "certificates" / f"{file.stem}.json"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_bundle(target, bundle(subject, found))
+        except OSError as error:
+            fix = "free space there, or choose another folder"
+            raise outside_error("STORE001", f"cannot write {target}: {error.strerror}", fix) from error
+        advance(1)
+    by_coverage = []
+    for coverage in COVERAGES:
+        by_coverage.append(_by_coverage(trees, subject, coverage))
+        advance(len(trees))
+    return {
+        "files": [file.name for file in files],
+        "by_gamma": _by_gamma(results),
+        "by_coverage": by_coverage,
+        "statistically": _statistically(results),
+        "properties": [_short(result) for result in results],
+    }
+
+
+def _text(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise user_error(
+            "STUDY001", f"cannot read {file}: {error.strerror}", "check [properties] files", Place(str(file))
+        ) from error
+
+
+def _digest(subject: Subject) -> str:
+    splits = {
+        f"{name}.{part}": getattr(s, part) for name, s in subject.splits.items() for part in ("embeddings", "labels")
+    }
+    return digest_json([subject.head.digest, subject.lens.digest, digest_arrays(splits), dict(subject.thresholds)])
+
+
+def _short(result: PropertyResult) -> Json:
+    """The property's JSON without the witness's embedding, which its certificate carries."""
+    found = result.to_json()
+    if isinstance(found["witness"], dict):
+        found["witness"] = {key: value for key, value in found["witness"].items() if key != "embedding"}
+    found["seconds"] = round(result.seconds, 4)
+    return found
+
+
+def _counted(verdicts: Counter[str]) -> Json:
+    total = sum(verdicts.values())
+    shares = {name: verdicts[name] for name in ("holds", "violated", "unknown")}
+    return {**shares, "properties": total, "share": verdicts["holds"] / total if total else None}
+
+
+def _by_gamma(results: Sequence[PropertyResult]) -> list[Json]:
+    """Formally: how many properties hold over the region of each size, and which share of images these regions contain."""
+    tally: dict[float, Counter[str]] = {}
+    covered: dict[float, list[float]] = {}
+    for result in results:
+        for point in result.curve:
+            tally.setdefault(point.gamma, Counter())[point.verdict.outcome] += 1
+            if point.coverage is not None:
+                covered.setdefault(point.gamma, []).append(point.coverage)
+    return [
+        {
+            "gamma": gamma,
+            **_counted(tally[gamma]),
+            "mean_coverage": float(np.mean(covered[gamma])) if gamma in covered else None,
+        }
+        for gamma in sorted(tally)
+    ]
+
+
+def _by_coverage(trees: Sequence[Specification], subject: Subject, coverage: Fraction) -> Json:
+    """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
+    options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
+    results = [result for tree in trees for result in verify(tree, subject, options)]
+    reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
+    return {
+        "coverage": float(coverage),
+        "reached": float(np.mean(reached)) if reached else None,
+        **_counted(Counter(r.verdict.outcome for r in results)),
+    }
+
+
+def _statistically(results: Sequence[PropertyResult]) -> list[Json]:
+    """How many properties hold for at least a share of the held-out images, by the lower end of their exact interval."""
+    rates = [result.satisfaction for result in results if result.satisfaction is not None and result.satisfaction.n]
+    return [
+        {
+            "share_of_images": float(share),
+            "holds": sum(r.low >= share for r in rates),
+            "violated": sum(r.high < share for r in rates),
+            "unknown": sum(r.low < share <= r.high for r in rates),
+            "properties": len(rates),
+            "share": sum(r.low >= share for r in rates) / len(rates) if rates else None,
+        }
+        for share in COVERAGES
+    ]
