@@ -25,7 +25,7 @@ types: $(VENV)/.lint
 check: lint types test
 
 bench: $(VENV)/.demo
-	for name in heatmap align embed; do $(VENV)/bin/conspect bench $$name || exit 1; done
+	for name in heatmap align embed verify parser soundness; do $(VENV)/bin/conspect bench $$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) out build dist
