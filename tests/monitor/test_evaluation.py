@@ -1,0 +1,106 @@
+"""The table of all detectors, the second tier, and formulas as monitors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conspect.core.diagnostics import UserError
+from conspect.core.spaces import Lens
+from conspect.language import parse
+from conspect.monitor.evaluation import KIND_OF, Detectors, Evaluation, Training, best
+from conspect.monitor.formulas import FormulaMonitor
+from conspect.monitor.second_tier import SecondTier, Witnessed
+from conspect.statistics.detection import Score, measure
+from tests.monitor.fitted import TEST, TRAIN
+from tests.monitor.world import CARRIED, CLASS_NAMES, CONCEPT_NAMES, DIRECTIONS, HEAD, LENS, READOUT, sample
+
+MODEL_TRAINING = sample(800, 20)
+
+
+def witness(split, seed):
+    """A VLM that sees the true class's concepts with noise of its own."""
+    generator = np.random.default_rng(seed)
+    seen = CARRIED[split.labels] + 0.5 * generator.normal(size=(len(split.labels), len(CONCEPT_NAMES)))
+    units = CARRIED / np.linalg.norm(CARRIED, axis=1, keepdims=True)
+    lengths = np.linalg.norm(seen, axis=1, keepdims=True)
+    return Witnessed(seen @ units.T / lengths, seen / lengths, LENS.strengths(split.inputs.embeddings))
+
+
+DETECTORS = Detectors.fit(
+    READOUT,
+    Training(MODEL_TRAINING.inputs.embeddings, MODEL_TRAINING.labels, HEAD),
+    TRAIN.inputs,
+    TRAIN.labels,
+    witnessed=witness(TRAIN, 1),
+)
+SCORES = DETECTORS.scores(TEST.inputs, witness(TEST, 2))
+EVALUATION = Evaluation.of("misclassification", SCORES, TEST.wrong, resamples=200)
+
+
+def test_every_detector_has_a_row_with_the_metrics_of_its_score():
+    rows = EVALUATION.rows()
+    assert [row["detector"] for row in rows] == list(KIND_OF)
+    for row in rows:
+        expected = measure(SCORES[row["detector"]], TEST.wrong)
+        for metric, value in expected.items():
+            assert row[metric] == pytest.approx(value, abs=1e-12)
+        assert row["auroc_low"] < row["auroc"] < row["auroc_high"]
+        assert (row["n_pos"], row["n_neg"]) == (TEST.wrong.sum(), (~TEST.wrong).sum())
+        assert row["kind"] == KIND_OF[row["detector"]]
+
+
+def test_differences_are_positive_where_the_first_is_better_in_either_direction_of_metric():
+    for metric in ("auroc", "augrc"):
+        found = EVALUATION.difference("fused", "energy", metric)
+        assert 0 < found.low < found.value < found.high
+        mirrored = EVALUATION.difference("energy", "fused", metric)
+        assert (mirrored.value, mirrored.low, mirrored.high) == pytest.approx((-found.value, -found.high, -found.low))
+
+
+def test_the_second_tier_adds_what_only_the_image_shows():
+    gain = EVALUATION.difference("fused, VLM at run time", "fused", "auroc")
+    assert gain.low > 0.02
+
+
+def test_second_tier_features_are_lead_agreement_and_distance():
+    witnessed = Witnessed(np.array([[0.5, 0.2], [0.1, 0.4]]), np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros((2, 2)))
+    found = witnessed.features(np.array([0, 0]))
+    assert found == pytest.approx(np.array([[0.3, 1.0, np.sqrt(0.5)], [-0.3, 0.0, 0.0]]))
+
+
+def test_the_best_detector_is_chosen_within_its_kind():
+    assert best(SCORES, TEST.wrong, "conspect") == "fused"
+    named = [name for name, kind in KIND_OF.items() if kind == "baseline"]
+    areas = {name: measure(SCORES[name], TEST.wrong)["augrc"] for name in named}
+    assert best(SCORES, TEST.wrong, "baseline", "augrc") == min(areas, key=areas.get)
+    with pytest.raises(UserError, match="MONITOR001"):
+        best({"fused": SCORES["fused"]}, TEST.wrong, "paper")
+
+
+def test_missing_parts_are_errors():
+    with pytest.raises(UserError, match="MONITOR002"):
+        Evaluation.of("nothing", SCORES, np.zeros(len(TEST.wrong), dtype=bool))
+    with pytest.raises(UserError, match="MONITOR001"):
+        Witnessed(np.zeros((2, 2)), np.zeros((2, 3)), np.zeros((2, 4)))
+    with pytest.raises(UserError, match="MONITOR002"):
+        SecondTier.fit(
+            Score(np.zeros(2), "suspect"), witness(TRAIN, 1).take(np.arange(2)), np.zeros(2, int), np.ones(2, bool)
+        )
+    with pytest.raises(UserError, match="MONITOR001"):
+        replace(DETECTORS, second_tier=None).scores(TEST.inputs, witness(TEST, 2))
+
+
+def test_a_formula_is_a_monitor_and_its_margin_the_score():
+    text = "property p: predict(x, truck) => (wheels > ears and metallic > hairy)"
+    formula = parse(text).items[0].formula
+    lens = Lens(LENS.alignment, CONCEPT_NAMES, DIRECTIONS)
+    strengths, logits = lens.strengths(TEST.inputs.embeddings), TEST.inputs.logits
+    monitor = FormulaMonitor(formula, CLASS_NAMES, CONCEPT_NAMES)
+    score = monitor.score(logits, strengths)
+    for k in range(50):
+        gap = logits[k, 0] - max(logits[k, 1:])
+        expected = max(-gap, min(strengths[k, 0] - strengths[k, 2], strengths[k, 1] - strengths[k, 3]))
+        assert score.values[k] == pytest.approx(expected)
+    assert (monitor.violated(logits, strengths) == (score.values < 0)).all()
+    assert monitor.violated(logits, strengths).any()
