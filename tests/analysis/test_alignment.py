@@ -97,6 +97,7 @@ def test_more_dimensions_than_images_and_constant_embeddings_are_no_trouble() ->
     assert np.isfinite(fit_arrays(x, y).map.weight).all()
     flat = fit_arrays(np.ones((20, 4)), y)
     np.testing.assert_allclose(flat.map(np.ones((1, 4)))[0], y.mean(0), atol=1e-9)
+    assert np.isfinite(flat.r2_by_penalty).all()
 
 
 def test_too_few_folds_or_images_and_unequal_pairs_are_refused() -> None:

@@ -110,7 +110,8 @@ class _Decomposed:
         values, vectors = np.linalg.eigh(sums.xx - sums.count * np.outer(mean_x, mean_x))
         values = np.maximum(values, 0.0)
         projected = vectors.T @ (sums.xy - sums.count * np.outer(mean_x, mean_y))
-        return cls(mean_x, mean_y, values, vectors, projected, max(float(values.mean()), np.finfo(np.float64).tiny))
+        scale = float(values.mean())
+        return cls(mean_x, mean_y, values, vectors, projected, scale if scale > 1e-200 else 1.0)  # constant embeddings
 
     def map(self, penalty: float) -> AffineMap:
         weight = (self.vectors @ (self.projected / (self.values + penalty * self.scale)[:, None])).T
