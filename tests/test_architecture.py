@@ -36,7 +36,7 @@ LIBRARIES = {
     "language": {"numpy"},
     "statistics": {"numpy", "scipy"},
     "analysis": {"numpy", "numba"},
-    "monitor": {"numpy"},
+    "monitor": {"numpy", "scipy", "safetensors"},
     "assets": {"numpy"},
     "report": {"jinja2", "markupsafe", "scipy"},
     "study": {"numpy", "PIL", "platformdirs"},

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from markupsafe import Markup
 
-from conspect.report.html import Part, render
+from conspect.report.html import render
 from conspect.study import Study, inputs
 from tests.fakes import FakeModel, FakeVlm, write_study
 
@@ -33,8 +32,8 @@ def results(folder: Path) -> dict[str, Any]:
     return run(folder)
 
 
-def page_of(results: dict[str, Any], **options: object) -> Page:
-    return Page(render(results, {image["id"]: PIXEL for image in results["localization"]["images"]}, **options))
+def page_of(results: dict[str, Any]) -> Page:
+    return Page(render(results, {image["id"]: PIXEL for image in results["localization"]["images"]}))
 
 
 def replaced(value: Any, names: dict[str, str]) -> Any:
@@ -146,12 +145,6 @@ def test_hostile_names_are_text_and_nothing_else(results: dict, text: str) -> No
     assert {tag for tag, _ in page.elements} - set(kinds) <= {"ul", "li"}
     assert not any(name.startswith("on") and name != "onsubmit" for _, a in page.elements for name in a)
     assert re.sub(r"\s+", " ", text).strip() in re.sub(r"\s+", " ", page.words)
-
-
-def test_a_part_of_another_room_gets_its_section_and_link(results: dict) -> None:
-    page = page_of(results, parts=[Part("proofs", "Proofs <here>", Markup("<p>all <b>hold</b></p>"))])
-    assert "proofs" in page.ids
-    assert "Proofs <here> all hold" in page.words
 
 
 def test_one_concept_is_enough_for_a_page(folder: Path, tmp_path: Path) -> None:

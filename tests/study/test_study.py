@@ -10,6 +10,7 @@ import pytest
 
 from conspect.analysis.localization import Culprit
 from conspect.core.diagnostics import UserError
+from conspect.statistics.intervals import wilson
 from conspect.study import Inputs, Study, StudyConfig
 from conspect.study.study import THUMBNAILS_PER_CLASS
 from tests.fakes import CLASSES, FakeModel, FakeVlm, colour_dataset
@@ -262,3 +263,15 @@ def test_images_of_the_same_name_in_both_splits_are_both_listed(folder: Path) ->
     listed = [(entry["split"], entry["id"]) for entry in results["unreadable"]]
     assert listed == [("train", "blue/broken.png"), ("test", "blue/broken.png"), ("test", "green/empty.jpg")]
     assert results["alignment"]["fitted_on"] == 70
+
+
+def test_every_interval_has_the_confidence_that_was_asked_for(folder: Path) -> None:
+    (folder / "study.toml").write_text((folder / "study.toml").read_text() + "[settings]\nconfidence = 0.8\n")
+    results = Study.open(folder).run()
+    shares = [results["model"]["accuracy_interval"], results["model"]["by_class"][1]["recall"]]
+    shares += [results["vlm"]["zero_shot_interval"], results["alignment"]["agreement_interval"]]
+    shares += [results["validation"]["expected_pairs"]["weakest"][0]["through_lens"]]
+    for share in shares:
+        low, high = wilson(share["successes"], share["n"], 0.8)
+        assert (share["low"], share["high"]) == (float(low), float(high))
+    assert list(results["localization"]["oracle_agreement_interval"]) == [float(v) for v in wilson(10, 10, 0.8)]

@@ -1,0 +1,219 @@
+"""Documentation is part of the build: what is not documented, or documented and not so, fails."""
+
+import ast
+import dataclasses
+import importlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from conspect.cli.main import COMMANDS, main
+from conspect.cli.study import demo, init, run
+from conspect.core.codes import CODES
+from conspect.core.diagnostics import ConspectError
+from conspect.study import Study, inputs
+from conspect.study.config import SECTIONS
+from tests import errors_page
+from tests.fakes import FakeModel, FakeVlm, write_study
+from tests.test_architecture import ROOMS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [demo, init, run], ids=lambda command: command.name)
+def test_every_command_and_option_is_documented(command: click.Command) -> None:
+    page = text_of("study.md")
+    rows = page.split(f"| `conspect {command.name}`", 1)[1].split("| `conspect ", 1)[0]
+    for parameter in command.params:
+        name = parameter.opts[0] if isinstance(parameter, click.Option) else parameter.name.upper()
+        assert f"`{name}" in rows, f"conspect {command.name} {name}"
+
+
+def test_every_documented_option_exists() -> None:
+    known = {option for command in (demo, init, run) for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"^\| \| `(--[a-z0-9-]+)", text_of("study.md"), flags=re.MULTILINE)) <= known
+
+
+def test_every_command_has_help_and_is_listed() -> None:
+    context = click.Context(main)
+    for name, (module, attribute, line) in COMMANDS.items():
+        command = getattr(importlib.import_module(module), attribute)
+        assert main.get_command(context, name) is command
+        assert command.help, name
+        assert line.endswith("."), name
+        for parameter in command.params if command in (demo, init, run) else ():
+            assert not isinstance(parameter, click.Option) or parameter.help, f"{name} {parameter.name}"
+
+
+def test_every_exit_code_is_in_the_help_and_in_the_page() -> None:
+    table = dict(re.findall(r"^\| (\d+) \| (.+) \|$", text_of("study.md"), flags=re.MULTILINE))
+    assert set(table) == {"0", "1", "2", "3", "4", "70", "130"}
+    for code in table:
+        assert re.search(rf"\b{code} ", re.sub(r"\s+", " ", str(main.help)))
+    assert {error.exit_code for error in ConspectError.__subclasses__()} <= {int(code) for code in table}
+
+
+def test_every_key_of_a_study_is_documented() -> None:
+    page = text_of("study.md").split("## study.toml")[1].split("\n## ")[0]
+    for section, kind in SECTIONS.items():
+        assert f"| `[{section}]` |" in page
+        rows = page.split(f"| `[{section}]` |")[1].split("| `[")[0]
+        for field in dataclasses.fields(kind):
+            assert f"`{field.name}`" in rows, f"[{section}] {field.name}"
+
+
+def test_the_toml_examples_of_the_page_are_read(tmp_path: Path, monkeypatch) -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", text_of("study.md"), flags=re.MULTILINE | re.DOTALL)
+    folder = write_study(tmp_path)
+    (folder / "concepts.toml").write_text(example)
+    (folder / "study.toml").write_text((folder / "study.toml").read_text().replace("class_attributes", "#"))
+    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
+    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    concepts = Study.open(folder).inputs.concepts
+    assert [(c.name, c.phrases) for c in concepts.concepts] == [
+        ("wheels", ("wheels", "round wheels")),
+        ("hairy", ("hairy", "hair")),
+        ("metallic", ("metallic",)),
+    ]
+    assert concepts.unseen_words == (("hairy", "fur"),)
+
+
+def test_every_code_has_its_row_and_the_page_is_the_one_that_is_written() -> None:
+    page = text_of("errors.md")
+    assert set(re.findall(r"^\| `([A-Z]+\d+)` \|", page, flags=re.MULTILINE)) == set(CODES)
+    assert page == errors_page.page(), "run: python -m tests.errors_page"
+
+
+def leaves(value: Any, path: str = "") -> set[str]:
+    """Paths of a JSON value: `a.b`, and `a[].b` for lists of objects."""
+    if isinstance(value, dict):
+        return {leaf for key, one in value.items() for leaf in leaves(one, f"{path}.{key}" if path else key)}
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        return {leaf for one in value for leaf in leaves(one, f"{path}[]")}
+    return {path}
+
+
+def test_every_field_of_the_results_is_documented_and_every_documented_one_is_there(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
+    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    folder = write_study(tmp_path)
+    (folder / "images/test/red/broken.png").write_bytes(b"x")
+    Study.open(folder).run()
+    found = leaves(json.loads((folder / "results.json").read_text()))
+    page, differences = text_of("results.md").split("Fields of a difference")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    fields = [line.split("|")[1] for line in differences.splitlines() if line.startswith("| `.")]
+    for kind in ("label", "output"):
+        documented.remove(f"heatmaps.differential_by_{kind}[]")
+        documented |= {
+            f"heatmaps.differential_by_{kind}[]{name}" for row in fields for name in re.findall(r"`([^`]+)`", row)
+        }
+    share = {"value", "low", "high", "successes", "n"}
+    undocumented = {
+        path
+        for path in found
+        if path not in documented
+        and not (path.rsplit(".", 1)[0] in documented and path.rsplit(".", 1)[1] in share)
+        and not path.startswith(("timings.", "localization.cross_table."))
+        and not path.endswith("top_pairs")  # empty in a class without failures
+        and not path.endswith("went_wrong")
+    }
+    assert undocumented == set()
+    missing = {
+        name
+        for name in documented
+        if not any(path == name or path.startswith((f"{name}.", f"{name}[")) for path in found)
+    }
+    assert missing == {"verification"}
+
+
+def python_blocks(name: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", text_of(name), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("block", python_blocks("api.md"))
+def test_an_example_of_the_interface_runs(block: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "docs/api.md", "exec"), {})
+
+
+def test_every_listed_function_is_there_and_documented() -> None:
+    rows = re.findall(r"^\| (`.+`) \| `(conspect\.[a-z_.]+)` \|$", text_of("api.md"), flags=re.MULTILINE)
+    assert len(rows) > 10
+    for names, module in rows:
+        for name in re.findall(r"`(\w+)`", names):
+            assert getattr(importlib.import_module(module), name).__doc__, f"{module}.{name}"
+
+
+def test_every_method_of_the_study_is_listed() -> None:
+    page = text_of("api.md")
+    public = {name for name in vars(Study) if not name.startswith("_")}
+    assert {name for name in public if f"study.{name}" not in page.lower()} <= {"thumbnails"}
+
+
+def test_every_public_function_of_an_analysis_is_listed() -> None:
+    page = text_of("api.md")
+    for path in (ROOT / "src/conspect/analysis").glob("[!_]*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.name != "has_numba":
+                assert f"`{node.name}`" in page, f"{path.name}: {node.name}"
+
+
+def test_every_function_that_the_theory_names_exists() -> None:
+    page = text_of("theory.md")
+    sources = "".join(path.read_text() for path in (ROOT / "src/conspect").rglob("*.py"))
+    modules = {path.stem for path in (ROOT / "src/conspect").rglob("*.py")}
+    for name in re.findall(
+        r"`(?:[a-z_]+\.)*([a-z]+_[a-z_]+|fit|quality|count|localize|binarized|holm)(?:\([^`]*\))?`", page
+    ):
+        assert f"def {name}(" in sources or name in modules, name
+    for room, module in re.findall(r"`(analysis|statistics|core)\.([a-z_]+)", page):
+        assert (ROOT / f"src/conspect/{room}/{module}.py").is_file(), module
+
+
+def test_the_pocket_vlms_figures_are_those_of_its_log() -> None:
+    page = text_of("pocket-vlm.md")
+    logged = json.loads((ROOT / "training/pocket_vlm.log").read_text().splitlines()[-1])
+    for key in ("zero_shot_accuracy", "pair_agreement", "pair_agreement_unseen_words"):
+        assert f"| {logged[key]:.4f} |" in page, key
+    assert f"{logged['images']:,} training images" in page
+    assert f"{logged['bytes']:,} bytes" in page
+
+
+def test_every_dependency_has_its_reason_and_licence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lists = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
+    lists.append(project["build-system"]["requires"])
+    wanted = {re.split(r"[<>=\[ ]", one)[0].lower() for entries in lists for one in entries} - {"conspect"}
+    rows = [line.split("|")[1:-1] for line in text_of("dependencies.md").splitlines() if line.startswith("| ")][1:]
+    assert all(all(cell.strip() for cell in row) for row in rows)
+    listed = {name.strip().lower() for row in rows for name in row[0].split(",")}
+    assert wanted - listed == set()
+
+
+def test_every_room_is_described() -> None:
+    page = text_of("architecture.md")
+    rooms = {path.parent.name for path in (ROOT / "src/conspect").glob("*/__init__.py")}
+    for room in rooms & set(ROOMS):
+        assert f"| `{room}` |" in page, room
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
