@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.concepts import ClassAttributes
-from conspect.core.spaces import Floats, Float64
+from conspect.core.spaces import Float64, Floats
 
 
 def calibrate(strengths: Floats, labels: NDArray[np.int64], table: ClassAttributes | None) -> Float64:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from conspect import __version__
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import Place, UserError, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_json
 from conspect.language import check_text
@@ -27,6 +27,8 @@ from conspect.verification.vocabulary import vocabulary_of
 Json = dict[str, Any]
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
 FORMAT = 1
+# Split-conformal sizes need about 1 / (1 - coverage) images of a class; a quick look has not so many.
+TOO_FEW_FOR_COVERAGE = "VERIFY006"
 
 
 def property_results(files: Sequence[Path], subject: Subject, folder: Path, *, bar: ProgressBar) -> Json:
@@ -142,7 +144,12 @@ def _by_gamma(results: Sequence[PropertyResult]) -> list[Json]:
 def _by_coverage(trees: Sequence[Specification], subject: Subject, coverage: Fraction) -> Json:
     """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
-    results = [result for tree in trees for result in verify(tree, subject, options)]
+    try:
+        results = [result for tree in trees for result in verify(tree, subject, options)]
+    except UserError as error:
+        if error.diagnostics[0].code != TOO_FEW_FOR_COVERAGE:
+            raise
+        return {"coverage": float(coverage), "reached": None, **_counted(Counter()), "why": error.diagnostics[0].problem}
     reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
     return {
         "coverage": float(coverage),
