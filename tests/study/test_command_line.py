@@ -3,11 +3,14 @@
 import fcntl
 import json
 import os
+import random
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -157,3 +160,20 @@ def test_an_interrupted_run_says_that_it_continues(folder: Path) -> None:
         said = process.stderr.read()
         assert process.wait(timeout=60) == 130
     assert "interrupted" in said
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_results(folder: Path, tmp_path: Path) -> None:
+    untouched = shutil.copytree(folder, tmp_path / "untouched")
+    rng = random.Random(0)
+    command = [sys.executable, "-m", "tests.study.fake_cli", "run", str(folder)]
+    for _ in range(8):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(rng.uniform(0.3, 2.5))
+            process.kill()
+    found = []
+    for study in (folder, untouched):
+        assert call("run", study, fakes=True).returncode == 0
+        found.append(json.loads((study / "results.json").read_text()))
+        found[-1].pop("timings")
+    assert found[0] == found[1]

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,15 @@ def test_a_class_that_the_model_does_not_have_is_refused_by_name(folder: Path) -
     (folder / "images/test/purple").mkdir()
     with pytest.raises(UserError, match="test images have classes that the model does not: purple"):
         _ = Study.open(folder).inputs
+
+
+WORDS = "[data] [model] [[data]] [a.b] kind name images = \"x\" -1 1e400 nan true [ ] {} # é 1979-05-27 '''"
+SCRAPS = st.sampled_from([*WORDS.split(), "\n", "\x00"])
+
+
+@given(st.lists(SCRAPS, max_size=14))
+def test_whatever_study_toml_holds_only_a_user_error_gets_out(tmp_path_factory, scraps: list[str]) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzzed.toml"
+    path.write_text(" ".join(scraps), encoding="utf-8")
+    with suppress(UserError):
+        read_config(path)
