@@ -8,7 +8,7 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.monitor.baselines import maximum_softmax
 from conspect.monitor.concept_models import ConceptEvidence, ConceptFailureRatio
-from conspect.monitor.fusion import FitOptions, Inputs, fit
+from conspect.monitor.fusion import Inputs, fit
 from conspect.monitor.runtime import FEATURES, Folded
 from conspect.statistics.detection import Score, measure
 from tests.monitor.world import CLASSES, CONCEPTS, READOUT, sample
@@ -24,7 +24,7 @@ def literal_features(detector, embedding, logits):
     o = int(np.argmax(logits))
     p = [math.exp(v) for v in logits]
     p = [v / sum(p) for v in p]
-    q = [math.exp(v) for v in second]
+    q = [math.exp(detector.sharpness[0] * logit + v) for logit, v in zip(logits, second, strict=True)]
     q = [v / sum(q) for v in q]
     readings = np.concatenate([logits, s])
     gap = detector.whitening.astype(float) @ readings - detector.centres[o]
@@ -83,7 +83,7 @@ def test_suspicion_is_a_calibrated_log_odds_of_a_wrong_output():
 
 def test_labels_that_are_noise_teach_nothing():
     labels = np.random.default_rng(0).permutation(TRAIN.labels)
-    detector = fit(READOUT, TRAIN.inputs, labels, options=FitOptions(fusion_penalty=1e-2)).detector
+    detector = fit(READOUT, TRAIN.inputs, labels).detector
     suspicion, _ = detector.suspicion(TEST.inputs.embeddings, TEST.inputs.logits)
     wrong = np.random.default_rng(1).permutation(TEST.labels) != TEST.inputs.outputs
     assert abs(measure(Score(suspicion.astype(float), "suspect"), wrong)["auroc"] - 0.5) < 0.08

@@ -15,10 +15,11 @@ from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Float64, Floats, Lens
 from conspect.monitor.concept_models import ConceptEvidence, ConceptFailureRatio, shrunk_covariance
 from conspect.monitor.runtime import FEATURES, LARGEST_SQUARE, Detector, Float32, Folded
+from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected
 from conspect.statistics.detection import Score
-from conspect.statistics.logistic import fit_logistic
 
 LEAST_WRONG, FOLDS = 10, 5
+SECOND = FEATURES.index("second log-odds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +63,10 @@ class Readout:
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Strength of the L2 penalties (per image, on standardised features), number of folds, seed."""
+    """L2 penalties to choose from by cross-validation (per image, on standardised features), number of folds, seed."""
 
-    second_head_penalty: float = 1e-2
-    fusion_penalty: float = 1e-3
+    second_head_penalties: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    fusion_penalties: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
     folds: int = FOLDS
     seed: int = 0
 
@@ -100,16 +101,17 @@ def fit(
         raise user_error("MONITOR003", problem, f"give held-out inputs with at least {LEAST_WRONG} of each")
     fold = np.random.default_rng(options.seed).permutation(len(inputs)) % options.folds
     features = np.empty((len(FEATURES), len(inputs)), dtype=np.float32)
+    penalty = choose_penalty(inputs.embeddings, inputs.logits, truth, fold, options.second_head_penalties)
     for k in range(options.folds):
-        parts = _fit_parts(readout, inputs.take(fold != k), truth[fold != k], options)
+        parts = _fit_parts(readout, inputs.take(fold != k), truth[fold != k], penalty)
         features[:, fold == k] = _features(parts, inputs.take(fold == k))
-    parts = _fit_parts(readout, inputs, truth, options)
+    parts = _fit_parts(readout, inputs, truth, penalty)
     outputs, suspect = inputs.outputs, wrong
     if also_suspect is not None:
         features = np.concatenate([features, _features(parts, also_suspect)], axis=1)
         outputs = np.concatenate([outputs, also_suspect.outputs])
         suspect = np.concatenate([suspect, np.ones(len(also_suspect), dtype=np.bool_)])
-    detector = _weigh(parts, features, outputs, suspect, options.fusion_penalty)
+    detector = _weigh(parts, features, outputs, suspect, options)
     own = detector.suspicion_of_features(features[:, : len(inputs)], inputs.outputs)
     return FittedDetector(detector, Score(own.astype(np.float64), "suspect"))
 
@@ -119,12 +121,12 @@ def _features(parts: Detector, inputs: Inputs) -> Float32:
     return parts.features(across, parts.folded.readings(inputs.embeddings))[0]
 
 
-def _fit_parts(readout: Readout, inputs: Inputs, labels: NDArray[np.int64], options: FitOptions) -> Detector:
+def _fit_parts(readout: Readout, inputs: Inputs, labels: NDArray[np.int64], penalty: float) -> Detector:
     """A detector whose parts are fitted and whose weights are still zero."""
     outputs, classes = inputs.outputs, inputs.logits.shape[1]
     wrong = outputs != labels
     numerators = readout.concepts(inputs.embeddings)
-    second = fit_logistic(inputs.embeddings, labels, classes, penalty=options.second_head_penalty)
+    second = fit_corrected(inputs.embeddings, inputs.logits, labels, penalty=penalty)
     evidence = ConceptEvidence.fit(numerators, outputs, wrong, classes)
     ratio = ConceptFailureRatio.fit(numerators, wrong)
     concepts = readout.concepts
@@ -147,6 +149,7 @@ def _fit_parts(readout: Readout, inputs: Inputs, labels: NDArray[np.int64], opti
         folded=folded,
         present=_single(ratio.present),
         failure=_single(ratio.log_odds),
+        sharpness=_single(np.array([second.sharpness])),
         whitening=_single(whitening),
         centres=_single(centres),
         mean=np.zeros(width, dtype=np.float32),
@@ -172,27 +175,40 @@ def _distance(
 
 
 def _weigh(
-    parts: Detector, features: Float32, outputs: NDArray[np.int64], suspect: NDArray[np.bool_], penalty: float
+    parts: Detector, features: Float32, outputs: NDArray[np.int64], suspect: NDArray[np.bool_], options: FitOptions
 ) -> Detector:
-    """Learns the weights of the features, their squares and the output class by penalised logistic regression."""
+    """Learns to correct the second head's odds with the features, their squares and the output class.
+
+    With a large penalty the suspicion is the second head's log-odds of a wrong output, recalibrated; the smaller the
+    penalty that cross-validation chooses, the more the other evidence has shown that it adds.
+    """
     mean, deviation = features.mean(1, dtype=np.float64), features.std(1, dtype=np.float64)
     scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1.0), 0.0)
     standard = (features.T - mean) * scale
     one_hot = np.eye(parts.folded.classes)[outputs]
     design = np.hstack([standard, np.minimum(np.square(standard), LARGEST_SQUARE), one_hot])
-    model = fit_logistic(design, suspect.astype(np.int64), 2, penalty=penalty)
+    given = np.column_stack([np.zeros(len(design)), -features[SECOND]])
+    marks = suspect.astype(np.int64)
+    fold = np.random.default_rng(options.seed).permutation(len(design)) % options.folds
+    penalty = choose_penalty(design, given, marks, fold, options.fusion_penalties)
+    model = fit_corrected(design, given, marks, penalty=penalty)
     weight, bias = model.weight[:, 1] - model.weight[:, 0], model.bias[1] - model.bias[0]
     width = len(FEATURES)
+    weights = weight[: 2 * width].reshape(2, width)
+    # sharpness * -feature, written on the standardised feature that the run time has.
+    back = np.where(scale[SECOND] > 0, 1 / np.where(scale[SECOND] > 0, scale[SECOND], 1.0), 0.0)
+    weights[0, SECOND] -= model.sharpness * back
     return Detector(
         folded=parts.folded,
         present=parts.present,
         failure=parts.failure,
+        sharpness=parts.sharpness,
         whitening=parts.whitening,
         centres=parts.centres,
         mean=_single(mean),
         scale=_single(scale),
-        weights=_single(weight[: 2 * width].reshape(2, width)),
-        bias=_single(weight[2 * width :] + bias),
+        weights=_single(weights),
+        bias=_single(weight[2 * width :] + bias - model.sharpness * mean[SECOND]),
     )
 
 

@@ -44,8 +44,8 @@ LARGEST_SQUARE = np.float32(36)
 class Folded:
     """What is read off an embedding: `weight [reading, D]`, `offset [reading]`, float32.
 
-    Readings in order: `concepts` strength numerators; `classes` class-name numerators; `classes` scores of the second
-    head; `classes` values of the concept evidence.
+    Readings in order: `concepts` strength numerators; `classes` class-name numerators; `classes` corrections of the
+    second head to the logits; `classes` values of the concept evidence.
     """
 
     weight: Float32
@@ -72,13 +72,15 @@ class Detector:
 
     `present [concept]`: numerator above which a concept counts as present; `failure [concept]`: log odds ratio of
     failure when it is. `whitening [direction, class + concept]` and `centres [class, direction]`: for the distance of
-    (logits, numerators) from those of right outputs. `weights [2, feature]` act on the standardised features and on
+    (logits, numerators) from those of right outputs. The second head's scores are `sharpness [1]` * logits + correction.
+    `weights [2, feature]` act on the standardised features and on
     their squares; `mean`, `scale [feature]` standardise; `bias [class]` by output class.
     """
 
     folded: Folded
     present: Float32
     failure: Float32
+    sharpness: Float32
     whitening: Float32
     centres: Float32
     mean: Float32
@@ -111,8 +113,9 @@ class Detector:
         chosen = named.ravel()[flat]
         named.ravel()[flat] = -np.inf
         np.subtract(chosen, named.max(0), out=found[4])
-        second = readings[concepts + classes : concepts + 2 * classes]
-        second = np.subtract(second, second.ravel()[flat], order="C")
+        second = np.multiply(logits, self.sharpness, order="C")
+        second += readings[concepts + classes : concepts + 2 * classes]
+        second -= second.ravel()[flat]
         second.ravel()[flat] = -np.inf
         highest = second.max(0)
         np.negative(highest + np.log(np.exp(second - highest).sum(0)), out=found[5])

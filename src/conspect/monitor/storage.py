@@ -98,6 +98,7 @@ def _shapes(folded: Folded, directions: int) -> dict[str, tuple[int, ...]]:
     return {
         "present": (folded.concepts,),
         "failure": (folded.concepts,),
+        "sharpness": (1,),
         "whitening": (directions, readings),
         "centres": (folded.classes, directions),
         "mean": (width,),
