@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 from statsmodels.stats.multitest import multipletests
@@ -28,6 +28,7 @@ def test_fisher_is_one_where_a_sample_is_empty_and_takes_arrays() -> None:
     np.testing.assert_allclose(fisher_two_sided([0, 3, 0], [0, 4, 4], [3, 1, 0], [4, 4, 0]), [1, 34 / 70, 1])
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_holm_equals_statsmodels(p_values: list[float]) -> None:
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12)

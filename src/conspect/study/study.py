@@ -153,7 +153,8 @@ class Study:
 
     def _config_digest(self) -> str:
         """Of study.toml and of the files it names; image folders are too large to be read for this."""
-        named = (self.config.concepts.file, self.config.concepts.class_attributes, self.config.model.path)
+        concepts, properties = self.config.concepts, self.config.properties
+        named = (concepts.file, concepts.class_attributes, self.config.model.path, *properties.files)
         files = [self.folder / name for name in named if name is not None]
         contents = [digest_file(path) if path.is_file() else None for path in files]
         return digest_json([self.config.to_toml(), contents])

@@ -1,0 +1,71 @@
+"""A study that verifies specifications in every run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conspect.core.diagnostics import ConspectError, UserError
+from conspect.study import Study
+from tests.report.pages import Page
+
+pytest.importorskip("highspy")
+
+SPECIFICATION = """\
+property red_is_reddish:
+    for all x in focus(red, gamma = 0.5):
+        predict(x, red) implies reddish > greenish
+
+property red_is_bluish:
+    for all x in focus(red, gamma = 0.5):
+        predict(x, red) implies bluish > reddish
+"""
+
+
+@pytest.fixture
+def asked(folder: Path) -> Path:
+    (folder / "study.toml").write_text((folder / "study.toml").read_text() + '[properties]\nfiles = ["my.cspec"]\n')
+    (folder / "my.cspec").write_text(SPECIFICATION)
+    return folder
+
+
+def test_verdicts_are_in_results_and_report_and_certificates_are_kept(asked: Path) -> None:
+    Study.open(asked).run()
+    found = json.loads((asked / "results.json").read_text())["verification"]
+    assert found["files"] == ["my.cspec"]
+    assert {one["id"]: one["verdict"] for one in found["properties"]} == {
+        "red_is_reddish": "holds",
+        "red_is_bluish": "violated",
+    }
+    assert {one["file"] for one in found["properties"]} == {"my.cspec"}
+    assert all(row["holds"] + row["violated"] + row["unknown"] == 2 for row in found["by_gamma"])
+    assert (asked / "certificates/my.json").is_file()
+    page = Page((asked / "report.html").read_text())
+    assert "proofs" in page.ids
+    assert "bluish > reddish" in page.words
+    pictures = [str(attributes["src"]) for tag, attributes in page.elements if tag == "img"]
+    assert pictures
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
+
+
+def test_a_second_run_keeps_the_verdicts_and_a_changed_file_is_verified_anew(asked: Path) -> None:
+    first, second = (Study.open(asked).run()["verification"] for _ in range(2))
+    assert json.loads(json.dumps(first)) == json.loads(json.dumps(second))
+    (asked / "my.cspec").write_text(SPECIFICATION.replace("bluish > reddish", "grey > bluish"))
+    with pytest.raises(UserError, match="STUDY004"):
+        Study.open(asked).results()
+    changed = Study.open(asked).run()["verification"]
+    assert {one["verdict"] for one in changed["properties"]} == {"holds"}
+    assert len(list((asked / "verification").glob("*.json"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"property p: for all x in focus(purple): reddish > bluish", "SPEC"), (b"\xff", "SPEC"), (None, "STUDY001")],
+)
+def test_a_wrong_specification_is_told_with_its_own_code(asked: Path, content: bytes | None, code: str) -> None:
+    (asked / "my.cspec").unlink()
+    if content is not None:
+        (asked / "my.cspec").write_bytes(content)
+    with pytest.raises(ConspectError, match=code):
+        Study.open(asked).run()
