@@ -50,7 +50,6 @@ HEAVY = {
     "numba",
     "sklearn",
     "highspy",
-    "clarabel",
     "pyscipopt",
     "rdflib",
 }

@@ -79,7 +79,7 @@ function single() {
   const at = (i) => image.strengths[data.shown[i]];
   return {
     value: (i, j) => (at(i) > at(j) ? 0.85 : -0.5), weak: () => false,
-    words: (i, j) => `${image.id}, a ${image.label} taken for ${image.output}: ${names[i]} (${at(i).toFixed(3)}) is ${at(i) > at(j) ? "" : "not "}stronger than ${names[j]} (${at(j).toFixed(3)}).`,
+    words: (i, j) => `${image.id}, ${image.label} taken for ${image.output}: ${names[i]} (${at(i).toFixed(3)}) is ${at(i) > at(j) ? "" : "not "}stronger than ${names[j]} (${at(j).toFixed(3)}).`,
     strength: at, legend: ["no", "", "yes"], note: "Strengths are cosines through the lens; only their order means something.",
   };
 }
@@ -139,7 +139,9 @@ $("hm").addEventListener("keydown", (event) => {
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -K], End: [0, K] }[event.key];
   if (!step) return;
   event.preventDefault();
-  moveTo(...focus.map((at, k) => Math.max(0, Math.min(K - 1, at + step[k]))));
+  const at = event.target.closest("td[data-r]");
+  if (at) focus = [+at.dataset.r, +at.dataset.s];
+  moveTo(...focus.map((from, k) => Math.max(0, Math.min(K - 1, from + step[k]))));
 });
 let listed = null;
 function listImages(c) {
@@ -160,7 +162,7 @@ function gallery() {
   const visible = all.slice(0, shown);
   $("f-count").textContent = `${Math.min(shown, all.length)} of ${all.length} failures`;
   $("gallery").replaceChildren(...visible.map((f) => {
-    const picture = data.thumbnails[f.id] ? el("img", { src: data.thumbnails[f.id], alt: `a ${f.label} taken for ${f.output}` }) : el("span", { class: "note" }, "no thumbnail kept");
+    const picture = data.thumbnails[f.id] ? el("img", { src: data.thumbnails[f.id], alt: `${f.label} taken for ${f.output}` }) : el("span", { class: "note" }, "no thumbnail kept");
     const why = el("ul", {}, ...f.went_wrong.map((p) => el("li", {}, `${p.stronger} should beat ${p.weaker} (it does in ${percent(p.usual)} of ${f.label} images)`)));
     const link = el("a", { href: "#heatmaps" }, "its heatmap");
     link.addEventListener("click", () => { $("hm-class").value = data.classes.indexOf(f.label); $("hm-kind").value = "single"; listImages(+$("hm-class").value); $("hm-image").value = f.k; draw(); });
