@@ -11,12 +11,12 @@ import numpy as np
 
 
 class Row(TypedDict):
-    """One target. `target` reads like ">= 20"; None: measured for the record, no target."""
+    """One target; `target` None: measured for the record. `what` says in which direction better lies."""
 
     what: str
     value: float
     unit: str
-    target: str | None
+    target: float | None
     met: bool | None
 
 
@@ -26,7 +26,7 @@ def row(what: str, value: float, unit: str, target: tuple[Literal["<=", ">="], f
         return {"what": what, "value": value, "unit": unit, "target": None, "met": None}
     sign, bound = target
     met = value <= bound if sign == "<=" else value >= bound
-    return {"what": what, "value": value, "unit": unit, "target": f"{sign} {bound:g}", "met": bool(met)}
+    return {"what": what, "value": value, "unit": unit, "target": bound, "met": bool(met)}
 
 
 def machine() -> dict[str, object]:
