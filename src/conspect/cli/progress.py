@@ -7,10 +7,13 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+MOST_STEPS = 12
+
 
 def terminal_bar(stage: str, total: int) -> Callable[[int], None]:
-    """A bar for `total` images of a stage; call the result with the number of new ones."""
-    bar = tqdm(total=total, desc=f"{stage:<24}", unit="img", disable=not sys.stderr.isatty(), leave=True, delay=0.5)
+    """A bar for `total` images (or steps, where there are few) of a stage; call the result with the number of new ones."""
+    unit = "img" if total > MOST_STEPS else "step"
+    bar = tqdm(total=total, desc=f"{stage:<24}", unit=unit, disable=not sys.stderr.isatty(), leave=True, delay=0.5)
 
     def advance(rows: int) -> None:
         bar.update(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def demo(images: int, out: Path, seed: int, cifar10: Path | None, as_json: bool)
     from conspect.study.demo import demo_study
 
     study = demo_study(out, images=images, seed=seed, cifar10=None if cifar10 is None else cifar10.resolve())
+    if sys.stderr.isatty():
+        click.echo("opening data, model and VLM; the first time fetches CIFAR-10 (about 140 MB)", err=True)
     _finish(study.run(terminal_bar), out, as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,17 @@ def cross_validated_probabilities(
     folds: int = 5,
     penalty: float = 3e-2,
     seed: int = 0,
+    progress: Callable[[int], None] = lambda folds: None,
 ) -> NDArray[np.float64]:
-    """Probabilities `[row, class]`, each row's from a model that was not fitted on it. Folds are random, from `seed`."""
+    """Probabilities `[row, class]`, each row's from a model that was not fitted on it. Folds are random, from `seed`.
+
+    `progress(1)` is called after each fold.
+    """
     fold = np.random.default_rng(seed).permutation(len(labels)) % folds
     probabilities = np.empty((len(labels), classes))
     for k in range(folds):
         held = fold == k
         model = fit_logistic(features[~held], labels[~held], classes, penalty=penalty)
         probabilities[held] = model.probabilities(features[held])
+        progress(1)
     return probabilities

@@ -18,7 +18,7 @@ from conspect.analysis.lens_quality import zero_shot
 from conspect.analysis.prompts import class_directions, concept_directions
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ImageEncoder
-from conspect.core.spaces import Float64, Lens
+from conspect.core.spaces import Float64, Floats, Lens
 from conspect.statistics.logistic import cross_validated_probabilities
 from conspect.study.inputs import Inputs, labels_in_model_order
 
@@ -106,28 +106,15 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
         fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
         raise user_error("STUDY005", counts + named, fix)
     with timings.stage("text directions"):
-        names = model.class_names
-        encode = cached_text_encoder(vlm, store)
-        concepts, unseen = inputs.concepts, inputs.concepts.unseen()
-        try:
-            directions = concept_directions(concepts.concepts, concepts.concept_templates, encode)
-            classes = class_directions(names, concepts.class_templates, encode)
-            probes = concept_directions(unseen, concepts.concept_templates, encode) if unseen else None
-        except ValueError as error:
-            raise user_error("STUDY002", str(error), "give that concept phrases that say the same thing") from error
+        directions, classes, probes = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
         fitted = fit_arrays(train_z.values[train_ok], train_y.values[train_ok], folds=FOLDS)
         z, y = test_z.values[rows], test_y.values[rows]
         checked = quality(fitted.map, z, y)
-    labels = labels_in_model_order(inputs.test, names)[rows]
+    labels = labels_in_model_order(inputs.test, model.class_names)[rows]
     logits = model.head.logits(z)
     with timings.stage("refitted head"):
-        folds = min(FOLDS, len(rows))
-        refitted = (
-            cross_validated_probabilities(z, labels, len(names), folds=folds, seed=seed).argmax(1)
-            if folds > 1
-            else labels * 0
-        )
+        refitted = _refitted(z, labels, len(model.class_names), seed, bar)
     return Measurements(
         rows=rows,
         ids=tuple(inputs.test.ids[row] for row in rows),
@@ -143,9 +130,35 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
         alignment_quality=checked,
         vlm_on_image=zero_shot(y, classes),
         vlm_on_mapped=zero_shot(fitted.map(z), classes),
-        refitted=np.asarray(refitted, dtype=np.int64),
+        refitted=refitted,
         unreadable=unreadable,
         train_embeddings=train_z.values[train_ok],
-        train_labels=labels_in_model_order(inputs.train, names)[train_ok],
+        train_labels=labels_in_model_order(inputs.train, model.class_names)[train_ok],
         train_ids=tuple(inputs.train.ids[row] for row in train_ok),
     )
+
+
+def _text_directions(inputs: Inputs, store: Path, bar: ProgressBar) -> tuple[Float64, Float64, Float64 | None]:
+    """Unit directions of concepts, of classes, and of the concepts' unseen words where there are any."""
+    encode = cached_text_encoder(inputs.vlm, store)
+    concepts, unseen, advance = inputs.concepts, inputs.concepts.unseen(), bar("text directions", 3)
+    try:
+        directions = concept_directions(concepts.concepts, concepts.concept_templates, encode)
+        advance(1)
+        classes = class_directions(inputs.model.class_names, concepts.class_templates, encode)
+        advance(1)
+        probes = concept_directions(unseen, concepts.concept_templates, encode) if unseen else None
+        advance(1)
+    except ValueError as error:
+        raise user_error("STUDY002", str(error), "give that concept phrases that say the same thing") from error
+    return directions, classes, probes
+
+
+def _refitted(z: Floats, labels: NDArray[np.int64], classes: int, seed: int, bar: ProgressBar) -> NDArray[np.int64]:
+    """Classes `[image]` by a head refitted on the other folds; with a single image, by no head at all: class 0."""
+    folds = min(FOLDS, len(labels))
+    if folds < 2:
+        return np.zeros_like(labels)
+    advance = bar("refitted head", folds)
+    found = cross_validated_probabilities(z, labels, classes, folds=folds, seed=seed, progress=advance)
+    return np.asarray(found.argmax(1), dtype=np.int64)

@@ -149,7 +149,12 @@ def _by_coverage(trees: Sequence[Specification], subject: Subject, coverage: Fra
     except UserError as error:
         if error.diagnostics[0].code != TOO_FEW_FOR_COVERAGE:
             raise
-        return {"coverage": float(coverage), "reached": None, **_counted(Counter()), "why": error.diagnostics[0].problem}
+        return {
+            "coverage": float(coverage),
+            "reached": None,
+            **_counted(Counter()),
+            "why": error.diagnostics[0].problem,
+        }
     reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
     return {
         "coverage": float(coverage),
