@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
-from conspect.core.files import write_atomically, write_json
+from conspect.core.files import remove_leftovers, write_atomically, write_json
 
 
 def test_a_written_file_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -59,3 +59,13 @@ def test_digests_of_arrays_see_names_types_shapes_and_values_but_no_layout() -> 
         {"a": array + np.float32(1e-6), "b": array},
     ]
     assert len({same, *(digest_arrays(other) for other in others)}) == 6
+
+
+def test_leftovers_of_killed_writers_go_once_they_are_old(tmp_path: Path) -> None:
+    old, young, other = tmp_path / ".a.json.1.ff.tmp", tmp_path / ".b.json.2.ff.tmp", tmp_path / "c.json"
+    for path in (old, young, other):
+        path.write_text("x")
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == [young, other]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from pathlib import Path
+
+LEFTOVER_SECONDS = 24 * 3600
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -19,6 +22,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what killed writers left in `folder`; files younger than `LEFTOVER_SECONDS` may still be in the making."""
+    for path in folder.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
