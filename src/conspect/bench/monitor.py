@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from conspect.bench.rows import Row, row
 from conspect.core.spaces import AffineMap, Lens
 from conspect.monitor.calibration import Wanted, calibrate
 from conspect.monitor.fusion import Inputs, Readout, fit
@@ -46,7 +46,7 @@ def synthetic_monitor(seed: int = 0, *, dimension: int = DIMENSION) -> tuple[Mon
     return monitor, draw(BATCH)[0]
 
 
-def rows(monitor: Monitor | None = None, inputs: Inputs | None = None, *, seconds: float = 2.0) -> list[dict[str, Any]]:
+def rows(monitor: Monitor | None = None, inputs: Inputs | None = None, *, seconds: float = 2.0) -> list[Row]:
     """One row per target: what, value, unit, target, met. Without a monitor a synthetic one of the demo's sizes is used.
 
     Each row is the median over repeated calls of `Monitor.check` for `seconds`. `inputs`: at least one, repeated as
@@ -63,20 +63,10 @@ def rows(monitor: Monitor | None = None, inputs: Inputs | None = None, *, second
     decisions, numerators = check(embeddings[:64], logits[:64]), monitor.numerators(embeddings[:64])
     streaming = _median_seconds(lambda _: stream.update(decisions, numerators), seconds) / 64 * 1e6
     return [
-        _row(
-            "decision on a ready embedding, batch 1, median",
-            single,
-            "microseconds",
-            SINGLE_TARGET,
-            single <= SINGLE_TARGET,
-        ),
-        _row(f"decisions in batches of {BATCH}", rate, "per second", BATCH_TARGET, rate >= BATCH_TARGET),
-        _row("taking a decision into the stream's state", streaming, "microseconds", None, None),
+        row("decision on a ready embedding, batch 1, median", single, "microseconds", ("<=", SINGLE_TARGET)),
+        row(f"decisions in batches of {BATCH}", rate, "per second", (">=", BATCH_TARGET)),
+        row("taking a decision into the stream's state", streaming, "microseconds"),
     ]
-
-
-def _row(what: str, value: float, unit: str, target: float | None, met: bool | None) -> dict[str, Any]:
-    return {"what": what, "value": value, "unit": unit, "target": target, "met": met}
 
 
 def _median_seconds(call: Callable[[int], object], seconds: float) -> float:

@@ -11,18 +11,18 @@ import numpy as np
 
 
 class Row(TypedDict):
-    """One target; `target` None: measured for the record. `what` says in which direction better lies."""
+    """One target; `target` None: measured for the record; `value` None: not measured, the unit says why. `what` says in which direction better lies."""
 
     what: str
-    value: float
+    value: float | None
     unit: str
     target: float | None
     met: bool | None
 
 
-def row(what: str, value: float, unit: str, target: tuple[Literal["<=", ">="], float] | None = None) -> Row:
+def row(what: str, value: float | None, unit: str, target: tuple[Literal["<=", ">="], float] | None = None) -> Row:
     """A row with its verdict; `target` is a comparison and a bound in the row's unit."""
-    if target is None:
+    if target is None or value is None:
         return {"what": what, "value": value, "unit": unit, "target": None, "met": None}
     sign, bound = target
     met = value <= bound if sign == "<=" else value >= bound

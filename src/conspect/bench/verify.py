@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
+from conspect.bench.rows import Row, row
 from conspect.checker import check
 from conspect.core.regions import Region, estimate_region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
@@ -89,17 +90,16 @@ def setting(seed: int = 0, *, dimension: int = DIMENSION, classes: int = CLASSES
     return Setting(subject, regions, jobs)
 
 
-def rows(*, sample: int = 60, seed: int = 0) -> list[dict[str, object]]:
+def rows(*, sample: int = 60, seed: int = 0) -> list[Row]:
     """Figures as `{"what", "value", "unit", "target", "met"}`; target and met are None where nothing is asked.
 
     `sample`: properties that SCIP is timed on; HiGHS through scipy solves all of them.
     """
     given = setting(seed)
-    found: list[dict[str, object]] = []
+    found: list[Row] = []
 
-    def say(what: str, value: float | str, unit: str, target: float | None = None) -> None:
-        met = None if target is None or isinstance(value, str) else value <= target
-        found.append({"what": what, "value": value, "unit": unit, "target": target, "met": met})
+    def say(what: str, value: float | None, unit: str, target: float | None = None) -> None:
+        found.append(row(what, value, unit, None if target is None else ("<=", target)))
 
     settler = Settler(given.subject, VerifyOptions(gamma=GAMMA, search_gamma=False))
     _settled(given, settler)  # the first call also loads the linear algebra library
@@ -207,12 +207,12 @@ def _highs(given: Setting, outcomes: Sequence[Outcome]) -> tuple[float, int, int
     return spent, wrong, ties
 
 
-def _scip(given: Setting, outcomes: Sequence[Outcome], sample: int) -> tuple[float | str, str]:
+def _scip(given: Setting, outcomes: Sequence[Outcome], sample: int) -> tuple[float | None, str]:
     """Seconds for all properties, scaled up from a sample, or why it could not be measured."""
     try:
         from pyscipopt import Model, quicksum
     except ImportError:
-        return "not measured: pyscipopt is not installed", "s"
+        return None, "s (pip install 'conspect[scip]')"
     chosen = np.random.default_rng(0).choice(len(outcomes), size=sample, replace=False)
     started = time.perf_counter()
     for index in chosen.tolist():
@@ -220,8 +220,8 @@ def _scip(given: Setting, outcomes: Sequence[Outcome], sample: int) -> tuple[flo
         model: Any = Model()
         model.hideOutput()
         z = [model.addVar(lb=low, ub=high) for low, high in box]
-        for row, limit in zip(rows_.tolist(), limits.tolist(), strict=True):
-            model.addCons(quicksum(a * v for a, v in zip(row, z, strict=True)) <= limit)
+        for line, limit in zip(rows_.tolist(), limits.tolist(), strict=True):
+            model.addCons(quicksum(a * v for a, v in zip(line, z, strict=True)) <= limit)
         model.addCons(quicksum(a * v for a, v in zip(objective.tolist(), z, strict=True)) >= -float(constant))
         model.optimize()
     return (time.perf_counter() - started) * len(outcomes) / sample, "s"

@@ -25,5 +25,6 @@ def bench(name: str, as_json: bool) -> None:
         for one in found:
             verdict = {None: "", True: "met", False: "MISSED"}[one["met"]]
             target = "" if one["target"] is None else f"target {one['target']:g}"
-            click.echo(f"{one['value']:>14,.6g} {one['unit']:<10} {target:<16} {verdict:<7} {one['what']}")
+            value = "not measured" if one["value"] is None else f"{one['value']:,.6g}"
+            click.echo(f"{value:>14} {one['unit']:<12} {target:<16} {verdict:<7} {one['what']}")
     sys.exit(0 if all(one["met"] is not False for one in found) else 1)
