@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Row(TypedDict):
-    """One target; `target` None: measured for the record; `value` None: not measured, the unit says why. `what` says in which direction better lies."""
+    """One target. `target` None: measured for the record; `value` None: not measured, the unit says why."""
 
     what: str
     value: float | None

@@ -143,7 +143,7 @@ def explain(files: tuple[Path, ...], as_json: bool) -> None:
 
 @spec.group()
 def generate() -> None:
-    """Write specifications from a table or an ontology."""
+    """Write specifications from a table, an ontology, or the images of a study."""
 
 
 _RELEVANT = click.option("--relevant", default=0.5, show_default=True, help="From this share of a class on, relevant.")
@@ -191,6 +191,28 @@ def ontology(  # noqa: PLR0917 (click passes by name)
     try:
         found = read_ontology(file, classes=classes, properties=properties)
         _emit(from_attribute_table(AttributeTable.from_carried(found)), spelling, output, as_json)
+    except ConspectError as error:
+        _stop(error, as_json)
+
+
+@generate.command()
+@click.argument("study", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--share", default=0.95, show_default=True, help="Of the class's images a predicate must hold on.")
+@click.option(
+    "--observed", is_flag=True, help="Let the observed share decide, not its corrected lower bound: says less."
+)
+@_SPELLING
+@_OUTPUT
+@_JSON
+def mined(  # noqa: PLR0917 (click passes by name)
+    study: Path, share: float, observed: bool, spelling: str, output: Path | None, as_json: bool
+) -> None:
+    """From the images of a STUDY: the strength predicates that its held-out images satisfy."""
+    from conspect.study import Study
+
+    try:
+        found = Study.open(study).mined_specification(share=share, criterion="rate" if observed else "bound")
+        _emit(found, spelling, output, as_json)
     except ConspectError as error:
         _stop(error, as_json)
 

@@ -22,6 +22,8 @@ from conspect.study.measurements import Measurements, ProgressBar, Timings, meas
 from conspect.study.results import assemble
 
 if TYPE_CHECKING:
+    from conspect.analysis.mining import Criterion
+    from conspect.language.tree import Specification
     from conspect.verification.subject import Subject
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
@@ -131,6 +133,17 @@ class Study:
         from conspect.study.verification import subject_of
 
         return subject_of(self.inputs, self.measurements(bar), seed=self.config.settings.seed)
+
+    def mined_specification(
+        self, *, share: float = 0.95, criterion: Criterion = "bound", bar: ProgressBar = silent
+    ) -> Specification:
+        """`predict(x, c) => i > j` for the strength predicates that hold on at least `share` of the images of class c.
+
+        Mined on the half of the test images that verification does not measure on. Raises UserError SPEC412 when none is.
+        """
+        from conspect.study.verification import mined
+
+        return mined(self.verification_subject(bar), share=share, criterion=criterion)
 
     def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
         """PNG data URIs by image id: images near shown witnesses, and the most confident failures.

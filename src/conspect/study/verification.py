@@ -1,10 +1,13 @@
-"""From a study's measurements to the subject that verification takes."""
+"""From a study's measurements to the subject that verification takes, and to mined specifications."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from conspect.analysis.mining import Criterion, mine
 from conspect.analysis.thresholds import calibrate
+from conspect.language import from_pairs
+from conspect.language.tree import Specification
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
 from conspect.verification.subject import EmbeddingSplit, Subject
@@ -29,3 +32,18 @@ def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Subject:
         thresholds=dict(zip(measured.lens.concept_names, (float(t) for t in thresholds), strict=True)),
         digests={"model": inputs.model.digest, "vlm": inputs.vlm.digest, "data": inputs.test.digest},
     )
+
+
+def mined(subject: Subject, *, share: float, criterion: Criterion) -> Specification:
+    """The properties that the images of split "val" suggest; "test" is left to judge them. UserError: SPEC412, SPEC124."""
+    images = subject.splits["val"]
+    found = mine(
+        subject.lens.strengths(images.embeddings),
+        images.labels,
+        class_names=subject.class_names,
+        concept_names=subject.concept_names,
+        share=share,
+        criterion=criterion,
+    )
+    pairs = [(one.class_name, one.left, one.right) for one in found]
+    return from_pairs(pairs, subject.class_names, subject.concept_names)
