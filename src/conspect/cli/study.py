@@ -65,9 +65,9 @@ def run(folder: Path, as_json: bool) -> None:
 
 
 def _finish(results: dict[str, Any], folder: Path, as_json: bool) -> None:
-    from conspect.report.wording import findings
+    from conspect.report.wording import findings, proofs
 
-    for line in findings(results):
+    for line in [*findings(results), *proofs(results)]:
         click.echo(line, err=True)
     if results["unreadable"]:
         click.echo(f"{len(results['unreadable'])} images could not be read; they are listed in results.json", err=True)

@@ -41,6 +41,23 @@ def findings(results: Json) -> list[str]:
     return lines
 
 
+def proofs(results: Json) -> list[str]:
+    """What share of the properties holds: formally at each gamma and coverage, statistically on held-out images."""
+    found = results.get("verification")
+    if not found or not found["properties"]:
+        return []
+    by_gamma = ", ".join(f"{row['gamma']:g}: {percent(row['share'])}" for row in found["by_gamma"])
+    by_coverage = ", ".join(f"{100 * row['coverage']:g} %: {percent(row['share'])}" for row in found["by_coverage"])
+    on_images = ", ".join(
+        f"{100 * row['share_of_images']:g} %: {percent(row['share'])}" for row in found["statistically"]
+    )
+    return [
+        f"Of {len(found['properties']):,} properties hold, formally, over boxes of gamma {by_gamma}.",
+        f"Formally, over the smallest boxes that cover this share of real images: {by_coverage}.",
+        f"Statistically, on at least this share of held-out images (exact bounds, corrected for their number): {on_images}.",
+    ]
+
+
 def _worst_class(results: Json) -> list[str]:
     failures = results["localization"]["images"]
     name, count = Counter(image["label"] for image in failures).most_common(1)[0]
