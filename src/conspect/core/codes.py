@@ -21,7 +21,7 @@ CODES: dict[str, str] = {
     "VLM002": "weights of the VLM did not load",
     # Con_spec: SPEC1 reading and grammar, SPEC2 names and types, SPEC3 evaluation, SPEC4 writing, SPEC5 warnings
     "SPEC101": "the specification is not UTF-8 text",
-    "SPEC102": "the specification is larger than 1 MiB, or has more than 300,000 words and signs",
+    "SPEC102": "the specification is larger than 1 MiB, or has more than 250,000 words and signs",
     "SPEC103": "a character that the language does not use",
     "SPEC104": "a string is not closed or has an unknown escape",
     "SPEC105": "a name, phrase or number is empty or too long",

@@ -8,7 +8,7 @@ Spelling: TypeAlias = Literal["paper", "module", "house"]
 Connective: TypeAlias = Literal["not", "and", "or", "iff", "implies"]
 
 DEPTH_LIMIT = 200  # of brackets, and of the tree
-TOKEN_LIMIT = 300_000  # words and signs in a file: what bounds the time that a hostile file takes
+TOKEN_LIMIT = 250_000  # words and signs in a file: what bounds the time that a hostile file takes
 NAME_LIMIT = 200  # code points
 PHRASE_LIMIT = 2000  # code points
 NUMBER_LIMIT = 40  # digits
