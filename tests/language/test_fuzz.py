@@ -17,4 +17,6 @@ def test_ten_thousand_properties_parse_and_check_within_two_seconds() -> None:
 
 @pytest.mark.slow
 def test_a_longer_run_meets_every_target() -> None:
-    assert all(row["met"] for row in rows(30_000, seed=21))
+    verdicts = [row["met"] for row in rows(30_000, seed=21)]
+    assert False not in verdicts
+    assert verdicts.count(True) == 5
