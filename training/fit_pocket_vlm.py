@@ -6,7 +6,7 @@ Both steps are ridge regressions in closed form. (1) Image features -> scores of
 cross-validation. (2) Each class gets the smallest vector t of the sentence encoder's space whose product with every
 caption's embedding is that caption's score for the class: 1 or 0 for captions of class names, share - 1/2 for captions of
 attributes (class_attributes.csv). Writes src/conspect/assets/pocket_vlm.safetensors and training/pocket_vlm.log; features
-are kept in training/work/, so that a killed run continues.
+are kept in training/kept/, so that a killed run continues.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from conspect.assets import demo_class_attributes, demo_concepts
 ROOT = Path(__file__).resolve().parent.parent
 ASSET = ROOT / "src/conspect/assets" / pocket.MAP_ASSET
 LOG = ROOT / "training/pocket_vlm.log"
-WORK = ROOT / "training/work"
+WORK = ROOT / "training/kept"
 CHUNK, BATCH, FOLDS = 10_000, 64, 5
 TEXT_PENALTY = 0.03
 

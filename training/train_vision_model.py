@@ -3,7 +3,7 @@
     python training/train_vision_model.py [--epochs 24] [--seed 0] [--cifar10 DIR]
 
 Writes src/conspect/assets/vision_model.safetensors (float16, about 2.5 MB) and training/vision_model.log. Resumes from
-training/work/ after a kill: every epoch draws its randomness from (seed, epoch) alone, and a checkpoint holds weights
+training/kept/ after a kill: every epoch draws its randomness from (seed, epoch) alone, and a checkpoint holds weights
 and momentum. The test split is looked at once, at the end.
 The log's times were taken on two shared cores, with one interruption; free, an epoch takes about 70 s there.
 """
@@ -32,7 +32,7 @@ from conspect.adapters.models.resnet import STAGE_WIDTHS, SmallResNet
 ROOT = Path(__file__).resolve().parent.parent
 ASSET = ROOT / "src/conspect/assets/vision_model.safetensors"
 LOG = ROOT / "training/vision_model.log"
-CHECKPOINT = ROOT / "training/work/vision_model.safetensors"
+CHECKPOINT = ROOT / "training/kept/vision_model.safetensors"
 # Channel means and deviations of CIFAR-10's training split, in units of 0..255.
 MEAN = (125.307, 122.950, 113.865)
 STD = (62.993, 62.089, 66.705)
