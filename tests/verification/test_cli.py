@@ -22,7 +22,7 @@ def call(tmp_path, monkeypatch):
     import conspect.study
 
     class Opened:
-        def verification_subject(self):
+        def verification_subject(self, bar=None):
             return plane()
 
     monkeypatch.setattr(conspect.study.Study, "open", classmethod(lambda cls, folder: Opened()))

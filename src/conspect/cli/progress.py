@@ -11,8 +11,8 @@ MOST_STEPS = 12
 
 
 def terminal_bar(stage: str, total: int) -> Callable[[int], None]:
-    """A bar for `total` images (or steps, where there are few) of a stage; call the result with the number of new ones."""
-    unit = "img" if total > MOST_STEPS else "step"
+    """A bar for a stage of `total` steps; call the result with the number of new ones."""
+    unit = "step" if total <= MOST_STEPS else "proof" if stage == "verification" else "img"
     bar = tqdm(total=total, desc=f"{stage:<24}", unit=unit, disable=not sys.stderr.isatty(), leave=True, delay=0.5)
 
     def advance(rows: int) -> None:

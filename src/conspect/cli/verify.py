@@ -121,13 +121,14 @@ def _options(choices: dict[str, object]) -> VerifyOptions:
 def _results(
     files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
 ) -> list[PropertyResult]:
+    from conspect.cli.progress import terminal_bar
     from conspect.language.checker import check_text
     from conspect.study import Study
     from conspect.verification.certificate import bundle, write_bundle
     from conspect.verification.verify import verify as decide
     from conspect.verification.vocabulary import vocabulary_of
 
-    subject = Study.open(study).verification_subject()
+    subject = Study.open(study).verification_subject(terminal_bar)
     results: list[PropertyResult] = []
     trees = []
     for file in files:
@@ -137,7 +138,7 @@ def _results(
             raise outside_error("VERIFY009", f"cannot read {file}: {error.strerror}", "check the path") from None
         trees.append((check_text(content, vocabulary_of(subject), str(file)).require(), str(file)))
     for tree, name in trees:
-        results += decide(tree, subject, options, file=name)
+        results += decide(tree, subject, options, file=name, bar=terminal_bar)
     path = certificate or study / "certificates" / f"{files[0].stem}.json"
     if certificate is None:
         _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)

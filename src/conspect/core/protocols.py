@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import OutsideError
 from conspect.core.spaces import Head
+
+# Called with the name of a stage and how many steps it has; what it returns is called with the number of new ones.
+ProgressBar: TypeAlias = Callable[[str, int], Callable[[int], None]]
+
+
+def silent(_stage: str, _total: int) -> Callable[[int], None]:
+    """A progress bar that shows nothing."""
+    return lambda steps: None
 
 
 class UnreadableImage(OutsideError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,11 @@ from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, fit_a
 from conspect.analysis.lens_quality import zero_shot
 from conspect.analysis.prompts import class_directions, concept_directions
 from conspect.core.diagnostics import user_error
-from conspect.core.protocols import ImageDataset, ImageEncoder
+from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Floats, Lens
 from conspect.statistics.logistic import cross_validated_probabilities
 from conspect.study.inputs import Inputs, labels_in_model_order
 
-ProgressBar = Callable[[str, int], Callable[[int], None]]
 ALIGNMENT_MINIMUM, FOLDS = 20, 5
 
 

@@ -15,9 +15,9 @@ from conspect import __version__
 from conspect.core.diagnostics import Place, UserError, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_json
+from conspect.core.protocols import ProgressBar
 from conspect.language import check_text
 from conspect.language.tree import Specification
-from conspect.study.measurements import ProgressBar
 from conspect.verification.certificate import bundle, write_bundle
 from conspect.verification.results import PropertyResult
 from conspect.verification.subject import Subject, VerifyOptions
@@ -66,9 +66,8 @@ def _verified(files: Sequence[Path], texts: Sequence[bytes], subject: Subject, f
     vocabulary = vocabulary_of(subject)
     trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
     results: list[PropertyResult] = []
-    advance = bar("verification", len(trees) * (1 + len(COVERAGES)))
     for file, tree in zip(files, trees, strict=True):
-        found = verify(tree, subject, file=file.name)
+        found = verify(tree, subject, file=file.name, bar=bar)
         results += found
         target = folder / "certificates" / f"{file.stem}.json"
         try:
@@ -77,15 +76,10 @@ def _verified(files: Sequence[Path], texts: Sequence[bytes], subject: Subject, f
         except OSError as error:
             fix = "free space there, or choose another folder"
             raise outside_error("STORE001", f"cannot write {target}: {error.strerror}", fix) from error
-        advance(1)
-    by_coverage = []
-    for coverage in COVERAGES:
-        by_coverage.append(_by_coverage(trees, subject, coverage))
-        advance(len(trees))
     return {
         "files": [file.name for file in files],
         "by_gamma": _by_gamma(results),
-        "by_coverage": by_coverage,
+        "by_coverage": [_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES],
         "statistically": _statistically(results),
         "properties": [_short(result) for result in results],
     }
@@ -141,11 +135,11 @@ def _by_gamma(results: Sequence[PropertyResult]) -> list[Json]:
     ]
 
 
-def _by_coverage(trees: Sequence[Specification], subject: Subject, coverage: Fraction) -> Json:
+def _by_coverage(trees: Sequence[Specification], subject: Subject, coverage: Fraction, bar: ProgressBar) -> Json:
     """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
     try:
-        results = [result for tree in trees for result in verify(tree, subject, options)]
+        results = [result for tree in trees for result in verify(tree, subject, options, bar=bar)]
     except UserError as error:
         if error.diagnostics[0].code != TOO_FEW_FOR_COVERAGE:
             raise

@@ -15,10 +15,10 @@ from conspect import __version__
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_file, digest_json
 from conspect.core.files import write_atomically, write_json
-from conspect.core.protocols import ImageDataset
+from conspect.core.protocols import ImageDataset, ProgressBar, silent
 from conspect.study.config import StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
-from conspect.study.measurements import Measurements, ProgressBar, Timings, measure
+from conspect.study.measurements import Measurements, Timings, measure
 from conspect.study.results import assemble
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
 THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 100
-
-
-def silent(_stage: str, _total: int) -> Any:
-    """A progress bar that shows nothing."""
-    return lambda rows: None
 
 
 class Study:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -58,6 +58,7 @@ class Settler:
 
     subject: Subject
     options: VerifyOptions
+    progress: Callable[[int], None] = lambda steps: None
     reading: Reading = field(init=False)
     base: AffineMap = field(init=False)
     _model: ExactModel | None = None
@@ -145,6 +146,7 @@ class Settler:
         if self.options.cross_check == "scip":
             caveats = (scip.opinion(task.root, prover.forms, outcome.verdict.outcome),)
         spent = share + time.perf_counter() - started
+        self.progress(1)
         return Answer(outcome, margin=outcome.margin, caveats=caveats, seconds=spent)
 
     def _search_sizes(self, jobs: Sequence[tuple[Job, Region]], answers: list[Answer]) -> None:
@@ -154,6 +156,7 @@ class Settler:
             started = time.perf_counter()
             answer.gamma_max = search.bracket(job, region, answer.outcome)
             brackets.append(answer.gamma_max)
+            self.progress(1)
             answer.seconds += time.perf_counter() - started
         curves = search.curves(jobs, brackets, self.options.curve_gammas, self.options.node_budget)
         for answer, curve in zip(answers, curves, strict=True):

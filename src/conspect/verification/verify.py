@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, unknown
 from conspect.language.tree import Focus, ForAll, ForImage, ForShare, Specification
@@ -24,15 +25,20 @@ from conspect.verification.witness import Describer
 
 
 def verify(
-    specification: Specification, subject: Subject, options: VerifyOptions | None = None, *, file: str = ""
+    specification: Specification,
+    subject: Subject,
+    options: VerifyOptions | None = None,
+    *,
+    file: str = "",
+    bar: ProgressBar = silent,
 ) -> list[PropertyResult]:
     """A result for each property of a specification, in source order.
 
     Raises UserError, before any work starts, for names, thresholds, splits or heads that cannot be used. `options`
-    fill what a property leaves open; `file` is copied into results and messages.
+    fill what a property leaves open; `file` is copied into results and messages; `bar` shows how far the work is.
     """
     jobs = plan(specification, subject, file)
-    return Verification(subject, options or VerifyOptions()).run(jobs)
+    return Verification(subject, options or VerifyOptions(), bar).run(jobs)
 
 
 @dataclass(eq=False)
@@ -41,6 +47,7 @@ class Verification:
 
     subject: Subject
     options: VerifyOptions
+    bar: ProgressBar = silent
     tie: dict[str, object] = field(init=False)
     focus: FocusRegions = field(init=False)
     settler: Settler = field(init=False)
@@ -68,6 +75,8 @@ class Verification:
 
     def _about_regions(self, jobs: Sequence[Job], regions: dict[int, Region]) -> dict[int, PropertyResult]:
         order = list(regions)
+        passes = 2 if self.options.search_gamma else 1
+        self.settler.progress = self.bar("verification", passes * len(order)) if order else (lambda steps: None)
         settled = self.settler.settle([(jobs[k], regions[k]) for k in order])
         results: dict[int, PropertyResult] = {}
         for index, answer in zip(order, settled, strict=True):
