@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from conspect.bench.parser import fuzz, rows, time_large_file
+from conspect.bench.parser import fuzz, time_large_file
 
 
 def test_only_diagnostics_leave_the_parser_whatever_the_input() -> None:
