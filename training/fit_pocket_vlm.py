@@ -35,6 +35,8 @@ ASSET = ROOT / "src/conspect/assets" / pocket.MAP_ASSET
 LOG = ROOT / "training/pocket_vlm.log"
 WORK = ROOT / "training/kept"
 CHUNK, BATCH, FOLDS = 10_000, 64, 5
+# With the last 10,000 training images held out, unseen words are in order in 0.890, 0.899, 0.903, 0.902, 0.898 of pairs for
+# 0.003, 0.01, 0.03, 0.1, 0.3; the other two figures hardly move.
 TEXT_PENALTY = 0.03
 
 
