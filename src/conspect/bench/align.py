@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import time
 
 import numpy as np
 
 from conspect.analysis.alignment import fit_arrays, solve, stream_sums
-from conspect.bench.rows import Row, row
+from conspect.bench.rows import Row, peak_memory, row
 
 IMAGES, SIZE = 50_000, 512
 
@@ -22,7 +21,7 @@ def rows() -> list[Row]:
     start = time.perf_counter()
     fitted = fit_arrays(x, y)
     seconds = time.perf_counter() - start
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_memory()
     part = slice(0, 4000)
     plain = np.linalg.lstsq(np.c_[x[part], np.ones(4000)].astype(np.float64), y[part].astype(np.float64), rcond=None)[0]
     ours = solve(stream_sums(x[part], y[part]), [1e-12])[0]

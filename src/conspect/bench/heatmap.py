@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import time
 
 import numpy as np
 
 from conspect.analysis.dominance import count, count_reference, has_numba
-from conspect.bench.rows import Row, row
+from conspect.bench.rows import Row, peak_memory, row
 
 CONCEPTS, IMAGES, SLICE, THREADS = 1000, 50_000, 48, 2
 
@@ -19,11 +18,11 @@ def rows() -> list[Row]:
     strengths[::1000] = np.round(strengths[::1000], 1)  # some rows with ties
     part = strengths[:SLICE]
     count(part, threads=THREADS)  # compiles
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     start = time.perf_counter()
     counts = count(strengths, threads=THREADS)
     ours = time.perf_counter() - start
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    memory = peak_memory() - before
     start = time.perf_counter()
     reference = sum(count_reference(part[k : k + 8]) for k in range(0, SLICE, 8))
     plain = (time.perf_counter() - start) * IMAGES / SLICE

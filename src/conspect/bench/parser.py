@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import resource
 import time
 from dataclasses import dataclass, field
 
-from conspect.bench.rows import Row, row
+from conspect.bench.rows import Row, peak_memory, row
 from conspect.core.diagnostics import ConspectError
 from conspect.language.checker import check_text
 
@@ -127,7 +126,7 @@ def fuzz(inputs: int, seed: int = 0) -> FuzzReport:
         if spent > report.slowest:
             report.slowest, report.slowest_input = spent, f"{len(content)} characters: {content[:60]!r}"
     report.seconds = time.perf_counter() - began
-    report.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report.memory = peak_memory()
     return report
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -27,6 +28,19 @@ def row(what: str, value: float | None, unit: str, target: tuple[Literal["<=", "
     sign, bound = target
     met = value <= bound if sign == "<=" else value >= bound
     return {"what": what, "value": value, "unit": unit, "target": bound, "met": bool(met)}
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process so far, MB.
+
+    From the kernel's VmHWM where there is one: ru_maxrss also counts what the parent had at the moment of the fork.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), None)
+        if line is not None:
+            return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def machine() -> dict[str, object]:
