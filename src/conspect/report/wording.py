@@ -52,7 +52,7 @@ def proofs(results: Json) -> list[str]:
         f"{100 * row['share_of_images']:g} %: {percent(row['share'])}" for row in found["statistically"]
     )
     return [
-        f"Of {len(found['properties']):,} properties hold, formally, over boxes of gamma {by_gamma}.",
+        f"Share of {len(found['properties']):,} properties that holds, formally, over boxes of gamma {by_gamma}.",
         f"Formally, over the smallest boxes that cover this share of real images: {by_coverage}.",
         f"Statistically, on at least this share of held-out images (exact bounds, corrected for their number): {on_images}.",
     ]
