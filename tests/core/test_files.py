@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conspect.core.diagnostics import OutsideError
 from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
-from conspect.core.files import remove_leftovers, write_atomically, write_json
+from conspect.core.files import remove_leftovers, write_atomically, write_json, writing_to
 
 
 def test_a_written_file_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -69,3 +70,15 @@ def test_leftovers_of_killed_writers_go_once_they_are_old(tmp_path: Path) -> Non
     os.utime(other, (0, 0))
     remove_leftovers(tmp_path)
     assert sorted(tmp_path.iterdir()) == [young, other]
+
+
+def test_what_the_system_refuses_while_writing_is_an_outside_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(OutsideError, match=r"STORE001: cannot write maps to .*file"),
+        writing_to(tmp_path / "file", "maps"),
+    ):
+        raise AssertionError("the folder cannot be made, so nothing is written")
+    with writing_to(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "c").write_text("y")
+    assert (tmp_path / "a/b/c").read_text() == "y"

@@ -40,14 +40,14 @@ def demo(images: int, out: Path, seed: int, cifar10: Path | None, as_json: bool)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
     """Write a commented study.toml into FOLDER."""
-    from conspect.core.files import write_atomically
+    from conspect.core.files import write_atomically, writing_to
     from conspect.study.config import TEMPLATE
 
     path = folder / "study.toml"
     if path.exists():
         raise user_error("CLI001", f"{path} already exists", "edit it, or choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, TEMPLATE.encode())
+    with writing_to(folder):
+        write_atomically(path, TEMPLATE.encode())
     click.echo(f"wrote {path}; edit it, then: conspect run {folder}", err=True)
 
 

@@ -6,9 +6,24 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from conspect.core.diagnostics import outside_error
+
 LEFTOVER_SECONDS = 24 * 3600
+
+
+@contextmanager
+def writing_to(folder: Path, what: str = "") -> Iterator[None]:
+    """Makes `folder`; what the system refuses inside the block becomes OutsideError STORE001: cannot write `what` to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        problem = f"cannot write {what + ' ' if what else ''}to {folder}: {error.strerror or error}"
+        raise outside_error("STORE001", problem, "free space there, or choose another folder") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

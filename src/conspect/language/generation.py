@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from conspect.core.concepts import IRRELEVANT_SHARE, RELEVANT_SHARE
 from conspect.core.diagnostics import Place, UserError, user_error
 from conspect.language.tree import (
     ClassDeclaration,
@@ -25,8 +26,8 @@ from conspect.language.tree import (
     Stronger,
 )
 
-RELEVANT = 0.5
-IRRELEVANT = 0.1
+RELEVANT = RELEVANT_SHARE
+IRRELEVANT = IRRELEVANT_SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conspect.assets import read_bytes
-from conspect.core.files import write_atomically
+from conspect.core.files import write_atomically, writing_to
 from conspect.language import from_attribute_table, read_attribute_table, write
 from conspect.study.config import DataConfig, ModelConfig, PropertiesConfig, Settings, StudyConfig
 from conspect.study.study import Study
@@ -32,7 +32,8 @@ def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path
         settings=Settings(seed=seed),
     )
     study = Study.create(folder, config)
-    write_atomically(folder / SPECIFICATION, demo_specification().encode())
+    with writing_to(folder):
+        write_atomically(folder / SPECIFICATION, demo_specification().encode())
     return study
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from conspect import __version__
-from conspect.core.diagnostics import Place, UserError, outside_error, user_error
+from conspect.core.diagnostics import Place, UserError, user_error
 from conspect.core.digests import digest_arrays, digest_json
-from conspect.core.files import write_json
+from conspect.core.files import write_json, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.language import check_text
 from conspect.language.tree import Specification
@@ -53,12 +53,8 @@ def property_results(files: Sequence[Path], subject: Subject, folder: Path, *, b
     except ValueError:
         kept.unlink()  # not ours or damaged: verified anew
     found = _verified(files, texts, subject, folder, bar)
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    with writing_to(kept.parent):
         write_json(kept, found)
-    except OSError as error:
-        fix = "free space there, or choose another folder"
-        raise outside_error("STORE001", f"cannot write to {kept.parent}: {error.strerror}", fix) from error
     return found
 
 
@@ -70,12 +66,8 @@ def _verified(files: Sequence[Path], texts: Sequence[bytes], subject: Subject, f
         found = verify(tree, subject, file=file.name, bar=bar)
         results += found
         target = folder / "certificates" / f"{file.stem}.json"
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with writing_to(target.parent):
             write_bundle(target, bundle(subject, found))
-        except OSError as error:
-            fix = "free space there, or choose another folder"
-            raise outside_error("STORE001", f"cannot write {target}: {error.strerror}", fix) from error
     return {
         "files": [file.name for file in files],
         "by_gamma": _by_gamma(results),

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from conspect import __version__
-from conspect.core.diagnostics import outside_error, user_error
+from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_file, digest_json
-from conspect.core.files import write_atomically, write_json
+from conspect.core.files import write_atomically, write_json, writing_to
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
 from conspect.study.config import StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
@@ -54,13 +54,8 @@ class Study:
     def create(cls, folder: str | Path, config: StudyConfig) -> Study:
         """Makes the folder and writes study.toml."""
         path = Path(folder)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
+        with writing_to(path):
             write_atomically(path / CONFIG_FILE, config.to_toml().encode())
-        except OSError as error:
-            raise outside_error(
-                "STORE001", f"cannot write to {path}: {error.strerror}", "choose another folder"
-            ) from error
         return cls(path, config)
 
     @property
@@ -94,16 +89,10 @@ class Study:
             page = render(results, self.thumbnails(results))
         results["timings"] = {name: round(seconds, 3) for name, seconds in self.timings.seconds.items()}
         results["timings"]["total"] = round(sum(self.timings.seconds.values()), 3)
-        try:
+        with writing_to(self.folder):
             write_json(self.folder / RESULTS_FILE, results)
             write_json(self.folder / MANIFEST_FILE, self._manifest())
             write_atomically(self.folder / REPORT_FILE, page.encode())
-        except OSError as error:
-            raise outside_error(
-                "STORE001",
-                f"cannot write to {self.folder}: {error.strerror}",
-                "free space there, or choose another folder",
-            ) from error
         return results
 
     def results(self) -> dict[str, Any]:

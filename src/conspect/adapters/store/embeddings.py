@@ -23,7 +23,7 @@ from safetensors.numpy import save
 
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
-from conspect.core.files import remove_leftovers, write_atomically
+from conspect.core.files import remove_leftovers, write_atomically, writing_to
 from conspect.core.protocols import ImageDataset, ImageEncoder, UnreadableImage
 
 BATCH = 64
@@ -67,19 +67,12 @@ def embed(
     key = digest_json([FORMAT, encoder.digest, dataset.digest, BATCH, BATCHES_PER_SHARD])
     folder = store / key[:32]
     about = {"format": FORMAT, "encoder": encoder.digest, "dataset": dataset.digest, "images": len(dataset)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_to(folder, "embeddings"):
         remove_leftovers(folder)
         write_atomically(folder / "about.json", json.dumps(about, indent=1).encode())
         parts = [
             _shard(encoder, dataset, folder, rows, workers=workers, progress=progress) for rows in _shards(len(dataset))
         ]
-    except OSError as error:
-        raise outside_error(
-            "STORE001",
-            f"cannot write embeddings to {folder}: {error.strerror or error}",
-            "free space there, or choose another folder",
-        ) from error
     reasons = {dataset.ids[row]: reason for _, _, unread in parts for row, reason in unread.items()}
     values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, encoder.embedding_size), np.float32)
     readable = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, bool)

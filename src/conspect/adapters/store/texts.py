@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save
 
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
-from conspect.core.files import write_atomically
+from conspect.core.files import write_atomically, writing_to
 from conspect.core.protocols import VisionLanguageModel
 
 
@@ -27,12 +27,8 @@ def cached_text_encoder(vlm: VisionLanguageModel, store: Path) -> Callable[[list
         if path.is_file():
             return _read(path, len(texts))
         found = np.asarray(vlm.embed_texts(texts), dtype=np.float32)
-        try:
-            store.mkdir(parents=True, exist_ok=True)
+        with writing_to(store, "embeddings"):
             write_atomically(path, save({"texts": np.ascontiguousarray(found)}))
-        except OSError as error:
-            problem = f"cannot write embeddings to {store}: {error.strerror or error}"
-            raise outside_error("STORE001", problem, "free space there, or choose another folder") from error
         return found
 
     return encode
