@@ -25,8 +25,20 @@ ROOMS = {
     "adapters": {"core", "assets"},
     "report": {"core"},
     "study": EVERYTHING - {"cli", "web", "bench"},
-    "cli": {"study", "report", "core", "assets", "language", "verification", "checker", "adapters", "bench", "web"},
-    "web": {"study", "report", "core", "assets", "language", "verification", "checker"},
+    "cli": {
+        "study",
+        "report",
+        "core",
+        "assets",
+        "language",
+        "verification",
+        "checker",
+        "monitor",
+        "adapters",
+        "bench",
+        "web",
+    },
+    "web": {"study", "report", "core", "assets", "language", "verification", "checker", "monitor"},
     "bench": EVERYTHING,
 }
 # Room to the libraries it may import beside the standard library.

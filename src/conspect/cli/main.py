@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import traceback
 
 import click
 
 from conspect import __version__
+from conspect.cli.lazy import Commands, LazyGroup
 from conspect.core.diagnostics import ConspectError
 
-# Command to (module, attribute, one line of help). Modules are imported when their command is used, so `--help` stays fast.
-COMMANDS: dict[str, tuple[str, str, str]] = {
+COMMANDS: Commands = {
     "bench": ("conspect.cli.bench", "bench", "Measure this installation against its targets."),
     "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
@@ -24,28 +23,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 INTERRUPTED, INTERNAL = 130, 70
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands' names and help without importing them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Command names in alphabetical order."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the module of one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the list of commands from the table above."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="conspect")
 def main() -> None:
     """Understand, prove, debug and watch vision models, in words.
