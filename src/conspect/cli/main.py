@@ -16,6 +16,7 @@ COMMANDS: Commands = {
     "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
+    "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
     "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),
     "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),
     "verify": ("conspect.cli.verify", "verify", "Prove or refute the properties of Con_spec files."),
