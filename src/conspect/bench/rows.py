@@ -12,22 +12,27 @@ import numpy as np
 
 
 class Row(TypedDict):
-    """One target. `target` None: measured for the record; `value` None: not measured, the unit says why."""
+    """One target. `target` None: measured for the record; `value` None: not measured, the unit says why.
+
+    `better`: which direction the target asks for.
+    """
 
     what: str
     value: float | None
     unit: str
     target: float | None
     met: bool | None
+    better: Literal["higher", "lower"] | None
 
 
 def row(what: str, value: float | None, unit: str, target: tuple[Literal["<=", ">="], float] | None = None) -> Row:
     """A row with its verdict; `target` is a comparison and a bound in the row's unit."""
     if target is None or value is None:
-        return {"what": what, "value": value, "unit": unit, "target": None, "met": None}
+        return {"what": what, "value": value, "unit": unit, "target": None, "met": None, "better": None}
     sign, bound = target
     met = value <= bound if sign == "<=" else value >= bound
-    return {"what": what, "value": value, "unit": unit, "target": bound, "met": bool(met)}
+    better: Literal["higher", "lower"] = "lower" if sign == "<=" else "higher"
+    return {"what": what, "value": value, "unit": unit, "target": bound, "met": bool(met), "better": better}
 
 
 def peak_memory() -> float:

@@ -1,0 +1,58 @@
+"""`python -m conspect.bench FOLDER`: every benchmark, in a process of its own, as one page and one file of records.
+
+Compares the ratios with the recorded ones first; exit code 1 when one is worse by more than a fifth, or a target is missed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from conspect.bench.recording import Record, page, regressions
+from conspect.cli.bench import BENCHES
+from conspect.core.files import write_atomically, write_json, writing_to
+
+RECORDS, PAGE = "benchmarks.json", "benchmarks.md"
+
+
+def measured(name: str) -> Record:
+    """One benchmark in its own process, so that its peak memory is its own. Raises RuntimeError when it fails."""
+    start = time.perf_counter()
+    call = [sys.executable, "-m", "conspect.cli.main", "bench", name, "--json"]
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode not in (0, 1) or not done.stdout.strip():
+        raise RuntimeError(f"benchmark {name} ended with exit code {done.returncode}")
+    found = json.loads(done.stdout)
+    return {"bench": name, "machine": found["machine"], "seconds": time.perf_counter() - start, "rows": found["rows"]}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--only", multiple=True, type=click.Choice(BENCHES), help="Run these benchmarks alone.")
+@click.option("--recorded", type=click.Path(path_type=Path, exists=True), help="Compare with this file of records.")
+def main(folder: Path, only: tuple[str, ...], recorded: Path | None) -> None:
+    """Run all benchmarks; write FOLDER/benchmarks.md and FOLDER/benchmarks.json."""
+    before: list[Record] = [] if recorded is None else json.loads(recorded.read_text(encoding="utf-8"))
+    records = []
+    for name in only or BENCHES:
+        click.echo(f"{name} ...", err=True)
+        records.append(measured(name))
+    with writing_to(folder):
+        write_json(folder / RECORDS, records)
+        write_atomically(folder / PAGE, page(records).encode())
+    worse = regressions([old for old in before if not only or old["bench"] in only], records)
+    missed = [f"{r['bench']}: {row['what']}" for r in records for row in r["rows"] if row["met"] is False]
+    for line in worse:
+        click.echo(f"worse than recorded: {line}", err=True)
+    for line in missed:
+        click.echo(f"target missed: {line}", err=True)
+    sys.exit(1 if worse or missed else 0)
+
+
+if __name__ == "__main__":
+    main()
