@@ -72,6 +72,15 @@ def test_leftovers_of_killed_writers_go_once_they_are_old(tmp_path: Path) -> Non
     assert sorted(tmp_path.iterdir()) == [young, other]
 
 
+def test_leftovers_are_looked_for_while_others_write_and_rename(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / ".a.json.1.ff.tmp").write_text("x")
+    listed = list(tmp_path.glob(".*.tmp"))
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter(listed))
+    os.rename(listed[0], tmp_path / "a.json")  # between the listing and the look at its age
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
 def test_what_the_system_refuses_while_writing_is_an_outside_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with (

@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conspect.core.diagnostics import outside_error
@@ -42,8 +42,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Deletes what killed writers left in `folder`; files younger than `LEFTOVER_SECONDS` may still be in the making."""
     for path in folder.glob(".*.tmp"):
-        if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another writer has just renamed its own, or removed this one
+            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                path.unlink()
 
 
 def write_json(path: Path, value: object) -> None:
