@@ -158,6 +158,12 @@ DAMAGES = {
     "reasons of another kind": lambda path: rewritten(
         path, np.zeros((10, 3), np.float32), np.ones(10, np.uint8), "[1]"
     ),
+    "a row that nobody would miss": lambda path: rewritten(
+        path, np.zeros((10, 3), np.float32), np.arange(10, dtype=np.uint8)
+    ),
+    "reasons for rows of another shard": lambda path: rewritten(
+        path, np.zeros((10, 3), np.float32), np.ones(10, np.uint8), '{"99": "it is not here"}'
+    ),
     "no metadata": lambda path: save_file({"embeddings": np.zeros((10, 3), np.float32), "readable": np.ones(10)}, path),
     "no mask": lambda path: save_file({"embeddings": np.zeros((10, 3), np.float32)}, path),
 }

@@ -114,7 +114,28 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(folder: Path) -> No
         process.stdout.close()
         assert process.stderr is not None
         assert b"Error" not in process.stderr.read()
+        assert process.wait(timeout=20) == 141
     assert (folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["spec", "--help"]])
+def test_nobody_reads_is_no_failure_worth_a_word(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "conspect.cli.main", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=20) == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_standard_output_on_a_full_disk_is_told_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "conspect.cli.main", "--help"]
+        done = subprocess.run(command, check=False, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4
+    assert done.stderr == "the system refused: No space left on device; free space or files there, and call again\n"
 
 
 def test_on_a_terminal_the_bar_tells_stage_rate_and_time_left() -> None:
@@ -143,7 +164,12 @@ def test_on_a_terminal_the_bar_tells_stage_rate_and_time_left() -> None:
     assert b"<" in shown  # elapsed<left
 
 
-def test_an_interrupted_run_says_that_it_continues(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code_expected", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_run_that_is_told_to_stop_says_that_it_continues(
+    folder: Path, number: signal.Signals, code_expected: int, word: str
+) -> None:
     code = (
         "import sys, time\nfrom tests.fakes import FakeModel\nfrom tests.study import fake_cli\n"
         "from conspect.study import inputs\nfrom conspect.cli.main import run\n"
@@ -156,10 +182,10 @@ def test_an_interrupted_run_says_that_it_continues(folder: Path) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "busy\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said = process.stderr.read()
-        assert process.wait(timeout=60) == 130
-    assert "interrupted" in said
+        assert process.wait(timeout=20) == code_expected
+    assert said.strip() == f"{word}; what was finished is kept, the same call continues"
 
 
 @pytest.mark.slow

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
 import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -21,7 +26,13 @@ COMMANDS: Commands = {
     "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),
     "verify": ("conspect.cli.verify", "verify", "Prove or refute the properties of Con_spec files."),
 }
-INTERRUPTED, INTERNAL = 130, 70
+INTERNAL, OUTSIDE, INTERRUPTED, PIPE_CLOSED, TERMINATED = 70, 4, 130, 141, 143
+# What the system refuses for reasons of its own, wherever it happens; any other OSError that escapes is a fault of Conspect.
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
 
 
 @click.group(
@@ -33,16 +44,20 @@ def main() -> None:
 
     Exit codes: 0 done (verify: all hold), 1 a property is violated or a target is missed, 2 the call, the study or the
     specification is wrong, 3 nothing violated but something unknown, 4 data, disk, network or a package failed, 70 a
-    fault of Conspect itself, 130 interrupted.
+    fault of Conspect itself, 130 interrupted, 141 nobody reads standard output any more, 143 terminated.
     """
 
 
 def run() -> None:
     """Entry point: turns Conspect's errors into diagnostics on standard error and an exit code."""
+    output = sys.stdout
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         main(standalone_mode=False)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _stop("interrupted; what was finished is kept, the same call continues", INTERRUPTED)
+    except Terminated:
+        _stop("terminated; what was finished is kept, the same call continues", TERMINATED)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
@@ -50,18 +65,40 @@ def run() -> None:
         sys.exit(error.exit_code)
     except ConspectError as error:
         _stop(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _stop("interrupted; what was finished is kept, the same call continues", INTERRUPTED)
+    except SystemExit:
+        if sys.stdout is not output:  # click has met a broken pipe, put a wrapper there, and would leave with 1
+            _leave_quietly()
+        raise
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        _leave_quietly()
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            _fault()
+        _stop(f"the system refused: {error.strerror}; free space or files there, and call again", OUTSIDE)
     except Exception:
-        traceback.print_exc()
-        _stop("this is a fault of Conspect itself, not of your call; please report the lines above", INTERNAL)
+        _fault()
 
 
-def _stop(message: str, code: int) -> None:
-    click.echo(message, err=True)
+def _terminate(_number: int, _frame: object) -> None:
+    """From now on the main thread winds down as after Ctrl-C; a second signal ends it at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated
+
+
+def _leave_quietly() -> NoReturn:
+    """The reader of standard output has gone (`| head`): not a word. 0 would claim that all was said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
+    sys.exit(PIPE_CLOSED)
+
+
+def _fault() -> NoReturn:
+    traceback.print_exc()
+    _stop("this is a fault of Conspect itself, not of your call; please report the lines above", INTERNAL)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    with suppress(OSError):  # standard error may be gone as well
+        click.echo(message, err=True)
     sys.exit(code)
 
 

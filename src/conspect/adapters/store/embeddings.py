@@ -11,8 +11,9 @@ so that an interrupted run gives the same bits as an uninterrupted one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,9 +71,9 @@ def embed(
     with writing_to(folder, "embeddings"):
         remove_leftovers(folder)
         write_atomically(folder / "about.json", json.dumps(about, indent=1).encode())
-        parts = [
-            _shard(encoder, dataset, folder, rows, workers=workers, progress=progress) for rows in _shards(len(dataset))
-        ]
+    parts = [
+        _shard(encoder, dataset, folder, rows, workers=workers, progress=progress) for rows in _shards(len(dataset))
+    ]
     reasons = {dataset.ids[row]: reason for _, _, unread in parts for row, reason in unread.items()}
     values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, encoder.embedding_size), np.float32)
     readable = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, bool)
@@ -97,23 +98,25 @@ def _shard(
         return part
     values = np.zeros((len(rows), encoder.embedding_size), dtype=np.float32)
     reasons: dict[int, str] = {}
-    for batch_rows, batch, unread in _prepared_batches(encoder, dataset, rows, workers):
-        values[batch_rows.start - rows.start : batch_rows.stop - rows.start] = encoder.embed(batch)
-        reasons.update(unread)
-        progress(len(batch_rows))
+    with closing(_prepared_batches(encoder, dataset, rows, workers)) as batches:
+        for batch_rows, batch, unread in batches:
+            values[batch_rows.start - rows.start : batch_rows.stop - rows.start] = encoder.embed(batch)
+            reasons.update(unread)
+            progress(len(batch_rows))
     for offset in np.flatnonzero(~np.isfinite(values).all(axis=1)):
         reasons.setdefault(rows[offset], f"its embedding in {encoder.name} is not finite")
     readable = np.asarray([row not in reasons for row in rows], dtype=bool)
     values[~readable] = 0.0
     metadata = {"unreadable": json.dumps({str(row): reason for row, reason in reasons.items()})}
-    write_atomically(path, save({"embeddings": values, "readable": readable.astype(np.uint8)}, metadata))
+    with writing_to(folder, "embeddings"):
+        write_atomically(path, save({"embeddings": values, "readable": readable.astype(np.uint8)}, metadata))
     return values, readable, reasons
 
 
 def _prepared_batches(
     encoder: ImageEncoder, dataset: ImageDataset, rows: range, workers: int
-) -> Iterator[tuple[range, NDArray[np.float32], dict[int, str]]]:
-    """Batches in order, decoded and preprocessed by threads a few batches ahead of the model."""
+) -> Generator[tuple[range, NDArray[np.float32], dict[int, str]]]:
+    """Batches in order, decoded and preprocessed by threads a few batches ahead of the model. Closed early, it stops them."""
 
     def prepare(row: int) -> NDArray[np.float32] | str:
         try:
@@ -135,8 +138,9 @@ def _prepared_batches(
         return np.stack([filler if isinstance(item, str) else item for item in results]), unread
 
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    with ThreadPoolExecutor(workers) as pool:
-        queue: list[tuple[range, list[Future[NDArray[np.float32] | str]]]] = []
+    pool = ThreadPoolExecutor(workers)
+    queue: list[tuple[range, list[Future[NDArray[np.float32] | str]]]] = []
+    try:
         for batch_rows in batches:
             queue.append((batch_rows, [pool.submit(prepare, row) for row in batch_rows]))
             if len(queue) > BATCHES_AHEAD:
@@ -144,6 +148,8 @@ def _prepared_batches(
                 yield first, *collect(pending, first)
         for first, pending in queue:
             yield first, *collect(pending, first)
+    finally:  # an interrupted run does not decode what is still waiting
+        pool.shutdown(cancel_futures=True)
 
 
 def _read(path: Path, rows: range, size: int) -> Part:
@@ -155,7 +161,9 @@ def _read(path: Path, rows: range, size: int) -> Part:
             raise ValueError(f"shape {values.shape}, expected {(len(rows), size)}")
         if not np.isfinite(values).all():
             raise ValueError("values that are not finite")
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if sorted(reasons) != [rows[offset] for offset in np.flatnonzero(~readable)]:
+            raise ValueError("other rows have a reason than are marked unreadable")
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise outside_error(
             "STORE002", f"{path} is damaged: {error}", f"delete {path.name} and run again; it is computed anew"
         ) from error

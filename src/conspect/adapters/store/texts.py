@@ -39,7 +39,7 @@ def _read(path: Path, texts: int) -> NDArray[np.float32]:
         values: NDArray[np.float32] = load_file(path)["texts"]
         if values.ndim != 2 or len(values) != texts or not np.isfinite(values).all():
             raise ValueError(f"shape {values.shape} for {texts} texts, or values that are not finite")
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         fix = f"delete {path.name} and run again; it is computed anew"
         raise outside_error("STORE002", f"{path} is damaged: {error}", fix) from error
     return values
