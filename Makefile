@@ -9,7 +9,7 @@ PEERS := .venv-peers
 PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics matplotlib
 PEER_TESTS := hypothesis pytest pytest-timeout
 
-.PHONY: demo test test-slow lint types check bench bench-record wheel sbom audit test-minimum clean
+.PHONY: demo test test-slow peers test-peers lint types check bench bench-record wheel sbom audit test-minimum clean
 demo: $(VENV)/.demo
 	$(VENV)/bin/conspect demo $(ARGS)
 

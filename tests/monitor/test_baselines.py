@@ -76,6 +76,12 @@ def test_neighbour_distance_is_that_of_scikit_learn_on_unit_vectors(k):
     assert NearestNeighbours.fit(TRAIN, k=k).score(TEST).suspicion == pytest.approx(distances[:, -1], abs=1e-9)
 
 
+def test_an_embedding_of_zeros_has_distance_one_to_all_others_and_none_to_another_of_zeros():
+    nothing = np.zeros((1, 6))
+    assert NearestNeighbours.fit(TRAIN, k=1).score(nothing).values == pytest.approx(1.0)
+    assert NearestNeighbours.fit(np.vstack([TRAIN, nothing]), k=1).score(nothing).values == 0.0
+
+
 def test_virtual_logit_is_the_residual_norm_scaled_minus_the_energy():
     weight, bias = GENERATOR.normal(size=(3, 6)), GENERATOR.normal(size=3)
     head = AffineMap(weight, bias)

@@ -96,12 +96,13 @@ class NearestNeighbours:
     def score(self, embeddings: Floats) -> Score:
         """Euclidean distance, 0..2, to the k-th nearest training embedding, both of unit length; higher = suspect."""
         queries = _unit(embeddings)
-        rank = len(self.units) - self.k
+        # 1 each, but 0 for an embedding that is nothing but zeros and so has no unit length.
+        lengths, trained = np.square(queries).sum(1), np.square(self.units).sum(1)
         nearest = np.empty(len(queries))
         for start in range(0, len(queries), BLOCK):
-            cosines = queries[start : start + BLOCK] @ self.units.T
-            nearest[start : start + BLOCK] = np.partition(cosines, rank, axis=1)[:, rank]
-        return Score(np.sqrt(np.maximum(2 - 2 * nearest, 0.0)), "suspect")
+            squared = trained - 2 * queries[start : start + BLOCK] @ self.units.T
+            nearest[start : start + BLOCK] = np.partition(squared, self.k - 1, axis=1)[:, self.k - 1]
+        return Score(np.sqrt(np.maximum(lengths + nearest, 0.0)), "suspect")
 
 
 @dataclass(frozen=True, eq=False)
