@@ -63,17 +63,32 @@ def test_digests_of_arrays_see_names_types_shapes_and_values_but_no_layout() -> 
 
 
 def test_leftovers_of_killed_writers_go_once_they_are_old(tmp_path: Path) -> None:
-    old, young, other = tmp_path / ".a.json.1.ff.tmp", tmp_path / ".b.json.2.ff.tmp", tmp_path / "c.json"
-    for path in (old, young, other):
+    names = (".a.json.1.00c0ffee.tmp", ".b.json.2.00c0ffee.tmp", ".c.json.3.00c0ffee.tmp", ".d.tmp", "e.json")
+    old, young, future, foreign, other = paths = [tmp_path / name for name in names]
+    for path in paths:
         path.write_text("x")
-    os.utime(old, (0, 0))
-    os.utime(other, (0, 0))
-    remove_leftovers(tmp_path)
-    assert sorted(tmp_path.iterdir()) == [young, other]
+    for path in (old, foreign, other):
+        os.utime(path, (0, 0))
+    os.utime(future, (2**32, 2**32))  # the clock was set back since
+    with writing_to(tmp_path):
+        assert sorted(tmp_path.iterdir()) == [young, future, foreign, other]
+
+
+def test_a_pipe_is_written_to_and_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", b"new")
+    assert os.read(reader, 9) == b"new"
+    os.close(reader)
 
 
 def test_leftovers_are_looked_for_while_others_write_and_rename(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / ".a.json.1.ff.tmp").write_text("x")
+    (tmp_path / ".a.json.1.00c0ffee.tmp").write_text("x")
     listed = list(tmp_path.glob(".*.tmp"))
     monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter(listed))
     os.rename(listed[0], tmp_path / "a.json")  # between the listing and the look at its age

@@ -203,9 +203,21 @@ def test_results_are_refused_before_a_run_and_after_a_change(folder: Path) -> No
             Study.open(folder).results()
         (folder / name).write_text(before)
         assert Study.open(folder).results()
-    (folder / "results.json").write_text("{")
-    with pytest.raises(UserError, match="STUDY003"):
-        Study.open(folder).results()
+
+
+@pytest.mark.parametrize("name", ["results.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"[1]", b"null", b"\xff", b'{"a": 1}', b"[" * 100_000, b'{"x": NaN}']
+)
+def test_results_that_no_finished_run_wrote_are_refused(finished: Study, name: str, content: bytes) -> None:
+    before = (finished.folder / name).read_bytes()
+    try:
+        (finished.folder / name).write_bytes(content)
+        with pytest.raises(UserError, match=r"STUDY003.*\n  fix: conspect run"):
+            Study.open(finished.folder).results()
+    finally:
+        (finished.folder / name).write_bytes(before)
+    assert Study.open(finished.folder).results()
 
 
 def test_own_objects_take_the_place_of_what_study_toml_names(tmp_path: Path, pristine: Path) -> None:

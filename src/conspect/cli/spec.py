@@ -288,11 +288,11 @@ def _text(file: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Writes beside the file and renames, so that a crash leaves the old content."""
-    beside = file.with_name(file.name + ".new")
+    """Writes a file whole or not at all. Raises UserError when that is refused."""
+    from conspect.core.files import write_atomically
+
     try:
-        beside.write_bytes(text.encode())
-        beside.replace(file)
+        write_atomically(file, text.encode())
     except OSError as error:
         fix = "give a path in a directory that may be written"
         raise user_error(

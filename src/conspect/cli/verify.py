@@ -147,7 +147,9 @@ def _results(
 
 
 def _write(path: Path, text: str) -> None:
-    _guarded(lambda: path.write_text(text, encoding="utf-8"), path)
+    from conspect.core.files import write_atomically
+
+    _guarded(lambda: write_atomically(path, text.encode()), path)
 
 
 def _guarded(work: object, path: Path) -> None:

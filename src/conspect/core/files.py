@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,13 +14,19 @@ from pathlib import Path
 from conspect.core.diagnostics import outside_error
 
 LEFTOVER_SECONDS = 24 * 3600
+# The end of a temporary's name: process and random digits. Other programs' temporaries are left alone.
+LEFTOVER = re.compile(r"\.\d+\.[0-9a-f]{8}\.tmp$")
 
 
 @contextmanager
 def writing_to(folder: Path, what: str = "") -> Iterator[None]:
-    """Makes `folder`; what the system refuses inside the block becomes OutsideError STORE001: cannot write `what` to it."""
+    """Makes `folder` and clears it of what killed writers left there, then runs the block.
+
+    What the system refuses becomes OutsideError STORE001: cannot write `what` to it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
         yield
     except OSError as error:
         problem = f"cannot write {what + ' ' if what else ''}to {folder}: {error.strerror or error}"
@@ -27,7 +34,13 @@ def writing_to(folder: Path, what: str = "") -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes beside `path`, flushes to disk and renames; a kill leaves the old file or the new one."""
+    """Writes beside `path`, flushes to disk and renames; a kill leaves the old file or the new one.
+
+    What is no file of its own (a pipe, a link such as /dev/stdout) is written in place: renaming would put a file there.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as out:
@@ -36,14 +49,15 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(out.fileno())
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that matters is the one of the writing
+            temporary.unlink()
 
 
 def remove_leftovers(folder: Path) -> None:
     """Deletes what killed writers left in `folder`; files younger than `LEFTOVER_SECONDS` may still be in the making."""
     for path in folder.glob(".*.tmp"):
         with suppress(FileNotFoundError):  # another writer has just renamed its own, or removed this one
-            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+            if LEFTOVER.search(path.name) and time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                 path.unlink()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from conspect import __version__
 from conspect.core.diagnostics import user_error
-from conspect.core.digests import digest_file, digest_json
+from conspect.core.digests import digest_bytes, digest_file, digest_json
 from conspect.core.files import write_atomically, write_json, writing_to
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
 from conspect.study.config import StudyConfig, read_config
@@ -91,24 +91,27 @@ class Study:
         results["timings"]["total"] = round(sum(self.timings.seconds.values()), 3)
         with writing_to(self.folder):
             write_json(self.folder / RESULTS_FILE, results)
-            write_json(self.folder / MANIFEST_FILE, self._manifest())
             write_atomically(self.folder / REPORT_FILE, page.encode())
+            write_json(self.folder / MANIFEST_FILE, self._manifest())  # last: it vouches for the results
         return results
 
     def results(self) -> dict[str, Any]:
         """The results of the last run. Raises UserError STUDY003 when there are none, STUDY004 when they are stale."""
-        path = self.folder / RESULTS_FILE
+        path, fix = self.folder / RESULTS_FILE, f"conspect run {self.folder}"
         try:
-            results = json.loads(path.read_text(encoding="utf-8"))
-            manifest = json.loads((self.folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+            content = path.read_bytes()
+            results = dict(json.loads(content))
+            manifest = dict(json.loads((self.folder / MANIFEST_FILE).read_bytes()))
         except FileNotFoundError as error:
-            raise user_error("STUDY003", f"{self.folder} has not been run", f"conspect run {self.folder}") from error
-        except (OSError, ValueError) as error:
-            raise user_error("STUDY003", f"{path} cannot be read: {error}", f"conspect run {self.folder}") from error
+            raise user_error("STUDY003", f"{self.folder} has not been run to its end", fix) from error
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise user_error("STUDY003", f"{path} cannot be read: {error}", fix) from error
+        if manifest.get("results") != digest_bytes(content):
+            raise user_error("STUDY003", f"{path} is not what the last finished run wrote", fix)
         if manifest.get("config") != self._config_digest():
             problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
-            raise user_error("STUDY004", problem, f"conspect run {self.folder}")
-        return dict(results)
+            raise user_error("STUDY004", problem, fix)
+        return results
 
     def verification_subject(self, bar: ProgressBar = silent) -> Subject:
         """What verification takes: regions are estimated on training images, sized on one half of the test images, and
@@ -161,6 +164,7 @@ class Study:
         return {
             "conspect": __version__,
             "config": self._config_digest(),
+            "results": digest_file(self.folder / RESULTS_FILE),
             "seed": self.config.settings.seed,
             "digests": {
                 "model": inputs.model.digest,

@@ -7,12 +7,12 @@ numbers are integers, fractions as text, or little-endian float64 in base64: not
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.files import write_atomically
 from conspect.core.regions import Region
 from conspect.verification.encoding import encoded
 from conspect.verification.formula import FormulaTable
@@ -118,10 +118,8 @@ def claim_digest(claim: dict[str, object], tie: dict[str, object]) -> str:
 
 
 def write_bundle(path: Path, body: dict[str, object]) -> None:
-    """Writes beside the file and renames, so that a half-written certificate never has the name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(body, separators=(",", ":"), sort_keys=True), encoding="utf-8")
-    temporary.replace(path)
+    """Writes a bundle as JSON; a half-written certificate never has the name."""
+    write_atomically(path, json.dumps(body, separators=(",", ":"), sort_keys=True).encode())
 
 
 def _arrays_key(region: Region) -> str:

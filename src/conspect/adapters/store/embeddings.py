@@ -24,7 +24,7 @@ from safetensors.numpy import save
 
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
-from conspect.core.files import remove_leftovers, write_atomically, writing_to
+from conspect.core.files import write_atomically, writing_to
 from conspect.core.protocols import ImageDataset, ImageEncoder, UnreadableImage
 
 BATCH = 64
@@ -69,7 +69,6 @@ def embed(
     folder = store / key[:32]
     about = {"format": FORMAT, "encoder": encoder.digest, "dataset": dataset.digest, "images": len(dataset)}
     with writing_to(folder, "embeddings"):
-        remove_leftovers(folder)
         write_atomically(folder / "about.json", json.dumps(about, indent=1).encode())
     parts = [
         _shard(encoder, dataset, folder, rows, workers=workers, progress=progress) for rows in _shards(len(dataset))
