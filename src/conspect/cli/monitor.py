@@ -6,7 +6,11 @@ import click
 
 from conspect.cli.lazy import Commands, LazyGroup
 
-MONITOR_COMMANDS: Commands = {}
+MONITOR_COMMANDS: Commands = {
+    "eval": ("conspect.cli.monitor_eval", "evaluate", "Compare the monitor with other detectors, failure by failure."),
+    "fit": ("conspect.cli.monitor_fit", "fit", "Fit a study's monitor and set its thresholds."),
+    "serve": ("conspect.cli.monitor_serve", "serve", "Answer over HTTP whether outputs can be believed."),
+}
 
 
 @click.group(cls=LazyGroup, table=MONITOR_COMMANDS)

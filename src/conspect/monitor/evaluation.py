@@ -37,11 +37,14 @@ KIND_OF: dict[str, Kind] = {
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What the model was trained on: `embeddings [image, D]`, true `labels [image]`, and its linear head."""
+    """What the model was trained on: `embeddings [image, D]`, true `labels [image]`, and its linear head.
+
+    Without a linear head (None) there is no ViM, and without images of every class no Mahalanobis.
+    """
 
     embeddings: Floats
     labels: NDArray[np.integer]
-    head: AffineMap
+    head: AffineMap | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +52,9 @@ class Detectors:
     """Every detector, fitted. Baselines on the model's training split, the others on the held-out fit split."""
 
     readout: Readout
-    mahalanobis: baselines.Mahalanobis
+    mahalanobis: baselines.Mahalanobis | None
     neighbours: baselines.NearestNeighbours
-    virtual_logit: baselines.VirtualLogit
+    virtual_logit: baselines.VirtualLogit | None
     cosine: CosineHeatmaps
     ratio: LikelihoodRatio
     fused: FittedDetector
@@ -69,20 +72,23 @@ class Detectors:
         also_suspect: Inputs | None = None,
         options: FitOptions | None = None,
     ) -> Detectors:
-        """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on it, for the second tier."""
+        """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on its first images, for the second tier."""
         classes = inputs.logits.shape[1]
         wrong = np.asarray(inputs.outputs != labels)
         stored = StoredHeatmaps.count(readout.concepts(inputs.embeddings), inputs.outputs, wrong, classes)
         fused = fit(readout, inputs, labels, also_suspect=also_suspect, options=options)
         second = None
         if witnessed is not None:
-            second = SecondTier.fit(fused.cross_fitted, witnessed, inputs.outputs, wrong)
+            seen = slice(len(witnessed.strengths))
+            first = Score(fused.cross_fitted.suspicion[seen], "suspect")
+            second = SecondTier.fit(first, witnessed, inputs.outputs[seen], wrong[seen])
         neighbour = min(50, len(training.embeddings))
+        complete = len(np.unique(training.labels)) == classes
         return cls(
             readout=readout,
-            mahalanobis=baselines.Mahalanobis.fit(training.embeddings, training.labels, classes),
+            mahalanobis=baselines.Mahalanobis.fit(training.embeddings, training.labels, classes) if complete else None,
             neighbours=baselines.NearestNeighbours.fit(training.embeddings, k=neighbour),
-            virtual_logit=baselines.VirtualLogit.fit(training.embeddings, training.head),
+            virtual_logit=baselines.VirtualLogit.fit(training.embeddings, training.head) if training.head else None,
             cosine=CosineHeatmaps.fit(stored),
             ratio=LikelihoodRatio.fit(stored),
             fused=fused,
@@ -102,20 +108,22 @@ class Detectors:
             "maximum logit": baselines.maximum_logit(logits),
             "energy": baselines.energy(logits),
             "entropy": baselines.entropy(logits),
-            "Mahalanobis": self.mahalanobis.score(embeddings),
             "nearest neighbours": self.neighbours.score(embeddings),
-            "ViM": self.virtual_logit.score(embeddings, logits),
             "heatmap cosine": self.cosine.score(numerators, outputs),
             "heatmap likelihood ratio": self.ratio.score(numerators, outputs),
             "concept evidence": Score(features[6].astype(np.float64), "suspect"),
             "fused": Score(suspicion, "suspect"),
         }
+        if self.mahalanobis is not None:
+            found["Mahalanobis"] = self.mahalanobis.score(embeddings)
+        if self.virtual_logit is not None:
+            found["ViM"] = self.virtual_logit.score(embeddings, logits)
         if witnessed is not None:
             if self.second_tier is None:
                 fix = "give the VLM's strengths of the fit split as well"
                 raise user_error("MONITOR001", "the second tier was not fitted", fix)
             found["fused, VLM at run time"] = self.second_tier.score(found["fused"], witnessed, outputs)
-        return found
+        return {name: found[name] for name in KIND_OF if name in found}
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,10 @@ name = "pocket"                # see `docs/pocket-vlm.md` for what it is good fo
 [properties]
 # files = ["my.cspec"]         # specifications to verify in every run; `conspect verify` decides others. Needs conspect[verify]
 
+# [monitor]                    # with this section every run fits a monitor and compares it with other detectors
+# false_alarms = 0.05          # at most this share of the right outputs is called suspect
+# accepted_errors = 0.02       # and at most this share of the accepted outputs is wrong
+
 [settings]
 seed = 0
 confidence = 0.95              # of every interval
@@ -88,6 +92,18 @@ class PropertiesConfig:
 
 
 @dataclass(frozen=True)
+class MonitorConfig:
+    """What the monitor is fitted on and what its thresholds must keep. Numbers of images; shares."""
+
+    fit_images: int = 4000
+    calibration_images: int = 2000
+    vlm_images: int = 2000
+    attacked: int = 300
+    false_alarms: float = 0.05
+    accepted_errors: float = 0.02
+
+
+@dataclass(frozen=True)
 class Settings:
     """Numbers that shape the analyses."""
 
@@ -105,12 +121,15 @@ class StudyConfig:
     vlm: VlmConfig = field(default_factory=VlmConfig)
     concepts: ConceptsConfig = field(default_factory=ConceptsConfig)
     properties: PropertiesConfig = field(default_factory=PropertiesConfig)
+    monitor: MonitorConfig | None = None
     settings: Settings = field(default_factory=Settings)
 
     def to_toml(self) -> str:
         """The file that reads back as this configuration."""
         lines = []
         for section, values in asdict(self).items():
+            if values is None:
+                continue
             lines.append(f"[{section}]")
             for key, value in values.items():
                 if value is not None:
@@ -121,7 +140,7 @@ class StudyConfig:
 
 SECTIONS: dict[str, type] = {
     "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "properties": PropertiesConfig,
-    "settings": Settings,
+    "monitor": MonitorConfig, "settings": Settings,
 }  # fmt: skip
 
 

@@ -12,13 +12,16 @@ import platformdirs
 
 from conspect import assets
 from conspect.adapters.datasets import cifar10, image_folder
-from conspect.adapters.datasets.subsets import sample
+from conspect.adapters.datasets.subsets import rest, sample
 from conspect.adapters.models import load_model
 from conspect.adapters.vlms import load_vlm
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import Place, user_error
 from conspect.core.protocols import ImageDataset, VisionLanguageModel, VisionModel
 from conspect.study.config import StudyConfig
+
+# Fewer left-over test images are not worth a monitor's while: it then takes a part of the study's own.
+LEAST_HELD_OUT = 1000
 
 
 def cache_directory() -> Path:
@@ -28,7 +31,11 @@ def cache_directory() -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Everything a study works on. `attributes` is None when no table fits the classes and concepts."""
+    """Everything a study works on. `attributes` is None when no table fits the classes and concepts.
+
+    `held_out`: test images that the study does not report on, in random order, for the monitor to learn from; None when
+    there are fewer than `LEAST_HELD_OUT`.
+    """
 
     train: ImageDataset
     test: ImageDataset
@@ -36,6 +43,7 @@ class Inputs:
     vlm: VisionLanguageModel
     concepts: ConceptSet
     attributes: ClassAttributes | None
+    held_out: ImageDataset | None = None
 
 
 def load_inputs(config: StudyConfig, folder: Path) -> Inputs:
@@ -45,8 +53,8 @@ def load_inputs(config: StudyConfig, folder: Path) -> Inputs:
     """
     model_path = None if config.model.path is None else folder / config.model.path
     model = load_model(config.model.name, model_path)
-    train, test = _datasets(config, folder)
-    for dataset in (train, test):
+    train, test, held_out = _datasets(config, folder)
+    for dataset in (train, test, *([] if held_out is None else [held_out])):
         unknown = sorted(set(dataset.class_names) - set(model.class_names))
         if unknown:
             raise user_error(
@@ -62,6 +70,7 @@ def load_inputs(config: StudyConfig, folder: Path) -> Inputs:
         vlm=load_vlm(config.vlm.name, cache=cache_directory()),
         concepts=concepts,
         attributes=_attributes(config, folder, model.class_names, concepts.names),
+        held_out=held_out,
     )
 
 
@@ -73,7 +82,7 @@ def labels_in_model_order(
     return order[dataset.labels]
 
 
-def _datasets(config: StudyConfig, folder: Path) -> tuple[ImageDataset, ImageDataset]:
+def _datasets(config: StudyConfig, folder: Path) -> tuple[ImageDataset, ImageDataset, ImageDataset | None]:
     data, seed = config.data, config.settings.seed
     if data.kind == "cifar10":
         directory = None if data.directory is None else folder / data.directory
@@ -89,7 +98,12 @@ def _datasets(config: StudyConfig, folder: Path) -> tuple[ImageDataset, ImageDat
     else:
         train = image_folder.load(folder / str(data.train), split="train")
         test = image_folder.load(folder / str(data.test), split="test")
-    return sample(train, data.alignment_images, seed=seed), sample(test, data.images, seed=seed)
+    held_out = rest(test, data.images, seed=seed)
+    return (
+        sample(train, data.alignment_images, seed=seed),
+        sample(test, data.images, seed=seed),
+        held_out if len(held_out) >= LEAST_HELD_OUT else None,
+    )
 
 
 def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:

@@ -16,7 +16,7 @@ from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 from conspect.core.files import write_atomically, write_json, writing_to
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
-from conspect.study.config import StudyConfig, read_config
+from conspect.study.config import MonitorConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measurements import Measurements, Timings, measure
 from conspect.study.results import assemble
@@ -24,6 +24,7 @@ from conspect.study.results import assemble
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
     from conspect.language.tree import Specification
+    from conspect.study.monitoring import FittedMonitor
     from conspect.verification.subject import Subject
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
@@ -85,6 +86,8 @@ class Study:
             files = [self.folder / name for name in self.config.properties.files]
             with self.timings.stage("verification"):
                 results["verification"] = property_results(files, self.verification_subject(), self.folder, bar=bar)
+        if self.config.monitor is not None:
+            results["monitor"] = self.evaluate_monitor(bar)
         with self.timings.stage("report"):
             page = render(results, self.thumbnails(results))
         results["timings"] = {name: round(seconds, 3) for name, seconds in self.timings.seconds.items()}
@@ -131,6 +134,51 @@ class Study:
         from conspect.study.verification import mined
 
         return mined(self.verification_subject(bar), share=share, criterion=criterion)
+
+    @property
+    def monitor_folder(self) -> Path:
+        """Where the monitor is kept: `folder`/monitor."""
+        return self.folder / "monitor"
+
+    def fit_monitor(
+        self,
+        *,
+        false_alarms: float | None = None,
+        accepted_errors: float | None = None,
+        confidence: float = 0.95,
+        bar: ProgressBar = silent,
+    ) -> FittedMonitor:
+        """Fits the monitor on images beside those reported on and writes it into `monitor_folder`.
+
+        Rates that are not given are those of study.toml's [monitor]. Raises UserError MONITOR002 or MONITOR003 when there
+        are too few images, or too few that the model gets wrong.
+        """
+        from conspect.monitor.calibration import Wanted
+        from conspect.study.monitoring import fit_monitor
+
+        config = self.config.monitor or MonitorConfig()
+        wanted = Wanted(
+            config.false_alarms if false_alarms is None else false_alarms,
+            config.accepted_errors if accepted_errors is None else accepted_errors,
+            confidence,
+        )
+        measured = self.measurements(bar)
+        with self.timings.stage("monitor"):
+            return fit_monitor(
+                config, self.inputs, measured, self.folder, wanted=wanted, seed=self.config.settings.seed, bar=bar
+            )
+
+    def evaluate_monitor(self, bar: ProgressBar = silent) -> dict[str, Any]:
+        """Compares the monitor with the paper's detectors and the baselines; what docs/results.md says of `monitor`.
+
+        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first.
+        """
+        from conspect.study.monitoring import rates_of
+        from conspect.study.monitoring_results import monitor_results
+
+        fitted = self.fit_monitor(**rates_of(self.monitor_folder), bar=bar)
+        with self.timings.stage("monitor"):
+            return monitor_results(fitted, seed=self.config.settings.seed, bar=bar)
 
     def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
         """PNG data URIs by image id: images near shown witnesses, and the most confident failures.

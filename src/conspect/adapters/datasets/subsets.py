@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +50,23 @@ class Subset:
         """SHA-256 over the whole's digest and the rows."""
         return digest_json([self.whole.digest, self.rows.tolist()])
 
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """The whole data set's labelled concepts; none when it labels none."""
+        return tuple(getattr(self.whole, "concept_names", ()))
+
+    @cached_property
+    def concept_labels(self) -> NDArray[np.float64]:
+        """Concept labels `[image, concept]` of the chosen rows."""
+        labels = getattr(self.whole, "concept_labels", np.zeros((len(self.whole), 0)))
+        return np.asarray(labels[self.rows], dtype=np.float64)
+
+    @cached_property
+    def metadata(self) -> Mapping[str, tuple[str | None, ...]]:
+        """Metadata of the chosen rows."""
+        columns: Mapping[str, tuple[str | None, ...]] = getattr(self.whole, "metadata", {})
+        return {name: tuple(values[row] for row in self.rows) for name, values in columns.items()}
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -63,3 +81,9 @@ def sample(whole: ImageDataset, images: int | None, *, seed: int) -> ImageDatase
         return whole
     rows = np.sort(np.random.default_rng(seed).permutation(len(whole))[:images])
     return Subset(whole, rows.astype(np.int64))
+
+
+def rest(whole: ImageDataset, images: int | None, *, seed: int) -> Subset:
+    """The rows that `sample` with the same arguments leaves out, in random order: any first part is a random draw."""
+    drawn = len(whole) if images is None else images
+    return Subset(whole, np.random.default_rng(seed).permutation(len(whole))[drawn:].astype(np.int64))

@@ -1,0 +1,77 @@
+"""A study's monitor: fitted on images beside those reported on, thresholds with guarantees, kept in STUDY/monitor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from conspect.core.protocols import ProgressBar
+from conspect.monitor.calibration import Guarantee, Wanted, calibrate
+from conspect.monitor.evaluation import Detectors, Training
+from conspect.monitor.fusion import Readout
+from conspect.monitor.runtime import Monitor
+from conspect.monitor.storage import JSON_FILE
+from conspect.study.config import MonitorConfig
+from conspect.study.inputs import Inputs
+from conspect.study.measurements import Measurements
+from conspect.study.monitoring_splits import Splits, measure_splits
+
+MONITOR_FOLDER = "monitor"
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMonitor:
+    """The monitor, what was certified of it, and what it is compared with."""
+
+    monitor: Monitor
+    guarantee: Guarantee
+    detectors: Detectors
+    splits: Splits
+
+
+def fit_monitor(
+    config: MonitorConfig,
+    inputs: Inputs,
+    measured: Measurements,
+    folder: Path,
+    *,
+    seed: int,
+    wanted: Wanted,
+    bar: ProgressBar,
+) -> FittedMonitor:
+    """Fits all detectors on the first split, sets thresholds on the second and writes `folder`/monitor.
+
+    Raises UserError MONITOR002 or MONITOR003 when the splits are too small or hold too few wrong outputs.
+    """
+    splits = measure_splits(config, inputs, measured, folder / "embeddings", seed=seed, bar=bar)
+    head = inputs.model.head
+    advance = bar("monitor", 2)
+    detectors = Detectors.fit(
+        Readout.of(measured.lens, measured.class_directions),
+        Training(measured.train_embeddings, measured.train_labels, head.layers[0] if head.is_linear else None),
+        splits.fit.inputs,
+        splits.fit.labels,
+        witnessed=splits.fit.witnessed,
+    )
+    advance(1)
+    monitor, guarantee = calibrate(
+        detectors.fused,
+        (splits.fit.inputs, splits.fit.labels),
+        (splits.calibration.inputs, splits.calibration.labels),
+        class_names=inputs.model.class_names,
+        concept_names=measured.lens.concept_names,
+        wanted=wanted,
+    )
+    monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee.to_json())
+    advance(1)
+    return FittedMonitor(monitor, guarantee, detectors, splits)
+
+
+def rates_of(folder: Path) -> dict[str, float]:
+    """The rates that the monitor in `folder` was fitted for; empty when none can be read there."""
+    try:
+        wanted = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))["guarantee"]["wanted"]
+        return {name: float(wanted[name]) for name in ("false_alarms", "accepted_errors", "confidence")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

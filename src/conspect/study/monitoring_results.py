@@ -1,0 +1,158 @@
+"""What `conspect monitor eval` says: every detector on every defect, curves, guarantees put to the test, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.core.protocols import ProgressBar
+from conspect.monitor.calibration import report
+from conspect.monitor.evaluation import KIND_OF, Evaluation, Kind, best
+from conspect.monitor.runtime import SUSPECT
+from conspect.statistics.detection import MetricName, Score
+from conspect.study.monitoring import FittedMonitor
+from conspect.study.monitoring_splits import Split
+
+Json = dict[str, Any]
+COMPARED: tuple[MetricName, ...] = ("auroc", "augrc", "aurc")
+SHOWN_KINDS: tuple[Kind, ...] = ("baseline", "paper", "conspect", "conspect+vlm")
+CURVE_POINTS, FLAGGED, RESAMPLES = 60, 12, 1000
+
+
+def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Json:
+    """The JSON of `conspect monitor eval`, see docs/results.md. Raises UserError MONITOR002 without one wrong output."""
+    splits, detectors = fitted.splits, fitted.detectors
+    if splits.report.wrong.all() or not splits.report.wrong.any():
+        fix = "report on more images, of which the model gets some wrong"
+        raise user_error("MONITOR002", f"all {len(splits.report)} reported outputs are of one kind", fix)
+    advance = bar("monitor: comparison", 1)
+    scores = detectors.scores(splits.report.inputs, splits.report.witnessed)
+    chosen = chosen_detectors(
+        detectors.scores(splits.calibration.inputs, splits.calibration.witnessed), splits.calibration.wrong, scores
+    )
+    found = compared("misclassification", scores, splits.report.wrong, chosen, seed=seed)
+    advance(1)
+    return {
+        "splits": {
+            "source": splits.source,
+            **{
+                name: {"images": len(split), "wrong": int(split.wrong.sum())}
+                for name, split in (
+                    ("fit", splits.fit),
+                    ("calibration", splits.calibration),
+                    ("report", splits.report),
+                )
+            },
+        },
+        "chosen": chosen,
+        **found,
+        "guarantee": {**fitted.guarantee.to_json(), "sentences": fitted.guarantee.sentences()},
+        "kept": kept(fitted),
+        "flagged": flagged(fitted),
+    }
+
+
+def chosen_detectors(
+    calibration: Mapping[str, Score], wrong: NDArray[np.bool_], scores: Mapping[str, Score]
+) -> dict[str, str]:
+    """The best detector of each kind by AUROC, chosen on the calibration split; the report split only says which exist."""
+    found: dict[str, str] = {}
+    for kind in SHOWN_KINDS:
+        named = [name for name in scores if KIND_OF[name] == kind]
+        there = {name: calibration[name] for name in named if name in calibration}
+        if named:
+            found[kind] = best(there, wrong, kind) if there and wrong.any() and not wrong.all() else named[-1]
+    return found
+
+
+def compared(
+    defect: str, scores: Mapping[str, Score], suspect: NDArray[np.bool_], chosen: Mapping[str, str], *, seed: int
+) -> Json:
+    """Rows, paired differences and curves of one defect.
+
+    The baseline to beat is the one chosen on the calibration split and, to be strict, also the best on these very scores.
+    """
+    evaluation = Evaluation.of(defect, scores, suspect, resamples=RESAMPLES, seed=seed)
+    to_beat = dict.fromkeys((chosen["baseline"], best(scores, suspect, "baseline")))
+    named = [chosen[kind] for kind in ("paper", "conspect", "conspect+vlm") if chosen.get(kind) in scores]
+    differences = []
+    for name, baseline, metric in product(named, to_beat, COMPARED):
+        gap = evaluation.difference(name, baseline, metric)
+        about = {"defect": defect, "detector": name, "baseline": baseline, "metric": metric}
+        differences.append({**about, "better_by": gap.value, "low": gap.low, "high": gap.high})
+    curves = [
+        {"defect": defect, "detector": name, "kind": KIND_OF[name], **curve(scores[name], suspect)}
+        for name in chosen.values()
+        if name in scores
+    ]
+    return {"rows": evaluation.rows(), "differences": differences, "curves": curves}
+
+
+def curve(score: Score, suspect: NDArray[np.bool_]) -> Json:
+    """`roc`: pairs (false alarms, failures found); `risk_coverage`: pairs (share accepted, errors among them)."""
+    order = np.argsort(score.suspicion, kind="stable")
+    wrong = suspect[order]
+    points = np.unique(np.linspace(1, len(order), CURVE_POINTS).round().astype(np.int64))
+    errors = np.cumsum(wrong)[points - 1]
+    found, false = 1 - errors / wrong.sum(), 1 - (points - errors) / (~wrong).sum()
+    roc = [[1.0, 1.0], *zip(false.tolist(), found.tolist(), strict=True)][::-1]
+    risks = zip((points / len(order)).tolist(), (errors / points).tolist(), strict=True)
+    return {
+        "roc": [[round(x, 4), round(y, 4)] for x, y in roc],
+        "risk_coverage": [[round(x, 4), round(y, 5)] for x, y in risks],
+    }
+
+
+def kept(fitted: FittedMonitor) -> Json:
+    """What the thresholds do on the report split: shares with 95 % intervals, null where there is nothing to share."""
+    split = fitted.splits.report
+    decisions = fitted.monitor.check(split.inputs.embeddings, split.inputs.logits)
+    shares = report(decisions.verdicts, split.wrong)
+    return {
+        name: {"value": None if np.isnan(value) else value, "low": low, "high": high}
+        for name, (value, low, high) in vars_of(shares).items()
+    }
+
+
+def vars_of(shares: object) -> dict[str, tuple[float, float, float]]:
+    """The fields of `Kept` by name."""
+    return {name: getattr(shares, name) for name in type(shares).__annotations__}
+
+
+def flagged(fitted: FittedMonitor) -> list[Json]:
+    """The most suspect inputs of the report split whose output is wrong, each with what speaks against the output."""
+    monitor, split = fitted.monitor, fitted.splits.report
+    decisions = monitor.check(split.inputs.embeddings, split.inputs.logits)
+    rows = np.flatnonzero(split.wrong & (decisions.verdicts == SUSPECT))
+    rows = rows[np.argsort(-decisions.suspicion[rows], kind="stable")][:FLAGGED]
+    return [flagged_example(fitted, split, int(row)) for row in rows]
+
+
+def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> Json:
+    """One input: id, label, output, suspicion in nats, verdict, reasons in words."""
+    monitor = fitted.monitor
+    one = split.inputs.take(np.array([row]))
+    decision = monitor.check(one.embeddings, one.logits)
+    output = int(decision.outputs[0])
+    return {
+        "id": split.dataset.ids[row],
+        "label": monitor.class_names[int(split.labels[row])],
+        "output": monitor.class_names[output],
+        "suspicion": round(float(decision.suspicion[0]), 3),
+        "verdict": decision.names()[0],
+        "reasons": [
+            {
+                "stronger": reason.stronger,
+                "weaker": reason.weaker,
+                "among_right": round(reason.among_right, 4),
+                "among_wrong": round(reason.among_wrong, 4),
+                "words": str(reason),
+            }
+            for reason in monitor.reasons(one.embeddings[0], output)
+        ],
+    }

@@ -1,0 +1,122 @@
+"""The three splits of a study's monitor: fit, calibration, report. No image is in two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.datasets.subsets import Subset
+from conspect.adapters.store.embeddings import embed
+from conspect.core.protocols import ImageDataset, ProgressBar
+from conspect.core.spaces import Floats
+from conspect.monitor.fusion import Inputs as MonitorInputs
+from conspect.monitor.second_tier import Witnessed
+from conspect.study.config import MonitorConfig
+from conspect.study.inputs import Inputs, labels_in_model_order
+from conspect.study.measurements import Measurements
+
+# Without held-out images the study's own are split so; only the last part is reported on.
+FIT_SHARE, CALIBRATION_SHARE = 0.4, 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with what the model makes of them; `labels [image]` in the model's order.
+
+    `witnessed`: what the VLM says of the first so many of them; None: it was not asked.
+    """
+
+    dataset: ImageDataset
+    inputs: MonitorInputs
+    labels: NDArray[np.int64]
+    witnessed: Witnessed | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Where the output is not the label `[image]`."""
+        return np.asarray(self.inputs.outputs != self.labels)
+
+    def take(self, rows: NDArray[np.integer]) -> Split:
+        """The chosen rows; of the VLM's word only where it covers all of them."""
+        witnessed = None
+        if self.witnessed is not None and (len(rows) == 0 or rows.max() < len(self.witnessed.strengths)):
+            witnessed = self.witnessed.take(rows)
+        return Split(
+            Subset(self.dataset, np.asarray(rows, dtype=np.int64)),
+            self.inputs.take(rows),
+            self.labels[rows],
+            witnessed,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """`source`: "held-out" when fit and calibration are test images beside the study's, else "split"."""
+
+    fit: Split
+    calibration: Split
+    report: Split
+    source: str
+
+
+def measure_splits(
+    config: MonitorConfig, inputs: Inputs, measured: Measurements, store: Path, *, seed: int, bar: ProgressBar
+) -> Splits:
+    """The study's test images to report on; held-out ones, or where there are none a part of these, to learn from.
+
+    The VLM sees the report split and the first `vlm_images` of the fit split.
+    """
+    own = Split(
+        Subset(inputs.test, measured.rows),
+        MonitorInputs(measured.embeddings, measured.logits),
+        measured.labels,
+        witnessed_by(measured, measured.embeddings, measured.vlm_embeddings),
+    )
+    if inputs.held_out is None:
+        order = np.random.default_rng([seed, 2]).permutation(len(own))
+        ends = round(FIT_SHARE * len(own)), round((FIT_SHARE + CALIBRATION_SHARE) * len(own))
+        fit, calibration, report = (own.take(rows) for rows in np.split(order, ends))
+        return Splits(fit, calibration, report, "split")
+    wanted = config.fit_images + config.calibration_images
+    images = min(wanted, len(inputs.held_out))
+    taken = Subset(inputs.held_out, np.arange(images))
+    held_out = measure_images(taken, inputs, store, stage="held-out images", bar=bar)
+    cut = min(len(held_out), round(images * config.fit_images / max(wanted, 1)))
+    fit, calibration = held_out.take(np.arange(cut)), held_out.take(np.arange(cut, len(held_out)))
+    seen = fit.take(np.arange(min(config.vlm_images, len(fit))))
+    fit = replace(fit, witnessed=witness(seen, inputs, measured, store, stage="VLM on held-out images", bar=bar))
+    return Splits(fit, calibration, own, "held-out")
+
+
+def measure_images(dataset: ImageDataset, inputs: Inputs, store: Path, *, stage: str, bar: ProgressBar) -> Split:
+    """The readable images of `dataset` through the model, from the store where they are there."""
+    model = inputs.model
+    found = embed(model, dataset, store, progress=bar(stage, len(dataset)))
+    rows = np.flatnonzero(found.readable)
+    embeddings = found.values[rows]
+    labels = labels_in_model_order(dataset, model.class_names)[rows]
+    kept = dataset if len(rows) == len(dataset) else Subset(dataset, rows)
+    return Split(kept, MonitorInputs(embeddings, model.head.logits(embeddings)), labels)
+
+
+def witness(
+    split: Split, inputs: Inputs, measured: Measurements, store: Path, *, stage: str, bar: ProgressBar
+) -> Witnessed:
+    """What the VLM says of the images of a split, from the store where it is there."""
+    found = embed(inputs.vlm, split.dataset, store, progress=bar(stage, len(split.dataset)))
+    return witnessed_by(measured, split.inputs.embeddings, found.values)
+
+
+def witnessed_by(measured: Measurements, embeddings: Floats, vlm_embeddings: Floats) -> Witnessed:
+    """From the model's and the VLM's embeddings `[image, D]` and `[image, E]` of the same images."""
+    lengths = np.linalg.norm(vlm_embeddings, axis=1, keepdims=True)
+    units = np.asarray(vlm_embeddings, dtype=np.float64) / np.where(lengths > 0, lengths, 1.0)
+    return Witnessed(
+        units @ measured.class_directions.T, units @ measured.lens.directions.T, measured.lens.strengths(embeddings)
+    )

@@ -1,0 +1,150 @@
+"""`conspect monitor fit` and `eval`, on fakes: which images are learned from, and what the results say."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conspect.adapters.datasets.arrays import ArrayDataset
+from conspect.cli.main import main
+from conspect.core.diagnostics import UserError
+from conspect.monitor.runtime import Monitor
+from conspect.statistics.detection import Score, measure
+from conspect.study import Inputs, Study, StudyConfig
+from conspect.study.config import MonitorConfig, read_config
+from conspect.study.inputs import demo_or_own_concepts
+from conspect.study.monitoring import rates_of
+from conspect.study.monitoring_results import curve
+from conspect.study.monitoring_splits import measure_splits
+from conspect.study.monitoring_wording import sentences, tables
+from tests.fakes import CLASSES, FakeModel, FakeVlm, picture
+from tests.test_docs import leaves, text_of
+
+CONFIG = MonitorConfig(fit_images=300, calibration_images=300, vlm_images=200, false_alarms=0.1, accepted_errors=0.1)
+
+
+def noisy_colours(images: int, seed: int) -> ArrayDataset:
+    """Red, green and blue images whose colour is more or less clear; a fifth of the labels is another class's."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=images)
+    seen = np.where(rng.random(images) < 0.8, labels, rng.integers(3, size=images))
+    clear = np.where(seen == labels, rng.integers(40, 140, images), rng.integers(10, 60, images))
+    base = rng.integers(60, 90, (images, 3))
+    base[np.arange(images), seen] += clear
+    pixels = np.stack([picture(tuple(int(v) for v in colour)) for colour in base])
+    return ArrayDataset("colours", "test", CLASSES, tuple(f"{seed}/{row:04d}" for row in range(images)), labels, pixels)
+
+
+@pytest.fixture(scope="module")
+def concepts(pristine):
+    return demo_or_own_concepts(read_config(pristine / "study.toml"), pristine)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, concepts) -> Study:
+    model, vlm = FakeModel(), FakeVlm()
+    inputs = Inputs(noisy_colours(200, 1), noisy_colours(400, 2), model, vlm, concepts, None, noisy_colours(700, 3))
+    return Study(tmp_path_factory.mktemp("monitored"), StudyConfig(monitor=CONFIG), inputs)
+
+
+@pytest.fixture(scope="module")
+def results(study: Study) -> dict:
+    return study.evaluate_monitor()
+
+
+def test_no_image_is_in_two_splits_and_those_reported_on_are_the_studys(study: Study, concepts, tmp_path) -> None:
+    for held_out in (study.inputs.held_out, None):
+        inputs = Inputs(
+            *(getattr(study.inputs, name) for name in ("train", "test", "model", "vlm")), concepts, None, held_out
+        )
+        found = measure_splits(
+            CONFIG, inputs, study.measurements(), tmp_path, seed=0, bar=lambda _, __: lambda ___: None
+        )
+        parts = [set(split.dataset.ids) for split in (found.fit, found.calibration, found.report)]
+        assert sum(map(len, parts)) == len(set.union(*parts))
+        if held_out is None:
+            assert (found.source, [len(part) for part in parts]) == ("split", [160, 80, 160])
+            assert set.union(*parts) == set(study.inputs.test.ids)
+        else:
+            assert (found.source, [len(part) for part in parts]) == ("held-out", [300, 300, 400])
+            assert parts[2] == set(study.inputs.test.ids)
+            assert len(found.fit.witnessed.strengths) == 200
+        for split in (found.fit, found.calibration, found.report):
+            again = FakeModel().embed(np.stack([FakeModel().prepare(split.dataset.image(k)) for k in range(20)]))
+            assert again == pytest.approx(split.inputs.embeddings[:20])
+            assert split.labels.tolist() == split.dataset.labels.tolist()
+
+
+def test_the_results_hold_every_detector_and_every_documented_field(results: dict) -> None:
+    assert results["splits"]["report"]["images"] == 400
+    rows = results["rows"]
+    assert {row["kind"] for row in rows} == {"paper", "conspect", "conspect+vlm", "baseline"}
+    # A class without training images has no Mahalanobis distance.
+    assert "Mahalanobis" not in {row["detector"] for row in rows}
+    for row in rows:
+        assert row["n_pos"] == results["splits"]["report"]["wrong"]
+        assert row["n_pos"] + row["n_neg"] == 400
+        assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
+    section = text_of("results.md").split("## Fields of `monitor`")[1]
+    documented = {
+        name
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([^`]+)`", line.split("|")[1])
+    }
+    found = leaves(results)
+    assert {p for p in found if not any(p == d or p.startswith(f"{d}.") for d in documented)} == set()
+    assert {d for d in documented if not any(p == d or p.startswith(f"{d}.") for p in found)} == set()
+
+
+def test_flagged_inputs_are_wrong_outputs_with_reasons(results: dict, study: Study) -> None:
+    truth = dict(zip(study.measurements().ids, study.measurements().labels, strict=True))
+    assert results["flagged"]
+    for one in results["flagged"]:
+        assert CLASSES[truth[one["id"]]] == one["label"] != one["output"]
+        assert one["verdict"] == "suspect"
+        assert all(reason["among_wrong"] > reason["among_right"] for reason in one["reasons"])
+
+
+def test_a_curve_passes_through_its_ends_and_its_area_is_the_auroc() -> None:
+    rng = np.random.default_rng(0)
+    wrong = rng.random(2000) < 0.2
+    score = Score(wrong + rng.normal(size=2000), "suspect")
+    found = curve(score, wrong)
+    x, y = np.array(found["roc"]).T
+    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(y, x) == pytest.approx(measure(score, wrong)["auroc"], abs=0.01)
+    coverage, risk = np.array(found["risk_coverage"]).T
+    assert (coverage[-1], risk[-1]) == (1, pytest.approx(wrong.mean(), abs=1e-5))
+    assert len(found["roc"]) <= 62
+
+
+def test_the_command_fits_writes_and_compares(study: Study, results: dict, monkeypatch) -> None:
+    monkeypatch.setattr(Study, "open", classmethod(lambda cls, folder: study))
+    done = CliRunner().invoke(main, ["monitor", "fit", "--study", str(study.folder), "--false-alarms", "0.2"])
+    assert done.exit_code == 0, done.output
+    assert "at most 20.00% of the right outputs are called suspect" in done.stdout
+    assert Monitor.load(study.monitor_folder).class_names == CLASSES
+    assert rates_of(study.monitor_folder) == {"false_alarms": 0.2, "accepted_errors": 0.1, "confidence": 0.95}
+    done = CliRunner().invoke(main, ["monitor", "eval", "--study", str(study.folder), "--json"])
+    printed = json.loads(done.stdout)
+    assert printed["guarantee"]["wanted"]["false_alarms"] == 0.2
+    assert printed["rows"] == json.loads(json.dumps(results["rows"]))
+
+
+def test_the_tables_mark_the_best_and_the_sentences_say_when_an_interval_holds_zero(results: dict) -> None:
+    lines = tables(results)
+    best = max(results["rows"], key=lambda row: row["auroc"])
+    (marked,) = [line for line in lines if f"{best['auroc']:7.4f}*" in line and line.startswith(best["detector"])]
+    assert marked
+    text = sentences(results)
+    for one, line in zip([d for d in results["differences"] if d["metric"] == "auroc"], text, strict=False):
+        assert ("holds 0" in line) == (one["low"] <= 0 <= one["high"])
+
+
+def test_too_few_images_are_an_error_that_says_so(finished: Study, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"MONITOR00[23]"):
+        Study(tmp_path, StudyConfig(), finished.inputs).fit_monitor()
