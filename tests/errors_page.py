@@ -14,11 +14,13 @@ TITLES = {
     "STORE": "What is kept on disk",
     "STUDY": "The study",
     "MODEL": "Models",
+    "ATTACK": "Attacks",
     "CLI": "The command line",
     "VLM": "Vision-language models",
     "SPEC": "Con_spec, with an example of each in [language.md](language.md)",
     "VERIFY": "Verification, see [verification.md](verification.md)",
     "MONITOR": "The monitor",
+    "WEB": "The service, see [serving.md](serving.md)",
 }
 INTRODUCTION = """\
 # Every error, by its code

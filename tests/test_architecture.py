@@ -48,13 +48,14 @@ LIBRARIES = {
     "language": {"numpy"},
     "statistics": {"numpy", "scipy"},
     "analysis": {"numpy", "numba"},
-    "monitor": {"numpy", "scipy", "safetensors"},
+    "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},
     "report": {"jinja2", "markupsafe", "scipy"},
     "study": {"numpy", "PIL", "platformdirs"},
     "cli": {"click", "tqdm", "numpy"},
 }
 HEAVY = {
+    "art",
     "torch",
     "transformers",
     "onnx",

@@ -14,7 +14,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from conspect.adapters import models
-from conspect.adapters.datasets import cifar10, image_folder
+from conspect.adapters.attacks import search
+from conspect.adapters.attacks.attack import Attack
+from conspect.adapters.datasets import cifar10, csv_table, image_folder, packages, parquet
+from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import read_image
 from conspect.adapters.models import small_resnet
 from conspect.adapters.store.embeddings import embed
@@ -79,6 +82,24 @@ def data006(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 @raises
+def data007(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "test.csv").write_text("path,labels,weather\ncat.jpg,cat,rain\n")
+    return csv_table.load(folder / "test.csv", split="test", columns=Columns("path", "label", slices=("wether",)))
+
+
+@raises
+def data008(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(packages, "find_spec", lambda name: None)
+    return parquet.load(folder, split="test", columns=Columns("image", "label"))
+
+
+@raises
+def data009(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    (folder / "test.csv").write_text("path,label\n../../private/photo.jpg,cat\n")
+    return csv_table.load(folder / "test.csv", split="test", columns=Columns("path", "label"))
+
+
+@raises
 def store001(folder: Path, patch: pytest.MonkeyPatch) -> object:
     (folder / "embeddings").write_text("in the way")
     return embed(FakeModel(), colour_dataset(3), folder / "embeddings")
@@ -132,6 +153,12 @@ def model001(folder: Path, patch: pytest.MonkeyPatch) -> object:
 @raises
 def model002(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return models.load_model("resnet-1000", None)
+
+
+@raises
+def attack001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(search, "find_spec", lambda name: None if name == "art" else name)
+    return search.Attacker(FakeModel(), Attack("FGSM", 8))  # type: ignore[arg-type]
 
 
 @raises

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,26 @@ class ImageDataset(Protocol):
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
 
 
+class HasConceptLabels(Protocol):
+    """A data set that says which concepts its images show. Optional; without concepts the same as a data set that does not."""
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """The concepts that are labelled."""
+
+    @property
+    def concept_labels(self) -> NDArray[np.float64]:
+        """`[image, concept]`: 1 shown, 0 not shown, NaN not known."""
+
+
+class HasMetadata(Protocol):
+    """A data set that says more of its images than their class. Optional; slices are made of it."""
+
+    @property
+    def metadata(self) -> Mapping[str, tuple[str | None, ...]]:
+        """Column to one value per image, in the order of the ids; None where it is not known."""
+
+
 class ImageEncoder(Protocol):
     """The part of a vision model or VLM that turns images into embeddings."""
 
@@ -93,6 +113,22 @@ class VisionModel(ImageEncoder, Protocol):
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the logits mean, in order."""
+
+
+class DifferentiableModel(VisionModel, Protocol):
+    """A vision model that can be attacked: the gradient of its outputs with respect to the image is at hand."""
+
+    def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The part of `image [height, width, 3]` that the network sees, at the network's own size, uint8 RGB.
+
+        `prepare` only normalises a framed image, so that attacked pixels reach the network as they are.
+        """
+
+    def differentiable(self) -> Any:
+        """A new torch module: RGB in 0..1 `[image, 3, y, x]` float32 to embeddings `[image, D]` and logits `[image, class]`.
+
+        It normalises, is in evaluation mode, and its weights take no gradients.
+        """
 
 
 class VisionLanguageModel(ImageEncoder, Protocol):

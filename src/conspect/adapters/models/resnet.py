@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STAGE_WIDTHS = (32, 64, 128, 256)
 
@@ -53,3 +60,47 @@ class SmallResNet(nn.Module):
         """Logits `[image, class]`, float32."""
         logits: Tensor = self.head(self.encoder(x))
         return logits
+
+
+class Differentiable(nn.Module):
+    """RGB in 0..1 to (embeddings, logits), for gradients with respect to the image: normalised, frozen, norms folded."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        weight: NDArray[np.floating],
+        bias: NDArray[np.floating],
+        mean: NDArray[np.floating],
+        deviation: NDArray[np.floating],
+    ) -> None:
+        """`weight [class, D]`, `bias [class]` of the head; `mean`, `deviation` `[3]` of RGB in 0..1."""
+        super().__init__()
+        self.encoder = _folded(encoder)
+        arrays = {"weight": weight, "bias": bias, "mean": mean, "deviation": deviation}
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.from_numpy(np.array(array, dtype=np.float32)))
+        self.requires_grad_(False).eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[image, D]` and logits `[image, class]` of `images [image, 3, y, x]`, float32."""
+        mean, deviation = (self.get_buffer(name)[:, None, None] for name in ("mean", "deviation"))
+        normalised = ((images - mean) / deviation).contiguous(memory_format=torch.channels_last)
+        embeddings: Tensor = self.encoder(normalised)
+        return embeddings, functional.linear(embeddings, self.get_buffer("weight"), self.get_buffer("bias"))
+
+
+def _folded(encoder: nn.Module) -> nn.Module:
+    """A copy in which each batch norm has become part of the convolution before it."""
+    encoder = copy.deepcopy(encoder).eval()
+    for module in list(encoder.modules()):
+        if isinstance(module, ResidualBlock):
+            for number in (1, 2):
+                conv, norm = getattr(module, f"conv{number}"), getattr(module, f"norm{number}")
+                setattr(module, f"conv{number}", fuse_conv_bn_eval(conv, norm))
+                setattr(module, f"norm{number}", nn.Identity())
+        elif isinstance(module, nn.Sequential):
+            for place, (first, second) in enumerate(itertools.pairwise(list(module))):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    module[place], module[place + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+    folded: nn.Module = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return folded

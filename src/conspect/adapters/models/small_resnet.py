@@ -23,7 +23,7 @@ SIDE = 32
 
 
 class SmallResNetModel:
-    """The encoder and head of a trained `SmallResNet`. Fulfils `VisionModel`."""
+    """The encoder and head of a trained `SmallResNet`. Fulfils `VisionModel` and `DifferentiableModel`."""
 
     preprocessing = f"resized to {SIDE} x {SIDE} where it is not (bicubic), minus channel mean, over channel deviation"
 
@@ -64,9 +64,20 @@ class SmallResNetModel:
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to `[3, 32, 32]` float32."""
-        if image.shape[:2] != (SIDE, SIDE):
-            image = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        return ((image - self._mean) / self._deviation).transpose(2, 0, 1)
+        return ((self.framed(image) - self._mean) / self._deviation).transpose(2, 0, 1)
+
+    def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The whole image, resized to 32 x 32 where it is not."""
+        if image.shape[:2] == (SIDE, SIDE):
+            return image
+        return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+    def differentiable(self) -> nn.Module:
+        """RGB in 0..1 `[image, 3, y, x]` to embeddings and logits; batch norms are folded into the convolutions."""
+        from conspect.adapters.models.resnet import Differentiable
+
+        layer = self.head.layers[0]
+        return Differentiable(self._encoder, layer.weight, layer.offset, self._mean / 255, self._deviation / 255)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` float32: the pooled output of the last stage, all components >= 0."""
