@@ -17,6 +17,8 @@ from conspect.monitor.runtime import SUSPECT, Decisions, Detector
 Float64: TypeAlias = NDArray[np.float64]
 # Fractions of the largest allowed bet; the evidence is the mean over all, so no bet has to be chosen.
 BETS = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
+# A factor is below 1.4, so that many of them times LARGEST stay far from turning into NaN.
+IMAGES_AT_ONCE, LARGEST = 256, 1e300
 
 
 class DriftWatch:
@@ -57,14 +59,21 @@ class DriftWatch:
             rank[:] = np.searchsorted(column, new, "left") + np.searchsorted(column, new, "right")
         return np.asarray(found / (2 * images))
 
-    def update(self, readings: NDArray[np.floating]) -> None:
-        """Takes in `readings [reading, image]`, in order of arrival."""
+    def update(self, readings: NDArray[np.floating]) -> float:
+        """Takes in `readings [reading, image]`, in order of arrival; the most `evidence` there was after any of them."""
         above = self.ranks(readings).T - 0.5
-        for gaps in above:
-            factors = 1 + np.stack([gaps - self.slack, -gaps - self.slack])[:, :, None] * self._bets
-            self._products = np.minimum(self._products * factors, 1e300)
-            self._sums = np.minimum((self._sums + 1) * factors, 1e300)
+        highest = 0.0
+        for start in range(0, len(above), IMAGES_AT_ONCE):
+            gaps = above[start : start + IMAGES_AT_ONCE]
+            factors = 1 + np.stack([gaps - self.slack, -gaps - self.slack], axis=1)[..., None] * self._bets
+            self._products = np.minimum(self._products * factors.prod(axis=0), LARGEST)
+            for factor in factors:
+                self._sums += 1
+                self._sums *= factor
+                np.minimum(self._sums, LARGEST, out=self._sums)
+                highest = max(highest, self.evidence)
         self.seen += len(above)
+        return highest
 
     @property
     def wealth(self) -> float:
@@ -137,9 +146,7 @@ class Stream:
             self._window[output, self._counts[output] % width] = flag
             self._counts[output] += 1
         readings = np.vstack([numerators, decisions.suspicion])
-        for column in range(readings.shape[1]):
-            self.drift.update(readings[:, column : column + 1])
-            self.drift_alarm = self.drift_alarm or self.drift.evidence >= self._limit
+        self.drift_alarm = self.drift.update(readings) >= self._limit or self.drift_alarm
 
     def acknowledge(self) -> None:
         """Clears the drift alarm and begins to watch anew, against the same calibration split."""
