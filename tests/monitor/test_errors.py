@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conspect.adapters.models.onnx_graph import encoder_graph
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.monitor.baselines import NearestNeighbours
 from conspect.monitor.runtime import Monitor, Thresholds
 from conspect.statistics.detection import Score, measure
+from tests.fakes import FakeModel
 
 CAUSES = {
     "MONITOR001": lambda: Score(np.array([np.nan]), "suspect"),
@@ -17,6 +19,7 @@ CAUSES = {
     "MONITOR003": lambda: NearestNeighbours.fit(np.ones((3, 2)), k=4),
     "MONITOR004": lambda: Monitor.load(Path("no such folder")),
     "MONITOR005": lambda: Thresholds(accept=1.0, suspect=0.0),
+    "MONITOR006": lambda: encoder_graph(FakeModel()),
 }
 PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
 

@@ -50,7 +50,7 @@ def test_features_are_their_formulas():
     assert (outputs == inputs.outputs).all()
     for k in range(40):
         expected = literal_features(detector, inputs.embeddings[k].astype(float), inputs.logits[k])
-        assert features[:, k] == pytest.approx(expected, rel=2e-3, abs=2e-3)
+        assert features[:, k] == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_a_batch_and_its_inputs_one_by_one_get_the_same_suspicion():

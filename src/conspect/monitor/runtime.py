@@ -98,13 +98,14 @@ class Detector:
         top = logits.ravel()[flat]
         # Order C, whatever the order of what came in: the rows of outputs are written through flat views.
         shifted = np.subtract(logits, top, order="C")
-        weights = np.exp(shifted)
-        total = weights.sum(0)
-        others = np.maximum(total - np.float32(1), LEAST_PROBABILITY)
-        logarithm = np.log(total)
-        np.negative(np.log(others), out=found[0])
+        # Without the output class: what remains of the softmax is added up by itself, not left over from a difference.
         shifted.ravel()[flat] = -np.inf
         np.negative(shifted.max(0), out=found[1])
+        weights = np.exp(shifted)
+        others = weights.sum(0)
+        total = others + np.float32(1)
+        np.negative(np.log(np.maximum(others, LEAST_PROBABILITY)), out=found[0])
+        logarithm = np.log(total)
         np.add(top, logarithm, out=found[2])
         shifted.ravel()[flat] = 0
         weights *= shifted

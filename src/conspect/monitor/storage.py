@@ -7,6 +7,7 @@ fit is refused before anything is computed with it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ def save(monitor: Monitor, folder: Path, *, guarantee: dict[str, Any] | None = N
 
     Raises OutsideError MONITOR004 when the folder cannot be written.
     """
+    content, about = contents(monitor, guarantee=guarantee)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / ARRAYS_FILE, content)
+        write_json(folder / JSON_FILE, about)
+    except OSError as error:
+        fix = "free space there, or choose another folder"
+        raise outside_error(
+            "MONITOR004", f"cannot write the monitor: {error.strerror}", fix, Place(str(folder))
+        ) from error
+
+
+def contents(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None) -> tuple[bytes, dict[str, Any]]:
+    """The two files: the arrays as safetensors, and what the JSON says of them."""
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes the memory as it lies, so an array in another order would come back transposed.
@@ -46,15 +61,7 @@ def save(monitor: Monitor, folder: Path, *, guarantee: dict[str, Any] | None = N
         },
         "guarantee": guarantee,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / ARRAYS_FILE, content)
-        write_json(folder / JSON_FILE, about)
-    except OSError as error:
-        fix = "free space there, or choose another folder"
-        raise outside_error(
-            "MONITOR004", f"cannot write the monitor: {error.strerror}", fix, Place(str(folder))
-        ) from error
+    return content, about
 
 
 def load(folder: Path) -> Monitor:
@@ -62,22 +69,24 @@ def load(folder: Path) -> Monitor:
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
-    path = folder / JSON_FILE
-    try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise _damaged(path, "it is larger than any monitor's")
-        about = json.loads(path.read_text(encoding="utf-8"))
-        _check_header(path, about)
-        content = (folder / ARRAYS_FILE).read_bytes()
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+    about = _read_header(folder)
     path = folder / ARRAYS_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, str(error)) from error
     if digest_bytes(content) != about["sha256"]:
         raise _damaged(path, f"its digest is not the one in {JSON_FILE}")
     try:
         return _assembled(from_bytes(content), about)
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, IndexError, ConspectError) as error:
         raise _damaged(path, f"its arrays do not fit: {error}") from error
+
+
+def read_guarantee(folder: Path) -> dict[str, Any] | None:
+    """The guarantee that was saved with a monitor, as it was given. Raises OutsideError MONITOR004."""
+    guarantee: dict[str, Any] | None = _read_header(folder).get("guarantee")
+    return guarantee
 
 
 def _arrays(monitor: Monitor) -> dict[str, Float32]:
@@ -133,6 +142,18 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> Monitor:
         concepts,
         *shares,
     )
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / JSON_FILE
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise _damaged(path, "it is larger than any monitor's")
+        about = json.loads(path.read_text(encoding="utf-8"))
+        _check_header(path, about)
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    return dict(about)
 
 
 def _check_header(path: Path, about: Any) -> None:

@@ -1,0 +1,50 @@
+"""`conspect monitor export`: the monitor of a study as one ONNX graph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+STARTS = ("embedding", "image")
+
+
+@click.command()
+@click.option("--study", required=True, type=click.Path(path_type=Path, file_okay=False), help="The study's folder.")
+@click.option("--onnx", "file", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.option(
+    "--from",
+    "start",
+    type=click.Choice(STARTS),
+    default="embedding",
+    show_default=True,
+    help="Where the graph begins: at embedding and logits, or at the image, with the model in it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def export(study: Path, file: Path, start: str, as_json: bool) -> None:
+    """Write the monitor that `conspect monitor fit` left in STUDY/monitor as one ONNX graph."""
+    from conspect.monitor.export import attached, monitor_graph, signature, write
+    from conspect.monitor.runtime import Monitor
+    from conspect.monitor.storage import read_guarantee
+    from conspect.study import Study
+
+    opened = Study.open(study)
+    monitor, guarantee = Monitor.load(opened.monitor_folder), read_guarantee(opened.monitor_folder)
+    if start == "image":
+        from conspect.adapters.models.onnx_graph import encoder_graph
+
+        graph = attached(encoder_graph(opened.inputs.model), monitor, guarantee=guarantee)
+    else:
+        graph = monitor_graph(monitor, guarantee=guarantee)
+    write(graph, file)
+    inputs, outputs = signature(graph)
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "inputs": inputs, "outputs": outputs}))
+    else:
+        click.echo(f"{file}: {', '.join(map(_described, inputs))} -> {', '.join(map(_described, outputs))}")
+
+
+def _described(value: dict[str, object]) -> str:
+    shape = value["shape"]
+    return f"{value['name']} {shape} {value['type']}".replace("'", "")
