@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conspect.adapters.datasets import KINDS, DataKind
 from conspect.core.concepts import Concept
 from conspect.core.diagnostics import UserError
 from conspect.study import (
@@ -52,7 +53,8 @@ def test_all_mistakes_are_told_at_once_with_suggestions(tmp_path: Path) -> None:
         '[data]\nkind = "folder"\ntrian = "a"\nimages = -3\n[modle]\nname = "x"\n[settings]\nseed = true\nconfidence = 1\n',
     )
     assert found == [
-        "[data] kind = 'folder' is not one of 'cifar10', 'image-folder' | correct the value",
+        "[data] kind = 'folder' is not one of 'cifar10', 'cifar100', 'csv', 'huggingface', 'image-folder', 'parquet', "
+        "'rival10', 'webdataset' | correct the value",
         "unknown key 'trian' in [data] | did you mean 'train'?",
         "[data] images = -3 is not a whole number >= 0 | correct the value",
         "unknown section [modle] | did you mean 'model'?",
@@ -70,6 +72,11 @@ def test_all_mistakes_are_told_at_once_with_suggestions(tmp_path: Path) -> None:
         (GOOD + "name2 = 1\n", ["unknown key 'name2' in [model] | did you mean 'name'?"]),
         ("data = 3\n" + GOOD.replace("[data]", "[settings]"), ["unknown section [data]"]),
         (GOOD.replace('"a"', "[1]"), ["[data] train = [1] is not a text"]),
+        (GOOD.replace("[model]", "slices = 3\n[model]"), ["[data] slices = 3 is not a list of texts"]),
+        (GOOD.replace("[model]", 'hub = "x"\n[model]'), ['[data] hub means nothing to kind = "image-folder"']),
+        (GOOD.replace("image-folder", "rival10"), ["[data] directory is missing", "[data] train means nothing"]),
+        (GOOD.replace("image-folder", "huggingface"), ["[data] needs either directory or hub"]),
+        (GOOD.replace("[model]", "streaming = 1\n[model]"), ["[data] streaming = 1 is not true or false"]),
     ],
 )
 def test_what_does_not_fit_together_is_told(tmp_path: Path, text: str, expected: list[str]) -> None:
@@ -92,17 +99,27 @@ def test_a_folder_without_study_toml_says_how_to_write_one(tmp_path: Path) -> No
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 OPTIONAL = st.none() | TEXTS
+LISTS = st.lists(TEXTS, max_size=3).map(tuple)
+COUNTS = st.none() | st.integers(0, 10**6)
+VALUES = {
+    **dict.fromkeys(("concept_columns", "classes"), LISTS),
+    **dict.fromkeys(("streaming", "absolute_paths"), st.booleans()),
+}
+
+
+def data_of(kind: DataKind) -> st.SearchStrategy[DataConfig]:
+    """Configurations with the keys that a kind needs, and any of those that it takes."""
+    needs = dict.fromkeys(KINDS[kind].needs, TEXTS)
+    takes = {key: st.none() | VALUES.get(key, TEXTS) for key in KINDS[kind].takes}
+    if kind == "huggingface":
+        takes |= {"hub": TEXTS, "directory": st.none()}
+    every = {"slices": st.none() | LISTS, "images": COUNTS, "alignment_images": COUNTS}
+    return st.builds(DataConfig, kind=st.just(kind), **needs, **takes, **every)
+
+
 CONFIGS = st.builds(
     StudyConfig,
-    data=st.builds(
-        DataConfig,
-        kind=st.just("image-folder"),
-        train=TEXTS,
-        test=TEXTS,
-        directory=OPTIONAL,
-        images=st.none() | st.integers(0, 10**6),
-        alignment_images=st.none() | st.integers(0, 10**6),
-    ),
+    data=st.sampled_from(sorted(KINDS)).flatmap(data_of),
     model=st.builds(ModelConfig, name=TEXTS) | st.builds(ModelConfig, path=TEXTS),
     vlm=st.builds(VlmConfig, name=TEXTS),
     concepts=st.builds(ConceptsConfig, file=OPTIONAL, class_attributes=OPTIONAL),

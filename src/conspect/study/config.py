@@ -5,24 +5,24 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from conspect.adapters.datasets import DataKind, DataSource, misfits
 from conspect.core.diagnostics import Place, UserError, user_error
-
-DataKind = Literal["cifar10", "image-folder"]
 
 TEMPLATE = """\
 # A Conspect study: one vision model, one lens (a VLM), one data set, one set of concepts. Run it: conspect run THIS_FOLDER
 # Relative paths are relative to this file.
 
 [data]
-kind = "image-folder"          # images at FOLDER/class/name.jpg; or "cifar10"
+kind = "image-folder"          # images at FOLDER/class/name.jpg; seven other kinds are in docs/data.md
 train = "images/train"         # the lens is aligned on these ...
 test = "images/test"           # ... and everything that is reported is measured on these
 # images = 4000                # use so many test images, drawn with the seed below (default: all)
 # alignment_images = 10000     # and so many training images (default: all)
+# slices = ["subfolder"]       # columns of metadata: how does the model do on each of their values?
 
 [model]
 name = "demo-resnet"           # a model by name ...
@@ -50,13 +50,9 @@ binarize_at = 0.75             # the share at which the binarized heatmap is cut
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Where the images are."""
+class DataConfig(DataSource):
+    """Where the images are, and how many of them are used."""
 
-    kind: DataKind = "image-folder"
-    train: str | None = None
-    test: str | None = None
-    directory: str | None = None
     images: int | None = None
     alignment_images: int | None = None
 
@@ -168,7 +164,7 @@ def read_config(path: Path) -> StudyConfig:
 
 
 def _section(path: Path, name: str, values: Mapping[str, object], problems: list[UserError]) -> object:
-    kinds = {key: str(kind) for key, kind in SECTIONS[name].__annotations__.items()}
+    kinds = {one.name: str(one.type) for one in fields(SECTIONS[name])}
     good: dict[str, Any] = {}
     for key, value in values.items():
         if key not in kinds:
@@ -198,6 +194,8 @@ def _fits(kind: str, value: object) -> bool:
         return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
     if kind == "DataKind":
         return value in get_args(DataKind)
+    if kind.startswith("bool"):
+        return isinstance(value, bool)
     if "int" in kind:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if "float" in kind:
@@ -210,17 +208,14 @@ def _article(kind: str) -> str:
         return "one of " + ", ".join(repr(name) for name in get_args(DataKind))
     if kind.startswith("tuple"):
         return "a list of texts"
+    if kind.startswith("bool"):
+        return "true or false"
     return "a whole number >= 0" if "int" in kind else "a number between 0 and 1" if "float" in kind else "a text"
 
 
 def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
-    place, found = Place(str(path)), []
-    if config.data.kind == "image-folder":
-        found += [
-            user_error("STUDY002", f"[data] {key} is missing", f'add {key} = "FOLDER"', place)
-            for key in ("train", "test")
-            if getattr(config.data, key) is None
-        ]
+    place = Place(str(path))
+    found = [user_error("STUDY002", problem, fix, place) for problem, fix in misfits(config.data)]
     if (config.model.name is None) == (config.model.path is None):
         found.append(
             user_error("STUDY002", "[model] needs either name or path", 'for instance name = "demo-resnet"', place)
@@ -237,6 +232,8 @@ def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> User
 def _toml_value(value: object) -> str:
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml_string(str(entry)) for entry in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return _toml_string(value) if isinstance(value, str) else str(value)
 
 

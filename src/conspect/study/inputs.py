@@ -11,13 +11,13 @@ import numpy as np
 import platformdirs
 
 from conspect import assets
-from conspect.adapters.datasets import cifar10, image_folder
+from conspect.adapters.datasets import open_split
 from conspect.adapters.datasets.subsets import rest, sample
 from conspect.adapters.models import load_model
 from conspect.adapters.vlms import load_vlm
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import Place, user_error
-from conspect.core.protocols import ImageDataset, VisionLanguageModel, VisionModel
+from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
 from conspect.study.config import StudyConfig
 
 # Fewer left-over test images are not worth a monitor's while: it then takes a part of the study's own.
@@ -46,14 +46,14 @@ class Inputs:
     held_out: ImageDataset | None = None
 
 
-def load_inputs(config: StudyConfig, folder: Path) -> Inputs:
+def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) -> Inputs:
     """Opens what the configuration names; relative paths are relative to `folder`.
 
     Raises the errors of the adapters; UserError STUDY002 when the data's classes are not the model's.
     """
     model_path = None if config.model.path is None else folder / config.model.path
     model = load_model(config.model.name, model_path)
-    train, test, held_out = _datasets(config, folder)
+    train, test, held_out = _datasets(config, folder, bar)
     for dataset in (train, test, *([] if held_out is None else [held_out])):
         unknown = sorted(set(dataset.class_names) - set(model.class_names))
         if unknown:
@@ -82,22 +82,12 @@ def labels_in_model_order(
     return order[dataset.labels]
 
 
-def _datasets(config: StudyConfig, folder: Path) -> tuple[ImageDataset, ImageDataset, ImageDataset | None]:
-    data, seed = config.data, config.settings.seed
-    if data.kind == "cifar10":
-        directory = None if data.directory is None else folder / data.directory
-        cache = cache_directory()
-        # Alignment images are drawn from the first batches alone when few are wanted: less to read, and still a seeded draw.
-        head = (
-            None
-            if data.alignment_images is None
-            else -(-data.alignment_images // cifar10.ROWS_PER_BATCH) * cifar10.ROWS_PER_BATCH
-        )
-        train: ImageDataset = cifar10.load("train", directory=directory, cache=cache, images=head)
-        test: ImageDataset = cifar10.load("test", directory=directory, cache=cache)
-    else:
-        train = image_folder.load(folder / str(data.train), split="train")
-        test = image_folder.load(folder / str(data.test), split="test")
+def _datasets(
+    config: StudyConfig, folder: Path, bar: ProgressBar
+) -> tuple[ImageDataset, ImageDataset, ImageDataset | None]:
+    data, seed, cache = config.data, config.settings.seed, cache_directory()
+    train = open_split(data, "train", folder=folder, cache=cache, images=data.alignment_images, bar=bar)
+    test = open_split(data, "test", folder=folder, cache=cache, images=data.images, bar=bar)
     held_out = rest(test, data.images, seed=seed)
     return (
         sample(train, data.alignment_images, seed=seed),

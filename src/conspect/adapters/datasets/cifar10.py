@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009) from PNG sheets, the original binary archive, or a folder that holds either.
+"""CIFAR-10 (Krizhevsky, 2009) from PNG sheets, the original archive in either version, or a folder that holds one of them.
 
 Whatever the source, the pixels and labels of each batch are checked against one SHA-256, so every source gives the
 same data set. The data are cached under the user's cache directory and are never part of this project.
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.arrays import ArrayDataset
+from conspect.adapters.datasets.cifar_files import from_planes, read_python_batch
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_bytes
 
@@ -86,11 +87,15 @@ def _read_batch(root: Path, batch: str) -> Batch:
     for folder in (root, root / "cifar-10-batches-bin"):
         if (folder / f"{batch}.bin").is_file():
             return _read_binary(folder / f"{batch}.bin")
+    for folder in (root, root / "cifar-10-batches-py"):
+        if (folder / batch).is_file():
+            found = read_python_batch(folder / batch, "labels")
+            return found.pixels, found.labels["labels"]
     raise outside_error(
         "DATA004",
-        f"{root} holds neither {batch}.png nor {batch}.bin",
-        "give a folder with the PNG sheets and label files, or with cifar-10-batches-bin (the 'binary version' of the "
-        "CIFAR page; the 'python version' is made of pickles, which Conspect never reads)",
+        f"{root} holds none of {batch}.png, {batch}.bin and {batch}",
+        "give a folder with the PNG sheets and label files, or with cifar-10-batches-bin or cifar-10-batches-py (the "
+        "'binary version' and the 'python version' of the CIFAR page)",
     )
 
 
@@ -120,8 +125,7 @@ def _read_binary(path: Path) -> Batch:
             "delete it and unpack cifar-10-binary.tar.gz again",
         )
     rows = raw.reshape(ROWS_PER_BATCH, 3073)
-    pixels = np.ascontiguousarray(rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-    return pixels, rows[:, 0].astype(np.int64)
+    return from_planes(rows[:, 1:]), rows[:, 0].astype(np.int64)
 
 
 def _filled_cache(target: Path) -> Path:

@@ -1,13 +1,15 @@
-"""Decoding one image file to RGB, with every oddity handled or refused by name."""
+"""Decoding one image, from a file or from bytes, to RGB, with every oddity handled or refused by name."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from conspect.core.diagnostics import Diagnostic, Place
 from conspect.core.protocols import UnreadableImage
@@ -23,19 +25,47 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     grey are converted; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything else.
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        raise _unreadable(path, "not a regular file")
+        raise unreadable(path.name, "not a regular file", Place(str(path)))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, stricter limit
-            with Image.open(path) as image:
-                if image.width * image.height > MAXIMUM_PIXELS:
-                    raise ValueError(f"{image.width} x {image.height} pixels are more than {MAXIMUM_PIXELS:,}")
-                image.seek(0)
-                return _to_rgb(ImageOps.exif_transpose(image))
-    except Image.DecompressionBombError as error:
-        raise _unreadable(path, f"more than {MAXIMUM_PIXELS:,} pixels") from error
+        return _decoded(path)
     except Exception as error:  # decoders raise anything on hostile files: SyntaxError, struct.error, zlib.error, ...
-        raise _unreadable(path, str(error) or type(error).__name__) from error
+        raise unreadable(path.name, _reason(error).replace(str(path), path.name), Place(str(path))) from error
+
+
+def decode_image(content: bytes, name: str) -> NDArray[np.uint8]:
+    """The same of an image that is already in memory; `name` is its id. Raises UnreadableImage DATA006."""
+    if not content:
+        raise unreadable(name, "there is no image")
+    try:
+        return _decoded(io.BytesIO(content))
+    except Exception as error:
+        # Pillow names the stream object, whose address differs from run to run.
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else _reason(error)
+        raise unreadable(name, reason) from error
+
+
+def unreadable(name: str, why: str, place: Place | None = None) -> UnreadableImage:
+    """DATA006 for the image called `name`."""
+    reason = (why.splitlines() or ["no reason given"])[0][:200]
+    return UnreadableImage(Diagnostic("DATA006", f"{name}: {reason}", "repair or remove the file", place))
+
+
+def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, stricter limit
+        with Image.open(source) as image:
+            if image.width * image.height > MAXIMUM_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAXIMUM_PIXELS:,}")
+            image.seek(0)
+            return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {MAXIMUM_PIXELS:,} pixels"
+    if isinstance(error, OSError) and error.strerror:  # its text names the path, resolved or not
+        return error.strerror
+    return str(error) or type(error).__name__
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -48,10 +78,3 @@ def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return np.asarray(image.convert("RGB"), dtype=np.uint8)
-
-
-def _unreadable(path: Path, why: str) -> UnreadableImage:
-    reason = why.splitlines()[0].replace(str(path), path.name)[:200]
-    return UnreadableImage(
-        Diagnostic("DATA006", f"{path.name}: {reason}", "repair or remove the file", Place(str(path)))
-    )

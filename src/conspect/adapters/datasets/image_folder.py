@@ -4,52 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.datasets.image_files import read_image
+from conspect.adapters.datasets.catalogue import Catalogue, Files
 from conspect.core.diagnostics import user_error
-from conspect.core.digests import digest_file, digest_json
 
 
-@dataclass(frozen=True)
-class ImageFolder:
-    """Images found under `root` at `files`, relative to it. Ids are the same with `/`, and printable in every case."""
-
-    root: Path
-    name: str
-    split: str
-    class_names: tuple[str, ...]
-    ids: tuple[str, ...]
-    labels: NDArray[np.int64]
-    files: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def image(self, index: int) -> NDArray[np.uint8]:
-        """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
-        return read_image(self.root / self.files[index])
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 over class names, ids, labels and the content of every file; one that cannot be opened counts as such."""
-        with ThreadPoolExecutor(4) as pool:
-            contents = list(pool.map(lambda name: _content_digest(self.root / name), self.files))
-        return digest_json([self.class_names, self.ids, self.labels.tolist(), contents])
-
-
-def load(root: Path, *, split: str = "test", name: str | None = None) -> ImageFolder:
+def load(root: Path, *, split: str = "test", name: str | None = None) -> Catalogue:
     """All files with an image's suffix in the class folders of `root`.
 
-    A file that later turns out unreadable stays in the counts and is listed. Raises UserError DATA003 when there is no
-    class folder or no image.
+    Ids are paths below `root`, printable in every case; metadata "subfolder" is the folder between class and file. A file
+    that later turns out unreadable stays in the counts and is listed. Raises UserError DATA003 when there is no class
+    folder or no image.
     """
     if not root.is_dir():
         raise user_error("DATA003", f"{root} is not a folder", "give a folder with one sub-folder of images per class")
@@ -73,14 +42,10 @@ def load(root: Path, *, split: str = "test", name: str | None = None) -> ImageFo
     # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
     ids = tuple(os.fsencode(file).decode("utf-8", "backslashreplace") for file in files)
     numbers = np.asarray(labels, dtype=np.int64)
-    return ImageFolder(root, name or root.name, split, class_names, ids, numbers, tuple(files))
-
-
-def _content_digest(path: Path) -> str:
-    try:
-        return digest_file(path) if path.is_file() else "not a file"
-    except OSError as error:
-        return f"cannot be opened: {error.strerror}"
+    between = tuple("/".join(one.split("/")[1:-1]) or None for one in ids)
+    return Catalogue(
+        name or root.name, split, class_names, ids, numbers, Files(root, tuple(files)), metadata={"subfolder": between}
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,0 +1,117 @@
+"""MAITE's image-classification data sets to ours and ours to MAITE's (docs of JATIC's `maite` 0.8 and later).
+
+MAITE's protocol is structural: `len(data)`, and `data[i]` as image `[channel, y, x]`, target `[class]` (one hot, or
+probabilities) and a dict with "id"; `data.metadata["index2label"]` names the classes. The package itself is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.datasets.catalogue import Catalogue
+from conspect.adapters.datasets.image_files import unreadable
+from conspect.core.diagnostics import user_error
+from conspect.core.digests import digest_bytes
+from conspect.core.protocols import ImageDataset, ProgressBar, silent
+
+
+@dataclass(frozen=True)
+class _MaiteImages:
+    dataset: Any
+    names: tuple[str, ...]
+    white: float
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
+        return _to_rgb(self.dataset[index][0], self.names[index], self.white)
+
+    def digests(self) -> list[str]:
+        """Of each image as it comes."""
+        images = (np.ascontiguousarray(self.dataset[index][0]) for index in range(len(self.names)))
+        return [digest_bytes(f"{one.dtype.str}{one.shape}".encode(), one.tobytes()) for one in images]
+
+
+def from_maite(
+    dataset: Any, *, split: str, name: str | None = None, white: float = 255.0, bar: ProgressBar = silent
+) -> Catalogue:
+    """A MAITE data set as one of ours: texts and numbers of its datum metadata become metadata columns.
+
+    `white`: the value of a white pixel (255, or 1 for images of floats). The class is the target's largest entry. An image
+    of another shape or outside 0..white is unreadable. Raises UserError DATA007 when classes or targets are not as MAITE says.
+    """
+    about = dict(getattr(dataset, "metadata", {}))
+    names = about.get("index2label")
+    if not isinstance(names, Mapping) or sorted(names) != list(range(len(names))) or not names:
+        fix = 'give it metadata {"id": ..., "index2label": {0: "cat", 1: "dog"}}'
+        raise user_error("DATA007", "the MAITE data set does not name its classes 0, 1, 2, ...", fix)
+    advance = bar(f"targets ({split})", len(dataset))
+    labels: list[int] = []
+    details: list[Mapping[str, object]] = []
+    for index in range(len(dataset)):
+        _, target, metadata = dataset[index]
+        scores = np.asarray(target, dtype=np.float64)
+        if scores.shape != (len(names),) or not np.isfinite(scores).all():
+            fix = f"targets are {len(names)} scores, one for each class"
+            raise user_error("DATA007", f"the target of datum {index} has shape {scores.shape}", fix)
+        labels.append(int(scores.argmax()))
+        details.append(metadata)
+        advance(1)
+    ids = tuple(str(one.get("id", index)) for index, one in enumerate(details))
+    columns = {key for one in details for key in one if key != "id"}
+    return Catalogue(
+        name=name or str(about.get("id", "maite")),
+        split=split,
+        class_names=tuple(str(names[index]) for index in range(len(names))),
+        ids=ids,
+        labels=np.asarray(labels, dtype=np.int64),
+        source=_MaiteImages(dataset, ids, white),
+        metadata={key: tuple(_text(one.get(key)) for one in details) for key in sorted(columns)},
+    )
+
+
+@dataclass(frozen=True)
+class MaiteDataset:
+    """One of our data sets as MAITE's protocol wants it: image `[3, y, x]` uint8, one-hot target `[class]`, metadata."""
+
+    dataset: ImageDataset
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Its id and the names of its classes."""
+        data = self.dataset
+        return {"id": f"{data.name}/{data.split}", "index2label": dict(enumerate(data.class_names))}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], dict[str, Any]]:
+        """Image, target and metadata of one row; IndexError beyond the last. Raises UnreadableImage."""
+        if not 0 <= index < len(self.dataset):
+            raise IndexError(index)
+        target = np.zeros(len(self.dataset.class_names), dtype=np.float32)
+        target[self.dataset.labels[index]] = 1
+        columns = getattr(self.dataset, "metadata", {})
+        about = {name: values[index] for name, values in columns.items() if values[index] is not None}
+        image = np.ascontiguousarray(self.dataset.image(index).transpose(2, 0, 1))
+        return image, target, {**about, "id": self.dataset.ids[index]}
+
+
+def _to_rgb(image: Any, name: str, white: float) -> NDArray[np.uint8]:
+    values = np.asarray(image)
+    if values.ndim != 3 or values.shape[0] not in (1, 3) or values.dtype.kind not in "uif":
+        raise unreadable(name, f"shape {values.shape} of {values.dtype}, expected 1 or 3 channels first")
+    values = np.broadcast_to(values, (3, *values.shape[1:])).transpose(1, 2, 0)
+    if values.dtype == np.uint8 and white == 255.0:
+        return np.ascontiguousarray(values)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= white):
+        raise unreadable(name, f"values outside 0..{white:g}")
+    return np.ascontiguousarray(np.rint(values * (255.0 / white)).astype(np.uint8))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

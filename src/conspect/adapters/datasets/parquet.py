@@ -1,0 +1,105 @@
+"""Parquet files with encoded images in a column: as bytes, or as Hugging Face writes them, a struct with `bytes`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
+from conspect.adapters.datasets.columns import Columns, describe, require
+from conspect.adapters.datasets.packages import need
+from conspect.core.diagnostics import Place, outside_error, user_error
+
+# Images are read a row group at a time; threads that read ahead stay within this many.
+GROUPS_KEPT = 4
+
+
+def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
+    """The rows of a file, or of all `.parquet` files of a folder in alphabetical order.
+
+    Only the columns that are asked for are read; images are read when they are needed. A row without an image is unreadable
+    and listed. Ids are row numbers without an id column. Raises UserError DATA003 when there is no file, DATA007 for a
+    column that is missing or wrong, OutsideError DATA002 for a damaged file, DATA008 without pyarrow.
+    """
+    need("pyarrow", "parquet")
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
+        raise user_error("DATA003", f"there is no Parquet file at {path}", "give a .parquet file or a folder of them")
+    images = _RowGroups(files, columns.image)
+    table: dict[str, list[object]] = {name: [] for name in columns.wanted}
+    for file, parquet in zip(files, images.opened, strict=True):
+        require(columns, parquet.schema_arrow.names, file)
+        found = parquet.read(columns=list(columns.wanted))
+        for name in columns.wanted:
+            table[name] += found.column(name).to_pylist()
+    columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata)
+    about = describe(table, columns, path)
+    width = len(str(len(about.labels) - 1))
+    ids = about.ids or tuple(f"{row:0{width}d}" for row in range(len(about.labels)))
+    return Catalogue(
+        name=path.stem,
+        split=split,
+        class_names=about.class_names,
+        ids=ids,
+        labels=about.labels,
+        source=EncodedImages(ids, images.fetch),
+        metadata=about.metadata,
+        concept_names=about.concept_names,
+        concept_labels=about.concept_labels,
+    )
+
+
+class _RowGroups:
+    """The image column of several files, by row, with the last few row groups kept."""
+
+    def __init__(self, files: list[Path], column: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.column = column
+        try:
+            self.opened = [pq.ParquetFile(file) for file in files]
+        except (OSError, pa.ArrowException) as error:
+            problem = f"not a whole Parquet file: {str(error)[:200]}"
+            raise outside_error("DATA002", problem, "write it again", Place(str(files[0].parent))) from error
+        self.groups = [(file, group) for file in self.opened for group in range(file.num_row_groups)]
+        sizes = [file.metadata.row_group(group).num_rows for file, group in self.groups]
+        self.starts = [0, *accumulate(sizes)]
+        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def fetch(self, row: int) -> bytes:
+        """The encoded image of a row; empty where there is none."""
+        group = bisect_right(self.starts, row) - 1
+        with self._lock:
+            if group not in self._kept:
+                file, number = self.groups[group]
+                self._kept[group] = file.read_row_group(number, columns=[self.column]).column(0)
+                if len(self._kept) > GROUPS_KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(group)
+            value = self._kept[group][row - self.starts[group]].as_py()
+        return encoded(value)
+
+
+def encoded(value: object) -> bytes:
+    """The bytes of a cell: bytes, or a struct with `bytes`; empty for anything else. A path in it is not followed."""
+    content = value.get("bytes") if isinstance(value, dict) else value
+    return content if isinstance(content, bytes) else b""
+
+
+def _with_class_names(columns: Columns, metadata: dict[bytes, bytes] | None) -> Columns:
+    """With the class names that Hugging Face's writer leaves in the file, unless the study names its own."""
+    if columns.classes is not None or not metadata or b"huggingface" not in metadata:
+        return columns
+    try:
+        names = json.loads(metadata[b"huggingface"])["info"]["features"][columns.label]["names"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return columns
+    good = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return columns.with_classes(tuple(names)) if good else columns

@@ -1,0 +1,163 @@
+"""WebDataset shards: tar archives whose files `KEY.jpg`, `KEY.cls`, `KEY.json` make one sample each.
+
+The archives are read where they are, by a reader that unpacks nothing: members are found by their headers and images read
+in place. Only images, `.cls`, `.txt` and `.json` are looked at; pickles and arrays in a shard are never opened.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
+from conspect.adapters.datasets.columns import Columns, describe, require
+from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.protocols import ProgressBar, silent
+
+IMAGES = {"jpg", "jpeg", "png", "webp", "bmp", "gif", "ppm", "tif", "tiff"}
+LARGEST_TEXT, LARGEST_IMAGE = 1 << 20, 1 << 28
+MOST_SHARDS = 100_000
+
+
+@dataclass
+class _Sample:
+    """Where a sample's image is, and its texts by column."""
+
+    shard: Path
+    key: str
+    offset: int = 0
+    size: int = 0
+    fields: dict[str, object] = field(default_factory=dict)
+
+    def fetch(self) -> bytes:
+        """The encoded image; empty when the sample has none."""
+        with self.shard.open("rb") as stream:
+            stream.seek(self.offset)
+            return stream.read(self.size)
+
+
+def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: ProgressBar = silent) -> Catalogue:
+    """The samples of the shards that `pattern` names: a file, a folder, `shards/{000..012}.tar` or `shards/*.tar`.
+
+    Columns are `cls` and `txt` (the text of those files) and the keys of the `.json`. Ids are `SHARD/KEY` without an id
+    column. A sample without an image is unreadable and listed. Raises UserError DATA003 when there is no shard, DATA007
+    for a column that is missing or wrong, OutsideError DATA002 for a damaged shard, DATA009 for a hostile one.
+    """
+    shards = _shards(pattern, folder)
+    advance = bar(f"shards ({split})", len(shards))
+    samples: list[_Sample] = []
+    for shard in shards:
+        samples += _samples(shard)
+        advance(1)
+    place = shards[0] if len(shards) == 1 else folder / pattern
+    require(columns, dict.fromkeys(name for sample in samples for name in sample.fields), place, image=False)
+    table = {name: [sample.fields.get(name) for sample in samples] for name in columns.wanted}
+    about = describe(table, columns, place)
+    ids = about.ids or tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
+    return Catalogue(
+        name=place.parent.name if place.suffix else place.name,
+        split=split,
+        class_names=about.class_names,
+        ids=ids,
+        labels=about.labels,
+        source=EncodedImages(ids, lambda row: samples[row].fetch()),
+        metadata=about.metadata,
+        concept_names=about.concept_names,
+        concept_labels=about.concept_labels,
+    )
+
+
+def _shards(pattern: str, folder: Path) -> list[Path]:
+    path = folder / pattern
+    if path.is_dir():
+        found = sorted(path.glob("*.tar"))
+    elif path.is_file():
+        found = [path]
+    else:
+        names = _expanded(pattern)
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if len(names) == 1 and not found:
+            found = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else []
+        missing = len(names) - len(found)
+        if found and len(names) > 1 and missing:
+            problem = f"{missing} of the {len(names)} shards of {pattern} are not there"
+            raise user_error("DATA003", problem, "name the shards that are there", Place(str(folder)))
+    if not found:
+        fix = "give a .tar file, a folder of them, or a pattern such as shards/{000..012}.tar"
+        raise user_error("DATA003", f"there is no shard at {path}", fix)
+    return found
+
+
+def _expanded(pattern: str) -> list[str]:
+    """The names that `{000..012}` stands for; the pattern itself without braces."""
+    parts = re.split(r"\{(\d+)\.\.(\d+)\}", pattern)
+    choices: list[list[str]] = [[parts[0]]]
+    for low, high, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        numbers = range(int(low), min(int(high), int(low) + MOST_SHARDS) + 1)
+        choices += [[str(number).zfill(len(low)) for number in numbers], [text]]
+    return ["".join(one) for one in product(*choices)]
+
+
+def _samples(shard: Path) -> list[_Sample]:
+    found: dict[str, _Sample] = {}
+    try:
+        with tarfile.open(shard, mode="r:") as archive, shard.open("rb") as stream:
+            for member in archive:
+                name = _safe_name(member, shard)
+                if name is None:
+                    continue
+                stem, _, ending = name.name.partition(".")
+                key = (name.parent / stem).as_posix()
+                sample = found.setdefault(key, _Sample(shard, key))
+                _take(sample, ending.lower(), member, stream)
+    except (tarfile.TarError, OSError, EOFError) as error:
+        fix = "write the shard again; a compressed one (.tar.gz) must be unpacked to .tar first"
+        raise outside_error("DATA002", f"not a whole tar archive: {error}", fix, Place(str(shard))) from error
+    return list(found.values())
+
+
+def _safe_name(member: tarfile.TarInfo, shard: Path) -> PurePosixPath | None:
+    """The member's path; None for a folder. Raises OutsideError DATA009 for what a shard has no need of."""
+    name = PurePosixPath(member.name)
+    if member.isdir():
+        return None
+    why = None
+    if not member.isfile() or member.issparse():
+        why = "is a link, a device or a sparse file"
+    elif name.is_absolute() or ".." in name.parts or "\0" in member.name or "\\" in member.name:
+        why = "leads out of the archive"
+    elif member.size > LARGEST_IMAGE:
+        why = f"has {member.size:,} bytes"
+    if why is not None:
+        fix = "do not use this archive; it was not written by WebDataset's writer"
+        raise outside_error("DATA009", f"member {member.name[:100]!r} {why}", fix, Place(str(shard)))
+    return name
+
+
+def _take(sample: _Sample, ending: str, member: tarfile.TarInfo, stream: BinaryIO) -> None:
+    """Puts one file of a sample in its place: the image's by position, texts by value."""
+    if ending in IMAGES and not sample.size:
+        sample.offset, sample.size = member.offset_data, member.size
+    if ending not in ("cls", "txt", "json") or member.size > LARGEST_TEXT:
+        return
+    stream.seek(member.offset_data)
+    content = stream.read(member.size)
+    try:
+        if ending == "json":
+            values = json.loads(content)
+            if isinstance(values, dict):
+                sample.fields |= {str(name): _cell(value) for name, value in values.items()}
+        else:
+            sample.fields[ending] = content.decode("utf-8").strip()
+    except (ValueError, RecursionError) as error:
+        problem = f"{member.name[:100]!r} cannot be read: {str(error)[:200]}"
+        raise outside_error("DATA002", problem, "write the shard again", Place(str(sample.shard))) from error
+
+
+def _cell(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | float | bool) else json.dumps(value)
