@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 from scipy import special
 
-from conspect.report.pages import environment
+from conspect.report.monitor import monitor_part
+from conspect.report.pages import Part, environment
 from conspect.report.verification import verification_part
 from conspect.report.wording import findings, trust_rows
 
 Json = Mapping[str, Any]
+# What a run may add to the results, and the section that shows it.
+PARTS: Mapping[str, Callable[[Json, Mapping[str, str]], Part]] = {
+    "monitor": monitor_part,
+    "verification": verification_part,
+}
 
 
 def render(results: Json, thumbnails: Mapping[str, str]) -> str:
     """The report as HTML text. `thumbnails`: image id to data URI. All text of the results is escaped."""
     page = environment().get_template("report.html.j2")
-    parts = [verification_part(results["verification"], thumbnails)] if "verification" in results else []
+    parts = [make(results[name], thumbnails) for name, make in PARTS.items() if name in results]
     confusion = results["model"]["confusion"]
     off_diagonal = [[n for j, n in enumerate(row) if i != j] for i, row in enumerate(confusion)]
     return page.render(

@@ -181,10 +181,11 @@ class Study:
             return monitor_results(fitted, seed=self.config.settings.seed, bar=bar)
 
     def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
-        """PNG data URIs by image id: images near shown witnesses, and the most confident failures.
+        """PNG data URIs by image id: images near shown witnesses, flagged ones, and the most confident failures.
 
         At most `THUMBNAILS_PER_CLASS` failures of each true class.
         """
+        from conspect.report.monitor import flagged_images
         from conspect.report.verification import witness_images
 
         row_of = {name: row for row, name in enumerate(self.inputs.test.ids)}
@@ -194,7 +195,7 @@ class Study:
             taken[image["label"]] = taken.get(image["label"], 0) + 1
             if taken[image["label"]] <= THUMBNAILS_PER_CLASS:
                 found[image["id"]] = _thumbnail(self.inputs.test, row_of[image["id"]])
-        for name in witness_images(results):
+        for name in (*witness_images(results), *flagged_images(results)):
             if name in row_of and name not in found:
                 found[name] = _thumbnail(self.inputs.test, row_of[name])
         return found
