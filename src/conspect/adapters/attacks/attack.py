@@ -21,7 +21,7 @@ class Attack:
     epsilon: int
     steps: int = 20
     restarts: int = 1
-    weights: tuple[float, ...] = (1.0, 3.0, 10.0)
+    weights: tuple[float, ...] = (10.0, 100.0)
     seed: int = 0
 
     def __post_init__(self) -> None:
