@@ -132,6 +132,54 @@ def write(model: onnx.ModelProto, path: Path) -> None:
         write_atomically(path, model.SerializeToString())
 
 
+def with_embedding(model: onnx.ModelProto, *, logits: str | None = None) -> onnx.ModelProto:
+    """A copy of a classifier's graph with a further output, `embedding`: what enters the last linear layer.
+
+    `logits`: name of the output that the layer makes; the first one by default. Between layer and output an added bias
+    and nodes that keep values as they are may stand, but no softmax. A graph that has an output of this name already is
+    not changed. Raises UserError MONITOR001 when there is no such layer, OutsideError MONITOR006 without onnx.
+    """
+    _need_onnx()
+    import onnx
+    from onnx import TensorProto, helper
+
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    if EMBEDDING in {one.name for one in graph.output}:
+        return changed
+    makers = {name: node for node in graph.node for name in node.output}
+    fixed = {one.name for one in graph.initializer} | {
+        name for name, node in makers.items() if node.op_type == "Constant"
+    }
+    place = logits or graph.output[0].name
+    while (node := makers.get(place)) is not None and node.op_type in {"Add", "Identity", "Cast", "Dropout"}:
+        moving = [name for name in node.input if name not in fixed]
+        if len(moving) != 1:
+            break
+        place = moving[0]
+    if node is None or node.op_type not in {"Gemm", "MatMul"} or node.input[0] in fixed:
+        problem = f"the output {logits or graph.output[0].name} is not made by a linear layer"
+        raise user_error("MONITOR001", problem, "name the output with the logits, before any softmax: logits=")
+    if node.input[0] != EMBEDDING:
+        if EMBEDDING in makers or EMBEDDING in fixed | {one.name for one in graph.input}:
+            problem = f"the graph has another value called {EMBEDDING}"
+            raise user_error("MONITOR001", problem, "rename it, with onnx.compose.add_prefix for instance")
+        graph.node.append(helper.make_node("Identity", [node.input[0]], [EMBEDDING]))
+    width = _input_width(node, {one.name: one for one in graph.initializer})
+    graph.output.append(helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["image", width]))
+    onnx.checker.check_model(changed, full_check=True)
+    return changed
+
+
+def _input_width(layer: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> int | str:
+    """Dimensions that a Gemm or MatMul takes; a free name where its weight is no constant of the graph."""
+    if layer.input[1] not in constants:
+        return "dimension"
+    turned = any(one.name == "transB" and one.i for one in layer.attribute)
+    return int(constants[layer.input[1]].dims[1 if turned else 0])
+
+
 def signature(model: onnx.ModelProto) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Inputs and outputs of a graph, in order: name, shape (a name for an axis that is free), type."""
     from onnx import TensorProto

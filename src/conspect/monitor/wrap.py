@@ -1,0 +1,174 @@
+"""A model that says with each output whether to believe it: a torch module or an ONNX Runtime session, wrapped.
+
+Imports NumPy and nothing else outside Conspect: torch and ONNX Runtime are whatever the model brings along.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.monitor.runtime import SUSPECT, Decisions, Float32, Monitor, Reason
+from conspect.monitor.stream import Stream
+
+# What the head makes of the embedding again may differ from the logits by this, relative to the largest logit.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A suspect input: its place in the batch, the name of its output, the suspicion in nats, and what speaks against it."""
+
+    index: int
+    output: str
+    suspicion: float
+    reasons: tuple[Reason, ...]
+
+
+OnSuspect: TypeAlias = Callable[[Alarm], object]
+# Embeddings, logits, and what the model itself returns.
+_Seen: TypeAlias = tuple[NDArray[np.floating], NDArray[np.floating], Any]
+
+
+class Watched:
+    """A model with its monitor: called like the model, it returns what the model returns, and `Decisions`.
+
+    May be called from several threads at once if the model may: `stream` is updated under a lock, in the order in
+    which calls finish, and `on_suspect` runs in the calling thread, outside the lock. What `on_suspect` raises gets out.
+    """
+
+    def __init__(
+        self, run: Callable[..., _Seen], monitor: Monitor, *, on_suspect: OnSuspect | None, stream: Stream | None
+    ) -> None:
+        self._run = run
+        self.monitor, self.stream = monitor, stream
+        self._on_suspect = on_suspect
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **options: Any) -> tuple[Any, Decisions]:
+        """Runs the model on what it is given. Raises UserError MONITOR001 when its embeddings do not fit the monitor."""
+        embeddings, logits, returned = self._run(*args, **options)
+        decisions = self.monitor.check(embeddings, logits)
+        if self.stream is not None:
+            numerators = self.monitor.numerators(embeddings)
+            with self._lock:
+                self.stream.update(decisions, numerators)
+        if self._on_suspect is not None:
+            for index in np.flatnonzero(decisions.verdicts == SUSPECT).tolist():
+                output = int(decisions.outputs[index])
+                reasons = tuple(self.monitor.reasons(embeddings[index], output))
+                name = self.monitor.class_names[output]
+                self._on_suspect(Alarm(index, name, float(decisions.suspicion[index]), reasons))
+        return returned, decisions
+
+
+def wrap(
+    model: Any,
+    monitor: Monitor,
+    *,
+    head: Any = None,
+    embedding: str | None = None,
+    logits: str | None = None,
+    on_suspect: OnSuspect | None = None,
+    stream: Stream | None = None,
+) -> Watched:
+    """Puts `monitor` behind a torch module or an ONNX Runtime session; what the model returns stays the same.
+
+    A torch module: what enters `head` is the embedding; by default the last linear layer of the monitor's dimensions
+    and classes. The first call replays the head and compares. The module returns logits `[image, class]`, or an object
+    with `logits`. Replicas in other threads (DataParallel) are not seen.
+    A session: `embedding` and `logits` name outputs; by default the last ones `[image, D]` and `[image, class]`. A graph
+    without an embedding among its outputs gets one from `conspect.monitor.export.with_embedding`.
+    Raises UserError MONITOR001 when no head or output fits.
+    """
+    if callable(getattr(model, "register_forward_pre_hook", None)):
+        run: Callable[..., _Seen] = _TorchModule(model, _torch_head(model, monitor) if head is None else head)
+    elif callable(getattr(model, "get_outputs", None)):
+        run = _OnnxSession(model, monitor, embedding, logits)
+    else:
+        fix = "wrap a torch module or an onnxruntime.InferenceSession; for another model call monitor.check"
+        raise user_error("MONITOR001", f"a model of type {type(model).__name__} to wrap", fix)
+    return Watched(run, monitor, on_suspect=on_suspect, stream=stream)
+
+
+class _TorchModule:
+    """Catches what enters the head, thread by thread."""
+
+    def __init__(self, model: Any, head: Any) -> None:
+        self._model, self._head = model, head
+        self._caught = threading.local()
+        self._replayed = False
+        head.register_forward_pre_hook(self._catch)
+
+    def _catch(self, _head: Any, args: tuple[Any, ...]) -> None:
+        self._caught.input = args[0] if args else None
+
+    def __call__(self, *args: Any, **options: Any) -> _Seen:
+        self._caught.input = None
+        returned = self._model(*args, **options)
+        caught, self._caught.input = self._caught.input, None
+        logits = _array(getattr(returned, "logits", returned))
+        if caught is None:
+            raise user_error("MONITOR001", "the head was not called", "name the head that makes the logits: head=")
+        if not self._replayed:
+            # `forward` itself, so that no hook runs a second time.
+            again = _array(self._head.forward(caught))
+            limit = TOLERANCE * max(float(np.abs(logits).max(initial=0.0)), 1.0)
+            if again.shape != logits.shape or not np.allclose(again, logits, rtol=0, atol=limit, equal_nan=True):
+                fix = "name the head whose output are the logits: head="
+                raise user_error(
+                    "MONITOR001", "what the head makes of the embedding is not what the model returns", fix
+                )
+            self._replayed = True
+        return _array(caught), logits, returned
+
+
+class _OnnxSession:
+    """Reads embedding and logits off the outputs of a session."""
+
+    def __init__(self, session: Any, monitor: Monitor, embedding: str | None, logits: str | None) -> None:
+        self._session = session
+        self._inputs = [one.name for one in session.get_inputs()]
+        outputs = {one.name: list(one.shape) for one in session.get_outputs()}
+        folded = monitor.detector.folded
+        self._logits = logits or _output(outputs, folded.classes, but=embedding)
+        self._embedding = embedding or _output(outputs, folded.weight.shape[1], but=self._logits)
+        unknown = {self._logits, self._embedding} - set(outputs)
+        if unknown:
+            raise user_error("MONITOR001", f"no output {', '.join(sorted(unknown))}", f"outputs: {', '.join(outputs)}")
+
+    def __call__(self, given: Any) -> _Seen:
+        feed = given if isinstance(given, dict) else {self._inputs[0]: given}
+        embeddings, logits = self._session.run([self._embedding, self._logits], feed)
+        return embeddings, logits, logits
+
+
+def _torch_head(model: Any, monitor: Monitor) -> Any:
+    classes, dimension = monitor.detector.folded.classes, monitor.detector.folded.weight.shape[1]
+    sizes = (dimension, classes)
+    fitting = [
+        one for one in model.modules() if (getattr(one, "in_features", 0), getattr(one, "out_features", 0)) == sizes
+    ]
+    if not fitting:
+        problem = f"no linear layer from {dimension} dimensions to {classes} classes in the model"
+        raise user_error("MONITOR001", problem, "name the head: head=; or fit the monitor on this model")
+    return fitting[-1]
+
+
+def _output(outputs: dict[str, list[Any]], width: int, *, but: str | None) -> str:
+    fitting = [name for name, shape in outputs.items() if len(shape) == 2 and shape[1] == width and name != but]
+    if not fitting:
+        problem = f"no output [image, {width}] among {', '.join(f'{name} {shape}' for name, shape in outputs.items())}"
+        fix = "name it with embedding= or logits=; conspect.monitor.export.with_embedding adds an embedding to a graph"
+        raise user_error("MONITOR001", problem, fix)
+    return fitting[-1]
+
+
+def _array(tensor: Any) -> Float32:
+    return np.asarray(tensor.detach().float().cpu().numpy())
