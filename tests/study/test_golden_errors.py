@@ -3,9 +3,11 @@
 Each is really raised. After a change of wording: pytest tests/study/test_golden_errors.py --golden, then read the difference.
 """
 
+import pickle
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +21,13 @@ from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.datasets import cifar10, csv_table, image_folder, packages, parquet
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import read_image
+from conspect.adapters.hub import fetching
+from conspect.adapters.known_outputs import confirm_known_output
 from conspect.adapters.models import small_resnet
+from conspect.adapters.models.torch_module import torch_model
+from conspect.adapters.preprocessing import Preprocessing
 from conspect.adapters.store.embeddings import embed
+from conspect.adapters.torch_runtime import torch_runtime
 from conspect.adapters.vlms.pocket import pocket, text_tower
 from conspect.cli.study import init
 from conspect.core.codes import CODES
@@ -159,6 +166,49 @@ def model002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 def attack001(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(search, "find_spec", lambda name: None if name == "art" else name)
     return search.Attacker(FakeModel(), Attack("FGSM", 8))  # type: ignore[arg-type]
+
+
+@raises
+def model003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    import torch
+
+    class Turned(torch.nn.Module):
+        """Its linear layer's output is not its own."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = torch.nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.fc(x.mean((2, 3))) ** 2
+            return found
+
+    return torch_model(Turned(), Preprocessing((8, 8)), ("a", "b"), name="turned")
+
+
+@raises
+def model004(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return torch_runtime("cpu", "fp8")
+
+
+@raises
+def model005(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    with zipfile.ZipFile(folder / "m.pt2", "w") as archive:
+        archive.writestr("m/data/constants/opaque_obj_0", pickle.dumps(print))
+    return models.load_model(None, folder / "m.pt2", kind="torch-export")
+
+
+@raises
+def model006(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    with fetching("google/vit-base-patch16-224"):
+        raise OSError("We couldn't connect to 'https://huggingface.co' to load the files")
+
+
+@raises
+def model007(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    image = np.full((16, 16, 3), 200, np.uint8)
+    save_file({"image": image, "logits": np.array([1.0, 2.0, 3.0, -50.0])}, folder / "known.safetensors")
+    return confirm_known_output(FakeModel(), folder / "known.safetensors", "fp32")
 
 
 @raises

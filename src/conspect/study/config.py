@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from conspect.adapters.datasets import DataKind, DataSource, misfits
+from conspect.adapters.kinds import Precision
+from conspect.adapters.models import ModelKind, ModelSource
+from conspect.adapters.vlms import VlmKind, VlmSource
 from conspect.core.diagnostics import Place, UserError, user_error
 
 TEMPLATE = """\
@@ -25,11 +28,11 @@ test = "images/test"           # ... and everything that is reported is measured
 # slices = ["subfolder"]       # columns of metadata: how does the model do on each of their values?
 
 [model]
-name = "demo-resnet"           # a model by name ...
+name = "demo-resnet"           # torchvision, timm, transformers, ONNX, torch.export or your own: docs/models.md
 # path = "model.safetensors"   # ... or from a local file
 
 [vlm]
-name = "pocket"                # see `docs/pocket-vlm.md` for what it is good for, and what not
+kind = "pocket"                # see `docs/pocket-vlm.md` for what it is good for, and what not; others: docs/models.md
 
 [concepts]
 # file = "concepts.toml"       # your own concepts and prompts (default: the demo's eighteen); the format is in docs/study.md
@@ -58,18 +61,13 @@ class DataConfig(DataSource):
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """The model under study, by name or from a file."""
-
-    name: str | None = None
-    path: str | None = None
+class ModelConfig(ModelSource):
+    """The model under study."""
 
 
 @dataclass(frozen=True)
-class VlmConfig:
-    """The VLM, by name."""
-
-    name: str = "pocket"
+class VlmConfig(VlmSource):
+    """The VLM."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +138,17 @@ SECTIONS: dict[str, type] = {
 }  # fmt: skip
 
 
+# What a value may be, by the name of its type.
+CHOICES = {"DataKind": DataKind, "ModelKind": ModelKind, "VlmKind": VlmKind, "Precision": Precision}
+
+
 def read_config(path: Path) -> StudyConfig:
     """The configuration in `path`. Raises UserError STUDY001 (not readable) or STUDY002 (every wrong value at once)."""
     try:
         table = tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError as error:
         raise user_error("STUDY001", f"there is no {path}", "write one with: conspect init DIR") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise user_error("STUDY001", f"{path} is not readable TOML: {error}", "mend the line it names") from error
     problems: list[UserError] = []
     sections: dict[str, Any] = {}
@@ -191,9 +193,10 @@ def _converted(kind: str, value: object) -> object:
 
 def _fits(kind: str, value: object) -> bool:
     if kind.startswith("tuple"):
-        return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
-    if kind == "DataKind":
-        return value in get_args(DataKind)
+        listed = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+        return listed or ("| str" in kind and isinstance(value, str))
+    if kind in CHOICES:
+        return value in get_args(CHOICES[kind])
     if kind.startswith("bool"):
         return isinstance(value, bool)
     if "int" in kind:
@@ -204,10 +207,10 @@ def _fits(kind: str, value: object) -> bool:
 
 
 def _article(kind: str) -> str:
-    if kind == "DataKind":
-        return "one of " + ", ".join(repr(name) for name in get_args(DataKind))
+    if kind in CHOICES:
+        return "one of " + ", ".join(repr(name) for name in get_args(CHOICES[kind]))
     if kind.startswith("tuple"):
-        return "a list of texts"
+        return "a list of texts, or the name of a file" if "| str" in kind else "a list of texts"
     if kind.startswith("bool"):
         return "true or false"
     return "a whole number >= 0" if "int" in kind else "a number between 0 and 1" if "float" in kind else "a text"
@@ -215,12 +218,8 @@ def _article(kind: str) -> str:
 
 def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
     place = Place(str(path))
-    found = [user_error("STUDY002", problem, fix, place) for problem, fix in misfits(config.data)]
-    if (config.model.name is None) == (config.model.path is None):
-        found.append(
-            user_error("STUDY002", "[model] needs either name or path", 'for instance name = "demo-resnet"', place)
-        )
-    return found
+    pairs = [*misfits(config.data), *config.model.misfits(), *config.vlm.misfits()]
+    return [user_error("STUDY002", problem, fix, place) for problem, fix in pairs]
 
 
 def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> UserError:

@@ -1,0 +1,47 @@
+"""What a model's outputs are called: given by the user, or read from the model's own configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from conspect.core.diagnostics import Place, user_error
+
+FILE = "config.json"
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """The names in a file: one a line, a JSON list, or a JSON object with `id2label` such as a model's config.json.
+
+    Raises UserError MODEL002.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            names: object = [line.strip() for line in text.splitlines() if line.strip()]
+        else:
+            found = json.loads(text)
+            names = from_id2label(found["id2label"]) if isinstance(found, Mapping) else found
+        if not isinstance(names, Sequence) or not names or not all(isinstance(n, str) and n.strip() for n in names):
+            raise ValueError("a list of names is needed")
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        why = f"there is no {error}" if isinstance(error, KeyError) else error
+        fix = "one name a line, a JSON list, or a config.json with id2label"
+        raise user_error("MODEL002", f"not a list of classes: {why}", fix, Place(str(path))) from error
+    return unique(tuple(names))
+
+
+def from_id2label(table: object) -> tuple[str, ...]:
+    """Names in the order of their numbers. Raises ValueError when the numbers are not 0, 1, 2, ..."""
+    if not isinstance(table, Mapping):
+        raise ValueError("id2label is not an object")
+    numbered = {int(number): str(name) for number, name in table.items()}
+    if sorted(numbered) != list(range(len(numbered))):
+        raise ValueError("the numbers in id2label have gaps")
+    return unique(tuple(numbered[number] for number in range(len(numbered))))
+
+
+def unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, with the index behind those that occur more than once (ImageNet has two cranes)."""
+    return tuple(f"{name} ({index})" if names.count(name) > 1 else name for index, name in enumerate(names))

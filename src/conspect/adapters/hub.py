@@ -1,0 +1,41 @@
+"""Opening a model with a foreign library, by name at a hub or from a local place, and what is said when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+
+from conspect.core.diagnostics import Place, outside_error, user_error
+
+# What hubs and their clients say when they cannot be reached or do not have the name.
+SIGNS = (
+    "connect", "connection", "download", "resolve", "name or service", "timed out", "offline", "401", "403", "404",
+    "hub", "urlopen", "cached",
+)  # fmt: skip
+
+
+@contextmanager
+def fetching(name: str) -> Iterator[None]:
+    """Errors of the network inside the block become OutsideError MODEL006; others pass."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        text = str(error)
+        if not any(sign in text.lower() for sign in SIGNS):
+            raise
+        first = text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
+        fix = "check the name and the connection, or give a local copy with `path`; HF_HOME says where copies are kept"
+        raise outside_error("MODEL006", f"{name} cannot be fetched: {first}", fix) from error
+
+
+@contextmanager
+def opening(place: str | Path, library: str, fix: str, code: str) -> Iterator[None]:
+    """Errors of reading a local file or folder inside the block become UserError `code`, OutsideError for VLM002."""
+    try:
+        yield
+    except (OSError, EOFError, RuntimeError, KeyError, ValueError, TypeError, AssertionError, UnpicklingError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raises = outside_error if code == "VLM002" else user_error
+        raise raises(code, f"{library} cannot load it: {why}", fix, Place(str(place))) from error

@@ -1,0 +1,40 @@
+"""What a user asks for when he names a model: the [model] section with its paths resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from conspect.adapters.classes import read_classes, unique
+from conspect.adapters.preprocessing import Preprocessing, read_preprocessing
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """`name` at a library or a hub, or `path` of a local file or folder; the rest refines what is there."""
+
+    name: str | None = None
+    path: Path | None = None
+    weights: str | None = None
+    head: str | None = None
+    classes: tuple[str, ...] | Path | None = None
+    preprocessing: Path | None = None
+    known: Path | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+
+    @property
+    def label(self) -> str:
+        """What the model is called in reports."""
+        return self.name or (self.path.stem if self.path is not None else "model")
+
+    def class_names(self, own: Callable[[], tuple[str, ...]] = tuple) -> tuple[str, ...]:
+        """The names that the user gives, else the model's own. Raises UserError MODEL002."""
+        if isinstance(self.classes, Path):
+            return read_classes(self.classes)
+        return unique(self.classes) if self.classes else own()
+
+    def own_preprocessing(self) -> Preprocessing | None:
+        """What the user's file says. Raises UserError MODEL002."""
+        return None if self.preprocessing is None else read_preprocessing(self.preprocessing)

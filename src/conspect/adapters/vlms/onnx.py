@@ -1,0 +1,142 @@
+"""A pair of ONNX towers through ONNX Runtime, in the layout of Optimum and transformers.js. Needs no torch.
+
+FOLDER/vision_model.onnx, FOLDER/text_model.onnx     or both in FOLDER/onnx
+FOLDER/tokenizer.json, tokenizer_config.json, preprocessor_config.json, config.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters import preprocessing
+from conspect.adapters.hub import opening
+from conspect.adapters.known_images import known_images
+from conspect.adapters.onnx_runtime import Session, read_graph
+from conspect.adapters.torch_runtime import need
+from conspect.adapters.vlms.request import VlmRequest
+from conspect.core.diagnostics import Place, user_error
+from conspect.core.digests import digest_bytes, digest_json
+from conspect.core.statements import Statement
+
+IMAGES, TEXTS = ("image_embeds", "pooler_output"), ("text_embeds", "pooler_output")
+BATCH = 64
+
+
+def load(request: VlmRequest) -> OnnxVlm:
+    """Raises OutsideError VLM002 for towers that do not load, VLM001; UserError MODEL002, MODEL004, MODEL005."""
+    need("onnx, onnxruntime, tokenizers", "VLM001", "a VLM of ONNX towers", "onnx")
+    if request.precision != "fp32":
+        fix = "leave `precision` out; convert the files themselves to run them in another precision"
+        raise user_error("MODEL004", "ONNX towers run in the precision that is written in them", fix)
+    if request.path is None:
+        raise user_error("MODEL002", "a VLM of ONNX towers is a folder", "give it with `path`")
+    steps = request.own_preprocessing() or preprocessing.read_preprocessing(request.path / preprocessing.FILE)
+    return OnnxVlm(request.path, steps, name=request.label, device=request.device)
+
+
+class _Tower:
+    """One ONNX file and the output that holds the embeddings."""
+
+    def __init__(self, folder: Path, file: str, wanted: tuple[str, ...], device: str) -> None:
+        path = next((p for p in (folder / file, folder / "onnx" / file) if p.is_file()), folder / file)
+        model = read_graph(path, "VLM002")
+        self.digest = digest_bytes(model.SerializeToString(deterministic=True))
+        self.session = Session(model, device=device, place=path, code="VLM002")
+        self.inputs = [one.name for one in self.session.inputs]
+        found = [name for name in wanted if name in self.session.outputs]
+        if not found:
+            problem = (
+                f"its outputs are {', '.join(self.session.outputs)}; embeddings are looked for in {' or '.join(wanted)}"
+            )
+            raise user_error("MODEL002", problem, "export the tower with its projection", Place(str(path)))
+        self._output = found[0]
+
+    def __call__(self, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        return self.session.run(arrays, [self._output])[0]
+
+
+class OnnxVlm:
+    """Fulfils `VisionLanguageModel`. Image embeddings are not normalised; text embeddings are."""
+
+    logit_scale, logit_bias = None, 0.0
+
+    def __init__(self, folder: Path, steps: preprocessing.Preprocessing, *, name: str, device: str = "cpu") -> None:
+        """Raises as `load` does."""
+        import onnxruntime
+
+        self._steps, self._tokenizer = steps, _tokenizer(folder)
+        self._images = _Tower(folder, "vision_model.onnx", IMAGES, device)
+        self._texts = _Tower(folder, "text_model.onnx", TEXTS, device)
+        self.name, self.preprocessing = name, steps.sentence
+        self.embedding_size = int(self.embed(np.stack([steps(known_images()[0])])).shape[1])
+        size = self.embed_texts(["a photo"]).shape[1]
+        if size != self.embedding_size:
+            problem = f"the towers do not share a space: {self.embedding_size} dimensions for images, {size} for texts"
+            raise user_error(
+                "MODEL002", problem, "export both towers of one model, with their projections", Place(str(folder))
+            )
+        content = [self._images.digest, self._texts.digest, steps.to_json(), self._tokenizer.to_str()]
+        self.digest = digest_json([*content, device.partition(":")[0]])
+        self.statement = Statement(
+            f"ONNX Runtime {onnxruntime.__version__}",
+            device,
+            "as in the files",
+            checked=("both towers map into spaces of one size",),
+            cannot=("say its logit scale, which the towers do not carry; no analysis needs it",),
+        )
+
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`[height, width, 3]` uint8 to `[3, y, x]` float32."""
+        return self._steps(image)
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings `[image, E]` float32, not normalised."""
+        return self._images({self._images.inputs[0]: batch})
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit embeddings `[text, E]` float32; longer texts are cut at the text tower's length."""
+        parts = []
+        for start in range(0, len(texts), BATCH):
+            found = self._tokenizer.encode_batch(list(texts[start : start + BATCH]))
+            given = {
+                "input_ids": np.asarray([one.ids for one in found], np.int64),
+                "attention_mask": np.asarray([one.attention_mask for one in found], np.int64),
+            }
+            parts.append(self._texts({name: given[name] for name in self._texts.inputs if name in given}))
+        vectors = np.concatenate(parts) if parts else np.zeros((0, self.embedding_size), np.float32)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _tokenizer(folder: Path) -> Any:
+    """Cuts and pads every text to the text tower's length, with the padding token that the tokenizer's configuration names."""
+    from tokenizers import Tokenizer
+
+    with opening(
+        folder, "tokenizers", "give the folder with tokenizer.json, tokenizer_config.json and config.json", "VLM002"
+    ):
+        try:
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the package raises bare exceptions
+            raise ValueError(str(error)) from error
+        length = int(_json(folder / "config.json")["text_config"]["max_position_embeddings"])
+        token = _json(folder / "tokenizer_config.json")["pad_token"]
+        token = token["content"] if isinstance(token, dict) else token
+        number = tokenizer.token_to_id(token)
+        if number is None:
+            raise ValueError(f"the padding token {token!r} is not one of its tokens")
+        tokenizer.enable_truncation(length)
+        tokenizer.enable_padding(length=length, pad_id=number, pad_token=token)
+    return tokenizer
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} is not a JSON object")
+    return found

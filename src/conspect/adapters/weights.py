@@ -1,0 +1,105 @@
+"""Weights of torch networks from local files: safetensors, or a `.pth` read without running anything that is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.digests import digest_arrays
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+SAFE, PICKLED = (".safetensors",), (".pth", ".pt", ".bin", ".ckpt", ".tar")
+# Names under which training scripts keep the state beside other things.
+INSIDE = ("state_dict", "model", "model_state_dict", "module")
+SHOWN = 3
+
+
+def read_weights(path: Path, code: str = "MODEL002") -> dict[str, torch.Tensor]:
+    """Names to tensors. Raises UserError `code` for another kind of file, or one that asks to run code."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix in SAFE:
+            return dict(load_file(path))
+        if path.suffix not in PICKLED:
+            raise ValueError(f"its name ends neither in {SAFE[0]} nor in {', '.join(PICKLED)}")
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, OSError, EOFError, KeyError, RuntimeError, ValueError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        fix = (
+            "give a safetensors file (safetensors.torch.save_file(model.state_dict(), PATH)) or a .pth of tensors alone"
+        )
+        raise user_error(code, f"weights cannot be read: {why}", fix, Place(str(path))) from error
+    return _state(found, path, code)
+
+
+def _state(found: Any, path: Path, code: str) -> dict[str, torch.Tensor]:
+    import torch
+
+    for name in INSIDE:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
+        problem = "there are no weights in it, or more than weights"
+        raise user_error(code, problem, "save model.state_dict() alone", Place(str(path)))
+    names = [str(name) for name in found]
+    prefix = next((p for p in ("module.", "_orig_mod.") if all(name.startswith(p) for name in names)), "")
+    return {str(name).removeprefix(prefix): value for name, value in found.items()}
+
+
+def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> None:
+    """Puts the weights of a file into `network`; every one must fit and none may be missing.
+
+    Raises UserError `code`.
+    """
+    given, wanted = read_weights(path, code), network.state_dict()
+    missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in given if name not in wanted]
+    misfits = [
+        f"{name} is {tuple(given[name].shape)}, not {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in given and given[name].shape != wanted[name].shape
+    ]
+    complain(path, code, missing=missing, unexpected=unexpected, misfits=misfits)
+    network.load_state_dict(given, strict=False)
+
+
+def complain(place: object, code: str, **kinds: list[str]) -> None:
+    """Raises the error of weights that did not load, when there are any. UserError `code`; OutsideError for VLM002."""
+    told = [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds.items() if names]
+    if told:
+        error = outside_error if code == "VLM002" else user_error
+        raise error(
+            code,
+            f"weights did not load: {'; '.join(told)}",
+            "give the weights of this very architecture, with as many classes",
+            Place(str(place)),
+        )
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def digest_network(network: nn.Module) -> str:
+    """SHA-256 over names, dtypes, shapes and values of all parameters and buffers."""
+    import torch
+
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name, value in network.state_dict().items():
+        plain = value.detach().cpu().contiguous()
+        # NumPy has no bfloat16 and no float8: their bytes are taken.
+        if plain.dtype.is_floating_point and plain.dtype.itemsize < 4:
+            plain = plain.reshape(-1).view(torch.uint8)
+        arrays[name] = plain.numpy()
+    return digest_arrays(arrays)
