@@ -187,7 +187,7 @@ def test_a_malformed_concepts_file_is_refused(folder: Path, text: str) -> None:
 )
 def test_a_table_that_is_malformed_or_does_not_fit_is_refused(folder: Path, text: str) -> None:
     (folder / "attributes.csv").write_text(text)
-    with pytest.raises(UserError, match=r"attributes\.csv: STUDY002"):
+    with pytest.raises(UserError, match=r"attributes\.csv(:\d+:1)?: (STUDY002|SPEC411)"):
         _ = Study.open(folder).inputs
 
 

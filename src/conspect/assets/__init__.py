@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
 from importlib import resources
 
-import numpy as np
-
+from conspect.core.attribute_table import read_attribute_table
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 
 
@@ -30,10 +27,4 @@ def demo_concepts() -> ConceptSet:
 
 def demo_class_attributes() -> ClassAttributes:
     """Attribute shares of CIFAR-10's ten classes (RIVAL10's figure; see the file's first lines)."""
-    lines = [line for line in read_bytes("class_attributes.csv").decode().splitlines() if not line.startswith("#")]
-    header, *rows = csv.reader(io.StringIO("\n".join(lines)))
-    return ClassAttributes(
-        class_names=tuple(row[0] for row in rows),
-        concept_names=tuple(header[1:]),
-        shares=np.asarray([[float(cell) for cell in row[1:]] for row in rows]),
-    )
+    return read_attribute_table(read_bytes("class_attributes.csv"), "class_attributes.csv")

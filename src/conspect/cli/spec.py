@@ -168,7 +168,7 @@ def table(  # noqa: PLR0917 (click passes by name)
     from conspect.language import from_attribute_table, read_attribute_table
 
     try:
-        shares = read_attribute_table(_text(file), str(file))
+        shares = read_attribute_table(read_bytes(file), str(file))
         _emit(from_attribute_table(shares, relevant=relevant, irrelevant=irrelevant), spelling, output, as_json)
     except ConspectError as error:
         _stop(error, as_json)
@@ -186,11 +186,11 @@ def ontology(  # noqa: PLR0917 (click passes by name)
 ) -> None:
     """From an OWL or RDF ontology: concepts that it ascribes to a class over those that it does not."""
     from conspect.adapters.ontologies.rdf import read_ontology
-    from conspect.language import AttributeTable, from_attribute_table
+    from conspect.language import from_attribute_table, from_carried
 
     try:
         found = read_ontology(file, classes=classes, properties=properties)
-        _emit(from_attribute_table(AttributeTable.from_carried(found)), spelling, output, as_json)
+        _emit(from_attribute_table(from_carried(found)), spelling, output, as_json)
     except ConspectError as error:
         _stop(error, as_json)
 
@@ -222,7 +222,7 @@ def _vocabulary(table: Path | None) -> Vocabulary | None:
         return None
     from conspect.language import Vocabulary, read_attribute_table
 
-    shares = read_attribute_table(_text(table), str(table))
+    shares = read_attribute_table(read_bytes(table), str(table))
     return Vocabulary(shares.class_names, shares.concept_names)
 
 
@@ -278,13 +278,6 @@ def read_bytes(file: Path) -> bytes:
         raise user_error(
             "SPEC415", f"cannot read the file: {error.strerror or error}", fix, Place(str(file))
         ) from error
-
-
-def _text(file: Path) -> str:
-    try:
-        return read_bytes(file).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise user_error("SPEC411", "the table is not UTF-8 text", "save it as UTF-8", Place(str(file))) from error
 
 
 def _write(file: Path, text: str) -> None:

@@ -1,11 +1,12 @@
 """Con_spec, the specification language: parse, check, evaluate, print, build and explain. No files, no models."""
 
+from conspect.core.attribute_table import read_attribute_table
 from conspect.language.checker import Checked, check, check_text
 from conspect.language.exact import ExactReading, holds_exactly
 from conspect.language.expansion import expand
 from conspect.language.explanation import Explanation, explain
 from conspect.language.formatting import Formatted, format_text
-from conspect.language.generation import AttributeTable, from_attribute_table, from_pairs, read_attribute_table
+from conspect.language.generation import from_attribute_table, from_carried, from_pairs
 from conspect.language.parser import Parsed, parse, parse_with_diagnostics
 from conspect.language.printer import write, write_formula
 from conspect.language.respelling import Respelled, respell
@@ -13,7 +14,6 @@ from conspect.language.semantics import Reading, holds, margin
 from conspect.language.vocabulary import Vocabulary
 
 __all__ = [
-    "AttributeTable",
     "Checked",
     "ExactReading",
     "Explanation",
@@ -28,6 +28,7 @@ __all__ = [
     "explain",
     "format_text",
     "from_attribute_table",
+    "from_carried",
     "from_pairs",
     "holds",
     "holds_exactly",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conspect.assets import read_bytes
+from conspect.assets import demo_class_attributes
 from conspect.core.files import write_atomically, writing_to
-from conspect.language import from_attribute_table, read_attribute_table, write
+from conspect.language import from_attribute_table, write
 from conspect.study.config import DataConfig, ModelConfig, PropertiesConfig, Settings, StudyConfig
 from conspect.study.study import Study
 
@@ -39,5 +39,4 @@ def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path
 
 def demo_specification() -> str:
     """The 540 properties that the class-attribute table leads one to expect of CIFAR-10's classes, as text."""
-    table = read_attribute_table(read_bytes("class_attributes.csv").decode(), "class_attributes.csv")
-    return write(from_attribute_table(table), "house")
+    return write(from_attribute_table(demo_class_attributes()), "house")

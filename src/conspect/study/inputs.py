@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from conspect.adapters.datasets import open_split
 from conspect.adapters.datasets.subsets import rest, sample
 from conspect.adapters.models import load_model
 from conspect.adapters.vlms import load_vlm
+from conspect.core.attribute_table import read_attribute_table
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import Place, user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
@@ -120,6 +120,7 @@ def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
         TypeError,
         AttributeError,
         ValueError,
+        RecursionError,
     ) as error:
         raise user_error(
             "STUDY002", f"not a concepts file: {error}", "see docs/study.md for the format", Place(str(path))
@@ -157,21 +158,10 @@ def _attributes(
             return None
     path = folder / config.concepts.class_attributes
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-        header, *rows = csv.reader(lines)
-        table = ClassAttributes(
-            tuple(row[0] for row in rows),
-            tuple(header[1:]),
-            np.asarray([[float(cell) for cell in row[1:]] for row in rows]),
-        )
-        if not ((table.shares >= 0) & (table.shares <= 1)).all():
-            raise ValueError("a share outside 0..1")
-        return table.aligned_to(class_names, concept_names)
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, IndexError) as error:
-        message = error.args[0] if isinstance(error, KeyError) else error
-        raise user_error(
-            "STUDY002",
-            f"not a class-attribute table: {message}",
-            "one row per class, one column per concept, shares 0..1",
-            Place(str(path)),
-        ) from error
+        return read_attribute_table(path.read_bytes(), str(path)).aligned_to(class_names, concept_names)
+    except OSError as error:
+        problem = f"the class-attribute table cannot be read: {error.strerror}"
+        raise user_error("STUDY002", problem, "correct [concepts] class_attributes", Place(str(path))) from error
+    except KeyError as error:
+        fix = "one row per class of the model, one column per concept"
+        raise user_error("STUDY002", str(error.args[0]), fix, Place(str(path))) from error

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.cifar_files import from_planes, read_python_batch
+from conspect.adapters.datasets.image_files import read_image
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_bytes
+from conspect.core.protocols import UnreadableImage
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ROWS_PER_BATCH = 10_000
@@ -100,16 +102,12 @@ def _read_batch(root: Path, batch: str) -> Batch:
 
 
 def _read_sheet(root: Path, batch: str) -> Batch:
-    from PIL import Image
-
     label_file = root / ("test_lables.json" if batch == "test_batch" else "train_lables.json")
     first = 0 if batch == "test_batch" else (int(batch[-1]) - 1) * ROWS_PER_BATCH
     try:
-        # The sheet is 1,024 x 10,000 pixels: below Pillow's bomb limit, so that guard stays on.
-        with Image.open(root / f"{batch}.png") as sheet:
-            pixels = np.asarray(sheet.convert("RGB"), dtype=np.uint8).reshape(-1, 32, 32, 3)
+        pixels = read_image(root / f"{batch}.png").reshape(-1, 32, 32, 3)
         labels = np.asarray(json.loads(label_file.read_text())[first : first + ROWS_PER_BATCH], dtype=np.int64)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, UnreadableImage) as error:
         raise outside_error(
             "DATA002", f"cannot read {batch} in {root}: {error}", "delete that folder and run again"
         ) from error

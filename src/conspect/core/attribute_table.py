@@ -1,0 +1,70 @@
+"""The class-attribute table: which share of the images of each class carries each attribute, read from CSV text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+
+import numpy as np
+
+from conspect.core.concepts import ClassAttributes
+from conspect.core.diagnostics import Place, user_error
+
+SHOWN = 160
+
+
+def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAttributes:
+    """A table from CSV text: a header `class,attribute,...`, a row for each class, shares in 0..1; `#` comments.
+
+    Raises UserError SPEC411.
+    """
+    lines = [
+        (number, line)
+        for number, line in enumerate(_text(content, file).splitlines(), 1)
+        if line.strip() and line.strip()[0] != "#"
+    ]
+    try:
+        rows = list(csv.reader(io.StringIO("\n".join(line for _, line in lines)), strict=True))
+    except csv.Error as error:
+        raise user_error(
+            "SPEC411", f"this is not CSV: {error}", "write class,attribute,... and a row for each class", Place(file)
+        ) from error
+    if len(rows) < 2 or len(rows[0]) < 2 or len(rows) != len(lines):
+        fix = "write a header class,attribute,... and one line for each class with its shares"
+        raise user_error("SPEC411", "the table has no classes or no attributes", fix, Place(file))
+    header = [name.strip() for name in rows[0]]
+    shares = []
+    for (number, line), row in zip(lines[1:], rows[1:], strict=True):
+        place = Place(file, number, 1, line[:SHOWN])
+        if len(row) != len(header):
+            fix = f"the header has {len(header)} columns"
+            raise user_error("SPEC411", f"this row has {len(row)} columns", fix, place)
+        shares.append([_share(cell, place) for cell in row[1:]])
+    names = [row[0].strip() for row in rows[1:]]
+    for kind, found in (("class", names), ("attribute", header[1:])):
+        doubled = sorted(name for name, times in Counter(found).items() if times > 1 or not name)
+        if doubled:
+            raise user_error(
+                "SPEC411", f"{kind} '{doubled[0][:40]}' occurs twice or is empty", "give each its own name", Place(file)
+            )
+    return ClassAttributes(tuple(names), tuple(header[1:]), np.asarray(shares, dtype=np.float64))
+
+
+def _text(content: str | bytes, file: str) -> str:
+    if isinstance(content, str):
+        return content
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise user_error("SPEC411", "the table is not UTF-8 text", "save it as UTF-8", Place(file)) from error
+
+
+def _share(cell: str, place: Place) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise user_error("SPEC411", f"'{cell[:40]}' is not a share", "write a number from 0 to 1", place)
+    return value
