@@ -46,13 +46,17 @@ class Inputs:
     held_out: ImageDataset | None = None
 
 
+def open_model(config: StudyConfig, folder: Path) -> VisionModel:
+    """The model under study alone; relative paths are relative to `folder`. Raises the errors of the adapters."""
+    return load_model(config.model.name, None if config.model.path is None else folder / config.model.path)
+
+
 def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) -> Inputs:
     """Opens what the configuration names; relative paths are relative to `folder`.
 
     Raises the errors of the adapters; UserError STUDY002 when the data's classes are not the model's.
     """
-    model_path = None if config.model.path is None else folder / config.model.path
-    model = load_model(config.model.name, model_path)
+    model = open_model(config, folder)
     train, test, held_out = _datasets(config, folder, bar)
     for dataset in (train, test, *([] if held_out is None else [held_out])):
         unknown = sorted(set(dataset.class_names) - set(model.class_names))
