@@ -52,9 +52,22 @@ LIBRARIES = {
     "assets": {"numpy"},
     "report": {"jinja2", "markupsafe", "scipy"},
     "study": {"numpy", "PIL", "platformdirs"},
+    "web": {
+        "numpy",
+        "safetensors",
+        "fastapi",
+        "starlette",
+        "pydantic",
+        "uvicorn",
+        "h11",
+        "python_multipart",
+        "prometheus_client",
+    },
     "cli": {"click", "tqdm", "numpy"},
 }
 HEAVY = {
+    "fastapi",
+    "uvicorn",
     "art",
     "torch",
     "transformers",

@@ -1,0 +1,82 @@
+"""The HTTP service against the bare model: same images, same batches, same threads, one after the other in every round.
+
+Three processes: this one runs the bare model, one serves, one is the client. The bare model prepares and embeds a batch
+and computes its logits, and does nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.models import load_model
+from conspect.bench.rows import Row, row
+from conspect.bench.serve_client import BATCH, pixels
+from conspect.bench.served import Served, served, write_demo_study
+from conspect.core.protocols import VisionModel
+
+ROUNDS = 5
+BATCH_CLIENTS, SINGLE_CLIENTS = 4, 32
+
+
+def rows(*, seconds: float = 4.0, rounds: int = ROUNDS) -> list[Row]:
+    """Medians over rounds. The target is on batches of 64 images in one safetensors body; single PNGs are for the record."""
+    model = load_model("demo-resnet", None)
+    images = pixels(4 * BATCH)
+    bare: list[float] = []
+    batch: list[dict[str, Any]] = []
+    single: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with served(folder, "--study", str(write_demo_study(folder))) as service:
+            bare_rate(model, images, 1.0)
+            load(service, "batch", BATCH_CLIENTS, 1.0)
+            for _ in range(rounds):
+                bare.append(bare_rate(model, images, seconds))
+                batch.append(load(service, "batch", BATCH_CLIENTS, seconds))
+                single.append(load(service, "single", SINGLE_CLIENTS, seconds))
+    ratio = [found["images_per_second"] / rate for found, rate in zip(batch, bare, strict=True)]
+
+    def median(found: list[dict[str, Any]], key: str) -> float:
+        return round(float(np.median([one[key] for one in found])), 1)
+
+    of_batches = f"service, {BATCH} images a request as safetensors, {BATCH_CLIENTS} clients in a second process"
+    of_singles = f"service, one PNG a request, {SINGLE_CLIENTS} clients in a second process"
+    return [
+        row(f"{model.name}: bare, batches of {BATCH}", round(float(np.median(bare)), 1), "images/s"),
+        row(of_batches, median(batch, "images_per_second"), "images/s"),
+        row(f"{of_batches}: over bare", round(float(np.median(ratio)), 3), "ratio", (">=", 0.9)),
+        row(f"{of_batches}: p50", median(batch, "p50_ms"), "ms"),
+        row(f"{of_batches}: p99", median(batch, "p99_ms"), "ms"),
+        row(of_singles, median(single, "images_per_second"), "images/s"),
+        row(f"{of_singles}: p50", median(single, "p50_ms"), "ms"),
+        row(f"{of_singles}: p99", median(single, "p99_ms"), "ms"),
+    ]
+
+
+def bare_rate(model: VisionModel, images: NDArray[np.uint8], seconds: float) -> float:
+    """Images a second of the model alone, in batches of `BATCH`."""
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        part = images[done % len(images) :][:BATCH]
+        model.head.logits(model.embed(np.stack([model.prepare(image) for image in part])))
+        done += BATCH
+    return done / (time.perf_counter() - start)
+
+
+def load(service: Served, kind: str, clients: int, seconds: float) -> dict[str, Any]:
+    """What a client process measured. Raises RuntimeError when not every answer was 200."""
+    command = [sys.executable, "-m", "conspect.bench.serve_client", "127.0.0.1", str(service.port), kind, str(clients)]
+    done = subprocess.run([*command, str(seconds)], check=True, capture_output=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    if set(found["statuses"]) != {"200"}:
+        raise RuntimeError(f"answers by status: {found['statuses']}")
+    return found

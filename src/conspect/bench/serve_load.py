@@ -1,0 +1,199 @@
+"""A long mixed load on the service: `python -m conspect.bench.serve_load --minutes 10`. Prints one JSON object.
+
+Good requests of every form are answered beside `serve_hostile`'s, and each good answer is compared with what
+`Monitor.check` says here. Exit code 1 for a wrong answer, a status of 500 or more, or memory that grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import random
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from conspect.adapters.models import load_model
+from conspect.bench.serve_client import pixels, png
+from conspect.bench.serve_hostile import HOSTILE
+from conspect.bench.served import served, write_demo_study
+from conspect.monitor.runtime import Decisions, Monitor
+
+IMAGES, LARGEST_BATCH, TOLERANCE = 128, 64, 1e-3
+FLAT = 0.05
+GOOD_PAUSE, HOSTILE_PAUSE, SAMPLE_SECONDS = 0.05, 0.3, 2.0
+
+
+class Load:
+    """The clients, what they ask and what they found. `wrong`: answers that are not what they should be."""
+
+    def __init__(self, port: int, monitor: Monitor, seed: int) -> None:
+        model = load_model("demo-resnet", None)
+        self.port, self.monitor = port, monitor
+        self.images = pixels(IMAGES, seed)
+        self.files = [png(image) for image in self.images]
+        self.embeddings = model.embed(np.stack([model.prepare(image) for image in self.images]))
+        # Far from what the model makes of noise, so that verdicts differ.
+        rng = np.random.default_rng(seed)
+        spread = rng.normal(scale=6, size=self.embeddings.shape).astype(np.float32)
+        self.others = np.where(rng.random((IMAGES, 1)) < 0.5, spread, self.embeddings).astype(np.float32)
+        self.of_images = monitor.check(self.embeddings, model.head.logits(self.embeddings))
+        self.of_others = monitor.check(self.others, model.head.logits(self.others))
+        self.statuses: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.end = 0.0
+
+    def run(self, seconds: float, good: int, seed: int) -> list[dict[str, float]]:
+        """Runs all clients for `seconds`; samples of the service's memory and open files meanwhile."""
+        start = time.perf_counter()
+        self.end = start + seconds
+        threads = [threading.Thread(target=self._good, args=(random.Random(seed + k),)) for k in range(good)]
+        threads += [threading.Thread(target=self._hostile, args=(one, random.Random(seed))) for one in HOSTILE]
+        for thread in threads:
+            thread.start()
+        samples = []
+        while time.perf_counter() < self.end:
+            samples.append({"seconds": round(time.perf_counter() - start, 1), **self._figures()})
+            time.sleep(min(SAMPLE_SECONDS, seconds / 20))
+        for thread in threads:
+            thread.join()
+        return samples
+
+    def warm(self) -> None:
+        """One request of every size of batch: torch keeps memory for each shape that it has seen."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        for size in range(1, LARGEST_BATCH + 1):
+            body = save({"images": self.images[:size]})
+            connection.request("POST", "/v1/check", body, {"content-type": "application/x-safetensors"})
+            connection.getresponse().read()
+        connection.close()
+
+    def _good(self, rng: random.Random) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        while time.perf_counter() < self.end:
+            kind, content_type, body, rows, expected = self._request(rng)
+            try:
+                connection.request("POST", "/v1/check", body, {"content-type": content_type})
+                response = connection.getresponse()
+                content = response.read()
+            except (http.client.HTTPException, OSError) as error:
+                self.statuses[f"good {kind}: {type(error).__name__}"] += 1
+                connection.close()
+                continue
+            self.statuses[f"good {kind}: {response.status}"] += 1
+            if response.status == 200:
+                self._compare(kind, json.loads(content)["results"], rows, expected)
+            elif response.status != 429:
+                self.wrong.append(f"{kind}: {response.status} {content[:200]!r}")
+            time.sleep(rng.random() * 2 * GOOD_PAUSE)
+        connection.close()
+
+    def _request(self, rng: random.Random) -> tuple[str, str, bytes, list[int], Decisions]:
+        rows = sorted(rng.sample(range(IMAGES), rng.choice([1, 2, 16])))
+        kind = rng.choice(["json", "safetensors", "pixels", "file", "multipart"])
+        if kind == "json":
+            body = json.dumps({"embeddings": self.others[rows].tolist()}).encode()
+            return kind, "application/json", body, rows, self.of_others
+        if kind == "safetensors":
+            return kind, "application/x-safetensors", save({"embeddings": self.others[rows]}), rows, self.of_others
+        if kind == "pixels":
+            return kind, "application/x-safetensors", save({"images": self.images[rows]}), rows, self.of_images
+        if kind == "file":
+            return kind, "image/png", self.files[rows[0]], rows[:1], self.of_images
+        parts = [
+            b'--b0undary\r\ncontent-disposition: form-data; name="image"; filename="x"\r\n\r\n' + self.files[row]
+            for row in rows
+        ]
+        body = b"\r\n".join(parts) + b"\r\n--b0undary--\r\n"
+        return kind, "multipart/form-data; boundary=b0undary", body, rows, self.of_images
+
+    def _compare(self, kind: str, results: list[dict[str, Any]], rows: list[int], expected: Decisions) -> None:
+        if len(results) != len(rows):
+            self.wrong.append(f"{kind}: {len(results)} answers to {len(rows)} inputs")
+            return
+        names, limits = expected.names(), self.monitor.thresholds
+        for result, row in zip(results, rows, strict=True):
+            suspicion = float(expected.suspicion[row])
+            near = min(abs(suspicion - limits.accept), abs(suspicion - limits.suspect)) < TOLERANCE
+            if (
+                abs(result["suspicion"] - suspicion) > TOLERANCE
+                or result["output"] != self.monitor.class_names[expected.outputs[row]]
+                or (result["verdict"] != names[row] and not near)
+                or (result["verdict"] == "accept" and result["reasons"])
+            ):
+                self.wrong.append(f"{kind}: {result}, not {names[row]} {suspicion}")
+        self.statuses["answers compared"] += len(rows)
+
+    def _hostile(self, one: Any, rng: random.Random) -> None:
+        while time.perf_counter() < self.end:
+            try:
+                found = one(self.port, rng)
+            except OSError as error:
+                found = type(error).__name__
+            self.statuses[f"{one.__name__}: {found}"] += 1
+            time.sleep(rng.random() * 2 * HOSTILE_PAUSE)
+
+    def _figures(self) -> dict[str, float]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        found = dict(re.findall(r"^(process_resident_memory_bytes|process_open_fds) (\S+)$", text, re.MULTILINE))
+        memory = float(found.get("process_resident_memory_bytes", "nan")) / 2**20
+        return {"memory_mib": round(memory, 1), "files": float(found.get("process_open_fds", "nan"))}
+
+
+def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
+    """The whole load; counts by request and status, wrong answers, memory in MiB for each tenth of the time.
+
+    Flat: the last tenth's is at most `FLAT` above the second's, once every size of batch has been seen.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_demo_study(Path(name))
+        monitor = Monitor.load(folder / "monitor")
+        with served(folder, "--study", str(folder), "--timeout", "5") as service:
+            load = Load(service.port, monitor, seed)
+            load.warm()
+            samples = load.run(seconds, good, seed)
+            exit_code = service.stop()
+            events = service.events()
+    logged = Counter(str(event["status"]) for event in events if event["event"] == "request")
+    tenths = np.array_split([sample["memory_mib"] for sample in samples], 10)
+    memory = [round(float(np.median(tenth)), 1) for tenth in tenths if len(tenth)]
+    faults = [event for event in events if event["event"] == "fault"]
+    server_errors = sum(count for status, count in logged.items() if status.startswith("5"))
+    return {
+        "seconds": seconds,
+        "counts": dict(sorted(load.statuses.items())),
+        "logged_statuses": dict(sorted(logged.items())),
+        "wrong_answers": len(load.wrong),
+        "wrong_examples": load.wrong[:5],
+        "server_errors": server_errors + len(faults),
+        "fault_examples": faults[:2],
+        "memory_mib": memory,
+        "open_files": {"start": samples[0]["files"], "end": samples[-1]["files"]},
+        "exit_code": exit_code,
+        "passed": not load.wrong
+        and server_errors + len(faults) == 0
+        and memory[-1] <= memory[1] * (1 + FLAT)
+        and exit_code == 0,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    result = run(60 * chosen.minutes, seed=chosen.seed)
+    print(json.dumps(result, indent=1))
+    sys.exit(0 if result["passed"] else 1)

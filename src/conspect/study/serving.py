@@ -1,0 +1,75 @@
+"""What a service runs: a study's model and its monitor, and images read as the study reads them. Opens no data set."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from conspect.adapters.datasets.image_files import decode_image, unreadable
+from conspect.core.diagnostics import user_error
+from conspect.core.protocols import VisionModel
+from conspect.monitor.runtime import Monitor
+from conspect.study.config import read_config
+from conspect.study.inputs import open_model
+from conspect.study.study import CONFIG_FILE
+
+# Formats that people send and whose decoders are simple; the others only widen what a stranger can reach.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+
+
+@dataclass(frozen=True, eq=False)
+class Deployed:
+    """A monitor and, unless embeddings come with their logits, the model that it watches."""
+
+    monitor: Monitor
+    model: VisionModel | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UserError WEB004 when the monitor is not of the model."""
+        if self.model is None:
+            return
+        dimensions = self.monitor.detector.folded.weight.shape[1]
+        if self.model.embedding_size != dimensions or tuple(self.model.class_names) != self.monitor.class_names:
+            problem = (
+                f"the monitor is of another model: {dimensions} dimensions and {len(self.monitor.class_names)} classes, not "
+                f"{self.model.embedding_size} and {len(self.model.class_names)} of {self.model.name}, or other class names"
+            )
+            raise user_error("WEB004", problem, "fit the monitor of this study anew: conspect monitor fit --study DIR")
+
+
+def deployed(study: Path | None, monitor: Path | None) -> Deployed:
+    """The model of the study in the folder `study` and its monitor, or the one in the folder `monitor`, or that one alone.
+
+    Raises UserError STUDY001, STUDY002, MODEL002, WEB004; OutsideError MODEL001, MONITOR004.
+    """
+    if study is None:
+        if monitor is None:
+            raise user_error("WEB004", "neither a study nor a monitor is named", "give --study DIR or --monitor DIR")
+        return Deployed(Monitor.load(monitor))
+    config = read_config(study / CONFIG_FILE)
+    return Deployed(Monitor.load(monitor or study / "monitor"), open_model(config, study))
+
+
+def received_image(content: bytes, name: str, *, pixels: int) -> NDArray[np.uint8]:
+    """The image file `content` as `[height, width, 3]` uint8, RGB, read as `read_image` reads it.
+
+    Raises UnreadableImage DATA006, for more than `pixels` before anything is decoded.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise unreadable(name, f"more than {pixels:,} pixels") from error
+    except Exception as error:  # decoders raise anything on hostile files
+        raise unreadable(name, f"not an image; known are {', '.join(FORMATS)}") from error
+    if width * height > pixels:
+        raise unreadable(name, f"{width} x {height} pixels are more than {pixels:,}")
+    return decode_image(content, name)

@@ -1,0 +1,141 @@
+"""The routes: /v1/check, /healthz, /metrics and the OpenAPI schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from conspect import __version__
+from conspect.core.diagnostics import ConspectError, UserError, user_error
+from conspect.study.serving import Deployed
+from conspect.web.answers import Answers, Asked, Failure
+from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
+from conspect.web.checking import Checking
+from conspect.web.engine import Engine
+from conspect.web.failures import FAULT, allowed, response
+from conspect.web.guard import OPEN, Guard
+from conspect.web.limits import Limits
+from conspect.web.log import Log, write_line
+from conspect.web.metrics import CONTENT_TYPE, Metrics
+from conspect.web.receiving import Receiver
+
+CHECK, METRICS, SCHEMA = "/v1/check", "/metrics", "/openapi.json"
+_ROWS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+_FILE = {"type": "string", "format": "binary"}
+BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        JSON: {
+            "schema": {
+                "type": "object",
+                "required": ["embeddings"],
+                "properties": {"embeddings": _ROWS, "logits": _ROWS},
+                "additionalProperties": False,
+            }
+        },
+        SAFETENSORS: {"schema": _FILE},
+        "image/*": {"schema": _FILE},
+        MULTIPART: {"schema": {"type": "object", "properties": {"image": {"type": "array", "items": _FILE}}}},
+    },
+}
+FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Failure} for status in (400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503)
+}
+
+
+class Service:
+    """The application, as ASGI, and the threads behind it."""
+
+    def __init__(
+        self,
+        deployed: Deployed,
+        limits: Limits | None = None,
+        *,
+        token: str | None = None,
+        hosts: frozenset[str] = frozenset(),
+        log: Log = write_line,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.engine = Engine(deployed.monitor, deployed.model, capacity=self.limits.queue, batch=self.limits.batch)
+        self._checking = Checking(self.engine, self.limits)
+        self.metrics = Metrics(self.engine)
+        routes = frozenset({CHECK, OPEN, METRICS, SCHEMA})
+        self.asgi = Guard(self._application(), self.metrics, log, routes, token=token, hosts=hosts)
+
+    def stop(self) -> None:
+        """From now on /healthz answers 503 and no connection is kept; requests are still answered."""
+        self.asgi.stopping = True
+
+    def close(self) -> None:
+        """Answers what was accepted, then ends the threads."""
+        self._checking.close()
+
+    def _application(self) -> FastAPI:
+        # Its pages of documentation would load scripts from another host.
+        app = FastAPI(title="Conspect monitor", version=__version__, docs_url=None, redoc_url=None, openapi_url=SCHEMA)
+        app.add_exception_handler(ConspectError, _told)
+        app.add_exception_handler(HTTPException, _told_by_starlette)
+        app.add_exception_handler(RequestValidationError, _told_by_fastapi)
+        # The guard logs it: starlette raises it again after this answer.
+        app.add_exception_handler(Exception, lambda request, _error: _told(request, UserError(FAULT)))
+        receiver = Receiver(self.limits)
+
+        @app.post(CHECK, response_model=Answers, responses=FAILURES, openapi_extra={"requestBody": BODY})
+        async def check(request: Request, reasons: Asked = "flagged") -> Response:
+            """Say of each input whether the model's output can be believed. `reasons`: for whom to give them."""
+            notes = request.scope["conspect"]
+            async with receiver.body(request) as body:
+                notes["bytes"] = len(body)
+                parsed = await self._checking.parsed(request.headers.get("content-type", ""), body)
+                notes["inputs"] = len(parsed)
+                checked = await self._checking.checked(parsed)
+            results = await self._checking.answered(checked, reasons)
+            self.metrics.decisions(results)
+            notes["suspect"] = sum(result["verdict"] == "suspect" for result in results)
+            return JSONResponse({"results": results})
+
+        @app.get(OPEN, responses={503: {"model": Failure}})
+        async def health() -> dict[str, str]:
+            """Whether the service takes requests."""
+            if self.asgi.stopping:
+                raise user_error("WEB113", "the service is stopping", "ask another one, or later")
+            return {"status": "ok"}
+
+        @app.get(METRICS, response_class=Response)
+        def metrics() -> Response:
+            """Figures for Prometheus."""
+            return Response(self.metrics.text(), media_type=CONTENT_TYPE)
+
+        return app
+
+
+def _told(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ConspectError):
+        raise error
+    status, headers, content = response(error)
+    found = Response(content, status)
+    found.raw_headers = headers
+    return found
+
+
+def _told_by_starlette(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 405:
+        methods = (error.headers or {}).get("Allow", "")
+        found = _told(request, user_error("WEB104", f"{request.method[:20]} is not served here", f"use {methods}"))
+        found.raw_headers.append(allowed(methods.split(", ")))
+        return found
+    paths = f"known paths: {CHECK}, {OPEN}, {METRICS}, {SCHEMA}"
+    return _told(request, user_error("WEB103", f"there is no {request.url.path[:100]!r}", paths))
+
+
+def _told_by_fastapi(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    where = ", ".join(".".join(str(part) for part in one["loc"]) for one in error.errors())
+    return _told(request, user_error("WEB109", f"{where[:200]} is wrong", "reasons is flagged, all or none"))

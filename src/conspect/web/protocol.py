@@ -1,0 +1,85 @@
+"""uvicorn's HTTP/1.1 with our shape of errors, a limit of connections, and an end to clients that stall."""
+
+from __future__ import annotations
+
+import asyncio
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from conspect.core.diagnostics import Diagnostic
+from conspect.web.failures import content_of
+from conspect.web.limits import Limits
+
+NOT_HTTP = Diagnostic("WEB101", "this is not an HTTP/1.1 request", "speak HTTP/1.1")
+# The service answers a late body itself (WEB105); the connection is closed only if that did not end it.
+GRACE_SECONDS = 1.0
+
+
+def protocol(limits: Limits) -> type[H11Protocol]:
+    """A class of connections that keeps `limits`."""
+
+    class Connection(H11Protocol):
+        """Whatever a client sends must become a whole request within `limits.seconds`."""
+
+        _deadline: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            if len(self.connections) > limits.connections:
+                transport.write(_raw(503, Diagnostic("WEB113", "too many connections are open", "try again in 1 s")))
+                transport.close()
+                return
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._unwatch()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self._deadline is None:
+                self._watch()
+            super().data_received(data)
+
+        def on_response_complete(self) -> None:
+            self._unwatch()
+            super().on_response_complete()
+            # A client may still be sending what was refused; it is read and dropped, for as long as a request may take.
+            if not self.transport.is_closing() and self.conn.their_state is h11.SEND_BODY:
+                self._watch()
+
+        def send_400_response(self, msg: str) -> None:
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+                self.transport.write(_raw(400, NOT_HTTP))
+            self.transport.close()
+
+        def _watch(self) -> None:
+            self._deadline = self.loop.call_later(limits.seconds + GRACE_SECONDS, self._stalled)
+
+        def _unwatch(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+        def _stalled(self) -> None:
+            self._deadline = None
+            waiting_for_client = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+            if waiting_for_client and not self.transport.is_closing():
+                self.transport.abort()
+
+    return Connection
+
+
+def _raw(status: int, diagnostic: Diagnostic) -> bytes:
+    content = content_of(diagnostic)
+    head = {400: "Bad Request", 503: "Service Unavailable"}[status]
+    lines = [
+        f"HTTP/1.1 {status} {head}",
+        "content-type: application/json",
+        f"content-length: {len(content)}",
+        "connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + content

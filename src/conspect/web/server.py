@@ -1,0 +1,124 @@
+"""Binding, running and stopping: loopback unless a token is given, and a stop that loses no accepted request."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.study.serving import Deployed
+from conspect.web.app import Service
+from conspect.web.limits import Limits
+from conspect.web.log import Log, take_over_logging, write_line
+from conspect.web.protocol import protocol
+
+LEAST_TOKEN, BACKLOG = 16, 2048
+# After the signal, requests that are already on their way are still taken for so long.
+LINGER_SECONDS = 0.3
+# Then answers have so long, beyond the time a request may take to arrive, to be computed and fetched.
+ANSWER_SECONDS = 60.0
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine can reach."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def read_token(path: Path) -> str:
+    """The token in a file. Raises UserError WEB002 when it cannot be read, is short or not printable ASCII."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not ASCII"
+        raise user_error("WEB002", f"cannot read the token: {reason}", "give a text file", Place(str(path))) from error
+    if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
+        problem = f"the token is shorter than {LEAST_TOKEN} characters or holds spaces"
+        raise user_error("WEB002", problem, "make one: openssl rand -hex 32 > FILE", Place(str(path)))
+    return token
+
+
+def bound(host: str, port: int, token: str | None) -> socket.socket:
+    """A listening socket. Raises UserError WEB002 without a token where others can reach it, OutsideError WEB001."""
+    if token is None and not is_loopback(host):
+        problem = f"others can reach {host}, and no token is asked of them"
+        raise user_error("WEB002", problem, "give --token-file FILE, or bind to 127.0.0.1")
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.socket(family, kind, number)
+        try:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(address)
+            found.listen(BACKLOG)  # who connects from now on waits until the event loop runs, and is not refused
+        except BaseException:
+            found.close()
+            raise
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        problem = f"cannot listen on {host}, port {port}: {reason}"
+        raise outside_error("WEB001", problem, "stop what uses it, or choose another --port or --host") from error
+    return found
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that takes what is already on its way before it stops, and ends with exit code 0 when asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.stop()
+        await asyncio.sleep(LINGER_SECONDS)
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self.should_exit = True
+
+        earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+
+def serve(
+    deployed: Deployed, *, host: str, port: int, token: str | None, limits: Limits, log: Log = write_line
+) -> None:
+    """Serves until SIGTERM or SIGINT; then answers what was accepted and returns. Raises what `bound` raises."""
+    listening = bound(host, port, token)
+    address, number = listening.getsockname()[:2]
+    name = f"[{address}]" if ":" in address else address
+    hosts = frozenset({"localhost", "127.0.0.1", "[::1]", name, host.lower()}) if token is None else frozenset[str]()
+    service = Service(deployed, limits, token=token, hosts=hosts, log=log)
+    take_over_logging(log)
+    config = uvicorn.Config(
+        service.asgi,
+        http=protocol(limits),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=round(limits.seconds + ANSWER_SECONDS),
+    )
+    log("listening", {"url": f"http://{name}:{number}", "token": token is not None})
+    try:
+        _Server(config, service).run(sockets=[listening])
+    finally:
+        service.close()
+        log("stopped", {"inputs": service.engine.status().seen})

@@ -1,0 +1,217 @@
+"""A real server process on loopback: it starts, refuses to start, keeps clients apart, and stops without losing a request."""
+
+import http.client
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conspect.bench import serve_load
+from conspect.bench.serve_hostile import connected, head, status_of
+from conspect.bench.served import served
+from conspect.cli import monitor_serve
+from tests.web.asking import embeddings, monitor
+
+DOCS = Path(__file__).parents[2] / "docs"
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("served")
+    monitor().save(path / "monitor")
+    (path / "token").write_text(TOKEN + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def service(folder):
+    with served(folder, "--monitor", str(folder / "monitor"), "--timeout", "0.5", "--max-body", "1") as running:
+        yield running
+        assert running.stop() == 0
+        assert running.events()[-1]["event"] == "stopped"
+        assert {event["message"] for event in running.events() if event["event"] in ("fault", "library")} <= {
+            "Invalid HTTP request received."
+        }
+
+
+BODY = json.dumps({"embeddings": embeddings()[:4].tolist(), "logits": [list(range(10))] * 4}).encode()
+
+
+def answer(connection: socket.socket) -> tuple[int, dict, dict[str, str]]:
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return response.status, json.loads(response.read()), {name.lower(): value for name, value in response.getheaders()}
+
+
+def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from conspect.cli.main import run; run()", "monitor", "serve", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_check_over_the_wire(service):
+    with connected(service.port) as connection:
+        for _ in range(2):  # on one connection
+            connection.sendall(head(len(BODY)) + BODY)
+            status, told, headers = answer(connection)
+            assert (status, len(told["results"])) == (200, 4)
+            assert "server" not in headers
+
+
+def test_what_is_not_http_is_answered_in_the_same_shape(service):
+    for nonsense in (b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"):
+        with connected(service.port) as connection:
+            connection.sendall(nonsense)
+            status, told, _ = answer(connection)
+            assert (status, told["error"]["code"]) == (400, "WEB101")
+
+
+def test_a_broken_chunk_is_no_fault(service):
+    with connected(service.port) as connection:
+        connection.sendall(head("chunked") + b"zz\r\n")
+        assert status_of(connection) == "400"
+
+
+def test_a_client_that_stalls_is_let_go(service):
+    with connected(service.port) as connection:
+        connection.sendall(head(1000) + b"{")
+        status, told, _ = answer(connection)
+        assert (status, told["error"]["code"]) == (408, "WEB105")
+    for half in (b"", b"POST /v1/check HT"):
+        with connected(service.port) as connection:
+            connection.sendall(half)
+            start = time.monotonic()
+            assert connection.recv(100) == b""
+            assert time.monotonic() - start < 10
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(service):
+    with connected(service.port) as connection:
+        connection.sendall(head(2 << 20))
+        status, told, _ = answer(connection)
+        assert (status, told["error"]["code"]) == (413, "WEB106")
+
+
+def test_requests_that_were_accepted_are_answered_after_sigterm(folder):
+    with served(folder, "--monitor", str(folder / "monitor")) as service:
+        halves = [connected(service.port) for _ in range(20)]
+        for number, half in enumerate(halves):
+            half.sendall((head(len(BODY)) + BODY)[: 40 + 20 * number])  # some not even with a whole head
+        found: list[object] = []
+
+        def busy() -> None:
+            """One request after the other, on a new connection when the old one was closed politely."""
+            connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+            while True:
+                try:
+                    if connection.sock is None:
+                        connection.connect()
+                except ConnectionError:
+                    return  # the service takes no new connections any more
+                try:
+                    connection.request("POST", "/v1/check", BODY, {"content-type": "application/json"})
+                    response = connection.getresponse()
+                    found.append((response.status, len(json.loads(response.read())["results"])))
+                except Exception as error:
+                    found.append(error)
+                    return
+
+        threads = [threading.Thread(target=busy) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        service.process.terminate()
+        time.sleep(0.1)
+        for number, half in enumerate(halves):
+            half.sendall((head(len(BODY)) + BODY)[40 + 20 * number :])
+        for half in halves:
+            assert (answer(half)[0], half.close()) == (200, None)
+        for thread in threads:
+            thread.join()
+        assert service.process.wait(timeout=30) == 0
+        assert len(found) > 20
+        assert set(found) == {(200, 4)}
+        assert service.events()[-1]["inputs"] == 4 * (len(found) + len(halves))
+
+
+def test_ctrl_c_stops_as_well(folder):
+    with served(folder, "--monitor", str(folder / "monitor")) as service:
+        service.process.send_signal(2)
+        assert service.process.wait(timeout=30) == 0
+
+
+def test_nothing_but_loopback_without_a_token(folder):
+    done = run_cli("--monitor", str(folder / "monitor"), "--host", "0.0.0.0", "--port", "0")
+    assert done.returncode == 2
+    assert done.stderr.startswith("WEB002: others can reach 0.0.0.0")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_every_option_is_documented():
+    page = (DOCS / "serving.md").read_text()
+    for parameter in monitor_serve.serve.params:
+        assert f"`{parameter.opts[0]}" in page or f", `{parameter.opts[0]}`" in page, parameter.name
+
+
+def test_a_port_in_use_is_one_clear_message(folder, service):
+    done = run_cli("--monitor", str(folder / "monitor"), "--port", str(service.port))
+    assert done.returncode == 4
+    assert done.stderr.startswith(f"WEB001: cannot listen on 127.0.0.1, port {service.port}: Address already in use")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_help_loads_no_library_of_the_service():
+    code = (
+        "import sys\nfrom conspect.cli.main import main\nmain(['monitor', 'serve', '--help'], standalone_mode=False)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print('MODULES', *sys.modules)"], capture_output=True, text=True, check=True
+    )
+    shown, loaded = done.stdout.split("MODULES")
+    assert "--token-file" in shown
+    assert set(loaded.split()) & {"fastapi", "uvicorn", "pydantic", "numpy", "torch"} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the examples use curl")
+def test_the_examples_of_the_page_answer_what_it_says(folder):
+    text = (DOCS / "serving.md").read_text()
+    examples = re.findall(r"^```bash\n(curl .*?)^```\n+```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 2
+    study = folder / "study"
+    study.mkdir()
+    serve_load.write_demo_study(study)
+    (folder / "frog.png").write_bytes(serve_load.png(serve_load.pixels(1)[0]))
+    with served(folder, "--study", str(study)) as service:
+        for command, shown in examples:
+            called = command.replace("127.0.0.1:8080", f"127.0.0.1:{service.port}")
+            done = subprocess.run(["sh", "-c", called], capture_output=True, text=True, cwd=folder, check=True)
+            assert shape(json.loads(done.stdout)) == shape(json.loads(shown)), command
+
+
+def shape(value: object) -> object:
+    """Keys, and types of what stands there; texts of a list are one."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value if not isinstance(one, str)]
+    return type(value).__name__
+
+
+@pytest.mark.slow
+def test_twenty_seconds_of_everything_leave_no_wrong_answer_and_no_fault():
+    found = serve_load.run(20.0)
+    assert found["wrong_answers"] == 0, found["wrong_examples"]
+    assert found["server_errors"] == 0, found["fault_examples"]
+    assert found["exit_code"] == 0
+    assert found["counts"]["answers compared"] > 100
+    kinds = {name.split(":")[0] for name in found["counts"]}
+    assert {"stall", "garbage", "garbage_body", "too_large", "vanish_after_sending", "vanish_in_the_middle"} <= kinds
+    assert found["counts"]["too_large: 413"] > 0

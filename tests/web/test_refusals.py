@@ -1,0 +1,292 @@
+"""Everything that is refused, with one shape; and whatever is sent, never a fault."""
+
+import asyncio
+import io
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.numpy import save
+
+from conspect.bench.serve_hostile import bomb
+from conspect.cli import monitor_serve
+from conspect.core.codes import CODES
+from conspect.core.diagnostics import ConspectError
+from conspect.study.serving import Deployed, deployed
+from conspect.web import server
+from conspect.web.failures import STATUS
+from conspect.web.limits import JSON_BYTES
+from conspect.web.server import bound, read_token
+from tests.web.asking import LinearModel, asking, embeddings, images, limited, monitor, require_failure
+
+TOKEN = "t" * 32
+LIMITS = limited(body_bytes=1 << 20, inputs=8, pixels=10_000, seconds=0.2)
+JSON = {"content-type": "application/json"}
+SAFETENSORS = {"content-type": "application/x-safetensors"}
+PNG = {"content-type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def ask():
+    made = asking(LinearModel(), limits=LIMITS)
+    yield made
+    made.service.close()
+
+
+def multipart(*parts: bytes, end: bytes = b"--b--\r\n") -> dict:
+    head = b'--b\r\ncontent-disposition: form-data; name="image"\r\n\r\n'
+    body = b"".join(head + part + b"\r\n" for part in parts) + end
+    return {"content": body, "headers": {"content-type": "multipart/form-data; boundary=b"}}
+
+
+def large_png(side: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (side, side)).save(out, format="PNG")
+    return out.getvalue()
+
+
+ROW = [0.0] * 8
+CASES = {
+    "not found": ({"method": "GET", "url": "/v2/check"}, "WEB103"),
+    "get": ({"method": "GET"}, "WEB104"),
+    "delete": ({"method": "DELETE", "url": "/healthz"}, "WEB104"),
+    "odd method": ({"method": "BREW", "url": "/v1/check"}, "WEB104"),
+    "too many bytes": ({"content": b"x" * (LIMITS.body_bytes + 1), "headers": PNG}, "WEB106"),
+    "length is no number": ({"content": b"", "headers": {**PNG, "content-length": "ten"}}, "WEB109"),
+    "too many rows": ({"json": {"embeddings": [ROW] * 9}}, "WEB107"),
+    "too many parts": (multipart(*[b"x"] * 9), "WEB107"),
+    "too many images": ({"content": save({"images": images(9)}), "headers": SAFETENSORS}, "WEB107"),
+    "no content type": ({"content": b"x"}, "WEB108"),
+    "form": ({"data": {"a": "b"}}, "WEB108"),
+    "pickle": ({"content": b"\x80\x04N.", "headers": {"content-type": "application/x-pickle"}}, "WEB108"),
+    "compressed": ({"content": b"x", "headers": {**JSON, "content-encoding": "gzip"}}, "WEB108"),
+    "nothing": ({"content": b"", "headers": JSON}, "WEB109"),
+    "not JSON": ({"content": b"{", "headers": JSON}, "WEB109"),
+    "not UTF-8": ({"content": b"\xff\xfe\xfa", "headers": JSON}, "WEB109"),
+    "deep": ({"content": b"[" * 100_000, "headers": JSON}, "WEB109"),
+    "NaN": ({"content": b'{"embeddings": [[NaN]]}', "headers": JSON}, "WEB109"),
+    "overflow": ({"content": json.dumps({"embeddings": [[1e300, *ROW[1:]]]}), "headers": JSON}, "WEB109"),
+    "digits": ({"content": b'{"embeddings": [[' + b"9" * 5000 + b"]]}", "headers": JSON}, "WEB109"),
+    "list": ({"json": [ROW]}, "WEB109"),
+    "no rows": ({"json": {"embeddings": []}}, "WEB109"),
+    "empty rows": ({"json": {"embeddings": [[], []]}}, "WEB109"),
+    "words": ({"json": {"embeddings": [["a"] * 8]}}, "WEB109"),
+    "truths": ({"json": {"embeddings": [[True] * 8]}}, "WEB109"),
+    "null": ({"json": {"embeddings": None}}, "WEB109"),
+    "ragged": ({"json": {"embeddings": [ROW, ROW[1:]]}}, "WEB109"),
+    "three axes": ({"json": {"embeddings": [[ROW]]}}, "WEB109"),
+    "other size": ({"json": {"embeddings": [ROW[1:]]}}, "WEB109"),
+    "other logits": ({"json": {"embeddings": [ROW], "logits": [[1.0]]}}, "WEB109"),
+    "logits of another number": ({"json": {"embeddings": [ROW], "logits": [[0.0] * 10] * 2}}, "WEB109"),
+    "logits alone": ({"json": {"logits": [[0.0] * 10]}}, "WEB109"),
+    "unknown key": ({"json": {"embeddings": [ROW], "image": "x"}}, "WEB109"),
+    "reasons": ({"json": {"embeddings": [ROW]}, "url": "/v1/check?reasons=why"}, "WEB109"),
+    "not safetensors": ({"content": b"x" * 99, "headers": SAFETENSORS}, "WEB109"),
+    "lying safetensors": ({"content": struct.pack("<Q", 1 << 60) + b"{}", "headers": SAFETENSORS}, "WEB109"),
+    "no tensors": ({"content": struct.pack("<Q", 2) + b"{}", "headers": SAFETENSORS}, "WEB109"),
+    "NaN in safetensors": (
+        {"content": save({"embeddings": np.full((1, 8), np.nan, np.float32)}), "headers": SAFETENSORS}, "WEB109",
+    ),
+    "float images": ({"content": save({"images": np.ones((1, 4, 4, 3))}), "headers": SAFETENSORS}, "WEB109"),
+    "grey images": ({"content": save({"images": np.ones((1, 4, 4), np.uint8)}), "headers": SAFETENSORS}, "WEB109"),
+    "empty images": ({"content": save({"images": np.ones((5, 0, 4, 3), np.uint8)}), "headers": SAFETENSORS}, "WEB109"),
+    "images beside embeddings": (
+        {"content": save({"images": images(1), "embeddings": np.ones((1, 8))}), "headers": SAFETENSORS}, "WEB109",
+    ),
+    "no boundary": ({"content": b"--b", "headers": {"content-type": "multipart/form-data"}}, "WEB109"),
+    "no end": (multipart(b"x", end=b""), "WEB109"),
+    "no parts": (multipart(), "WEB109"),
+    "not an image": ({"content": b"x", "headers": PNG}, "WEB110"),
+    "empty image": ({"content": b"", "headers": PNG}, "WEB110"),
+    "half an image": ({"content": large_png(64)[:60], "headers": PNG}, "WEB110"),
+    "svg": ({"content": b"<svg/>", "headers": {"content-type": "image/svg+xml"}}, "WEB110"),
+    "bomb": ({"content": bomb(), "headers": PNG}, "WEB110"),
+    "too many pixels": ({"content": large_png(101), "headers": PNG}, "WEB110"),
+    "too many pixels in safetensors": ({"content": save({"images": images(1, side=101)}), "headers": SAFETENSORS}, "WEB110"),
+    "one bad part": (multipart(large_png(4), b"x"), "WEB110"),
+    "another host": ({"headers": {"host": "evil.example"}}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_refused_in_the_one_shape(ask, name):
+    request, code = CASES[name]
+    answer = ask(**request)
+    if code is None:
+        assert answer.status_code == 415  # this service was given no list of names
+        return
+    require_failure(answer, STATUS[code], code)
+
+
+def test_the_second_bad_image_is_named(ask):
+    told = require_failure(ask(**multipart(large_png(4), b"x")), 422, "WEB110")
+    assert told["problem"].startswith("image 1 (the first is 0)")
+
+
+def test_405_says_what_is_allowed(ask):
+    assert ask(method="GET").headers["allow"] == "POST"
+
+
+def test_json_is_limited_further():
+    ask = asking(LinearModel())
+    require_failure(ask(content=b" " * (JSON_BYTES + 1), headers=JSON), 413, "WEB106")
+    ask.service.close()
+
+
+def test_images_need_a_model_and_embeddings_without_one_need_logits():
+    alone = asking(limits=LIMITS)
+    require_failure(alone(content=large_png(4), headers=PNG), 422, "WEB109")
+    told = require_failure(alone(json={"embeddings": [ROW]}), 422, "WEB109")
+    assert "logits" in told["problem"]
+    alone.service.close()
+
+
+def test_a_token_is_asked_of_everything_but_health():
+    ask = asking(LinearModel(), token=TOKEN)
+    body = {"json": {"embeddings": [ROW]}}
+    for wrong in (None, "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Basic {TOKEN}", f"bearer {TOKEN[:-1]}é"):
+        headers = {} if wrong is None else {"authorization": wrong.encode("utf-8")}
+        answer = ask(**body, headers=headers)
+        require_failure(answer, 401, "WEB102")
+        assert answer.headers["www-authenticate"] == "Bearer"
+    for path in ("/metrics", "/openapi.json", "/nothing"):
+        require_failure(ask(method="GET", url=path), 401, "WEB102")
+    assert ask(method="GET", url="/healthz").status_code == 200
+    assert ask(**body, headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+    assert TOKEN not in json.dumps(ask.lines)
+    ask.service.close()
+
+
+def test_a_page_that_reaches_loopback_by_another_name_is_refused():
+    ask = asking(LinearModel(), hosts=frozenset({"localhost", "127.0.0.1", "[::1]"}))
+    for host in ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"):
+        assert ask(method="GET", url="/healthz", headers={"host": host}).status_code == 200
+    for host in ("evil.example", "localhost.evil.example:80", "", "[::2]", "127.0.0.1.evil.example"):
+        require_failure(ask(method="GET", url="/healthz", headers={"host": host}), 400, "WEB101")
+    ask.service.close()
+
+
+def stalled(ask, *chunks: bytes) -> tuple[int, bytes]:
+    """Status and body for a request that sends `chunks` and then nothing."""
+    sent: list[dict] = []
+    left = list(chunks)
+
+    async def receive():
+        if left:
+            return {"type": "http.request", "body": left.pop(0), "more_body": True}
+        return await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/check", "raw_path": b"/v1/check", "query_string": b"", "root_path": "",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"image/png")], "http_version": "1.1", "scheme": "http",
+    }  # fmt: skip
+    asyncio.run(ask.service.asgi(scope, receive, send))
+    return sent[0]["status"], sent[1]["body"]
+
+
+def test_half_a_body_ends_in_time(ask):
+    status, body = stalled(ask, b"half")
+    assert (status, json.loads(body)["error"]["code"]) == (408, "WEB105")
+
+
+def test_an_endless_body_is_refused_before_it_is_held(ask):
+    status, body = stalled(ask, *[b"x" * (1 << 18)] * 5)
+    assert (status, json.loads(body)["error"]["code"]) == (413, "WEB106")
+
+
+CONTENT = st.one_of(
+    st.binary(max_size=300),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=9) | st.dictionaries(st.sampled_from(["embeddings", "logits", "x"]), inner)
+        ),
+        max_leaves=30,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.tuples(st.integers(0, 400), st.binary(max_size=8)).map(lambda cut: VALID_SAFETENSORS[: cut[0]] + cut[1]),
+    st.tuples(st.integers(0, 200), st.binary(max_size=8)).map(
+        lambda cut: SMALL_PNG[: cut[0]] + cut[1] + SMALL_PNG[cut[0] + len(cut[1]) :]
+    ),
+    st.tuples(st.integers(0, 300), st.binary(max_size=8)).map(
+        lambda cut: FORM[: cut[0]] + cut[1] + FORM[cut[0] + len(cut[1]) :]
+    ),
+)
+VALID_SAFETENSORS = save({"embeddings": np.zeros((2, 8), np.float32), "logits": np.zeros((2, 10), np.float32)})
+SMALL_PNG = large_png(8)
+FORM = multipart(SMALL_PNG, SMALL_PNG)["content"]
+TYPES = st.sampled_from(
+    [
+        "application/json",
+        "application/x-safetensors",
+        "image/png",
+        "image/jpeg",
+        "multipart/form-data; boundary=b",
+        "text/x",
+    ]
+) | st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=30).filter(lambda text: text == text.strip())
+
+
+@settings(max_examples=200)
+@given(content=CONTENT, content_type=TYPES)
+def test_no_body_causes_a_fault(ask, content, content_type):
+    answer = ask(content=content, headers={"content-type": content_type.encode("latin-1")})
+    if answer.status_code == 200:
+        assert {result["verdict"] for result in answer.json()["results"]} <= {"accept", "uncertain", "suspect"}
+    else:
+        assert answer.status_code in (413, 415, 422), answer.text
+        require_failure(answer, answer.status_code, answer.json()["error"]["code"])
+
+
+def test_every_code_of_an_answer_has_a_status_and_every_status_a_code():
+    assert set(STATUS) == {code for code in CODES if code.startswith("WEB1")}
+    for code, status in STATUS.items():
+        assert CODES[code].startswith(f"{status}: ")
+
+
+def caught(work) -> str:
+    with pytest.raises(ConspectError) as found:
+        work()
+    assert found.value.diagnostics[0].fix
+    return found.value.diagnostics[0].code
+
+
+def test_what_keeps_the_service_from_starting(tmp_path, monkeypatch):
+    short, spaced = tmp_path / "short", tmp_path / "spaced"
+    short.write_text("secret\n")
+    spaced.write_text("a token with spaces in it")
+    assert {caught(lambda path=path: read_token(path)) for path in (short, spaced, tmp_path, tmp_path / "none")} == {
+        "WEB002"
+    }
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org", ""):
+        assert caught(lambda host=host: bound(host, 0, None)) == "WEB002"
+    with bound("127.0.0.1", 0, None) as taken:
+        taken.listen()
+        assert caught(lambda: bound("127.0.0.1", taken.getsockname()[1], None)) == "WEB001"
+    assert caught(lambda: bound("192.0.2.1", 0, TOKEN)) == "WEB001"
+    assert caught(lambda: deployed(None, None)) == "WEB004"
+    assert caught(lambda: deployed(None, tmp_path)) == "MONITOR004"
+    other = LinearModel()
+    other.class_names = tuple(f"other {k}" for k in range(10))
+    assert caught(lambda: Deployed(monitor(), other)) == "WEB004"
+    assert server.is_loopback("127.9.9.9")
+    assert server.is_loopback("::1")
+    monkeypatch.setattr(monitor_serve, "PACKAGES", ("no_such_package",))
+    assert caught(lambda: monitor_serve.serve.main(["--monitor", "x"], standalone_mode=False)) == "WEB003"
+    monkeypatch.undo()
+    assert caught(lambda: monitor_serve.serve.main(["--queue", "5"], standalone_mode=False)) == "WEB004"
+
+
+def test_a_token_file_is_read_without_its_line_end(tmp_path):
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    assert read_token(tmp_path / "token") == TOKEN
+
+
+def test_embeddings_are_taken_as_they_are(ask):
+    assert ask(json={"embeddings": embeddings()[:8].tolist()}).status_code == 200
