@@ -152,7 +152,7 @@ def test_an_id_that_stands_for_two_images_is_refused(kind: str, tmp_path: Path) 
     if kind in NEEDS:
         pytest.importorskip(NEEDS[kind])
     source = replace(LAYOUTS[kind](tmp_path, pictures()), id_column="label")
-    with pytest.raises(UserError, match="DATA007.*more than one image"):
+    with pytest.raises(UserError, match=r"DATA007.*more than one image"):
         opened(source, tmp_path)
 
 

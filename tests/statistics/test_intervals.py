@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from conspect.statistics.intervals import clopper_pearson, newcombe, wilson
+from conspect.statistics.intervals import auroc_interval, clopper_pearson, newcombe, wilson
 
 COUNTS = [(0, 1), (1, 1), (0, 17), (17, 17), (3, 17), (81, 263), (15, 148), (499, 500), (1, 100_000)]
 
@@ -73,3 +74,19 @@ def test_arrays_broadcast_and_equal_the_scalar_calls() -> None:
 def test_impossible_counts_are_refused(counts: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="between 0 and trials"):
         wilson(*counts)
+
+
+def test_the_interval_of_an_auroc_has_its_coverage_and_a_width_at_the_ends() -> None:
+    """Two normal laws one standard deviation apart: AUROC = Phi(1 / sqrt(2)); 2,000 samples of 25 and 40."""
+    rng = np.random.default_rng(0)
+    truth = float(stats.norm.cdf(1 / np.sqrt(2)))
+    shown, not_shown = rng.normal(1, 1, (2000, 25)), rng.normal(0, 1, (2000, 40))
+    values = (shown[:, :, None] > not_shown[:, None, :]).mean(axis=(1, 2))
+    limits = np.array([auroc_interval(float(value), 25, 40) for value in values])
+    covered = ((limits[:, 0] <= truth) & (truth <= limits[:, 1])).mean()
+    assert 0.93 < covered < 0.97
+    assert auroc_interval(1.0, 25, 40)[0] < 1.0 == auroc_interval(1.0, 25, 40)[1]
+    assert auroc_interval(0.0, 25, 40)[0] == 0.0 < auroc_interval(0.0, 25, 40)[1]
+    assert auroc_interval(0.5, 0, 3) == (0.0, 1.0)
+    low, high = auroc_interval(0.8, 30, 50, 0.9)
+    assert auroc_interval(0.2, 50, 30, 0.9) == pytest.approx((1 - high, 1 - low))

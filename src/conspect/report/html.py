@@ -12,12 +12,15 @@ from scipy import special
 
 from conspect.report.monitor import monitor_part
 from conspect.report.pages import Part, environment
+from conspect.report.slices import concept_part, slices_part
 from conspect.report.verification import verification_part
 from conspect.report.wording import findings, trust_rows
 
 Json = Mapping[str, Any]
 # What a run may add to the results, and the section that shows it.
 PARTS: Mapping[str, Callable[[Json, Mapping[str, str]], Part]] = {
+    "slices": slices_part,
+    "concept_labels": concept_part,
     "monitor": monitor_part,
     "verification": verification_part,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import optimize, special
 
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -57,6 +57,28 @@ def newcombe(
         high = p1 - p2 + np.sqrt((high1 - p1) ** 2 + (p2 - low2) ** 2)
     known = (n1 > 0) & (n2 > 0)
     return np.where(known, low, -1.0), np.where(known, high, 1.0)
+
+
+def auroc_interval(value: float, positives: int, negatives: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of an AUROC (0..1) measured on so many samples of each kind; (0, 1) where one kind is missing.
+
+    The values t with |value - t| <= z * s(t), where s(t)^2 = t (1 - t) (1 + n (1 - t) / (2 - t) + n t / (1 + t)) / (positives *
+    negatives) and n = (positives + negatives) / 2 - 1. Source: Newcombe (2006), Statistics in Medicine 25, method 5, with the
+    variance of Hanley and McNeil (1982). Like Wilson's it has a width also at 0 and at 1.
+    """
+    if not positives or not negatives:
+        return 0.0, 1.0
+    z = float(special.ndtri(0.5 + confidence / 2))
+    mean = (positives + negatives) / 2 - 1
+
+    def beyond(t: float) -> float:
+        variance = t * (1 - t) * (1 + mean * (1 - t) / (2 - t) + mean * t / (1 + t)) / (positives * negatives)
+        return (value - t) ** 2 - z**2 * variance
+
+    tiny = 1e-12  # at 0 and 1 the value itself is a root, and not the one that is wanted
+    low = 0.0 if value <= 0 else float(optimize.brentq(beyond, 0.0, min(value, 1 - tiny)))
+    high = 1.0 if value >= 1 else float(optimize.brentq(beyond, max(value, tiny), 1.0))
+    return low, high
 
 
 def _checked(successes: ArrayLike, trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import platformdirs
+from numpy.typing import NDArray
 
 from conspect import assets
 from conspect.adapters.datasets import open_split
@@ -22,6 +24,7 @@ from conspect.study.config import StudyConfig
 
 # Fewer left-over test images are not worth a monitor's while: it then takes a part of the study's own.
 LEAST_HELD_OUT = 1000
+MOST_SLICES = 200
 
 
 def cache_directory() -> Path:
@@ -66,6 +69,7 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
                 f"the {dataset.split} images have classes that the model does not: {', '.join(unknown[:5])}",
                 f"name the class folders as the model's classes: {', '.join(model.class_names[:12])}",
             )
+    check_slices(config.data.slices or (), test)
     concepts = demo_or_own_concepts(config, folder)
     return Inputs(
         train=train,
@@ -73,9 +77,22 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
         model=model,
         vlm=load_vlm(config.vlm.name, cache=cache_directory()),
         concepts=concepts,
-        attributes=_attributes(config, folder, model.class_names, concepts.names),
+        attributes=_attributes(config, folder, train, model.class_names, concepts.names),
         held_out=held_out,
     )
+
+
+def check_slices(names: tuple[str, ...], dataset: ImageDataset) -> None:
+    """Raises UserError STUDY002 for a slice column that the data set lacks, or that has too many values to be one."""
+    known: Mapping[str, Sequence[str | None]] = getattr(dataset, "metadata", {})
+    for name in names:
+        if name not in known:
+            fix = f"columns of this data set: {', '.join(known) or 'none'}"
+            raise user_error("STUDY002", f"[data] slices: the images have no column {name!r}", fix)
+        values = len(set(known[name]))
+        if values > MOST_SLICES:
+            fix = f"use a column with at most {MOST_SLICES} values, such as one of ranges"
+            raise user_error("STUDY002", f"[data] slices: {name!r} has {values:,} different values", fix)
 
 
 def labels_in_model_order(
@@ -152,10 +169,33 @@ def _templates(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _labelled_attributes(train: ImageDataset) -> ClassAttributes | None:
+    """The table that the training images' own concept labels make; None when a class has no labelled image."""
+    names: tuple[str, ...] = tuple(getattr(train, "concept_names", ()))
+    if not names:
+        return None
+    presence: NDArray[np.float64] = getattr(train, "concept_labels", np.zeros((0, 0)))
+    members = [presence[train.labels == index] for index in range(len(train.class_names))]
+    known = np.asarray([(~np.isnan(rows)).sum(0) for rows in members])
+    if not known.all():
+        return None
+    return ClassAttributes(train.class_names, names, np.asarray([np.nansum(rows, 0) for rows in members]) / known)
+
+
 def _attributes(
-    config: StudyConfig, folder: Path, class_names: tuple[str, ...], concept_names: tuple[str, ...]
+    config: StudyConfig,
+    folder: Path,
+    train: ImageDataset,
+    class_names: tuple[str, ...],
+    concept_names: tuple[str, ...],
 ) -> ClassAttributes | None:
     if config.concepts.class_attributes is None:
+        labelled = _labelled_attributes(train)
+        try:
+            if labelled is not None:
+                return labelled.aligned_to(class_names, concept_names)
+        except KeyError:
+            pass
         try:
             return assets.demo_class_attributes().aligned_to(class_names, concept_names)
         except KeyError:

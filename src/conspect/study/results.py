@@ -17,6 +17,7 @@ from conspect.study.config import StudyConfig
 from conspect.study.heatmap_results import heatmap_results, shown_concepts
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements, Timings
+from conspect.study.slice_results import concept_label_results, slice_results
 
 Json = dict[str, Any]
 SCHEMA = 1
@@ -41,7 +42,7 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         located = _localization(found, measured, inputs, usual, confidence)
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
-    return {
+    results: Json = {
         "schema": SCHEMA,
         "conspect": __version__,
         "asked": _asked(config, inputs),
@@ -58,6 +59,12 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         "environment": {"python": platform.python_version(), "numpy": np.__version__},
         "timings": {name: round(seconds, 3) for name, seconds in timings.seconds.items()},
     }
+    seen = concept_label_results(inputs, measured, confidence)
+    if seen is not None:
+        results["concept_labels"] = seen
+    if config.data.slices:
+        results["slices"] = slice_results(config, inputs, measured, located["images"])
+    return results
 
 
 def _share(successes: int, trials: int, confidence: float) -> Json:

@@ -62,16 +62,20 @@ class Study:
     @property
     def inputs(self) -> Inputs:
         """Data sets, model, VLM and concepts, opened on first use."""
+        return self._opened(silent)
+
+    def _opened(self, bar: ProgressBar) -> Inputs:
         if self._inputs is None:
             with self.timings.stage("opening"):
-                self._inputs = load_inputs(self.config, self.folder)
+                self._inputs = load_inputs(self.config, self.folder, bar)
         return self._inputs
 
     def measurements(self, bar: ProgressBar = silent) -> Measurements:
         """Embeddings, lens and outputs; computed once, the embeddings kept in `folder`/embeddings."""
         if self._measured is None:
             seed = self.config.settings.seed
-            self._measured = measure(self.inputs, self.folder / "embeddings", seed=seed, bar=bar, timings=self.timings)
+            inputs = self._opened(bar)
+            self._measured = measure(inputs, self.folder / "embeddings", seed=seed, bar=bar, timings=self.timings)
         return self._measured
 
     def run(self, bar: ProgressBar = silent) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""Slices and concept labels of a study: a CSV whose columns hold what the fakes have planted."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from conspect.core.diagnostics import UserError
+from conspect.study import Study
+from tests.fakes import ATTRIBUTES
+from tests.report.pages import Page
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+@pytest.fixture
+def table_study(folder: Path) -> Path:
+    """The fakes' images through a CSV: column `planted` names the fault, `place` is hostile text, `reddish` is 1 for red."""
+    for split in ("train", "test"):
+        with (folder / f"{split}.csv").open("w", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["path", "label", "planted", "place", "reddish", "bluish", "shiny"])
+            for number, path in enumerate(sorted((folder / "images" / split).glob("*/*.png"))):
+                label, planted = path.parent.name, path.stem.rsplit("-", 1)[0]
+                shown = "" if number % 7 == 0 else int(label == "red")
+                place = HOSTILE if number % 2 else ""
+                row = [path.relative_to(folder), label, planted, place, shown, int(label == "blue"), 1]
+                writer.writerow(row)
+    (folder / "study.toml").write_text(
+        '[data]\nkind = "csv"\ntrain = "train.csv"\ntest = "test.csv"\nslices = ["planted", "place"]\n'
+        'concept_columns = ["reddish", "bluish", "shiny"]\n[model]\nname = "planted"\n'
+        '[concepts]\nfile = "concepts.toml"\nclass_attributes = "attributes.csv"\n'
+    )
+    return folder
+
+
+def test_the_planted_fault_is_the_worst_slice(table_study: Path) -> None:
+    results = Study.open(table_study).run()
+    found = results["slices"]
+    by_value = {one["value"]: one for one in found["slices"]}
+    assert {one["value"] for one in found["slices"][:3]} == {"head", "encoder", "undecided"}
+    for value, images in (("head", 6), ("encoder", 4), ("undecided", 3)):
+        one = by_value[value]
+        assert (one["column"], one["accuracy"]["n"], one["accuracy"]["successes"]) == ("planted", images, 0)
+        assert one["failures"] == {"head": 0, "encoder": 0, "undecided": 0} | {value: images}
+        assert one["p_value"] < 0.05
+    assert by_value["right"]["accuracy"]["value"] == 1.0
+    assert by_value["right"]["satisfied"] == 1.0
+    assert by_value["encoder"]["satisfied"] < 1.0
+    assert found["columns"] == [{"name": "planted", "unknown": 0}, {"name": "place", "unknown": 37}]
+    assert json.loads((table_study / "results.json").read_text())["slices"] == found
+
+
+def test_labelled_concepts_are_detected_through_the_lens_and_by_the_vlm(table_study: Path) -> None:
+    found = Study.open(table_study).run()["concept_labels"]
+    assert [one["concept"] for one in found["concepts"]] == ["reddish", "bluish"]
+    assert found["not_asked"] == ["shiny"]
+    for one in found["concepts"]:
+        assert one["lens"]["low"] <= one["lens"]["auroc"] <= one["lens"]["high"]
+        assert one["lens"]["within_classes"] is None, "no class is red in part"
+    red, blue = found["concepts"]
+    # The VLM takes two reds for blue; the model's encoder takes seven greens for blue.
+    assert (red["shown"], red["not_shown"]) == (19, 46)
+    assert red["vlm"]["auroc"] < 1.0 == red["lens"]["auroc"]
+    assert blue["lens"]["auroc"] < 1.0
+    assert found["mean_lens"] == pytest.approx((red["lens"]["auroc"] + blue["lens"]["auroc"]) / 2)
+
+
+def test_the_report_shows_both_sections_and_escapes_what_the_columns_hold(table_study: Path) -> None:
+    Study.open(table_study).run()
+    text = (table_study / "report.html").read_text()
+    page = Page(text)
+    assert HOSTILE not in text
+    assert HOSTILE in page.words
+    assert {"slices", "concepts"} <= set(page.ids)
+    for words in ("Where in the data", "Does the lens see the concept?", "37 images have no value in place", "shiny"):
+        assert words in page.words
+
+
+def test_training_labels_make_the_table_of_relevant_concepts(table_study: Path) -> None:
+    text = (table_study / "study.toml").read_text()
+    header, *rows = ATTRIBUTES.splitlines()
+    (table_study / "study.toml").write_text(text.replace('class_attributes = "attributes.csv"\n', ""))
+    (table_study / "concepts.toml").write_text('[concepts]\nreddish = ["reddish"]\nbluish = ["bluish"]\n')
+    found = Study.open(table_study).inputs.attributes
+    assert found is None, "no training image is yellow, so the table does not cover the model's classes"
+    with (table_study / "train.csv").open("a") as out:
+        out.write("images/train/nowhere.png,yellow,right,,0.0,no,1\n")
+    found = Study.open(table_study).inputs.attributes
+    assert found is not None
+    assert found.class_names == ("red", "green", "blue", "yellow")
+    assert found.shares.tolist() == [[1, 0], [0, 0], [0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("slices", "message"), [('["planet"]', "no column 'planet'"), ('["path"]', "has 76 different values")]
+)
+def test_a_column_that_is_no_slice_is_refused_before_anything_is_computed(
+    table_study: Path, monkeypatch, slices: str, message: str
+) -> None:
+    monkeypatch.setattr("conspect.study.inputs.MOST_SLICES", 50)
+    path = table_study / "study.toml"
+    path.write_text(path.read_text().replace('["planted", "place"]', slices))
+    with pytest.raises(UserError, match=message):
+        Study.open(table_study).run()
+    assert not (table_study / "embeddings").exists()
+
+
+def test_folders_have_the_slices_of_their_sub_folders_and_no_others(folder: Path) -> None:
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("[model]", 'slices = ["weather"]\n[model]', 1))
+    with pytest.raises(UserError, match=r"(?s)no column 'weather'.*columns of this data set: subfolder"):
+        Study.open(folder).run()
