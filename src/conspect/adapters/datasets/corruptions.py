@@ -116,7 +116,7 @@ def _shot_noise(pixels: Pixels, level: int, random: np.random.Generator) -> Pixe
 
 
 def _defocus_blur(pixels: Pixels, level: int, _: np.random.Generator) -> Pixels:
-    radius = (0.85, 1.0, 1.15, 1.35, 1.65)[level] * _scale(pixels)
+    radius = max(0.5, (0.85, 1.0, 1.15, 1.35, 1.65)[level] * _scale(pixels))  # a smaller one lies within one pixel
     return _filtered(pixels, _coverage(int(np.ceil(radius)), lambda x, y: np.hypot(x, y) <= radius))
 
 
