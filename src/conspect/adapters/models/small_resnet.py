@@ -62,6 +62,11 @@ class SmallResNetModel:
         self.embedding_size = int(arrays["head.weight"].shape[1])
         self.digest = digest_json([digest_arrays(arrays), mean, deviation, self.preprocessing])
 
+    @property
+    def encoder(self) -> nn.Sequential:
+        """The encoder's stages, in evaluation mode: what faults are planted in."""
+        return self._encoder  # type: ignore[return-value]
+
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to `[3, 32, 32]` float32."""
         return ((self.framed(image) - self._mean) / self._deviation).transpose(2, 0, 1)

@@ -1,0 +1,156 @@
+"""The planted-fault benchmark: plants every fault, asks every method, and writes down how often each was right."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conspect.analysis.localization import Blame, fit_evidence
+from conspect.bench.faults.methods import (
+    BLIND,
+    EVIDENCE,
+    REGRESSION,
+    SWAP,
+    UNRECORDED,
+    Judges,
+    Said,
+    by_evidence,
+)
+from conspect.bench.faults.planted import DROPS, Mutant, Plants
+from conspect.bench.faults.scoring import Judged, Score, score
+from conspect.bench.faults.subjects import TEST, TRAIN, Subject
+from conspect.bench.rows import Row, row
+from conspect.core.protocols import ProgressBar, silent
+from conspect.core.spaces import Float64
+
+Json = dict[str, Any]
+# Faults: eight of the head, five of the encoder and two that are trained, three of the pictures.
+MUTATORS = 18
+TARGET_ACCURACY, TARGET_UNDECIDED = 0.95, 0.10
+# So many images of a mutant take part in fitting the weights of evidence, so that no severity drowns the others.
+EVIDENCE_IMAGES = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A mutant, its newly wrong images, what each method says of them, and the evidence on them."""
+
+    mutant: Mutant
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    said: list[Said]
+    evidence: Float64
+    precision: dict[str, float]
+
+    @property
+    def head_broken(self) -> bool:
+        """The truth."""
+        return self.mutant.part == "head"
+
+
+def judged(subject: Subject, folder: Path, bar: ProgressBar = silent) -> list[Judgement]:
+    """Every mutant of `subject` with what is said of it; weights of evidence leave out the mutator that they judge."""
+    advance = bar("pictures through the sound network", sum(len(one) for one in subject.pixels.values()))
+    plants = Plants(subject, folder, advance)
+    judges = Judges(subject, plants.sound)
+    found = []
+    for mutant in plants.mutants(bar("faults planted", MUTATORS)):
+        rows = judges.newly_wrong(mutant)
+        said = [*judges.regression(mutant, rows), *judges.blind(mutant, rows)]
+        found.append(Judgement(mutant, rows, said, judges.evidence(mutant, rows), judges.precision(mutant)))
+    for one in found:
+        one.said.extend(_evidence_of(found, one))
+    return found
+
+
+def evidence_table(found: list[Judgement]) -> tuple[Float64, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Evidence `[image, feature]` and truth `[image]` (True: head) of at most `EVIDENCE_IMAGES` images of each mutant."""
+    parts = [one.evidence[:: max(1, math.ceil(len(one.evidence) / EVIDENCE_IMAGES))] for one in found]
+    truth = [np.full(len(part), one.head_broken) for part, one in zip(parts, found, strict=True)]
+    return np.concatenate(parts), np.concatenate(truth)
+
+
+def _evidence_of(found: list[Judgement], one: Judgement) -> list[Said]:
+    others = [other for other in found if other.mutant.mutator != one.mutant.mutator]
+    if {other.head_broken for other in others} != {True, False}:
+        return []
+    weights = fit_evidence(*evidence_table(others))
+    recorded = one.mutant.departure[TRAIN] is not None
+    said = [Said(BLIND, UNRECORDED, by_evidence(weights, one.evidence, recorded=False))]
+    if recorded:
+        said.append(Said(BLIND, EVIDENCE, by_evidence(weights, one.evidence, recorded=True)))
+    return said
+
+
+def report(subject: Subject, found: list[Judgement]) -> Json:
+    """The benchmark as JSON values; shares are 0..1, null where there is nothing to share."""
+    methods = list(dict.fromkeys((said.setting, said.method) for one in found for said in one.said))
+    overall = {key: score(_of(found, *key)) for key in methods}
+    blind_default = EVIDENCE if (BLIND, EVIDENCE) in overall else UNRECORDED
+    defaults = {REGRESSION: overall[REGRESSION, SWAP], BLIND: overall[BLIND, blind_default]}
+    return {
+        "subject": subject.name,
+        "images": {"train": len(subject.labels[TRAIN]), "test": len(subject.labels[TEST])},
+        "drops": list(DROPS),
+        "rows": [line for setting, one in defaults.items() for line in _targets(setting, one)],
+        "overall": [{"setting": s, "method": m, **_json(one)} for (s, m), one in overall.items()],
+        "by_mutator": [
+            {"mutator": name, "part": part, "setting": s, "method": m, **_json(score(_of(of_name, s, m)))}
+            for (name, part), of_name in _by_mutator(found).items()
+            for s, m in methods
+        ],
+        "by_mutant": [line for one in found for line in _mutant_rows(one)],
+        "precision_at_5": [
+            {"mutator": one.mutant.mutator, "wanted_drop": one.mutant.severity.wanted, **one.precision}
+            for one in found
+            if one.precision
+        ],
+    }
+
+
+def _of(found: list[Judgement], setting: str, method: str) -> list[Judged]:
+    return [
+        Judged(one.mutant.mutator, one.head_broken, said.blames)
+        for one in found
+        for said in one.said
+        if (said.setting, said.method) == (setting, method)
+    ]
+
+
+def _by_mutator(found: list[Judgement]) -> dict[tuple[str, str], list[Judgement]]:
+    groups: dict[tuple[str, str], list[Judgement]] = {}
+    for one in found:
+        groups.setdefault((one.mutant.mutator, one.mutant.part), []).append(one)
+    return groups
+
+
+def _mutant_rows(one: Judgement) -> list[Json]:
+    about = {"mutator": one.mutant.mutator, "part": one.mutant.part, **asdict(one.mutant.severity)}
+    about["departure"] = one.mutant.departure[TRAIN]
+    return [
+        {**about, "setting": said.setting, "method": said.method, "counts": _counts(said.blames)} for said in one.said
+    ]
+
+
+def _counts(blames: list[Blame]) -> dict[str, int]:
+    return {part: sum(blame.culprit.value == part for blame in blames) for part in ("head", "encoder", "undecided")}
+
+
+def _json(one: Score) -> Json:
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return dict(plain(asdict(one)))
+
+
+def _targets(setting: str, one: Score) -> list[Row]:
+    accuracy = one.balanced_accuracy.value
+    return [
+        row(f"{setting}: balanced accuracy of the default", round(accuracy, 4), "share", (">=", TARGET_ACCURACY)),
+        row(f"{setting}: undecided by the default", round(one.undecided, 4), "share", ("<=", TARGET_UNDECIDED)),
+    ]

@@ -1,0 +1,57 @@
+"""The model of a study as the subject of planted faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.store.embeddings import embed
+from conspect.bench.faults.subjects import TEST, TRAIN, Subject
+from conspect.core.diagnostics import user_error
+from conspect.core.protocols import ImageDataset, ProgressBar
+from conspect.study import Study
+
+TRAIN_IMAGES, TEST_IMAGES = 2500, 1500
+
+
+def study_subject(folder: Path, bar: ProgressBar) -> Subject:
+    """The first `TEST_IMAGES` readable test images and `TRAIN_IMAGES` alignment images of the study in `folder`.
+
+    Raises UserError BENCH002 for a model in which faults cannot be planted: its head must be linear and its encoder a
+    torch.nn.Sequential, in the attribute `encoder`.
+    """
+    study = Study.open(folder)
+    measured, inputs = study.measurements(bar), study.inputs
+    model = inputs.model
+    encoder = getattr(model, "encoder", None)
+    if encoder is None or not model.head.is_linear:
+        problem = f"faults cannot be planted in {model.name}: they need a linear head and the stages of the encoder"
+        raise user_error(
+            "BENCH002", problem, "use a study of demo-resnet, or of a network of training/train_vision_model.py"
+        )
+    row_of = {name: row for row, name in enumerate(inputs.train.ids)}
+    rows = {
+        TRAIN: np.array([row_of[name] for name in measured.train_ids[:TRAIN_IMAGES]], dtype=np.int64),
+        TEST: measured.rows[:TEST_IMAGES],
+    }
+    train_vlm = embed(inputs.vlm, inputs.train, folder / "embeddings").values
+
+    def framed(dataset: ImageDataset, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.stack([model.framed(dataset.image(int(row))) for row in chosen])  # type: ignore[attr-defined]
+
+    return Subject(
+        name=f"{model.name} on {inputs.test.name}",
+        encoder=encoder,
+        head=model.head.layers[0],
+        prepare=model.prepare,
+        pixels={TRAIN: framed(inputs.train, rows[TRAIN]), TEST: framed(inputs.test, rows[TEST])},
+        labels={TRAIN: measured.train_labels[:TRAIN_IMAGES], TEST: measured.labels[:TEST_IMAGES]},
+        vlm={TRAIN: train_vlm[rows[TRAIN]], TEST: measured.vlm_embeddings[:TEST_IMAGES]},
+        class_names=model.class_names,
+        concept_names=inputs.concepts.names,
+        directions=measured.lens.directions,
+        class_directions=measured.class_directions,
+        relevant=None if inputs.attributes is None else inputs.attributes.relevant,
+    )
