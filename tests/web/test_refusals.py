@@ -7,10 +7,13 @@ import struct
 
 import numpy as np
 import pytest
+import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save
+from starlette.requests import Request
+from uvicorn.server import ServerState
 
 from conspect.bench.serve_hostile import bomb
 from conspect.cli import monitor_serve
@@ -18,8 +21,10 @@ from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.study.serving import Deployed, deployed
 from conspect.web import server
-from conspect.web.failures import STATUS
-from conspect.web.limits import JSON_BYTES
+from conspect.web.failures import STATUS, Busy
+from conspect.web.limits import BODIES_HELD, JSON_BYTES
+from conspect.web.protocol import protocol
+from conspect.web.receiving import Receiver
 from conspect.web.server import bound, read_token
 from tests.web.asking import LinearModel, asking, embeddings, images, limited, monitor, require_failure
 
@@ -290,3 +295,59 @@ def test_a_token_file_is_read_without_its_line_end(tmp_path):
 
 def test_embeddings_are_taken_as_they_are(ask):
     assert ask(json={"embeddings": embeddings()[:8].tolist()}).status_code == 200
+
+
+def test_bodies_together_are_limited():
+    receiver = Receiver(limited(body_bytes=10))
+    receiver.held = 10 * BODIES_HELD - 3  # others are on their way
+
+    async def take(body: bytes) -> bytes:
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async with receiver.body(Request({"type": "http", "headers": []}, receive)) as found:
+            assert receiver.held == 10 * BODIES_HELD - 3 + len(body)
+            return found
+
+    assert asyncio.run(take(b"abc")) == b"abc"
+    with pytest.raises(Busy) as caught:
+        asyncio.run(take(b"abcd"))
+    assert caught.value.seconds >= 1
+    assert receiver.held == 10 * BODIES_HELD - 3
+
+
+class Wire(asyncio.Transport):
+    """A connection that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.closed = b"", False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_connections_are_limited(others):
+    async def connect() -> Wire:
+        state, wire = ServerState(), Wire()
+        state.connections = {object() for _ in range(others)}
+        made = protocol(limited(connections=2))(uvicorn.Config(lambda: None, log_config=None), state, {})
+        made.connection_made(wire)
+        made.connection_lost(None)
+        return wire
+
+    wire = asyncio.run(connect())
+    if others == 0:
+        assert wire.written == b""
+        return
+    top, _, body = wire.written.partition(b"\r\n\r\n")
+    assert top.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"connection: close" in top
+    assert json.loads(body)["error"]["code"] == "WEB113"

@@ -10,7 +10,6 @@ import argparse
 import http.client
 import json
 import random
-import re
 import sys
 import tempfile
 import threading
@@ -25,7 +24,7 @@ from safetensors.numpy import save
 from conspect.adapters.models import load_model
 from conspect.bench.serve_client import pixels, png
 from conspect.bench.serve_hostile import HOSTILE
-from conspect.bench.served import served, write_demo_study
+from conspect.bench.served import Served, served, write_demo_study
 from conspect.monitor.runtime import Decisions, Monitor
 
 IMAGES, LARGEST_BATCH, TOLERANCE = 128, 64, 1e-3
@@ -36,9 +35,9 @@ GOOD_PAUSE, HOSTILE_PAUSE, SAMPLE_SECONDS = 0.05, 0.3, 2.0
 class Load:
     """The clients, what they ask and what they found. `wrong`: answers that are not what they should be."""
 
-    def __init__(self, port: int, monitor: Monitor, seed: int) -> None:
+    def __init__(self, service: Served, monitor: Monitor, seed: int) -> None:
         model = load_model("demo-resnet", None)
-        self.port, self.monitor = port, monitor
+        self.service, self.port, self.monitor = service, service.port, monitor
         self.images = pixels(IMAGES, seed)
         self.files = [png(image) for image in self.images]
         self.embeddings = model.embed(np.stack([model.prepare(image) for image in self.images]))
@@ -53,16 +52,15 @@ class Load:
         self.end = 0.0
 
     def run(self, seconds: float, good: int, seed: int) -> list[dict[str, float]]:
-        """Runs all clients for `seconds`; samples of the service's memory and open files meanwhile."""
-        start = time.perf_counter()
-        self.end = start + seconds
+        """Runs all clients for `seconds`; the service's figures meanwhile."""
+        self.end = time.perf_counter() + seconds
         threads = [threading.Thread(target=self._good, args=(random.Random(seed + k),)) for k in range(good)]
         threads += [threading.Thread(target=self._hostile, args=(one, random.Random(seed))) for one in HOSTILE]
         for thread in threads:
             thread.start()
         samples = []
         while time.perf_counter() < self.end:
-            samples.append({"seconds": round(time.perf_counter() - start, 1), **self._figures()})
+            samples.append(self.service.figures())
             time.sleep(min(SAMPLE_SECONDS, seconds / 20))
         for thread in threads:
             thread.join()
@@ -142,15 +140,6 @@ class Load:
             self.statuses[f"{one.__name__}: {found}"] += 1
             time.sleep(rng.random() * 2 * HOSTILE_PAUSE)
 
-    def _figures(self) -> dict[str, float]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        found = dict(re.findall(r"^(process_resident_memory_bytes|process_open_fds) (\S+)$", text, re.MULTILINE))
-        memory = float(found.get("process_resident_memory_bytes", "nan")) / 2**20
-        return {"memory_mib": round(memory, 1), "files": float(found.get("process_open_fds", "nan"))}
-
 
 def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
     """The whole load; counts by request and status, wrong answers, memory in MiB for each tenth of the time.
@@ -161,13 +150,13 @@ def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
         folder = write_demo_study(Path(name))
         monitor = Monitor.load(folder / "monitor")
         with served(folder, "--study", str(folder), "--timeout", "5") as service:
-            load = Load(service.port, monitor, seed)
+            load = Load(service, monitor, seed)
             load.warm()
             samples = load.run(seconds, good, seed)
             exit_code = service.stop()
             events = service.events()
     logged = Counter(str(event["status"]) for event in events if event["event"] == "request")
-    tenths = np.array_split([sample["memory_mib"] for sample in samples], 10)
+    tenths = np.array_split([sample.get("resident_memory_bytes", 0) / 2**20 for sample in samples], 10)
     memory = [round(float(np.median(tenth)), 1) for tenth in tenths if len(tenth)]
     faults = [event for event in events if event["event"] == "fault"]
     server_errors = sum(count for status, count in logged.items() if status.startswith("5"))
@@ -180,7 +169,7 @@ def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
         "server_errors": server_errors + len(faults),
         "fault_examples": faults[:2],
         "memory_mib": memory,
-        "open_files": {"start": samples[0]["files"], "end": samples[-1]["files"]},
+        "open_files": {"start": samples[0].get("open_fds"), "end": samples[-1].get("open_fds")},
         "exit_code": exit_code,
         "passed": not load.wrong
         and server_errors + len(faults) == 0

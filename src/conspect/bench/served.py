@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +33,12 @@ class Served:
         """SIGTERM, and its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=120)
+
+    def figures(self) -> dict[str, float]:
+        """What it tells Prometheus of its process, without the `process_` before the names."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as response:
+            text = response.read().decode()
+        return {name: float(value) for name, value in re.findall(r"^process_(\w+) (\S+)$", text, re.MULTILINE)}
 
     def events(self) -> list[dict[str, object]]:
         """The lines of the log so far."""

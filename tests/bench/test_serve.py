@@ -1,0 +1,52 @@
+"""The benchmark of the service, and the load that it must stand."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from conspect.bench import serve, serve_load
+from conspect.monitor.runtime import Decisions
+from tests.web.asking import monitor
+
+
+def test_a_wrong_answer_is_noticed():
+    load = serve_load.Load.__new__(serve_load.Load)
+    load.monitor, load.wrong, load.statuses = monitor(), [], Counter()
+    suspicion = np.array([-3.0, 2.0], np.float32)
+    expected = Decisions(np.array([1, 2]), suspicion, np.array([0, 2], np.int8))
+    right = [
+        {"output": "class 1", "verdict": "accept", "suspicion": -3.0, "reasons": []},
+        {"output": "class 2", "verdict": "suspect", "suspicion": 2.0, "reasons": ["because"]},
+    ]
+    load._compare("json", right, [0, 1], expected)
+    assert load.wrong == []
+    changes = [{"output": "class 3"}, {"verdict": "uncertain"}, {"suspicion": -2.9}, {"reasons": ["why"]}]
+    for change in changes:
+        load._compare("json", [{**right[0], **change}, right[1]], [0, 1], expected)
+    load._compare("json", right[:1], [0, 1], expected)
+    assert len(load.wrong) == len(changes) + 1
+
+
+@pytest.mark.slow
+def test_the_service_is_measured_beside_the_bare_model():
+    pytest.importorskip("torch")
+    rows = serve.rows(seconds=0.5, rounds=1)
+    targets = [row for row in rows if row["target"] is not None]
+    assert [row["what"].split(": ")[-1] for row in targets] == ["over bare"]
+    assert all(row["value"] is None or row["value"] > 0 for row in rows)
+    bare, batched = rows[0]["value"], rows[1]["value"]
+    assert targets[0]["value"] == pytest.approx(batched / bare, abs=0.01)
+
+
+@pytest.mark.slow
+def test_twenty_seconds_of_everything_leave_no_wrong_answer_and_no_fault():
+    pytest.importorskip("torch")
+    found = serve_load.run(20.0)
+    assert found["wrong_answers"] == 0, found["wrong_examples"]
+    assert found["server_errors"] == 0, found["fault_examples"]
+    assert found["exit_code"] == 0
+    assert found["counts"]["answers compared"] > 100
+    kinds = {name.split(":")[0] for name in found["counts"]}
+    assert {"stall", "garbage", "garbage_body", "too_large", "vanish_after_sending", "vanish_in_the_middle"} <= kinds
+    assert found["counts"]["too_large: 413"] > 0
