@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +167,5 @@ def test_no_bytes_get_anything_else_out_of_it(tmp_path_factory, tail: bytes, pla
     whole = bytearray(python2_batch(np.zeros((2, 16), np.uint8), [1, 2]))
     whole[place % len(whole)] = value
     for content in (bytes(whole), b"\x80\x02" + tail, bytes(whole[: place % len(whole)]) + tail):
-        try:
+        with suppress(OutsideError):  # any other error is a failure
             read(folder, content)
-        except OutsideError as error:
-            assert error.diagnostics[0].code == "DATA002"

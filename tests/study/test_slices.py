@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
-from tests.fakes import ATTRIBUTES
 from tests.report.pages import Page
+from tests.test_docs import leaves
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -80,9 +81,21 @@ def test_the_report_shows_both_sections_and_escapes_what_the_columns_hold(table_
         assert words in page.words
 
 
+def test_every_field_of_both_is_on_the_page_of_data(table_study: Path) -> None:
+    results = Study.open(table_study).run()
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    sections = {"slices": "## Slices", "concept_labels": "## Concept labels"}
+    for name, title in sections.items():
+        rows = [
+            line.split("|")[1] for line in page.split(title)[1].split("\n## ")[0].splitlines() if line.startswith("| `")
+        ]
+        documented = {field for row in rows for field in re.findall(r"`([^`]+)`", row)}
+        found = {path for path in leaves(results[name]) if not path.startswith("slices[].accuracy.")}
+        assert found | {"slices[].accuracy"} & documented == documented
+
+
 def test_training_labels_make_the_table_of_relevant_concepts(table_study: Path) -> None:
     text = (table_study / "study.toml").read_text()
-    header, *rows = ATTRIBUTES.splitlines()
     (table_study / "study.toml").write_text(text.replace('class_attributes = "attributes.csv"\n', ""))
     (table_study / "concepts.toml").write_text('[concepts]\nreddish = ["reddish"]\nbluish = ["bluish"]\n')
     found = Study.open(table_study).inputs.attributes

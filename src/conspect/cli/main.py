@@ -20,6 +20,7 @@ COMMANDS: Commands = {
     "bench": ("conspect.cli.bench", "bench", "Measure this installation against its targets."),
     "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
+    "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
     "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
     "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),

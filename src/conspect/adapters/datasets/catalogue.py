@@ -60,6 +60,10 @@ class Catalogue:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
         return self.source.image(index)
 
+    def path(self, index: int) -> Path | None:
+        """Where an image's file is; None when it has none of its own."""
+        return self.source.root / self.source.files[index] if isinstance(self.source, Files) else None
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over class names, ids, labels and the content of every image; metadata and concept labels are left out,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,11 @@ class Subset:
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
         return self.whole.image(int(self.rows[index]))
+
+    def path(self, index: int) -> Path | None:
+        """Where an image's file is; None when it has none of its own."""
+        locate: Callable[[int], Path | None] | None = getattr(self.whole, "path", None)
+        return None if locate is None else locate(int(self.rows[index]))
 
 
 def sample(whole: ImageDataset, images: int | None, *, seed: int) -> ImageDataset:
