@@ -92,7 +92,7 @@ LOADERS = (
         lambda path: demo_or_own_concepts(StudyConfig(concepts=ConceptsConfig(file=path.name)), path.parent),
         _write_concepts,
     ),
-    Loader("table.csv", lambda path: cli_spec._vocabulary(path), _write_table),
+    Loader("table.csv", cli_spec._vocabulary, _write_table),
     Loader("model.safetensors", lambda path: load_model(None, path)),
     Loader(_shard_name(), _shard, _shard),
     Loader(

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-BENCHES = ("align", "embed", "heatmap", "monitor", "parser", "serve", "soundness", "verify")
+BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "serve", "soundness", "verify")
 
 
 @click.command()

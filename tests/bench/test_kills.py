@@ -1,0 +1,56 @@
+"""The benchmark that kills: it sees what is half-written, and finds nothing of the kind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conspect.bench.kills.killing import broken, differences, killed, made
+
+RESULTS = {
+    "schema": 1,
+    "timings": {"total": 1.0},
+    "verification": {"properties": [{"seconds": 0.1, "verdict": "holds"}]},
+}
+
+
+def written(folder: Path) -> Path:
+    (folder / "embeddings").mkdir(parents=True)
+    (folder / "embeddings" / "0-1.safetensors").write_bytes(b"shard")
+    (folder / "results.json").write_text(json.dumps(RESULTS))
+    (folder / "report.html").write_text("<html>took 1 s</html>\n")
+    (folder / "study.toml").write_text('[data]\ntrain = "a"\ntest = "b"\n[model]\nname = "demo-resnet"\n')
+    return folder
+
+
+def test_only_what_depends_on_the_clock_may_differ(tmp_path: Path) -> None:
+    one, other = written(tmp_path / "a"), written(tmp_path / "b")
+    later = json.loads(json.dumps(RESULTS).replace("1.0", "2.5").replace("0.1", "0.7"))
+    (other / "results.json").write_text(json.dumps(later))
+    (other / "report.html").write_text("<html>took 9 s</html>\n")
+    (other / ".results.json.1.00c0ffee.tmp").write_text("{")
+    assert differences(made(one), made(other)) == []
+    later["verification"]["properties"][0]["verdict"] = "violated"
+    (other / "results.json").write_text(json.dumps(later))
+    (other / "embeddings" / "0-1.safetensors").write_bytes(b"shar")
+    (other / "extra").write_text("")
+    assert differences(made(one), made(other)) == [
+        "embeddings/0-1.safetensors differs", "extra differs", "results.json differs"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["results.json", "report.html", "embeddings/0-1.safetensors"])
+def test_a_half_written_file_is_seen(tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path / "a")
+    expected = made(folder)
+    assert broken(folder, expected) == []
+    (folder / name).write_bytes((folder / name).read_bytes()[:-3])
+    assert len(broken(folder, expected)) == 1
+
+
+@pytest.mark.slow
+def test_no_kill_leaves_anything_half_written_or_changes_a_result() -> None:
+    tallies = killed(10, seed=1)
+    assert [tally.call for tally in tallies] == ["embed", "run", "verify", "monitor fit", "monitor serve"]
+    assert [tally.kills for tally in tallies] == [2] * 5
+    assert [fault for tally in tallies for fault in tally.faults] == []
