@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -20,7 +19,7 @@ from conspect.core.digests import digest_bytes
 from conspect.monitor.export import OPSET, OUTPUTS, attached, monitor_graph, signature, write
 from conspect.monitor.runtime import SUSPECT, Thresholds
 from conspect.monitor.storage import ARRAYS_FILE
-from conspect.study import Study
+from conspect.study import DataConfig, ModelConfig, Study, StudyConfig
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 
 SMALL, GUARANTEE = monitor_and_guarantee()
@@ -146,10 +145,9 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("start", ["embedding", "image"])
-def test_the_command_writes_a_graph_that_checks(start, tmp_path, demo, monkeypatch):
+def test_the_command_writes_a_graph_that_checks(start, tmp_path):
     LARGE.save(tmp_path / "monitor", guarantee={"wanted": 1})
-    study = SimpleNamespace(monitor_folder=tmp_path / "monitor", inputs=SimpleNamespace(model=demo))
-    monkeypatch.setattr(Study, "open", lambda folder: study)
+    Study.create(tmp_path, StudyConfig(data=DataConfig(train="a", test="b"), model=ModelConfig(name="demo-resnet")))
     call = ["--study", str(tmp_path), "--onnx", str(tmp_path / "out" / "m.onnx"), "--from", start]
     done = CliRunner().invoke(export, [*call, "--json"], catch_exceptions=False)
     said = json.loads(done.stdout)

@@ -53,11 +53,19 @@ def test_features_are_their_formulas():
         assert features[:, k] == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-def test_a_batch_and_its_inputs_one_by_one_get_the_same_suspicion():
-    detector, inputs = FITTED.detector, TEST.inputs
-    together, _ = detector.suspicion(inputs.embeddings, inputs.logits)
-    alone = [detector.suspicion(inputs.embeddings[k : k + 1], inputs.logits[k : k + 1])[0][0] for k in range(100)]
-    assert together[:100] == pytest.approx(alone, abs=1e-4)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0])
+@pytest.mark.parametrize("value", [None, np.nan, np.inf, -np.inf])
+def test_a_batch_and_its_inputs_one_by_one_get_the_same_suspicion(scale, value):
+    detector = FITTED.detector
+    z, logits = scale * TEST.inputs.embeddings[:200], scale * TEST.inputs.logits[:200]
+    if value is not None:
+        z[:50, 3], logits[50:100, 1] = value, value
+    together, outputs = detector.suspicion(z, logits)
+    alone = [detector.suspicion(z[k : k + 1], logits[k : k + 1]) for k in range(200)]
+    assert together == pytest.approx(np.concatenate([one for one, _ in alone]), abs=1e-4, rel=1e-5, nan_ok=True)
+    assert (outputs == np.concatenate([output for _, output in alone])).all()
+    assert np.isnan(together).sum() == (0 if value is None else 100)
 
 
 def test_it_beats_softmax_where_the_lens_sees_what_the_head_overlooks():

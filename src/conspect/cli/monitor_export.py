@@ -33,8 +33,9 @@ def export(study: Path, file: Path, start: str, as_json: bool) -> None:
     monitor, guarantee = Monitor.load(opened.monitor_folder), read_guarantee(opened.monitor_folder)
     if start == "image":
         from conspect.adapters.models.onnx_graph import encoder_graph
+        from conspect.study.inputs import open_model
 
-        graph = attached(encoder_graph(opened.inputs.model), monitor, guarantee=guarantee)
+        graph = attached(encoder_graph(open_model(opened.config, opened.folder)), monitor, guarantee=guarantee)
     else:
         graph = monitor_graph(monitor, guarantee=guarantee)
     write(graph, file)

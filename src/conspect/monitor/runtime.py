@@ -7,6 +7,7 @@ small matrix product, a dozen features, and one weighted sum. No VLM, no norm, n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -36,6 +37,8 @@ FEATURES = (
     "distance",  # log of the squared distance of the readings from those of right outputs o
 )
 LEAST_PROBABILITY = np.float32(1e-7)
+# Stands in for minus infinity where 0 times it must be 0.
+LOWEST = np.float32(-1e30)
 # Squares of standardised features end here, so that one far feature cannot outvote all others.
 LARGEST_SQUARE = np.float32(36)
 
@@ -61,7 +64,8 @@ class Folded:
 
     def readings(self, embeddings: NDArray[np.floating]) -> Float32:
         """`[reading, image]` from `embeddings [image, D]`."""
-        found = self.weight @ np.asarray(embeddings, dtype=np.float32).T
+        # Multiplied this way round, and then turned, because the other way is slower by a third in large batches.
+        found = np.ascontiguousarray((np.asarray(embeddings, dtype=np.float32) @ self.weight.T).T)
         found += self.offset[:, None]
         return found
 
@@ -144,9 +148,57 @@ class Detector:
         self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]
     ) -> tuple[Float32, NDArray[np.intp]]:
         """Suspicion `[image]` in nats and output class `[image]`, from `embeddings [image, D]`, `logits [image, class]`."""
+        if len(embeddings) == 1:
+            one, output = self._suspicion_of_one(
+                np.asarray(embeddings[0], dtype=np.float32), np.asarray(logits[0], dtype=np.float32)
+            )
+            return np.array([one], dtype=np.float32), np.array([output])
         across = np.ascontiguousarray(np.asarray(logits, dtype=np.float32).T)
         features, outputs = self.features(across, self.folded.readings(embeddings))
         return self.suspicion_of_features(features, outputs), outputs
+
+    def _suspicion_of_one(self, embedding: Float32, logits: Float32) -> tuple[float, int]:
+        """The same for one `embedding [D]` and its `logits [class]`, in half the time: vectors and numbers, no matrices."""
+        concepts, classes = self.folded.concepts, self.folded.classes
+        readings = self.folded.weight.dot(embedding)
+        readings += self.folded.offset
+        numerators, named = readings[:concepts], readings[concepts : concepts + classes]
+        second = readings[concepts + classes : concepts + 2 * classes]
+        output = int(logits.argmax())
+        rivals = logits - logits[output]
+        rivals[output] = LOWEST
+        weights = np.exp(rivals)
+        others = float(np.add.reduce(weights))
+        logarithm = math.log(1 + others)
+        chosen = float(named[output])
+        named[output] = LOWEST
+        second += self.sharpness * logits
+        second -= second[output]
+        second[output] = LOWEST
+        highest = float(np.maximum.reduce(second))
+        gap = self.whitening.dot(np.concatenate((logits, numerators)))
+        gap -= self.centres[output]
+        features = np.array(
+            (
+                # In this order max() keeps a NaN.
+                -math.log(max(others, float(LEAST_PROBABILITY))),
+                -np.maximum.reduce(rivals),
+                float(logits[output]) + logarithm,
+                logarithm - float(weights.dot(rivals)) / (1 + others),
+                chosen - float(np.maximum.reduce(named)),
+                -highest - math.log(np.add.reduce(np.exp(second - highest))),
+                readings[concepts + 2 * classes + output],
+                self.failure.dot(numerators > self.present),
+                math.log(float(gap.dot(gap)) + LEAST_PROBABILITY),
+            ),
+            dtype=np.float32,
+        )
+        features -= self.mean
+        features *= self.scale
+        linear = self.weights[0].dot(features)
+        features *= features
+        np.minimum(features, LARGEST_SQUARE, out=features)
+        return float(linear + self.weights[1].dot(features) + self.bias[output]), output
 
 
 @dataclass(frozen=True, slots=True)
