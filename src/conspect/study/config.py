@@ -93,6 +93,8 @@ class MonitorConfig:
     calibration_images: int = 2000
     vlm_images: int = 2000
     attacked: int = 300
+    corrupted: int = 500
+    of_no_class: int = 200
     false_alarms: float = 0.05
     accepted_errors: float = 0.02
 

@@ -51,7 +51,7 @@ class Inputs:
 
 def open_model(config: StudyConfig, folder: Path) -> VisionModel:
     """The model under study alone; relative paths are relative to `folder`. Raises the errors of the adapters."""
-    return load_model(config.model.name, None if config.model.path is None else folder / config.model.path)
+    return load_model(**config.model.options(folder))
 
 
 def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) -> Inputs:
@@ -61,7 +61,24 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
     """
     model = open_model(config, folder)
     train, test, held_out = _datasets(config, folder, bar)
-    for dataset in (train, test, *([] if held_out is None else [held_out])):
+    check_classes(model, train, test, *([] if held_out is None else [held_out]))
+    check_slices(config.data.slices or (), test)
+    concepts = demo_or_own_concepts(config, folder)
+    table = None if config.concepts.class_attributes is None else folder / config.concepts.class_attributes
+    return Inputs(
+        train=train,
+        test=test,
+        model=model,
+        vlm=load_vlm(**config.vlm.options(folder), cache=cache_directory()),
+        concepts=concepts,
+        attributes=attributes_of(table, train, model.class_names, concepts.names),
+        held_out=held_out,
+    )
+
+
+def check_classes(model: VisionModel, *datasets: ImageDataset) -> None:
+    """Raises UserError STUDY002 when a data set has a class that the model does not know."""
+    for dataset in datasets:
         unknown = sorted(set(dataset.class_names) - set(model.class_names))
         if unknown:
             raise user_error(
@@ -69,17 +86,6 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
                 f"the {dataset.split} images have classes that the model does not: {', '.join(unknown[:5])}",
                 f"name the class folders as the model's classes: {', '.join(model.class_names[:12])}",
             )
-    check_slices(config.data.slices or (), test)
-    concepts = demo_or_own_concepts(config, folder)
-    return Inputs(
-        train=train,
-        test=test,
-        model=model,
-        vlm=load_vlm(config.vlm.name, cache=cache_directory()),
-        concepts=concepts,
-        attributes=_attributes(config, folder, train, model.class_names, concepts.names),
-        held_out=held_out,
-    )
 
 
 def check_slices(names: tuple[str, ...], dataset: ImageDataset) -> None:
@@ -182,30 +188,26 @@ def _labelled_attributes(train: ImageDataset) -> ClassAttributes | None:
     return ClassAttributes(train.class_names, names, np.asarray([np.nansum(rows, 0) for rows in members]) / known)
 
 
-def _attributes(
-    config: StudyConfig,
-    folder: Path,
-    train: ImageDataset,
-    class_names: tuple[str, ...],
-    concept_names: tuple[str, ...],
+def attributes_of(
+    table: Path | None, train: ImageDataset, class_names: tuple[str, ...], concept_names: tuple[str, ...]
 ) -> ClassAttributes | None:
-    if config.concepts.class_attributes is None:
+    """Which share of a class carries which concept: of the CSV file, of the images' own concept labels, or the demo's.
+
+    None when none fits. Raises UserError STUDY002 or SPEC411 for a file that cannot be read or does not fit.
+    """
+    if table is None:
         labelled = _labelled_attributes(train)
-        try:
-            if labelled is not None:
-                return labelled.aligned_to(class_names, concept_names)
-        except KeyError:
-            pass
-        try:
-            return assets.demo_class_attributes().aligned_to(class_names, concept_names)
-        except KeyError:
-            return None
-    path = folder / config.concepts.class_attributes
+        for known in (*([] if labelled is None else [labelled]), assets.demo_class_attributes()):
+            try:
+                return known.aligned_to(class_names, concept_names)
+            except KeyError:
+                continue
+        return None
     try:
-        return read_attribute_table(path.read_bytes(), str(path)).aligned_to(class_names, concept_names)
+        return read_attribute_table(table.read_bytes(), str(table)).aligned_to(class_names, concept_names)
     except OSError as error:
         problem = f"the class-attribute table cannot be read: {error.strerror}"
-        raise user_error("STUDY002", problem, "correct [concepts] class_attributes", Place(str(path))) from error
+        raise user_error("STUDY002", problem, "correct [concepts] class_attributes", Place(str(table))) from error
     except KeyError as error:
         fix = "one row per class of the model, one column per concept"
-        raise user_error("STUDY002", str(error.args[0]), fix, Place(str(path))) from error
+        raise user_error("STUDY002", str(error.args[0]), fix, Place(str(table))) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from conspect import __version__
-from conspect.core.diagnostics import user_error
+from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 from conspect.core.files import write_atomically, write_json, writing_to
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from conspect.verification.subject import Subject
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
+TOO_FEW_FOR_MONITOR = ("MONITOR002", "MONITOR003")
 THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 100
 
 
@@ -91,7 +93,13 @@ class Study:
             with self.timings.stage("verification"):
                 results["verification"] = property_results(files, self.verification_subject(), self.folder, bar=bar)
         if self.config.monitor is not None:
-            results["monitor"] = self.evaluate_monitor(bar)
+            try:
+                results["monitor"] = self.evaluate_monitor(bar)
+            except UserError as error:
+                # A quick look may have too few failures to learn from; the rest of the study is worth having all the same.
+                if error.diagnostics[0].code not in TOO_FEW_FOR_MONITOR:
+                    raise
+                results["monitor_left_out"] = error.diagnostics[0].problem
         with self.timings.stage("report"):
             page = render(results, self.thumbnails(results))
         results["timings"] = {name: round(seconds, 3) for name, seconds in self.timings.seconds.items()}
@@ -118,6 +126,11 @@ class Study:
         if manifest.get("config") != self._config_digest():
             problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
             raise user_error("STUDY004", problem, fix)
+        if self._inputs is not None:
+            made = manifest.get("digests") or {}
+            other = [name for name, digest in _digests(self._inputs).items() if made.get(name) != digest]
+            if other:
+                raise user_error("STUDY004", f"{path} was made with another {', '.join(other)}", "run the study again")
         return results
 
     def verification_subject(self, bar: ProgressBar = silent) -> Subject:
@@ -207,27 +220,33 @@ class Study:
     def _config_digest(self) -> str:
         """Of study.toml and of the files it names; image folders are too large to be read for this."""
         concepts, properties = self.config.concepts, self.config.properties
-        named = (concepts.file, concepts.class_attributes, self.config.model.path, *properties.files)
-        files = [self.folder / name for name in named if name is not None]
+        models = (*self.config.model.files(), *self.config.vlm.files())
+        named = (concepts.file, concepts.class_attributes, *models, *properties.files)
+        paths = [self.folder / name for name in named if name is not None]
+        # A model's folder stands for the files in it.
+        files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
         contents = [digest_file(path) if path.is_file() else None for path in files]
         return digest_json([self.config.to_toml(), contents])
 
     def _manifest(self) -> dict[str, Any]:
-        inputs, measured = self.inputs, self.measurements()
         return {
             "conspect": __version__,
             "config": self._config_digest(),
             "results": digest_file(self.folder / RESULTS_FILE),
             "seed": self.config.settings.seed,
-            "digests": {
-                "model": inputs.model.digest,
-                "head": inputs.model.head.digest,
-                "vlm": inputs.vlm.digest,
-                "train": inputs.train.digest,
-                "test": inputs.test.digest,
-                "lens": measured.lens.digest,
-            },
+            "digests": {**_digests(self.inputs), "lens": self.measurements().lens.digest},
         }
+
+
+def _digests(inputs: Inputs) -> dict[str, str]:
+    return {
+        "model": inputs.model.digest,
+        "head": inputs.model.head.digest,
+        "vlm": inputs.vlm.digest,
+        "train": inputs.train.digest,
+        "test": inputs.test.digest,
+        "concepts": digest_json(asdict(inputs.concepts)),
+    }
 
 
 def _thumbnail(dataset: ImageDataset, row: int) -> str:
