@@ -40,7 +40,7 @@ EVALUATION = Evaluation.of("misclassification", SCORES, TEST.wrong, resamples=20
 
 def test_every_detector_has_a_row_with_the_metrics_of_its_score():
     rows = EVALUATION.rows()
-    assert [row["detector"] for row in rows] == list(KIND_OF)
+    assert [row["detector"] for row in rows] == [name for name in KIND_OF if "look" not in name]
     for row in rows:
         expected = measure(SCORES[row["detector"]], TEST.wrong)
         for metric, value in expected.items():
@@ -71,7 +71,7 @@ def test_second_tier_features_are_lead_agreement_and_distance():
 
 def test_the_best_detector_is_chosen_within_its_kind():
     assert best(SCORES, TEST.wrong, "conspect") == "fused"
-    named = [name for name, kind in KIND_OF.items() if kind == "baseline"]
+    named = [name for name in SCORES if KIND_OF[name] == "baseline"]
     areas = {name: measure(SCORES[name], TEST.wrong)["augrc"] for name in named}
     assert best(SCORES, TEST.wrong, "baseline", "augrc") == min(areas, key=areas.get)
     with pytest.raises(UserError, match="MONITOR001"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.cli.main import main
 from conspect.core.diagnostics import UserError
+from conspect.monitor.evaluation import LOOKED_BASELINE
 from conspect.monitor.runtime import Monitor
 from conspect.statistics.detection import Score, measure
 from conspect.study import Inputs, Study, StudyConfig
@@ -23,7 +25,15 @@ from conspect.study.monitoring_wording import sentences, tables
 from tests.fakes import CLASSES, FakeModel, FakeVlm, picture
 from tests.test_docs import leaves, text_of
 
-CONFIG = MonitorConfig(fit_images=300, calibration_images=300, vlm_images=200, false_alarms=0.1, accepted_errors=0.1)
+CONFIG = MonitorConfig(
+    fit_images=300,
+    calibration_images=300,
+    vlm_images=200,
+    corrupted=45,
+    of_no_class=12,
+    false_alarms=0.1,
+    accepted_errors=0.1,
+)
 
 
 def noisy_colours(images: int, seed: int) -> ArrayDataset:
@@ -85,9 +95,10 @@ def test_the_results_hold_every_detector_and_every_documented_field(results: dic
     # A class without training images has no Mahalanobis distance.
     assert "Mahalanobis" not in {row["detector"] for row in rows}
     for row in rows:
+        assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
+    for row in [row for row in rows if row["defect"] == "misclassification"]:
         assert row["n_pos"] == results["splits"]["report"]["wrong"]
         assert row["n_pos"] + row["n_neg"] == 400
-        assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
     section = text_of("results.md").split("## Fields of `monitor`")[1]
     documented = {
         name
@@ -98,6 +109,35 @@ def test_the_results_hold_every_detector_and_every_documented_field(results: dic
     found = leaves(results)
     assert {p for p in found if not any(p == d or p.startswith(f"{d}.") for d in documented)} == set()
     assert {d for d in documented if not any(p == d or p.startswith(f"{d}.") for p in found)} == set()
+
+
+def test_defects_beside_misclassifications_are_compared_and_what_is_left_out_is_named(results: dict) -> None:
+    counted = {row["defect"]: (row["n_pos"], row["n_neg"]) for row in results["rows"]}
+    right = results["splits"]["report"]["images"] - results["splits"]["report"]["wrong"]
+    assert counted["no class: uniform noise"] == (12, right)
+    assert all(sum(counted[f"misclassified under corruption {strength}"]) == 45 for strength in (1, 5))
+    assert (
+        results["left_out"]["attacks"] == results["left_out"]["attacks to learn from"] == "the model gives no gradients"
+    )
+    assert (results["taught"], results["attacks"], results["adversarial_localization"]) == (0, [], [])
+
+
+def test_the_second_look_is_compared_with_softmax_that_looks_as_often(results: dict) -> None:
+    beaten = {
+        one["baseline"]
+        for one in results["differences"]
+        if (one["defect"], one["metric"]) == ("misclassification", "auroc")
+    }
+    assert LOOKED_BASELINE in beaten
+    assert results["chosen"]["baseline"] != LOOKED_BASELINE
+    assert results["kept_second_look"]["accepted"]["value"] > 0
+
+
+def test_a_run_with_too_few_failures_says_that_the_monitor_is_left_out(finished: Study, tmp_path: Path) -> None:
+    config = replace(finished.config, monitor=CONFIG)
+    results = Study(tmp_path, config, finished.inputs).run()
+    assert "monitor" not in results
+    assert "wrong" in results["monitor_left_out"]
 
 
 def test_flagged_inputs_are_wrong_outputs_with_reasons(results: dict, study: Study) -> None:
@@ -141,7 +181,8 @@ def test_the_tables_mark_the_best_and_the_sentences_say_when_an_interval_holds_z
     (marked,) = [line for line in lines if f"{best['auroc']:7.4f}*" in line and line.startswith(best["detector"])]
     assert marked
     text = sentences(results)
-    for one, line in zip([d for d in results["differences"] if d["metric"] == "auroc"], text, strict=False):
+    told = [d for d in results["differences"] if (d["defect"], d["metric"]) == ("misclassification", "auroc")]
+    for one, line in zip(told, text, strict=False):
         assert ("holds 0" in line) == (one["low"] <= 0 <= one["high"])
 
 

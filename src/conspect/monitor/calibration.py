@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.monitor.fusion import FittedDetector, Inputs
+from conspect.monitor.look_fitting import FittedSecondLook
 from conspect.monitor.paper import SHRINKAGE, StoredHeatmaps
 from conspect.monitor.runtime import ACCEPT, SUSPECT, Monitor, Thresholds
+from conspect.monitor.second_look import Looked
 from conspect.monitor.stream import stream_reference
 from conspect.statistics.detection import Score
 from conspect.statistics.intervals import clopper_pearson
@@ -102,8 +104,13 @@ def calibrate(
     class_names: tuple[str, ...],
     concept_names: tuple[str, ...],
     wanted: Wanted | None = None,
+    second_look: tuple[FittedSecondLook, Looked] | None = None,
 ) -> tuple[Monitor, Guarantee]:
-    """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits."""
+    """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits.
+
+    `second_look`: that tier and the looks at the calibration split; its thresholds keep the same rates.
+    """
+    wanted = wanted or Wanted()
     detector = fitted.detector
     inputs, labels = fit_split
     wrong = inputs.outputs != labels
@@ -111,14 +118,25 @@ def calibrate(
     suspicion, outputs = detector.suspicion(held.embeddings, held.logits)
     held_score = Score(suspicion.astype(np.float64), "suspect")
     limits, guarantee = thresholds(
-        (fitted.cross_fitted, wrong), (held_score, np.asarray(outputs != held_labels)), wanted or Wanted()
+        (fitted.cross_fitted, wrong), (held_score, np.asarray(outputs != held_labels)), wanted
     )
+    tier, tier_limits = None, None
+    if second_look is not None:
+        tier = second_look[0].second_look
+        looks, _ = tier.suspicion(second_look[1], suspicion, detector.folded)
+        tier_limits, _ = thresholds(
+            (second_look[0].of_fit_split, wrong),
+            (Score(looks.astype(np.float64), "suspect"), np.asarray(outputs != held_labels)),
+            wanted,
+        )
     numerators = detector.folded.readings(inputs.embeddings)[: detector.folded.concepts].T
     right_shares, wrong_shares = _shrunken(
         StoredHeatmaps.count(numerators, inputs.outputs, wrong, detector.folded.classes)
     )
     reference = stream_reference(detector, held.embeddings, held.logits)
-    monitor = Monitor(detector, limits, class_names, concept_names, right_shares, wrong_shares, reference)
+    monitor = Monitor(
+        detector, limits, class_names, concept_names, right_shares, wrong_shares, reference, tier, tier_limits
+    )
     return monitor, guarantee
 
 

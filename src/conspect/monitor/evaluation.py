@@ -8,12 +8,15 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Floats
 from conspect.monitor import baselines
 from conspect.monitor.fusion import FitOptions, FittedDetector, Inputs, Readout, fit
+from conspect.monitor.look_fitting import FittedSecondLook, fit_second_look
 from conspect.monitor.paper import CosineHeatmaps, LikelihoodRatio, StoredHeatmaps
+from conspect.monitor.second_look import Looked
 from conspect.monitor.second_tier import SecondTier, Witnessed
 from conspect.statistics.detection import HIGHER_IS_BETTER, MetricName, Score, measure
 from conspect.statistics.detection_bootstrap import Estimate, Resampled, resample
@@ -23,6 +26,7 @@ KIND_OF: dict[str, Kind] = {
     "maximum softmax": "baseline",
     "maximum logit": "baseline",
     "energy": "baseline",
+    "maximum softmax over looks": "baseline",
     "entropy": "baseline",
     "Mahalanobis": "baseline",
     "nearest neighbours": "baseline",
@@ -31,8 +35,12 @@ KIND_OF: dict[str, Kind] = {
     "heatmap likelihood ratio": "paper",
     "concept evidence": "conspect",
     "fused": "conspect",
+    "fused, second look": "conspect",
     "fused, VLM at run time": "conspect+vlm",
+    "fused, second look, VLM": "conspect+vlm",
 }
+# The baseline that costs as many forward passes as the second look: what looks alone are worth.
+LOOKED_BASELINE = "maximum softmax over looks"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +67,8 @@ class Detectors:
     ratio: LikelihoodRatio
     fused: FittedDetector
     second_tier: SecondTier | None
+    second_look: FittedSecondLook | None = None
+    second_look_and_vlm: SecondTier | None = None
 
     @classmethod
     def fit(
@@ -69,19 +79,29 @@ class Detectors:
         labels: NDArray[np.integer],
         *,
         witnessed: Witnessed | None = None,
-        also_suspect: Inputs | None = None,
+        looked: Looked | None = None,
+        also_suspect: tuple[Inputs, Looked | None] | None = None,
         options: FitOptions | None = None,
     ) -> Detectors:
-        """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on its first images, for the second tier."""
+        """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on its first images, for the second tier.
+
+        `looked`: several looks at each image, for the second look. `also_suspect`: further inputs to flag, and their looks.
+        """
         classes = inputs.logits.shape[1]
         wrong = np.asarray(inputs.outputs != labels)
         stored = StoredHeatmaps.count(readout.concepts(inputs.embeddings), inputs.outputs, wrong, classes)
-        fused = fit(readout, inputs, labels, also_suspect=also_suspect, options=options)
-        second = None
+        more, more_looked = also_suspect or (None, None)
+        fused = fit(readout, inputs, labels, also_suspect=more, options=options)
+        second = second_look = both = None
+        if looked is not None:
+            also = None
+            if more is not None and more_looked is not None:
+                also = fused.detector.suspicion(more.embeddings, more.logits)[0], more_looked
+            second_look = fit_second_look(fused.detector.folded, fused.cross_fitted, looked, wrong, also_suspect=also)
         if witnessed is not None:
-            seen = slice(len(witnessed.strengths))
-            first = Score(fused.cross_fitted.suspicion[seen], "suspect")
-            second = SecondTier.fit(first, witnessed, inputs.outputs[seen], wrong[seen])
+            second = _second_tier(fused.cross_fitted, witnessed, inputs.outputs, wrong)
+            if second_look is not None:
+                both = _second_tier(second_look.of_fit_split, witnessed, inputs.outputs, wrong)
         neighbour = min(50, len(training.embeddings))
         complete = len(np.unique(training.labels)) == classes
         return cls(
@@ -93,10 +113,14 @@ class Detectors:
             ratio=LikelihoodRatio.fit(stored),
             fused=fused,
             second_tier=second,
+            second_look=second_look,
+            second_look_and_vlm=both,
         )
 
-    def scores(self, inputs: Inputs, witnessed: Witnessed | None = None) -> dict[str, Score]:
-        """Every detector's score of the inputs, by the names of KIND_OF; the second tier's when `witnessed` is given."""
+    def scores(
+        self, inputs: Inputs, witnessed: Witnessed | None = None, looked: Looked | None = None
+    ) -> dict[str, Score]:
+        """Every detector's score of the inputs, by the names of KIND_OF; those of further tiers when their input is given."""
         logits, embeddings, outputs = inputs.logits, inputs.embeddings, inputs.outputs
         numerators = self.readout.concepts(embeddings)
         detector = self.fused.detector
@@ -118,12 +142,33 @@ class Detectors:
             found["Mahalanobis"] = self.mahalanobis.score(embeddings)
         if self.virtual_logit is not None:
             found["ViM"] = self.virtual_logit.score(embeddings, logits)
+        if looked is not None and self.second_look is not None:
+            found[LOOKED_BASELINE] = mean_softmax(looked.logits)
+            looks = self.second_look.second_look.suspicion(looked, suspicion, detector.folded)[0]
+            found["fused, second look"] = Score(looks.astype(np.float64), "suspect")
+            if witnessed is not None and self.second_look_and_vlm is not None:
+                both = self.second_look_and_vlm.score(found["fused, second look"], witnessed, outputs)
+                found["fused, second look, VLM"] = both
         if witnessed is not None:
             if self.second_tier is None:
                 fix = "give the VLM's strengths of the fit split as well"
                 raise user_error("MONITOR001", "the second tier was not fitted", fix)
             found["fused, VLM at run time"] = self.second_tier.score(found["fused"], witnessed, outputs)
         return {name: found[name] for name in KIND_OF if name in found}
+
+
+def mean_softmax(logits: Floats) -> Score:
+    """Mean softmax probability over `logits [image, look, class]` of the first look's output, higher = normal."""
+    probabilities = special.softmax(np.asarray(logits, dtype=np.float64), axis=2).mean(1)
+    return Score(probabilities[np.arange(len(logits)), logits[:, 0].argmax(1)], "normal")
+
+
+def _second_tier(
+    first: Score, witnessed: Witnessed, outputs: NDArray[np.integer], wrong: NDArray[np.bool_]
+) -> SecondTier:
+    """From the first so many inputs that the VLM has seen."""
+    seen = slice(len(witnessed.strengths))
+    return SecondTier.fit(Score(first.suspicion[seen], "suspect"), witnessed, outputs[seen], wrong[seen])
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import user_error
 
 if TYPE_CHECKING:
+    from conspect.monitor.second_look import SecondLook
     from conspect.monitor.stream import Stream
 
 Float32: TypeAlias = NDArray[np.float32]
@@ -213,6 +214,10 @@ class Thresholds:
             problem = f"the accept threshold {self.accept} lies above the suspect threshold {self.suspect}"
             raise user_error("MONITOR005", problem, "an input cannot be both; lower the accept threshold")
 
+    def verdicts(self, suspicion: Float32) -> NDArray[np.int8]:
+        """Into VERDICTS `[image]`. Written so that a NaN, which satisfies no comparison, ends as suspect."""
+        return np.asarray(np.int8(SUSPECT) - (suspicion <= self.suspect) - (suspicion <= self.accept))
+
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
@@ -249,7 +254,8 @@ class Monitor:
     """A detector with its thresholds and what it needs to give reasons and to watch for drift.
 
     `right_shares`, `wrong_shares` `[class, concept * concept]`: shrunken shares of i > j among right and wrong outputs.
-    `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion.
+    `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion. `second_look` and its
+    thresholds: an optional tier for several looks at each image.
     """
 
     detector: Detector
@@ -259,6 +265,8 @@ class Monitor:
     right_shares: Float32
     wrong_shares: Float32
     reference: Float32
+    second_look: SecondLook | None = None
+    second_thresholds: Thresholds | None = None
 
     def check(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
         """Verdicts for `embeddings [image, D]` and their `logits [image, class]`; an input with NaN is suspect.
@@ -275,9 +283,22 @@ class Monitor:
             fix = f"embeddings are [image, {folded.weight.shape[1]}], logits [image, {folded.classes}]"
             raise user_error("MONITOR001", problem, fix)
         suspicion, outputs = self.detector.suspicion(embeddings, logits)
-        # Written so that a NaN, which satisfies no comparison, ends as suspect.
-        verdicts = np.int8(SUSPECT) - (suspicion <= self.thresholds.suspect) - (suspicion <= self.thresholds.accept)
-        return Decisions(outputs, suspicion, verdicts)
+        return Decisions(outputs, suspicion, self.thresholds.verdicts(suspicion))
+
+    def check_looks(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
+        """Verdicts from several looks: `embeddings [image, look, D]`, `logits [image, look, class]`; look 0 is the image itself.
+
+        Raises UserError MONITOR001 for arrays of another shape, or when the monitor was fitted without a second look.
+        """
+        from conspect.monitor.second_look import Looked
+
+        if self.second_look is None or self.second_thresholds is None:
+            fix = "fit the monitor with the looks of the fit split"
+            raise user_error("MONITOR001", "the monitor has no second look", fix)
+        looked = Looked(embeddings, logits)
+        first = self.check(looked.embeddings[:, 0], looked.logits[:, 0]).suspicion
+        suspicion, outputs = self.second_look.suspicion(looked, first, self.detector.folded)
+        return Decisions(outputs, suspicion, self.second_thresholds.verdicts(suspicion))
 
     def numerators(self, embeddings: NDArray[np.floating]) -> Float32:
         """Strength numerators `[concept, image]` of `embeddings [image, D]`."""

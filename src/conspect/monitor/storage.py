@@ -17,6 +17,7 @@ from conspect.core.diagnostics import ConspectError, OutsideError, Place, outsid
 from conspect.core.digests import digest_bytes
 from conspect.core.files import write_atomically, write_json
 from conspect.monitor.runtime import FEATURES, Detector, Float32, Folded, Monitor, Thresholds
+from conspect.monitor.second_look import LOOK_FEATURES, SecondLook
 
 FORMAT, VERSION = "conspect monitor", 1
 ARRAYS_FILE, JSON_FILE = "monitor.safetensors", "monitor.json"
@@ -59,6 +60,7 @@ def contents(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None) ->
             "accept": _finite(monitor.thresholds.accept),
             "suspect": _finite(monitor.thresholds.suspect),
         },
+        "second_look": _about_looks(monitor),
         "guarantee": guarantee,
     }
     return content, about
@@ -89,14 +91,39 @@ def read_guarantee(folder: Path) -> dict[str, Any] | None:
     return guarantee
 
 
+def _about_looks(monitor: Monitor) -> dict[str, Any] | None:
+    if monitor.second_look is None or monitor.second_thresholds is None:
+        return None
+    limits = monitor.second_thresholds
+    return {
+        "looks": monitor.second_look.looks,
+        "features": list(LOOK_FEATURES),
+        "thresholds": {"accept": _finite(limits.accept), "suspect": _finite(limits.suspect)},
+    }
+
+
+def _look_shapes(folded: Folded) -> dict[str, tuple[int, ...]]:
+    """The arrays of a second look, without the "look_" that their names begin with in the file."""
+    width = len(LOOK_FEATURES)
+    return {
+        "deviation": (folded.concepts,),
+        "mean": (width,),
+        "scale": (width,),
+        "weights": (2, width),
+        "bias": (folded.classes,),
+    }
+
+
 def _arrays(monitor: Monitor) -> dict[str, Float32]:
-    detector = monitor.detector
+    detector, second = monitor.detector, monitor.second_look
+    looks = {} if second is None else {f"look_{name}": getattr(second, name) for name in _look_shapes(detector.folded)}
     return {
         "weight": detector.folded.weight,
         "offset": detector.folded.offset,
         "right_shares": monitor.right_shares,
         "wrong_shares": monitor.wrong_shares,
         "reference": monitor.reference,
+        **looks,
         **{name: getattr(detector, name) for name in _shapes(detector.folded, len(detector.whitening))},
     }
 
@@ -123,6 +150,8 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> Monitor:
     expected = _shapes(folded, len(arrays["whitening"]))
     expected |= dict.fromkeys(("right_shares", "wrong_shares"), (len(classes), len(concepts) ** 2))
     expected["reference"] = (len(arrays["reference"]), len(concepts) + 1)
+    if about.get("second_look") is not None:
+        expected |= {f"look_{name}": shape for name, shape in _look_shapes(folded).items()}
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} is {arrays[name].shape}, not {shape}")
@@ -133,15 +162,27 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> Monitor:
         if array.dtype != np.float32 or not np.isfinite(array).all():
             raise ValueError(f"{name} is {array.dtype} or not finite")
     shares = arrays.pop("right_shares"), arrays.pop("wrong_shares"), arrays.pop("reference")
-    limits = about["thresholds"]
-    accept, suspect = limits["accept"], limits["suspect"]
+    second, second_thresholds = None, None
+    if about.get("second_look") is not None:
+        looks = about["second_look"]
+        if looks["features"] != list(LOOK_FEATURES) or not isinstance(looks["looks"], int) or looks["looks"] < 1:
+            raise ValueError("its second look is not of this version")
+        second = SecondLook(looks["looks"], **{name: arrays[f"look_{name}"] for name in _look_shapes(folded)})
+        second_thresholds = _limits(looks["thresholds"])
     return Monitor(
         Detector(folded=folded, **{name: arrays[name] for name in _shapes(folded, len(arrays["whitening"]))}),
-        Thresholds(-np.inf if accept is None else float(accept), np.inf if suspect is None else float(suspect)),
+        _limits(about["thresholds"]),
         classes,
         concepts,
         *shares,
+        second,
+        second_thresholds,
     )
+
+
+def _limits(stored: dict[str, Any]) -> Thresholds:
+    accept, suspect = stored["accept"], stored["suspect"]
+    return Thresholds(-np.inf if accept is None else float(accept), np.inf if suspect is None else float(suspect))
 
 
 def _read_header(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from conspect.assets import demo_class_attributes
 from conspect.core.files import write_atomically, writing_to
 from conspect.language import from_attribute_table, write
-from conspect.study.config import DataConfig, ModelConfig, PropertiesConfig, Settings, StudyConfig
+from conspect.study.config import DataConfig, ModelConfig, MonitorConfig, PropertiesConfig, Settings, StudyConfig
 from conspect.study.study import Study
 
 # The alignment wants many times more images than the 256 dimensions of the embedding; a quick look aligns on fewer.
@@ -29,12 +29,27 @@ def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path
         ),
         model=ModelConfig(name="demo-resnet"),
         properties=PropertiesConfig(files=(SPECIFICATION,)),
+        monitor=demo_monitor(images),
         settings=Settings(seed=seed),
     )
     study = Study.create(folder, config)
     with writing_to(folder):
         write_atomically(folder / SPECIFICATION, demo_specification().encode())
     return study
+
+
+def demo_monitor(images: int) -> MonitorConfig:
+    """Sizes of the monitor's splits and of its defects: fewer for a quick look."""
+    fit_images = min(4000, max(1000, images))
+    few = min(100, max(10, images // 20))
+    return MonitorConfig(
+        fit_images=fit_images,
+        calibration_images=fit_images // 2,
+        vlm_images=fit_images // 2,
+        attacked=few,
+        corrupted=3 * few,
+        of_no_class=few,
+    )
 
 
 def demo_specification() -> str:

@@ -10,24 +10,32 @@ from conspect.core.protocols import ProgressBar
 from conspect.monitor.calibration import Guarantee, Wanted, calibrate
 from conspect.monitor.evaluation import Detectors, Training
 from conspect.monitor.fusion import Readout
+from conspect.monitor.look_fitting import FittedSecondLook
 from conspect.monitor.runtime import Monitor
+from conspect.monitor.second_look import Looked
 from conspect.monitor.storage import JSON_FILE
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
-from conspect.study.monitoring_splits import Splits, measure_splits
+from conspect.study.monitoring_defects import Place, attacks_to_learn_from
+from conspect.study.monitoring_splits import Split, Splits, measure_splits
 
 MONITOR_FOLDER = "monitor"
 
 
 @dataclass(frozen=True, eq=False)
 class FittedMonitor:
-    """The monitor, what was certified of it, and what it is compared with."""
+    """The monitor, what was certified of it, and what it is compared with.
+
+    `taught`: attacked images that it was taught to flag, or why there are none.
+    """
 
     monitor: Monitor
     guarantee: Guarantee
     detectors: Detectors
     splits: Splits
+    place: Place
+    taught: Split | str
 
 
 def fit_monitor(
@@ -45,6 +53,9 @@ def fit_monitor(
     Raises UserError MONITOR002 or MONITOR003 when the splits are too small or hold too few wrong outputs.
     """
     splits = measure_splits(config, inputs, measured, folder / "embeddings", seed=seed, bar=bar)
+    place = Place(config, inputs, measured, folder, bar)
+    taught = attacks_to_learn_from(place, splits.fit)
+    also = None if isinstance(taught, str) else (taught.inputs, taught.looked)
     head = inputs.model.head
     advance = bar("monitor", 2)
     detectors = Detectors.fit(
@@ -53,6 +64,8 @@ def fit_monitor(
         splits.fit.inputs,
         splits.fit.labels,
         witnessed=splits.fit.witnessed,
+        looked=splits.fit.looked,
+        also_suspect=also,
     )
     advance(1)
     monitor, guarantee = calibrate(
@@ -62,10 +75,17 @@ def fit_monitor(
         class_names=inputs.model.class_names,
         concept_names=measured.lens.concept_names,
         wanted=wanted,
+        second_look=_with_looks(detectors, splits.calibration),
     )
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee.to_json())
     advance(1)
-    return FittedMonitor(monitor, guarantee, detectors, splits)
+    return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
+
+
+def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looked] | None:
+    if detectors.second_look is None or calibration.looked is None:
+        return None
+    return detectors.second_look, calibration.looked
 
 
 def rates_of(folder: Path) -> dict[str, float]:

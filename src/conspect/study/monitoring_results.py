@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.analysis import localization
+from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ProgressBar
+from conspect.core.spaces import Floats
 from conspect.monitor.calibration import report
-from conspect.monitor.evaluation import KIND_OF, Evaluation, Kind, best
+from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
 from conspect.monitor.runtime import SUSPECT
 from conspect.statistics.detection import MetricName, Score
+from conspect.statistics.logistic import fit_logistic
 from conspect.study.monitoring import FittedMonitor
+from conspect.study.monitoring_defects import TAUGHT, Defect, defects
 from conspect.study.monitoring_splits import Split
 
 Json = dict[str, Any]
 COMPARED: tuple[MetricName, ...] = ("auroc", "augrc", "aurc")
 SHOWN_KINDS: tuple[Kind, ...] = ("baseline", "paper", "conspect", "conspect+vlm")
-CURVE_POINTS, FLAGGED, RESAMPLES = 60, 12, 1000
+CURVE_POINTS, FLAGGED, RESAMPLES, FEWER_RESAMPLES = 60, 12, 1000, 300
+MISCLASSIFICATION = "misclassification"
+# Defects whose curves are kept.
+DRAWN = (MISCLASSIFICATION, TAUGHT.name)
+# Clean right inputs that stand against attacks and inputs of no class.
+CLEAN = 1000
 
 
 def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Json:
     """The JSON of `conspect monitor eval`, see docs/results.md. Raises UserError MONITOR002 without one wrong output."""
-    splits, detectors = fitted.splits, fitted.detectors
+    splits = fitted.splits
     if splits.report.wrong.all() or not splits.report.wrong.any():
         fix = "report on more images, of which the model gets some wrong"
         raise user_error("MONITOR002", f"all {len(splits.report)} reported outputs are of one kind", fix)
     advance = bar("monitor: comparison", 1)
-    scores = detectors.scores(splits.report.inputs, splits.report.witnessed)
-    chosen = chosen_detectors(
-        detectors.scores(splits.calibration.inputs, splits.calibration.witnessed), splits.calibration.wrong, scores
-    )
-    found = compared("misclassification", scores, splits.report.wrong, chosen, seed=seed)
+    scores = scores_of(fitted, splits.report)
+    chosen = chosen_detectors(scores_of(fitted, splits.calibration), splits.calibration.wrong, scores)
+    found = compared(MISCLASSIFICATION, scores, splits.report.wrong, chosen, seed=seed)
     advance(1)
+    others, attacks, left_out = defects(fitted.place, splits.report, fitted.monitor.detector, seed=seed)
+    clean = np.flatnonzero(~splits.report.wrong)[:CLEAN]
+    advance = bar("monitor: other defects", len(others))
+    for defect in others:
+        more = _compared_defect(fitted, defect, {n: s.suspicion[clean] for n, s in scores.items()}, chosen, seed)
+        for name, value in more.items():
+            found[name] += value
+        advance(1)
+    if isinstance(fitted.taught, str):
+        left_out["attacks to learn from"] = fitted.taught
     return {
         "splits": {
             "source": splits.source,
@@ -53,17 +71,72 @@ def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Js
         **found,
         "guarantee": {**fitted.guarantee.to_json(), "sentences": fitted.guarantee.sentences()},
         "kept": kept(fitted),
+        "kept_second_look": kept(fitted, looks=True),
         "flagged": flagged(fitted),
+        "taught": 0 if isinstance(fitted.taught, str) else len(fitted.taught),
+        "attacks": [one.record() for one in attacks],
+        "adversarial_localization": localized(fitted, others),
+        "left_out": left_out,
     }
+
+
+def scores_of(fitted: FittedMonitor, split: Split) -> dict[str, Score]:
+    """Every detector's score of a split."""
+    return fitted.detectors.scores(split.inputs, split.witnessed, split.looked)
+
+
+def _compared_defect(
+    fitted: FittedMonitor, defect: Defect, clean: Mapping[str, Floats], chosen: Mapping[str, str], seed: int
+) -> Json:
+    """As `compared`; `clean`: suspicion of clean right inputs, for a defect whose inputs are all to be flagged."""
+    scores, suspect = scores_of(fitted, defect.split), defect.suspect
+    if suspect.all():
+        scores = {name: Score(np.concatenate([s.suspicion, clean[name]]), "suspect") for name, s in scores.items()}
+        suspect = np.arange(len(next(iter(scores.values())).values)) < len(suspect)
+    found = compared(defect.name, scores, suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
+    return found if defect.name in DRAWN else {**found, "curves": []}
+
+
+def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> list[Json]:
+    """Encoder or head, for the failures of each attack, by the lens oracle and by a head refitted on the fit split."""
+    measured, fit = fitted.place.measured, fitted.splits.fit
+    attacks = [one for one in others if " at " in one.name and one.split.witnessed is not None]
+    if not attacks:
+        return []
+    head = fit_logistic(fit.inputs.embeddings, fit.labels, fitted.monitor.detector.folded.classes)
+    found = []
+    for one in attacks:
+        embeddings, witnessed = one.split.inputs.embeddings, one.split.witnessed
+        assert witnessed is not None
+        verdicts = localization.localize(
+            one.split.labels,
+            one.split.inputs.outputs,
+            vlm_on_image=np.asarray(witnessed.class_strengths.argmax(1), dtype=np.int64),
+            vlm_on_mapped=zero_shot(measured.lens.alignment(embeddings), measured.class_directions),
+            refitted=np.asarray(head.probabilities(embeddings).argmax(1), dtype=np.int64),
+        )
+        summary = localization.summarise(verdicts)
+        found.append(
+            {
+                "attack": one.name,
+                "failures": summary.failures,
+                "counts": summary.by_vlm,
+                "refitted_head_counts": summary.by_refitted_head,
+            }
+        )
+    return found
 
 
 def chosen_detectors(
     calibration: Mapping[str, Score], wrong: NDArray[np.bool_], scores: Mapping[str, Score]
 ) -> dict[str, str]:
-    """The best detector of each kind by AUROC, chosen on the calibration split; the report split only says which exist."""
+    """The best detector of each kind by AUROC, chosen on the calibration split; the report split only says which exist.
+
+    The baseline is one that needs no further looks; the one that does is compared besides.
+    """
     found: dict[str, str] = {}
     for kind in SHOWN_KINDS:
-        named = [name for name in scores if KIND_OF[name] == kind]
+        named = [name for name in scores if KIND_OF[name] == kind and name != LOOKED_BASELINE]
         there = {name: calibration[name] for name in named if name in calibration}
         if named:
             found[kind] = best(there, wrong, kind) if there and wrong.any() and not wrong.all() else named[-1]
@@ -71,14 +144,24 @@ def chosen_detectors(
 
 
 def compared(
-    defect: str, scores: Mapping[str, Score], suspect: NDArray[np.bool_], chosen: Mapping[str, str], *, seed: int
+    defect: str,
+    scores: Mapping[str, Score],
+    suspect: NDArray[np.bool_],
+    chosen: Mapping[str, str],
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
 ) -> Json:
     """Rows, paired differences and curves of one defect.
 
-    The baseline to beat is the one chosen on the calibration split and, to be strict, also the best on these very scores.
+    The baseline to beat is the one chosen on the calibration split and, to be strict, also the best on these very scores
+    and the one that looks as often.
     """
-    evaluation = Evaluation.of(defect, scores, suspect, resamples=RESAMPLES, seed=seed)
-    to_beat = dict.fromkeys((chosen["baseline"], best(scores, suspect, "baseline")))
+    evaluation = Evaluation.of(defect, scores, suspect, resamples=resamples, seed=seed)
+    plain = {name: score for name, score in scores.items() if name != LOOKED_BASELINE}
+    to_beat = dict.fromkeys((chosen["baseline"], best(plain, suspect, "baseline")))
+    if LOOKED_BASELINE in scores:
+        to_beat[LOOKED_BASELINE] = None
     named = [chosen[kind] for kind in ("paper", "conspect", "conspect+vlm") if chosen.get(kind) in scores]
     differences = []
     for name, baseline, metric in product(named, to_beat, COMPARED):
@@ -108,10 +191,16 @@ def curve(score: Score, suspect: NDArray[np.bool_]) -> Json:
     }
 
 
-def kept(fitted: FittedMonitor) -> Json:
-    """What the thresholds do on the report split: shares with 95 % intervals, null where there is nothing to share."""
+def kept(fitted: FittedMonitor, *, looks: bool = False) -> Json:
+    """What the thresholds do on the report split: shares with 95 % intervals, null where there is nothing to share.
+
+    With `looks` those of the second look.
+    """
     split = fitted.splits.report
-    decisions = fitted.monitor.check(split.inputs.embeddings, split.inputs.logits)
+    if looks and split.looked is not None:
+        decisions = fitted.monitor.check_looks(split.looked.embeddings, split.looked.logits)
+    else:
+        decisions = fitted.monitor.check(split.inputs.embeddings, split.inputs.logits)
     shares = report(decisions.verdicts, split.wrong)
     return {
         name: {"value": None if np.isnan(value) else value, "low": low, "high": high}

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.datasets.looks import LOOKS
+from conspect.adapters.datasets.looks import Looked as LookedAt
 from conspect.adapters.datasets.subsets import Subset
 from conspect.adapters.store.embeddings import embed
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.monitor.fusion import Inputs as MonitorInputs
+from conspect.monitor.second_look import Looked
 from conspect.monitor.second_tier import Witnessed
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs, labels_in_model_order
@@ -26,13 +29,14 @@ FIT_SHARE, CALIBRATION_SHARE = 0.4, 0.2
 class Split:
     """Images with what the model makes of them; `labels [image]` in the model's order.
 
-    `witnessed`: what the VLM says of the first so many of them; None: it was not asked.
+    `witnessed`: what the VLM says of the first so many of them; None: it was not asked. `looked`: several looks at each.
     """
 
     dataset: ImageDataset
     inputs: MonitorInputs
     labels: NDArray[np.int64]
     witnessed: Witnessed | None = None
+    looked: Looked | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,6 +56,7 @@ class Split:
             self.inputs.take(rows),
             self.labels[rows],
             witnessed,
+            None if self.looked is None else self.looked.take(rows),
         )
 
 
@@ -72,12 +77,14 @@ def measure_splits(
 
     The VLM sees the report split and the first `vlm_images` of the fit split.
     """
+    dataset = inputs.test if len(measured.rows) == len(inputs.test) else Subset(inputs.test, measured.rows)
     own = Split(
-        Subset(inputs.test, measured.rows),
+        dataset,
         MonitorInputs(measured.embeddings, measured.logits),
         measured.labels,
         witnessed_by(measured, measured.embeddings, measured.vlm_embeddings),
     )
+    own = look_again(own, inputs, store, stage="second look", bar=bar)
     if inputs.held_out is None:
         order = np.random.default_rng([seed, 2]).permutation(len(own))
         ends = round(FIT_SHARE * len(own)), round((FIT_SHARE + CALIBRATION_SHARE) * len(own))
@@ -87,6 +94,7 @@ def measure_splits(
     images = min(wanted, len(inputs.held_out))
     taken = Subset(inputs.held_out, np.arange(images))
     held_out = measure_images(taken, inputs, store, stage="held-out images", bar=bar)
+    held_out = look_again(held_out, inputs, store, stage="second look (held-out)", bar=bar)
     cut = min(len(held_out), round(images * config.fit_images / max(wanted, 1)))
     fit, calibration = held_out.take(np.arange(cut)), held_out.take(np.arange(cut, len(held_out)))
     seen = fit.take(np.arange(min(config.vlm_images, len(fit))))
@@ -94,15 +102,31 @@ def measure_splits(
     return Splits(fit, calibration, own, "held-out")
 
 
-def measure_images(dataset: ImageDataset, inputs: Inputs, store: Path, *, stage: str, bar: ProgressBar) -> Split:
-    """The readable images of `dataset` through the model, from the store where they are there."""
+def measure_images(
+    dataset: ImageDataset, inputs: Inputs, store: Path, *, stage: str, bar: ProgressBar, labelled: bool = True
+) -> Split:
+    """The readable images of `dataset` through the model, from the store where they are there.
+
+    Images of no class, not `labelled`, get the label -1, so that every output is wrong.
+    """
     model = inputs.model
     found = embed(model, dataset, store, progress=bar(stage, len(dataset)))
     rows = np.flatnonzero(found.readable)
     embeddings = found.values[rows]
-    labels = labels_in_model_order(dataset, model.class_names)[rows]
+    labels = np.full(len(rows), -1, dtype=np.int64)
+    if labelled:
+        labels = labels_in_model_order(dataset, model.class_names)[rows]
     kept = dataset if len(rows) == len(dataset) else Subset(dataset, rows)
     return Split(kept, MonitorInputs(embeddings, model.head.logits(embeddings)), labels)
+
+
+def look_again(split: Split, inputs: Inputs, store: Path, *, stage: str, bar: ProgressBar) -> Split:
+    """The split with `LOOKS` at each image beside the image itself, from the store where they are there."""
+    model, advance = inputs.model, bar(stage, len(LOOKS) * len(split))
+    found = [split.inputs.embeddings]
+    found += [embed(model, LookedAt(split.dataset, look), store, progress=advance).values for look in LOOKS]
+    logits = [split.inputs.logits, *(model.head.logits(embeddings) for embeddings in found[1:])]
+    return replace(split, looked=Looked(np.stack(found, axis=1), np.stack(logits, axis=1)))
 
 
 def witness(

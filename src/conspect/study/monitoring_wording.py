@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 Json = dict[str, Any]
+MAIN = ("misclassification", "auroc")
 HEADER = f"{'detector':<28}{'kind':<14}{'AUROC':>7} {'95 % interval':<17}{'FPR95':>7}{'AURC':>9}{'AUGRC':>9}"
 
 
@@ -30,7 +31,10 @@ def tables(results: Json) -> list[str]:
 
 def sentences(results: Json) -> list[str]:
     """What the comparison says, and how the thresholds' guarantees fared on the reported images."""
-    lines = [_difference(one) for one in results["differences"] if one["metric"] == "auroc"]
+    lines = [_difference(one) for one in results["differences"] if (one["defect"], one["metric"]) == MAIN]
+    lines += [_attack(one, results) for one in results["attacks"]]
+    lines += [_culprit(one) for one in results["adversarial_localization"]]
+    lines += [f"Left out: {name}: {why}." for name, why in results["left_out"].items()]
     lines += results["guarantee"]["sentences"]
     kept = results["kept"]
     seen = (
@@ -40,6 +44,22 @@ def sentences(results: Json) -> list[str]:
         ("the wrong outputs were called suspect", "failures_flagged"),
     )
     return [*lines, *_shares(seen, kept)]
+
+
+def _attack(one: Json, results: Json) -> str:
+    areas = {row["detector"]: row["auroc"] for row in results["rows"] if row["defect"] == one["attack"]}
+    told = ", ".join(f"{name} {areas[name]:.3f}" for name in results["chosen"].values() if name in areas)
+    found = f" AUROC: {told}." if told else ""
+    return f"{one['attack']} turned {one['succeeded']} of {one['attacked']} right outputs wrong.{found}"
+
+
+def _culprit(one: Json) -> str:
+    found = one["counts"]
+    return (
+        f"Failures under {one['attack']}, by the lens: encoder {found['encoder']}, head {found['head']}, undecided "
+        f"{found['undecided']}; by the refitted head: encoder {one['refitted_head_counts']['encoder']}, head "
+        f"{one['refitted_head_counts']['head']}."
+    )
 
 
 def _difference(one: Json) -> str:
