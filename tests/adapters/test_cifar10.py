@@ -12,6 +12,7 @@ from PIL import Image
 from conspect.adapters.datasets import cifar10
 from conspect.core.diagnostics import ConspectError
 from conspect.core.digests import digest_bytes
+from tests.adapters.test_plain_pickle import python2_batch
 
 ROWS = 20
 
@@ -50,12 +51,22 @@ def write_sheets(folder: Path, batches: dict[str, cifar10.Batch]) -> None:
     (folder / "test_lables.json").write_text(json.dumps([int(v) for v in batches["test_batch"][1]]))
 
 
-@pytest.mark.parametrize("layout", ["sheets", "flat", "archive"])
+def write_python(folder: Path, batches: dict[str, cifar10.Batch]) -> None:
+    """The python version: a pickled dict for each batch, written as Python 2 wrote it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (pixels, labels) in batches.items():
+        rows = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).reshape(ROWS, 3072)
+        (folder / name).write_bytes(python2_batch(rows, [int(label) for label in labels]))
+
+
+@pytest.mark.parametrize("layout", ["sheets", "flat", "archive", "python", "python archive"])
 def test_every_layout_gives_the_same_data_set(tmp_path: Path, small, layout: str) -> None:
     writer, target = {
         "sheets": (write_sheets, tmp_path),
         "flat": (write_binary, tmp_path),
         "archive": (write_binary, tmp_path / "cifar-10-batches-bin"),
+        "python": (write_python, tmp_path),
+        "python archive": (write_python, tmp_path / "cifar-10-batches-py"),
     }[layout]
     writer(target, small)
     test = cifar10.load("test", directory=tmp_path, cache=tmp_path / "unused")
@@ -82,6 +93,18 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, small, name: str,
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ConspectError, match="DATA002"):
         cifar10.load("test", directory=tmp_path, cache=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"cos\nsystem\n(S'touch PWNED'\ntR.", b"\x80\x02}.", b"\x80\x02N.", b"\x80\x02}U\x04dataK\x01s."]
+)
+def test_a_hostile_or_other_python_batch_is_refused(tmp_path: Path, small, monkeypatch, content: bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_python(tmp_path, small)
+    (tmp_path / "test_batch").write_bytes(content)
+    with pytest.raises(ConspectError, match=r"DATA002"):
+        cifar10.load("test", directory=tmp_path, cache=tmp_path)
+    assert not (tmp_path / "PWNED").exists()
 
 
 def test_a_binary_file_of_another_length_is_refused(tmp_path: Path, small) -> None:
