@@ -116,9 +116,12 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=round(limits.seconds + ANSWER_SECONDS),
     )
-    log("listening", {"url": f"http://{name}:{number}", "token": token is not None})
+    server = _Server(config, service)
     try:
-        _Server(config, service).run(sockets=[listening])
+        # Before anyone is told that we listen: from then on a signal means to stop gracefully.
+        with server.capture_signals():
+            log("listening", {"url": f"http://{name}:{number}", "token": token is not None})
+            server.run(sockets=[listening])
     finally:
         service.close()
         log("stopped", {"inputs": service.engine.status().seen})
