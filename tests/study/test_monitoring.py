@@ -175,6 +175,20 @@ def test_the_command_fits_writes_and_compares(study: Study, results: dict, monke
     assert printed["rows"] == json.loads(json.dumps(results["rows"]))
 
 
+def test_an_evaluation_is_kept_until_what_it_is_made_of_changes(study: Study, results: dict, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("fitted anew")
+
+    again = Study(study.folder, study.config, study.inputs)
+    first = again.evaluate_monitor()
+    monkeypatch.setattr(again, "fit_monitor", refuse)
+    assert again.evaluate_monitor() == first
+    other = Study(study.folder, replace(study.config, monitor=replace(CONFIG, corrupted=9)), study.inputs)
+    monkeypatch.setattr(other, "fit_monitor", refuse)
+    with pytest.raises(AssertionError, match="fitted anew"):
+        other.evaluate_monitor()
+
+
 def test_the_tables_mark_the_best_and_the_sentences_say_when_an_interval_holds_zero(results: dict) -> None:
     lines = tables(results)
     best = max(results["rows"], key=lambda row: row["auroc"])

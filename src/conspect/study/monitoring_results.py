@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect import __version__
 from conspect.analysis import localization
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
+from conspect.core.digests import digest_json
+from conspect.core.files import write_json, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.core.spaces import Floats
 from conspect.monitor.calibration import report
 from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
 from conspect.monitor.runtime import SUSPECT
+from conspect.monitor.storage import JSON_FILE
 from conspect.statistics.detection import MetricName, Score
 from conspect.statistics.logistic import fit_logistic
 from conspect.study.monitoring import FittedMonitor
@@ -28,6 +34,7 @@ COMPARED: tuple[MetricName, ...] = ("auroc", "augrc", "aurc")
 SHOWN_KINDS: tuple[Kind, ...] = ("baseline", "paper", "conspect", "conspect+vlm")
 CURVE_POINTS, FLAGGED, RESAMPLES, FEWER_RESAMPLES = 60, 12, 1000, 300
 MISCLASSIFICATION = "misclassification"
+FORMAT = 1
 # Defects whose curves are kept.
 DRAWN = (MISCLASSIFICATION, TAUGHT.name)
 # Clean right inputs that stand against attacks and inputs of no class.
@@ -78,6 +85,21 @@ def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Js
         "adversarial_localization": localized(fitted, others),
         "left_out": left_out,
     }
+
+
+def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], Json]) -> Json:
+    """What `make` gave for the same recipe and version before, from `folder`, when the monitor is there too; else anew."""
+    key = digest_json([FORMAT, __version__, *recipe])
+    path = folder / f"evaluation-{key[:32]}.json"
+    try:
+        if (folder / JSON_FILE).is_file():
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        pass  # not made yet, or damaged: made anew
+    found = make()
+    with writing_to(folder):
+        write_json(path, found)
+    return found
 
 
 def scores_of(fitted: FittedMonitor, split: Split) -> dict[str, Score]:

@@ -94,7 +94,7 @@ class Study:
                 results["verification"] = property_results(files, self.verification_subject(), self.folder, bar=bar)
         if self.config.monitor is not None:
             try:
-                results["monitor"] = self.evaluate_monitor(bar)
+                results["monitor"] = self._evaluated_monitor({}, bar)
             except UserError as error:
                 # A quick look may have too few failures to learn from; the rest of the study is worth having all the same.
                 if error.diagnostics[0].code not in TOO_FEW_FOR_MONITOR:
@@ -188,14 +188,30 @@ class Study:
     def evaluate_monitor(self, bar: ProgressBar = silent) -> dict[str, Any]:
         """Compares the monitor with the paper's detectors and the baselines; what docs/results.md says of `monitor`.
 
-        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first.
+        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first. Kept by
+        content, so that only what has changed is compared anew.
         """
         from conspect.study.monitoring import rates_of
-        from conspect.study.monitoring_results import monitor_results
 
-        fitted = self.fit_monitor(**rates_of(self.monitor_folder), bar=bar)
-        with self.timings.stage("monitor"):
-            return monitor_results(fitted, seed=self.config.settings.seed, bar=bar)
+        return self._evaluated_monitor(rates_of(self.monitor_folder), bar)
+
+    def _evaluated_monitor(self, rates: dict[str, float], bar: ProgressBar) -> dict[str, Any]:
+        """At `rates`; those that are not given are study.toml's."""
+        from conspect.study.monitoring_results import kept_or_made, monitor_results
+
+        config, seed = self.config.monitor or MonitorConfig(), self.config.settings.seed
+        asked = {"false_alarms": config.false_alarms, "accepted_errors": config.accepted_errors, "confidence": 0.95}
+        recipe = [asdict(config), asked | rates, seed]
+        recipe += [self.measurements(bar).lens.digest, *_digests(self.inputs).values()]
+        held_out = self.inputs.held_out
+        recipe.append(None if held_out is None else held_out.digest)
+
+        def make() -> dict[str, Any]:
+            fitted = self.fit_monitor(**rates, bar=bar)
+            with self.timings.stage("monitor"):
+                return monitor_results(fitted, seed=seed, bar=bar)
+
+        return kept_or_made(self.monitor_folder, recipe, make)
 
     def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
         """PNG data URIs by image id: images near shown witnesses, flagged ones, and the most confident failures.
