@@ -21,3 +21,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
+
+
+# How tests say that a library is missing; `pytest_terminal_summary` lists them.
+COULD_NOT_RUN = "could not run"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was left out for want of a library, once each; pytest alone would count it among the skipped."""
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
+    left_out = sorted({reason.removeprefix("Skipped: ") for reason in reasons if COULD_NOT_RUN in reason})
+    if left_out:
+        terminalreporter.section("not run for want of a library")
+        for line in left_out:
+            terminalreporter.line(line)

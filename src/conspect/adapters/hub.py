@@ -7,12 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 
+from safetensors import SafetensorError
+
 from conspect.core.diagnostics import Place, outside_error, user_error
 
 # What hubs and their clients say when they cannot be reached or do not have the name.
 SIGNS = (
     "connect", "connection", "download", "resolve", "name or service", "timed out", "offline", "401", "403", "404",
     "hub", "urlopen", "cached",
+)  # fmt: skip
+# What libraries raise for files that are not what they should be.
+UNREADABLE = (
+    OSError, EOFError, RuntimeError, KeyError, ValueError, TypeError, AssertionError, UnpicklingError, SafetensorError,
 )  # fmt: skip
 
 
@@ -35,7 +41,7 @@ def opening(place: str | Path, library: str, fix: str, code: str) -> Iterator[No
     """Errors of reading a local file or folder inside the block become UserError `code`, OutsideError for VLM002."""
     try:
         yield
-    except (OSError, EOFError, RuntimeError, KeyError, ValueError, TypeError, AssertionError, UnpicklingError) as error:
+    except UNREADABLE as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raises = outside_error if code == "VLM002" else user_error
         raise raises(code, f"{library} cannot load it: {why}", fix, Place(str(place))) from error

@@ -48,7 +48,10 @@ def read_graph(path: Path, code: str) -> Any:
                     fix = "put the data beside the model; files elsewhere are never read"
                     raise user_error("MODEL005", problem, fix, Place(str(path)))
         onnx.load_external_data_for_model(model, str(folder))
-        onnx.checker.check_model(model)
+        try:
+            onnx.checker.check_model(model)
+        except onnx.checker.ValidationError as error:
+            raise ValueError(str(error)) from error
     return model
 
 

@@ -25,7 +25,7 @@ WARPED_FROM = 384  # ConvNeXt's processor warps to a square from this side on, a
 # Keys that change nothing for RGB images of any size.
 IGNORED = {
     "data_format", "default_to_square", "device", "disable_grouping", "do_convert_rgb", "feature_extractor_type",
-    "image_processor_type", "image_seq_length", "include_top", "input_data_format", "pad_size", "processor_class",
+    "image_processor_type", "image_seq_length", "input_data_format", "pad_size", "processor_class",
     "return_tensors",
 }  # fmt: skip
 KNOWN = {

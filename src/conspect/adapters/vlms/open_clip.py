@@ -49,8 +49,8 @@ def load(request: VlmRequest) -> TorchVlm:
         network.encode_image,
         tokens,
         lambda given: network.encode_text(given["text"]),
-        float(network.logit_scale.exp()),
-        0.0 if bias is None else float(bias),
+        float(network.logit_scale.detach().exp()),
+        0.0 if bias is None else float(bias.detach()),
     )
     return TorchVlm(
         towers,

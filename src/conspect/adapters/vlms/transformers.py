@@ -14,7 +14,7 @@ from conspect.adapters.preprocessing import LibraryPreparation
 from conspect.adapters.torch_runtime import need
 from conspect.adapters.vlms.request import VlmRequest
 from conspect.adapters.vlms.torch_towers import TorchVlm, Towers
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import Place, outside_error, user_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PADDED: dict[str, tuple[bool | str, int | None]] = {
     "clip": (True, None), "siglip": ("max_length", None), "siglip2": ("max_length", None), "align": ("max_length", 64),
 }  # fmt: skip
+# A text tower's table of tokens may be padded to a round number.
+FULL_ENOUGH = 0.9
 FIX = "give a folder that save_pretrained wrote, with the model, its image processor and its tokenizer"
 
 
@@ -48,6 +50,10 @@ def load(request: VlmRequest) -> TorchVlm:
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=local, trust_remote_code=False)
         processor = None if request.preprocessing else load_processor(source, local=local)
     check_report(source, report, "VLM002")
+    # Without its files transformers makes an empty tokenizer, to which all texts are alike.
+    if len(tokenizer) < FULL_ENOUGH * config.text_config.vocab_size:
+        problem = f"the tokenizer has {len(tokenizer)} tokens and the text tower {config.text_config.vocab_size}"
+        raise outside_error("VLM002", problem, FIX, Place(source))
     padding, length = PADDED[kind]
     length = length or int(config.text_config.max_position_embeddings)
 
@@ -79,9 +85,9 @@ def _features(found: Any) -> Tensor:
 
 def _scale(network: Any, kind: str) -> tuple[float, float]:
     if kind == "align":
-        return 1 / float(network.temperature), 0.0
+        return 1 / float(network.temperature.detach()), 0.0
     bias = getattr(network, "logit_bias", None)
-    return float(network.logit_scale.exp()), 0.0 if bias is None else float(bias)
+    return float(network.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())
 
 
 def _packing(processor: Any) -> LibraryPreparation:
