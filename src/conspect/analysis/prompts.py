@@ -17,18 +17,19 @@ def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], en
     """Unit text directions `[concept, E]`: embed phrases x templates, normalise each, average, normalise.
 
     Source: Radford et al. (ICML 2021), prompt ensembling in embedding space; paper A, "rep". Raises ValueError when the
-    prompts of a concept cancel out.
+    prompts of a concept cancel out, or their embeddings are zero or not finite.
     """
     prompts = [[t.replace("{}", phrase) for phrase in concept.phrases for t in templates] for concept in concepts]
     embedded = np.asarray(encode([prompt for group in prompts for prompt in group]), dtype=np.float64)
-    unit = embedded / np.linalg.norm(embedded, axis=1, keepdims=True)
+    lengths = np.linalg.norm(embedded, axis=1, keepdims=True)
+    unit = embedded / np.where(lengths > 0, lengths, 1.0)
     directions = np.empty((len(concepts), unit.shape[1]))
     start = 0
     for index, group in enumerate(prompts):
         mean = unit[start : start + len(group)].mean(axis=0)
         norm = float(np.linalg.norm(mean))
         if not norm > 1e-9:
-            raise ValueError(f"the prompts of concept {concepts[index].name!r} cancel out")
+            raise ValueError(f"the prompts of {concepts[index].name!r} have no direction: they cancel out, or are not finite")
         directions[index] = mean / norm
         start += len(group)
     return directions

@@ -131,7 +131,8 @@ class VirtualLogit:
         _, vectors = np.linalg.eigh(shifted.T @ shifted / len(x))
         residual_space = np.ascontiguousarray(vectors[:, : width - principal])  # eigenvalues ascend
         norms = np.linalg.norm(shifted @ residual_space, axis=1)
-        return cls(origin, residual_space, float(head(x).max(1).mean() / norms.mean()))
+        spread = norms.mean()  # 0 when no training embedding has a residual: then none counts
+        return cls(origin, residual_space, float(head(x).max(1).mean() / spread) if spread > 0 else 0.0)
 
     def score(self, embeddings: Floats, logits: Floats) -> Score:
         """Virtual logit minus log sum exp of the logits, higher = suspect (monotone in the paper's probability)."""

@@ -139,8 +139,9 @@ def witness(
 
 def witnessed_by(measured: Measurements, embeddings: Floats, vlm_embeddings: Floats) -> Witnessed:
     """From the model's and the VLM's embeddings `[image, D]` and `[image, E]` of the same images."""
-    lengths = np.linalg.norm(vlm_embeddings, axis=1, keepdims=True)
-    units = np.asarray(vlm_embeddings, dtype=np.float64) / np.where(lengths > 0, lengths, 1.0)
+    seen = np.asarray(vlm_embeddings, dtype=np.float64)
+    lengths = np.linalg.norm(seen, axis=1, keepdims=True)
+    units = seen / np.where(lengths > 0, lengths, 1.0)
     return Witnessed(
         units @ measured.class_directions.T, units @ measured.lens.directions.T, measured.lens.strengths(embeddings)
     )

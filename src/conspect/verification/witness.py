@@ -77,7 +77,10 @@ class Describer:
             return ()
         if self._norms is None:
             self._norms = np.square(split.embeddings, dtype=np.float64).sum(axis=1)
-        rough = self._norms - 2 * (split.embeddings @ embedding.astype(split.embeddings.dtype))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rough = self._norms - 2 * (split.embeddings @ embedding.astype(split.embeddings.dtype))
+        if not np.isfinite(rough).all():  # too large for the embeddings' own type
+            rough = self._norms - 2 * (split.embeddings.astype(np.float64) @ embedding)
         count = min(len(rough), self.nearest + 8)
         rows = np.argpartition(rough, count - 1)[:count]
         distances = np.linalg.norm(split.embeddings[rows].astype(np.float64) - embedding, axis=1)
