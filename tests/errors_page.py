@@ -12,6 +12,7 @@ GOLDEN = ROOT / "tests" / "golden" / "study_errors"
 TITLES = {
     "DATA": "Data",
     "STORE": "What is kept on disk",
+    "ENGINE": "Engines, see [scaling.md](scaling.md)",
     "STUDY": "The study",
     "MODEL": "Models",
     "ATTACK": "Attacks",

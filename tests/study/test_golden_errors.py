@@ -7,9 +7,11 @@ import pickle
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,12 +23,14 @@ from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.datasets import cifar10, csv_table, image_folder, packages, parquet
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import read_image
+from conspect.adapters.engines.ray import RayEngine
 from conspect.adapters.hub import fetching
 from conspect.adapters.known_outputs import confirm_known_output
 from conspect.adapters.models import small_resnet
 from conspect.adapters.models.torch_module import torch_model
 from conspect.adapters.preprocessing import Preprocessing
 from conspect.adapters.store.embeddings import embed
+from conspect.adapters.store.places import place_of
 from conspect.adapters.torch_runtime import torch_runtime
 from conspect.adapters.vlms.pocket import pocket, text_tower
 from conspect.cli.study import init
@@ -37,6 +41,36 @@ from tests.fakes import FakeModel, colour_dataset
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
 OTHER_ROOMS = ("SPEC", "VERIFY", "MONITOR", "WEB")
+
+
+class DeadRay:
+    """Ray as it is when no cluster answers, and when every worker dies."""
+
+    class exceptions:  # noqa: N801
+        RayError = type("RayError", (Exception,), {})
+        RayTaskError = type("RayTaskError", (RayError,), {})
+
+    @staticmethod
+    def init(address: str, **_: object) -> None:
+        if address != "local":
+            raise ConnectionError("no GCS server answers there")
+
+    @staticmethod
+    def remote(**_: object) -> Callable[[object], object]:
+        return lambda function: SimpleNamespace(remote=lambda *_: function)
+
+    @staticmethod
+    def cluster_resources() -> dict[str, float]:
+        return {"CPU": 1.0}
+
+    @staticmethod
+    def put(value: object) -> object:
+        return value
+
+    @staticmethod
+    def get(_: object) -> object:
+        raise DeadRay.exceptions.RayError("the worker died of SIGKILL")
+
 
 Raiser = Callable[[Path, pytest.MonkeyPatch], object]
 RAISERS: dict[str, Raiser] = {}
@@ -160,6 +194,36 @@ def model001(folder: Path, patch: pytest.MonkeyPatch) -> object:
 @raises
 def model002(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return models.load_model("resnet-1000", None)
+
+
+@raises
+def store003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "fsspec", None)
+    return place_of("s3://bucket/prefix")
+
+
+@raises
+def store004(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    pytest.importorskip("fsspec")
+    return place_of("s4://bucket/prefix")
+
+
+@raises
+def engine001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "ray", None)
+    return RayEngine()
+
+
+@raises
+def engine002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "ray", DeadRay)
+    return RayEngine("10.0.0.9:6379")
+
+
+@raises
+def engine003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "ray", DeadRay)
+    return list(RayEngine().map(print, [1]))
 
 
 @raises

@@ -93,6 +93,12 @@ def stream_sums(x: Floats, y: Floats, *, chunk: int = 4096) -> AlignmentSums:
     return total
 
 
+def fold_sums(x: Floats, y: Floats, first: int, folds: int) -> list[AlignmentSums]:
+    """Sums of each fold over a shard whose first image has the number `first`; image k belongs to fold k mod `folds`."""
+    starts = [(fold - first) % folds for fold in range(folds)]
+    return [AlignmentSums.of(x[start::folds], y[start::folds]) for start in starts]
+
+
 @dataclass(frozen=True, eq=False)
 class _Decomposed:
     """Ridge in the eigenbasis of the centred Gram matrix, where every penalty costs one division."""

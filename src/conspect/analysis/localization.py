@@ -8,7 +8,6 @@ model is at hand, and the weighing of evidence (`fault_evidence`), where it is n
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -157,27 +156,56 @@ class LocalizationSummary:
     kappa: float | None
 
 
+def count_verdicts(
+    labels: NDArray[np.int64],
+    outputs: NDArray[np.int64],
+    *,
+    vlm_on_image: NDArray[np.int64],
+    vlm_on_mapped: NDArray[np.int64],
+    refitted: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """How often `localize` gives each pair of verdicts, `[by VLM, by refitted head]` int64; adds up over shards.
+
+    Rows: head, encoder, undecided; columns: head, encoder.
+    """
+    wrong = outputs != labels
+    by_vlm = np.where(vlm_on_image != labels, 2, np.where(vlm_on_mapped == labels, 0, 1))
+    table = np.zeros((3, 2), dtype=np.int64)
+    np.add.at(table, (by_vlm[wrong], (refitted != labels)[wrong].astype(np.int64)), 1)
+    return table
+
+
 def summarise(found: list[Localization], confidence: float = 0.95) -> LocalizationSummary:
-    """Counts, agreement with its Wilson interval, and Cohen's kappa (1960); None where nothing was decided."""
-    table = Counter((one.by_vlm, one.by_refitted_head) for one in found)
-    decided = [one for one in found if one.by_vlm is not Culprit.UNDECIDED]
-    same = sum(one.by_vlm == one.by_refitted_head for one in decided)
+    """`summary_of` the verdicts on single images."""
+    table = np.zeros((3, 2), dtype=np.int64)
+    order = list(Culprit)
+    for one in found:
+        table[order.index(one.by_vlm), order.index(one.by_refitted_head)] += 1
+    return summary_of(table, confidence)
+
+
+def summary_of(verdicts: NDArray[np.int64], confidence: float = 0.95) -> LocalizationSummary:
+    """Counts, agreement with its Wilson interval, and Cohen's kappa (1960); None where nothing was decided.
+
+    `verdicts [by VLM, by refitted head]` as `count_verdicts` gives them.
+    """
+    table = verdicts.tolist()
+    decided, same = sum(table[0]) + sum(table[1]), table[0][0] + table[1][1]
     agreement = interval = kappa = None
     if decided:
-        agreement = same / len(decided)
-        low, high = wilson(same, len(decided), confidence)
+        agreement = same / decided
+        low, high = wilson(same, decided, confidence)
         interval = (float(low), float(high))
-        head_1 = sum(one.by_vlm is Culprit.HEAD for one in decided) / len(decided)
-        head_2 = sum(one.by_refitted_head is Culprit.HEAD for one in decided) / len(decided)
+        head_1 = sum(table[0]) / decided
+        head_2 = (table[0][0] + table[1][0]) / decided
         chance = head_1 * head_2 + (1 - head_1) * (1 - head_2)
         kappa = (agreement - chance) / (1 - chance) if chance < 1 else None
-    by_vlm = Counter(one.by_vlm for one in found)
-    by_refitted = Counter(one.by_refitted_head for one in found)
+    names = [culprit.value for culprit in Culprit]
     return LocalizationSummary(
-        failures=len(found),
-        by_vlm={c.value: by_vlm[c] for c in Culprit},
-        by_refitted_head={c.value: by_refitted[c] for c in (Culprit.HEAD, Culprit.ENCODER)},
-        cross_table={a.value: {b.value: table[a, b] for b in (Culprit.HEAD, Culprit.ENCODER)} for a in Culprit},
+        failures=sum(map(sum, table)),
+        by_vlm={name: sum(row) for name, row in zip(names, table, strict=True)},
+        by_refitted_head={name: sum(row[k] for row in table) for k, name in enumerate(names[:2])},
+        cross_table={name: dict(zip(names[:2], row, strict=True)) for name, row in zip(names, table, strict=True)},
         oracle_agreement=agreement,
         oracle_agreement_interval=interval,
         kappa=kappa,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,37 @@ ProgressBar: TypeAlias = Callable[[str, int], Callable[[int], None]]
 def silent(_stage: str, _total: int) -> Callable[[int], None]:
     """A progress bar that shows nothing."""
     return lambda steps: None
+
+
+Progress: TypeAlias = Callable[[int], None]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def unseen(_steps: int) -> None:
+    """Progress that nobody looks at."""
+
+
+class Engine(Protocol):
+    """Where work is done: in this process, or by workers elsewhere."""
+
+    def map(
+        self, function: Callable[[Task, Progress], Result], tasks: Iterable[Task], progress: Progress = unseen
+    ) -> Iterator[Result]:
+        """`function(task, progress)` of every task, results in the order of the tasks, whichever is ready first.
+
+        What is made of the results in this order does not depend on which worker was quicker. Functions are of a module's
+        top level, or `functools.partial` of such; they may run twice, so what they write must be the same each time.
+        """
+
+
+class PairedRows(Protocol):
+    """Embeddings of the same images by a model and by a VLM, kept elsewhere and read a part at a time."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`[image, D]` and `[image, E]` of consecutive `rows`."""
 
 
 class UnreadableImage(OutsideError):
@@ -129,6 +160,13 @@ class DifferentiableModel(VisionModel, Protocol):
 
         It normalises, is in evaluation mode, and its weights take no gradients.
         """
+
+
+class RecordingModel(VisionModel, Protocol):
+    """A vision model whose encoder recorded statistics of its activations in training, as batch norms do. Optional."""
+
+    def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None:
+        """How far the activations of prepared images are from the record, 0 or more; None: there is no record."""
 
 
 class VisionLanguageModel(ImageEncoder, Protocol):

@@ -96,7 +96,10 @@ class Lens:
 
     def strengths(self, embeddings: Floats) -> Float64:
         """cos(M z + d, q_k) `[image, concept]`, float64 in [-1, 1]; 0 where M z + d vanishes."""
-        mapped = self.alignment(embeddings)
+        return self.cosines(self.alignment(embeddings))
+
+    def cosines(self, mapped: Floats) -> Float64:
+        """cos(y, q_k) `[image, concept]` of embeddings `[image, E]` that are in the VLM's space already; 0 where y vanishes."""
         norms = np.linalg.norm(mapped, axis=1, keepdims=True)
         cosines = mapped @ self.directions.T / np.where(norms > 0, norms, 1.0)
         return np.asarray(np.clip(cosines, -1.0, 1.0), dtype=np.float64)

@@ -1,31 +1,33 @@
-"""The embedding store: content-addressed shards on disk, resumable after a kill at any moment.
+"""The embedding store: content-addressed shards on disk or at a URL, resumable after a kill at any moment.
 
     STORE/<key>/about.json           what the key stands for
     STORE/<key>/<start>-<stop>.safetensors   rows start..stop-1: "embeddings" and "readable"
 
-The key is a digest of encoder, data set and batch size. A shard is written under a temporary name, flushed and renamed,
-so that what exists is whole. Batches never cross shards and always have the same rows in them, unreadable ones as zeros,
+The key is a digest of encoder, data set and batch size. A shard is written so that what exists is whole, by this process
+or by a worker (`places`). Batches never cross shards and always have the same rows in them, unreadable ones as zeros,
 so that an interrupted run gives the same bits as an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from conspect.adapters.store.places import Place, Store
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
-from conspect.core.files import write_atomically, writing_to
-from conspect.core.protocols import ImageDataset, ImageEncoder, UnreadableImage
+from conspect.core.protocols import ImageDataset, ImageEncoder, Progress, UnreadableImage, unseen
 
 BATCH = 64
 BATCHES_PER_SHARD = 16
@@ -48,56 +50,102 @@ class Embeddings:
     data: str
 
 
-Progress = Callable[[int], None]
+Part = tuple[NDArray[np.float32], NDArray[np.bool_], dict[int, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Shards(Sequence[Part]):
+    """The shards of one data set in one space, each read when it is taken; can be sent to workers.
+
+    A part: embeddings `[image, D]` float32, which are readable `[image]`, and reasons by row for those that are not.
+    Raises OutsideError STORE002 for a shard that is not what its name says, STORE001 when its place cannot be reached.
+    """
+
+    place: Place
+    ranges: tuple[range, ...]
+    size: int
+    space: str
+    data: str
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    @overload
+    def __getitem__(self, index: int) -> Part: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Part]: ...
+    def __getitem__(self, index: int | slice) -> Part | list[Part]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        return _read(self.place, self.ranges[index], self.size)
 
 
 def embed(
     encoder: ImageEncoder,
     dataset: ImageDataset,
-    store: Path,
+    store: Path | Store,
     *,
     workers: int = 2,
-    progress: Progress = lambda rows: None,
+    progress: Progress = unseen,
 ) -> Embeddings:
-    """Embeddings of all images, from the store where they are already there, else computed and stored.
+    """Embeddings of all images, from the store where they are already there, else computed by its engine and stored.
 
     `progress(rows)` is called as rows become available. Unreadable images are listed in `unreadable` (id to reason) and
-    marked in `readable`; they never stop the run. Raises OutsideError STORE001 when the folder cannot be written, STORE002
+    marked in `readable`; they never stop the run. Raises OutsideError STORE001 when the store cannot be written, STORE002
     when a stored shard is not what its name says.
     """
-    key = digest_json([FORMAT, encoder.digest, dataset.digest, BATCH, BATCHES_PER_SHARD])
-    folder = store / key[:32]
-    about = {"format": FORMAT, "encoder": encoder.digest, "dataset": dataset.digest, "images": len(dataset)}
-    with writing_to(folder, "embeddings"):
-        write_atomically(folder / "about.json", json.dumps(about, indent=1).encode())
-    parts = [
-        _shard(encoder, dataset, folder, rows, workers=workers, progress=progress) for rows in _shards(len(dataset))
-    ]
+    shards = embedded_shards(encoder, dataset, store, workers=workers, progress=progress)
+    parts = list(shards)
     reasons = {dataset.ids[row]: reason for _, _, unread in parts for row, reason in unread.items()}
     values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, encoder.embedding_size), np.float32)
     readable = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, bool)
     return Embeddings(values, readable, reasons, encoder.digest, dataset.digest)
 
 
-Part = tuple[NDArray[np.float32], NDArray[np.bool_], dict[int, str]]
-
-
-def _shards(images: int) -> list[range]:
+def embedded_shards(
+    encoder: ImageEncoder,
+    dataset: ImageDataset,
+    store: Path | Store,
+    *,
+    workers: int = 2,
+    progress: Progress = unseen,
+) -> Shards:
+    """As `embed`, with the embeddings left in the store: memory does not grow with the number of images."""
+    where = Store.at(store)
+    key = digest_json([FORMAT, encoder.digest, dataset.digest, BATCH, BATCHES_PER_SHARD])
+    place = where.place.below(key[:32])
+    about = {"format": FORMAT, "encoder": encoder.digest, "dataset": dataset.digest, "images": len(dataset)}
+    place.write("about.json", json.dumps(about, indent=1).encode())
     size = BATCH * BATCHES_PER_SHARD
-    return [range(start, min(start + size, images)) for start in range(0, images, size)]
+    ranges = tuple(range(start, min(start + size, len(dataset))) for start in range(0, len(dataset), size))
+    there = [place.has(_name(rows)) for rows in ranges]
+    progress(sum(len(rows) for rows, found in zip(ranges, there, strict=True) if found))
+    missing = [rows for rows, found in zip(ranges, there, strict=True) if not found]
+    for _ in where.engine.map(partial(_compute, _Order(encoder, dataset, place, workers)), missing, progress):
+        pass
+    return Shards(place, ranges, encoder.embedding_size, encoder.digest, dataset.digest)
 
 
-def _shard(
-    encoder: ImageEncoder, dataset: ImageDataset, folder: Path, rows: range, *, workers: int, progress: Progress
-) -> Part:
-    path = folder / f"{rows.start:09d}-{rows.stop:09d}.safetensors"
-    if path.is_file():
-        part = _read(path, rows, encoder.embedding_size)
-        progress(len(rows))
-        return part
+def _name(rows: range) -> str:
+    return f"{rows.start:09d}-{rows.stop:09d}.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """What a shard is made of, where it goes, and how many threads decode."""
+
+    encoder: ImageEncoder
+    dataset: ImageDataset
+    place: Place
+    workers: int
+
+
+def _compute(order: _Order, rows: range, progress: Progress) -> None:
+    """Computes one shard and writes it."""
+    encoder, dataset = order.encoder, order.dataset
     values = np.zeros((len(rows), encoder.embedding_size), dtype=np.float32)
     reasons: dict[int, str] = {}
-    with closing(_prepared_batches(encoder, dataset, rows, workers)) as batches:
+    with closing(_prepared_batches(encoder, dataset, rows, order.workers)) as batches:
         for batch_rows, batch, unread in batches:
             values[batch_rows.start - rows.start : batch_rows.stop - rows.start] = encoder.embed(batch)
             reasons.update(unread)
@@ -107,9 +155,7 @@ def _shard(
     readable = np.asarray([row not in reasons for row in rows], dtype=bool)
     values[~readable] = 0.0
     metadata = {"unreadable": json.dumps({str(row): reason for row, reason in reasons.items()})}
-    with writing_to(folder, "embeddings"):
-        write_atomically(path, save({"embeddings": values, "readable": readable.astype(np.uint8)}, metadata))
-    return values, readable, reasons
+    order.place.write(_name(rows), save({"embeddings": values, "readable": readable.astype(np.uint8)}, metadata))
 
 
 def _prepared_batches(
@@ -151,9 +197,10 @@ def _prepared_batches(
         pool.shutdown(cancel_futures=True)
 
 
-def _read(path: Path, rows: range, size: int) -> Part:
+def _read(place: Place, rows: range, size: int) -> Part:
+    name = _name(rows)
     try:
-        with safe_open(path, framework="numpy") as stored:
+        with place.opened(name) as path, safe_open(path, framework="numpy") as stored:
             values, readable = stored.get_tensor("embeddings"), stored.get_tensor("readable").astype(bool)
             reasons = {int(row): str(why) for row, why in json.loads(stored.metadata()["unreadable"]).items()}
         if values.shape != (len(rows), size) or values.dtype != np.float32 or readable.shape != (len(rows),):
@@ -164,6 +211,6 @@ def _read(path: Path, rows: range, size: int) -> Part:
             raise ValueError("other rows have a reason than are marked unreadable")
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise outside_error(
-            "STORE002", f"{path} is damaged: {error}", f"delete {path.name} and run again; it is computed anew"
+            "STORE002", f"{place}/{name} is damaged: {error}", f"delete {name} and run again; it is computed anew"
         ) from error
     return values, readable, reasons

@@ -10,36 +10,37 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from conspect.adapters.store.places import Place, Store
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
-from conspect.core.files import write_atomically, writing_to
 from conspect.core.protocols import VisionLanguageModel
 
 
-def cached_text_encoder(vlm: VisionLanguageModel, store: Path) -> Callable[[list[str]], NDArray[np.float32]]:
+def cached_text_encoder(vlm: VisionLanguageModel, store: Path | Store) -> Callable[[list[str]], NDArray[np.float32]]:
     """`vlm.embed_texts` with results kept in `store`/texts-<key>.safetensors.
 
-    The returned function raises OutsideError STORE001 when the folder cannot be written, STORE002 when a file is damaged.
+    The returned function raises OutsideError STORE001 when the store cannot be written, STORE002 when a file is damaged.
     """
+    place = Store.at(store).place
 
     def encode(texts: list[str]) -> NDArray[np.float32]:
-        path = store / f"texts-{digest_json([vlm.digest, texts])[:32]}.safetensors"
-        if path.is_file():
-            return _read(path, len(texts))
+        name = f"texts-{digest_json([vlm.digest, texts])[:32]}.safetensors"
+        if place.has(name):
+            return _read(place, name, len(texts))
         found = np.asarray(vlm.embed_texts(texts), dtype=np.float32)
-        with writing_to(store, "embeddings"):
-            write_atomically(path, save({"texts": np.ascontiguousarray(found)}))
+        place.write(name, save({"texts": np.ascontiguousarray(found)}))
         return found
 
     return encode
 
 
-def _read(path: Path, texts: int) -> NDArray[np.float32]:
+def _read(place: Place, name: str, texts: int) -> NDArray[np.float32]:
     try:
-        values: NDArray[np.float32] = load_file(path)["texts"]
+        with place.opened(name) as path:
+            values: NDArray[np.float32] = load_file(path)["texts"]
         if values.ndim != 2 or len(values) != texts or not np.isfinite(values).all():
             raise ValueError(f"shape {values.shape} for {texts} texts, or values that are not finite")
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        fix = f"delete {path.name} and run again; it is computed anew"
-        raise outside_error("STORE002", f"{path} is damaged: {error}", fix) from error
+        fix = f"delete {name} and run again; it is computed anew"
+        raise outside_error("STORE002", f"{place}/{name} is damaged: {error}", fix) from error
     return values

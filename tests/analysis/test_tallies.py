@@ -1,0 +1,141 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conspect.analysis.alignment import AlignmentSums, fit, fit_arrays, fold_sums, quality, stream_sums
+from conspect.analysis.heatmaps import aggregate, binarized, by_group, differential
+from conspect.analysis.lens_quality import zero_shot
+from conspect.analysis.localization import localize, summarise
+from conspect.analysis.tallies import Reading, Tallies, merged
+from conspect.core.spaces import AffineMap, Lens
+
+CLASSES, CONCEPTS, D, E = 3, 5, 6, 4
+
+
+def arrays(seed: int, images: int) -> dict[str, np.ndarray]:
+    """Embeddings on a coarse grid, so that all arithmetic is exact and there are ties; answers that are often wrong."""
+    rng = np.random.default_rng(seed)
+    draw = lambda: rng.integers(0, CLASSES, images)  # noqa: E731
+    return {
+        "z": (rng.integers(-8, 9, (images, D)) / 4).astype(np.float32),
+        "y": (rng.integers(-8, 9, (images, E)) / 4).astype(np.float32),
+        **{name: draw() for name in ("labels", "outputs", "refitted")},
+    }
+
+
+def reading(seed: int) -> Reading:
+    rng = np.random.default_rng(seed)
+    alignment = AffineMap(rng.integers(-3, 4, (E, D)) / 2, rng.integers(-3, 4, E) / 2)
+    directions = rng.integers(-2, 3, (CONCEPTS, E)) / 2
+    return Reading(Lens(alignment, tuple("abcde"), directions), rng.integers(-2, 3, (CLASSES, E)) / 2)
+
+
+def of(one: Reading, data: dict[str, np.ndarray], rows: slice | np.ndarray) -> Tallies:
+    return one.tally(**{name: array[rows] for name, array in data.items()})
+
+
+@st.composite
+def divided(draw):
+    """Images and a division of them into shards, some of them empty."""
+    images = draw(st.integers(1, 40))
+    cuts = sorted(draw(st.lists(st.integers(0, images), max_size=6)))
+    seed = draw(st.integers(0, 2**16))
+    return arrays(seed, images), reading(seed + 1), [0, *cuts, images]
+
+
+@given(divided())
+def test_any_division_gives_the_same_counts_to_the_bit_and_sums_to_rounding(example) -> None:
+    data, one, cuts = example
+    found = merged(of(one, data, slice(a, b)) for a, b in itertools.pairwise(cuts))
+    whole = of(one, data, slice(None))
+    for name in ("right", "wrong_by_label", "wrong_by_output", "confusion"):
+        assert np.array_equal(getattr(found.heatmaps, name), getattr(whole.heatmaps, name))
+    assert np.array_equal(found.by_vlm, whole.by_vlm)
+    for name in ("images", "vlm_right", "mapped_right", "agreed", "refitted_right"):
+        assert getattr(found.oracles, name) == getattr(whole.oracles, name)
+    assert np.array_equal(found.oracles.verdicts, whole.oracles.verdicts)
+    np.testing.assert_allclose(found.strengths, whole.strengths, rtol=1e-10, atol=1e-12)
+    for name in ("images", "residual", "cosines", "target", "squares"):
+        np.testing.assert_allclose(getattr(found.quality, name), getattr(whole.quality, name), rtol=1e-10, atol=1e-12)
+
+
+@given(divided())
+def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
+    data, one, cuts = example
+    found = merged(of(one, data, slice(a, b)) for a, b in itertools.pairwise(cuts))
+    labels, outputs, right = data["labels"], data["outputs"], data["labels"] == data["outputs"]
+    numerators = one.lens.folded(data["z"])
+    for ours, theirs in (
+        (found.heatmaps.ground_truth(), by_group(numerators, labels, CLASSES)),
+        (found.heatmaps.output_label(), by_group(numerators, outputs, CLASSES)),
+        (found.ground_truth_by_vlm(), by_group(data["y"] @ one.lens.directions.T, labels, CLASSES)),
+    ):
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.images == b.images
+            assert np.array_equal(a.greater, b.greater)
+            if a.images:
+                assert np.array_equal(binarized(a, 0.75), binarized(b, 0.75))
+    for ours, groups in (
+        (found.heatmaps.differential_by_label(confidence=0.9), labels),
+        (found.heatmaps.differential_by_output(confidence=0.9), outputs),
+    ):
+        for c, a in enumerate(ours):
+            b = differential(
+                aggregate(numerators[(groups == c) & right]),
+                aggregate(numerators[(groups == c) & ~right]),
+                confidence=0.9,
+            )
+            for name in ("difference", "low", "high", "p_value"):
+                np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    mapped = one.lens.alignment(data["z"])
+    verdicts = localize(
+        labels,
+        outputs,
+        vlm_on_image=zero_shot(data["y"], one.classes),
+        vlm_on_mapped=zero_shot(mapped, one.classes),
+        refitted=data["refitted"],
+    )
+    assert found.oracles.localization(0.9) == summarise(verdicts, 0.9)
+    assert found.oracles.vlm_right == (zero_shot(data["y"], one.classes) == labels).sum()
+    theirs = quality(one.lens.alignment, data["z"], data["y"])
+    assert found.quality.quality().r2 == pytest.approx(theirs.r2, rel=1e-10, abs=1e-10)
+    assert found.quality.quality().mean_cosine == pytest.approx(theirs.mean_cosine, rel=1e-10, abs=1e-12)
+    strengths = one.lens.strengths(data["z"])
+    for c in np.unique(labels):
+        np.testing.assert_allclose(found.mean_strengths()[c], strengths[labels == c].mean(0), rtol=1e-10, atol=1e-12)
+
+
+def test_chosen_concepts_are_a_part_of_the_tables() -> None:
+    data, one, chosen = arrays(3, 50), reading(4), np.array([4, 1])
+    found = of(one, data, slice(None)).heatmaps.taken(chosen)
+    numerators = one.lens.folded(data["z"])[:, chosen]
+    for a, b in zip(found.ground_truth(), by_group(numerators, data["labels"], CLASSES), strict=True):
+        assert np.array_equal(a.greater, b.greater)
+
+
+@given(divided(), st.integers(2, 5))
+def test_the_sums_of_folds_are_those_of_the_arrays(example, folds: int) -> None:
+    data, _, cuts = example
+    z, y = data["z"], data["y"]
+    parts = [fold_sums(z[a:b], y[a:b], a, folds) for a, b in itertools.pairwise(cuts)]
+    found = [merged(part[k] for part in parts) for k in range(folds)]
+    for k, ours in enumerate(found):
+        theirs = AlignmentSums.of(z[k::folds], y[k::folds])
+        assert ours.count == theirs.count
+        for name in ("x", "y", "xx", "xy", "yy"):
+            np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-10, atol=1e-12)
+
+
+def test_an_alignment_of_merged_sums_is_that_of_the_arrays() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, D)).astype(np.float32)
+    y = (x @ rng.normal(size=(D, E)) + 0.3 * rng.normal(size=(500, E))).astype(np.float32)
+    cuts = [0, 7, 200, 201, 500]
+    parts = [fold_sums(x[a:b], y[a:b], a, 5) for a, b in itertools.pairwise(cuts)]
+    ours, theirs = fit([merged(part[k] for part in parts) for k in range(5)]), fit_arrays(x, y, folds=5)
+    assert (ours.penalty, ours.images) == (theirs.penalty, theirs.images)
+    np.testing.assert_allclose(ours.map.weight, theirs.map.weight, rtol=1e-9)
+    assert merged([stream_sums(x[:9], y[:9]), stream_sums(x[9:], y[9:])]).count == 500
