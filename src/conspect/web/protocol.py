@@ -14,6 +14,8 @@ from conspect.web.limits import Limits
 NOT_HTTP = Diagnostic("WEB101", "this is not an HTTP/1.1 request", "speak HTTP/1.1")
 # The service answers a late body itself (WEB105); the connection is closed only if that did not end it.
 GRACE_SECONDS = 1.0
+# A connection on which nothing is asked is closed so long after the service has begun to stop: what is on its way arrives.
+QUIET_SECONDS = 1.0
 
 
 def protocol(limits: Limits) -> type[H11Protocol]:
@@ -47,6 +49,18 @@ def protocol(limits: Limits) -> type[H11Protocol]:
             # A client may still be sending what was refused; it is read and dropped, for as long as a request may take.
             if not self.transport.is_closing() and self.conn.their_state is h11.SEND_BODY:
                 self._watch()
+
+        def shutdown(self) -> None:
+            if self.cycle is not None and not self.cycle.response_complete:
+                super().shutdown()
+            else:
+                self.loop.call_later(QUIET_SECONDS, self._close_if_quiet)
+
+        def _close_if_quiet(self) -> None:
+            """A request whose beginning has come is waited for, until its deadline."""
+            answered = self.cycle is None or self.cycle.response_complete
+            if answered and not self.conn.trailing_data[0] and not self.transport.is_closing():
+                self.transport.close()
 
         def send_400_response(self, msg: str) -> None:
             if self.cycle is not None and not self.cycle.response_complete:
