@@ -10,13 +10,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from conspect.adapters.datasets.arrays import ArrayDataset
+    from conspect.adapters.datasets.subsets import sample
+    from conspect.adapters.models.torch_module import torch_model
     from conspect.adapters.preprocessing import Preprocessing
     from conspect.core.concepts import Concept, ConceptSet
     from conspect.core.diagnostics import ConspectError, OutsideError, UserError
     from conspect.monitor.runtime import Monitor
     from conspect.monitor.wrap import wrap
     from conspect.study.config import Settings, StudyConfig
-    from conspect.study.objects import load_images, load_model, load_vlm, make_study, torch_model
+    from conspect.study.objects import load_images, load_model, load_vlm, make_study
     from conspect.study.study import Study
 
 _HOME = {
@@ -35,7 +37,8 @@ _HOME = {
     "load_model": "conspect.study.objects",
     "load_vlm": "conspect.study.objects",
     "make_study": "conspect.study.objects",
-    "torch_model": "conspect.study.objects",
+    "sample": "conspect.adapters.datasets.subsets",
+    "torch_model": "conspect.adapters.models.torch_module",
     "wrap": "conspect.monitor.wrap",
 }
 
@@ -56,6 +59,7 @@ __all__ = [
     "load_model",
     "load_vlm",
     "make_study",
+    "sample",
     "torch_model",
     "wrap",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conspect import assets
 from conspect.adapters import datasets, models, vlms
@@ -14,11 +14,6 @@ from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageMod
 from conspect.study.config import Settings, StudyConfig
 from conspect.study.inputs import Inputs, attributes_of, cache_directory, check_classes
 from conspect.study.study import Study
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from conspect.adapters.preprocessing import Preprocessing
 
 Concepts = ConceptSet | Mapping[str, Sequence[str]] | Sequence[str | Concept]
 
@@ -31,26 +26,6 @@ def load_model(
     Raises the errors MODEL001 to MODEL007.
     """
     return models.load_model(name, None if path is None else Path(path), kind=kind, **options)
-
-
-def torch_model(
-    network: nn.Module,
-    preprocessing: Preprocessing,
-    class_names: Sequence[str],
-    *,
-    name: str = "network",
-    head: str | None = None,
-    device: str = "cpu",
-    precision: str = "fp32",
-) -> VisionModel:
-    """A `torch.nn.Module` that you hold, images `[image, 3, y, x]` to logits `[image, class]`, as a vision model.
-
-    `head` names the last linear layer where it cannot be found. Raises UserError MODEL003 when no layer replays the model.
-    """
-    from conspect.adapters.models import torch_module
-
-    options = {"name": name, "head": head, "device": device, "precision": precision}
-    return torch_module.torch_model(network, preprocessing, class_names, **options)  # type: ignore[arg-type]
 
 
 def load_vlm(

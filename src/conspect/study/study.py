@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
     from conspect.language.tree import Specification
     from conspect.study.monitoring import FittedMonitor
-    from conspect.verification.subject import Subject
+    from conspect.verification.results import PropertyResult
+    from conspect.verification.subject import Subject, VerifyOptions
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
 TOO_FEW_FOR_MONITOR = ("MONITOR002", "MONITOR003")
@@ -140,6 +141,27 @@ class Study:
         from conspect.study.verification import subject_of
 
         return subject_of(self.inputs, self.measurements(bar), seed=self.config.settings.seed)
+
+    def verify(
+        self,
+        specification: str | Specification,
+        options: VerifyOptions | None = None,
+        *,
+        file: str = "",
+        bar: ProgressBar = silent,
+    ) -> list[PropertyResult]:
+        """A result for each property of a Con_spec text or tree, in source order.
+
+        Raises UserError with every mistake of the text, and for what the study cannot verify.
+        """
+        from conspect.language.checker import check_text
+        from conspect.verification.verify import verify
+        from conspect.verification.vocabulary import vocabulary_of
+
+        subject = self.verification_subject(bar)
+        if isinstance(specification, str):
+            specification = check_text(specification.encode(), vocabulary_of(subject), file or "<text>").require()
+        return verify(specification, subject, options, file=file, bar=bar)
 
     def mined_specification(
         self, *, share: float = 0.95, criterion: Criterion = "bound", bar: ProgressBar = silent

@@ -121,13 +121,17 @@ def torch_model(
     preparation: Preparation,
     class_names: Sequence[str],
     *,
-    name: str,
+    name: str = "network",
     head: str | None = None,
     device: str = "cpu",
     precision: str = "fp32",
     library: str | None = None,
 ) -> TorchModel:
-    """`network` as a vision model; one that can be attacked where its preprocessing allows it. See `TorchModel`."""
+    """A `torch.nn.Module` that you hold, images `[image, 3, y, x]` to logits `[image, class]`, as a vision model.
+
+    One that can be attacked where its preprocessing allows it. `head` names the last linear layer where it cannot be found.
+    Raises UserError MODEL003 when no layer replays the model.
+    """
     reading = reading_of(preparation)
     kind = AttackableTorchModel if reading is not None and reading.keeps_framed else TorchModel
     return kind(
