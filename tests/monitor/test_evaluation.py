@@ -1,5 +1,6 @@
 """The table of all detectors, the second tier, and formulas as monitors."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -40,7 +41,9 @@ EVALUATION = Evaluation.of("misclassification", SCORES, TEST.wrong, resamples=20
 
 def test_every_detector_has_a_row_with_the_metrics_of_its_score():
     rows = EVALUATION.rows()
-    assert [row["detector"] for row in rows] == [name for name in KIND_OF if "look" not in name]
+    assert [row["detector"] for row in rows] == [
+        name for name in KIND_OF if not {"look", "looks", "taught"} & set(re.findall(r"\w+", name))
+    ]
     for row in rows:
         expected = measure(SCORES[row["detector"]], TEST.wrong)
         for metric, value in expected.items():
@@ -61,6 +64,21 @@ def test_differences_are_positive_where_the_first_is_better_in_either_direction_
 def test_the_second_tier_adds_what_only_the_image_shows():
     gain = EVALUATION.difference("fused, VLM at run time", "fused", "auroc")
     assert gain.low > 0.02
+
+
+def test_what_teaches_attacks_leaves_the_fused_detector_alone():
+    far = sample(300, 3, shift=6.0).inputs
+    taught = Detectors.fit(
+        READOUT,
+        Training(MODEL_TRAINING.inputs.embeddings, MODEL_TRAINING.labels, HEAD),
+        TRAIN.inputs,
+        TRAIN.labels,
+        also_suspect=(far, None),
+    )
+    scores = taught.scores(TEST.inputs)
+    assert np.array_equal(scores["fused"].values, SCORES["fused"].values)
+    new = taught.scores(sample(300, 4, shift=6.0).inputs)
+    assert np.median(new["fused, taught attacks"].values) > max(np.median(new["fused"].values), 0.0)
 
 
 def test_second_tier_features_are_lead_agreement_and_distance():

@@ -35,6 +35,7 @@ KIND_OF: dict[str, Kind] = {
     "heatmap likelihood ratio": "paper",
     "concept evidence": "conspect",
     "fused": "conspect",
+    "fused, taught attacks": "conspect",
     "fused, second look": "conspect",
     "fused, VLM at run time": "conspect+vlm",
     "fused, second look, VLM": "conspect+vlm",
@@ -67,6 +68,7 @@ class Detectors:
     ratio: LikelihoodRatio
     fused: FittedDetector
     second_tier: SecondTier | None
+    taught: FittedDetector | None = None
     second_look: FittedSecondLook | None = None
     second_look_and_vlm: SecondTier | None = None
 
@@ -86,12 +88,14 @@ class Detectors:
         """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on its first images, for the second tier.
 
         `looked`: several looks at each image, for the second look. `also_suspect`: further inputs to flag, and their looks.
+        They teach a second fused detector and the second look; one look alone tells them apart at the cost of honest errors.
         """
         classes = inputs.logits.shape[1]
         wrong = np.asarray(inputs.outputs != labels)
         stored = StoredHeatmaps.count(readout.concepts(inputs.embeddings), inputs.outputs, wrong, classes)
         more, more_looked = also_suspect or (None, None)
-        fused = fit(readout, inputs, labels, also_suspect=more, options=options)
+        fused = fit(readout, inputs, labels, options=options)
+        taught = None if more is None else fit(readout, inputs, labels, also_suspect=more, options=options)
         second = second_look = both = None
         if looked is not None:
             also = None
@@ -113,6 +117,7 @@ class Detectors:
             ratio=LikelihoodRatio.fit(stored),
             fused=fused,
             second_tier=second,
+            taught=taught,
             second_look=second_look,
             second_look_and_vlm=both,
         )
@@ -138,6 +143,9 @@ class Detectors:
             "concept evidence": Score(features[6].astype(np.float64), "suspect"),
             "fused": Score(suspicion, "suspect"),
         }
+        if self.taught is not None:
+            taught, _ = self.taught.detector.suspicion(embeddings, logits)
+            found["fused, taught attacks"] = Score(taught.astype(np.float64), "suspect")
         if self.mahalanobis is not None:
             found["Mahalanobis"] = self.mahalanobis.score(embeddings)
         if self.virtual_logit is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -156,4 +157,4 @@ def _measured(
         split = replace(split, witnessed=told)
     kept = split.dataset.rows if isinstance(split.dataset, Subset) else np.arange(len(chain))
     ends = np.searchsorted(kept, chain.starts)
-    return split, [np.arange(start, stop) for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+    return split, [np.arange(start, stop) for start, stop in pairwise(ends)]
