@@ -1,4 +1,7 @@
-from tests.adapters.torchvision_operators import declare
+from importlib.util import find_spec
+
+from tests.peers.conftest import import_torchvision
 
 # Before transformers is imported, which remembers what it could not import.
-declare()
+if find_spec("torchvision") is not None and find_spec("torch") is not None:
+    import_torchvision()

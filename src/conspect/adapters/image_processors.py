@@ -25,12 +25,8 @@ def load_processor(source: str | Path, *, local: bool) -> Any:
     """The image processor of a model folder or hub name. Raises OSError or ValueError as transformers does."""
     import transformers
 
-    # Versions before 5 call it slow.
-    plain: dict[str, Any] = (
-        {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
-    )
     load: Any = transformers.AutoImageProcessor.from_pretrained
-    return load(source, local_files_only=local, **plain)
+    return load(source, local_files_only=local, backend="pil")
 
 
 def preparation_of(processor: Any) -> LibraryPreparation:

@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 # How far outputs may lie from fp32's on the CPU, relative to the largest of them: stated in docs/models.md.
 TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
 PRECISIONS = tuple(TOLERANCES)
+# The first version whose image processors all have a form without torchvision, which gives the same values everywhere.
+OLDEST = {"transformers": 5}
 
 
 def need(packages: str, code: str, what: str, extra: str) -> None:
-    """Raises OutsideError `code` when one of the comma-separated modules is not installed, or cannot be imported."""
+    """Raises OutsideError `code` when one of the comma-separated modules is not installed, too old, or cannot be imported."""
     for package in packages.split(", "):
         if find_spec(package) is None:
             raise outside_error(code, f"{what} needs {package}", f"pip install 'conspect[{extra}]'")
         try:
-            importlib.import_module(package)
+            found = importlib.import_module(package)
         except (ImportError, RuntimeError, OSError) as error:
             # torchvision beside a torch that it was not built for, CUDA libraries that are not there, ...
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             fix = f"install versions that fit each other: pip install 'conspect[{extra}]'"
             raise outside_error(code, f"{package} cannot be imported: {why}", fix) from error
+        if package in OLDEST and int(found.__version__.split(".")[0]) < OLDEST[package]:
+            problem = f"{what} needs {package} {OLDEST[package]}, and {found.__version__} is installed"
+            raise outside_error(code, problem, f"pip install -U 'conspect[{extra}]'")
 
 
 @dataclass(frozen=True)

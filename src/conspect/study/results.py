@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from conspect import __version__
 from conspect.analysis import evidence, heatmaps, lens_quality, localization, validation
-from conspect.core.protocols import ImageDataset
+from conspect.core.protocols import ImageDataset, ImageEncoder
+from conspect.core.statements import statement_of
 from conspect.statistics.intervals import wilson
 from conspect.study.config import StudyConfig
 from conspect.study.heatmap_results import heatmap_results, shown_concepts
@@ -97,6 +98,17 @@ def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
     classes = len(inputs.model.class_names)
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (measured.labels, measured.outputs), 1)
+def _statement(encoder: ImageEncoder) -> Json:
+    said = statement_of(encoder)
+    return {
+        "library": said.library,
+        "device": said.device,
+        "precision": said.precision,
+        "checked": list(said.checked),
+        "cannot": list(said.cannot),
+    }
+
+
     hits = int(np.trace(confusion))
     return {
         "name": inputs.model.name,
@@ -107,6 +119,8 @@ def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
         "accuracy_interval": _share(hits, len(measured.labels), confidence),
         "confusion": confusion.tolist(),
         "by_class": [
+        "head": "linear" if inputs.model.head.is_linear else f"{len(inputs.model.head.layers)} layers with ReLUs",
+        "statement": _statement(inputs.model),
             {
                 "class": name,
                 "recall": _share(int(confusion[k, k]), int(confusion[k].sum()), confidence),
@@ -127,6 +141,7 @@ def _vlm(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
         "zero_shot_interval": _share(hits, len(measured.labels), confidence),
         "pair_agreement": None,
         "pair_agreement_unseen_words": None,
+        "statement": _statement(inputs.vlm),
     }
     table = inputs.attributes
     if table is not None:

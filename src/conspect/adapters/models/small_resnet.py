@@ -16,6 +16,7 @@ from conspect.core.diagnostics import Place, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.spaces import Head
 
+from conspect.core.statements import Statement
 if TYPE_CHECKING:
     from torch import nn
 
@@ -62,6 +63,7 @@ class SmallResNetModel:
         self.embedding_size = int(arrays["head.weight"].shape[1])
         self.digest = digest_json([digest_arrays(arrays), mean, deviation, self.preprocessing])
 
+        self.statement = Statement(f"torch {torch.__version__}", checked=("all weights loaded, none is left over",))
     @property
     def encoder(self) -> nn.Sequential:
         """The encoder's stages, in evaluation mode: what faults are planted in."""

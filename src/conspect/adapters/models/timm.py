@@ -76,8 +76,8 @@ def _network(request: ModelRequest) -> Any:
 def _known(name: str) -> str:
     import timm
 
-    if not timm.is_model(name.split(".")[0]):
-        near = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=3)
+    if not timm.is_model(name.split(".", maxsplit=1)[0]):
+        near = difflib.get_close_matches(name.split(".", maxsplit=1)[0], timm.list_models(), n=3)
         fix = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() lists them"
         raise user_error("MODEL002", f"timm {timm.__version__} has no model called {name!r}", fix)
     return name

@@ -42,9 +42,9 @@ class TorchModel:
     ) -> None:
         """`preparation` turns an image into what `network` takes; `head` names a layer where none is found.
 
-        The network is put into evaluation mode and moved to `device`. Raises UserError MODEL003 when no head replays its outputs, MODEL002 when
-        the classes are not as many as its outputs, MODEL004 when device or precision is not there; OutsideError
-        MODEL001 without torch.
+        The network is put into evaluation mode and moved to `device`. Raises UserError MODEL003 when no head replays its
+        outputs, MODEL002 when the classes are not as many as its outputs, MODEL004 when device or precision is not there;
+        OutsideError MODEL001 without torch.
         """
         need("torch", "MODEL001", "this model", "torch")
         import torch

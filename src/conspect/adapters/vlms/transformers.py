@@ -78,8 +78,7 @@ def load(request: VlmRequest) -> TorchVlm:
 
 
 def _features(found: Any) -> Tensor:
-    """Versions before 5 give the tensor itself."""
-    features: Tensor = getattr(found, "pooler_output", found)
+    features: Tensor = found.pooler_output
     return features
 
 

