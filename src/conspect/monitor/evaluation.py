@@ -13,7 +13,7 @@ from scipy import special
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Floats
 from conspect.monitor import baselines
-from conspect.monitor.fusion import FitOptions, FittedDetector, Inputs, Readout, fit
+from conspect.monitor.fusion import FitOptions, FittedDetector, Inputs, Readout, prepare
 from conspect.monitor.look_fitting import FittedSecondLook, fit_second_look
 from conspect.monitor.paper import CosineHeatmaps, LikelihoodRatio, StoredHeatmaps
 from conspect.monitor.second_look import Looked
@@ -94,8 +94,9 @@ class Detectors:
         wrong = np.asarray(inputs.outputs != labels)
         stored = StoredHeatmaps.count(readout.concepts(inputs.embeddings), inputs.outputs, wrong, classes)
         more, more_looked = also_suspect or (None, None)
-        fused = fit(readout, inputs, labels, options=options)
-        taught = None if more is None else fit(readout, inputs, labels, also_suspect=more, options=options)
+        prepared = prepare(readout, inputs, labels, options=options)
+        fused = prepared.detector()
+        taught = None if more is None else prepared.detector(more)
         second = second_look = both = None
         if looked is not None:
             also = None

@@ -92,6 +92,35 @@ def fit(
     The model must not have been trained on these inputs. `also_suspect`: further inputs to flag, whatever their output
     (attacks, noise); they teach the weights alone. Raises UserError MONITOR003 with fewer than 10 wrong or right outputs.
     """
+    return prepare(readout, inputs, labels, options=options).detector(also_suspect)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Parts fitted on all of the fit split, and its `features [feature, image]` from parts that have not seen the image."""
+
+    parts: Detector
+    features: Float32
+    outputs: NDArray[np.int64]
+    wrong: NDArray[np.bool_]
+    options: FitOptions
+
+    def detector(self, also_suspect: Inputs | None = None) -> FittedDetector:
+        """Weighs the features, with `also_suspect` as further inputs to flag; see `fit`."""
+        features, outputs, suspect = self.features, self.outputs, self.wrong
+        if also_suspect is not None:
+            features = np.concatenate([features, _features(self.parts, also_suspect)], axis=1)
+            outputs = np.concatenate([outputs, also_suspect.outputs])
+            suspect = np.concatenate([suspect, np.ones(len(also_suspect), dtype=np.bool_)])
+        detector = _weigh(self.parts, features, outputs, suspect, self.options)
+        own = detector.suspicion_of_features(self.features, self.outputs)
+        return FittedDetector(detector, Score(own.astype(np.float64), "suspect"))
+
+
+def prepare(
+    readout: Readout, inputs: Inputs, labels: NDArray[np.integer], *, options: FitOptions | None = None
+) -> Prepared:
+    """The costly half of `fit`, for more than one detector of the same inputs. Raises UserError MONITOR003 as `fit` does."""
     options = options or FitOptions()
     truth: NDArray[np.int64] = np.asarray(labels, dtype=np.int64)
     wrong = np.asarray(inputs.outputs != truth)
@@ -106,14 +135,7 @@ def fit(
         parts = _fit_parts(readout, inputs.take(fold != k), truth[fold != k], penalty)
         features[:, fold == k] = _features(parts, inputs.take(fold == k))
     parts = _fit_parts(readout, inputs, truth, penalty)
-    outputs, suspect = inputs.outputs, wrong
-    if also_suspect is not None:
-        features = np.concatenate([features, _features(parts, also_suspect)], axis=1)
-        outputs = np.concatenate([outputs, also_suspect.outputs])
-        suspect = np.concatenate([suspect, np.ones(len(also_suspect), dtype=np.bool_)])
-    detector = _weigh(parts, features, outputs, suspect, options)
-    own = detector.suspicion_of_features(features[:, : len(inputs)], inputs.outputs)
-    return FittedDetector(detector, Score(own.astype(np.float64), "suspect"))
+    return Prepared(parts, features, inputs.outputs, wrong, options)
 
 
 def _features(parts: Detector, inputs: Inputs) -> Float32:
