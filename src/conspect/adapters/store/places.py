@@ -96,7 +96,10 @@ class RemotePlace:
     def has(self, name: str) -> bool:
         """Whether file `name` is there. Raises OutsideError STORE001 when that cannot be asked."""
         with self._reaching("reach"):
-            return bool(self._system.isfile(self._path(name)))
+            try:
+                return bool(self._system.info(self._path(name))["type"] == "file")
+            except FileNotFoundError:  # `isfile` would also answer no where reading is forbidden
+                return False
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:
