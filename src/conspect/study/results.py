@@ -94,10 +94,6 @@ def _dataset(test: ImageDataset, measured: Measurements) -> Json:
     }
 
 
-def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
-    classes = len(inputs.model.class_names)
-    confusion = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(confusion, (measured.labels, measured.outputs), 1)
 def _statement(encoder: ImageEncoder) -> Json:
     said = statement_of(encoder)
     return {
@@ -109,18 +105,22 @@ def _statement(encoder: ImageEncoder) -> Json:
     }
 
 
+def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
+    classes = len(inputs.model.class_names)
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (measured.labels, measured.outputs), 1)
     hits = int(np.trace(confusion))
     return {
         "name": inputs.model.name,
         "digest": inputs.model.digest,
         "preprocessing": inputs.model.preprocessing,
         "embedding_size": inputs.model.embedding_size,
+        "head": "linear" if inputs.model.head.is_linear else f"{len(inputs.model.head.layers)} layers with ReLUs",
+        "statement": _statement(inputs.model),
         "accuracy": hits / len(measured.labels),
         "accuracy_interval": _share(hits, len(measured.labels), confidence),
         "confusion": confusion.tolist(),
         "by_class": [
-        "head": "linear" if inputs.model.head.is_linear else f"{len(inputs.model.head.layers)} layers with ReLUs",
-        "statement": _statement(inputs.model),
             {
                 "class": name,
                 "recall": _share(int(confusion[k, k]), int(confusion[k].sum()), confidence),
@@ -137,11 +137,11 @@ def _vlm(inputs: Inputs, measured: Measurements, confidence: float) -> Json:
         "name": inputs.vlm.name,
         "digest": inputs.vlm.digest,
         "preprocessing": inputs.vlm.preprocessing,
+        "statement": _statement(inputs.vlm),
         "zero_shot_accuracy": hits / len(measured.labels),
         "zero_shot_interval": _share(hits, len(measured.labels), confidence),
         "pair_agreement": None,
         "pair_agreement_unseen_words": None,
-        "statement": _statement(inputs.vlm),
     }
     table = inputs.attributes
     if table is not None:

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from conspect.core.diagnostics import Place, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.spaces import Head
-
 from conspect.core.statements import Statement
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -62,8 +62,8 @@ class SmallResNetModel:
         self.head = Head.linear(arrays["head.weight"].astype(np.float64), arrays["head.bias"].astype(np.float64))
         self.embedding_size = int(arrays["head.weight"].shape[1])
         self.digest = digest_json([digest_arrays(arrays), mean, deviation, self.preprocessing])
-
         self.statement = Statement(f"torch {torch.__version__}", checked=("all weights loaded, none is left over",))
+
     @property
     def encoder(self) -> nn.Sequential:
         """The encoder's stages, in evaluation mode: what faults are planted in."""
