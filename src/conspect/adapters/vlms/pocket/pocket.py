@@ -106,8 +106,10 @@ class PocketVlm:
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, 384]` float32, not normalised."""
-        scores = self._tower.features(batch) @ self._map["feature_weight"] + self._map["feature_offset"]
-        return np.asarray(scores @ self._map["targets"], dtype=np.float32)
+        features = self._tower.features(batch).astype(np.float64)
+        # einsum, because the sums of a threaded matrix product depend on the number of threads in their last bits.
+        scores = np.einsum("if,fc->ic", features, self._map["feature_weight"]) + self._map["feature_offset"]
+        return np.einsum("ic,ce->ie", scores, self._map["targets"]).astype(np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit sentence embeddings `[text, 384]`, float32."""
