@@ -1,4 +1,4 @@
-"""Which keys of [model] and [vlm] a kind needs and takes: what does not fit is told before anything is opened."""
+"""Which keys of [data], [model] and [vlm] a kind needs and takes: what does not fit is told before anything is opened."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def misfits(section: str, source: Any, kinds: Mapping[str, Keys]) -> list[tuple[
     keys = kinds[source.kind]
     given = {one.name for one in fields(source) if getattr(source, one.name) not in (None, one.default)} - {"kind"}
     found = [
-        (f"[{section}] {key} is missing", f'kind = "{source.kind}" needs it') for key in keys.needs if key not in given
+        (f"[{section}] {key} is missing", f'add {key} = ..., which kind = "{source.kind}" needs')
+        for key in keys.needs
+        if key not in given
     ]
     for choices, limit in ((keys.one_of, 1), (keys.any_of, len(keys.any_of))):
         number = len(given & set(choices))

@@ -54,7 +54,7 @@ def load_images(
     except TypeError as error:
         fix = f"the keys of a {kind} are in docs/data.md"
         raise user_error("STUDY002", f"images of kind {kind!r} take no such option: {error}", fix) from error
-    for problem, fix in datasets.misfits(source):
+    for problem, fix in source.misfits():
         raise user_error("STUDY002", problem, fix)
     where = {"folder": Path(folder), "cache": cache_directory(), "bar": bar}
     return datasets.open_split(source, "train", **where), datasets.open_split(source, "test", **where)  # type: ignore[arg-type]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from conspect.adapters import kinds
+from conspect.adapters.kinds import Keys
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
 
 if TYPE_CHECKING:
@@ -14,25 +16,20 @@ if TYPE_CHECKING:
 DataKind = Literal["cifar10", "cifar100", "csv", "huggingface", "image-folder", "parquet", "rival10", "webdataset"]
 
 
-class Keys(NamedTuple):
-    """Which keys of [data] a kind needs, and which it takes beside those of every kind."""
-
-    needs: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-
-
 SPLITS, TABLE = ("train", "test"), ("label_column", "id_column", "concept_columns", "classes")
-KINDS: dict[DataKind, Keys] = {
-    "cifar10": Keys(takes=("directory",)),
-    "cifar100": Keys(needs=("directory",)),
-    "csv": Keys(needs=SPLITS, takes=("image_column", *TABLE, "absolute_paths")),
-    "huggingface": Keys(takes=("directory", "hub", "revision", "streaming", *SPLITS, "image_column", *TABLE)),
-    "image-folder": Keys(needs=SPLITS),
-    "parquet": Keys(needs=SPLITS, takes=("image_column", *TABLE)),
-    "rival10": Keys(needs=("directory",)),
-    "webdataset": Keys(needs=SPLITS, takes=TABLE),
+EVERY = ("slices", "images", "alignment_images")
+KINDS: dict[str, Keys] = {
+    "cifar10": Keys(takes=("directory", *EVERY)),
+    "cifar100": Keys(needs=("directory",), takes=EVERY),
+    "csv": Keys(needs=SPLITS, takes=("image_column", *TABLE, "absolute_paths", *EVERY)),
+    "huggingface": Keys(
+        one_of=("directory", "hub"), takes=("revision", "streaming", *SPLITS, "image_column", *TABLE, *EVERY)
+    ),
+    "image-folder": Keys(needs=SPLITS, takes=EVERY),
+    "parquet": Keys(needs=SPLITS, takes=("image_column", *TABLE, *EVERY)),
+    "rival10": Keys(needs=("directory",), takes=EVERY),
+    "webdataset": Keys(needs=SPLITS, takes=(*TABLE, *EVERY)),
 }
-EVERY_KIND = ("kind", "slices", "images", "alignment_images")
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,10 @@ class DataSource:
     absolute_paths: bool | None = None
     slices: tuple[str, ...] | None = None
 
+    def misfits(self) -> list[tuple[str, str]]:
+        """Problems and fixes of keys that the kind lacks or does not use."""
+        return kinds.misfits("data", self, KINDS)
+
     def columns(self) -> Columns:
         """Which column is what, with the kind's own names where nothing is said."""
         from conspect.adapters.datasets.columns import Columns
@@ -66,22 +67,6 @@ class DataSource:
             concepts=self.concept_columns or (),
             classes=self.classes,
         )
-
-
-def misfits(source: DataSource) -> list[tuple[str, str]]:
-    """What of [data] does not fit its kind, each with what to do about it."""
-    keys, found = KINDS[source.kind], []
-    for key in keys.needs:
-        if getattr(source, key) is None:
-            value = "FOLDER" if source.kind in ("image-folder", "cifar100", "rival10") else "PATH"
-            found.append((f"[data] {key} is missing", f'add {key} = "{value}"'))
-    for one in fields(DataSource):
-        if getattr(source, one.name) is not None and one.name not in (*keys.needs, *keys.takes, *EVERY_KIND):
-            known = ", ".join(dict.fromkeys((*keys.needs, *keys.takes, *EVERY_KIND)))
-            found.append((f'[data] {one.name} means nothing to kind = "{source.kind}"', f"it takes: {known}"))
-    if source.kind == "huggingface" and (source.directory is None) == (source.hub is None):
-        found.append(("[data] needs either directory or hub", 'for instance hub = "OWNER/NAME"'))
-    return found
 
 
 def open_split(  # noqa: PLR0911
