@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from conspect.adapters.datasets import DataKind, DataSource, misfits
+from conspect.adapters.datasets import DataKind, DataSource
 from conspect.adapters.kinds import Precision
 from conspect.adapters.models import ModelKind, ModelSource
 from conspect.adapters.vlms import VlmKind, VlmSource
@@ -49,6 +49,7 @@ kind = "pocket"                # see `docs/pocket-vlm.md` for what it is good fo
 seed = 0
 confidence = 0.95              # of every interval
 binarize_at = 0.75             # the share at which the binarized heatmap is cut
+# store = "s3://bucket/prefix" # where embeddings are kept (default: the folder embeddings beside this file)
 """
 
 
@@ -106,6 +107,7 @@ class Settings:
     seed: int = 0
     confidence: float = 0.95
     binarize_at: float = 0.75
+    store: str | None = None
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ def _article(kind: str) -> str:
 
 def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
     place = Place(str(path))
-    pairs = [*misfits(config.data), *config.model.misfits(), *config.vlm.misfits()]
+    pairs = [*config.data.misfits(), *config.model.misfits(), *config.vlm.misfits()]
     return [user_error("STUDY002", problem, fix, place) for problem, fix in pairs]
 
 
