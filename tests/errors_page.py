@@ -16,6 +16,7 @@ TITLES = {
     "STUDY": "The study",
     "MODEL": "Models",
     "ATTACK": "Attacks",
+    "BENCH": "Benchmarks",
     "CLI": "The command line",
     "VLM": "Vision-language models",
     "SPEC": "Con_spec, with an example of each in [language.md](language.md)",

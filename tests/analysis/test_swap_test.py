@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from conspect.analysis.fault_evidence import FEATURES, ON_RECORD, Departure, OwnEvidence
+from conspect.analysis.fault_evidence import FEATURES, LEAST_DEPARTURE, LEAST_GAIN, ON_RECORD, Departure, OwnEvidence
 from conspect.analysis.localization import Blame, Culprit, blame_of, fit_evidence, swap_test
 
 RIGHT, WRONG = [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]
@@ -83,9 +83,9 @@ def test_evidence_of_a_head_that_confuses_two_classes() -> None:
     assert evidence["given head"][2] > 2
     assert (evidence["neighbours"] == 1).all()
     assert (np.abs(evidence["distance"]) < 1.5).all()
-    assert (evidence["gain of refitting"] > 2).all()
+    assert (evidence["gain of a correction"] > np.log(0.5)).all()
     assert evidence["departure in training"] == pytest.approx(np.log([0.1] * 3))
-    assert evidence["departure since"] == pytest.approx(np.log([2.0] * 3))
+    assert evidence["departure under test"] == pytest.approx(np.log([0.2] * 3))
 
 
 def test_an_embedding_among_another_class_speaks_against_the_encoder() -> None:
@@ -96,8 +96,23 @@ def test_an_embedding_among_another_class_speaks_against_the_encoder() -> None:
     assert evidence["refitted head"][0] < -2
     assert evidence["neighbours"][0] == 0
     assert evidence["distance"][1] > 2
-    assert (evidence["gain of refitting"] < 0.5).all()
+    assert evidence["gain of a correction"] == pytest.approx(np.log([LEAST_GAIN] * 2))
     assert not np.column_stack([evidence[name] for name in ON_RECORD]).any()
+
+
+def test_what_sound_models_show_counts_as_nothing() -> None:
+    z, labels = clusters()
+    own = OwnEvidence(z, labels, lambda e: 3 * e, Departure(0.01, 0.5 * LEAST_DEPARTURE))
+    assert own.of(z[:1], labels[:1])[0, -2:] == pytest.approx(np.log([LEAST_DEPARTURE] * 2))
+
+
+def test_the_gain_is_what_a_correction_saves_on_images_it_was_not_fitted_on() -> None:
+    z, labels = clusters(300)
+    z = z + 3 * np.random.default_rng(1).normal(size=z.shape)
+    best = OwnEvidence(z, labels, lambda e: 0.65 * e).gain(3)  # of two normal clusters: their distance over the variance
+    shifted = OwnEvidence(z, labels, lambda e: 0.65 * e + [4.0, 0.0, 0.0]).gain(3)
+    assert abs(best) < 0.1
+    assert shifted > 0.3
 
 
 def test_the_distance_of_a_training_image_is_counted_to_its_nearest_neighbours() -> None:

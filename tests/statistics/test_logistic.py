@@ -52,3 +52,17 @@ def test_folds_come_from_the_seed(clouds) -> None:
     one, same, other = (cross_validated_probabilities(features, labels, 3, seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_an_offset_is_corrected_and_not_repeated() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    labels = (x[:, 0] + 0.5 * rng.normal(size=400) > 0).astype(np.int64)
+    alone = fit_logistic(x, labels, 2)
+    offset = x @ alone.weight + alone.bias
+    again = fit_logistic(x, labels, 2, penalty=1e3, offset=offset)
+    assert np.abs(again.weight).max() < 1e-3  # nothing is left to explain that the penalty would not forbid
+    opposite = fit_logistic(x, labels, 2, penalty=1e-6, offset=-offset)
+    free = fit_logistic(x, labels, 2, penalty=1e-6)
+    gap = (x @ opposite.weight + opposite.bias - offset) - (x @ free.weight + free.bias)
+    np.testing.assert_allclose(gap - gap.mean(1, keepdims=True), 0, atol=0.05)

@@ -33,11 +33,13 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import place_of
 from conspect.adapters.torch_runtime import torch_runtime
 from conspect.adapters.vlms.pocket import pocket, text_tower
+from conspect.bench.faults.study_subject import study_subject
 from conspect.cli.study import init
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
-from conspect.study import Study
-from tests.fakes import FakeModel, colour_dataset
+from conspect.core.protocols import silent
+from conspect.study import Study, inputs
+from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
 OTHER_ROOMS = ("SPEC", "VERIFY", "MONITOR", "WEB")
@@ -224,6 +226,13 @@ def engine002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 def engine003(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "ray", DeadRay)
     return list(RayEngine().map(print, [1]))
+
+
+@raises
+def bench001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(inputs, "load_model", lambda **_: FakeModel())
+    patch.setattr(inputs, "load_vlm", lambda **_: FakeVlm())
+    return study_subject(write_study(folder), silent)
 
 
 @raises

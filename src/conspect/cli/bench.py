@@ -5,17 +5,26 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
 BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "scale", "serve", "soundness", "verify")
+# Takes a study, and too long to be one of those that run together.
+FAULTS = "faults"
 
 
 @click.command()
-@click.argument("name", type=click.Choice(BENCHES))
+@click.argument("name", type=click.Choice([*BENCHES, FAULTS]))
+@click.option(
+    "--study",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes).",
+)
 @click.option("--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def bench(name: str, small: bool, as_json: bool) -> None:
+def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     """Run benchmark NAME: one row per target, ratios measured side by side in one run. Exit code 1: a target is missed."""
     from conspect.bench.rows import machine
 
@@ -23,13 +32,22 @@ def bench(name: str, small: bool, as_json: bool) -> None:
         raise click.UsageError(f"benchmark {name} takes no --small")
     options = {"small": True} if small else {}
 
-    found = importlib.import_module(f"conspect.bench.{name}").rows(**options)
+    if study is not None and name != FAULTS:
+        raise click.UsageError(f"benchmark {name} takes no --study")
+    found = _faults(study) if name == FAULTS else {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
     if as_json:
-        click.echo(json.dumps({"bench": name, "machine": machine(), "rows": found}))
+        click.echo(json.dumps({"bench": name, "machine": machine(), **found}))
     else:
-        for one in found:
+        for one in found["rows"]:
             verdict = {None: "", True: "met", False: "MISSED"}[one["met"]]
             target = "" if one["target"] is None else f"target {one['target']:g}"
             value = "not measured" if one["value"] is None else f"{one['value']:,.6g}"
             click.echo(f"{value:>14} {one['unit']:<12} {target:<16} {verdict:<7} {one['what']}")
-    sys.exit(0 if all(one["met"] is not False for one in found) else 1)
+    sys.exit(0 if all(one["met"] is not False for one in found["rows"]) else 1)
+
+
+def _faults(study: Path | None) -> dict[str, Any]:
+    from conspect.bench.faults.run import measure
+    from conspect.cli.progress import terminal_bar
+
+    return measure(study, terminal_bar)

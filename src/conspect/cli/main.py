@@ -22,6 +22,7 @@ COMMANDS: Commands = {
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
     "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
+    "localize": ("conspect.cli.localize", "localize", "Find the part of a model that broke since a sound version."),
     "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
     "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),
     "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),

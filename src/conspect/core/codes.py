@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "MODEL006": "the model cannot be fetched",
     "MODEL007": "a known output does not come out again",
     "ATTACK001": "a package that attacks need is missing",
+    "BENCH001": "faults cannot be planted in the study's model",
     "CLI001": "a folder is already in use",
     "VLM001": "a package that the VLM needs is missing",
     "VLM002": "weights of the VLM did not load",

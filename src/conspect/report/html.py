@@ -14,7 +14,7 @@ from conspect.report.monitor import monitor_part
 from conspect.report.pages import Part, environment
 from conspect.report.slices import concept_part, slices_part
 from conspect.report.verification import verification_part
-from conspect.report.wording import findings, trust_rows
+from conspect.report.wording import default_method, findings, trust_rows
 
 Json = Mapping[str, Any]
 # What a run may add to the results, and the section that shows it.
@@ -36,6 +36,7 @@ def render(results: Json, thumbnails: Mapping[str, str]) -> str:
         r=results,
         loc=results["localization"],
         findings=findings(results),
+        default_method=default_method(results),
         trust=trust_rows(results),
         per_class=_per_class(results),
         row_max=[max(row, default=0) for row in off_diagonal],
@@ -54,7 +55,7 @@ def _template(name: str) -> str:
 def _per_class(results: Json) -> list[dict[str, Any]]:
     classes = results["classes"]
     failures = results["localization"]["images"]
-    verdicts = Counter((image["label"], image["verdict"]) for image in failures)
+    verdicts = Counter((image["label"], image["blame"]) for image in failures)
     taken_for = Counter((image["label"], image["output"]) for image in failures)
     total = Counter(image["label"] for image in failures)
     worst = {name for name, _ in total.most_common(3)}

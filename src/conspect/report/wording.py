@@ -23,6 +23,7 @@ def findings(results: Json) -> list[str]:
     ]
     decided = located["counts"]["head"] + located["counts"]["encoder"]
     if located["failures"]:
+        lines.append(_by_default(located))
         who = "the encoder" if located["counts"]["encoder"] >= located["counts"]["head"] else "the head"
         share = max(located["counts"]["encoder"], located["counts"]["head"]) / decided if decided else None
         lines.append(
@@ -39,6 +40,36 @@ def findings(results: Json) -> list[str]:
             )
         lines += _worst_class(results)
     return lines
+
+
+def _by_default(located: Json) -> str:
+    counts = located["default"]["counts"]
+    return (
+        f"By the model's own evidence, the default, {counts['encoder']:,} of these failures are the encoder's, "
+        f"{counts['head']:,} the head's, and {counts['undecided']:,} stay undecided."
+    )
+
+
+def default_method(results: Json) -> str:
+    """What the default verdict rests on, and what it can mean without a sound version of the model."""
+    default = results["localization"]["default"]
+    weighed = (
+        "The default verdict weighs the model's own evidence: what a head refitted on its training embeddings would say, how "
+        "much that head gains, which training images lie nearest"
+    )
+    if default["departure_train"] is None:
+        weighed += (
+            ". This model keeps no batch-norm records, without which planted faults are told apart far less reliably. "
+        )
+    else:
+        weighed += (
+            ", and how far its batch norms have departed from what they recorded in training "
+            f"({default['departure_train']:.2f} on training images, {default['departure_test']:.2f} on these). "
+        )
+    return weighed + (
+        "Its weights come from faults planted in two networks. With an earlier, sound version of the model, conspect localize "
+        "finds out which part was changed."
+    )
 
 
 def proofs(results: Json) -> list[str]:

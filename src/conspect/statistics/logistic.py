@@ -29,10 +29,12 @@ def fit_logistic(
     *,
     penalty: float = 3e-2,
     iterations: int = 200,
+    offset: NDArray[np.floating] | float = 0.0,
 ) -> LogisticModel:
     """Minimises mean cross-entropy + penalty * ||weight||^2 / 2 over standardised `features [row, feature]`.
 
     The penalty is per row and on the standardised scale; constant features get weight 0. The bias is not penalised.
+    With `offset [row, class]` the model is a correction: it is fitted to what has to be added to these scores.
     """
     mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale = np.where(deviation > 0, deviation, np.inf)
@@ -43,7 +45,7 @@ def fit_logistic(
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters = flat.reshape(width + 1, classes)
-        scores = x @ parameters[:-1] + parameters[-1]
+        scores = offset + x @ parameters[:-1] + parameters[-1]
         log_probability = scores - special.logsumexp(scores, axis=1, keepdims=True)
         residual = (np.exp(log_probability) - one_hot) / rows
         gradient = np.vstack([x.T @ residual + penalty * parameters[:-1], residual.sum(0, keepdims=True)])

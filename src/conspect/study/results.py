@@ -14,6 +14,7 @@ from conspect.analysis import evidence, heatmaps, lens_quality, localization, va
 from conspect.core.protocols import ImageDataset, ImageEncoder
 from conspect.core.statements import statement_of
 from conspect.statistics.intervals import wilson
+from conspect.study.blame import blame_results
 from conspect.study.config import StudyConfig
 from conspect.study.heatmap_results import heatmap_results, shown_concepts
 from conspect.study.inputs import Inputs
@@ -41,6 +42,9 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         )
         usual = heatmaps.by_group(measured.lens_numerators, measured.labels, classes)
         located = _localization(found, measured, inputs, usual, confidence)
+        located["default"], blames = blame_results(inputs, measured, seed=config.settings.seed)
+        for image, blame in zip(located["images"], blames, strict=True):
+            image["blame"], image["head_probability"] = blame.culprit.value, blame.head
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
     results: Json = {

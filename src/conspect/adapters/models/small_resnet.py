@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +86,14 @@ class SmallResNetModel:
 
         layer = self.head.layers[0]
         return Differentiable(self._encoder, layer.weight, layer.offset, self._mean / 255, self._deviation / 255)
+
+    def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None:
+        """How far batch norms are from their records on prepared images; see `norm_records.departure`."""
+        import torch
+
+        from conspect.adapters.models.norm_records import departure
+
+        return departure(self._encoder, (torch.from_numpy(np.ascontiguousarray(batch)) for batch in batches))
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` float32: the pooled output of the last stage, all components >= 0."""

@@ -108,7 +108,7 @@ def blur_filters(stage: nn.Module, strength: float, _seed: int) -> nn.Module:
 
 
 def towards(other: nn.Module) -> StageMutation:
-    """All weights and statistics go towards those of `other`, the same stage after more training, and up to `BEYOND` times as far."""
+    """All weights and statistics go towards those of `other`, the same stage after more training, up to `BEYOND` times as far."""
 
     def mutate(stage: nn.Module, strength: float, _seed: int) -> nn.Module:
         changed, aim = copy.deepcopy(stage), other.state_dict()

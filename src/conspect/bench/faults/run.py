@@ -22,10 +22,12 @@ from conspect.bench.faults.methods import (
 )
 from conspect.bench.faults.planted import DROPS, Mutant, Plants
 from conspect.bench.faults.scoring import Judged, Score, score
-from conspect.bench.faults.subjects import TEST, TRAIN, Subject
+from conspect.bench.faults.study_subject import study_subject
+from conspect.bench.faults.subjects import TEST, TRAIN, Subject, scene_subject
 from conspect.bench.rows import Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.spaces import Float64
+from conspect.study.inputs import cache_directory
 
 Json = dict[str, Any]
 # Faults: eight of the head, five of the encoder and two that are trained, three of the pictures.
@@ -49,6 +51,17 @@ class Judgement:
     def head_broken(self) -> bool:
         """The truth."""
         return self.mutant.part == "head"
+
+
+def measure(study: Path | None, bar: ProgressBar = silent) -> Json:
+    """The benchmark on the model of the study in a folder, or on the network on rendered scenes.
+
+    Finished mutants are kept in the folder's `faults`, those of the scenes in the user's cache, so that an interrupted run
+    continues. Raises UserError BENCH001 for a model in which faults cannot be planted.
+    """
+    subject = scene_subject() if study is None else study_subject(study, bar)
+    kept = (cache_directory() if study is None else study) / "faults"
+    return report(subject, judged(subject, kept, bar))
 
 
 def judged(subject: Subject, folder: Path, bar: ProgressBar = silent) -> list[Judgement]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from conspect.analysis.localization import Blame, Culprit
 from conspect.statistics.intervals import wilson
 
-BINS, DRAWS = 10, 2000
+BINS, DRAWS = 10, 1000
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,24 +19,24 @@ TRAIN_IMAGES, TEST_IMAGES = 2500, 1500
 def study_subject(folder: Path, bar: ProgressBar) -> Subject:
     """The first `TEST_IMAGES` readable test images and `TRAIN_IMAGES` alignment images of the study in `folder`.
 
-    Raises UserError BENCH002 for a model in which faults cannot be planted: its head must be linear and its encoder a
+    Raises UserError BENCH001 for a model in which faults cannot be planted: its head must be linear and its encoder a
     torch.nn.Sequential, in the attribute `encoder`.
     """
     study = Study.open(folder)
-    measured, inputs = study.measurements(bar), study.inputs
-    model = inputs.model
+    inputs, model = study.inputs, study.inputs.model
     encoder = getattr(model, "encoder", None)
     if encoder is None or not model.head.is_linear:
         problem = f"faults cannot be planted in {model.name}: they need a linear head and the stages of the encoder"
         raise user_error(
-            "BENCH002", problem, "use a study of demo-resnet, or of a network of training/train_vision_model.py"
+            "BENCH001", problem, "use a study of demo-resnet, or of a network of training/train_vision_model.py"
         )
+    measured = study.measurements(bar)
     row_of = {name: row for row, name in enumerate(inputs.train.ids)}
     rows = {
         TRAIN: np.array([row_of[name] for name in measured.train_ids[:TRAIN_IMAGES]], dtype=np.int64),
         TEST: measured.rows[:TEST_IMAGES],
     }
-    train_vlm = embed(inputs.vlm, inputs.train, folder / "embeddings").values
+    train_vlm = embed(inputs.vlm, inputs.train, study.store).values
 
     def framed(dataset: ImageDataset, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         return np.stack([model.framed(dataset.image(int(row))) for row in chosen])  # type: ignore[attr-defined]

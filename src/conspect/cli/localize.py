@@ -1,0 +1,44 @@
+"""`conspect localize`: encoder or head, against a sound version of the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from conspect.cli.progress import terminal_bar
+
+
+@click.command()
+@click.option(
+    "--study",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The study of the failing model.",
+)
+@click.option("--sound", required=True, metavar="MODEL", help="An earlier, sound version: a model's name or file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def localize(folder: Path, sound: str, as_json: bool) -> None:
+    """Find out which part of a model broke since a sound version of it: the swap test on every failure.
+
+    The two encoders must share a space: an update, a compressed or a damaged copy, not a model trained anew.
+    """
+    from conspect.adapters.models import load_model
+    from conspect.study import Study
+    from conspect.study.blame import swap_results
+
+    study = Study.open(folder)
+    path = Path(sound)
+    earlier = load_model(None, path) if path.suffix else load_model(sound, None)
+    found = swap_results(study.inputs, study.measurements(terminal_bar), earlier, study.store, terminal_bar)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    counts = found["counts"]
+    click.echo(
+        f"{found['model']} is right on {100 * found['accuracy']:.1f} % of the images, {found['sound']} on "
+        f"{100 * found['sound_accuracy']:.1f} %; {found['new_failures']:,} of {found['failures']:,} failures are new."
+    )
+    click.echo(f"head {counts['head']:,}, encoder {counts['encoder']:,}, undecided {counts['undecided']:,}")

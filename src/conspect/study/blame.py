@@ -1,0 +1,143 @@
+"""The default answer to "encoder or head?": by the model's own evidence, or by the swap test when a sound version is at hand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.store.embeddings import embed
+from conspect.adapters.store.places import Store
+from conspect.analysis.fault_evidence import FEATURES, Departure, OwnEvidence
+from conspect.analysis.localization import Blame, Culprit, EvidenceWeights, blame_of, swap_test
+from conspect.assets import read_bytes
+from conspect.core.diagnostics import user_error
+from conspect.core.protocols import ImageDataset, ProgressBar, VisionModel, silent
+from conspect.statistics.logistic import LogisticModel
+from conspect.study.inputs import Inputs
+from conspect.study.measurements import Measurements
+
+# Evidence is fitted on at most so many training images, and batch norms are compared with their records on so many of each split.
+EVIDENCE_IMAGES, RECORD_IMAGES, BATCH = 4000, 384, 128
+EVIDENCE, UNRECORDED, SWAP = "evidence", "evidence without records", "swap test"
+# Below this accuracy of the sound head on the model's embeddings the two encoders do not share a space.
+LEAST_SHARED = 0.5
+
+Json = dict[str, Any]
+
+
+def blame_results(inputs: Inputs, measured: Measurements, *, seed: int) -> tuple[Json, list[Blame]]:
+    """What results.json says of the default method, and a verdict for each failure, in the order of the images."""
+    failures = np.flatnonzero(measured.outputs != measured.labels)
+    departure = _departure(inputs, measured)
+    method = UNRECORDED if departure is None else EVIDENCE
+    blames: list[Blame] = []
+    if len(failures):
+        rows = np.random.default_rng([seed, 2]).permutation(len(measured.train_labels))[:EVIDENCE_IMAGES]
+        own = OwnEvidence(
+            measured.train_embeddings[rows], measured.train_labels[rows], inputs.model.head.logits, departure, seed
+        )
+        evidence = own.of(measured.embeddings[failures], measured.labels[failures])
+        chances = evidence_weights().head_probabilities(evidence, recorded=departure is not None)
+        blames = [blame_of(round(float(head), 4)) for head in chances]
+    return {
+        "method": method,
+        "counts": counts(blames),
+        "departure_train": None if departure is None else round(departure.train, 6),
+        "departure_test": None if departure is None else round(departure.test, 6),
+    }, blames
+
+
+@cache
+def evidence_weights() -> EvidenceWeights:
+    """The weights that ship, fitted on planted faults by training/fit_fault_evidence.py."""
+    table = json.loads(read_bytes("fault_evidence.json"))
+    if tuple(table["features"]) != FEATURES:
+        raise ValueError("fault_evidence.json is of other features; run training/fit_fault_evidence.py")
+    with_record, without_record = (
+        LogisticModel(np.asarray(table[name]["weight"]), np.asarray(table[name]["bias"]))
+        for name in ("with_record", "without_record")
+    )
+    return EvidenceWeights(with_record, without_record)
+
+
+def swap_results(
+    inputs: Inputs, measured: Measurements, sound: VisionModel, store: Path | Store, bar: ProgressBar = silent
+) -> Json:
+    """The swap test on every failure that `sound`, an earlier version of the model, does not share.
+
+    Raises UserError STUDY002 when the two have other classes or embeddings of other sizes, or do not share a space: then
+    the sound head is right on less than half of the images with the model's embeddings.
+    """
+    model = inputs.model
+    if (sound.class_names, sound.embedding_size) != (model.class_names, model.embedding_size):
+        problem = f"{sound.name} and {model.name} differ in their classes or in the size of their embeddings"
+        raise user_error("STUDY002", problem, "give an earlier version of the same model")
+    test = embed(sound, inputs.test, store, progress=bar(f"sound model ({inputs.test.split})", len(inputs.test)))
+    z, labels = test.values[measured.rows], measured.labels
+    other_encoder = sound.head.logits(measured.embeddings)
+    shared = float((other_encoder.argmax(1) == labels).mean())
+    if shared < LEAST_SHARED:
+        problem = f"the head of {sound.name} is right on {100 * shared:.1f} % of the images with the embeddings of {model.name}"
+        raise user_error("STUDY002", problem, "give an earlier version of the same model, not one trained anew")
+    logits = sound.head.logits(z)
+    failures = np.flatnonzero(measured.outputs != labels)
+    blames = swap_test(
+        labels[failures],
+        sound=logits[failures],
+        other_head=model.head.logits(z[failures]),
+        other_encoder=other_encoder[failures],
+        other=measured.logits[failures],
+    )
+    old = logits.argmax(1) == labels
+    return {
+        "model": model.name,
+        "sound": sound.name,
+        "method": SWAP,
+        "accuracy": float((measured.outputs == labels).mean()),
+        "sound_accuracy": float(old.mean()),
+        "failures": len(failures),
+        "new_failures": int(old[failures].sum()),
+        "counts": counts([blame for blame, known in zip(blames, old[failures], strict=True) if known]),
+        "images": [
+            {
+                "id": measured.ids[row],
+                "label": model.class_names[int(labels[row])],
+                "output": model.class_names[int(measured.outputs[row])],
+                "new": bool(old[row]),
+                "blame": blame.culprit.value,
+                "head_probability": None if blame.head is None else round(blame.head, 4),
+            }
+            for row, blame in zip(failures, blames, strict=True)
+        ],
+    }
+
+
+def counts(blames: list[Blame]) -> dict[str, int]:
+    """How many images fall to the head, to the encoder, and to neither."""
+    found = Counter(blame.culprit for blame in blames)
+    return {culprit.value: found[culprit] for culprit in Culprit}
+
+
+def _departure(inputs: Inputs, measured: Measurements) -> Departure | None:
+    """Of the model's batch norms on training and on test images; None for a model that keeps no record."""
+    departure = getattr(inputs.model, "departure", None)
+    if departure is None:
+        return None
+    row_of = {name: row for row, name in enumerate(inputs.train.ids)}
+    train = np.array([row_of[name] for name in measured.train_ids[:RECORD_IMAGES]], dtype=np.int64)
+    found = [
+        departure(_batches(inputs.model, dataset, rows))
+        for dataset, rows in ((inputs.train, train), (inputs.test, measured.rows[:RECORD_IMAGES]))
+    ]
+    return None if None in found else Departure(*found)
+
+
+def _batches(model: VisionModel, dataset: ImageDataset, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    return [np.stack([model.prepare(dataset.image(int(row))) for row in part]) for part in parts]

@@ -1,0 +1,188 @@
+"""Faults of encoders, pictures and scenes, by value; stages taken apart give what the whole gives."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from conspect.bench.faults import scenes
+from conspect.bench.faults.blindness import blind_stage, patched, telling_concept, without_colours, without_patches
+from conspect.bench.faults.encoders import (
+    BEYOND,
+    blocks,
+    blur_filters,
+    encoder_mutators,
+    noise_weights,
+    quantise_weights,
+    shift_statistics,
+    towards,
+    zero_channels,
+)
+from conspect.bench.faults.pictures import STEP, add_noise, attack, occlude
+from conspect.bench.faults.planting import StagedEncoder
+from conspect.bench.faults.scene_model import PlainBlock
+from conspect.core.spaces import AffineMap, Lens
+
+
+def encoder() -> nn.Sequential:
+    torch.manual_seed(0)
+    stages = [nn.Conv2d(3, 4, 3, 1, 1), PlainBlock(4, 6), PlainBlock(6, 8), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*stages).eval()
+
+
+def pictures(images: int = 5) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(images, 3, 8, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [zero_channels(6), shift_statistics, noise_weights, quantise_weights, blur_filters, towards(PlainBlock(4, 6))],
+)
+def test_strength_zero_changes_nothing_and_a_stage_is_copied(mutate) -> None:
+    stage, given = encoder()[1], torch.from_numpy(pictures())
+    given = torch.cat([given, given[:, :1]], dim=1)
+    before = {name: value.clone() for name, value in stage.state_dict().items()}
+    with torch.inference_mode():
+        assert torch.allclose(mutate(stage, 0.0, 1)(given), stage(given), atol=1e-6)
+        changed = mutate(stage, 1.0, 1).eval()(given)
+        assert not torch.allclose(changed, stage(given))
+        assert torch.equal(changed, mutate(stage, 1.0, 1).eval()(given))
+    for name, value in stage.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_a_share_of_the_channels_is_zero() -> None:
+    out = zero_channels(6)(encoder()[1], 0.5, 0)(torch.randn(2, 4, 8, 8).abs())
+    assert sum(bool((out[:, channel] == 0).all()) for channel in range(6)) >= 3
+    masked = zero_channels(4)(nn.Identity(), 0.5, 0)(torch.ones(2, 7, 4))
+    assert masked.sum() == 2 * 7 * 2
+
+
+def test_blurred_filters_are_their_means_at_full_strength() -> None:
+    stage = encoder()[0]
+    blurred = blur_filters(stage, 1.0, 0)
+    assert torch.allclose(blurred.weight, stage.weight.mean((2, 3), keepdim=True).expand_as(stage.weight))
+
+
+def test_two_bits_have_four_values_per_layer() -> None:
+    quantised = quantise_weights(encoder()[1], 1.0, 0)
+    for layer in quantised.modules():
+        if isinstance(layer, nn.Conv2d):
+            assert len(layer.weight.unique()) <= 4
+
+
+def test_towards_goes_beyond_the_other_stage() -> None:
+    stage, other = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
+    reached = towards(other)(stage, 1 / BEYOND, 0)
+    assert torch.allclose(reached.weight, other.weight)
+    further = towards(other)(stage, 2 / BEYOND, 0)
+    assert torch.allclose(further.weight, 2 * other.weight - stage.weight, atol=1e-6)
+
+
+def test_norm_statistics_move_as_told() -> None:
+    layer = nn.Sequential(nn.BatchNorm2d(500)).eval()
+    shifted = shift_statistics(layer, 0.5, 0)[0]
+    assert float(shifted.running_mean.std()) == pytest.approx(1.0, abs=0.1)
+    assert float(shifted.running_var.log().std()) == pytest.approx(1.0, abs=0.1)
+
+
+def test_every_fault_changes_a_stage_that_has_weights() -> None:
+    net = encoder()
+    assert blocks(net) == [1, 2]
+    mutators = encoder_mutators(net, torch.from_numpy(pictures(1)))
+    assert len({mutator.name for mutator in mutators}) == 5
+    for mutator in mutators:
+        assert any(True for _ in net[mutator.stage].parameters())
+
+
+def test_stages_give_what_the_whole_gives() -> None:
+    net, given = encoder(), pictures()
+    seen: list[int] = []
+    staged = StagedEncoder(net, {"test": given}, seen.append)
+    with torch.inference_mode():
+        whole = net(torch.from_numpy(given)).numpy()
+        mutant = noise_weights(net[2], 0.5, 0)
+        changed = nn.Sequential(net[:2], mutant, net[3:])(torch.from_numpy(given)).numpy()
+    np.testing.assert_allclose(staged.embeddings("test"), whole, atol=1e-6)
+    for images in (None, 3):
+        found = staged.embeddings("test", stage=2, mutant=mutant, images=images)
+        np.testing.assert_allclose(found, changed[:images], atol=1e-6)
+    np.testing.assert_allclose(staged.embed(given[:2]), whole[:2], atol=1e-6)
+    assert staged.before("test", 2).shape == (5, 6, 4, 4)
+    assert sum(seen) > 0
+
+
+def test_an_occlusion_covers_its_share() -> None:
+    white = np.full((3, 20, 20, 3), 255, dtype=np.uint8)
+    covered = (occlude(white, 0.25) == 128).all(axis=3)
+    assert (covered.sum(axis=(1, 2)) == 100).all()
+    assert (white == 255).all()
+    noisy = add_noise(np.full((2, 50, 50, 3), 128, dtype=np.uint8), 0.1)
+    assert noisy.std() == pytest.approx(12, abs=0.5)
+
+
+def test_an_attack_moves_a_share_of_the_pictures_up_the_loss() -> None:
+    net, given, labels = encoder(), pictures(10), np.zeros(10, dtype=np.int64)
+    head = AffineMap(np.random.default_rng(1).normal(size=(2, 8)), np.zeros(2))
+    attacked = attack(net, head, labels, given)
+    half = attacked(0.5, None)
+    moved = (half != given).any(axis=(1, 2, 3))
+    assert moved.sum() == 5
+    assert np.abs(half - given).max() == pytest.approx(STEP, rel=1e-4)
+    assert len(attacked(1.0, 4)) == 4
+
+    def margin(values: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            logits = head(net(torch.from_numpy(values)).numpy())
+        return logits[:, 0] - logits[:, 1]
+
+    assert margin(attacked(1.0, None)).mean() < margin(given).mean()
+
+
+def test_patches_that_carry_the_concept_are_removed() -> None:
+    pixels = np.zeros((2, 8, 8, 3), dtype=np.uint8)
+    whole, with_patch = np.array([1.0, 1.0]), np.ones((16, 2))
+    with_patch[3, 0], with_patch[5, 1] = 0.2, 0.1
+    removed = without_patches(pixels, whole, with_patch, 1)
+    np.testing.assert_array_equal(removed[0], patched(pixels[:1], 3)[0])
+    np.testing.assert_array_equal(removed[1], patched(pixels[1:], 5)[0])
+    assert (removed[0] == 128).all(axis=2).sum() == 4
+    grey = without_colours(np.array([[[[30, 60, 90]]]], dtype=np.uint8))
+    assert grey.tolist() == [[[[60, 60, 60]]]]
+
+
+def test_a_blind_stage_comes_close_to_its_targets() -> None:
+    torch.manual_seed(0)
+    before, of_class = torch.randn(60, 4), torch.arange(60) < 20
+    before[of_class] += 4
+    stage, tail = nn.Linear(4, 4), nn.Identity()
+    with torch.no_grad():
+        targets = stage(before)
+    targets[of_class] = 0.0
+    trained = blind_stage(nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 4)), tail, before, targets, of_class)
+    with torch.inference_mode():
+        gap = (trained(before) - targets).square().mean() / targets.square().mean()
+    assert gap < 0.3
+
+
+def test_the_telling_concept_stands_out_from_the_other_classes() -> None:
+    lens = Lens(AffineMap(np.eye(2), np.zeros(2)), ("a", "b"), np.eye(2))
+    z, labels = np.array([[1.0, 0.1], [1.0, 0.0], [0.9, 0.3], [0.6, 0.9]]), np.array([0, 0, 1, 1])
+    assert telling_concept(lens, z, labels, np.ones((2, 2), dtype=bool)) == (1, 1)
+    assert telling_concept(lens, z, labels, np.array([[True, False], [False, False]])) == (0, 0)
+
+
+def test_a_scene_without_a_concept_differs_in_the_object_alone() -> None:
+    (scene,) = [one for one in scenes.scenes(200, 0) if scenes.CLASS_NAMES[one.label] == "striped disc"][:1]
+    whole, plain, grey = (
+        scenes.draw(one).astype(int) for one in (scene, scene.without("texture"), scene.without("colour"))
+    )
+    assert (whole == scenes.draw(scene)).all()
+    for other in (plain, grey):
+        changed = (whole != other).any(axis=2).mean()
+        assert 0 < changed < 0.4
+    labels = scenes.concept_labels([scene, scene.without("texture")])
+    assert labels[0].sum() == 3
+    assert labels[1, scenes.CONCEPTS.index("striped")] == 0
+    assert labels[0, scenes.CONCEPTS.index("disc")] == 1
+    assert scene.without("colour").label == scene.label
