@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 
 import numpy as np
@@ -226,6 +227,12 @@ def engine002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 def engine003(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "ray", DeadRay)
     return list(RayEngine().map(print, [1]))
+
+
+@raises
+def engine004(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "ray", DeadRay)
+    return list(RayEngine().map(print, [Lock()]))
 
 
 @raises

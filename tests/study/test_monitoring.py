@@ -163,7 +163,7 @@ def test_a_curve_passes_through_its_ends_and_its_area_is_the_auroc() -> None:
 
 
 def test_the_command_fits_writes_and_compares(study: Study, results: dict, monkeypatch) -> None:
-    monkeypatch.setattr(Study, "open", classmethod(lambda cls, folder: study))
+    monkeypatch.setattr(Study, "open", classmethod(lambda cls, folder, **_: study))
     done = CliRunner().invoke(main, ["monitor", "fit", "--study", str(study.folder), "--false-alarms", "0.2"])
     assert done.exit_code == 0, done.output
     assert "at most 20.00% of the right outputs are called suspect" in done.stdout

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import click
 
+from conspect.cli.engine import engine_options, working
 from conspect.cli.progress import terminal_bar
 
 
 @click.command("eval")
 @click.option("--study", required=True, type=click.Path(path_type=Path, file_okay=False), help="The study's folder.")
+@engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-def evaluate(study: Path, as_json: bool) -> None:
+def evaluate(study: Path, engine: str, address: str | None, store: str | None, as_json: bool) -> None:
     """Compare the study's monitor with the paper's detectors and with seven baselines, on the same images."""
     from conspect.study import Study
     from conspect.study.monitoring_wording import sentences, tables
 
-    results = Study.open(study).evaluate_monitor(bar=terminal_bar)
+    opened = Study.open(study, store=store)
+    with working(opened, engine, address):
+        results = opened.evaluate_monitor(bar=terminal_bar)
     if as_json:
         click.echo(json.dumps(results, ensure_ascii=False, allow_nan=False))
         return

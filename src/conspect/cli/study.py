@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from conspect.cli.engine import engine_options, working
 from conspect.cli.progress import terminal_bar
 from conspect.core.diagnostics import user_error
 
@@ -53,15 +54,19 @@ def init(folder: Path) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print results.json on standard output.")
-def run(folder: Path, as_json: bool) -> None:
+def run(folder: Path, engine: str, address: str | None, store: str | None, as_json: bool) -> None:
     """Run the study in FOLDER: embeddings, alignment, heatmaps, localization, report.
 
     Killed at any moment, the same call continues where it was.
     """
     from conspect.study import Study
 
-    _finish(Study.open(folder).run(terminal_bar), folder, as_json)
+    study = Study.open(folder, store=store)
+    with working(study, engine, address):
+        results = study.run(terminal_bar)
+    _finish(results, folder, as_json)
 
 
 def _finish(results: dict[str, Any], folder: Path, as_json: bool) -> None:

@@ -17,6 +17,7 @@ CODES: dict[str, str] = {
     "ENGINE001": "Ray is not installed",
     "ENGINE002": "the cluster cannot be used",
     "ENGINE003": "a task loses every worker that takes it",
+    "ENGINE004": "an object cannot be sent to workers",
     "STUDY001": "the study file cannot be read",
     "STUDY002": "a value in the study file is wrong",
     "STUDY003": "the study has no results yet",

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.heatmaps import HeatmapCounts, aggregate, binarized, by_group, differential
+from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, binarized
+from conspect.analysis.tallies import Reading
+from conspect.core.protocols import Engine
+from conspect.core.spaces import Lens
 from conspect.study.config import Settings
 from conspect.study.measurements import Measurements
+from conspect.study.streaming import KnownAnswers, tallied
 
 Json = dict[str, Any]
 # More concepts than this would not be legible; the report then shows those that differ most.
@@ -29,25 +33,26 @@ def shown_concepts(measured: Measurements, classes: int) -> NDArray[np.int64]:
     return np.sort(np.argsort(-np.std(means, axis=0), kind="stable")[:SHOWN_CONCEPTS])
 
 
-def heatmap_results(measured: Measurements, classes: int, settings: Settings, shown: NDArray[np.int64]) -> Json:
+def heatmap_results(measured: Measurements, settings: Settings, shown: NDArray[np.int64], engine: Engine) -> Json:
     """Ground-truth (both ways), output-label, differential (by label and by output) and binarized heatmaps per class."""
-    lens, vlm = measured.lens_numerators[:, shown], measured.vlm_numerators[:, shown]
-    labels, outputs = measured.labels, measured.outputs
-    right = labels == outputs
-    truth = by_group(lens, labels, classes)
     names = [measured.lens.concept_names[k] for k in shown]
-
-    def changed(members: NDArray[np.bool_]) -> Json:
-        return _difference(aggregate(lens[members & right]), aggregate(lens[members & ~right]), settings, names)
-
+    lens = Lens(measured.lens.alignment, tuple(names), measured.lens.directions[shown])
+    answers = KnownAnswers(measured.labels, measured.outputs, measured.refitted)
+    tallies = tallied(measured.pairs, Reading(lens, measured.class_directions), answers, engine)
+    maps, confidence = tallies.heatmaps, settings.confidence
+    truth = maps.ground_truth()
     return {
         "concepts": names,
         "of_concepts": len(measured.lens.concept_names),
         "ground_truth": [_counts(h) for h in truth],
-        "ground_truth_by_vlm": [_counts(h) for h in by_group(vlm, labels, classes)],
-        "output_label": [_counts(h) for h in by_group(lens, outputs, classes)],
-        "differential_by_label": [changed(labels == c) for c in range(classes)],
-        "differential_by_output": [changed(outputs == c) for c in range(classes)],
+        "ground_truth_by_vlm": [_counts(h) for h in tallies.ground_truth_by_vlm()],
+        "output_label": [_counts(h) for h in maps.output_label()],
+        "differential_by_label": [
+            _difference(one, settings, names) for one in maps.differential_by_label(confidence=confidence)
+        ],
+        "differential_by_output": [
+            _difference(one, settings, names) for one in maps.differential_by_output(confidence=confidence)
+        ],
         "binarized": {
             "threshold": settings.binarize_at,
             "cells": [binarized(h, settings.binarize_at, confidence=settings.confidence).tolist() for h in truth],
@@ -59,8 +64,8 @@ def _counts(heatmap: HeatmapCounts) -> Json:
     return {"images": heatmap.images, "greater": heatmap.greater.tolist()}
 
 
-def _difference(correct: HeatmapCounts, incorrect: HeatmapCounts, settings: Settings, names: list[str]) -> Json:
-    found = differential(correct, incorrect, confidence=settings.confidence)
+def _difference(found: DifferentialHeatmap, settings: Settings, names: list[str]) -> Json:
+    correct, incorrect = found.correct, found.incorrect
     top = found.top_pairs(TOP_PAIRS, alpha=1 - settings.confidence)
     return {
         "correct": _counts(correct),

@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import Embeddings, embed
+from conspect.adapters.store.pairs import StoredPairs
+from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
-from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, fit_arrays, quality
+from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, quality
 from conspect.analysis.lens_quality import zero_shot
 from conspect.analysis.prompts import class_directions, concept_directions
 from conspect.core.diagnostics import user_error
@@ -21,8 +22,9 @@ from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Floats, Lens
 from conspect.statistics.logistic import cross_validated_probabilities
 from conspect.study.inputs import Inputs, labels_in_model_order
+from conspect.study.streaming import FOLDS, aligned
 
-ALIGNMENT_MINIMUM, FOLDS = 20, 5
+ALIGNMENT_MINIMUM = 20
 
 
 @dataclass
@@ -45,7 +47,8 @@ class Timings:
 class Measurements:
     """What the analyses take. Rows are the readable test images; class indices are the model's.
 
-    `unreadable`: split, id and reason of each image of either split that was left out.
+    `unreadable`: split, id and reason of each image of either split that was left out. `pairs`: the embeddings in both spaces
+    as they lie in the store.
     """
 
     rows: NDArray[np.int64]
@@ -67,6 +70,7 @@ class Measurements:
     train_embeddings: NDArray[np.float32]
     train_labels: NDArray[np.int64]
     train_ids: tuple[str, ...]
+    pairs: StoredPairs
 
     @property
     def lens_numerators(self) -> Float64:
@@ -79,7 +83,7 @@ class Measurements:
         return np.asarray(self.vlm_embeddings @ self.lens.directions.T, dtype=np.float64)
 
 
-def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
+def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
     """Embeds, aligns, classifies. The lens is fitted on training images alone; the refitted head is cross-validated.
 
     Raises UserError STUDY005 when too few images are readable.
@@ -107,7 +111,11 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
     with timings.stage("text directions"):
         directions, classes, probes = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
-        fitted = fit_arrays(train_z.values[train_ok], train_y.values[train_ok], folds=FOLDS)
+        fitted = aligned(
+            StoredPairs(train_z.shards, train_y.shards, train_ok),
+            store.engine,
+            progress=bar("alignment", len(train_ok)),
+        )
         z, y = test_z.values[rows], test_y.values[rows]
         checked = quality(fitted.map, z, y)
     labels = labels_in_model_order(inputs.test, model.class_names)[rows]
@@ -134,10 +142,11 @@ def measure(inputs: Inputs, store: Path, *, seed: int, bar: ProgressBar, timings
         train_embeddings=train_z.values[train_ok],
         train_labels=labels_in_model_order(inputs.train, model.class_names)[train_ok],
         train_ids=tuple(inputs.train.ids[row] for row in train_ok),
+        pairs=StoredPairs(test_z.shards, test_y.shards, rows),
     )
 
 
-def _text_directions(inputs: Inputs, store: Path, bar: ProgressBar) -> tuple[Float64, Float64, Float64 | None]:
+def _text_directions(inputs: Inputs, store: Store, bar: ProgressBar) -> tuple[Float64, Float64, Float64 | None]:
     """Unit directions of concepts, of classes, and of the concepts' unseen words where there are any."""
     encode = cached_text_encoder(inputs.vlm, store)
     concepts, unseen, advance = inputs.concepts, inputs.concepts.unseen(), bar("text directions", 3)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from conspect.adapters.store.places import Store
 from conspect.core.protocols import ProgressBar
 from conspect.monitor.calibration import Guarantee, Wanted, calibrate
 from conspect.monitor.evaluation import Detectors, Training
@@ -44,6 +45,7 @@ def fit_monitor(
     measured: Measurements,
     folder: Path,
     *,
+    store: Store,
     seed: int,
     wanted: Wanted,
     bar: ProgressBar,
@@ -52,8 +54,8 @@ def fit_monitor(
 
     Raises UserError MONITOR002 or MONITOR003 when the splits are too small or hold too few wrong outputs.
     """
-    splits = measure_splits(config, inputs, measured, folder / "embeddings", seed=seed, bar=bar)
-    place = Place(config, inputs, measured, folder, bar)
+    splits = measure_splits(config, inputs, measured, store, seed=seed, bar=bar)
+    place = Place(config, inputs, measured, folder, store, bar)
     taught = attacks_to_learn_from(place, splits.fit)
     also = None if isinstance(taught, str) else (taught.inputs, taught.looked)
     head = inputs.model.head

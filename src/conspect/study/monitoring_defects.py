@@ -17,6 +17,7 @@ from conspect.adapters.datasets.chained import Chained
 from conspect.adapters.datasets.corruptions import KINDS, STRENGTHS, Corrupted
 from conspect.adapters.datasets.no_class import no_class
 from conspect.adapters.datasets.subsets import Subset
+from conspect.adapters.store.places import Store
 from conspect.core.diagnostics import OutsideError
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.monitor.runtime import Detector
@@ -48,6 +49,7 @@ class Place:
     inputs: Inputs
     measured: Measurements
     folder: Path
+    store: Store
     bar: ProgressBar
 
 
@@ -149,7 +151,7 @@ def _measured(
     place: Place, parts: Sequence[ImageDataset], stage: str, *, seen: bool, labelled: bool = True
 ) -> tuple[Split, list[NDArray[np.int64]]]:
     """All parts through the model, its second look and, if `seen`, the VLM; and the rows of each part that are readable."""
-    chain, store = Chained(stage, parts), place.folder / "embeddings"
+    chain, store = Chained(stage, parts), place.store
     split = measure_images(chain, place.inputs, store, stage=stage, bar=place.bar, labelled=labelled)
     split = look_again(split, place.inputs, store, stage=f"{stage}: second look", bar=place.bar)
     if seen:

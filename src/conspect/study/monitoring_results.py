@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_json
 from conspect.core.files import write_json, writing_to
-from conspect.core.protocols import ProgressBar
+from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.monitor.calibration import report
 from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
@@ -57,11 +59,11 @@ def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Js
     others, attacks, left_out = defects(fitted.place, splits.report, knows.detector, seed=seed)
     clean = np.flatnonzero(~splits.report.wrong)[:CLEAN]
     advance = bar("monitor: other defects", len(others))
-    for defect in others:
-        more = _compared_defect(fitted, defect, {n: s.suspicion[clean] for n, s in scores.items()}, chosen, seed)
+    suspicion = {n: s.suspicion[clean] for n, s in scores.items()}
+    asked = (_scored(fitted, defect, suspicion) for defect in others)
+    for more in fitted.place.store.engine.map(partial(_compared_defect, chosen, seed), asked, advance):
         for name, value in more.items():
             found[name] += value
-        advance(1)
     if isinstance(fitted.taught, str):
         left_out["attacks to learn from"] = fitted.taught
     return {
@@ -109,16 +111,29 @@ def scores_of(fitted: FittedMonitor, split: Split) -> dict[str, Score]:
     return fitted.detectors.scores(split.inputs, split.witnessed, split.looked)
 
 
-def _compared_defect(
-    fitted: FittedMonitor, defect: Defect, clean: Mapping[str, Floats], chosen: Mapping[str, str], seed: int
-) -> Json:
-    """As `compared`; `clean`: suspicion of clean right inputs, for a defect whose inputs are all to be flagged."""
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """One defect's scores and which inputs are to be flagged: all that a comparison needs."""
+
+    defect: str
+    scores: Mapping[str, Score]
+    suspect: NDArray[np.bool_]
+
+
+def _scored(fitted: FittedMonitor, defect: Defect, clean: Mapping[str, Floats]) -> _Scored:
+    """`clean`: suspicion of clean right inputs, for a defect whose inputs are all to be flagged."""
     scores, suspect = scores_of(fitted, defect.split), defect.suspect
     if suspect.all():
         scores = {name: Score(np.concatenate([s.suspicion, clean[name]]), "suspect") for name, s in scores.items()}
         suspect = np.arange(len(next(iter(scores.values())).values)) < len(suspect)
-    found = compared(defect.name, scores, suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
-    return found if defect.name in DRAWN else {**found, "curves": []}
+    return _Scored(defect.name, scores, suspect)
+
+
+def _compared_defect(chosen: Mapping[str, str], seed: int, one: _Scored, progress: Progress) -> Json:
+    """As `compared`, as the task of an engine."""
+    found = compared(one.defect, one.scores, one.suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
+    progress(1)
+    return found if one.defect in DRAWN else {**found, "curves": []}
 
 
 def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> list[Json]:

@@ -12,6 +12,7 @@ from conspect.adapters.datasets.looks import LOOKS
 from conspect.adapters.datasets.looks import Looked as LookedAt
 from conspect.adapters.datasets.subsets import Subset
 from conspect.adapters.store.embeddings import embed
+from conspect.adapters.store.places import Store
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.monitor.fusion import Inputs as MonitorInputs
@@ -71,7 +72,7 @@ class Splits:
 
 
 def measure_splits(
-    config: MonitorConfig, inputs: Inputs, measured: Measurements, store: Path, *, seed: int, bar: ProgressBar
+    config: MonitorConfig, inputs: Inputs, measured: Measurements, store: Path | Store, *, seed: int, bar: ProgressBar
 ) -> Splits:
     """The study's test images to report on; held-out ones, or where there are none a part of these, to learn from.
 
@@ -103,7 +104,7 @@ def measure_splits(
 
 
 def measure_images(
-    dataset: ImageDataset, inputs: Inputs, store: Path, *, stage: str, bar: ProgressBar, labelled: bool = True
+    dataset: ImageDataset, inputs: Inputs, store: Path | Store, *, stage: str, bar: ProgressBar, labelled: bool = True
 ) -> Split:
     """The readable images of `dataset` through the model, from the store where they are there.
 
@@ -120,7 +121,7 @@ def measure_images(
     return Split(kept, MonitorInputs(embeddings, model.head.logits(embeddings)), labels)
 
 
-def look_again(split: Split, inputs: Inputs, store: Path, *, stage: str, bar: ProgressBar) -> Split:
+def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str, bar: ProgressBar) -> Split:
     """The split with `LOOKS` at each image beside the image itself, from the store where they are there."""
     model, advance = inputs.model, bar(stage, len(LOOKS) * len(split))
     found = [split.inputs.embeddings]
@@ -130,7 +131,7 @@ def look_again(split: Split, inputs: Inputs, store: Path, *, stage: str, bar: Pr
 
 
 def witness(
-    split: Split, inputs: Inputs, measured: Measurements, store: Path, *, stage: str, bar: ProgressBar
+    split: Split, inputs: Inputs, measured: Measurements, store: Path | Store, *, stage: str, bar: ProgressBar
 ) -> Witnessed:
     """What the VLM says of the images of a split, from the store where it is there."""
     found = embed(inputs.vlm, split.dataset, store, progress=bar(stage, len(split.dataset)))

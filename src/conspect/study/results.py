@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conspect import __version__
 from conspect.analysis import evidence, heatmaps, lens_quality, localization, validation
-from conspect.core.protocols import ImageDataset, ImageEncoder
+from conspect.core.protocols import Engine, ImageDataset, ImageEncoder
 from conspect.core.statements import statement_of
 from conspect.statistics.intervals import wilson
 from conspect.study.blame import blame_results
@@ -26,12 +26,12 @@ SCHEMA = 1
 WEAKEST_PAIRS, BROKEN_PAIRS = 8, 3
 
 
-def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timings: Timings) -> Json:
+def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timings: Timings, engine: Engine) -> Json:
     """Everything the report shows, as JSON values."""
     classes, confidence = len(inputs.model.class_names), config.settings.confidence
     with timings.stage("heatmaps"):
         shown = shown_concepts(measured, classes)
-        maps = heatmap_results(measured, classes, config.settings, shown)
+        maps = heatmap_results(measured, config.settings, shown, engine)
     with timings.stage("localization"):
         found = localization.localize(
             measured.labels,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from conspect import __version__
+from conspect.adapters.store.places import Store, place_of
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 from conspect.core.files import write_atomically, write_json, writing_to
@@ -41,18 +45,26 @@ class Study:
     >>> results = study.run()                   # doctest: +SKIP
     """
 
-    def __init__(self, folder: Path, config: StudyConfig, inputs: Inputs | None = None) -> None:
-        """With `inputs` (your own model, VLM or data as objects) nothing that study.toml names is opened."""
+    def __init__(
+        self, folder: Path, config: StudyConfig, inputs: Inputs | None = None, *, store: str | Path | None = None
+    ) -> None:
+        """With `inputs` (your own model, VLM or data as objects) nothing that study.toml names is opened.
+
+        `store`: a folder or URL where embeddings are kept (default: study.toml's, else `folder`/embeddings). Raises
+        UserError STORE004 for a URL of no known kind.
+        """
         self.folder = folder
         self.config = config
         self._inputs = inputs
+        self._own_inputs = inputs is not None
+        self.store = Store(place_of(store or config.settings.store or "embeddings", folder))
         self._measured: Measurements | None = None
         self.timings = Timings()
 
     @classmethod
-    def open(cls, folder: str | Path) -> Study:
-        """Reads `folder`/study.toml. Raises UserError STUDY001 or STUDY002."""
-        return cls(Path(folder), read_config(Path(folder) / CONFIG_FILE))
+    def open(cls, folder: str | Path, *, store: str | Path | None = None) -> Study:
+        """Reads `folder`/study.toml; `store` as in the constructor. Raises UserError STUDY001, STUDY002 or STORE004."""
+        return cls(Path(folder), read_config(Path(folder) / CONFIG_FILE), store=store)
 
     @classmethod
     def create(cls, folder: str | Path, config: StudyConfig) -> Study:
@@ -73,12 +85,34 @@ class Study:
                 self._inputs = load_inputs(self.config, self.folder, bar)
         return self._inputs
 
+    @contextmanager
+    def ray_workers(
+        self, address: str | None = None, *, processors: int | None = None, bar: ProgressBar = silent
+    ) -> Iterator[None]:
+        """In this block Ray's workers embed, align, count and compare: those of the cluster at `address`, or of one here.
+
+        They open what study.toml names themselves, and must find it there; objects of the caller's are sent to them. Raises
+        OutsideError ENGINE001, ENGINE002 or ENGINE003, UserError ENGINE004 for an object that cannot be sent.
+        """
+        from conspect.adapters.engines.ray import RayEngine
+        from conspect.study.workers import open_shared, shared_of
+
+        shared = {} if self._own_inputs else shared_of(self._opened(bar))
+        opener = partial(open_shared, self.config, self.folder.absolute())
+        alone = self.store
+        with RayEngine(address, shared=shared, opener=opener, processors=processors) as engine:
+            self.store = Store(alone.place, engine)
+            try:
+                yield
+            finally:
+                self.store = alone
+
     def measurements(self, bar: ProgressBar = silent) -> Measurements:
-        """Embeddings, lens and outputs; computed once, the embeddings kept in `folder`/embeddings."""
+        """Embeddings, lens and outputs; computed once, the embeddings kept in the store."""
         if self._measured is None:
             seed = self.config.settings.seed
             inputs = self._opened(bar)
-            self._measured = measure(inputs, self.folder / "embeddings", seed=seed, bar=bar, timings=self.timings)
+            self._measured = measure(inputs, self.store, seed=seed, bar=bar, timings=self.timings)
         return self._measured
 
     def run(self, bar: ProgressBar = silent) -> dict[str, Any]:
@@ -86,7 +120,7 @@ class Study:
         from conspect.report.html import render
 
         measured = self.measurements(bar)
-        results = assemble(self.config, self.inputs, measured, self.timings)
+        results = assemble(self.config, self.inputs, measured, self.timings, self.store.engine)
         if self.config.properties.files:
             from conspect.study.properties import property_results
 
@@ -204,7 +238,14 @@ class Study:
         measured = self.measurements(bar)
         with self.timings.stage("monitor"):
             return fit_monitor(
-                config, self.inputs, measured, self.folder, wanted=wanted, seed=self.config.settings.seed, bar=bar
+                config,
+                self.inputs,
+                measured,
+                self.folder,
+                store=self.store,
+                wanted=wanted,
+                seed=self.config.settings.seed,
+                bar=bar,
             )
 
     def evaluate_monitor(self, bar: ProgressBar = silent) -> dict[str, Any]:

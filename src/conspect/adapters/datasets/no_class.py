@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -75,23 +76,33 @@ def no_class(
     drawn = {"uniform noise": uniform_noise, "clouds": clouds, "textures": texture}
     scrambled = {"scrambled phases": phase_scrambled, "shuffled patches": patches_shuffled}
     own = min(images, len(whole))
-    found = [NoClass(name, images, _drawing(make, side), f"side {side}", seed) for name, make in drawn.items()]
-    found += [NoClass(name, own, _changing(make, whole), whole.digest, seed) for name, make in scrambled.items()]
+    found = [NoClass(name, images, partial(_drawn, make, side), f"side {side}", seed) for name, make in drawn.items()]
+    found += [
+        NoClass(name, own, partial(_changed, make, whole), whole.digest, seed) for name, make in scrambled.items()
+    ]
     paths = photographs.available()
     if not paths:
         packages = " nor ".join(photographs.PHOTOGRAPHS)
         return tuple(found), {"photographs": f"neither {packages} is installed; each brings some as examples"}
-
-    def crop(random: np.random.Generator, index: int) -> NDArray[np.uint8]:
-        return photographs.crop(random, paths[index % len(paths)], side)
-
     origin = digest_json([side, [digest_file(path) for path in paths]])
-    return (*found, NoClass("photographs", images, crop, origin, seed)), {}
+    return (*found, NoClass("photographs", images, partial(_cropped, paths, side), origin, seed)), {}
 
 
-def _drawing(make: Callable[[np.random.Generator, int], NDArray[np.uint8]], side: int) -> Draw:
-    return lambda random, _: make(random, side)
+# Of a module's top level, so that these data sets can be sent to workers.
+def _drawn(
+    make: Callable[[np.random.Generator, int], NDArray[np.uint8]], side: int, random: np.random.Generator, _: int
+) -> NDArray[np.uint8]:
+    return make(random, side)
 
 
-def _changing(make: Callable[[np.random.Generator, NDArray[np.uint8]], NDArray[np.uint8]], whole: ImageDataset) -> Draw:
-    return lambda random, index: make(random, whole.image(index))
+def _changed(
+    make: Callable[[np.random.Generator, NDArray[np.uint8]], NDArray[np.uint8]],
+    whole: ImageDataset,
+    random: np.random.Generator,
+    index: int,
+) -> NDArray[np.uint8]:
+    return make(random, whole.image(index))
+
+
+def _cropped(paths: Sequence[Path], side: int, random: np.random.Generator, index: int) -> NDArray[np.uint8]:
+    return photographs.crop(random, paths[index % len(paths)], side)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from conspect.core.diagnostics import ConspectError, Diagnostic, outside_error
+from conspect.core.diagnostics import ConspectError, Diagnostic, outside_error, user_error
 from conspect.core.protocols import Progress, Result, Task, unseen
 
 # A task that has lost so many workers is to blame itself.
@@ -92,7 +92,8 @@ class RayEngine:
     ) -> Iterator[Result]:
         """`function(task, progress)` of every task by the workers; progress comes when a task is done.
 
-        Raises what the function raises on purpose; OutsideError ENGINE003 when a task loses worker after worker.
+        Raises what the function raises on purpose; OutsideError ENGINE003 when a task loses worker after worker; UserError
+        ENGINE004 when something in function or task cannot be sent.
         """
         sent = self._ray.put(self._packed(function))
         ahead = AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
@@ -124,7 +125,11 @@ class RayEngine:
         out = io.BytesIO()
         packer = _Packer(out, protocol=pickle.HIGHEST_PROTOCOL)
         packer.names = self._names
-        packer.dump(value)
+        try:
+            packer.dump(value)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            fix = "let study.toml name data, model and VLM: workers then open their own; or use --engine local"
+            raise user_error("ENGINE004", f"an object cannot be sent to workers: {error}", fix) from error
         return out.getvalue()
 
 

@@ -41,6 +41,7 @@ class Embeddings:
     """Embeddings `[image, D]` float32 of one data set in one space; rows of unreadable images are zero.
 
     `space` is the encoder's digest and `data` the data set's: arrays of different spaces or data refuse to be mixed.
+    `shards`: the same as they lie in the store.
     """
 
     values: NDArray[np.float32]
@@ -48,6 +49,7 @@ class Embeddings:
     unreadable: dict[str, str]
     space: str
     data: str
+    shards: Shards
 
 
 Part = tuple[NDArray[np.float32], NDArray[np.bool_], dict[int, str]]
@@ -99,7 +101,7 @@ def embed(
     reasons = {dataset.ids[row]: reason for _, _, unread in parts for row, reason in unread.items()}
     values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, encoder.embedding_size), np.float32)
     readable = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, bool)
-    return Embeddings(values, readable, reasons, encoder.digest, dataset.digest)
+    return Embeddings(values, readable, reasons, encoder.digest, dataset.digest, shards)
 
 
 def embedded_shards(

@@ -1,0 +1,137 @@
+"""A study by Ray's workers, one of which is killed, against the same study by this process; and a study whose store is a URL."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+
+from conspect.adapters.store.places import LocalPlace, RemotePlace
+from conspect.cli.main import main
+from conspect.study import Study, StudyConfig, inputs, workers
+from conspect.study.config import DataConfig, Settings
+from conspect.study.inputs import Inputs, load_inputs
+from tests.adapters.test_places import s3  # noqa: F401
+from tests.fakes import FakeModel, FakeVlm
+from tests.study.test_monitoring import CONFIG, noisy_colours
+
+
+class Mortal(FakeModel):
+    """The fake model; the first process that embeds with it is killed."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            self.mark.touch(exist_ok=False)
+        except FileExistsError:
+            return super().embed(batch)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("unreachable")
+
+
+def open_in_worker(config: StudyConfig, folder: Path) -> dict[str, object]:
+    """In a worker, where nothing is patched yet."""
+    inputs.load_model = lambda **_: Mortal(folder / "killed")  # type: ignore[assignment]
+    inputs.load_vlm = lambda **_: FakeVlm()  # type: ignore[assignment]
+    return workers.shared_of(load_inputs(config, folder))
+
+
+def said(results: dict) -> dict:
+    """As in the file, without what differs from run to run."""
+    return json.loads(json.dumps({name: value for name, value in results.items() if name != "timings"}))
+
+
+def close(a: object, b: object) -> bool:
+    """Equal texts and whole numbers, other numbers within 1e-10."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(close, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return bool(np.isclose(a, b, rtol=1e-10, atol=1e-12))
+    return a == b
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_is_killed_says_the_same(
+    finished: Study, pristine: Path, tmp_path: Path, monkeypatch
+) -> None:
+    pytest.importorskip("ray", reason="could not run: ray")
+    monkeypatch.setattr(workers, "open_shared", open_in_worker)
+    folder = shutil.copytree(pristine, tmp_path / "study")
+    study = Study.open(folder)
+    with study.ray_workers(processors=2):
+        ours = study.run()
+    assert (folder / "killed").exists()
+    theirs = finished.results()
+    assert ours["heatmaps"] == theirs["heatmaps"]
+    assert ours["localization"]["cross_table"] == theirs["localization"]["cross_table"]
+    assert ours["model"]["confusion"] == theirs["model"]["confusion"]
+    a, b = said(ours), said(theirs)
+    for one in (a, b):
+        one["alignment"].pop("lens_digest")
+    assert close(a, b)
+    assert not close({**a, "schema": 0}, b)
+
+
+@pytest.mark.slow
+def test_a_monitor_is_evaluated_by_workers_as_it_is_here(pristine: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="could not run: ray")
+    concepts = inputs.demo_or_own_concepts(Study.open(pristine).config, pristine)
+    sets = [noisy_colours(images, seed) for seed, images in ((1, 200), (2, 400), (3, 700))]
+    own = Inputs(sets[0], sets[1], FakeModel(), FakeVlm(), concepts, None, sets[2])
+    config = StudyConfig(monitor=CONFIG)
+    study = Study(tmp_path / "ray", config, own)
+    with study.ray_workers(processors=2):
+        ours = study.evaluate_monitor()
+    theirs = Study(tmp_path / "local", config, own).evaluate_monitor()
+    assert len(ours["rows"]) > 20
+    assert close(said(ours), said(theirs))
+
+
+def test_a_study_in_a_bucket_is_embedded_once(s3, finished: Study, folder: Path, monkeypatch) -> None:  # noqa: F811
+    seen: list[int] = []
+
+    class Counting(FakeModel):
+        def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            seen.append(len(batch))
+            return super().embed(batch)
+
+    monkeypatch.setattr(inputs, "load_model", lambda **_: Counting())
+    first = Study.open(folder, store="s3://bucket/study").run()
+    assert sum(seen) > 100
+    assert not (folder / "embeddings").exists()
+    seen.clear()
+    again = Study.open(folder, store="s3://bucket/study")
+    assert said(again.run()) == said(first)
+    assert seen == []
+    a, b = said(first), said(finished.results())
+    assert a["model"].pop("statement") != b["model"].pop("statement")  # it names the class of the object
+    assert close(a, b)
+
+
+def test_where_embeddings_are_kept(tmp_path: Path) -> None:
+    here = StudyConfig(data=DataConfig(train="a", test="b"), settings=Settings(store="../shared"))
+    assert Study(tmp_path / "s", here).store.place == LocalPlace(tmp_path / "s" / "../shared")
+    assert Study(tmp_path / "s", StudyConfig()).store.place == LocalPlace(tmp_path / "s" / "embeddings")
+    pytest.importorskip("s3fs", reason="could not run: s3fs")
+    assert Study(tmp_path, here, store="s3://bucket/x").store.place == RemotePlace("s3://bucket/x")
+
+
+def test_an_address_without_an_engine_is_a_mistake(folder: Path) -> None:
+    done = CliRunner().invoke(main, ["run", str(folder), "--address", "10.0.0.9:6379"])
+    assert done.exit_code == 2
+    assert "--address is an option of --engine ray" in done.output
+
+
+def test_a_store_of_no_known_kind_is_refused(folder: Path) -> None:
+    pytest.importorskip("fsspec", reason="could not run: fsspec")
+    done = CliRunner().invoke(main, ["run", str(folder), "--store", "s4://bucket"])
+    assert "STORE004" in str(done.exception)
