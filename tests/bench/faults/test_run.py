@@ -29,6 +29,8 @@ def small() -> Subject:
 
 @pytest.mark.slow
 def test_every_fault_is_planted_and_judged(small: Subject, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("conspect.bench.faults.planted.DROPS", (0.1,))
+    monkeypatch.setattr("conspect.bench.faults.blindness.STEPS", 60)
     found = run.report(small, run.judged(small, tmp_path))
     overall = {(one["setting"], one["method"]): one for one in found["overall"]}
     swap = overall["regression", "swap test"]
