@@ -40,8 +40,8 @@ def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path
 
 def demo_monitor(images: int) -> MonitorConfig:
     """Sizes of the monitor's splits and of its defects: fewer for a quick look."""
-    fit_images = min(4000, max(800, images))
-    few = min(100, max(8, images // 40))
+    fit_images = min(4000, max(600, images))
+    few = min(100, max(6, images // 40))
     return MonitorConfig(
         fit_images=fit_images,
         calibration_images=fit_images // 2,
