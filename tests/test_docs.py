@@ -145,7 +145,7 @@ def python_blocks(name: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", text_of(name), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("block", python_blocks("api.md"))
+@pytest.mark.parametrize("block", [*python_blocks("api.md"), *python_blocks("scaling.md")])
 def test_an_example_of_the_interface_runs(block: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "docs/api.md", "exec"), {})

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,12 @@ def test_heads_judge_images_that_they_were_not_fitted_on(written, world: World, 
             others = rows[rows % 5 != part[k] % 5]
             expected = fit_logistic(z[others], labels[others], CLASSES).probabilities(z[part[k]][None]).argmax()
             assert refitted[k] == expected
+
+
+def test_tasks_cover_the_rows_once_and_do_not_grow_in_number_for_ever() -> None:
+    for rows, size, start in ((0, 5, 0), (11, 5, 0), (11, 5, 3), (10**9, 65_536, 0), (1025, 1, 0)):
+        found = streaming.parts(rows, size, start)
+        assert sum(map(len, found)) == rows - start
+        assert all(a.stop == b.start for a, b in itertools.pairwise(found))
+        assert len(found) <= streaming.MOST_TASKS
+    assert {len(part) for part in streaming.parts(65_536 * 16, 65_536)} == {65_536}

@@ -25,12 +25,15 @@ Labels = NDArray[np.int64]
 FOLDS = 5
 # Rows of a task, and of the blocks in which it reads them: a block of 512 dimensions is 16 MB, and 32 MB as float64.
 TASK_ROWS, BLOCK_ROWS = 65_536, 8192
+# Records come back to one process, tens of megabytes each: their number must not grow with the images for ever.
+MOST_TASKS = 1024
 # A refitted head has D x classes parameters; beyond so many images it does not get better, only dearer.
 SAMPLE = 20_000
 
 
 def parts(rows: int, size: int = TASK_ROWS, start: int = 0) -> list[range]:
-    """Consecutive ranges of at most `size` of the rows from `start` to `rows` - 1."""
+    """Consecutive ranges of the rows from `start` to `rows` - 1: `size` each, more where there would be over `MOST_TASKS`."""
+    size = max(size, -(-(rows - start) // MOST_TASKS))
     return [range(first, min(first + size, rows)) for first in range(start, rows, size)]
 
 
