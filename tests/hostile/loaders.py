@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from conspect.adapters.datasets import cifar10, image_folder
+from conspect.adapters.classes import read_classes
+from conspect.adapters.datasets import DataKind, DataSource, cifar10, image_folder, open_split
 from conspect.adapters.datasets.image_files import read_image
-from conspect.adapters.models import load_model
+from conspect.adapters.models import ModelKind, load_model
 from conspect.adapters.ontologies.rdf import read_ontology
+from conspect.adapters.preprocessing import read_preprocessing
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.texts import cached_text_encoder
+from conspect.adapters.weights import read_weights
 from conspect.checker import check
 from conspect.cli import spec as cli_spec
 from conspect.core.diagnostics import ConspectError
@@ -76,7 +80,60 @@ def _write_spec(path: Path) -> None:
     path.write_text("property p:\n    for all x in focus(red, gamma = 0.5):\n        predict(x, red) implies a > b\n")
 
 
+def _first_image(kind: DataKind, path: Path) -> object:
+    """As data of a kind: opened, and its first image read."""
+    where = str(path)
+    source = DataSource(kind=kind, train=where, test=where, directory=str(path.parent))
+    found = open_split(source, "test", folder=path.parent, cache=path.parent / "cache")
+    return found.image(0)
+
+
+def _write_csv(path: Path) -> None:
+    _write_image(path.with_name("a.png"))
+    path.write_text("path,label\na.png,cat\n")
+
+
+def _write_parquet(path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    _write_image(path.with_name("a.png"))
+    content = path.with_name("a.png").read_bytes()
+    parquet.write_table(pa.table({"image": [content], "label": ["cat"]}), path)
+
+
+def _write_shard(path: Path) -> None:
+    import tarfile
+
+    _write_image(path.with_name("a.png"))
+    path.with_name("a.cls").write_text("cat")
+    with tarfile.open(path, "w") as archive:
+        for name in ("a.png", "a.cls"):
+            archive.add(path.with_name(name), name)
+
+
+DATA: dict[str, tuple[DataKind, Callable[[Path], object] | None]] = {
+    "images.csv": ("csv", _write_csv),
+    "images.parquet": ("parquet", _write_parquet),
+    "0.tar": ("webdataset", _write_shard),
+    "test.bin": ("cifar100", None),
+    "test": ("cifar100", None),
+}
+MODELS: dict[str, ModelKind] = {"model.onnx": "onnx", "model.pt2": "torch-export"}
+OF_DATA = tuple(Loader(name, partial(_first_image, kind), valid) for name, (kind, valid) in DATA.items())
+OF_MODELS = tuple(
+    Loader(name, lambda path, kind=kind: load_model(None, path, kind=kind, classes=("a", "b")))
+    for name, kind in MODELS.items()
+)
+
 LOADERS = (
+    *OF_DATA,
+    *OF_MODELS,
+    Loader("weights.safetensors", read_weights),
+    Loader("weights.pth", read_weights),
+    Loader("classes.txt", read_classes),
+    Loader("classes.json", read_classes),
+    Loader("preprocessing.json", read_preprocessing),
     Loader(
         "study.toml",
         read_config,

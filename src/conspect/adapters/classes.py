@@ -25,7 +25,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
             names = from_id2label(found["id2label"]) if isinstance(found, Mapping) else found
         if not isinstance(names, Sequence) or not names or not all(isinstance(n, str) and n.strip() for n in names):
             raise ValueError("a list of names is needed")
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         why = f"there is no {error}" if isinstance(error, KeyError) else error
         fix = "one name a line, a JSON list, or a config.json with id2label"
         raise user_error("MODEL002", f"not a list of classes: {why}", fix, Place(str(path))) from error

@@ -179,7 +179,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     """
     try:
         return from_config(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise user_error(
             "MODEL002",
             f"not a preprocessing: {error if not isinstance(error, KeyError) else f'{error} is missing'}",

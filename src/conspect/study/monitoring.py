@@ -95,5 +95,5 @@ def rates_of(folder: Path) -> dict[str, float]:
     try:
         wanted = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))["guarantee"]["wanted"]
         return {name: float(wanted[name]) for name in ("false_alarms", "accepted_errors", "confidence")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}

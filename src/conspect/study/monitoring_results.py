@@ -98,7 +98,7 @@ def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], Json
     try:
         if (folder / JSON_FILE).is_file():
             return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, RecursionError):
         pass  # not made yet, or damaged: made anew
     found = make()
     with writing_to(folder):

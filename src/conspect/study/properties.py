@@ -50,8 +50,8 @@ def property_results(files: Sequence[Path], subject: Subject, folder: Path, *, b
     try:
         if kept.is_file():
             return dict(json.loads(kept.read_text(encoding="utf-8")))
-    except ValueError:
-        kept.unlink()  # not ours or damaged: verified anew
+    except (OSError, ValueError, TypeError, RecursionError):
+        pass  # not ours or damaged: verified anew
     found = _verified(files, texts, subject, folder, bar)
     with writing_to(kept.parent):
         write_json(kept, found)

@@ -59,7 +59,11 @@ def require(columns: Columns, known: Iterable[str], path: Path, *, image: bool =
     for name in wanted:
         if name not in there:
             close = difflib.get_close_matches(name, there, n=1)
-            fix = f"did you mean {close[0]!r}?" if close else f"its columns: {', '.join(there[:20])}"
+            fix = (
+                f"did you mean {close[0][:40]!r}?"
+                if close
+                else f"its columns: {', '.join(one[:40] for one in there[:20])}"
+            )
             problems.append(user_error("DATA007", f"there is no column {name!r}", fix, Place(str(path))))
     if problems:
         raise UserError(*(problem.diagnostics[0] for problem in problems))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
@@ -48,7 +49,7 @@ def _read(path: Path) -> dict[str, list[str]]:
         fix = "give a CSV file in UTF-8 with a header line"
         raise user_error("DATA007", f"the table cannot be read: {error}", fix, Place(str(path))) from error
     rows = [row for row in rows if row]
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, times in Counter(header).items() if times > 1)
     if not header or twice:
         problem = f"two columns are called {twice[0]!r}" if twice else "there is no header line"
         raise user_error("DATA007", problem, "give every column a name of its own", Place(str(path)))

@@ -6,6 +6,8 @@ import json
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,8 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
     table: dict[str, list[object]] = {name: [] for name in columns.wanted}
     for file, parquet in zip(files, images.opened, strict=True):
         require(columns, parquet.schema_arrow.names, file)
-        found = parquet.read(columns=list(columns.wanted))
+        with _whole(file):
+            found = parquet.read(columns=list(columns.wanted))
         for name in columns.wanted:
             table[name] += found.column(name).to_pylist()
     columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata)
@@ -58,17 +61,16 @@ class _RowGroups:
     """The image column of several files, by row, with the last few row groups kept."""
 
     def __init__(self, files: list[Path], column: str) -> None:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.column = column
-        try:
-            self.opened = [pq.ParquetFile(file) for file in files]
-        except (OSError, pa.ArrowException) as error:
-            problem = f"not a whole Parquet file: {str(error)[:200]}"
-            raise outside_error("DATA002", problem, "write it again", Place(str(files[0].parent))) from error
-        self.groups = [(file, group) for file in self.opened for group in range(file.num_row_groups)]
-        sizes = [file.metadata.row_group(group).num_rows for file, group in self.groups]
+        self.opened = []
+        for path in files:
+            with _whole(path):
+                self.opened.append(pq.ParquetFile(path))
+        places = list(enumerate(self.opened))
+        self.groups = [(files[k], file, group) for k, file in places for group in range(file.num_row_groups)]
+        sizes = [file.metadata.row_group(group).num_rows for _, file, group in self.groups]
         self.starts = [0, *accumulate(sizes)]
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -78,13 +80,26 @@ class _RowGroups:
         group = bisect_right(self.starts, row) - 1
         with self._lock:
             if group not in self._kept:
-                file, number = self.groups[group]
-                self._kept[group] = file.read_row_group(number, columns=[self.column]).column(0)
+                path, file, number = self.groups[group]
+                with _whole(path):
+                    self._kept[group] = file.read_row_group(number, columns=[self.column]).column(0)
                 if len(self._kept) > GROUPS_KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(group)
             value = self._kept[group][row - self.starts[group]].as_py()
         return encoded(value)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What pyarrow says of a damaged file inside the block becomes OutsideError DATA002."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        problem = f"not a whole Parquet file: {str(error)[:200]}"
+        raise outside_error("DATA002", problem, "write it again", Place(str(path))) from error
 
 
 def encoded(value: object) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conspect.core.diagnostics import Place, outside_error
-from conspect.core.files import writing_to
+from conspect.core.files import write_atomically, writing_to
 
 FORMAT = 1
 Row = tuple[bytes, Mapping[str, object]]
@@ -64,9 +64,7 @@ def _write(rows: Iterable[Row], columns: tuple[str, ...], folder: Path) -> None:
                 table[name].append(values.get(name))
         out.flush()
         os.fsync(out.fileno())
-    (folder / "index.json").write_text(
-        json.dumps({"format": FORMAT, "starts": starts, "table": table}), encoding="utf-8"
-    )
+    write_atomically(folder / "index.json", json.dumps({"format": FORMAT, "starts": starts, "table": table}).encode())
 
 
 def _read(folder: Path, columns: tuple[str, ...]) -> StreamCopy:
@@ -77,7 +75,7 @@ def _read(folder: Path, columns: tuple[str, ...]) -> StreamCopy:
             raise ValueError("images.bin has another length than the index says")
         if sorted(table) != sorted(columns) or any(len(table[name]) != len(starts) - 1 for name in table):
             raise ValueError("other columns than were asked for")
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         fix = f"delete {folder} and run again; the stream is read anew"
         raise outside_error("STORE002", f"the copy of a stream is damaged: {error}", fix, Place(str(folder))) from error
     return StreamCopy(folder / "images.bin", starts, table)
