@@ -200,6 +200,13 @@ def model002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 @raises
+def bench001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(inputs, "load_model", lambda **_: FakeModel())
+    patch.setattr(inputs, "load_vlm", lambda **_: FakeVlm())
+    return study_subject(write_study(folder), silent)
+
+
+@raises
 def store003(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "fsspec", None)
     return place_of("s3://bucket/prefix")
@@ -233,13 +240,6 @@ def engine003(folder: Path, patch: pytest.MonkeyPatch) -> object:
 def engine004(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "ray", DeadRay)
     return list(RayEngine().map(print, [Lock()]))
-
-
-@raises
-def bench001(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    patch.setattr(inputs, "load_model", lambda **_: FakeModel())
-    patch.setattr(inputs, "load_vlm", lambda **_: FakeVlm())
-    return study_subject(write_study(folder), silent)
 
 
 @raises

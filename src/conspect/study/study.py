@@ -297,10 +297,11 @@ class Study:
         return found
 
     def _config_digest(self) -> str:
-        """Of study.toml and of the files it names; image folders are too large to be read for this."""
+        """Of study.toml and of the files it names; folders of images are too large to be read for this, tables are not."""
         concepts, properties = self.config.concepts, self.config.properties
         models = (*self.config.model.files(), *self.config.vlm.files())
-        named = (concepts.file, concepts.class_attributes, *models, *properties.files)
+        tables = (self.config.data.train, self.config.data.test) if self.config.data.kind == "csv" else ()
+        named = (concepts.file, concepts.class_attributes, *tables, *models, *properties.files)
         paths = [self.folder / name for name in named if name is not None]
         # A model's folder stands for the files in it.
         files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
