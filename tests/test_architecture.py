@@ -46,7 +46,7 @@ LIBRARIES = {
     "core": {"numpy"},
     "checker": set(),
     "language": {"numpy"},
-    "statistics": {"numpy", "scipy"},
+    "statistics": {"numpy", "scipy", "threadpoolctl"},
     "analysis": {"numpy", "numba"},
     "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},

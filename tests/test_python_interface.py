@@ -13,8 +13,9 @@ from tests.fakes import FakeModel, FakeVlm
 
 # What `import conspect as cs` promises. A name may be added; one is taken away as docs/api.md says, or not at all.
 PUBLIC = {
-    "ArrayDataset", "Concept", "ConceptSet", "ConspectError", "Monitor", "OutsideError", "Preprocessing", "Settings", "Study",
-    "StudyConfig", "UserError", "__version__", "load_images", "load_model", "load_vlm", "make_study", "sample", "torch_model", "wrap",
+    "ArrayDataset", "Concept", "ConceptSet", "ConspectError", "Monitor", "OutsideError", "Preprocessing", "Settings",
+    "Study", "StudyConfig", "UserError", "__version__", "load_images", "load_model", "load_vlm", "make_study",
+    "sample", "torch_model", "wrap",
 }  # fmt: skip
 
 

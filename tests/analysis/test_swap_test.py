@@ -109,7 +109,9 @@ def test_what_sound_models_show_counts_as_nothing() -> None:
 def test_the_gain_is_what_a_correction_saves_on_images_it_was_not_fitted_on() -> None:
     z, labels = clusters(300)
     z = z + 3 * np.random.default_rng(1).normal(size=z.shape)
-    best = OwnEvidence(z, labels, lambda e: 0.65 * e).gain(3)  # of two normal clusters: their distance over the variance
+    best = OwnEvidence(z, labels, lambda e: 0.65 * e).gain(
+        3
+    )  # of two normal clusters: their distance over the variance
     shifted = OwnEvidence(z, labels, lambda e: 0.65 * e + [4.0, 0.0, 0.0]).gain(3)
     assert abs(best) < 0.1
     assert shifted > 0.3

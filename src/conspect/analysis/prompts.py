@@ -29,7 +29,9 @@ def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], en
         mean = unit[start : start + len(group)].mean(axis=0)
         norm = float(np.linalg.norm(mean))
         if not norm > 1e-9:
-            raise ValueError(f"the prompts of {concepts[index].name!r} have no direction: they cancel out, or are not finite")
+            raise ValueError(
+                f"the prompts of {concepts[index].name!r} have no direction: they cancel out, or are not finite"
+            )
         directions[index] = mean / norm
         start += len(group)
     return directions

@@ -22,7 +22,9 @@ FAULTS = "faults"
     type=click.Path(path_type=Path, file_okay=False),
     help="For faults: plant them in this study's model (default: in a network on rendered scenes).",
 )
-@click.option("--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk.")
+@click.option(
+    "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     """Run benchmark NAME: one row per target, ratios measured side by side in one run. Exit code 1: a target is missed."""
@@ -34,7 +36,11 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
 
     if study is not None and name != FAULTS:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    found = _faults(study) if name == FAULTS else {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
+    found = (
+        _faults(study)
+        if name == FAULTS
+        else {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
+    )
     if as_json:
         click.echo(json.dumps({"bench": name, "machine": machine(), **found}))
     else:

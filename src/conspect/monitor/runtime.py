@@ -307,14 +307,15 @@ class Monitor:
     def reasons(self, embedding: NDArray[np.floating], output: int, *, limit: int = 3) -> list[Reason]:
         """The concept pairs seen in one `embedding [D]` that speak most against its output, strongest first.
 
-        A pair speaks against the output by log(share among wrong / share among right) of that class; pairs that speak
-        for it are left out. Each concept is named at most once on each side.
+        A pair speaks against the output by p log(p / r), with p its share among wrong and r among right outputs of that
+        class: a pair that hardly ever occurs is no reason. Pairs that speak for it are left out. Each concept is named at
+        most once on each side.
         """
         concepts = self.detector.folded.concepts
         numerators = self.numerators(np.asarray(embedding)[None])[:, 0]
         right = self.right_shares[output].reshape(concepts, concepts)
         wrong = self.wrong_shares[output].reshape(concepts, concepts)
-        against = np.where(numerators[:, None] > numerators[None, :], np.log(wrong) - np.log(right), -np.inf)
+        against = np.where(numerators[:, None] > numerators[None, :], wrong * (np.log(wrong) - np.log(right)), -np.inf)
         found: list[Reason] = []
         used: tuple[set[int], set[int]] = set(), set()
         for flat in np.argsort(-against, axis=None, kind="stable"):

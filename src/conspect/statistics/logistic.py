@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from conspect.statistics.threads import one_thread
+
 
 @dataclass(frozen=True, eq=False)
 class LogisticModel:
@@ -77,7 +79,8 @@ def cross_validated_probabilities(
     probabilities = np.empty((len(labels), classes))
     for k in range(folds):
         held = fold == k
-        model = fit_logistic(features[~held], labels[~held], classes, penalty=penalty)
-        probabilities[held] = model.probabilities(features[held])
+        with one_thread():
+            model = fit_logistic(features[~held], labels[~held], classes, penalty=penalty)
+            probabilities[held] = model.probabilities(features[held])
         progress(1)
     return probabilities

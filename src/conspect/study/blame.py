@@ -19,6 +19,7 @@ from conspect.assets import read_bytes
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionModel, silent
 from conspect.statistics.logistic import LogisticModel
+from conspect.statistics.threads import one_thread
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
 
@@ -42,7 +43,8 @@ def blame_results(inputs: Inputs, measured: Measurements, *, seed: int) -> tuple
         own = OwnEvidence(
             measured.train_embeddings[rows], measured.train_labels[rows], inputs.model.head.logits, departure, seed
         )
-        evidence = own.of(measured.embeddings[failures], measured.labels[failures])
+        with one_thread():
+            evidence = own.of(measured.embeddings[failures], measured.labels[failures])
         chances = evidence_weights().head_probabilities(evidence, recorded=departure is not None)
         blames = [blame_of(round(float(head), 4)) for head in chances]
     return {

@@ -15,6 +15,7 @@ from conspect.monitor.look_fitting import FittedSecondLook
 from conspect.monitor.runtime import Monitor
 from conspect.monitor.second_look import Looked
 from conspect.monitor.storage import JSON_FILE
+from conspect.statistics.threads import one_thread
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
@@ -60,25 +61,26 @@ def fit_monitor(
     also = None if isinstance(taught, str) else (taught.inputs, taught.looked)
     head = inputs.model.head
     advance = bar("monitor", 2)
-    detectors = Detectors.fit(
-        Readout.of(measured.lens, measured.class_directions),
-        Training(measured.train_embeddings, measured.train_labels, head.layers[0] if head.is_linear else None),
-        splits.fit.inputs,
-        splits.fit.labels,
-        witnessed=splits.fit.witnessed,
-        looked=splits.fit.looked,
-        also_suspect=also,
-    )
-    advance(1)
-    monitor, guarantee = calibrate(
-        detectors.fused,
-        (splits.fit.inputs, splits.fit.labels),
-        (splits.calibration.inputs, splits.calibration.labels),
-        class_names=inputs.model.class_names,
-        concept_names=measured.lens.concept_names,
-        wanted=wanted,
-        second_look=_with_looks(detectors, splits.calibration),
-    )
+    with one_thread():
+        detectors = Detectors.fit(
+            Readout.of(measured.lens, measured.class_directions),
+            Training(measured.train_embeddings, measured.train_labels, head.layers[0] if head.is_linear else None),
+            splits.fit.inputs,
+            splits.fit.labels,
+            witnessed=splits.fit.witnessed,
+            looked=splits.fit.looked,
+            also_suspect=also,
+        )
+        advance(1)
+        monitor, guarantee = calibrate(
+            detectors.fused,
+            (splits.fit.inputs, splits.fit.labels),
+            (splits.calibration.inputs, splits.calibration.labels),
+            class_names=inputs.model.class_names,
+            concept_names=measured.lens.concept_names,
+            wanted=wanted,
+            second_look=_with_looks(detectors, splits.calibration),
+        )
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee.to_json())
     advance(1)
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)

@@ -107,7 +107,9 @@ def _attributes(path: Path) -> NDArray[np.float64]:
         values = np.asarray(np.atleast_2d(np.load(stream, allow_pickle=False))[0], dtype=np.float64)
         if not np.isin(values, (0, 1)).all():
             raise ValueError("labels other than 0 and 1")
-    except Exception as error:  # NumPy's header reader raises anything on hostile files: TokenError, RecursionError, ...
+    except (
+        Exception
+    ) as error:  # NumPy's header reader raises anything on hostile files: TokenError, RecursionError, ...
         problem = f"{path.name} is not an attribute file of RIVAL10: {str(error)[:200]}"
         raise outside_error("DATA002", problem, "remove it, or unpack RIVAL10 again", Place(str(path))) from error
     return values

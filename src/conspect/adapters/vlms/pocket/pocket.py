@@ -109,7 +109,7 @@ class PocketVlm:
         features = self._tower.features(batch).astype(np.float64)
         # einsum, because the sums of a threaded matrix product depend on the number of threads in their last bits.
         scores = np.einsum("if,fc->ic", features, self._map["feature_weight"]) + self._map["feature_offset"]
-        return np.einsum("ic,ce->ie", scores, self._map["targets"]).astype(np.float32)
+        return np.asarray(np.einsum("ic,ce->ie", scores, self._map["targets"]), dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit sentence embeddings `[text, 384]`, float32."""
