@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.attacks.search import Adversarial, Attacker
 from conspect.adapters.attacks.suspicion import Suspicion
+from conspect.adapters.datasets.derived import Derived
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
 from conspect.core.files import remove_leftovers, write_atomically, writing_to
@@ -24,14 +25,13 @@ FORMAT, CHUNK = 1, 50
 
 
 @dataclass(frozen=True, eq=False)
-class Attacked:
+class Attacked(Derived):
     """The rows `rows` of `whole` under `attack`, at the model's own size; fulfils `ImageDataset`.
 
     `digest` is that of the recipe (model, data, rows, attack, monitor), so it is known before the attack has run.
     `succeeded [image]`: the model's output on the rounded image is wrong.
     """
 
-    whole: ImageDataset
     rows: NDArray[np.int64]
     attack: Attack
     digest: str
@@ -41,16 +41,6 @@ class Attacked:
     def name(self) -> str:
         """The whole data set's name and the attack's."""
         return f"{self.whole.name} under {self.attack.name}"
-
-    @property
-    def split(self) -> str:
-        """The whole data set's split."""
-        return self.whole.split
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The whole data set's classes."""
-        return self.whole.class_names
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -66,9 +56,6 @@ class Attacked:
     def succeeded(self) -> NDArray[np.bool_]:
         """Whether the model's output is wrong `[image]`."""
         return self.found.succeeded
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Adversarial image `[y, x, 3]` uint8, RGB, at the model's size."""

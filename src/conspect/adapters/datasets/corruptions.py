@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import convolve
 
+from conspect.adapters.datasets.derived import Derived
 from conspect.adapters.datasets.patterns import generator_for, smooth_noise
 from conspect.core.digests import digest_json
-from conspect.core.protocols import ImageDataset
 
 CorruptionKind: TypeAlias = Literal[
     "Gaussian noise",
@@ -44,10 +44,9 @@ Corruption: TypeAlias = Callable[[Pixels, int, np.random.Generator], Pixels]
 
 
 @dataclass(frozen=True, eq=False)
-class Corrupted:
+class Corrupted(Derived):
     """Every image of `whole` under one corruption; fulfils `ImageDataset`. What is random depends on seed, kind and id."""
 
-    whole: ImageDataset
     kind: CorruptionKind
     strength: int
     seed: int = 0
@@ -63,33 +62,15 @@ class Corrupted:
         """The whole data set's name and the corruption's."""
         return f"{self.whole.name} under {self.kind} {self.strength}"
 
-    @property
-    def split(self) -> str:
-        """The whole data set's split."""
-        return self.whole.split
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The whole data set's classes."""
-        return self.whole.class_names
-
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The original's id and the corruption, such as "test/00012 under fog 3"."""
         return tuple(f"{one} under {self.kind} {self.strength}" for one in self.whole.ids)
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Labels of the originals."""
-        return self.whole.labels
-
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the whole's digest, kind, strength and seed."""
         return digest_json([FORMAT, self.whole.digest, self.kind, self.strength, self.seed])
-
-    def __len__(self) -> int:
-        return len(self.whole)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Corrupted image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""

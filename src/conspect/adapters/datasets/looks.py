@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.datasets.derived import Derived
 from conspect.core.digests import digest_json
-from conspect.core.protocols import ImageDataset
 
 # A move is this share of the side, so 2 pixels of 32; the edge is repeated.
 MOVE = 1 / 16
@@ -36,44 +36,15 @@ LOOKS = (Look(True, 0, 0), Look(False, 0, 1), Look(True, -1, -1))
 
 
 @dataclass(frozen=True)
-class Looked:
+class Looked(Derived):
     """Every image of `whole` as `look` shows it; fulfils `ImageDataset`."""
 
-    whole: ImageDataset
     look: Look
-
-    @property
-    def name(self) -> str:
-        """The whole data set's name."""
-        return self.whole.name
-
-    @property
-    def split(self) -> str:
-        """The whole data set's split."""
-        return self.whole.split
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The whole data set's classes."""
-        return self.whole.class_names
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The whole data set's ids."""
-        return self.whole.ids
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """The whole data set's labels."""
-        return self.whole.labels
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the whole's digest and the look."""
         return digest_json([self.whole.digest, "look", self.look.mirrored, self.look.down, self.look.right, MOVE])
-
-    def __len__(self) -> int:
-        return len(self.whole)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""

@@ -10,31 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.datasets.derived import Derived
 from conspect.core.digests import digest_json
 from conspect.core.protocols import ImageDataset
 
 
 @dataclass(frozen=True)
-class Subset:
+class Subset(Derived):
     """The rows `rows` of `whole`, in that order."""
 
-    whole: ImageDataset
     rows: NDArray[np.int64]
-
-    @property
-    def name(self) -> str:
-        """The whole data set's name."""
-        return self.whole.name
-
-    @property
-    def split(self) -> str:
-        """The whole data set's split."""
-        return self.whole.split
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The whole data set's classes, also those without a row here."""
-        return self.whole.class_names
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -67,9 +52,6 @@ class Subset:
         """Metadata of the chosen rows."""
         columns: Mapping[str, tuple[str | None, ...]] = getattr(self.whole, "metadata", {})
         return {name: tuple(values[row] for row in self.rows) for name, values in columns.items()}
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
