@@ -6,6 +6,7 @@ Compares the ratios with the recorded ones first; exit code 1 when one is worse 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -18,13 +19,17 @@ from conspect.cli.bench import BENCHES
 from conspect.core.files import write_atomically, write_json, writing_to
 
 RECORDS, PAGE = "benchmarks.json", "benchmarks.md"
+# The service and its clients need cores of their own: with a model thread on every core, all wait for each other.
+ENVIRONMENT = {"serve": {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1))}}
 
 
 def measured(name: str) -> Record:
     """One benchmark in its own process, so that its peak memory is its own. Raises RuntimeError when it fails."""
     start = time.perf_counter()
     call = [sys.executable, "-m", "conspect.cli.main", "bench", name, "--json"]
-    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        call, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **ENVIRONMENT.get(name, {})}
+    )
     if done.returncode not in (0, 1) or not done.stdout.strip():
         raise RuntimeError(f"benchmark {name} ended with exit code {done.returncode}")
     found = json.loads(done.stdout)
