@@ -11,7 +11,7 @@ PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics 
 PEER_TESTS := hypothesis pytest pytest-timeout pytest-xdist
 MODEL_EXTRAS := onnx,open-clip,timm,torchvision,transformers
 
-.PHONY: demo test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
+.PHONY: changelog demo test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
 demo: $(VENV)/.demo
 	$(VENV)/bin/conspect demo $(ARGS)
 
@@ -48,6 +48,10 @@ bench: $(VENV)/.test
 bench-record:
 	cp out/bench/benchmarks.json out/bench/benchmarks.md docs/
 
+# How the fragments of changelog.d will read in CHANGELOG.md.
+changelog: $(VENV)/.dev
+	$(VENV)/bin/towncrier build --draft --version next
+
 clean:
 	rm -rf $(VENV) .venv-* out build dist
 
@@ -67,6 +71,10 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install -q -c lock.txt -e '.[demo,test,lint]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.lint
+	$(PIP) install -q -c lock.txt -e '.[demo,dev]'
 	touch $@
 
 # What stands behind a release: docs/releasing.md.

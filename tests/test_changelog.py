@@ -1,0 +1,55 @@
+"""Every change is told in a fragment that towncrier will find."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "changelog.d"
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["towncrier"]
+KINDS = {kind["directory"] for kind in SETTINGS["type"]}
+LONGEST = 600
+
+
+def faults(name: str, text: str) -> list[str]:
+    """What is wrong with a fragment called `name` that says `text`."""
+    wrong = []
+    form = re.fullmatch(r"([a-z0-9]+(?:-[a-z0-9]+)*)\.([a-z]+)\.md", name)
+    if form is None:
+        wrong.append("its name is not short-name.kind.md")
+    elif form.group(2) not in KINDS:
+        wrong.append(f"its kind is none of {', '.join(sorted(KINDS))}")
+    if not text.strip().endswith((".", ".)")):
+        wrong.append("it does not end with a full stop")
+    if text.lstrip().startswith(("-", "*", "#")):
+        wrong.append("it starts with a bullet or heading, which the changelog adds")
+    if len(text) > LONGEST:
+        wrong.append(f"it is longer than {LONGEST} characters")
+    return wrong
+
+
+def test_every_fragment_is_well_formed() -> None:
+    fragments = [path for path in FOLDER.iterdir() if path.name not in SETTINGS["ignore"]]
+    assert {path.name: wrong for path in fragments if (wrong := faults(path.name, path.read_text("utf-8")))} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("faster.md", "It is faster."),
+        ("faster.improved.md", "It is faster."),
+        ("It Is.added.md", "It is faster."),
+        ("faster.added.txt", "It is faster."),
+        ("faster.added.md", "it is faster"),
+        ("faster.added.md", "- It is faster."),
+        ("faster.added.md", "Long. " * 200),
+    ],
+)
+def test_the_check_can_fail(name: str, text: str) -> None:
+    assert faults(name, text)
+
+
+def test_the_changelog_holds_the_mark_that_releases_are_written_at() -> None:
+    assert "<!-- towncrier release notes start -->" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
