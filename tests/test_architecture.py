@@ -24,7 +24,8 @@ ROOMS = {
     "assets": {"core"},
     "adapters": {"core", "assets"},
     "report": {"core"},
-    "study": EVERYTHING - {"cli", "web", "bench"},
+    "faults": EVERYTHING - {"cli", "web", "bench", "report"},
+    "study": EVERYTHING - {"cli", "web", "bench", "faults"},
     "cli": {
         "study",
         "report",
@@ -52,6 +53,7 @@ LIBRARIES = {
     "assets": {"numpy"},
     "report": {"jinja2", "markupsafe", "scipy"},
     "study": {"numpy", "PIL", "platformdirs"},
+    "faults": {"numpy", "torch", "safetensors"},
     "web": {
         "numpy",
         "safetensors",
@@ -152,6 +154,7 @@ def test_every_room_has_its_rules() -> None:
         ("report", "from conspect import study"),
         ("language", "from ..verification import plan"),
         ("study", "import torch"),
+        ("study", "from conspect.faults import heads"),
         ("cli", "import conspect.analysis.heatmaps"),
     ],
 )

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from conspect.analysis.fault_evidence import FEATURES
 from conspect.analysis.localization import EvidenceWeights, fit_evidence
-from conspect.bench.faults.methods import by_evidence
-from conspect.bench.faults.run import Judgement, evidence_table, judged
-from conspect.bench.faults.scoring import Judged, score
-from conspect.bench.faults.study_subject import study_subject
-from conspect.bench.faults.subjects import Subject, scene_subject
 from conspect.cli.progress import terminal_bar
+from conspect.faults.judging import Judgement, evidence_table, judged
+from conspect.faults.methods import by_evidence
+from conspect.faults.scoring import Judged, score
+from conspect.faults.study_subject import study_subject
+from conspect.faults.subjects import Subject, scene_subject
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSET = ROOT / "src/conspect/assets/fault_evidence.json"

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from conspect.bench.faults.scene_model import ASSET, SceneNetwork, prepare
-from conspect.bench.faults.scenes import draw, scenes
+from conspect.faults.scene_model import ASSET, SceneNetwork, prepare
+from conspect.faults.scenes import draw, scenes
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "training/scene_model.log"

@@ -34,11 +34,11 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import place_of
 from conspect.adapters.torch_runtime import torch_runtime
 from conspect.adapters.vlms.pocket import pocket, text_tower
-from conspect.bench.faults.study_subject import study_subject
 from conspect.cli.study import init
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.core.protocols import silent
+from conspect.faults.study_subject import study_subject
 from conspect.study import Study, inputs
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
 

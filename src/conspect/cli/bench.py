@@ -53,7 +53,7 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
 
 
 def _faults(study: Path | None) -> dict[str, Any]:
-    from conspect.bench.faults.run import measure
+    from conspect.bench.faults import measure
     from conspect.cli.progress import terminal_bar
 
     return measure(study, terminal_bar)

@@ -12,9 +12,9 @@ from conspect.analysis.fault_evidence import Departure, OwnEvidence
 from conspect.analysis.heatmaps import aggregate, differential
 from conspect.analysis.lens_quality import zero_shot
 from conspect.analysis.localization import Blame, Culprit, EvidenceWeights, blame_of, swap_test
-from conspect.bench.faults.planted import Mutant
-from conspect.bench.faults.subjects import TEST, TRAIN, Subject
 from conspect.core.spaces import AffineMap, Float64, Floats, Lens
+from conspect.faults.planted import Mutant
+from conspect.faults.subjects import TEST, TRAIN, Subject
 from conspect.statistics.logistic import LogisticModel, cross_validated_probabilities, fit_logistic
 
 REGRESSION, BLIND = "regression", "blind"

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from conspect.bench.faults import scenes
-from conspect.bench.faults.blindness import blind_stage, patched, telling_concept, without_colours, without_patches
-from conspect.bench.faults.encoders import (
+from conspect.core.spaces import AffineMap, Lens
+from conspect.faults import scenes
+from conspect.faults.blindness import blind_stage, patched, telling_concept, without_colours, without_patches
+from conspect.faults.encoders import (
     BEYOND,
     blocks,
     blur_filters,
@@ -18,10 +19,9 @@ from conspect.bench.faults.encoders import (
     towards,
     zero_channels,
 )
-from conspect.bench.faults.pictures import STEP, add_noise, attack, occlude
-from conspect.bench.faults.planting import StagedEncoder
-from conspect.bench.faults.scene_model import PlainBlock
-from conspect.core.spaces import AffineMap, Lens
+from conspect.faults.pictures import STEP, add_noise, attack, occlude
+from conspect.faults.scene_model import PlainBlock
+from conspect.faults.staged import StagedEncoder
 
 
 def encoder() -> nn.Sequential:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import embed
-from conspect.bench.faults.subjects import TEST, TRAIN, Subject
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar
+from conspect.faults.subjects import TEST, TRAIN, Subject
 from conspect.study import Study
 
 TRAIN_IMAGES, TEST_IMAGES = 2500, 1500

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from conspect.analysis.alignment import fit_arrays
-from conspect.bench.faults import scenes
-from conspect.bench.faults.blindness import GRID, patched, telling_concept, without_colours, without_patches
-from conspect.bench.faults.planting import StagedEncoder
-from conspect.bench.faults.scene_model import prepare, scene_network
 from conspect.core.spaces import AffineMap, Float64, Floats, Lens
+from conspect.faults import scenes
+from conspect.faults.blindness import GRID, patched, telling_concept, without_colours, without_patches
+from conspect.faults.scene_model import prepare, scene_network
+from conspect.faults.staged import StagedEncoder
 
 Labels = NDArray[np.int64]
 TRAIN, TEST = "train", "test"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from conspect.bench.faults.heads import (
+from conspect.core.spaces import AffineMap
+from conspect.faults.heads import (
     RAISE,
     head_mutators,
     mixed_labels,
@@ -15,7 +16,6 @@ from conspect.bench.faults.heads import (
     swap_rows,
     zero_inputs,
 )
-from conspect.core.spaces import AffineMap
 
 HEAD = AffineMap(
     np.array([[3.0, 4.0, 0.0, 0.0], [0.0, 0.0, 5.0, 0.0], [1.0, 2.0, 1.0, 1.0]]), np.array([1.0, 2.0, 3.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conspect.analysis.localization import Blame, Culprit, blame_of
-from conspect.bench.faults.scoring import Judged, calibration_error, score
+from conspect.faults.scoring import Judged, calibration_error, score
 from conspect.statistics.intervals import wilson
 
 HEAD, ENCODER, UNDECIDED = (Blame(culprit, None) for culprit in Culprit)

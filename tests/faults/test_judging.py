@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from conspect.bench.faults import run
-from conspect.bench.faults.planted import DROPS, Plants
-from conspect.bench.faults.subjects import TEST, TRAIN, Subject, scene_subject
+from conspect.bench import faults as run
 from conspect.cli.bench import bench
+from conspect.faults.judging import judged
+from conspect.faults.methods import Judges
+from conspect.faults.planted import DROPS, Plants
+from conspect.faults.subjects import TEST, TRAIN, Subject, scene_subject
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +31,9 @@ def small() -> Subject:
 
 @pytest.mark.slow
 def test_every_fault_is_planted_and_judged(small: Subject, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("conspect.bench.faults.planted.DROPS", (0.1,))
-    monkeypatch.setattr("conspect.bench.faults.blindness.STEPS", 60)
-    found = run.report(small, run.judged(small, tmp_path))
+    monkeypatch.setattr("conspect.faults.planted.DROPS", (0.1,))
+    monkeypatch.setattr("conspect.faults.blindness.STEPS", 60)
+    found = run.report(small, judged(small, tmp_path))
     overall = {(one["setting"], one["method"]): one for one in found["overall"]}
     swap = overall["regression", "swap test"]
     assert swap["balanced_accuracy"]["value"] == 1.0
@@ -46,7 +48,7 @@ def test_every_fault_is_planted_and_judged(small: Subject, tmp_path: Path, monke
     for one in found["precision_at_5"]:
         assert set(one) >= {"mutator", "wanted_drop"}
     files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    monkeypatch.setattr("conspect.bench.faults.planted.severities", None)
+    monkeypatch.setattr("conspect.faults.planted.severities", None)
     monkeypatch.setattr(Plants, "_heads", lambda self: iter(()))
     again = list(Plants(small, tmp_path, lambda _: None).mutants(lambda _: None))
     assert len(again) == sum(1 for name in files if name.endswith(".safetensors"))
@@ -55,7 +57,7 @@ def test_every_fault_is_planted_and_judged(small: Subject, tmp_path: Path, monke
 
 def test_a_mutant_counts_only_what_the_sound_model_had_right(small: Subject, tmp_path: Path) -> None:
     plants = Plants(small, tmp_path, lambda _: None)
-    judges = run.Judges(small, plants.sound)
+    judges = Judges(small, plants.sound)
     mutant = next(plants.mutants(lambda _: None))
     rows = judges.newly_wrong(mutant)
     truth = small.labels[TEST]

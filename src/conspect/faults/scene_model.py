@@ -10,7 +10,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from conspect.assets import read_bytes
-from conspect.bench.faults.scenes import CLASS_NAMES
+from conspect.faults.scenes import CLASS_NAMES
 
 WIDTHS = (24, 48, 96)
 ASSET = "scene_model.safetensors"

@@ -16,16 +16,16 @@ from safetensors.numpy import load, save
 from torch import nn
 
 from conspect.adapters.models.norm_records import departure
-from conspect.bench.faults.blindness import blind_stage
-from conspect.bench.faults.encoders import EncoderMutator, StageMutation, blocks, encoder_mutators, towards
-from conspect.bench.faults.heads import HeadMutator, head_mutators
-from conspect.bench.faults.pictures import PictureMutator, add_noise, attack, occlude
-from conspect.bench.faults.planting import BATCH, StagedEncoder
-from conspect.bench.faults.severity import Severity, severities
-from conspect.bench.faults.subjects import TEST, TRAIN, Removal, Subject
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.files import write_atomically, writing_to
 from conspect.core.spaces import AffineMap, Floats
+from conspect.faults.blindness import blind_stage
+from conspect.faults.encoders import EncoderMutator, StageMutation, blocks, encoder_mutators, towards
+from conspect.faults.heads import HeadMutator, head_mutators
+from conspect.faults.pictures import PictureMutator, add_noise, attack, occlude
+from conspect.faults.severity import Severity, severities
+from conspect.faults.staged import BATCH, StagedEncoder
+from conspect.faults.subjects import TEST, TRAIN, Removal, Subject
 
 DROPS = (0.02, 0.05, 0.10, 0.20)
 # Bisection counts on so many test images; what is reported is counted on all.
