@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conspect.core.concepts import Concept, ConceptSet
     from conspect.core.diagnostics import ConspectError, OutsideError, UserError
     from conspect.monitor.runtime import Monitor
-    from conspect.monitor.wrap import wrap
+    from conspect.monitor.runtime.wrap import wrap
     from conspect.study.config import Settings, StudyConfig
     from conspect.study.objects import load_images, load_model, load_vlm, make_study
     from conspect.study.study import Study
@@ -39,7 +39,7 @@ _HOME = {
     "make_study": "conspect.study.objects",
     "sample": "conspect.adapters.datasets.subsets",
     "torch_model": "conspect.adapters.models.torch_module",
-    "wrap": "conspect.monitor.wrap",
+    "wrap": "conspect.monitor.runtime.wrap",
 }
 
 __all__ = [

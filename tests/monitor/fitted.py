@@ -2,14 +2,14 @@
 
 from functools import cache
 
-from conspect.monitor.calibration import Wanted, calibrate
-from conspect.monitor.fusion import fit
+from conspect.monitor.fitting.calibration import TargetRates, calibrate
+from conspect.monitor.fitting.fusion import fit
 from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT, sample
 
 # A calibration split breaks a 95 % guarantee one time in twenty, and seed 2 is such a one; how often it happens is
 # tested over many splits in test_calibration.py.
 TRAIN, HELD, TEST = sample(1500, 1), sample(1500, 5), sample(4000, 3)
-WANTED = Wanted(false_alarms=0.1, accepted_errors=0.1)
+WANTED = TargetRates(false_alarms=0.1, accepted_errors=0.1)
 
 
 @cache

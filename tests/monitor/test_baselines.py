@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap
-from conspect.monitor.baselines import (
+from conspect.monitor.detectors.baselines import (
     Mahalanobis,
     NearestNeighbours,
     VirtualLogit,

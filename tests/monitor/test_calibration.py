@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conspect.core.diagnostics import UserError
-from conspect.monitor.calibration import Wanted, report, thresholds
+from conspect.monitor.fitting.calibration import TargetRates, report, thresholds
 from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Reason, Thresholds
 from conspect.statistics.detection import Score
 from tests.monitor.fitted import HELD, TEST, TRAIN, WANTED, fitted, monitor_and_guarantee
@@ -64,7 +64,7 @@ def test_nan_and_infinity_are_never_accepted():
 
 
 def test_nothing_is_accepted_when_the_bound_cannot_be_certified():
-    wanted = Wanted(accepted_errors=0.001)
+    wanted = TargetRates(accepted_errors=0.001)
     scores = (Score(np.linspace(0, 1, 100), "suspect"), np.arange(100) > 90)
     found, guarantee = thresholds(scores, scores, wanted)
     assert found.accept == -np.inf
@@ -85,7 +85,7 @@ def test_a_bound_on_errors_of_all_inputs_lowers_the_accept_threshold():
 def test_too_small_a_calibration_split_is_an_error():
     few = (Score(np.arange(9.0), "suspect"), np.arange(9) == 8)
     with pytest.raises(UserError, match="MONITOR003"):
-        thresholds(few, few, Wanted(false_alarms=0.05))
+        thresholds(few, few, TargetRates(false_alarms=0.05))
     with pytest.raises(UserError, match="MONITOR005"):
         Thresholds(accept=2.0, suspect=1.0)
     with pytest.raises(UserError, match="MONITOR001"):

@@ -8,7 +8,7 @@ import pytest
 from conspect.adapters.models.onnx_graph import encoder_graph
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
-from conspect.monitor.baselines import NearestNeighbours
+from conspect.monitor.detectors.baselines import NearestNeighbours
 from conspect.monitor.runtime import Monitor, Thresholds
 from conspect.statistics.detection import Score, measure
 from tests.fakes import FakeModel

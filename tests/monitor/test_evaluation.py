@@ -9,9 +9,9 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Lens
 from conspect.language import parse
+from conspect.monitor.detectors.formulas import FormulaMonitor
+from conspect.monitor.detectors.vlm_tier import VlmEvidence, VlmTier
 from conspect.monitor.evaluation import KIND_OF, Detectors, Evaluation, Training, best
-from conspect.monitor.formulas import FormulaMonitor
-from conspect.monitor.second_tier import SecondTier, Witnessed
 from conspect.statistics.detection import Score, measure
 from tests.monitor.fitted import TEST, TRAIN
 from tests.monitor.world import CARRIED, CLASS_NAMES, CONCEPT_NAMES, DIRECTIONS, HEAD, LENS, READOUT, sample
@@ -25,7 +25,7 @@ def witness(split, seed):
     seen = CARRIED[split.labels] + 0.5 * generator.normal(size=(len(split.labels), len(CONCEPT_NAMES)))
     units = CARRIED / np.linalg.norm(CARRIED, axis=1, keepdims=True)
     lengths = np.linalg.norm(seen, axis=1, keepdims=True)
-    return Witnessed(seen @ units.T / lengths, seen / lengths, LENS.strengths(split.inputs.embeddings))
+    return VlmEvidence(seen @ units.T / lengths, seen / lengths, LENS.strengths(split.inputs.embeddings))
 
 
 DETECTORS = Detectors.fit(
@@ -82,7 +82,7 @@ def test_what_teaches_attacks_leaves_the_fused_detector_alone():
 
 
 def test_second_tier_features_are_lead_agreement_and_distance():
-    witnessed = Witnessed(np.array([[0.5, 0.2], [0.1, 0.4]]), np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros((2, 2)))
+    witnessed = VlmEvidence(np.array([[0.5, 0.2], [0.1, 0.4]]), np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros((2, 2)))
     found = witnessed.features(np.array([0, 0]))
     assert found == pytest.approx(np.array([[0.3, 1.0, np.sqrt(0.5)], [-0.3, 0.0, 0.0]]))
 
@@ -100,9 +100,9 @@ def test_missing_parts_are_errors():
     with pytest.raises(UserError, match="MONITOR002"):
         Evaluation.of("nothing", SCORES, np.zeros(len(TEST.wrong), dtype=bool))
     with pytest.raises(UserError, match="MONITOR001"):
-        Witnessed(np.zeros((2, 2)), np.zeros((2, 3)), np.zeros((2, 4)))
+        VlmEvidence(np.zeros((2, 2)), np.zeros((2, 3)), np.zeros((2, 4)))
     with pytest.raises(UserError, match="MONITOR002"):
-        SecondTier.fit(
+        VlmTier.fit(
             Score(np.zeros(2), "suspect"), witness(TRAIN, 1).take(np.arange(2)), np.zeros(2, int), np.ones(2, bool)
         )
     with pytest.raises(UserError, match="MONITOR001"):

@@ -16,9 +16,10 @@ from conspect.bench.monitor import synthetic_monitor
 from conspect.cli.monitor_export import export
 from conspect.core.diagnostics import OutsideError, UserError
 from conspect.core.digests import digest_bytes
-from conspect.monitor.export import OPSET, OUTPUTS, attached, monitor_graph, signature, write
+from conspect.monitor.export import attached, monitor_graph, signature, write
+from conspect.monitor.export.graph import OPSET, OUTPUTS
 from conspect.monitor.runtime import SUSPECT, Thresholds
-from conspect.monitor.storage import ARRAYS_FILE
+from conspect.monitor.runtime.storage import ARRAYS_FILE
 from conspect.study import DataConfig, ModelConfig, Study, StudyConfig
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 
@@ -133,7 +134,7 @@ def test_a_model_that_computes_something_else_than_its_module_is_not_exported(de
 
 
 def test_without_onnx_the_message_names_what_to_install(monkeypatch):
-    monkeypatch.setattr("conspect.monitor.export.find_spec", lambda name: None)
+    monkeypatch.setattr("conspect.monitor.export.graph.find_spec", lambda name: None)
     with pytest.raises(OutsideError, match=r"conspect\[export\]"):
         monitor_graph(SMALL)
 

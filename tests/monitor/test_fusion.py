@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from conspect.core.diagnostics import UserError
-from conspect.monitor.baselines import maximum_softmax
-from conspect.monitor.concept_models import ConceptEvidence, ConceptFailureRatio
-from conspect.monitor.fusion import Inputs, fit
+from conspect.monitor.detectors.baselines import maximum_softmax
+from conspect.monitor.fitting.concept_models import ConceptEvidence, ConceptFailureRatio
+from conspect.monitor.fitting.fusion import ModelOutputs, fit
 from conspect.monitor.runtime import FEATURES, Folded
 from conspect.statistics.detection import Score, measure
 from tests.monitor.world import CLASSES, CONCEPTS, READOUT, sample
@@ -133,6 +133,6 @@ def test_too_few_failures_and_odd_shapes_are_errors():
     with pytest.raises(UserError, match="MONITOR003"):
         fit(READOUT, TRAIN.inputs, TRAIN.inputs.outputs)
     with pytest.raises(UserError, match="MONITOR001"):
-        Inputs(np.zeros((3, 2)), np.zeros((4, 2)))
+        ModelOutputs(np.zeros((3, 2)), np.zeros((4, 2)))
     with pytest.raises(UserError, match="MONITOR001"):
         Folded(np.zeros((5, 2), np.float32), np.zeros(5, np.float32), 2, 2)

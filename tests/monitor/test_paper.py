@@ -8,7 +8,7 @@ import pytest
 from conspect.analysis.heatmaps import by_group, single_input
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Lens
-from conspect.monitor.paper import SHRINKAGE, CosineHeatmaps, LikelihoodRatio, StoredHeatmaps, cells, flags
+from conspect.monitor.detectors.paper import SHRINKAGE, CosineHeatmaps, LikelihoodRatio, StoredHeatmaps, cells, flags
 
 GENERATOR = np.random.default_rng(2)
 CONCEPTS, CLASSES = 4, 3

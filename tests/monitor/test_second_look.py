@@ -7,11 +7,11 @@ import pytest
 from scipy import special
 
 from conspect.core.diagnostics import UserError
-from conspect.monitor.calibration import calibrate
 from conspect.monitor.evaluation import Detectors, Training, mean_softmax
-from conspect.monitor.look_fitting import fit_second_look
+from conspect.monitor.fitting.calibration import calibrate
+from conspect.monitor.fitting.second_look import fit_second_look
 from conspect.monitor.runtime import Monitor
-from conspect.monitor.second_look import LOOK_FEATURES, Looked, look_features
+from conspect.monitor.runtime.second_look import LOOK_FEATURES, Looks, look_features
 from conspect.statistics.detection import Score, measure
 from tests.monitor.fitted import HELD, TEST, TRAIN, WANTED, fitted
 from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, DIMENSION, HEAD, READOUT, sample
@@ -29,7 +29,7 @@ def looks_at(split, seed, *, moved=0.6):
         true = centres[split.labels]
         embeddings.append((1 - moved) * split.inputs.embeddings + moved * (true + noise))
     stacked = np.stack(embeddings, axis=1).astype(np.float32)
-    return Looked(stacked, HEAD(stacked.reshape(-1, DIMENSION)).reshape(len(stacked), 3, -1))
+    return Looks(stacked, HEAD(stacked.reshape(-1, DIMENSION)).reshape(len(stacked), 3, -1))
 
 
 TRAIN_LOOKS, HELD_LOOKS, TEST_LOOKS = looks_at(TRAIN, 60), looks_at(HELD, 70), looks_at(TEST, 80)
@@ -144,6 +144,6 @@ def test_all_tiers_have_scores_and_too_few_or_other_looks_are_errors() -> None:
     with pytest.raises(UserError, match="MONITOR001"):
         replace(monitor_with_looks(), second_look=None).check_looks(TEST_LOOKS.embeddings, TEST_LOOKS.logits)
     with pytest.raises(UserError, match="MONITOR001"):
-        Looked(np.zeros((3, 2, 4)), np.zeros((3, 4)))
+        Looks(np.zeros((3, 2, 4)), np.zeros((3, 4)))
     with pytest.raises(UserError, match="MONITOR002"):
         fit_second_look(FOLDED, fitted().cross_fitted, TRAIN_LOOKS, np.zeros(len(TRAIN.labels), dtype=bool))

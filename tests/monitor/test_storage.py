@@ -10,7 +10,7 @@ from safetensors.numpy import load, save
 from conspect.core.diagnostics import OutsideError
 from conspect.core.digests import digest_bytes
 from conspect.monitor.runtime import Monitor, Thresholds
-from conspect.monitor.storage import ARRAYS_FILE, JSON_FILE
+from conspect.monitor.runtime.storage import ARRAYS_FILE, JSON_FILE
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 
 MONITOR, GUARANTEE = monitor_and_guarantee()

@@ -9,7 +9,7 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.monitor.runtime import SUSPECT, Decisions
-from conspect.monitor.stream import BETS, DriftWatch
+from conspect.monitor.runtime.stream import BETS, DriftWatch
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 from tests.monitor.world import sample
 
@@ -125,7 +125,7 @@ from pathlib import Path
 import numpy as np
 before = set(sys.modules)
 from conspect.monitor.runtime import Monitor
-import conspect.monitor.stream
+import conspect.monitor.runtime.stream
 foreign = {name.split(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names) - {"conspect", "numpy"}
 assert not foreign, foreign
 monitor = Monitor.load(Path(sys.argv[1]))

@@ -18,7 +18,7 @@ from torch import nn
 from conspect.core.diagnostics import UserError
 from conspect.monitor.export import with_embedding
 from conspect.monitor.runtime import SUSPECT
-from conspect.monitor.wrap import wrap
+from conspect.monitor.runtime.wrap import wrap
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 from tests.monitor.world import CLASS_NAMES, CLASSES, DIMENSION, HEAD
 
@@ -232,7 +232,7 @@ def test_the_run_time_half_imports_numpy_alone(tmp_path):
 import sys, numpy as np
 from pathlib import Path
 from conspect.monitor.runtime import Monitor
-from conspect.monitor.wrap import wrap
+from conspect.monitor.runtime.wrap import wrap
 monitor = Monitor.load(Path(sys.argv[1]))
 stream = monitor.stream()
 class Output:

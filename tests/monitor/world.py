@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conspect.core.spaces import AffineMap, Lens
-from conspect.monitor.fusion import Inputs, Readout
+from conspect.monitor.fitting.fusion import ModelOutputs, Readout
 
 CLASSES, CONCEPTS, DIMENSION = 4, 6, 12
 CLASS_NAMES = ("truck", "car", "cat", "dog")
@@ -25,7 +25,7 @@ HEAD = AffineMap((CARRIED * [1, 1, 1, 1, 0.1, 1]) @ DIRECTIONS, -np.square(CARRI
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    inputs: Inputs
+    inputs: ModelOutputs
     labels: np.ndarray
 
     @property
@@ -39,4 +39,4 @@ def sample(size: int, seed: int, *, noise: float = 0.8, shift: float = 0.0) -> S
     strengths = CARRIED[labels] + noise * generator.normal(size=(size, CONCEPTS)) + shift
     rest = generator.normal(size=(size, DIMENSION - CONCEPTS))
     embeddings = (np.hstack([strengths, rest]) @ MIX).astype(np.float32)
-    return Sample(Inputs(embeddings, HEAD(embeddings)), labels)
+    return Sample(ModelOutputs(embeddings, HEAD(embeddings)), labels)

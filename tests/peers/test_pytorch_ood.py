@@ -11,7 +11,7 @@ detector = pytest.importorskip("pytorch_ood.detector", reason=ABSENT)
 functional = pytest.importorskip("pytorch_ood.metrics.functional", reason=ABSENT)
 
 from conspect.core.spaces import AffineMap  # noqa: E402
-from conspect.monitor import baselines  # noqa: E402
+from conspect.monitor.detectors import baselines  # noqa: E402
 from conspect.statistics.detection import Score, aupr, auroc, fpr95, tally  # noqa: E402
 
 CLASSES = 10

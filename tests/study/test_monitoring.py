@@ -14,14 +14,14 @@ from conspect.cli.main import main
 from conspect.core.diagnostics import UserError
 from conspect.monitor.evaluation import LOOKED_BASELINE
 from conspect.monitor.runtime import Monitor
+from conspect.report.monitor_wording import sentences, tables
 from conspect.statistics.detection import Score, measure
 from conspect.study import Inputs, Study, StudyConfig
 from conspect.study.config import MonitorConfig, read_config
 from conspect.study.inputs import demo_or_own_concepts
-from conspect.study.monitoring import rates_of
-from conspect.study.monitoring_results import curve
-from conspect.study.monitoring_splits import measure_splits
-from conspect.study.monitoring_wording import sentences, tables
+from conspect.study.monitor.evaluation import curve
+from conspect.study.monitor.fitting import rates_of
+from conspect.study.monitor.splits import measure_splits
 from tests.fakes import CLASSES, FakeModel, FakeVlm, picture
 from tests.test_docs import leaves, text_of
 

@@ -12,7 +12,7 @@ from PIL import Image
 from conspect.bench.monitor import synthetic_monitor
 from conspect.core.spaces import Head
 from conspect.monitor.runtime import Thresholds
-from conspect.study.serving import Deployed
+from conspect.study.monitor.serving import Deployed
 from conspect.web.app import Service
 from conspect.web.limits import Limits
 

@@ -19,7 +19,7 @@ from conspect.bench.serve_hostile import bomb
 from conspect.cli import monitor_serve
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
-from conspect.study.serving import Deployed, deployed
+from conspect.study.monitor.serving import Deployed, deployed
 from conspect.web import server
 from conspect.web.failures import STATUS, Busy
 from conspect.web.limits import BODIES_HELD, JSON_BYTES

@@ -10,8 +10,8 @@ import numpy as np
 
 from conspect.bench.rows import Row, row
 from conspect.core.spaces import AffineMap, Lens
-from conspect.monitor.calibration import Wanted, calibrate
-from conspect.monitor.fusion import Inputs, Readout, fit
+from conspect.monitor.fitting.calibration import TargetRates, calibrate
+from conspect.monitor.fitting.fusion import ModelOutputs, Readout, fit
 from conspect.monitor.runtime import Monitor
 
 CLASSES, CONCEPTS, DIMENSION, SPACE = 10, 18, 256, 384
@@ -21,7 +21,7 @@ SINGLE_TARGET, SHARE_TARGET, BATCH_TARGET = 50.0, 0.5, 1_000_000.0
 ROUNDS = 10
 
 
-def synthetic_monitor(seed: int = 0, *, dimension: int = DIMENSION) -> tuple[Monitor, Inputs]:
+def synthetic_monitor(seed: int = 0, *, dimension: int = DIMENSION) -> tuple[Monitor, ModelOutputs]:
     """A monitor of the demo's sizes fitted on noisy class clusters, and inputs to decide on, `BATCH` of them, float32."""
     generator = np.random.default_rng(seed)
     means = generator.normal(size=(CLASSES, dimension))
@@ -32,10 +32,10 @@ def synthetic_monitor(seed: int = 0, *, dimension: int = DIMENSION) -> tuple[Mon
     names = tuple(f"concept {k}" for k in range(CONCEPTS))
     readout = Readout.of(Lens(alignment, names, directions[:CONCEPTS]), directions[CONCEPTS:])
 
-    def draw(size: int) -> tuple[Inputs, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    def draw(size: int) -> tuple[ModelOutputs, np.ndarray[tuple[int], np.dtype[np.int64]]]:
         labels = generator.integers(CLASSES, size=size)
         embeddings = (means[labels] + 6 * generator.normal(size=(size, dimension))).astype(np.float32)
-        return Inputs(embeddings, head(embeddings).astype(np.float32)), labels
+        return ModelOutputs(embeddings, head(embeddings).astype(np.float32)), labels
 
     first, second = draw(1500), draw(1000)
     monitor, _ = calibrate(
@@ -44,12 +44,12 @@ def synthetic_monitor(seed: int = 0, *, dimension: int = DIMENSION) -> tuple[Mon
         second,
         class_names=tuple(f"class {k}" for k in range(CLASSES)),
         concept_names=names,
-        wanted=Wanted(accepted_errors=0.3),
+        wanted=TargetRates(accepted_errors=0.3),
     )
     return monitor, draw(BATCH)[0]
 
 
-def rows(monitor: Monitor | None = None, inputs: Inputs | None = None, *, seconds: float = 2.0) -> list[Row]:
+def rows(monitor: Monitor | None = None, inputs: ModelOutputs | None = None, *, seconds: float = 2.0) -> list[Row]:
     """One row per target: what, value, unit, target, met. Without a monitor a synthetic one of the demo's sizes is used.
 
     Each row is the median over repeated calls of `Monitor.check` for `seconds`. `inputs`: at least one, repeated as

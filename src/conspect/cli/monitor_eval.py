@@ -17,8 +17,8 @@ from conspect.cli.progress import terminal_bar
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def evaluate(study: Path, engine: str, address: str | None, store: str | None, as_json: bool) -> None:
     """Compare the study's monitor with the paper's detectors and with seven baselines, on the same images."""
+    from conspect.report.monitor_wording import sentences, tables
     from conspect.study import Study
-    from conspect.study.monitoring_wording import sentences, tables
 
     opened = Study.open(study, store=store)
     with working(opened, engine, address):

@@ -26,7 +26,7 @@ def export(study: Path, file: Path, start: str, as_json: bool) -> None:
     """Write the monitor that `conspect monitor fit` left in STUDY/monitor as one ONNX graph."""
     from conspect.monitor.export import attached, monitor_graph, signature, write
     from conspect.monitor.runtime import Monitor
-    from conspect.monitor.storage import read_guarantee
+    from conspect.monitor.runtime.storage import read_guarantee
     from conspect.study import Study
 
     opened = Study.open(study)

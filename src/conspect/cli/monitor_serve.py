@@ -52,7 +52,7 @@ def serve(  # noqa: PLR0917 (click passes every option by name)
     if queue < max_inputs:
         problem = f"--queue {queue} has no room for one request of --max-inputs {max_inputs}"
         raise user_error("WEB004", problem, "make the queue larger, or requests smaller")
-    from conspect.study.serving import deployed
+    from conspect.study.monitor.serving import deployed
     from conspect.web.limits import Limits
     from conspect.web.server import read_token
     from conspect.web.server import serve as run

@@ -12,12 +12,12 @@ from scipy import special
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Floats
-from conspect.monitor import baselines
-from conspect.monitor.fusion import FitOptions, FittedDetector, Inputs, Readout, prepare
-from conspect.monitor.look_fitting import FittedSecondLook, fit_second_look
-from conspect.monitor.paper import CosineHeatmaps, LikelihoodRatio, StoredHeatmaps
-from conspect.monitor.second_look import Looked
-from conspect.monitor.second_tier import SecondTier, Witnessed
+from conspect.monitor.detectors import baselines
+from conspect.monitor.detectors.paper import CosineHeatmaps, LikelihoodRatio, StoredHeatmaps
+from conspect.monitor.detectors.vlm_tier import VlmEvidence, VlmTier
+from conspect.monitor.fitting.fusion import FitOptions, FittedDetector, ModelOutputs, Readout, prepare
+from conspect.monitor.fitting.second_look import FittedSecondLook, fit_second_look
+from conspect.monitor.runtime.second_look import Looks
 from conspect.statistics.detection import HIGHER_IS_BETTER, MetricName, Score, measure
 from conspect.statistics.detection_bootstrap import Estimate, Resampled, resample
 
@@ -67,22 +67,22 @@ class Detectors:
     cosine: CosineHeatmaps
     ratio: LikelihoodRatio
     fused: FittedDetector
-    second_tier: SecondTier | None
+    second_tier: VlmTier | None
     taught: FittedDetector | None = None
     second_look: FittedSecondLook | None = None
-    second_look_and_vlm: SecondTier | None = None
+    second_look_and_vlm: VlmTier | None = None
 
     @classmethod
     def fit(
         cls,
         readout: Readout,
         training: Training,
-        inputs: Inputs,
+        inputs: ModelOutputs,
         labels: NDArray[np.integer],
         *,
-        witnessed: Witnessed | None = None,
-        looked: Looked | None = None,
-        also_suspect: tuple[Inputs, Looked | None] | None = None,
+        witnessed: VlmEvidence | None = None,
+        looked: Looks | None = None,
+        also_suspect: tuple[ModelOutputs, Looks | None] | None = None,
         options: FitOptions | None = None,
     ) -> Detectors:
         """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on its first images, for the second tier.
@@ -124,7 +124,7 @@ class Detectors:
         )
 
     def scores(
-        self, inputs: Inputs, witnessed: Witnessed | None = None, looked: Looked | None = None
+        self, inputs: ModelOutputs, witnessed: VlmEvidence | None = None, looked: Looks | None = None
     ) -> dict[str, Score]:
         """Every detector's score of the inputs, by the names of KIND_OF; those of further tiers when their input is given."""
         logits, embeddings, outputs = inputs.logits, inputs.embeddings, inputs.outputs
@@ -173,11 +173,11 @@ def mean_softmax(logits: Floats) -> Score:
 
 
 def _second_tier(
-    first: Score, witnessed: Witnessed, outputs: NDArray[np.integer], wrong: NDArray[np.bool_]
-) -> SecondTier:
+    first: Score, witnessed: VlmEvidence, outputs: NDArray[np.integer], wrong: NDArray[np.bool_]
+) -> VlmTier:
     """From the first so many inputs that the VLM has seen."""
     seen = slice(len(witnessed.strengths))
-    return SecondTier.fit(Score(first.suspicion[seen], "suspect"), witnessed, outputs[seen], wrong[seen])
+    return VlmTier.fit(Score(first.suspicion[seen], "suspect"), witnessed, outputs[seen], wrong[seen])
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ from conspect.study.results import assemble
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
     from conspect.language.tree import Specification
-    from conspect.study.monitoring import FittedMonitor
+    from conspect.study.monitor.fitting import FittedMonitor
     from conspect.verification.results import PropertyResult
     from conspect.verification.subject import Subject, VerifyOptions
 
@@ -226,11 +226,11 @@ class Study:
         Rates that are not given are those of study.toml's [monitor]. Raises UserError MONITOR002 or MONITOR003 when there
         are too few images, or too few that the model gets wrong.
         """
-        from conspect.monitor.calibration import Wanted
-        from conspect.study.monitoring import fit_monitor
+        from conspect.monitor.fitting.calibration import TargetRates
+        from conspect.study.monitor.fitting import fit_monitor
 
         config = self.config.monitor or MonitorConfig()
-        wanted = Wanted(
+        wanted = TargetRates(
             config.false_alarms if false_alarms is None else false_alarms,
             config.accepted_errors if accepted_errors is None else accepted_errors,
             confidence,
@@ -251,16 +251,16 @@ class Study:
     def evaluate_monitor(self, bar: ProgressBar = silent) -> dict[str, Any]:
         """Compares the monitor with the paper's detectors and the baselines; what docs/results.md says of `monitor`.
 
-        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first. Kept by
+        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first. ObservedRates by
         content, so that only what has changed is compared anew.
         """
-        from conspect.study.monitoring import rates_of
+        from conspect.study.monitor.fitting import rates_of
 
         return self._evaluated_monitor(rates_of(self.monitor_folder), bar)
 
     def _evaluated_monitor(self, rates: dict[str, float], bar: ProgressBar) -> dict[str, Any]:
         """At `rates`; those that are not given are study.toml's."""
-        from conspect.study.monitoring_results import kept_or_made, monitor_results
+        from conspect.study.monitor.evaluation import kept_or_made, monitor_results
 
         config, seed = self.config.monitor or MonitorConfig(), self.config.settings.seed
         asked = {"false_alarms": config.false_alarms, "accepted_errors": config.accepted_errors, "confidence": 0.95}

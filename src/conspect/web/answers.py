@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from conspect.monitor.runtime import ACCEPT, Monitor
-from conspect.web.engine import Checked
+from conspect.web.engine import CheckedInputs
 
 Asked = Literal["flagged", "all", "none"]
 NOT_FINITE = "the embedding, a logit or the suspicion is not a finite number"
@@ -29,7 +29,7 @@ class Answers(BaseModel):
     results: list[Answer]
 
 
-class Told(BaseModel):
+class Problem(BaseModel):
     """What went wrong and what to do."""
 
     code: str
@@ -40,10 +40,10 @@ class Told(BaseModel):
 class Failure(BaseModel):
     """The one shape of every error."""
 
-    error: Told
+    error: Problem
 
 
-def answers(monitor: Monitor, checked: Checked, asked: Asked) -> list[dict[str, Any]]:
+def answers(monitor: Monitor, checked: CheckedInputs, asked: Asked) -> list[dict[str, Any]]:
     """The fields of `Answer` for each input; reasons for those not accepted, for all, or for none."""
     found = []
     decisions = checked.decisions
@@ -64,6 +64,6 @@ def answers(monitor: Monitor, checked: Checked, asked: Asked) -> list[dict[str, 
     return found
 
 
-def _reasons(monitor: Monitor, checked: Checked, row: int, output: int) -> list[str]:
+def _reasons(monitor: Monitor, checked: CheckedInputs, row: int, output: int) -> list[str]:
     with np.errstate(all="ignore"):
         return [str(reason) for reason in monitor.reasons(checked.embeddings[row], output)]

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from conspect import __version__
 from conspect.core.diagnostics import ConspectError, UserError, user_error
-from conspect.study.serving import Deployed
+from conspect.study.monitor.serving import Deployed
 from conspect.web.answers import Answers, Asked, Failure
 from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
 from conspect.web.checking import Checking

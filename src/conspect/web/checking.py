@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import UnreadableImage, VisionModel
-from conspect.study.serving import received_image
+from conspect.study.monitor.serving import received_image
 from conspect.web.answers import Asked, answers
 from conspect.web.bodies import Body, parse
-from conspect.web.engine import Checked, Engine, Job
+from conspect.web.engine import CheckedInputs, Engine, Submission
 from conspect.web.limits import Limits
 
 # A thread is not worth its while for fewer inputs, or for fewer bytes.
@@ -44,16 +44,16 @@ class Checking:
             raise user_error("WEB109", problem, "send embeddings and logits, or serve a study")
         return found
 
-    async def checked(self, body: Body) -> Checked:
+    async def checked(self, body: Body) -> CheckedInputs:
         """What the monitor says of the inputs. Raises UserError WEB110 for an image that cannot be read, Busy."""
         with self.engine.admitted(len(body)):
             if body.images is None or self.engine.model is None:
-                job = Job(embeddings=body.embeddings, logits=body.logits)
+                job = Submission(embeddings=body.embeddings, logits=body.logits)
             else:
-                job = Job(prepared=await self._prepared(self.engine.model, body.images))
+                job = Submission(prepared=await self._prepared(self.engine.model, body.images))
             return await asyncio.wrap_future(self.engine.submit(job))
 
-    async def answered(self, checked: Checked, asked: Asked) -> list[dict[str, Any]]:
+    async def answered(self, checked: CheckedInputs, asked: Asked) -> list[dict[str, Any]]:
         """The fields of `Answer` for each input."""
         if len(checked.finite) < LEAST_SHARE:
             return answers(self.engine.monitor, checked, asked)

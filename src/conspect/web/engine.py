@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import Decisions, Monitor
-from conspect.monitor.stream import Status
+from conspect.monitor.runtime.stream import Status
 from conspect.web.failures import Busy
 
 LONGEST_WAIT = 60  # seconds that a client is asked to stay away at most
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
+class CheckedInputs:
     """One request's inputs after the monitor: `embeddings [input, D]`, `finite [input]`: embedding and logits are."""
 
     decisions: Decisions
@@ -36,20 +36,20 @@ class Checked:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Submission:
     """Inputs of one request: `prepared` images, or `embeddings [input, D]` with their `logits` or, with a model, without."""
 
     prepared: NDArray[np.float32] | None = None
     embeddings: NDArray[np.floating] | None = None
     logits: NDArray[np.floating] | None = None
-    answer: Future[Checked] = field(default_factory=Future)
+    answer: Future[CheckedInputs] = field(default_factory=Future)
 
     def __len__(self) -> int:
         inputs = self.prepared if self.embeddings is None else self.embeddings
         return 0 if inputs is None else len(inputs)
 
 
-STOP = Job()
+STOP = Submission()
 
 
 class Engine:
@@ -61,7 +61,7 @@ class Engine:
         self.waiting = 0
         self._seconds_an_input = 1e-3
         self._stream, self._lock = monitor.stream(), threading.Lock()
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="conspect-model", daemon=True)
         self._thread.start()
 
@@ -77,7 +77,7 @@ class Engine:
         finally:
             self.waiting -= inputs
 
-    def submit(self, job: Job) -> Future[Checked]:
+    def submit(self, job: Submission) -> Future[CheckedInputs]:
         """Queues a job; its answer comes from the engine's thread."""
         self._jobs.put(job)
         return job.answer
@@ -93,7 +93,7 @@ class Engine:
         self._thread.join()
 
     def _run(self) -> None:
-        following: Job | None = None
+        following: Submission | None = None
         while True:
             first = self._jobs.get() if following is None else following
             if first is STOP:
@@ -103,7 +103,7 @@ class Engine:
             if live:
                 self._answer(live)
 
-    def _gathered(self, first: Job) -> tuple[list[Job], Job | None]:
+    def _gathered(self, first: Submission) -> tuple[list[Submission], Submission | None]:
         """What goes through the model together: at most a batch, unless the first alone is larger; and what did not fit."""
         jobs, total = [first], len(first)
         while True:
@@ -116,7 +116,7 @@ class Engine:
             jobs.append(following)
             total += len(following)
 
-    def _answer(self, jobs: Sequence[Job]) -> None:
+    def _answer(self, jobs: Sequence[Submission]) -> None:
         try:
             found = self._check(jobs)
         except Exception as error:
@@ -129,7 +129,7 @@ class Engine:
         for job, checked in zip(jobs, found, strict=True):
             job.answer.set_result(checked)
 
-    def _check(self, jobs: Sequence[Job]) -> list[Checked]:
+    def _check(self, jobs: Sequence[Submission]) -> list[CheckedInputs]:
         start = time.perf_counter()
         pictures = [job.prepared for job in jobs if job.prepared is not None]
         seen = iter(self._embedded(np.concatenate(pictures)) if pictures else ())
@@ -150,7 +150,7 @@ class Engine:
         self._seconds_an_input += 0.2 * (taken - self._seconds_an_input)
         spans = [slice(int(end) - len(job), int(end)) for job, end in zip(jobs, ends, strict=True)]
         return [
-            Checked(
+            CheckedInputs(
                 Decisions(decisions.outputs[s], decisions.suspicion[s], decisions.verdicts[s]), embeddings[s], finite[s]
             )
             for s in spans
@@ -162,7 +162,7 @@ class Engine:
         starts = range(0, len(prepared), self.batch)
         return np.concatenate([self.model.embed(prepared[k : k + self.batch]) for k in starts])
 
-    def _logits(self, embeddings: NDArray[np.floating], job: Job) -> NDArray[np.floating]:
+    def _logits(self, embeddings: NDArray[np.floating], job: Submission) -> NDArray[np.floating]:
         if job.logits is not None:
             return job.logits
         if self.model is None:

@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 
 from conspect.core.diagnostics import Place, outside_error, user_error
-from conspect.study.serving import Deployed
+from conspect.study.monitor.serving import Deployed
 from conspect.web.app import Service
 from conspect.web.limits import Limits
 from conspect.web.log import Log, take_over_logging, write_line

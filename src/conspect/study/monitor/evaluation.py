@@ -21,15 +21,15 @@ from conspect.core.digests import digest_json
 from conspect.core.files import write_json, writing_to
 from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
-from conspect.monitor.calibration import report
 from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
+from conspect.monitor.fitting.calibration import report
 from conspect.monitor.runtime import SUSPECT
-from conspect.monitor.storage import JSON_FILE
+from conspect.monitor.runtime.storage import JSON_FILE
 from conspect.statistics.detection import MetricName, Score
 from conspect.statistics.logistic import fit_logistic
-from conspect.study.monitoring import FittedMonitor
-from conspect.study.monitoring_defects import TAUGHT, Defect, defects
-from conspect.study.monitoring_splits import Split
+from conspect.study.monitor.defects import TAUGHT, Defect, defects
+from conspect.study.monitor.fitting import FittedMonitor
+from conspect.study.monitor.splits import Split
 
 Json = dict[str, Any]
 COMPARED: tuple[MetricName, ...] = ("auroc", "augrc", "aurc")
@@ -248,7 +248,7 @@ def kept(fitted: FittedMonitor, *, looks: bool = False) -> Json:
 
 
 def vars_of(shares: object) -> dict[str, tuple[float, float, float]]:
-    """The fields of `Kept` by name."""
+    """The fields of `ObservedRates` by name."""
     return {name: getattr(shares, name) for name in type(shares).__annotations__}
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64, Floats
-from conspect.monitor.runtime import LARGEST_SQUARE, LEAST_PROBABILITY, Float32, Folded
+from conspect.monitor.runtime.detector import LARGEST_SQUARE, LEAST_PROBABILITY, Float32, Folded
 
 # Columns of `SecondLook.features`. For the output class o of the first look:
 LOOK_FEATURES = (
@@ -28,7 +28,7 @@ LOOK_FEATURES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class Looks:
     """`embeddings [image, look, D]` and `logits [image, look, class]`; look 0 is the image as it came."""
 
     embeddings: Floats
@@ -42,9 +42,9 @@ class Looked:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Looked:
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Looks:
         """The chosen rows."""
-        return Looked(self.embeddings[rows], self.logits[rows])
+        return Looks(self.embeddings[rows], self.logits[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class SecondLook:
     weights: Float32
     bias: Float32
 
-    def features(self, looked: Looked, first: Floats, folded: Folded) -> tuple[Float64, NDArray[np.intp]]:
+    def features(self, looked: Looks, first: Floats, folded: Folded) -> tuple[Float64, NDArray[np.intp]]:
         """`[image, feature]` in the order of LOOK_FEATURES and the output class `[image]`.
 
         `first [image]`: the first tier's suspicion. Raises UserError MONITOR001 for another number of looks.
@@ -72,7 +72,7 @@ class SecondLook:
             raise user_error("MONITOR001", problem, "give the image as it came, then the same further looks")
         return look_features(looked, first, folded, self.deviation)
 
-    def suspicion(self, looked: Looked, first: Floats, folded: Folded) -> tuple[Float32, NDArray[np.intp]]:
+    def suspicion(self, looked: Looks, first: Floats, folded: Folded) -> tuple[Float32, NDArray[np.intp]]:
         """Log-odds that the output of the first look is wrong `[image]`, higher = suspect; and that output."""
         features, outputs = self.features(looked, first, folded)
         standard = (features - self.mean) * self.scale
@@ -81,7 +81,7 @@ class SecondLook:
         return found.astype(np.float32), outputs
 
 
-def look_features(looked: Looked, first: Floats, folded: Folded, deviation: Floats) -> tuple[Float64, NDArray[np.intp]]:
+def look_features(looked: Looks, first: Floats, folded: Folded, deviation: Floats) -> tuple[Float64, NDArray[np.intp]]:
     """See `SecondLook.features`; `deviation [concept]` scales the movement."""
     images, looks, classes = looked.logits.shape
     outputs = looked.logits[:, 0].argmax(1)

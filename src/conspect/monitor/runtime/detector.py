@@ -1,4 +1,4 @@
-"""The run-time half: from a ready embedding and its logits to a verdict. Imports NumPy and nothing else outside Conspect.
+"""The fused detector: from a ready embedding and its logits to a suspicion. Imports NumPy and nothing else outside Conspect.
 
 Everything the detector reads off an embedding is an affine map of it (strength numerators of concepts and of class
 names, a second head, the concept evidence for each output class), so all are folded into one matrix. A decision is one
@@ -9,22 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 
-if TYPE_CHECKING:
-    from conspect.monitor.second_look import SecondLook
-    from conspect.monitor.stream import Stream
-
 Float32: TypeAlias = NDArray[np.float32]
-VerdictName: TypeAlias = Literal["accept", "uncertain", "suspect"]
-VERDICTS: tuple[VerdictName, ...] = ("accept", "uncertain", "suspect")
-ACCEPT, UNCERTAIN, SUSPECT = range(3)
 # Rows of `Detector.features`. For the output class o of an input:
 FEATURES = (
     "log-odds",  # of o under the softmax, nats
@@ -200,156 +192,3 @@ class Detector:
         features *= features
         np.minimum(features, LARGEST_SQUARE, out=features)
         return float(linear + self.weights[1].dot(features) + self.bias[output]), output
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Accept at or below `accept`, suspect above `suspect`, uncertain between. `accept` <= `suspect`."""
-
-    accept: float
-    suspect: float
-
-    def __post_init__(self) -> None:
-        if not self.accept <= self.suspect:
-            problem = f"the accept threshold {self.accept} lies above the suspect threshold {self.suspect}"
-            raise user_error("MONITOR005", problem, "an input cannot be both; lower the accept threshold")
-
-    def verdicts(self, suspicion: Float32) -> NDArray[np.int8]:
-        """Into VERDICTS `[image]`. Written so that a NaN, which satisfies no comparison, ends as suspect."""
-        return np.asarray(np.int8(SUSPECT) - (suspicion <= self.suspect) - (suspicion <= self.accept))
-
-
-@dataclass(frozen=True, eq=False)
-class Decisions:
-    """`outputs [image]`: class index; `suspicion [image]`: nats, higher = suspect; `verdicts [image]`: into VERDICTS."""
-
-    outputs: NDArray[np.intp]
-    suspicion: Float32
-    verdicts: NDArray[np.int8]
-
-    def names(self) -> list[VerdictName]:
-        """The verdicts as words."""
-        return [VERDICTS[verdict] for verdict in self.verdicts.tolist()]
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """`stronger > weaker` was seen, in the given shares (0..1) of right and of wrong outputs of the class."""
-
-    output: str
-    stronger: str
-    weaker: str
-    among_right: float
-    among_wrong: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.stronger} is stronger than {self.weaker}: so in {self.among_right:.0%} of the inputs rightly called "
-            f"{self.output} and in {self.among_wrong:.0%} of those wrongly called so"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Monitor:
-    """A detector with its thresholds and what it needs to give reasons and to watch for drift.
-
-    `right_shares`, `wrong_shares` `[class, concept * concept]`: shrunken shares of i > j among right and wrong outputs.
-    `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion. `second_look` and its
-    thresholds: an optional tier for several looks at each image.
-    """
-
-    detector: Detector
-    thresholds: Thresholds
-    class_names: tuple[str, ...]
-    concept_names: tuple[str, ...]
-    right_shares: Float32
-    wrong_shares: Float32
-    reference: Float32
-    second_look: SecondLook | None = None
-    second_thresholds: Thresholds | None = None
-
-    def check(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
-        """Verdicts for `embeddings [image, D]` and their `logits [image, class]`; an input with NaN is suspect.
-
-        Raises UserError MONITOR001 for arrays of another shape.
-        """
-        folded = self.detector.folded
-        if (
-            embeddings.ndim != 2
-            or embeddings.shape[1] != folded.weight.shape[1]
-            or logits.shape != (len(embeddings), folded.classes)
-        ):
-            problem = f"embeddings {embeddings.shape} and logits {logits.shape}"
-            fix = f"embeddings are [image, {folded.weight.shape[1]}], logits [image, {folded.classes}]"
-            raise user_error("MONITOR001", problem, fix)
-        suspicion, outputs = self.detector.suspicion(embeddings, logits)
-        return Decisions(outputs, suspicion, self.thresholds.verdicts(suspicion))
-
-    def check_looks(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
-        """Verdicts from several looks: `embeddings [image, look, D]`, `logits [image, look, class]`; look 0 is the image itself.
-
-        Raises UserError MONITOR001 for arrays of another shape, or when the monitor was fitted without a second look.
-        """
-        from conspect.monitor.second_look import Looked
-
-        if self.second_look is None or self.second_thresholds is None:
-            fix = "fit the monitor with the looks of the fit split"
-            raise user_error("MONITOR001", "the monitor has no second look", fix)
-        looked = Looked(embeddings, logits)
-        first = self.check(looked.embeddings[:, 0], looked.logits[:, 0]).suspicion
-        suspicion, outputs = self.second_look.suspicion(looked, first, self.detector.folded)
-        return Decisions(outputs, suspicion, self.second_thresholds.verdicts(suspicion))
-
-    def numerators(self, embeddings: NDArray[np.floating]) -> Float32:
-        """Strength numerators `[concept, image]` of `embeddings [image, D]`."""
-        return self.detector.folded.readings(embeddings)[: self.detector.folded.concepts]
-
-    def reasons(self, embedding: NDArray[np.floating], output: int, *, limit: int = 3) -> list[Reason]:
-        """The concept pairs seen in one `embedding [D]` that speak most against its output, strongest first.
-
-        A pair speaks against the output by p log(p / r), with p its share among wrong and r among right outputs of that
-        class: a pair that hardly ever occurs is no reason. Pairs that speak for it are left out. Each concept is named at
-        most once on each side.
-        """
-        concepts = self.detector.folded.concepts
-        numerators = self.numerators(np.asarray(embedding)[None])[:, 0]
-        right = self.right_shares[output].reshape(concepts, concepts)
-        wrong = self.wrong_shares[output].reshape(concepts, concepts)
-        against = np.where(numerators[:, None] > numerators[None, :], wrong * (np.log(wrong) - np.log(right)), -np.inf)
-        found: list[Reason] = []
-        used: tuple[set[int], set[int]] = set(), set()
-        for flat in np.argsort(-against, axis=None, kind="stable"):
-            i, j = divmod(int(flat), concepts)
-            if len(found) == limit or not against[i, j] > 0:
-                break
-            if i not in used[0] and j not in used[1]:
-                used[0].add(i)
-                used[1].add(j)
-                names = self.class_names[output], self.concept_names[i], self.concept_names[j]
-                found.append(Reason(*names, float(right[i, j]), float(wrong[i, j])))
-        return found
-
-    def stream(self, *, mean_time_to_false_alarm: int = 1_000_000, window: int = 200) -> Stream:
-        """A new state for one stream of decisions; see `conspect.monitor.stream`."""
-        from conspect.monitor.stream import Stream
-
-        return Stream(
-            self.class_names,
-            self.concept_names,
-            self.reference,
-            mean_time_to_false_alarm=mean_time_to_false_alarm,
-            window=window,
-        )
-
-    def save(self, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
-        """Writes `monitor.safetensors` and `monitor.json` into `folder`. Raises OutsideError MONITOR004."""
-        from conspect.monitor.storage import save
-
-        save(self, folder, guarantee=guarantee)
-
-    @classmethod
-    def load(cls, folder: Path) -> Monitor:
-        """Reads what `save` wrote. Raises OutsideError MONITOR004 for anything missing, damaged or of another version."""
-        from conspect.monitor.storage import load
-
-        return load(folder)

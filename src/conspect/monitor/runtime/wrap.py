@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
-from conspect.monitor.runtime import SUSPECT, Decisions, Float32, Monitor, Reason
-from conspect.monitor.stream import Stream
+from conspect.monitor.runtime.decisions import SUSPECT, Decisions, Reason
+from conspect.monitor.runtime.detector import Float32
+from conspect.monitor.runtime.monitor import Monitor
+from conspect.monitor.runtime.stream import Stream
 
 # What the head makes of the embedding again may differ from the logits by this, relative to the largest logit.
 TOLERANCE = 1e-3

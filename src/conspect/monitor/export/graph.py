@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.files import write_atomically, writing_to
-from conspect.monitor.runtime import LARGEST_SQUARE, LEAST_PROBABILITY, SUSPECT, VERDICTS, Monitor
-from conspect.monitor.storage import contents
+from conspect.monitor.runtime import SUSPECT, VERDICTS, Monitor
+from conspect.monitor.runtime.detector import LARGEST_SQUARE, LEAST_PROBABILITY
+from conspect.monitor.runtime.storage import contents
 
 if TYPE_CHECKING:
     import onnx
@@ -181,7 +182,7 @@ def _input_width(layer: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto
 
 
 def signature(model: onnx.ModelProto) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Inputs and outputs of a graph, in order: name, shape (a name for an axis that is free), type."""
+    """ModelOutputs and outputs of a graph, in order: name, shape (a name for an axis that is free), type."""
     from onnx import TensorProto
 
     def described(value: onnx.ValueInfoProto) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import Store
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.core.spaces import Floats
-from conspect.monitor.fusion import Inputs as MonitorInputs
-from conspect.monitor.second_look import Looked
-from conspect.monitor.second_tier import Witnessed
+from conspect.monitor.detectors.vlm_tier import VlmEvidence
+from conspect.monitor.fitting.fusion import ModelOutputs
+from conspect.monitor.runtime.second_look import Looks
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs, labels_in_model_order
 from conspect.study.measurements import Measurements
@@ -34,10 +34,10 @@ class Split:
     """
 
     dataset: ImageDataset
-    inputs: MonitorInputs
+    inputs: ModelOutputs
     labels: NDArray[np.int64]
-    witnessed: Witnessed | None = None
-    looked: Looked | None = None
+    witnessed: VlmEvidence | None = None
+    looked: Looks | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,9 +81,9 @@ def measure_splits(
     dataset = inputs.test if len(measured.rows) == len(inputs.test) else Subset(inputs.test, measured.rows)
     own = Split(
         dataset,
-        MonitorInputs(measured.embeddings, measured.logits),
+        ModelOutputs(measured.embeddings, measured.logits),
         measured.labels,
-        witnessed_by(measured, measured.embeddings, measured.vlm_embeddings),
+        vlm_evidence_of(measured, measured.embeddings, measured.vlm_embeddings),
     )
     own = look_again(own, inputs, store, stage="second look", bar=bar)
     if inputs.held_out is None:
@@ -118,7 +118,7 @@ def measure_images(
     if labelled:
         labels = labels_in_model_order(dataset, model.class_names)[rows]
     kept = dataset if len(rows) == len(dataset) else Subset(dataset, rows)
-    return Split(kept, MonitorInputs(embeddings, model.head.logits(embeddings)), labels)
+    return Split(kept, ModelOutputs(embeddings, model.head.logits(embeddings)), labels)
 
 
 def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str, bar: ProgressBar) -> Split:
@@ -127,22 +127,22 @@ def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str,
     found = [split.inputs.embeddings]
     found += [embed(model, LookedAt(split.dataset, look), store, progress=advance).values for look in LOOKS]
     logits = [split.inputs.logits, *(model.head.logits(embeddings) for embeddings in found[1:])]
-    return replace(split, looked=Looked(np.stack(found, axis=1), np.stack(logits, axis=1)))
+    return replace(split, looked=Looks(np.stack(found, axis=1), np.stack(logits, axis=1)))
 
 
 def witness(
     split: Split, inputs: Inputs, measured: Measurements, store: Path | Store, *, stage: str, bar: ProgressBar
-) -> Witnessed:
+) -> VlmEvidence:
     """What the VLM says of the images of a split, from the store where it is there."""
     found = embed(inputs.vlm, split.dataset, store, progress=bar(stage, len(split.dataset)))
-    return witnessed_by(measured, split.inputs.embeddings, found.values)
+    return vlm_evidence_of(measured, split.inputs.embeddings, found.values)
 
 
-def witnessed_by(measured: Measurements, embeddings: Floats, vlm_embeddings: Floats) -> Witnessed:
+def vlm_evidence_of(measured: Measurements, embeddings: Floats, vlm_embeddings: Floats) -> VlmEvidence:
     """From the model's and the VLM's embeddings `[image, D]` and `[image, E]` of the same images."""
     seen = np.asarray(vlm_embeddings, dtype=np.float64)
     lengths = np.linalg.norm(seen, axis=1, keepdims=True)
     units = seen / np.where(lengths > 0, lengths, 1.0)
-    return Witnessed(
+    return VlmEvidence(
         units @ measured.class_directions.T, units @ measured.lens.directions.T, measured.lens.strengths(embeddings)
     )

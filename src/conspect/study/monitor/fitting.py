@@ -8,19 +8,19 @@ from pathlib import Path
 
 from conspect.adapters.store.places import Store
 from conspect.core.protocols import ProgressBar
-from conspect.monitor.calibration import Guarantee, Wanted, calibrate
 from conspect.monitor.evaluation import Detectors, Training
-from conspect.monitor.fusion import Readout
-from conspect.monitor.look_fitting import FittedSecondLook
+from conspect.monitor.fitting.calibration import Guarantee, TargetRates, calibrate
+from conspect.monitor.fitting.fusion import Readout
+from conspect.monitor.fitting.second_look import FittedSecondLook
 from conspect.monitor.runtime import Monitor
-from conspect.monitor.second_look import Looked
-from conspect.monitor.storage import JSON_FILE
+from conspect.monitor.runtime.second_look import Looks
+from conspect.monitor.runtime.storage import JSON_FILE
 from conspect.statistics.threads import one_thread
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
-from conspect.study.monitoring_defects import Place, attacks_to_learn_from
-from conspect.study.monitoring_splits import Split, Splits, measure_splits
+from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
+from conspect.study.monitor.splits import Split, Splits, measure_splits
 
 MONITOR_FOLDER = "monitor"
 
@@ -36,7 +36,7 @@ class FittedMonitor:
     guarantee: Guarantee
     detectors: Detectors
     splits: Splits
-    place: Place
+    place: DefectSource
     taught: Split | str
 
 
@@ -48,7 +48,7 @@ def fit_monitor(
     *,
     store: Store,
     seed: int,
-    wanted: Wanted,
+    wanted: TargetRates,
     bar: ProgressBar,
 ) -> FittedMonitor:
     """Fits all detectors on the first split, sets thresholds on the second and writes `folder`/monitor.
@@ -56,7 +56,7 @@ def fit_monitor(
     Raises UserError MONITOR002 or MONITOR003 when the splits are too small or hold too few wrong outputs.
     """
     splits = measure_splits(config, inputs, measured, store, seed=seed, bar=bar)
-    place = Place(config, inputs, measured, folder, store, bar)
+    place = DefectSource(config, inputs, measured, folder, store, bar)
     taught = attacks_to_learn_from(place, splits.fit)
     also = None if isinstance(taught, str) else (taught.inputs, taught.looked)
     head = inputs.model.head
@@ -86,7 +86,7 @@ def fit_monitor(
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
 
 
-def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looked] | None:
+def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looks] | None:
     if detectors.second_look is None or calibration.looked is None:
         return None
     return detectors.second_look, calibration.looked

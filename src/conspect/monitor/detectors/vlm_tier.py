@@ -18,7 +18,7 @@ from conspect.statistics.logistic import LogisticModel, fit_logistic
 
 
 @dataclass(frozen=True, eq=False)
-class Witnessed:
+class VlmEvidence:
     """What the VLM says of each image, and the lens of its embedding; all cosines, higher = more present.
 
     `class_strengths [image, class]`: of the class names, by the VLM. `strengths [image, concept]`: of the concepts, by
@@ -35,9 +35,9 @@ class Witnessed:
             problem = f"{self.class_strengths.shape}, {self.strengths.shape} and {self.through_lens.shape}"
             raise user_error("MONITOR001", f"strengths of shapes {problem}", "one row per image, the same concepts")
 
-    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Witnessed:
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> VlmEvidence:
         """The chosen rows."""
-        return Witnessed(self.class_strengths[rows], self.strengths[rows], self.through_lens[rows])
+        return VlmEvidence(self.class_strengths[rows], self.strengths[rows], self.through_lens[rows])
 
     def features(self, outputs: NDArray[np.integer]) -> Float64:
         """`[image, 3]`: lead of the output class over the best other, whether it leads, distance of VLM and lens."""
@@ -51,7 +51,7 @@ class Witnessed:
 
 
 @dataclass(frozen=True, eq=False)
-class SecondTier:
+class VlmTier:
     """A logistic model of the first tier's suspicion and the VLM's word."""
 
     model: LogisticModel
@@ -60,12 +60,12 @@ class SecondTier:
     def fit(
         cls,
         first: Score,
-        witnessed: Witnessed,
+        witnessed: VlmEvidence,
         outputs: NDArray[np.integer],
         wrong: NDArray[np.bool_],
         *,
         penalty: float = 1e-3,
-    ) -> SecondTier:
+    ) -> VlmTier:
         """`first`: the first tier's cross-fitted suspicion of the fit split, so that it is as good as on new inputs."""
         if wrong.all() or not wrong.any():
             fix = "fit on held-out inputs of which the model gets some wrong"
@@ -73,7 +73,7 @@ class SecondTier:
         design = np.column_stack([first.suspicion, witnessed.features(outputs)])
         return cls(fit_logistic(design, wrong.astype(np.int64), 2, penalty=penalty))
 
-    def score(self, first: Score, witnessed: Witnessed, outputs: NDArray[np.integer]) -> Score:
+    def score(self, first: Score, witnessed: VlmEvidence, outputs: NDArray[np.integer]) -> Score:
         """Log-odds `[image]` that the output is wrong, higher = suspect."""
         design = np.column_stack([first.suspicion, witnessed.features(outputs)])
         weight, bias = self.model.weight, self.model.bias

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
-from conspect.monitor.runtime import SUSPECT, Decisions, Detector
+from conspect.monitor.runtime.decisions import SUSPECT, Decisions
+from conspect.monitor.runtime.detector import Detector
 
 Float64: TypeAlias = NDArray[np.float64]
 # Fractions of the largest allowed bet; the evidence is the mean over all, so no bet has to be chosen.

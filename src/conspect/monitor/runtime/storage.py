@@ -16,15 +16,17 @@ import numpy as np
 from conspect.core.diagnostics import ConspectError, OutsideError, Place, outside_error
 from conspect.core.digests import digest_bytes
 from conspect.core.files import write_atomically, write_json
-from conspect.monitor.runtime import FEATURES, Detector, Float32, Folded, Monitor, Thresholds
-from conspect.monitor.second_look import LOOK_FEATURES, SecondLook
+from conspect.monitor.runtime.decisions import Thresholds
+from conspect.monitor.runtime.detector import FEATURES, Detector, Float32, Folded
+from conspect.monitor.runtime.record import MonitorRecord
+from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
 
 FORMAT, VERSION = "conspect monitor", 1
 ARRAYS_FILE, JSON_FILE = "monitor.safetensors", "monitor.json"
 LARGEST_JSON = 16 << 20
 
 
-def save(monitor: Monitor, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
+def save(monitor: MonitorRecord, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
     """Writes both files into `folder`, arrays first; each appears whole or not at all. `guarantee`: kept as it is.
 
     Raises OutsideError MONITOR004 when the folder cannot be written.
@@ -41,7 +43,7 @@ def save(monitor: Monitor, folder: Path, *, guarantee: dict[str, Any] | None = N
         ) from error
 
 
-def contents(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None) -> tuple[bytes, dict[str, Any]]:
+def contents(monitor: MonitorRecord, *, guarantee: Mapping[str, Any] | None = None) -> tuple[bytes, dict[str, Any]]:
     """The two files: the arrays as safetensors, and what the JSON says of them."""
     from safetensors.numpy import save as to_bytes
 
@@ -66,7 +68,7 @@ def contents(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None) ->
     return content, about
 
 
-def load(folder: Path) -> Monitor:
+def load(folder: Path) -> MonitorRecord:
     """Reads a monitor that `save` wrote. Raises OutsideError MONITOR004 for anything missing, damaged or of another version."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
@@ -91,7 +93,7 @@ def read_guarantee(folder: Path) -> dict[str, Any] | None:
     return guarantee
 
 
-def _about_looks(monitor: Monitor) -> dict[str, Any] | None:
+def _about_looks(monitor: MonitorRecord) -> dict[str, Any] | None:
     if monitor.second_look is None or monitor.second_thresholds is None:
         return None
     limits = monitor.second_thresholds
@@ -114,7 +116,7 @@ def _look_shapes(folded: Folded) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _arrays(monitor: Monitor) -> dict[str, Float32]:
+def _arrays(monitor: MonitorRecord) -> dict[str, Float32]:
     detector, second = monitor.detector, monitor.second_look
     looks = {} if second is None else {f"look_{name}": getattr(second, name) for name in _look_shapes(detector.folded)}
     return {
@@ -144,7 +146,7 @@ def _shapes(folded: Folded, directions: int) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> Monitor:
+def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorRecord:
     classes, concepts = tuple(about["classes"]), tuple(about["concepts"])
     folded = Folded(arrays["weight"], arrays["offset"], len(concepts), len(classes))
     expected = _shapes(folded, len(arrays["whitening"]))
@@ -169,7 +171,7 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> Monitor:
             raise ValueError("its second look is not of this version")
         second = SecondLook(looks["looks"], **{name: arrays[f"look_{name}"] for name in _look_shapes(folded)})
         second_thresholds = _limits(looks["thresholds"])
-    return Monitor(
+    return MonitorRecord(
         Detector(folded=folded, **{name: arrays[name] for name in _shapes(folded, len(arrays["whitening"]))}),
         _limits(about["thresholds"]),
         classes,

@@ -24,7 +24,7 @@ from conspect.monitor.runtime import Detector
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
-from conspect.study.monitoring_splits import Split, look_again, measure_images, witness
+from conspect.study.monitor.splits import Split, look_again, measure_images, witness
 
 EPSILONS, RESTARTS = (2, 4, 8), 3
 TAUGHT = Attack("PGD", 8, restarts=RESTARTS)
@@ -42,7 +42,7 @@ class Defect:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class DefectSource:
     """Where defective inputs come from and what measures them."""
 
     config: MonitorConfig
@@ -53,7 +53,7 @@ class Place:
     bar: ProgressBar
 
 
-def no_attacks(place: Place) -> str | None:
+def no_attacks(place: DefectSource) -> str | None:
     """Why there are no attacks; None when there are some."""
     if place.config.attacked == 0:
         return "none were asked for"
@@ -62,7 +62,7 @@ def no_attacks(place: Place) -> str | None:
     return None
 
 
-def attacks_to_learn_from(place: Place, fit: Split) -> Split | str:
+def attacks_to_learn_from(place: DefectSource, fit: Split) -> Split | str:
     """Attacked images of the fit split whose output is wrong, with looks; or why there are none."""
     reason = no_attacks(place)
     if reason is not None:
@@ -76,7 +76,7 @@ def attacks_to_learn_from(place: Place, fit: Split) -> Split | str:
 
 
 def defects(
-    place: Place, report: Split, detector: Detector, *, seed: int
+    place: DefectSource, report: Split, detector: Detector, *, seed: int
 ) -> tuple[list[Defect], list[Attacked], dict[str, str]]:
     """All defects of the report split's images, the attacks behind them, and what is left out: name to reason."""
     found: list[Defect] = []
@@ -102,7 +102,7 @@ def defects(
     return found, attacks, left_out
 
 
-def _attacks(place: Place, report: Split, detector: Detector) -> tuple[list[Attacked], dict[str, str]]:
+def _attacks(place: DefectSource, report: Split, detector: Detector) -> tuple[list[Attacked], dict[str, str]]:
     reason = no_attacks(place)
     if reason is not None:
         return [], {"attacks": reason}
@@ -117,7 +117,7 @@ def _attacks(place: Place, report: Split, detector: Detector) -> tuple[list[Atta
 
 
 def _attacked(
-    place: Place, split: Split, attack: Attack, images: int, suspicion: FusedSuspicion | None = None
+    place: DefectSource, split: Split, attack: Attack, images: int, suspicion: FusedSuspicion | None = None
 ) -> Attacked:
     rows = np.flatnonzero(~split.wrong)[:images]
     model = place.inputs.model
@@ -129,7 +129,7 @@ def _succeeded(made: Attacked) -> ImageDataset:
     return Subset(made, np.flatnonzero(made.succeeded).astype(np.int64))
 
 
-def _corruptions(place: Place, report: Split, seed: int) -> list[Defect]:
+def _corruptions(place: DefectSource, report: Split, seed: int) -> list[Defect]:
     """One defect a strength: the first images of the report split, each under the next of the nine kinds in turn."""
     rows = np.arange(min(place.config.corrupted, len(report)))
     parts: list[ImageDataset] = [
@@ -148,7 +148,7 @@ def _corruptions(place: Place, report: Split, seed: int) -> list[Defect]:
 
 
 def _measured(
-    place: Place, parts: Sequence[ImageDataset], stage: str, *, seen: bool, labelled: bool = True
+    place: DefectSource, parts: Sequence[ImageDataset], stage: str, *, seen: bool, labelled: bool = True
 ) -> tuple[Split, list[NDArray[np.int64]]]:
     """All parts through the model, its second look and, if `seen`, the VLM; and the rows of each part that are readable."""
     chain, store = Chained(stage, parts), place.store

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Float64, Floats, Lens
-from conspect.monitor.concept_models import ConceptEvidence, ConceptFailureRatio, shrunk_covariance
-from conspect.monitor.runtime import FEATURES, LARGEST_SQUARE, Detector, Float32, Folded
+from conspect.monitor.fitting.concept_models import ConceptEvidence, ConceptFailureRatio, shrunk_covariance
+from conspect.monitor.runtime.detector import FEATURES, LARGEST_SQUARE, Detector, Float32, Folded
 from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected
 from conspect.statistics.detection import Score
 
@@ -23,7 +23,7 @@ SECOND = FEATURES.index("second log-odds")
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class ModelOutputs:
     """What the monitor sees of each input: `embeddings [image, D]` and the model's `logits [image, class]`."""
 
     embeddings: Floats
@@ -37,9 +37,9 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Inputs:
+    def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> ModelOutputs:
         """The chosen rows."""
-        return Inputs(self.embeddings[rows], self.logits[rows])
+        return ModelOutputs(self.embeddings[rows], self.logits[rows])
 
     @property
     def outputs(self) -> NDArray[np.int64]:
@@ -81,10 +81,10 @@ class FittedDetector:
 
 def fit(
     readout: Readout,
-    inputs: Inputs,
+    inputs: ModelOutputs,
     labels: NDArray[np.integer],
     *,
-    also_suspect: Inputs | None = None,
+    also_suspect: ModelOutputs | None = None,
     options: FitOptions | None = None,
 ) -> FittedDetector:
     """Fits all parts on held-out inputs with true `labels [image]`: the wrong outputs are to be told from the right.
@@ -105,7 +105,7 @@ class Prepared:
     wrong: NDArray[np.bool_]
     options: FitOptions
 
-    def detector(self, also_suspect: Inputs | None = None) -> FittedDetector:
+    def detector(self, also_suspect: ModelOutputs | None = None) -> FittedDetector:
         """Weighs the features, with `also_suspect` as further inputs to flag; see `fit`."""
         features, outputs, suspect = self.features, self.outputs, self.wrong
         if also_suspect is not None:
@@ -118,7 +118,7 @@ class Prepared:
 
 
 def prepare(
-    readout: Readout, inputs: Inputs, labels: NDArray[np.integer], *, options: FitOptions | None = None
+    readout: Readout, inputs: ModelOutputs, labels: NDArray[np.integer], *, options: FitOptions | None = None
 ) -> Prepared:
     """The costly half of `fit`, for more than one detector of the same inputs. Raises UserError MONITOR003 as `fit` does."""
     options = options or FitOptions()
@@ -138,12 +138,12 @@ def prepare(
     return Prepared(parts, features, inputs.outputs, wrong, options)
 
 
-def _features(parts: Detector, inputs: Inputs) -> Float32:
+def _features(parts: Detector, inputs: ModelOutputs) -> Float32:
     across = np.ascontiguousarray(np.asarray(inputs.logits, dtype=np.float32).T)
     return parts.features(across, parts.folded.readings(inputs.embeddings))[0]
 
 
-def _fit_parts(readout: Readout, inputs: Inputs, labels: NDArray[np.int64], penalty: float) -> Detector:
+def _fit_parts(readout: Readout, inputs: ModelOutputs, labels: NDArray[np.int64], penalty: float) -> Detector:
     """A detector whose parts are fitted and whose weights are still zero."""
     outputs, classes = inputs.outputs, inputs.logits.shape[1]
     wrong = outputs != labels

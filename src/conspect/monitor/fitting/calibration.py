@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
-from conspect.monitor.fusion import FittedDetector, Inputs
-from conspect.monitor.look_fitting import FittedSecondLook
-from conspect.monitor.paper import SHRINKAGE, StoredHeatmaps
+from conspect.monitor.detectors.paper import SHRINKAGE, StoredHeatmaps
+from conspect.monitor.fitting.fusion import FittedDetector, ModelOutputs
+from conspect.monitor.fitting.second_look import FittedSecondLook
 from conspect.monitor.runtime import ACCEPT, SUSPECT, Monitor, Thresholds
-from conspect.monitor.second_look import Looked
-from conspect.monitor.stream import stream_reference
+from conspect.monitor.runtime.second_look import Looks
+from conspect.monitor.runtime.stream import stream_reference
 from conspect.statistics.detection import Score
 from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.risk_control import accepted_error_threshold, false_alarm_threshold, selective_risk
@@ -24,7 +24,7 @@ CANDIDATES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TargetRates:
     """What the thresholds must keep. Shares of inputs like those of the calibration split.
 
     `false_alarms`: share of the right outputs that are suspect. `accepted_errors`: share of the accepted whose output is
@@ -42,7 +42,7 @@ class Wanted:
 class Guarantee:
     """What was certified, and on how many calibration inputs. `accepts` is False when no threshold could be certified."""
 
-    wanted: Wanted
+    wanted: TargetRates
     images: int
     wrong: int
     accepts: bool
@@ -72,7 +72,7 @@ class Guarantee:
 
 
 def thresholds(
-    fitted: tuple[Score, NDArray[np.bool_]], calibration: tuple[Score, NDArray[np.bool_]], wanted: Wanted
+    fitted: tuple[Score, NDArray[np.bool_]], calibration: tuple[Score, NDArray[np.bool_]], wanted: TargetRates
 ) -> tuple[Thresholds, Guarantee]:
     """From (score, wrong) of the fit split, cross-fitted, and of the calibration split.
 
@@ -98,19 +98,19 @@ def thresholds(
 
 def calibrate(
     fitted: FittedDetector,
-    fit_split: tuple[Inputs, NDArray[np.integer]],
-    calibration_split: tuple[Inputs, NDArray[np.integer]],
+    fit_split: tuple[ModelOutputs, NDArray[np.integer]],
+    calibration_split: tuple[ModelOutputs, NDArray[np.integer]],
     *,
     class_names: tuple[str, ...],
     concept_names: tuple[str, ...],
-    wanted: Wanted | None = None,
-    second_look: tuple[FittedSecondLook, Looked] | None = None,
+    wanted: TargetRates | None = None,
+    second_look: tuple[FittedSecondLook, Looks] | None = None,
 ) -> tuple[Monitor, Guarantee]:
     """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits.
 
     `second_look`: that tier and the looks at the calibration split; its thresholds keep the same rates.
     """
-    wanted = wanted or Wanted()
+    wanted = wanted or TargetRates()
     detector = fitted.detector
     inputs, labels = fit_split
     wrong = inputs.outputs != labels
@@ -141,7 +141,7 @@ def calibrate(
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ObservedRates:
     """What a third split shows: shares of verdicts with their 95 % Clopper-Pearson intervals (value, low, high)."""
 
     accepted: tuple[float, float, float]
@@ -151,10 +151,10 @@ class Kept:
     failures_flagged: tuple[float, float, float]
 
 
-def report(verdicts: NDArray[np.integer], wrong: NDArray[np.bool_]) -> Kept:
+def report(verdicts: NDArray[np.integer], wrong: NDArray[np.bool_]) -> ObservedRates:
     """Verdict shares on a split that was neither fitted nor calibrated on."""
     accepted, suspect = verdicts == ACCEPT, verdicts == SUSPECT
-    return Kept(
+    return ObservedRates(
         accepted=_share(accepted.sum(), len(wrong)),
         suspect=_share(suspect.sum(), len(wrong)),
         false_alarms=_share((suspect & ~wrong).sum(), (~wrong).sum()),

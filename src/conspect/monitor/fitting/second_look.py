@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Floats
-from conspect.monitor.runtime import LARGEST_SQUARE, Folded
-from conspect.monitor.second_look import Looked, SecondLook, look_features
+from conspect.monitor.runtime.detector import LARGEST_SQUARE, Folded
+from conspect.monitor.runtime.second_look import Looks, SecondLook, look_features
 from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected
 from conspect.statistics.detection import Score
 
@@ -28,10 +28,10 @@ class FittedSecondLook:
 def fit_second_look(
     folded: Folded,
     first: Score,
-    looked: Looked,
+    looked: Looks,
     wrong: NDArray[np.bool_],
     *,
-    also_suspect: tuple[Floats, Looked] | None = None,
+    also_suspect: tuple[Floats, Looks] | None = None,
     folds: int = 5,
     seed: int = 0,
 ) -> FittedSecondLook:

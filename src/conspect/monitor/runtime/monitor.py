@@ -1,0 +1,102 @@
+"""The monitor: from a ready embedding and its logits to a verdict, with reasons. The run-time half needs NumPy alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.monitor.runtime import storage
+from conspect.monitor.runtime.decisions import Decisions, Reason
+from conspect.monitor.runtime.detector import Float32
+from conspect.monitor.runtime.record import MonitorRecord
+from conspect.monitor.runtime.second_look import Looks
+from conspect.monitor.runtime.stream import Stream
+
+
+@dataclass(frozen=True, eq=False)
+class Monitor(MonitorRecord):
+    """A `MonitorRecord` that decides."""
+
+    def check(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
+        """Verdicts for `embeddings [image, D]` and their `logits [image, class]`; an input with NaN is suspect.
+
+        Raises UserError MONITOR001 for arrays of another shape.
+        """
+        folded = self.detector.folded
+        if (
+            embeddings.ndim != 2
+            or embeddings.shape[1] != folded.weight.shape[1]
+            or logits.shape != (len(embeddings), folded.classes)
+        ):
+            problem = f"embeddings {embeddings.shape} and logits {logits.shape}"
+            fix = f"embeddings are [image, {folded.weight.shape[1]}], logits [image, {folded.classes}]"
+            raise user_error("MONITOR001", problem, fix)
+        suspicion, outputs = self.detector.suspicion(embeddings, logits)
+        return Decisions(outputs, suspicion, self.thresholds.verdicts(suspicion))
+
+    def check_looks(self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]) -> Decisions:
+        """Verdicts from several looks: `embeddings [image, look, D]`, `logits [image, look, class]`; look 0 is the image itself.
+
+        Raises UserError MONITOR001 for arrays of another shape, or when the monitor was fitted without a second look.
+        """
+        if self.second_look is None or self.second_thresholds is None:
+            fix = "fit the monitor with the looks of the fit split"
+            raise user_error("MONITOR001", "the monitor has no second look", fix)
+        looked = Looks(embeddings, logits)
+        first = self.check(looked.embeddings[:, 0], looked.logits[:, 0]).suspicion
+        suspicion, outputs = self.second_look.suspicion(looked, first, self.detector.folded)
+        return Decisions(outputs, suspicion, self.second_thresholds.verdicts(suspicion))
+
+    def numerators(self, embeddings: NDArray[np.floating]) -> Float32:
+        """Strength numerators `[concept, image]` of `embeddings [image, D]`."""
+        return self.detector.folded.readings(embeddings)[: self.detector.folded.concepts]
+
+    def reasons(self, embedding: NDArray[np.floating], output: int, *, limit: int = 3) -> list[Reason]:
+        """The concept pairs seen in one `embedding [D]` that speak most against its output, strongest first.
+
+        A pair speaks against the output by p log(p / r), with p its share among wrong and r among right outputs of that
+        class: a pair that hardly ever occurs is no reason. Pairs that speak for it are left out. Each concept is named at
+        most once on each side.
+        """
+        concepts = self.detector.folded.concepts
+        numerators = self.numerators(np.asarray(embedding)[None])[:, 0]
+        right = self.right_shares[output].reshape(concepts, concepts)
+        wrong = self.wrong_shares[output].reshape(concepts, concepts)
+        against = np.where(numerators[:, None] > numerators[None, :], wrong * (np.log(wrong) - np.log(right)), -np.inf)
+        found: list[Reason] = []
+        used: tuple[set[int], set[int]] = set(), set()
+        for flat in np.argsort(-against, axis=None, kind="stable"):
+            i, j = divmod(int(flat), concepts)
+            if len(found) == limit or not against[i, j] > 0:
+                break
+            if i not in used[0] and j not in used[1]:
+                used[0].add(i)
+                used[1].add(j)
+                names = self.class_names[output], self.concept_names[i], self.concept_names[j]
+                found.append(Reason(*names, float(right[i, j]), float(wrong[i, j])))
+        return found
+
+    def stream(self, *, mean_time_to_false_alarm: int = 1_000_000, window: int = 200) -> Stream:
+        """A new state for one stream of decisions; see `conspect.monitor.runtime.stream`."""
+        return Stream(
+            self.class_names,
+            self.concept_names,
+            self.reference,
+            mean_time_to_false_alarm=mean_time_to_false_alarm,
+            window=window,
+        )
+
+    def save(self, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
+        """Writes `monitor.safetensors` and `monitor.json` into `folder`. Raises OutsideError MONITOR004."""
+        storage.save(self, folder, guarantee=guarantee)
+
+    @classmethod
+    def load(cls, folder: Path) -> Monitor:
+        """Reads what `save` wrote. Raises OutsideError MONITOR004 for anything missing, damaged or of another version."""
+        record = storage.load(folder)
+        return cls(**{field.name: getattr(record, field.name) for field in fields(record)})

@@ -1,0 +1,29 @@
+"""What a monitor is made of, without what it does: what storage reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conspect.monitor.runtime.decisions import Thresholds
+from conspect.monitor.runtime.detector import Detector, Float32
+from conspect.monitor.runtime.second_look import SecondLook
+
+
+@dataclass(frozen=True, eq=False)
+class MonitorRecord:
+    """A detector with its thresholds and what it needs to give reasons and to watch for drift.
+
+    `right_shares`, `wrong_shares` `[class, concept * concept]`: shrunken shares of i > j among right and wrong outputs.
+    `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion. `second_look` and its
+    thresholds: an optional tier for several looks at each image.
+    """
+
+    detector: Detector
+    thresholds: Thresholds
+    class_names: tuple[str, ...]
+    concept_names: tuple[str, ...]
+    right_shares: Float32
+    wrong_shares: Float32
+    reference: Float32
+    second_look: SecondLook | None = None
+    second_thresholds: Thresholds | None = None
