@@ -141,8 +141,11 @@ def test_a_module_enters_only_the_rooms_it_may(path: Path) -> None:
     assert forbidden(room_of(path), imports_of(path)) == set()
 
 
-def test_every_room_has_its_rules() -> None:
-    assert {room_of(path) for path in modules()} - {""} <= set(ROOMS)
+def test_every_room_has_its_rules_and_is_described() -> None:
+    rooms = {room_of(path) for path in modules()} - {""}
+    assert rooms <= set(ROOMS)
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert {room for room in rooms if f"| `{room}` |" not in page} == set()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -19,16 +18,10 @@ from conspect.core.diagnostics import ConspectError
 from conspect.study import Study, inputs
 from conspect.study.config import SECTIONS
 from tests import errors_page
+from tests.documentation import DOCS, ROOT, leaves, text_of
 from tests.fakes import FakeModel, FakeVlm, write_study
-from tests.test_architecture import ROOMS
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-
-
-def text_of(name: str) -> str:
-    return (DOCS / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", [demo, init, run], ids=lambda command: command.name)
@@ -93,15 +86,6 @@ def test_every_code_has_its_row_and_the_page_is_the_one_that_is_written() -> Non
     page = text_of("errors.md")
     assert set(re.findall(r"^\| `([A-Z]+\d+)` \|", page, flags=re.MULTILINE)) == set(CODES)
     assert page == errors_page.page(), "run: python -m tests.errors_page"
-
-
-def leaves(value: Any, path: str = "") -> set[str]:
-    """Paths of a JSON value: `a.b`, and `a[].b` for lists of objects."""
-    if isinstance(value, dict):
-        return {leaf for key, one in value.items() for leaf in leaves(one, f"{path}.{key}" if path else key)}
-    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        return {leaf for one in value for leaf in leaves(one, f"{path}[]")}
-    return {path}
 
 
 def test_every_field_of_the_results_is_documented_and_every_documented_one_is_there(
@@ -203,13 +187,6 @@ def test_every_dependency_has_its_reason_and_licence() -> None:
     assert all(all(cell.strip() for cell in row) for row in rows)
     listed = {name.strip().lower() for row in rows for name in row[0].split(",")}
     assert wanted - listed == set()
-
-
-def test_every_room_is_described() -> None:
-    page = text_of("architecture.md")
-    rooms = {path.parent.name for path in (ROOT / "src/conspect").glob("*/__init__.py")}
-    for room in rooms & set(ROOMS):
-        assert f"| `{room}` |" in page, room
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)

@@ -12,7 +12,7 @@ from PIL import Image
 from conspect.adapters.datasets import cifar10
 from conspect.core.diagnostics import ConspectError
 from conspect.core.digests import digest_bytes
-from tests.adapters.test_plain_pickle import python2_batch
+from tests.adapters.old_pickles import python2_batch
 
 ROWS = 20
 

@@ -12,37 +12,10 @@ from conspect.adapters.store.embeddings import embed, embedded_shards
 from conspect.adapters.store.places import LocalPlace, Place, RemotePlace, Store, place_of
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.core.diagnostics import OutsideError, UserError
-from tests.adapters.test_store import SHARD, CountingModel
+from tests.adapters.counting import SHARD, CountingModel
 from tests.fakes import FakeModel, FakeVlm, colour_dataset
 
 IMAGES = SHARD + 60
-
-
-@pytest.fixture(scope="module")
-def s3():
-    """A server with a bucket, and what a client needs to know of it."""
-    for package in ("s3fs", "moto", "flask", "flask_cors"):
-        pytest.importorskip(package, reason=f"could not run: {package}")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (
-            ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
-            ("AWS_ACCESS_KEY_ID", "key"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("AWS_DEFAULT_REGION", "us-east-1"),
-            ("NO_PROXY", "127.0.0.1"),
-        ):
-            patch.setenv(name, value)
-        import s3fs
-
-        system = s3fs.S3FileSystem(skip_instance_cache=True)
-        system.mkdir("bucket")
-        yield system
-    server.stop()
 
 
 def test_a_second_run_reads_everything_from_the_bucket(s3, tmp_path: Path) -> None:

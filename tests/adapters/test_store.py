@@ -14,22 +14,11 @@ from safetensors.numpy import save_file
 
 from conspect.adapters.store.embeddings import BATCH, BATCHES_AHEAD, BATCHES_PER_SHARD, embed
 from conspect.core.diagnostics import OutsideError
+from tests.adapters.counting import SHARD, CountingModel
 from tests.adapters.slow_embedding import IMAGES, UNREADABLE, SlowEncoder, dataset
 from tests.fakes import FakeModel, FakeVlm, colour_dataset
 
 ROOT = Path(__file__).parents[2]
-SHARD = BATCH * BATCHES_PER_SHARD
-
-
-class CountingModel(FakeModel):
-    """Counts the images that it has to look at."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        self.seen += len(batch)
-        return super().embed(batch)
 
 
 def shards(store: Path) -> list[Path]:

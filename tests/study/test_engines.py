@@ -16,9 +16,8 @@ from conspect.cli.main import main
 from conspect.study import Study, StudyConfig, inputs, workers
 from conspect.study.config import DataConfig, Settings
 from conspect.study.inputs import Inputs, load_inputs
-from tests.adapters.test_places import s3  # noqa: F401
 from tests.fakes import FakeModel, FakeVlm
-from tests.study.test_monitoring import CONFIG, noisy_colours
+from tests.study.monitored import CONFIG, noisy_colours
 
 
 class Mortal(FakeModel):
@@ -96,7 +95,7 @@ def test_a_monitor_is_evaluated_by_workers_as_it_is_here(pristine: Path, tmp_pat
     assert close(said(ours), said(theirs))
 
 
-def test_a_study_in_a_bucket_is_embedded_once(s3, finished: Study, folder: Path, monkeypatch) -> None:  # noqa: F811
+def test_a_study_in_a_bucket_is_embedded_once(s3, finished: Study, folder: Path, monkeypatch) -> None:
     seen: list[int] = []
 
     class Counting(FakeModel):

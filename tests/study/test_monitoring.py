@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.cli.main import main
 from conspect.core.diagnostics import UserError
 from conspect.monitor.evaluation import LOOKED_BASELINE
@@ -17,35 +16,14 @@ from conspect.monitor.runtime import Monitor
 from conspect.report.monitor_wording import sentences, tables
 from conspect.statistics.detection import Score, measure
 from conspect.study import Inputs, Study, StudyConfig
-from conspect.study.config import MonitorConfig, read_config
+from conspect.study.config import read_config
 from conspect.study.inputs import demo_or_own_concepts
 from conspect.study.monitor.evaluation import curve
 from conspect.study.monitor.fitting import rates_of
 from conspect.study.monitor.splits import measure_splits
-from tests.fakes import CLASSES, FakeModel, FakeVlm, picture
-from tests.test_docs import leaves, text_of
-
-CONFIG = MonitorConfig(
-    fit_images=300,
-    calibration_images=300,
-    vlm_images=200,
-    corrupted=45,
-    of_no_class=12,
-    false_alarms=0.1,
-    accepted_errors=0.1,
-)
-
-
-def noisy_colours(images: int, seed: int) -> ArrayDataset:
-    """Red, green and blue images whose colour is more or less clear; a fifth of the labels is another class's."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(3, size=images)
-    seen = np.where(rng.random(images) < 0.8, labels, rng.integers(3, size=images))
-    clear = np.where(seen == labels, rng.integers(40, 140, images), rng.integers(10, 60, images))
-    base = rng.integers(60, 90, (images, 3))
-    base[np.arange(images), seen] += clear
-    pixels = np.stack([picture(tuple(int(v) for v in colour)) for colour in base])
-    return ArrayDataset("colours", "test", CLASSES, tuple(f"{seed}/{row:04d}" for row in range(images)), labels, pixels)
+from tests.documentation import leaves, text_of
+from tests.fakes import CLASSES, FakeModel, FakeVlm
+from tests.study.monitored import CONFIG, noisy_colours
 
 
 @pytest.fixture(scope="module")

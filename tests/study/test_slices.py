@@ -11,8 +11,8 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
+from tests.documentation import leaves
 from tests.report.pages import Page
-from tests.test_docs import leaves
 
 HOSTILE = '<script>alert("x")</script>'
 

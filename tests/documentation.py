@@ -1,0 +1,20 @@
+"""Reading the pages of docs/ and the shape of what they document."""
+
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def leaves(value: Any, path: str = "") -> set[str]:
+    """Paths of a JSON value: `a.b`, and `a[].b` for lists of objects."""
+    if isinstance(value, dict):
+        return {leaf for key, one in value.items() for leaf in leaves(one, f"{path}.{key}" if path else key)}
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        return {leaf for one in value for leaf in leaves(one, f"{path}[]")}
+    return {path}
