@@ -103,3 +103,26 @@ items: st.SearchStrategy[Item] = st.one_of(
     modules,
 )
 specifications = st.builds(Specification, st.lists(items, max_size=5).map(tuple))
+
+
+CLASSES = ("truck", "car", "ship")
+CONCEPTS = ("metallic", "ears", "wheels", "wet")
+
+
+def names_of_classes(formula: Formula) -> Formula:  # noqa: PLR0911
+    """Turns the concept names in Predict nodes into class names."""
+    match formula:
+        case Predict(name):
+            return Predict(CLASSES[CONCEPTS.index(name) % 3])
+        case Not(operand):
+            return Not(names_of_classes(operand))
+        case And(operands):
+            return And(tuple(map(names_of_classes, operands)))
+        case Or(operands):
+            return Or(tuple(map(names_of_classes, operands)))
+        case Implies(left, right):
+            return Implies(names_of_classes(left), names_of_classes(right))
+        case Iff(left, right):
+            return Iff(names_of_classes(left), names_of_classes(right))
+        case _:
+            return formula

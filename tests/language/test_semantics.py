@@ -24,32 +24,11 @@ from conspect.language.tree import (
     Stronger,
 )
 
-from .strategies import formulas
+from .strategies import CLASSES, CONCEPTS, formulas, names_of_classes
 
-CLASSES = ("truck", "car", "ship")
-CONCEPTS = ("metallic", "ears", "wheels", "wet")
 in_vocabulary = formulas(st.sampled_from(CONCEPTS))
 # Small integers, so that ties are common.
 small = st.integers(-2, 2)
-
-
-def names_of_classes(formula: Formula) -> Formula:  # noqa: PLR0911
-    """Turns the concept names in Predict nodes into class names."""
-    match formula:
-        case Predict(name):
-            return Predict(CLASSES[CONCEPTS.index(name) % 3])
-        case Not(operand):
-            return Not(names_of_classes(operand))
-        case And(operands):
-            return And(tuple(map(names_of_classes, operands)))
-        case Or(operands):
-            return Or(tuple(map(names_of_classes, operands)))
-        case Implies(left, right):
-            return Implies(names_of_classes(left), names_of_classes(right))
-        case Iff(left, right):
-            return Iff(names_of_classes(left), names_of_classes(right))
-        case _:
-            return formula
 
 
 def by_definition(

@@ -8,8 +8,7 @@ from conspect.language import Reading, holds
 from conspect.language.tree import Formula
 from conspect.language.triviality import Budget, triviality
 
-from .strategies import formulas
-from .test_semantics import names_of_classes
+from .strategies import formulas, names_of_classes
 
 CONCEPTS = ("metallic", "ears", "wheels")
 
