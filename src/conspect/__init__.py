@@ -10,9 +10,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from conspect.adapters.datasets.arrays import ArrayDataset
-    from conspect.adapters.datasets.subsets import sample
+    from conspect.adapters.datasets.views.subsets import sample
+    from conspect.adapters.images.preprocessing import Preprocessing
     from conspect.adapters.models.torch_module import torch_model
-    from conspect.adapters.preprocessing import Preprocessing
     from conspect.core.concepts import Concept, ConceptSet
     from conspect.core.diagnostics import ConspectError, OutsideError, UserError
     from conspect.monitor.runtime import Monitor
@@ -28,7 +28,7 @@ _HOME = {
     "ConspectError": "conspect.core.diagnostics",
     "Monitor": "conspect.monitor.runtime",
     "OutsideError": "conspect.core.diagnostics",
-    "Preprocessing": "conspect.adapters.preprocessing",
+    "Preprocessing": "conspect.adapters.images.preprocessing",
     "Settings": "conspect.study.config",
     "Study": "conspect.study.study",
     "StudyConfig": "conspect.study.config",
@@ -37,7 +37,7 @@ _HOME = {
     "load_model": "conspect.study.objects",
     "load_vlm": "conspect.study.objects",
     "make_study": "conspect.study.objects",
-    "sample": "conspect.adapters.datasets.subsets",
+    "sample": "conspect.adapters.datasets.views.subsets",
     "torch_model": "conspect.adapters.models.torch_module",
     "wrap": "conspect.monitor.runtime.wrap",
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conspect.adapters.torch_runtime import TOLERANCES
+from conspect.adapters.runtimes.torch_runtime import TOLERANCES
 from conspect.analysis.prompts import concept_directions
 from conspect.core.concepts import Concept
 from conspect.core.statements import statement_of

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from conspect.adapters.datasets.corruptions import KINDS, STRENGTHS, Corrupted, CorruptionKind, corrupt
-from conspect.adapters.datasets.patterns import smooth_noise
+from conspect.adapters.datasets.drawn.patterns import smooth_noise
+from conspect.adapters.datasets.views.corruptions import KINDS, STRENGTHS, Corrupted, CorruptionKind, corrupt
 from conspect.adapters.store.embeddings import embed
 from tests.fakes import FakeModel, colour_dataset
 

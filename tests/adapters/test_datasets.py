@@ -12,7 +12,7 @@ import pytest
 
 from conspect.adapters.datasets import KINDS, DataSource, open_split
 from conspect.adapters.datasets.maite import MaiteDataset, from_maite
-from conspect.adapters.datasets.subsets import sample
+from conspect.adapters.datasets.views.subsets import sample
 from conspect.adapters.store.embeddings import embed
 from conspect.core.diagnostics import UserError
 from conspect.core.protocols import ImageDataset, UnreadableImage

@@ -7,7 +7,7 @@ from PIL import Image
 
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.image_folder import load
-from conspect.adapters.datasets.subsets import sample
+from conspect.adapters.datasets.views.subsets import sample
 from conspect.adapters.store.embeddings import embed
 from conspect.core.diagnostics import UserError
 from tests.fakes import COLOURS, FakeModel, colour_dataset, picture

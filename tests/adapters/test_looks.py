@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conspect.adapters.datasets.chained import Chained
-from conspect.adapters.datasets.looks import LOOKS, Look, Looked
+from conspect.adapters.datasets.views.chained import Chained
+from conspect.adapters.datasets.views.looks import LOOKS, Look, Looked
 from tests.fakes import colour_dataset
 
 

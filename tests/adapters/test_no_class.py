@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conspect.adapters.datasets import no_class as module
-from conspect.adapters.datasets import photographs
-from conspect.adapters.datasets.no_class import no_class
-from conspect.adapters.datasets.patterns import generator_for, patches_shuffled, phase_scrambled, smooth_noise
+from conspect.adapters.datasets.drawn import no_class as module
+from conspect.adapters.datasets.drawn import photographs
+from conspect.adapters.datasets.drawn.no_class import no_class
+from conspect.adapters.datasets.drawn.patterns import generator_for, patches_shuffled, phase_scrambled, smooth_noise
 from conspect.adapters.store.embeddings import embed
 from tests.fakes import FakeModel, colour_dataset
 

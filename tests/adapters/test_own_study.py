@@ -145,7 +145,7 @@ def test_keys_that_a_kind_lacks_or_does_not_use_are_told(tmp_path: Path, section
 
 
 def test_names_of_classes_come_from_lists_and_files(tmp_path: Path) -> None:
-    from conspect.adapters.classes import read_classes
+    from conspect.adapters.sources.classes import read_classes
 
     for name, text in (("c.txt", "cat\n\n crane\ncrane\n"), ("c.json", '["cat", "crane", "crane"]')):
         (tmp_path / name).write_text(text)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from conspect.adapters.datasets.subsets import Subset
+from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.exports.fiftyone import write_fiftyone
 from conspect.cli.export import export as command
 from conspect.core.diagnostics import UserError

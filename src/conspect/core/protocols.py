@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -86,26 +86,6 @@ class ImageDataset(Protocol):
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
-
-
-class HasConceptLabels(Protocol):
-    """A data set that says which concepts its images show. Optional; without concepts the same as a data set that does not."""
-
-    @property
-    def concept_names(self) -> tuple[str, ...]:
-        """The concepts that are labelled."""
-
-    @property
-    def concept_labels(self) -> NDArray[np.float64]:
-        """`[image, concept]`: 1 shown, 0 not shown, NaN not known."""
-
-
-class HasMetadata(Protocol):
-    """A data set that says more of its images than their class. Optional; slices are made of it."""
-
-    @property
-    def metadata(self) -> Mapping[str, tuple[str | None, ...]]:
-        """Column to one value per image, in the order of the ids; None where it is not known."""
 
 
 class ImageEncoder(Protocol):

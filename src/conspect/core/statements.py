@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,17 @@ class Statement:
     cannot: tuple[str, ...] = ()
 
 
+@runtime_checkable
+class HasStatement(Protocol):
+    """A model or VLM of an adapter, which states what it checked."""
+
+    @property
+    def statement(self) -> Statement:
+        """What was checked when it was opened."""
+
+
 def statement_of(encoder: object) -> Statement:
     """The statement of a model or VLM; one that makes none is an object of the caller's."""
-    found = getattr(encoder, "statement", None)
-    return found if isinstance(found, Statement) else Statement(f"an object of {type(encoder).__module__}")
+    if isinstance(encoder, HasStatement) and isinstance(encoder.statement, Statement):
+        return encoder.statement
+    return Statement(f"an object of {type(encoder).__module__}")

@@ -16,6 +16,7 @@ from conspect.adapters.store.places import Store
 from conspect.analysis.fault_evidence import FEATURES, Departure, OwnEvidence
 from conspect.analysis.localization import Blame, Culprit, EvidenceWeights, blame_of, swap_test
 from conspect.assets import read_bytes
+from conspect.core.capabilities import with_records
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionModel, silent
 from conspect.statistics.logistic import LogisticModel
@@ -128,16 +129,16 @@ def counts(blames: list[Blame]) -> dict[str, int]:
 
 def _departure(inputs: Inputs, measured: Measurements) -> Departure | None:
     """Of the model's batch norms on training and on test images; None for a model that keeps no record."""
-    departure = getattr(inputs.model, "departure", None)
-    if departure is None:
+    recording = with_records(inputs.model)
+    if recording is None:
         return None
     row_of = {name: row for row, name in enumerate(inputs.train.ids)}
     train = np.array([row_of[name] for name in measured.train_ids[:RECORD_IMAGES]], dtype=np.int64)
-    found = [
-        departure(_batches(inputs.model, dataset, rows))
+    on_train, on_test = (
+        recording.departure(_batches(inputs.model, dataset, rows))
         for dataset, rows in ((inputs.train, train), (inputs.test, measured.rows[:RECORD_IMAGES]))
-    ]
-    return None if None in found else Departure(*found)
+    )
+    return None if on_train is None or on_test is None else Departure(on_train, on_test)
 
 
 def _batches(model: VisionModel, dataset: ImageDataset, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:

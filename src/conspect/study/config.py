@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from conspect.adapters.datasets import DataKind, DataSource
-from conspect.adapters.kinds import Precision
 from conspect.adapters.models import ModelKind, ModelSource
+from conspect.adapters.sources.kinds import Precision
 from conspect.adapters.vlms import VlmKind, VlmSource
 from conspect.core.diagnostics import Place, UserError, user_error
 

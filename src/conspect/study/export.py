@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from conspect.analysis.evidence import broken_pairs
 from conspect.analysis.heatmaps import by_group
+from conspect.core.capabilities import file_of, metadata_of
 from conspect.core.protocols import ProgressBar, silent
 from conspect.study.results import BROKEN_PAIRS
 from conspect.study.study import Study
@@ -58,13 +59,12 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
     strengths = measured.lens.strengths(measured.embeddings)
     shifted = np.exp(measured.logits - measured.logits.max(1, keepdims=True))
     confidence = shifted.max(1) / shifted.sum(1)
-    slices = {name: getattr(test, "metadata", {})[name] for name in study.config.data.slices or ()}
-    locate = getattr(test, "path", None)
+    slices = {name: metadata_of(test)[name] for name in study.config.data.slices or ()}
     advance = bar("rows", len(measured.ids))
     rows = []
     for row, name in enumerate(measured.ids):
         place = int(measured.rows[row])
-        path = None if locate is None else locate(place)
+        path = file_of(test, place)
         label, output = int(measured.labels[row]), int(measured.outputs[row])
         broken = broken_pairs(strengths[row], usual[label], limit=BROKEN_PAIRS)
         rows.append(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from conspect import assets
 from conspect.adapters.datasets import open_split
-from conspect.adapters.datasets.subsets import rest, sample
+from conspect.adapters.datasets.views.subsets import rest, sample
 from conspect.adapters.models import load_model
 from conspect.adapters.vlms import load_vlm
 from conspect.core.attribute_table import read_attribute_table
+from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import Place, user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
@@ -90,7 +89,7 @@ def check_classes(model: VisionModel, *datasets: ImageDataset) -> None:
 
 def check_slices(names: tuple[str, ...], dataset: ImageDataset) -> None:
     """Raises UserError STUDY002 for a slice column that the data set lacks, or that has too many values to be one."""
-    known: Mapping[str, Sequence[str | None]] = getattr(dataset, "metadata", {})
+    known = metadata_of(dataset)
     for name in names:
         if name not in known:
             fix = f"columns of this data set: {', '.join(known) or 'none'}"
@@ -177,15 +176,16 @@ def _templates(value: object) -> tuple[str, ...]:
 
 def _labelled_attributes(train: ImageDataset) -> ClassAttributes | None:
     """The table that the training images' own concept labels make; None when a class has no labelled image."""
-    names: tuple[str, ...] = tuple(getattr(train, "concept_names", ()))
-    if not names:
+    labelled = concept_labels_of(train)
+    if not labelled.names:
         return None
-    presence: NDArray[np.float64] = getattr(train, "concept_labels", np.zeros((0, 0)))
-    members = [presence[train.labels == index] for index in range(len(train.class_names))]
+    members = [labelled.presence[train.labels == index] for index in range(len(train.class_names))]
     known = np.asarray([(~np.isnan(rows)).sum(0) for rows in members])
     if not known.all():
         return None
-    return ClassAttributes(train.class_names, names, np.asarray([np.nansum(rows, 0) for rows in members]) / known)
+    return ClassAttributes(
+        train.class_names, labelled.names, np.asarray([np.nansum(rows, 0) for rows in members]) / known
+    )
 
 
 def attributes_of(

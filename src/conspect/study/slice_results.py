@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from conspect.analysis.concept_detection import ConceptDetection, detect
 from conspect.analysis.slices import Slice, by_slice, satisfied_shares
+from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.spaces import Float64
 from conspect.statistics.intervals import wilson
 from conspect.study.config import StudyConfig
@@ -24,7 +25,7 @@ def slice_results(config: StudyConfig, inputs: Inputs, measured: Measurements, f
 
     `failures`: `results["localization"]["images"]`, whose verdicts are counted.
     """
-    metadata: Mapping[str, Sequence[str | None]] = getattr(inputs.test, "metadata", {})
+    metadata = metadata_of(inputs.test)
     asked = config.data.slices or ()
     check_slices(asked, inputs.test)
     columns = {name: [metadata[name][row] for row in measured.rows] for name in asked}
@@ -46,12 +47,11 @@ def concept_label_results(inputs: Inputs, measured: Measurements, confidence: fl
 
     None when the test images carry no labels of the study's concepts.
     """
-    named: tuple[str, ...] = tuple(getattr(inputs.test, "concept_names", ()))
-    shared = [name for name in inputs.concepts.names if name in named]
+    labelled = concept_labels_of(inputs.test)
+    shared = [name for name in inputs.concepts.names if name in labelled.names]
     if not shared:
         return None
-    every: Float64 = getattr(inputs.test, "concept_labels", np.zeros((0, 0)))
-    presence = every[measured.rows][:, [named.index(name) for name in shared]]
+    presence = labelled.presence[measured.rows][:, [labelled.names.index(name) for name in shared]]
     columns = np.asarray([inputs.concepts.names.index(name) for name in shared])
     norms = np.linalg.norm(measured.vlm_embeddings, axis=1, keepdims=True)
     by_vlm = measured.vlm_numerators / np.where(norms > 0, norms, 1.0)
@@ -66,7 +66,7 @@ def concept_label_results(inputs: Inputs, measured: Measurements, confidence: fl
         ],
         "mean_lens": _mean(lens),
         "mean_vlm": _mean(vlm),
-        "not_asked": [name for name in named if name not in shared],
+        "not_asked": [name for name in labelled.names if name not in shared],
     }
 
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.attacks.search import Adversarial, Attacker
 from conspect.adapters.attacks.suspicion import Suspicion
-from conspect.adapters.datasets.derived import Derived
+from conspect.adapters.datasets.views.derived import Derived
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
 from conspect.core.files import remove_leftovers, write_atomically, writing_to

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from conspect.adapters import kinds
-from conspect.adapters.kinds import Keys
+from conspect.adapters.sources import kinds
+from conspect.adapters.sources.kinds import Keys
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
 
 if TYPE_CHECKING:

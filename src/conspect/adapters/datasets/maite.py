@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.catalogue import Catalogue
-from conspect.adapters.datasets.image_files import unreadable
+from conspect.adapters.images.image_files import unreadable
+from conspect.core.capabilities import metadata_of
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
@@ -95,7 +96,7 @@ class MaiteDataset:
             raise IndexError(index)
         target = np.zeros(len(self.dataset.class_names), dtype=np.float32)
         target[self.dataset.labels[index]] = 1
-        columns = getattr(self.dataset, "metadata", {})
+        columns = metadata_of(self.dataset)
         about = {name: values[index] for name, values in columns.items() if values[index] is not None}
         image = np.ascontiguousarray(self.dataset.image(index).transpose(2, 0, 1))
         return image, target, {**about, "id": self.dataset.ids[index]}

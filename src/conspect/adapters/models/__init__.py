@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from conspect.adapters import kinds
-from conspect.adapters.kinds import Keys, Precision
+from conspect.adapters.sources.kinds import Keys
+from conspect.adapters.sources.source import Source
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
 
@@ -28,41 +29,23 @@ MODULES = {kind: kind.replace("-", "_") for kind in KINDS} | {"module": "own_mod
 
 
 @dataclass(frozen=True)
-class ModelSource:
-    """The model under study: `name` at a library or hub, `path` of a local file or folder. None: the model's own."""
+class ModelSource(Source):
+    """The model under study. None: the model's own."""
 
-    name: str | None = None
-    path: str | None = None
+    SECTION: ClassVar[str] = "model"
+    KINDS: ClassVar[Mapping[str, Keys]] = KINDS
+
     kind: ModelKind = "conspect"
-    weights: str | None = None
     head: str | None = None
     classes: tuple[str, ...] | str | None = None
-    preprocessing: str | None = None
-    known: str | None = None
-    device: str = "cpu"
-    precision: Precision = "fp32"
-
-    def misfits(self) -> list[tuple[str, str]]:
-        """Problems and fixes of keys that the kind lacks or does not use."""
-        return kinds.misfits("model", self, KINDS)
-
-    def files(self) -> tuple[str, ...]:
-        """The files and folders it names."""
-        named = (self.path, self.preprocessing, self.known, self.classes if isinstance(self.classes, str) else None)
-        return tuple(name for name in named if name is not None)
 
     def options(self, folder: Path) -> dict[str, Any]:
-        """What `load_model` takes, paths relative to `folder`."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        options = {key: value for key, value in given.items() if value not in (None, ModelSource.__dict__.get(key))}
-        for key in ("path", "preprocessing", "known", "classes"):
-            if isinstance(options.get(key), str):
-                options[key] = folder / options[key]
-        return {"name": None, "path": None} | options
+        """What `load_model` takes, which is always told of name and path."""
+        return {"path": None} | super().options(folder)
 
 
 def load_model(name: str | None, path: Path | None, *, kind: ModelKind = "conspect", **options: Any) -> VisionModel:
-    """The model that `name`, `path` and the options of `request.ModelRequest` describe.
+    """The model that `name`, `path` and the options of `request.Request` describe.
 
     Raises UserError MODEL002 for what is unknown or cannot be read, MODEL003 without a head that replays the model,
     MODEL004 for a device or precision that is not there, MODEL005 for a file whose reading could run code, MODEL007 when a
@@ -71,11 +54,11 @@ def load_model(name: str | None, path: Path | None, *, kind: ModelKind = "conspe
     if kind == "conspect":
         model: VisionModel = _own(name, path)
     else:
-        from conspect.adapters.models.request import ModelRequest
+        from conspect.adapters.sources.request import Request
 
-        model = import_module(f"conspect.adapters.models.{MODULES[kind]}").load(ModelRequest(name, path, **options))
+        model = import_module(f"conspect.adapters.models.{MODULES[kind]}").load(Request(name, path, **options))
     if options.get("known") is not None:
-        from conspect.adapters.known_outputs import confirm_known_output
+        from conspect.adapters.sources.known_outputs import confirm_known_output
 
         confirm_known_output(model, options["known"], options.get("precision", "fp32"))
     return model

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters import classes, preprocessing
-from conspect.adapters.known_images import known_images
+from conspect.adapters.images import preprocessing
+from conspect.adapters.images.known_images import known_images
+from conspect.adapters.images.preprocessing import Preprocessing
 from conspect.adapters.models.replay import confirm, ending_of, no_head
-from conspect.adapters.models.request import ModelRequest
-from conspect.adapters.onnx_runtime import Session, read_graph
-from conspect.adapters.preprocessing import Preprocessing
+from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
+from conspect.adapters.sources import classes
+from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import Place, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.spaces import AffineMap, Head
@@ -35,7 +36,7 @@ class _Cut:
     head: Head
 
 
-def load(request: ModelRequest) -> OnnxModel:
+def load(request: Request) -> OnnxModel:
     """`path` is an ONNX file, or a folder with model.onnx; preprocessor_config.json and config.json beside it say what
     `preprocessing` and `classes` do not.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conspect.core.capabilities import with_gradients
 from conspect.core.diagnostics import outside_error
 from conspect.core.protocols import VisionModel
 
@@ -33,22 +34,25 @@ def encoder_graph(model: VisionModel, *, seed: int = 0) -> onnx.ModelProto:
     if missing:
         problem = f"exporting a model needs {' and '.join(missing)}"
         raise outside_error("MONITOR006", problem, "pip install 'conspect[export,torch]'")
-    if not hasattr(model, "differentiable"):
+    offering = with_gradients(model)
+    if offering is None:
         fix = "export the monitor alone, from embedding and logits, and put it behind the model"
         raise outside_error("MONITOR006", f"{model.name} offers no torch module to export", fix)
     import onnx
     import torch
 
+    network = offering.differentiable()
+
     class FromPixels(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.network = model.differentiable()  # type: ignore[attr-defined]
+            self.network = network
 
         def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             embeddings, logits = self.network(pixels.permute(0, 3, 1, 2).to(torch.float32) / 255)
             return embeddings, logits
 
-    framed = model.framed(np.zeros((8, 8, 3), dtype=np.uint8))  # type: ignore[attr-defined]
+    framed = offering.framed(np.zeros((8, 8, 3), dtype=np.uint8))
     sample = np.random.default_rng(seed).integers(0, 256, (3, *framed.shape), dtype=np.uint8)
     names = ["embedding", "logits"]
     try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 
-from conspect.adapters.models.request import ModelRequest
 from conspect.adapters.models.torch_module import TorchModel, torch_model
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.weights import load_weights
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.runtimes.weights import load_weights
+from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
 
 
-def load(request: ModelRequest) -> TorchModel:
+def load(request: Request) -> TorchModel:
     """Imports and calls what `name` says, which runs the user's own code.
 
     Raises UserError MODEL002 when that gives no network, MODEL003 without a head; OutsideError MODEL001.

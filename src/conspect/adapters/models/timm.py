@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.classes import unique
-from conspect.adapters.hub import fetching, opening
-from conspect.adapters.models.request import ModelRequest
+from conspect.adapters.images.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.models.torch_module import TorchModel, torch_model
-from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.weights import load_weights
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.runtimes.weights import load_weights
+from conspect.adapters.sources.classes import unique
+from conspect.adapters.sources.hub import fetching, opening
+from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import Place, user_error
 
 FILTERS = {
@@ -26,7 +26,7 @@ FILTERS = {
 }
 
 
-def load(request: ModelRequest) -> TorchModel:
+def load(request: Request) -> TorchModel:
     """`name` is timm's, alone (weights from its hub) or with a weights file as `path`; or `path` is a folder with timm's
     config.json and weights.
 
@@ -50,7 +50,7 @@ def load(request: ModelRequest) -> TorchModel:
     )
 
 
-def _network(request: ModelRequest) -> Any:
+def _network(request: Request) -> Any:
     import timm
 
     name, path = request.name, request.path

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from conspect.adapters import classes, preprocessing
-from conspect.adapters.hub import opening
-from conspect.adapters.models.request import ModelRequest
+from conspect.adapters.images import preprocessing
 from conspect.adapters.models.torch_export_archive import safe_archive
 from conspect.adapters.models.torch_module import TorchModel, torch_model
-from conspect.adapters.torch_runtime import need, torch_runtime
+from conspect.adapters.runtimes.torch_runtime import need, torch_runtime
+from conspect.adapters.sources import classes
+from conspect.adapters.sources.hub import opening
+from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
 
 
-def load(request: ModelRequest) -> TorchModel:
+def load(request: Request) -> TorchModel:
     """`path` is the program; preprocessor_config.json and config.json beside it say what `preprocessing` and `classes` do not.
 
     Raises UserError MODEL002, MODEL003 (no head), MODEL004, MODEL005 (loading would run code); OutsideError MODEL001.

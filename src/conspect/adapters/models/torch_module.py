@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.known_images import known_images
+from conspect.adapters.images.known_images import known_images
+from conspect.adapters.images.preprocessing import Preparation, Preprocessing, reading_of, what_was_checked
 from conspect.adapters.models.replay import confirm, ending_of, no_head
 from conspect.adapters.models.torch_heads import Watched, candidates, find_head, head_of
-from conspect.adapters.preprocessing import Preparation, Preprocessing, reading_of, what_was_checked
-from conspect.adapters.torch_runtime import need, torch_runtime
-from conspect.adapters.weights import digest_network
+from conspect.adapters.runtimes.torch_runtime import need, torch_runtime
+from conspect.adapters.runtimes.weights import digest_network
+from conspect.core.capabilities import with_gradients
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_json
 from conspect.core.statements import Statement
@@ -85,7 +86,7 @@ class TorchModel:
                 f"the head ({key}) replays the model's {ending} on every batch, to {self._runtime.tolerance:g}",
                 *what_was_checked(preparation),
             ),
-            cannot=() if hasattr(self, "differentiable") else (NO_ATTACKS,),
+            cannot=() if with_gradients(self) else (NO_ATTACKS,),
         )
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

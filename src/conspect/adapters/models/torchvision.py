@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.classes import unique
-from conspect.adapters.hub import fetching
-from conspect.adapters.models.request import ModelRequest
+from conspect.adapters.images.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.models.torch_module import TorchModel, torch_model
-from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.weights import load_weights
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.runtimes.weights import load_weights
+from conspect.adapters.sources.classes import unique
+from conspect.adapters.sources.hub import fetching
+from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
 
 
-def load(request: ModelRequest) -> TorchModel:
+def load(request: Request) -> TorchModel:
     """`name` is torchvision's; `weights` the name of an entry (default: DEFAULT), whose preprocessing is used also when
     `path` has the weights.
 

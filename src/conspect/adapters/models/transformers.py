@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from conspect.adapters.classes import from_id2label
-from conspect.adapters.hub import fetching, opening
-from conspect.adapters.image_processors import load_processor, preparation_of, quiet
-from conspect.adapters.models.request import ModelRequest
+from conspect.adapters.images.image_processors import load_processor, preparation_of, quiet
 from conspect.adapters.models.torch_module import TorchModel, torch_model
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.weights import complain
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.runtimes.weights import complain
+from conspect.adapters.sources.classes import from_id2label
+from conspect.adapters.sources.hub import fetching, opening
+from conspect.adapters.sources.request import Request
 
 FIX = "give a folder that save_pretrained wrote, with the model and its image processor"
 # Buffers that older files carry and newer versions compute.
 COMPUTED = ("position_ids", "num_batches_tracked", "relative_position_index")
 
 
-def load(request: ModelRequest) -> TorchModel:
+def load(request: Request) -> TorchModel:
     """Raises UserError MODEL002 when the folder has no classifier or its weights do not load; OutsideError MODEL001, MODEL006."""
     need("torch, transformers", "MODEL001", "a transformers model", "transformers")
     import transformers

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from conspect.adapters import kinds
-from conspect.adapters.kinds import Keys, Precision
+from conspect.adapters.sources.kinds import Keys
+from conspect.adapters.sources.source import Source
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionLanguageModel
 
@@ -24,40 +25,19 @@ KINDS: dict[str, Keys] = {
 
 
 @dataclass(frozen=True)
-class VlmSource:
-    """The VLM: `name` at a library or hub, `path` of a local file or folder. None: the VLM's own."""
+class VlmSource(Source):
+    """The VLM. None: the VLM's own."""
 
-    name: str | None = None
-    path: str | None = None
+    SECTION: ClassVar[str] = "vlm"
+    KINDS: ClassVar[Mapping[str, Keys]] = KINDS
+
     kind: VlmKind = "pocket"
-    weights: str | None = None
-    preprocessing: str | None = None
-    known: str | None = None
-    device: str = "cpu"
-    precision: Precision = "fp32"
-
-    def misfits(self) -> list[tuple[str, str]]:
-        """Problems and fixes of keys that the kind lacks or does not use."""
-        return kinds.misfits("vlm", self, KINDS)
-
-    def files(self) -> tuple[str, ...]:
-        """The files and folders it names."""
-        return tuple(name for name in (self.path, self.preprocessing, self.known) if name is not None)
-
-    def options(self, folder: Path) -> dict[str, Any]:
-        """What `load_vlm` takes beside the cache, paths relative to `folder`."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        options = {key: value for key, value in given.items() if value not in (None, VlmSource.__dict__.get(key))}
-        for key in ("path", "preprocessing", "known"):
-            if key in options:
-                options[key] = folder / options[key]
-        return {"name": None} | options
 
 
 def load_vlm(
     name: str | None, *, cache: Path, path: Path | None = None, kind: VlmKind = "pocket", **options: Any
 ) -> VisionLanguageModel:
-    """The VLM that `name`, `path` and the options of `request.VlmRequest` describe; None is the pocket VLM.
+    """The VLM that `name`, `path` and the options of `request.Request` describe; None is the pocket VLM.
 
     Raises UserError MODEL002 for what is unknown or cannot be read, MODEL004 for a device or precision that is not there,
     MODEL005 for a file whose reading could read others, MODEL007 when a known output does not come out again; OutsideError
@@ -71,12 +51,12 @@ def load_vlm(
 
         vlm: VisionLanguageModel = PocketVlm(cache=cache)
     else:
-        from conspect.adapters.vlms.request import VlmRequest
+        from conspect.adapters.sources.request import Request
 
         module = import_module(f"conspect.adapters.vlms.{kind.replace('-', '_')}")
-        vlm = module.load(VlmRequest(name, path, **options))
+        vlm = module.load(Request(name, path, **options))
     if options.get("known") is not None:
-        from conspect.adapters.known_outputs import confirm_known_output
+        from conspect.adapters.sources.known_outputs import confirm_known_output
 
         confirm_known_output(vlm, options["known"], options.get("precision", "fp32"))
     return vlm

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters import preprocessing
-from conspect.adapters.hub import opening
-from conspect.adapters.known_images import known_images
-from conspect.adapters.onnx_runtime import Session, read_graph
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.vlms.request import VlmRequest
+from conspect.adapters.images import preprocessing
+from conspect.adapters.images.known_images import known_images
+from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.sources.hub import opening
+from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import Place, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.statements import Statement
@@ -28,7 +28,7 @@ IMAGES, TEXTS = ("image_embeds", "pooler_output"), ("text_embeds", "pooler_outpu
 BATCH = 64
 
 
-def load(request: VlmRequest) -> OnnxVlm:
+def load(request: Request) -> OnnxVlm:
     """Raises OutsideError VLM002 for towers that do not load, VLM001; UserError MODEL002, MODEL004, MODEL005."""
     need("onnx, onnxruntime, tokenizers", "VLM001", "a VLM of ONNX towers", "onnx")
     if request.precision != "fp32":

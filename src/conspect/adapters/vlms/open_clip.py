@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.hub import fetching, opening
-from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.vlms.request import VlmRequest
+from conspect.adapters.images.preprocessing import LibraryPreparation, Preprocessing
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.sources.hub import fetching, opening
+from conspect.adapters.sources.request import Request
 from conspect.adapters.vlms.torch_towers import TorchVlm, Towers
 from conspect.core.diagnostics import Place, user_error
 
@@ -23,7 +23,7 @@ FIX = "give a checkpoint of this very architecture, or a folder with open_clip_c
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
-def load(request: VlmRequest) -> TorchVlm:
+def load(request: Request) -> TorchVlm:
     """Raises OutsideError VLM002 when weights do not load (open_clip itself would go on with random ones), VLM001, MODEL006;
     UserError MODEL002 for an unknown architecture or tag.
     """
@@ -62,7 +62,7 @@ def load(request: VlmRequest) -> TorchVlm:
     )
 
 
-def _source(request: VlmRequest) -> tuple[str, str | None]:
+def _source(request: Request) -> tuple[str, str | None]:
     """What open_clip calls the model, and where its weights are."""
     import open_clip
 

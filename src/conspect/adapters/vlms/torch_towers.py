@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.known_images import known_images
-from conspect.adapters.preprocessing import Preparation, what_was_checked
-from conspect.adapters.torch_runtime import torch_runtime
-from conspect.adapters.weights import digest_network
+from conspect.adapters.images.known_images import known_images
+from conspect.adapters.images.preprocessing import Preparation, what_was_checked
+from conspect.adapters.runtimes.torch_runtime import torch_runtime
+from conspect.adapters.runtimes.weights import digest_network
 from conspect.core.digests import digest_json
 from conspect.core.statements import Statement
 

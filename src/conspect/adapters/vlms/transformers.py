@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.hub import fetching, opening
-from conspect.adapters.image_processors import load_processor, preparation_of, quiet
+from conspect.adapters.images.image_processors import load_processor, preparation_of, quiet
+from conspect.adapters.images.preprocessing import LibraryPreparation
 from conspect.adapters.models.transformers import check_report
-from conspect.adapters.preprocessing import LibraryPreparation
-from conspect.adapters.torch_runtime import need
-from conspect.adapters.vlms.request import VlmRequest
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.sources.hub import fetching, opening
+from conspect.adapters.sources.request import Request
 from conspect.adapters.vlms.torch_towers import TorchVlm, Towers
 from conspect.core.diagnostics import Place, outside_error, user_error
 
@@ -28,7 +28,7 @@ FULL_ENOUGH = 0.9
 FIX = "give a folder that save_pretrained wrote, with the model, its image processor and its tokenizer"
 
 
-def load(request: VlmRequest) -> TorchVlm:
+def load(request: Request) -> TorchVlm:
     """Raises OutsideError VLM002 when weights do not load, VLM001 for a missing package, MODEL006 when the hub cannot be
     reached; UserError MODEL002 for another kind of model.
     """

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.attacks.attacked import Attacked, attacked
 from conspect.adapters.attacks.suspicion import FusedSuspicion
-from conspect.adapters.datasets.chained import Chained
-from conspect.adapters.datasets.corruptions import KINDS, STRENGTHS, Corrupted
-from conspect.adapters.datasets.no_class import no_class
-from conspect.adapters.datasets.subsets import Subset
+from conspect.adapters.datasets.drawn.no_class import no_class
+from conspect.adapters.datasets.views.chained import Chained
+from conspect.adapters.datasets.views.corruptions import KINDS, STRENGTHS, Corrupted
+from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.store.places import Store
+from conspect.core.capabilities import with_gradients
 from conspect.core.diagnostics import OutsideError
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.monitor.runtime import Detector
@@ -57,7 +58,7 @@ def no_attacks(place: DefectSource) -> str | None:
     """Why there are no attacks; None when there are some."""
     if place.config.attacked == 0:
         return "none were asked for"
-    if not hasattr(place.inputs.model, "differentiable"):
+    if with_gradients(place.inputs.model) is None:
         return "the model gives no gradients"
     return None
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.looks import LOOKS
-from conspect.adapters.datasets.looks import Looked as LookedAt
-from conspect.adapters.datasets.subsets import Subset
+from conspect.adapters.datasets.views.looks import LOOKS
+from conspect.adapters.datasets.views.looks import Looked as LookedAt
+from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import Store
 from conspect.core.protocols import ImageDataset, ProgressBar

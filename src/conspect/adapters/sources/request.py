@@ -1,4 +1,4 @@
-"""What a user asks for when he names a model: the [model] section with its paths resolved."""
+"""What a user asks for when he names a model or a VLM, with the paths resolved."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conspect.adapters.classes import read_classes, unique
-from conspect.adapters.preprocessing import Preprocessing, read_preprocessing
+from conspect.adapters.images.preprocessing import Preprocessing, read_preprocessing
+from conspect.adapters.sources.classes import read_classes, unique
+from conspect.adapters.sources.kinds import Precision
 
 
 @dataclass(frozen=True)
-class ModelRequest:
-    """`name` at a library or a hub, or `path` of a local file or folder; the rest refines what is there."""
+class Request:
+    """`name` at a library or a hub, or `path` of a local file or folder; the rest refines what is there.
+
+    `head` and `classes` are a vision model's alone.
+    """
 
     name: str | None = None
     path: Path | None = None
@@ -22,11 +26,11 @@ class ModelRequest:
     preprocessing: Path | None = None
     known: Path | None = None
     device: str = "cpu"
-    precision: str = "fp32"
+    precision: Precision = "fp32"
 
     @property
     def label(self) -> str:
-        """What the model is called in reports."""
+        """What it is called in reports."""
         return self.name or (self.path.stem if self.path is not None else "model")
 
     def class_names(self, own: Callable[[], tuple[str, ...]] = tuple) -> tuple[str, ...]:

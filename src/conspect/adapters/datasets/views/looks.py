@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.derived import Derived
+from conspect.adapters.datasets.views.derived import Derived
 from conspect.core.digests import digest_json
 
 # A move is this share of the side, so 2 pixels of 32; the edge is repeated.

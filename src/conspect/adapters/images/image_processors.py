@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.preprocessing import LibraryPreparation, from_config
+from conspect.adapters.images.preprocessing import LibraryPreparation, from_config
 
 
 def quiet() -> None:

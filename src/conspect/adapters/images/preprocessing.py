@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.known_images import known_images
+from conspect.adapters.images.known_images import known_images
 from conspect.core.diagnostics import Place, user_error
 
 FILE = "preprocessor_config.json"

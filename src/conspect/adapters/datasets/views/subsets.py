@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.derived import Derived
+from conspect.adapters.datasets.views.derived import Derived
+from conspect.core.capabilities import concept_labels_of, file_of, metadata_of
 from conspect.core.digests import digest_json
 from conspect.core.protocols import ImageDataset
 
@@ -39,18 +40,17 @@ class Subset(Derived):
     @property
     def concept_names(self) -> tuple[str, ...]:
         """The whole data set's labelled concepts; none when it labels none."""
-        return tuple(getattr(self.whole, "concept_names", ()))
+        return concept_labels_of(self.whole).names
 
     @cached_property
     def concept_labels(self) -> NDArray[np.float64]:
         """Concept labels `[image, concept]` of the chosen rows."""
-        labels = getattr(self.whole, "concept_labels", np.zeros((len(self.whole), 0)))
-        return np.asarray(labels[self.rows], dtype=np.float64)
+        return concept_labels_of(self.whole).presence[self.rows]
 
     @cached_property
     def metadata(self) -> Mapping[str, tuple[str | None, ...]]:
         """Metadata of the chosen rows."""
-        columns: Mapping[str, tuple[str | None, ...]] = getattr(self.whole, "metadata", {})
+        columns = metadata_of(self.whole)
         return {name: tuple(values[row] for row in self.rows) for name, values in columns.items()}
 
     def image(self, index: int) -> NDArray[np.uint8]:
@@ -59,8 +59,7 @@ class Subset(Derived):
 
     def path(self, index: int) -> Path | None:
         """Where an image's file is; None when it has none of its own."""
-        locate: Callable[[int], Path | None] | None = getattr(self.whole, "path", None)
-        return None if locate is None else locate(int(self.rows[index]))
+        return file_of(self.whole, int(self.rows[index]))
 
 
 def sample(whole: ImageDataset, images: int | None, *, seed: int) -> ImageDataset:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.hub import opening
-from conspect.adapters.torch_runtime import need
+from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.sources.hub import opening
 from conspect.core.diagnostics import Place, user_error
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

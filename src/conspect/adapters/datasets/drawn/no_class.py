@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets import photographs
-from conspect.adapters.datasets.patterns import (
+from conspect.adapters.datasets.drawn import photographs
+from conspect.adapters.datasets.drawn.patterns import (
     clouds,
     generator_for,
     patches_shuffled,

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import convolve
 
-from conspect.adapters.datasets.derived import Derived
-from conspect.adapters.datasets.patterns import generator_for, smooth_noise
+from conspect.adapters.datasets.drawn.patterns import generator_for, smooth_noise
+from conspect.adapters.datasets.views.derived import Derived
 from conspect.core.digests import digest_json
 
 CorruptionKind: TypeAlias = Literal[

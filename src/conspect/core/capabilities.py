@@ -1,0 +1,109 @@
+"""What a data set or a model may offer beyond what it must: asked here, once, so that nobody probes for attributes.
+
+A capability is a protocol of its own members alone; an object has it by having them. A new one is added here, with the
+function that says what its absence means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.protocols import DifferentiableModel, ImageDataset, RecordingModel, VisionModel
+
+Metadata = Mapping[str, tuple[str | None, ...]]
+
+
+@runtime_checkable
+class HasConceptLabels(Protocol):
+    """A data set that says which concepts its images show."""
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """The concepts that are labelled."""
+
+    @property
+    def concept_labels(self) -> NDArray[np.float64]:
+        """`[image, concept]`: 1 shown, 0 not shown, NaN not known."""
+
+
+@runtime_checkable
+class HasMetadata(Protocol):
+    """A data set that says more of its images than their class; slices are made of it."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Column to one value per image, in the order of the ids; None where it is not known."""
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A data set some of whose images are files of their own."""
+
+    def path(self, index: int) -> Path | None:
+        """Where an image's file is; None when it has none."""
+
+
+@runtime_checkable
+class HasOmissions(Protocol):
+    """A data set that was found somewhere, where it left something out."""
+
+    @property
+    def omissions(self) -> tuple[str, ...]:
+        """One sentence for each kind of thing that was left out, with a count and examples."""
+
+
+@runtime_checkable
+class _OffersGradients(Protocol):
+    def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+    def differentiable(self) -> Any: ...
+
+
+@runtime_checkable
+class _OffersRecords(Protocol):
+    def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptLabels:
+    """`presence [image, concept]`: 1 shown, 0 not shown, NaN not known; without concepts where nothing is labelled."""
+
+    names: tuple[str, ...]
+    presence: NDArray[np.float64]
+
+
+def concept_labels_of(dataset: ImageDataset) -> ConceptLabels:
+    """The concept labels of a data set; of no concept where it labels none."""
+    if isinstance(dataset, HasConceptLabels) and dataset.concept_names:
+        return ConceptLabels(tuple(dataset.concept_names), np.asarray(dataset.concept_labels, dtype=np.float64))
+    return ConceptLabels((), np.zeros((len(dataset), 0)))
+
+
+def metadata_of(dataset: ImageDataset) -> Metadata:
+    """The metadata of a data set; empty where it has none."""
+    return dataset.metadata if isinstance(dataset, HasMetadata) else {}
+
+
+def file_of(dataset: ImageDataset, index: int) -> Path | None:
+    """Where the file of an image is; None where it has none of its own."""
+    return dataset.path(index) if isinstance(dataset, HasFiles) else None
+
+
+def omissions_of(dataset: ImageDataset) -> tuple[str, ...]:
+    """What the data set left out when it was found; empty where it was made, not found."""
+    return tuple(dataset.omissions) if isinstance(dataset, HasOmissions) else ()
+
+
+def with_gradients(model: VisionModel) -> DifferentiableModel | None:
+    """The model where it offers a torch module with gradients; None where it does not."""
+    return cast("DifferentiableModel", model) if isinstance(model, _OffersGradients) else None
+
+
+def with_records(model: VisionModel) -> RecordingModel | None:
+    """The model where its encoder keeps records of its activations in training; None where it does not."""
+    return cast("RecordingModel", model) if isinstance(model, _OffersRecords) else None
