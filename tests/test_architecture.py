@@ -151,7 +151,7 @@ def test_every_room_has_its_rules_and_is_described() -> None:
 @pytest.mark.parametrize(
     ("room", "source"),
     [
-        ("core", "from conspect.language.tree import Formula"),
+        ("core", "from conspect.language.syntax.tree import Formula"),
         ("analysis", "def f():\n    from conspect.adapters import models"),
         ("checker", "import numpy as np"),
         ("report", "from conspect import study"),

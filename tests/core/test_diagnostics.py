@@ -7,7 +7,7 @@ from conspect.core.diagnostics import (
     ConspectError,
     Diagnostic,
     OutsideError,
-    Place,
+    SourceLocation,
     UserError,
     outside_error,
     user_error,
@@ -15,10 +15,13 @@ from conspect.core.diagnostics import (
 
 
 def test_a_diagnostic_prints_place_code_problem_and_fix() -> None:
-    place = Place("a.cspec", 3, 5, "p :=\tx > ;")
+    place = SourceLocation("a.cspec", 3, 5, "p :=\tx > ;")
     shown = str(Diagnostic("SPEC111", "expected a concept", "name one", place))
     assert shown == "a.cspec:3:5: SPEC111: expected a concept\n    p := x > ;\n        ^\n  fix: name one"
-    assert str(Diagnostic("DATA001", "nothing works", "try", Place("f"))) == "f: DATA001: nothing works\n  fix: try"
+    assert (
+        str(Diagnostic("DATA001", "nothing works", "try", SourceLocation("f")))
+        == "f: DATA001: nothing works\n  fix: try"
+    )
 
 
 def test_an_error_carries_all_its_diagnostics() -> None:

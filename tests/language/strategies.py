@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from conspect.language.tree import (
+from conspect.language.syntax.tree import (
     And,
     Chain,
     ClassDeclaration,

@@ -5,7 +5,7 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.language import parse
-from conspect.language.builder import (
+from conspect.language.syntax.builder import (
     chain,
     claim,
     classes,
@@ -22,7 +22,7 @@ from conspect.language.builder import (
     predict,
     specification,
 )
-from conspect.language.tree import Stronger
+from conspect.language.syntax.tree import Stronger
 
 truck, car = classes("truck car")
 metallic, ears, wheels, beak = concepts("metallic ears wheels beak")

@@ -1,8 +1,8 @@
 import pytest
 
 from conspect.language import Vocabulary, check, check_text
-from conspect.language.builder import claim, concepts, focus, for_all, predict, specification
-from conspect.language.suggestions import Suggester, distance
+from conspect.language.syntax.builder import claim, concepts, focus, for_all, predict, specification
+from conspect.language.syntax.suggestions import Suggester, distance
 
 VOCABULARY = Vocabulary(("truck", "car"), ("metallic", "ears", "wheels"))
 

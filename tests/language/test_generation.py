@@ -16,7 +16,7 @@ from conspect.language import (
     read_attribute_table,
     write,
 )
-from conspect.language.tree import Focus, ForAll, Implies, Predict, Property, Stronger
+from conspect.language.syntax.tree import Focus, ForAll, Implies, Predict, Property, Stronger
 
 TABLE = "# shares\nclass,metallic,ears,wheels\ntruck,0.98,0,0.5\ncat,0,0.9,0.1\n"
 

@@ -5,8 +5,8 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.language import parse, parse_with_diagnostics
-from conspect.language.grammar import SIGNS, WORDS
-from conspect.language.tree import (
+from conspect.language.syntax.grammar import SIGNS, WORDS
+from conspect.language.syntax.tree import (
     And,
     Chain,
     ClassDeclaration,

@@ -4,8 +4,7 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.language import write, write_formula
-from conspect.language.printer import write_name, write_quantifier
-from conspect.language.tree import (
+from conspect.language.syntax.tree import (
     And,
     Chain,
     ClassDeclaration,
@@ -27,6 +26,7 @@ from conspect.language.tree import (
     Specification,
     Stronger,
 )
+from conspect.language.writing.printer import write_name, write_quantifier
 
 A, B, C = (Stronger(name, "z") for name in "abc")
 

@@ -1,7 +1,7 @@
 import pytest
 
 from conspect.language import parse, respell, write
-from conspect.language.grammar import Spelling
+from conspect.language.syntax.grammar import Spelling
 
 PROTOTYPE = """class truck
 con metallic

@@ -2,8 +2,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conspect.language import expand, format_text, parse, respell, write, write_formula
-from conspect.language.expansion import nodes
-from conspect.language.tree import Chain, Each, Formula, HasAll, Module, Property, Specification
+from conspect.language.meaning.expansion import nodes
+from conspect.language.syntax.tree import Chain, Each, Formula, HasAll, Module, Property, Specification
 
 from .strategies import formulas, specifications
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conspect.core.diagnostics import UserError
-from conspect.language import ExactReading, Reading, holds, holds_exactly, margin
-from conspect.language.exact import exceeds
-from conspect.language.tree import (
+from conspect.language import ExactReadouts, Readouts, holds, holds_exactly, margin
+from conspect.language.meaning.exact import exceeds
+from conspect.language.syntax.tree import (
     And,
     Chain,
     Each,
@@ -72,9 +72,11 @@ def by_definition(
     return value(formula)
 
 
-def reading(logits: object, strengths: object, thresholds: object = None) -> Reading:
+def reading(logits: object, strengths: object, thresholds: object = None) -> Readouts:
     given_thresholds = None if thresholds is None else np.array(thresholds, dtype=float)
-    return Reading(CLASSES, CONCEPTS, np.array(logits, dtype=float), np.array(strengths, dtype=float), given_thresholds)
+    return Readouts(
+        CLASSES, CONCEPTS, np.array(logits, dtype=float), np.array(strengths, dtype=float), given_thresholds
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -97,7 +99,7 @@ def test_exact_evaluation_agrees_where_floats_are_exact(
     formula: Formula, logits: list[int], strengths: list[int], thresholds: list[int]
 ) -> None:
     formula = names_of_classes(formula)
-    exact = ExactReading(
+    exact = ExactReadouts(
         CLASSES,
         CONCEPTS,
         tuple(map(Fraction, logits)),
@@ -119,13 +121,13 @@ def test_a_tie_satisfies_neither_direction_and_no_class_is_predicted_at_the_top(
 def test_the_margin_of_predict_is_the_logit_minus_the_largest_other() -> None:
     found = reading([[3.5, 1, 2], [0, 4, 1]], np.zeros((2, 4)))
     assert margin(Predict("truck"), found).tolist() == [1.5, -4]
-    alone = Reading(("only",), (), np.zeros((2, 1)), np.zeros((2, 0)))
+    alone = Readouts(("only",), (), np.zeros((2, 1)), np.zeros((2, 0)))
     assert holds(Predict("only"), alone).all()
 
 
 def test_float32_differences_keep_their_sign() -> None:
     tiny = np.float32(1e-45)
-    found = Reading(CLASSES, CONCEPTS, np.zeros((1, 3), np.float32), np.array([[tiny, 0, 0, 0]], np.float32))
+    found = Readouts(CLASSES, CONCEPTS, np.zeros((1, 3), np.float32), np.array([[tiny, 0, 0, 0]], np.float32))
     assert holds(Stronger("metallic", "ears"), found)[0]
     assert margin(Stronger("metallic", "ears"), found)[0] > 0
 
@@ -168,7 +170,7 @@ def test_readings_that_do_not_fit_or_are_not_finite_are_refused() -> None:
         (np.zeros((2, 3)), np.full((2, 4), np.inf), None),
     ]:
         with pytest.raises(UserError, match="SPEC303"):
-            Reading(CLASSES, CONCEPTS, logits, strengths, thresholds)
+            Readouts(CLASSES, CONCEPTS, logits, strengths, thresholds)
 
 
 @pytest.mark.parametrize(
@@ -179,4 +181,4 @@ def test_names_and_thresholds_that_a_reading_lacks_are_told(formula: Formula) ->
         holds(formula, reading([[0, 0, 0]], [[0, 0, 0, 0]]))
     zero = (Fraction(0),)
     with pytest.raises(UserError, match="SPEC304"):
-        holds_exactly(formula, ExactReading(CLASSES, CONCEPTS, zero * 3, zero * 4, Fraction(1)))
+        holds_exactly(formula, ExactReadouts(CLASSES, CONCEPTS, zero * 3, zero * 4, Fraction(1)))

@@ -4,21 +4,21 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conspect.language import Reading, holds
-from conspect.language.tree import Formula
-from conspect.language.triviality import Budget, triviality
+from conspect.language import Readouts, holds
+from conspect.language.meaning.triviality import Budget, triviality
+from conspect.language.syntax.tree import Formula
 
 from .strategies import formulas, names_of_classes
 
 CONCEPTS = ("metallic", "ears", "wheels")
 
 
-def every_situation() -> Reading:
+def every_situation() -> Readouts:
     """All orders with ties of three strengths, each concept present or not, each of three classes or none predicted.
 
     Presence is free of the order here as in the theory: thresholds differ from concept to concept.
     """
-    return Reading(
+    return Readouts(
         ("truck", "car", "ship"),
         ("metallic", "ears", "wheels", "m", "e", "w"),
         np.array([row for row in _logits() for _ in _strengths()], dtype=float),
@@ -42,8 +42,8 @@ def presence_apart(formula: Formula) -> Formula:
     """`hasCon` of its own names, so that enumeration treats presence and order as independent."""
     from dataclasses import replace
 
-    from conspect.language.expansion import children, expand
-    from conspect.language.tree import HasConcept
+    from conspect.language.meaning.expansion import children, expand
+    from conspect.language.syntax.tree import HasConcept
 
     def walk(node: Formula) -> Formula:
         if isinstance(node, HasConcept):

@@ -5,7 +5,7 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.language import check_text, write
 from conspect.study import Study
-from conspect.verification.vocabulary import vocabulary_of
+from conspect.verification.queries.vocabulary import vocabulary_of
 
 
 def test_mined_predicates_hold_on_the_images_they_were_mined_on(finished: Study) -> None:

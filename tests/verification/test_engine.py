@@ -11,15 +11,15 @@ from scipy.optimize import linprog, minimize
 from conspect.bench.random_properties import batches, random_region, random_subject
 from conspect.core.regions import Box
 from conspect.core.spaces import Head
-from conspect.language import ExactReading, holds_exactly
-from conspect.verification import barrier, exact_vertex
-from conspect.verification.exact import ExactModel, ExactRegion
-from conspect.verification.integers import float_vector, rational_vector, scaled
-from conspect.verification.negation import Reading, State, contradiction, negation, opened
-from conspect.verification.settle import Settler
-from conspect.verification.solvers.highs import STATUSES
-from conspect.verification.solvers.status import translated
-from conspect.verification.subject import VerifyOptions
+from conspect.language import ExactReadouts, holds_exactly
+from conspect.verification.engine import barrier, exact_vertex
+from conspect.verification.engine.decider import Decider
+from conspect.verification.engine.exact import ExactModel, ExactRegion
+from conspect.verification.engine.integers import float_vector, rational_vector, scaled
+from conspect.verification.engine.solvers.highs import STATUSES
+from conspect.verification.engine.solvers.status import translated
+from conspect.verification.queries.model import VerifyOptions
+from conspect.verification.queries.negation import AtomRows, State, contradiction, negation, opened
 
 
 def random_questions(seed, count=20, literals=5, dimension=7):
@@ -117,7 +117,7 @@ def conjuncts(state, table, reading):
 def test_the_opened_negation_is_the_negation(seed):
     for subject, cases in batches(30, seed, has_concept=True):
         limits = tuple(Fraction(subject.thresholds[name]) for name in subject.concept_names)
-        reading = Reading(len(subject.class_names), len(subject.concept_names), dict(enumerate(limits)))
+        reading = AtomRows(len(subject.class_names), len(subject.concept_names), dict(enumerate(limits)))
         rng = np.random.default_rng(seed)
         for case in cases:
             state: State = negation(case.job.table, reading, None)
@@ -125,7 +125,7 @@ def test_the_opened_negation_is_the_negation(seed):
             for _ in range(5):
                 logits = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.classes)]
                 numerators = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.concepts)]
-                point = ExactReading(
+                point = ExactReadouts(
                     subject.class_names,
                     subject.concept_names,
                     tuple(logits),
@@ -166,8 +166,8 @@ def test_a_foreign_status_that_is_not_listed_is_unknown():
 def test_a_budget_that_runs_out_is_unknown_with_its_reason():
     ((subject, cases),) = batches(40, 3, per_subject=40)
     options = VerifyOptions(search_gamma=False, seconds_budget=0.0)
-    settler = Settler(subject, options)
-    answers = settler.settle([(case.job, case.region) for case in cases])
+    decider = Decider(subject, options)
+    answers = decider.decide([(case.job, case.region) for case in cases])
     open_ones = [a.outcome for a in answers if a.outcome.verdict.outcome == "unknown"]
     assert open_ones
     assert all("s needed" in outcome.verdict.reason for outcome in open_ones)
@@ -184,8 +184,8 @@ def test_a_relu_head_is_evaluated_as_the_head_itself():
     subject = random_subject(rng, 3, relu=True)
     assert isinstance(subject.head, Head)
     region = random_region(rng, 3, shapes=("box",), full=False)
-    settler = Settler(subject, VerifyOptions())
-    relu = settler.prover(region).nonlinear().relu
+    decider = Decider(subject, VerifyOptions())
+    relu = decider.prover(region).nonlinear().relu
     point = rng.integers(-8, 9, size=3) / 4
     exact = relu.logits([Fraction(v) for v in point.tolist()])
     assert np.allclose([float(v) for v in exact], subject.head.logits(point[None])[0])

@@ -20,7 +20,7 @@ def test_no_verdict_is_wrong_and_the_checker_accepts_exactly_the_good_certificat
 
 def test_the_run_finds_a_verifier_that_lies(monkeypatch):
     from conspect.core.verdicts import VIOLATED
-    from conspect.verification import prove
+    from conspect.verification.engine import prover as prove
 
     def careless(self, task):
         return prove.Outcome(VIOLATED)

@@ -10,7 +10,7 @@ from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
 from conspect.language import parse
 from conspect.verification.certificate import bundle, write_bundle
-from conspect.verification.subject import VerifyOptions
+from conspect.verification.queries.model import VerifyOptions
 from conspect.verification.verify import verify
 
 from .subjects import plane
@@ -103,7 +103,7 @@ def test_a_head_with_a_relu_layer_is_decided_by_splitting():
     assert near.verdict.outcome == "holds"
     assert far.verdict.outcome == "violated"
     assert abs(far.witness.embedding[0]) <= 0.5
-    assert far.settled_by == "bounds and splits"
+    assert far.decided_by == "bounds and splits"
 
 
 def test_another_kind_of_head_is_refused_by_name_before_any_work():

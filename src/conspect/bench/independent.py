@@ -15,8 +15,8 @@ import z3
 
 from conspect.core.regions import Region
 from conspect.language import expand
-from conspect.language.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
-from conspect.verification.subject import Subject
+from conspect.language.syntax.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
+from conspect.verification.queries.model import VerificationModel
 
 TANGENTS = 300
 
@@ -24,7 +24,7 @@ TANGENTS = 300
 class Independent:
     """Decides formulas over one subject; `None` where Z3 gives up within the time."""
 
-    def __init__(self, subject: Subject, *, milliseconds: int = 2000) -> None:
+    def __init__(self, subject: VerificationModel, *, milliseconds: int = 2000) -> None:
         self.subject = subject
         self.milliseconds = milliseconds
         self.terms: dict[int, tuple[Region, list[Any], list[Any], dict[str, Any]]] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from conspect.bench.rows import Row, peak_memory, row
 from conspect.core.diagnostics import ConspectError
-from conspect.language.checker import check_text
+from conspect.language.meaning.checker import check_text
 
 GOOD = (
     """# comment

@@ -10,10 +10,22 @@ import numpy as np
 
 from conspect.core.regions import Box, Ellipsoid, PrincipalBox, Region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
-from conspect.language.tree import And, Focus, ForAll, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
-from conspect.verification.formula import Names, tabulate
-from conspect.verification.plan import Job
-from conspect.verification.subject import EmbeddingSplit, Subject
+from conspect.language.syntax.tree import (
+    And,
+    Focus,
+    ForAll,
+    Formula,
+    HasConcept,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Predict,
+    Stronger,
+)
+from conspect.verification.queries.formula_table import Names, tabulate
+from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
+from conspect.verification.queries.planning import Obligation
 
 DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
@@ -22,7 +34,7 @@ DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 class Case:
     """A formula over a region, and whether its verdict sits on an exact tie by construction."""
 
-    job: Job
+    job: Obligation
     region: Region
     at_tie: bool
 
@@ -36,7 +48,7 @@ def short(generator: np.random.Generator, shape: tuple[int, ...], bits: int, *, 
 
 def random_subject(
     generator: np.random.Generator, dimension: int, *, relu: bool = False, full: bool = False
-) -> Subject:
+) -> VerificationModel:
     """A subject of 2-4 classes and 2-5 concepts; with `relu`, a head of two layers and few neurons."""
     classes, concepts = int(generator.integers(2, 5)), int(generator.integers(2, 6))
     width = int(generator.integers(2, 6))
@@ -54,7 +66,7 @@ def random_subject(
     lens = Lens(affine(width, dimension), names, short(generator, (concepts, width), 2, full=full))
     empty = EmbeddingSplit(np.zeros((0, dimension)), np.zeros(0, dtype=np.int64), ())
     thresholds = {name: float(generator.choice([-0.5, -0.125, 0.0, 0.0, 0.125, 0.25, 0.5])) for name in names}
-    return Subject(
+    return VerificationModel(
         head,
         lens,
         tuple(f"c{index}" for index in range(classes)),
@@ -79,7 +91,9 @@ def random_region(generator: np.random.Generator, dimension: int, *, shapes: tup
     return kind(centre, factor, size, cut)
 
 
-def random_formula(generator: np.random.Generator, subject: Subject, depth: int, *, has_concept: bool) -> Formula:
+def random_formula(
+    generator: np.random.Generator, subject: VerificationModel, depth: int, *, has_concept: bool
+) -> Formula:
     """Nested connectives over random atoms."""
 
     def atom() -> Formula:
@@ -105,18 +119,18 @@ def random_formula(generator: np.random.Generator, subject: Subject, depth: int,
     return grow(depth)
 
 
-def make_job(subject: Subject, formula: Formula, name: str) -> Job:
+def make_job(subject: VerificationModel, formula: Formula, name: str) -> Obligation:
     """A job as the planner would make it."""
     names = Names(
         {n: k for k, n in enumerate(subject.class_names)}, {n: k for k, n in enumerate(subject.concept_names)}
     )
     focus = ForAll(Focus(subject.class_names[0]))
-    return Job(name, formula, tabulate(formula, names), focus, subject.class_names[0], "", None, "")
+    return Obligation(name, formula, tabulate(formula, names), focus, subject.class_names[0], "", None, "")
 
 
-def tied(region: Region, subject: Subject, formula: Formula) -> Region | None:
+def tied(region: Region, subject: VerificationModel, formula: Formula) -> Region | None:
     """The region resized so that one strength predicate of the formula is exactly zero at its worst point."""
-    from conspect.language.expansion import nodes
+    from conspect.language.meaning.expansion import nodes
 
     found = next((node for node in nodes(formula) if isinstance(node, Stronger) and node.left != node.right), None)
     if found is None or region.norm != "max":
@@ -141,7 +155,7 @@ def tied(region: Region, subject: Subject, formula: Formula) -> Region | None:
 
 def batches(
     properties: int, seed: int, *, per_subject: int = 40, has_concept: bool = False, relu: bool = False
-) -> Iterator[tuple[Subject, list[Case]]]:
+) -> Iterator[tuple[VerificationModel, list[Case]]]:
     """Subjects with their cases, `properties` cases in all; the same for the same seed."""
     generator = np.random.default_rng(seed)
     done = 0

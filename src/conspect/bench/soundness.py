@@ -16,9 +16,9 @@ from conspect.bench.random_properties import Case, batches
 from conspect.bench.rows import Row, row
 from conspect.checker import check
 from conspect.verification.certificate import bundle, region_claim
+from conspect.verification.engine.decider import Answer, Decider
+from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.results import PropertyResult
-from conspect.verification.settle import Answer, Settler
-from conspect.verification.subject import Subject, VerifyOptions
 
 
 @dataclass(eq=False)
@@ -88,15 +88,15 @@ def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0) ->
     ]
 
 
-def _batch(kind: str, subject: Subject, cases: Sequence[Case], tally: Tally) -> dict[str, object]:
+def _batch(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, object]:
     options = VerifyOptions(search_gamma=False, node_budget=2000, seconds_budget=5.0)
-    answers = Settler(subject, options).settle([(case.job, case.region) for case in cases])
+    answers = Decider(subject, options).decide([(case.job, case.region) for case in cases])
     independent = Independent(subject)
     for case, answer in zip(cases, answers, strict=True):
         tally.counts[kind] += 1
         outcome = answer.outcome.verdict.outcome
         tally.counts[f"{kind} {outcome}"] += 1
-        tally.counts[f"{kind} by {answer.outcome.settled_by}"] += 1
+        tally.counts[f"{kind} by {answer.outcome.decided_by}"] += 1
         if case.at_tie:
             tally.counts[f"{kind} at a tie"] += 1
         truth = independent.holds(case.job.formula, case.region)
@@ -118,10 +118,10 @@ def _batch(kind: str, subject: Subject, cases: Sequence[Case], tally: Tally) -> 
     return dict(json.loads(data))
 
 
-def certificate_of(subject: Subject, cases: Sequence[Case]) -> dict[str, object]:
+def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> dict[str, object]:
     """The certificate of a batch of cases, as it is written."""
     options = VerifyOptions(search_gamma=False)
-    answers = Settler(subject, options).settle([(case.job, case.region) for case in cases])
+    answers = Decider(subject, options).decide([(case.job, case.region) for case in cases])
     return bundle(subject, [_result(c, a) for c, a in zip(cases, answers, strict=True)])
 
 

@@ -1,4 +1,4 @@
-"""How fast properties are settled: all 3,060 `predict(x, c) => >(x, i, j)` of 10 classes and 18 concepts at D = 512.
+"""How fast properties are decided: all 3,060 `predict(x, c) => >(x, i, j)` of 10 classes and 18 concepts at D = 512.
 
 Compared in the same run with one SCIP model per property, as the thesis prototype builds them, and with HiGHS through
 scipy, one linear program per property. Both are timed on a sample and scaled up.
@@ -22,16 +22,16 @@ from conspect.bench.rows import Row, row
 from conspect.checker import check
 from conspect.core.regions import Region, estimate_region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
-from conspect.language.tree import Focus, ForAll, Implies, Predict, Stronger
-from conspect.verification import batch
-from conspect.verification.batch import RegionForms, Task, new_task, strength_margins
+from conspect.language.syntax.tree import Focus, ForAll, Implies, Predict, Stronger
 from conspect.verification.certificate import bundle, region_claim, write_bundle
-from conspect.verification.formula import Names, tabulate
-from conspect.verification.plan import Job
-from conspect.verification.prove import Outcome
+from conspect.verification.engine import batch
+from conspect.verification.engine.batch import RegionForms, Task, new_task, strength_margins
+from conspect.verification.engine.decider import Decider
+from conspect.verification.engine.prover import Outcome
+from conspect.verification.queries.formula_table import Names, tabulate
+from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
+from conspect.verification.queries.planning import Obligation
 from conspect.verification.results import PropertyResult
-from conspect.verification.settle import Settler
-from conspect.verification.subject import EmbeddingSplit, Subject, VerifyOptions
 
 CLASSES, CONCEPTS, DIMENSION, WIDTH = 10, 18, 512, 512
 GAMMA = Fraction(2, 5)
@@ -43,9 +43,9 @@ TWIN, SPREAD = 0.1, 0.1
 class Setting:
     """A synthetic subject with a box per class and every property."""
 
-    subject: Subject
+    subject: VerificationModel
     regions: list[Region]
-    jobs: list[tuple[Job, int]]
+    jobs: list[tuple[Obligation, int]]
 
 
 def setting(seed: int = 0, *, dimension: int = DIMENSION, classes: int = CLASSES, concepts: int = CONCEPTS) -> Setting:
@@ -66,7 +66,7 @@ def setting(seed: int = 0, *, dimension: int = DIMENSION, classes: int = CLASSES
     lens = Lens(AffineMap(alignment, np.zeros(alignment.shape[0])), names, directions)
     none = EmbeddingSplit(np.zeros((0, dimension)), np.zeros(0, dtype=np.int64), ())
     classes_named = tuple(f"class{k}" for k in range(classes))
-    subject = Subject(
+    subject = VerificationModel(
         Head.linear(weight, offset - offset.mean()),
         lens,
         classes_named,
@@ -85,7 +85,7 @@ def setting(seed: int = 0, *, dimension: int = DIMENSION, classes: int = CLASSES
         for left, right in permutations(names, 2):
             formula = Implies(Predict(name), Stronger(left, right))
             table = tabulate(formula, known)
-            job = Job(f"{name}:{left}>{right}", formula, table, ForAll(Focus(name)), name, "", None, "")
+            job = Obligation(f"{name}:{left}>{right}", formula, table, ForAll(Focus(name)), name, "", None, "")
             jobs.append((job, index))
     return Setting(subject, regions, jobs)
 
@@ -101,19 +101,19 @@ def rows(*, sample: int = 60, seed: int = 0) -> list[Row]:
     def say(what: str, value: float | None, unit: str, target: float | None = None) -> None:
         found.append(row(what, value, unit, None if target is None else ("<=", target)))
 
-    settler = Settler(given.subject, VerifyOptions(gamma=GAMMA, search_gamma=False))
-    _settled(given, settler)  # the first call also loads the linear algebra library
-    settler = Settler(given.subject, VerifyOptions(gamma=GAMMA, search_gamma=False))
+    decider = Decider(given.subject, VerifyOptions(gamma=GAMMA, search_gamma=False))
+    _settled(given, decider)  # the first call also loads the linear algebra library
+    decider = Decider(given.subject, VerifyOptions(gamma=GAMMA, search_gamma=False))
     started = time.perf_counter()
-    tasks, forms = _settled(given, settler)
+    tasks, forms = _settled(given, decider)
     seconds = time.perf_counter() - started
     total = len(tasks)
-    say(f"all {total} properties settled", seconds, "s", 0.5)
+    say(f"all {total} properties decided", seconds, "s", 0.5)
     say("left open by the batch", sum(task.stuck for task in tasks), "properties", 0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "certificate.json"
         started = time.perf_counter()
-        outcomes = _written(given, settler, (tasks, forms), path)
+        outcomes = _written(given, decider, (tasks, forms), path)
         say("checked exactly, certificates and witnesses written", time.perf_counter() - started, "s", 5.0)
         say("certificate file", path.stat().st_size / 1e6, "MB")
         started = time.perf_counter()
@@ -125,8 +125,8 @@ def rows(*, sample: int = 60, seed: int = 0) -> list[Row]:
     say("verdicts changed by the exact check", changed, "verdicts", 0)
     for outcome in ("holds", "violated", "unknown"):
         say(f"verdict {outcome}", sum(o.verdict.outcome == outcome for o in outcomes), "properties")
-    say("settled by the barrier method", sum(t.settled_by != "closed form" for t in tasks), "properties")
-    say("plain strength predicate over a box", _plain(given, settler), "microseconds each", 5.0)
+    say("decided by the barrier method", sum(t.decided_by != "closed form" for t in tasks), "properties")
+    say("plain strength predicate over a box", _plain(given, decider), "microseconds each", 5.0)
     scip = _scip(given, outcomes, sample)
     say(f"(a) SCIP, one model per property, scaled up from {sample}", *scip)
     slow, wrong, ties = _highs(given, outcomes)
@@ -141,18 +141,18 @@ def _holds(outcome: Outcome) -> bool:
     return outcome.verdict.outcome == "holds"
 
 
-def _settled(given: Setting, settler: Settler) -> tuple[list[Task], list[RegionForms]]:
-    forms = [settler.forms(region) for region in given.regions]
-    tasks = [new_task(job.table, settler.reading, region, None, job.formula) for job, region in given.jobs]
-    batch.settle(tasks, forms, settler.reading, 4096)
+def _settled(given: Setting, decider: Decider) -> tuple[list[Task], list[RegionForms]]:
+    forms = [decider.forms(region) for region in given.regions]
+    tasks = [new_task(job.table, decider.reading, region, None, job.formula) for job, region in given.jobs]
+    batch.decide(tasks, forms, decider.reading, 4096)
     return tasks, forms
 
 
 def _written(
-    given: Setting, settler: Settler, settled: tuple[list[Task], list[RegionForms]], path: Path
+    given: Setting, decider: Decider, decided: tuple[list[Task], list[RegionForms]], path: Path
 ) -> list[Outcome]:
-    tasks, forms = settled
-    provers = [settler.prover(each.region, each) for each in forms]
+    tasks, forms = decided
+    provers = [decider.prover(each.region, each) for each in forms]
     outcomes = [provers[task.region_key].conclude(task) for task in tasks]
     results = []
     for (job, region), outcome in zip(given.jobs, outcomes, strict=True):
@@ -162,9 +162,9 @@ def _written(
     return outcomes
 
 
-def _plain(given: Setting, settler: Settler) -> float:
+def _plain(given: Setting, decider: Decider) -> float:
     """Microseconds for one strength predicate of a class: verdict, margin and largest gamma, by closed form."""
-    forms = [settler.forms(region) for region in given.regions]
+    forms = [decider.forms(region) for region in given.regions]
     pairs = np.array([[a, b] for a in range(CONCEPTS) for b in range(CONCEPTS) if a != b]) + CLASSES
     spent = []
     for _ in range(5):

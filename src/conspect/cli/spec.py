@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from conspect.core.diagnostics import ConspectError, Diagnostic, Place, UserError, user_error
+from conspect.core.diagnostics import ConspectError, Diagnostic, SourceLocation, UserError, user_error
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
     from conspect.language import Vocabulary
-    from conspect.language.tree import Specification
+    from conspect.language.syntax.tree import Specification
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-_SPELLINGS = click.Choice(["paper", "module", "house"])
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
 
@@ -262,7 +261,7 @@ def _emit(specification: Specification, spelling: str, output: Path | None, as_j
 
 def _count(specification: Specification) -> int:
     """Number of properties, those of modules included."""
-    from conspect.language.tree import Module, Property
+    from conspect.language.syntax.tree import Module, Property
 
     return sum(
         len(item.properties) if isinstance(item, Module) else isinstance(item, Property) for item in specification.items
@@ -276,7 +275,7 @@ def read_bytes(file: Path) -> bytes:
     except OSError as error:
         fix = "give the path of a file that exists and may be read"
         raise user_error(
-            "SPEC415", f"cannot read the file: {error.strerror or error}", fix, Place(str(file))
+            "SPEC415", f"cannot read the file: {error.strerror or error}", fix, SourceLocation(str(file))
         ) from error
 
 
@@ -289,12 +288,8 @@ def _write(file: Path, text: str) -> None:
     except OSError as error:
         fix = "give a path in a directory that may be written"
         raise user_error(
-            "SPEC415", f"cannot write the file: {error.strerror or error}", fix, Place(str(file))
+            "SPEC415", f"cannot write the file: {error.strerror or error}", fix, SourceLocation(str(file))
         ) from error
-
-
-def _failed(file: Path, error: ConspectError) -> dict[str, Any]:
-    return {"file": str(file), "ok": False, "diagnostics": [as_dict(d, "error") for d in error.diagnostics]}
 
 
 def as_dict(problem: Diagnostic, severity: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import click
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
+    from conspect.verification.queries.model import VerifyOptions
     from conspect.verification.results import PropertyResult
-    from conspect.verification.subject import VerifyOptions
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]
@@ -96,7 +96,7 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 
 
 def _options(choices: dict[str, object]) -> VerifyOptions:
-    from conspect.verification.subject import VerifyOptions
+    from conspect.verification.queries.model import VerifyOptions
 
     if choices["gamma"] is not None and choices["coverage"] is not None:
         raise user_error("VERIFY010", "--gamma and --coverage both say how large regions are", "give one of them")
@@ -122,11 +122,11 @@ def _results(
     files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
 ) -> list[PropertyResult]:
     from conspect.cli.progress import terminal_bar
-    from conspect.language.checker import check_text
+    from conspect.language.meaning.checker import check_text
     from conspect.study import Study
     from conspect.verification.certificate import bundle, write_bundle
+    from conspect.verification.queries.vocabulary import vocabulary_of
     from conspect.verification.verify import verify as decide
-    from conspect.verification.vocabulary import vocabulary_of
 
     subject = Study.open(study).verification_subject(terminal_bar)
     results: list[PropertyResult] = []

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 
 from conspect.core.concepts import ClassAttributes
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 SHOWN = 160
 
@@ -28,15 +28,18 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
         rows = list(csv.reader(io.StringIO("\n".join(line for _, line in lines)), strict=True))
     except csv.Error as error:
         raise user_error(
-            "SPEC411", f"this is not CSV: {error}", "write class,attribute,... and a row for each class", Place(file)
+            "SPEC411",
+            f"this is not CSV: {error}",
+            "write class,attribute,... and a row for each class",
+            SourceLocation(file),
         ) from error
     if len(rows) < 2 or len(rows[0]) < 2 or len(rows) != len(lines):
         fix = "write a header class,attribute,... and one line for each class with its shares"
-        raise user_error("SPEC411", "the table has no classes or no attributes", fix, Place(file))
+        raise user_error("SPEC411", "the table has no classes or no attributes", fix, SourceLocation(file))
     header = [name.strip() for name in rows[0]]
     shares = []
     for (number, line), row in zip(lines[1:], rows[1:], strict=True):
-        place = Place(file, number, 1, line[:SHOWN])
+        place = SourceLocation(file, number, 1, line[:SHOWN])
         if len(row) != len(header):
             fix = f"the header has {len(header)} columns"
             raise user_error("SPEC411", f"this row has {len(row)} columns", fix, place)
@@ -46,7 +49,10 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
         doubled = sorted(name for name, times in Counter(found).items() if times > 1 or not name)
         if doubled:
             raise user_error(
-                "SPEC411", f"{kind} '{doubled[0][:40]}' occurs twice or is empty", "give each its own name", Place(file)
+                "SPEC411",
+                f"{kind} '{doubled[0][:40]}' occurs twice or is empty",
+                "give each its own name",
+                SourceLocation(file),
             )
     return ClassAttributes(tuple(names), tuple(header[1:]), np.asarray(shares, dtype=np.float64))
 
@@ -57,10 +63,10 @@ def _text(content: str | bytes, file: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise user_error("SPEC411", "the table is not UTF-8 text", "save it as UTF-8", Place(file)) from error
+        raise user_error("SPEC411", "the table is not UTF-8 text", "save it as UTF-8", SourceLocation(file)) from error
 
 
-def _share(cell: str, place: Place) -> float:
+def _share(cell: str, place: SourceLocation) -> float:
     try:
         value = float(cell)
     except ValueError:

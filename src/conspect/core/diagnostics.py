@@ -8,7 +8,7 @@ from conspect.core.codes import CODES
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """Where a problem is: a file, and, when it is text, a line and a column (both count from 1)."""
 
     file: str
@@ -28,7 +28,7 @@ class Diagnostic:
     code: str
     problem: str
     fix: str
-    place: Place | None = None
+    place: SourceLocation | None = None
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
@@ -66,11 +66,11 @@ class OutsideError(ConspectError):
     exit_code = 4
 
 
-def user_error(code: str, problem: str, fix: str, place: Place | None = None) -> UserError:
+def user_error(code: str, problem: str, fix: str, place: SourceLocation | None = None) -> UserError:
     """A `UserError` with one diagnostic."""
     return UserError(Diagnostic(code, problem, fix, place))
 
 
-def outside_error(code: str, problem: str, fix: str, place: Place | None = None) -> OutsideError:
+def outside_error(code: str, problem: str, fix: str, place: SourceLocation | None = None) -> OutsideError:
     """An `OutsideError` with one diagnostic."""
     return OutsideError(Diagnostic(code, problem, fix, place))

@@ -13,7 +13,7 @@ from conspect.adapters.datasets import DataKind, DataSource
 from conspect.adapters.models import ModelKind, ModelSource
 from conspect.adapters.sources.kinds import Precision
 from conspect.adapters.vlms import VlmKind, VlmSource
-from conspect.core.diagnostics import Place, UserError, user_error
+from conspect.core.diagnostics import SourceLocation, UserError, user_error
 
 TEMPLATE = """\
 # A Conspect study: one vision model, one lens (a VLM), one data set, one set of concepts. Run it: conspect run THIS_FOLDER
@@ -181,7 +181,7 @@ def _section(path: Path, name: str, values: Mapping[str, object], problems: list
                     "STUDY002",
                     f"[{name}] {key} = {value!r} is not {_article(kinds[key])}",
                     "correct the value",
-                    Place(str(path)),
+                    SourceLocation(str(path)),
                 )
             )
         else:
@@ -221,7 +221,7 @@ def _article(kind: str) -> str:
 
 
 def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
-    place = Place(str(path))
+    place = SourceLocation(str(path))
     pairs = [*config.data.misfits(), *config.model.misfits(), *config.vlm.misfits()]
     return [user_error("STUDY002", problem, fix, place) for problem, fix in pairs]
 
@@ -229,7 +229,7 @@ def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
 def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> UserError:
     close = difflib.get_close_matches(given, known, n=1)
     fix = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-    return user_error("STUDY002", problem, fix, Place(str(path)))
+    return user_error("STUDY002", problem, fix, SourceLocation(str(path)))
 
 
 def _toml_value(value: object) -> str:

@@ -17,7 +17,7 @@ from conspect.adapters.vlms import load_vlm
 from conspect.core.attribute_table import read_attribute_table
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
 from conspect.study.config import StudyConfig
 
@@ -149,14 +149,14 @@ def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
         RecursionError,
     ) as error:
         raise user_error(
-            "STUDY002", f"not a concepts file: {error}", "see docs/study.md for the format", Place(str(path))
+            "STUDY002", f"not a concepts file: {error}", "see docs/study.md for the format", SourceLocation(str(path))
         ) from error
     if len(concepts.concepts) < 1:
         raise user_error(
             "STUDY002",
             "the concepts file names no concept",
             'add lines like wheels = ["wheels"] under [concepts]',
-            Place(str(path)),
+            SourceLocation(str(path)),
         )
     return concepts
 
@@ -207,7 +207,9 @@ def attributes_of(
         return read_attribute_table(table.read_bytes(), str(table)).aligned_to(class_names, concept_names)
     except OSError as error:
         problem = f"the class-attribute table cannot be read: {error.strerror}"
-        raise user_error("STUDY002", problem, "correct [concepts] class_attributes", Place(str(table))) from error
+        raise user_error(
+            "STUDY002", problem, "correct [concepts] class_attributes", SourceLocation(str(table))
+        ) from error
     except KeyError as error:
         fix = "one row per class of the model, one column per concept"
-        raise user_error("STUDY002", str(error.args[0]), fix, Place(str(table))) from error
+        raise user_error("STUDY002", str(error.args[0]), fix, SourceLocation(str(table))) from error

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from conspect import __version__
-from conspect.core.diagnostics import Place, UserError, user_error
+from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_json, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.language import check_text
-from conspect.language.tree import Specification
+from conspect.language.syntax.tree import Specification
 from conspect.verification.certificate import bundle, write_bundle
+from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.vocabulary import vocabulary_of
 from conspect.verification.results import PropertyResult
-from conspect.verification.subject import Subject, VerifyOptions
 from conspect.verification.verify import verify
-from conspect.verification.vocabulary import vocabulary_of
 
 Json = dict[str, Any]
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
@@ -31,7 +31,7 @@ FORMAT = 1
 TOO_FEW_FOR_COVERAGE = "VERIFY006"
 
 
-def property_results(files: Sequence[Path], subject: Subject, folder: Path, *, bar: ProgressBar) -> Json:
+def property_results(files: Sequence[Path], subject: VerificationModel, folder: Path, *, bar: ProgressBar) -> Json:
     """Verdicts on the properties of specification files, with certificates in `folder`/certificates.
 
     Kept in `folder`/verification by the digest of subject, files and version. Raises the language's UserError for a
@@ -58,7 +58,9 @@ def property_results(files: Sequence[Path], subject: Subject, folder: Path, *, b
     return found
 
 
-def _verified(files: Sequence[Path], texts: Sequence[bytes], subject: Subject, folder: Path, bar: ProgressBar) -> Json:
+def _verified(
+    files: Sequence[Path], texts: Sequence[bytes], subject: VerificationModel, folder: Path, bar: ProgressBar
+) -> Json:
     vocabulary = vocabulary_of(subject)
     trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
     results: list[PropertyResult] = []
@@ -82,11 +84,11 @@ def _text(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise user_error(
-            "STUDY001", f"cannot read {file}: {error.strerror}", "check [properties] files", Place(str(file))
+            "STUDY001", f"cannot read {file}: {error.strerror}", "check [properties] files", SourceLocation(str(file))
         ) from error
 
 
-def _digest(subject: Subject) -> str:
+def _digest(subject: VerificationModel) -> str:
     splits = {
         f"{name}.{part}": getattr(s, part) for name, s in subject.splits.items() for part in ("embeddings", "labels")
     }
@@ -127,7 +129,9 @@ def _by_gamma(results: Sequence[PropertyResult]) -> list[Json]:
     ]
 
 
-def _by_coverage(trees: Sequence[Specification], subject: Subject, coverage: Fraction, bar: ProgressBar) -> Json:
+def _by_coverage(
+    trees: Sequence[Specification], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
+) -> Json:
     """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
     try:

@@ -28,10 +28,10 @@ from conspect.study.results import assemble
 
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
-    from conspect.language.tree import Specification
+    from conspect.language.syntax.tree import Specification
     from conspect.study.monitor.fitting import FittedMonitor
+    from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
-    from conspect.verification.subject import Subject, VerifyOptions
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
 TOO_FEW_FOR_MONITOR = ("MONITOR002", "MONITOR003")
@@ -168,7 +168,7 @@ class Study:
                 raise user_error("STUDY004", f"{path} was made with another {', '.join(other)}", "run the study again")
         return results
 
-    def verification_subject(self, bar: ProgressBar = silent) -> Subject:
+    def verification_subject(self, bar: ProgressBar = silent) -> VerificationModel:
         """What verification takes: regions are estimated on training images, sized on one half of the test images, and
         coverage and satisfaction are measured on the other half, so that no image serves twice.
         """
@@ -188,9 +188,9 @@ class Study:
 
         Raises UserError with every mistake of the text, and for what the study cannot verify.
         """
-        from conspect.language.checker import check_text
+        from conspect.language.meaning.checker import check_text
+        from conspect.verification.queries.vocabulary import vocabulary_of
         from conspect.verification.verify import verify
-        from conspect.verification.vocabulary import vocabulary_of
 
         subject = self.verification_subject(bar)
         if isinstance(specification, str):

@@ -7,13 +7,13 @@ import numpy as np
 from conspect.analysis.mining import Criterion, mine
 from conspect.analysis.thresholds import calibrate
 from conspect.language import from_pairs
-from conspect.language.tree import Specification
+from conspect.language.syntax.tree import Specification
 from conspect.study.inputs import Inputs
 from conspect.study.measurements import Measurements
-from conspect.verification.subject import EmbeddingSplit, Subject
+from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 
 
-def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Subject:
+def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> VerificationModel:
     """Splits "train" (regions and thresholds), "val" and "test": two random halves of the test images."""
     order = np.random.default_rng([seed, 1]).permutation(len(measured.rows))
     halves = {"val": np.sort(order[: len(order) // 2]), "test": np.sort(order[len(order) // 2 :])}
@@ -24,7 +24,7 @@ def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Subject:
     splits["train"] = EmbeddingSplit(measured.train_embeddings, measured.train_labels, measured.train_ids)
     strengths = measured.lens.strengths(measured.train_embeddings)
     thresholds = calibrate(strengths, measured.train_labels, inputs.attributes)
-    return Subject(
+    return VerificationModel(
         head=inputs.model.head,
         lens=measured.lens,
         class_names=inputs.model.class_names,
@@ -34,7 +34,7 @@ def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Subject:
     )
 
 
-def mined(subject: Subject, *, share: float, criterion: Criterion) -> Specification:
+def mined(subject: VerificationModel, *, share: float, criterion: Criterion) -> Specification:
     """The properties that the images of split "val" suggest; "test" is left to judge them. UserError: SPEC412, SPEC124."""
     images = subject.splits["val"]
     found = mine(

@@ -15,10 +15,10 @@ from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
 from conspect.verification.encoding import encoded
-from conspect.verification.formula import FormulaTable
-from conspect.verification.prove import Outcome, Witness
+from conspect.verification.engine.prover import Outcome, Witness
+from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.queries.model import VerificationModel
 from conspect.verification.results import PropertyResult
-from conspect.verification.subject import Subject
 
 FORMAT = "conspect-certificate-1"
 
@@ -59,7 +59,7 @@ def witness_json(witness: Witness) -> dict[str, object]:
     return {"kind": witness.kind, "numerators": witness.vector.integers, "denominator": witness.vector.denominator}
 
 
-def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, object]:
+def bundle(subject: VerificationModel, results: Sequence[PropertyResult]) -> dict[str, object]:
     """The certificate of all results that have a claim, ready to be written as JSON."""
     tie = tie_of(subject)
     regions: dict[str, int] = {}
@@ -100,7 +100,7 @@ def bundle(subject: Subject, results: Sequence[PropertyResult]) -> dict[str, obj
     return body | {"seal": digest_json(body)}
 
 
-def tie_of(subject: Subject) -> dict[str, object]:
+def tie_of(subject: VerificationModel) -> dict[str, object]:
     """What every claim of a subject is tied to: digests of head and lens, names, thresholds."""
     known = set(subject.concept_names)
     return {

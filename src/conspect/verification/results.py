@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import Verdict
@@ -109,7 +107,7 @@ class PropertyResult:
     satisfaction: Rate | None = None
     witness: WitnessRecord | None = None
     certificate: str | None = None
-    settled_by: str = ""
+    decided_by: str = ""
     caveats: tuple[str, ...] = ()
     seconds: float = 0.0
     claim: dict[str, object] | None = field(default=None, repr=False)
@@ -149,12 +147,7 @@ class PropertyResult:
             "satisfaction": None if self.satisfaction is None else self.satisfaction.to_json(),
             "witness": None if self.witness is None else self.witness.to_json(),
             "certificate": self.certificate,
-            "settled_by": self.settled_by,
+            "decided_by": self.decided_by,
             "caveats": list(self.caveats),
             "seconds": self.seconds,
         }
-
-
-def finite_or_none(value: float) -> float | None:
-    """The value itself, or None for infinities and NaN, which JSON has not."""
-    return float(value) if np.isfinite(value) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,20 +12,20 @@ import numpy as np
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, unknown
-from conspect.language.tree import Focus, ForAll, ForImage, ForShare, Specification
-from conspect.verification import statistical
+from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Specification
 from conspect.verification.certificate import claim_digest, region_claim, share_claim, tie_of
-from conspect.verification.focus import FocusRegions, rarity, rate
-from conspect.verification.plan import Job, plan
+from conspect.verification.engine.decider import Decider
+from conspect.verification.images import shares as statistical
+from conspect.verification.images.describing import Describer
+from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.planning import Obligation, plan
+from conspect.verification.regions.focus import FocusRegions, rarity, rate
 from conspect.verification.results import PropertyResult, Rate, WitnessRecord
-from conspect.verification.settle import Settler
-from conspect.verification.subject import Subject, VerifyOptions
-from conspect.verification.witness import Describer
 
 
 def verify(
     specification: Specification,
-    subject: Subject,
+    subject: VerificationModel,
     options: VerifyOptions | None = None,
     *,
     file: str = "",
@@ -45,21 +44,21 @@ def verify(
 class Verification:
     """One subject with the choices of the caller; regions and readings are kept between files."""
 
-    subject: Subject
+    subject: VerificationModel
     options: VerifyOptions
     bar: ProgressBar = silent
     tie: dict[str, object] = field(init=False)
     focus: FocusRegions = field(init=False)
-    settler: Settler = field(init=False)
+    decider: Decider = field(init=False)
     describer: Describer = field(init=False)
 
     def __post_init__(self) -> None:
         self.tie = tie_of(self.subject)
         self.focus = FocusRegions(self.subject, self.options)
-        self.settler = Settler(self.subject, self.options)
+        self.decider = Decider(self.subject, self.options)
         self.describer = Describer(self.subject, self.options.nearest)
 
-    def run(self, jobs: Sequence[Job]) -> list[PropertyResult]:
+    def run(self, jobs: Sequence[Obligation]) -> list[PropertyResult]:
         """Results of jobs planned for the same subject."""
         regions = {
             index: self.focus.region(job.quantifier.region)
@@ -73,13 +72,13 @@ class Verification:
                 found[index] = self._about_image(job, job.quantifier)
         return self._with_satisfaction(jobs, [found[index] for index in range(len(jobs))])
 
-    def _about_regions(self, jobs: Sequence[Job], regions: dict[int, Region]) -> dict[int, PropertyResult]:
+    def _about_regions(self, jobs: Sequence[Obligation], regions: dict[int, Region]) -> dict[int, PropertyResult]:
         order = list(regions)
         passes = 2 if self.options.search_gamma else 1
-        self.settler.progress = self.bar("verification", passes * len(order)) if order else (lambda steps: None)
-        settled = self.settler.settle([(jobs[k], regions[k]) for k in order])
+        self.decider.progress = self.bar("verification", passes * len(order)) if order else (lambda steps: None)
+        decided = self.decider.decide([(jobs[k], regions[k]) for k in order])
         results: dict[int, PropertyResult] = {}
-        for index, answer in zip(order, settled, strict=True):
+        for index, answer in zip(order, decided, strict=True):
             job, region = jobs[index], regions[index]
             started = time.perf_counter()
             assert isinstance(job.quantifier, ForAll)
@@ -106,7 +105,7 @@ class Verification:
                 coverage=coverage,
                 witness=witness,
                 certificate=self._digest(job, claim),
-                settled_by=answer.outcome.settled_by,
+                decided_by=answer.outcome.decided_by,
                 caveats=self._caveats(coverage, answer.caveats, job.quantifier.region),
                 seconds=answer.seconds + time.perf_counter() - started,
                 claim=claim,
@@ -123,7 +122,7 @@ class Verification:
             found.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
         return tuple(found)
 
-    def _about_shares(self, jobs: Sequence[Job]) -> dict[int, PropertyResult]:
+    def _about_shares(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:
         chosen = [(k, job.quantifier) for k, job in enumerate(jobs) if isinstance(job.quantifier, ForShare)]
         counts: list[tuple[int, int]] = []
         seconds: list[float] = []
@@ -152,14 +151,14 @@ class Verification:
                 verdict=verdict,
                 satisfaction=rate(*pair, self.options.confidence),
                 certificate=self._digest(jobs[index], claim),
-                settled_by="exact binomial test",
+                decided_by="exact binomial test",
                 caveats=tuple(caveats),
                 seconds=spent,
                 claim=claim,
             )
         return results
 
-    def _about_image(self, job: Job, quantifier: ForImage) -> PropertyResult:
+    def _about_image(self, job: Obligation, quantifier: ForImage) -> PropertyResult:
         started = time.perf_counter()
         split, row = self.describer.find(quantifier.image_id)
         truth = bool(self.describer.truth(job.formula, split)[row])
@@ -174,12 +173,12 @@ class Verification:
             verdict=verdict,
             margin=margin,
             witness=witness,
-            settled_by="evaluation",
+            decided_by="evaluation",
             caveats=("evaluated in float64",),
             seconds=time.perf_counter() - started,
         )
 
-    def _with_satisfaction(self, jobs: Sequence[Job], results: list[PropertyResult]) -> list[PropertyResult]:
+    def _with_satisfaction(self, jobs: Sequence[Obligation], results: list[PropertyResult]) -> list[PropertyResult]:
         """Adds the held-out satisfaction rate; intervals of a file hold together at the stated confidence.
 
         Holm's procedure has no two-sided intervals of its own; the interval is that of its first step, at level
@@ -200,11 +199,11 @@ class Verification:
             finished.append(replace(result, satisfaction=rate(int(truth.sum()), len(truth), confidence)))
         return finished
 
-    def _digest(self, job: Job, claim: dict[str, object] | None) -> str | None:
+    def _digest(self, job: Obligation, claim: dict[str, object] | None) -> str | None:
         return None if claim is None else claim_digest({"name": job.name} | claim, self.tie)
 
     @staticmethod
-    def _result(job: Job, **known: object) -> PropertyResult:
+    def _result(job: Obligation, **known: object) -> PropertyResult:
         kinds = {ForAll: "region", ForShare: "share", ForImage: "image"}
         return PropertyResult(
             name=job.name,
@@ -215,11 +214,3 @@ class Verification:
             file=job.file,
             **known,  # type: ignore[arg-type]
         )
-
-
-def by_class(results: Sequence[PropertyResult]) -> dict[str, list[PropertyResult]]:
-    """Results grouped by class, for reports; those without a class come under an empty name."""
-    groups: defaultdict[str, list[PropertyResult]] = defaultdict(list)
-    for result in results:
-        groups[result.class_name or ""].append(result)
-    return dict(groups)

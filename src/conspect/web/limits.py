@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Parsed JSON takes up to twenty times its text; larger batches of embeddings come as safetensors.
+# ParseResult JSON takes up to twenty times its text; larger batches of embeddings come as safetensors.
 JSON_BYTES = 4 << 20
 # Bodies held at once, in multiples of the largest one.
 BODIES_HELD = 8

@@ -13,7 +13,7 @@ from types import FrameType
 
 import uvicorn
 
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.study.monitor.serving import Deployed
 from conspect.web.app import Service
 from conspect.web.limits import Limits
@@ -41,10 +41,12 @@ def read_token(path: Path) -> str:
         token = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not ASCII"
-        raise user_error("WEB002", f"cannot read the token: {reason}", "give a text file", Place(str(path))) from error
+        raise user_error(
+            "WEB002", f"cannot read the token: {reason}", "give a text file", SourceLocation(str(path))
+        ) from error
     if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
         problem = f"the token is shorter than {LEAST_TOKEN} characters or holds spaces"
-        raise user_error("WEB002", problem, "make one: openssl rand -hex 32 > FILE", Place(str(path)))
+        raise user_error("WEB002", problem, "make one: openssl rand -hex 32 > FILE", SourceLocation(str(path)))
     return token
 
 

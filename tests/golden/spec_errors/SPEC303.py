@@ -1,5 +1,5 @@
 import numpy as np
 
-from conspect.language import Reading
+from conspect.language import Readouts
 
-Reading(("truck", "car"), ("ears",), logits=np.zeros((5, 2)), strengths=np.zeros((4, 1)))
+Readouts(("truck", "car"), ("ears",), logits=np.zeros((5, 2)), strengths=np.zeros((4, 1)))

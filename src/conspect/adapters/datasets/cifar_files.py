@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.plain_pickle import read_plain_pickle
-from conspect.core.diagnostics import Place, outside_error
+from conspect.core.diagnostics import SourceLocation, outside_error
 
 BYTES_PER_IMAGE = 3 * 32 * 32
 
@@ -44,7 +44,9 @@ def read_python_batch(path: Path, *keys: str) -> PythonBatch:
 def wrong_content(path: Path, why: str) -> Exception:
     """OutsideError DATA002 for a file of CIFAR that is not what its name says."""
     fix = "unpack the archive of the CIFAR page again"
-    return outside_error("DATA002", f"{path.name} is not what CIFAR holds there ({why[:200]})", fix, Place(str(path)))
+    return outside_error(
+        "DATA002", f"{path.name} is not what CIFAR holds there ({why[:200]})", fix, SourceLocation(str(path))
+    )
 
 
 def _whole_numbers(values: list[object], rows: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.core.diagnostics import Place, UserError, user_error
+from conspect.core.diagnostics import SourceLocation, UserError, user_error
 
 Table = Mapping[str, Sequence[object]]
 YES, NO, UNKNOWN = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}, {"", "nan", "none", "null"}
@@ -64,7 +64,7 @@ def require(columns: Columns, known: Iterable[str], path: Path, *, image: bool =
                 if close
                 else f"its columns: {', '.join(one[:40] for one in there[:20])}"
             )
-            problems.append(user_error("DATA007", f"there is no column {name!r}", fix, Place(str(path))))
+            problems.append(user_error("DATA007", f"there is no column {name!r}", fix, SourceLocation(str(path))))
     if problems:
         raise UserError(*(problem.diagnostics[0] for problem in problems))
 
@@ -76,7 +76,7 @@ def describe(table: Table, columns: Columns, path: Path, *, first: int = 1) -> D
     """
     labels = table[columns.label]
     if not len(labels):
-        raise user_error("DATA007", "there is no row", "give at least one image", Place(str(path)))
+        raise user_error("DATA007", "there is no row", "give at least one image", SourceLocation(str(path)))
     class_names, indices = _labels(labels, columns, path, first)
     ids = None
     if columns.id is not None:
@@ -112,7 +112,7 @@ def _labels(
     if names is None:
         if all(text.isdecimal() for text in found):
             fix = 'say what they stand for, in order: classes = ["cat", "dog", ...] in [data]'
-            raise user_error("DATA007", f"the labels in {columns.label!r} are numbers", fix, Place(str(path)))
+            raise user_error("DATA007", f"the labels in {columns.label!r} are numbers", fix, SourceLocation(str(path)))
         names = tuple(sorted(set(found)))
     place = {name: index for index, name in enumerate(names)}
     return names, np.asarray([place[text] for text in found], dtype=np.int64)
@@ -149,4 +149,4 @@ def _text(value: object) -> str | None:
 
 
 def _wrong(path: Path, row: int, problem: str, fix: str) -> UserError:
-    return user_error("DATA007", f"row {row}: {problem}", fix, Place(str(path)))
+    return user_error("DATA007", f"row {row}: {problem}", fix, SourceLocation(str(path)))

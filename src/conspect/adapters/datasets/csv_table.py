@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
 from conspect.adapters.datasets.columns import Columns, describe, require
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 FIRST_ROW = 2  # as editors count, the header being line 1
 
@@ -25,7 +25,9 @@ def load(path: Path, *, split: str, columns: Columns, absolute_paths: bool = Fal
     names = tuple(table[columns.image])
     for row, name in enumerate(names):
         if not name.strip():
-            raise user_error("DATA007", f"row {FIRST_ROW + row}: no image is named", "give its path", Place(str(path)))
+            raise user_error(
+                "DATA007", f"row {FIRST_ROW + row}: no image is named", "give its path", SourceLocation(str(path))
+            )
         if not absolute_paths:
             _stay_inside(path, name, FIRST_ROW + row)
     return Catalogue(
@@ -47,16 +49,18 @@ def _read(path: Path) -> dict[str, list[str]]:
             header, *rows = list(csv.reader(stream, strict=True)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         fix = "give a CSV file in UTF-8 with a header line"
-        raise user_error("DATA007", f"the table cannot be read: {error}", fix, Place(str(path))) from error
+        raise user_error("DATA007", f"the table cannot be read: {error}", fix, SourceLocation(str(path))) from error
     rows = [row for row in rows if row]
     twice = sorted(name for name, times in Counter(header).items() if times > 1)
     if not header or twice:
         problem = f"two columns are called {twice[0]!r}" if twice else "there is no header line"
-        raise user_error("DATA007", problem, "give every column a name of its own", Place(str(path)))
+        raise user_error("DATA007", problem, "give every column a name of its own", SourceLocation(str(path)))
     for number, row in enumerate(rows, FIRST_ROW):
         if len(row) != len(header):
             problem = f"row {number} has {len(row)} cells, the header {len(header)}"
-            raise user_error("DATA007", problem, "mend that row; quote cells that hold commas", Place(str(path)))
+            raise user_error(
+                "DATA007", problem, "mend that row; quote cells that hold commas", SourceLocation(str(path))
+            )
     return {name: [row[column] for row in rows] for column, name in enumerate(header)}
 
 
@@ -67,4 +71,6 @@ def _stay_inside(path: Path, name: str, row: int) -> None:
         inside = False
     if not inside:
         fix = "use paths below the table's folder, or trust this table: absolute_paths = true in [data]"
-        raise user_error("DATA009", f"row {row}: {name[:100]!r} leads out of the table's folder", fix, Place(str(path)))
+        raise user_error(
+            "DATA009", f"row {row}: {name[:100]!r} leads out of the table's folder", fix, SourceLocation(str(path))
+        )

@@ -16,7 +16,7 @@ from conspect.adapters.datasets.columns import Columns, Table, describe, require
 from conspect.adapters.datasets.packages import need
 from conspect.adapters.datasets.parquet import encoded
 from conspect.adapters.datasets.stream_copy import Row, copy_of
-from conspect.core.diagnostics import Place, outside_error
+from conspect.core.diagnostics import SourceLocation, outside_error
 from conspect.core.digests import digest_json
 from conspect.core.protocols import ProgressBar, silent
 
@@ -110,7 +110,9 @@ def _opened(origin: Origin, split: str, cache: Path, streaming: bool) -> Any:
         reason = (str(error) or type(error).__name__).splitlines()[0][:300]
         if origin.directory is not None:
             fix = "give a folder of save_to_disk, or one with Parquet, Arrow or image files, and a split that it has"
-            raise outside_error("DATA004", f"no split {split!r} to read: {reason}", fix, Place(str(origin))) from error
+            raise outside_error(
+                "DATA004", f"no split {split!r} to read: {reason}", fix, SourceLocation(str(origin))
+            ) from error
         fix = "check name, split and network; or download it and give the folder as `directory`"
         raise outside_error("DATA001", f"{origin}, split {split!r}: {reason}", fix) from error
 

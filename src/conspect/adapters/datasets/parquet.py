@@ -15,7 +15,7 @@ from typing import Any
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
 from conspect.adapters.datasets.columns import Columns, describe, require
 from conspect.adapters.datasets.packages import need
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 
 # Images are read a row group at a time; threads that read ahead stay within this many.
 GROUPS_KEPT = 4
@@ -99,7 +99,7 @@ def _whole(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:
         problem = f"not a whole Parquet file: {str(error)[:200]}"
-        raise outside_error("DATA002", problem, "write it again", Place(str(path))) from error
+        raise outside_error("DATA002", problem, "write it again", SourceLocation(str(path))) from error
 
 
 def encoded(value: object) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from conspect.core.diagnostics import Place, outside_error
+from conspect.core.diagnostics import SourceLocation, outside_error
 
 MAXIMUM_BYTES = 400_000_000
 # A small file can stand for a huge value when its lists hold one another many times.
@@ -108,7 +108,7 @@ def read_plain_pickle(path: Path) -> Any:
             "DATA002",
             f"{path.name} is not a file of CIFAR's python version: {why[:200]}",
             "nothing in it was run; unpack the archive of the CIFAR page again",
-            Place(str(path)),
+            SourceLocation(str(path)),
         ) from error
 
 

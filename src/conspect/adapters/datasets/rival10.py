@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.protocols import ProgressBar, silent
 
 CLASS_NAMES = ("truck", "car", "plane", "ship", "cat", "dog", "equine", "deer", "frog", "bird")
@@ -67,7 +67,7 @@ def load(split: str, *, directory: Path, bar: ProgressBar = silent) -> Catalogue
     strange = [name for name in names if name.split("_")[0] not in SYNSETS]
     if strange:
         problem = f"{len(strange)} images are of none of RIVAL10's twenty synsets, such as {strange[0]!r}"
-        raise outside_error("DATA002", problem, "remove them, or unpack RIVAL10 again", Place(str(folder)))
+        raise outside_error("DATA002", problem, "remove them, or unpack RIVAL10 again", SourceLocation(str(folder)))
     found = [SYNSETS[name.split("_")[0]] for name in names]
     advance = bar(f"attribute labels ({split})", len(names))
     labels = np.full((len(names), len(ATTRIBUTES)), np.nan)
@@ -111,5 +111,7 @@ def _attributes(path: Path) -> NDArray[np.float64]:
         Exception
     ) as error:  # NumPy's header reader raises anything on hostile files: TokenError, RecursionError, ...
         problem = f"{path.name} is not an attribute file of RIVAL10: {str(error)[:200]}"
-        raise outside_error("DATA002", problem, "remove it, or unpack RIVAL10 again", Place(str(path))) from error
+        raise outside_error(
+            "DATA002", problem, "remove it, or unpack RIVAL10 again", SourceLocation(str(path))
+        ) from error
     return values

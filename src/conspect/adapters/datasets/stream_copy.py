@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from conspect.core.diagnostics import Place, outside_error
+from conspect.core.diagnostics import SourceLocation, outside_error
 from conspect.core.files import write_atomically, writing_to
 
 FORMAT = 1
@@ -77,5 +77,7 @@ def _read(folder: Path, columns: tuple[str, ...]) -> StreamCopy:
             raise ValueError("other columns than were asked for")
     except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         fix = f"delete {folder} and run again; the stream is read anew"
-        raise outside_error("STORE002", f"the copy of a stream is damaged: {error}", fix, Place(str(folder))) from error
+        raise outside_error(
+            "STORE002", f"the copy of a stream is damaged: {error}", fix, SourceLocation(str(folder))
+        ) from error
     return StreamCopy(folder / "images.bin", starts, table)

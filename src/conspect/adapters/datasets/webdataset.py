@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
 from conspect.adapters.datasets.columns import Columns, describe, require
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.protocols import ProgressBar, silent
 
 IMAGES = {"jpg", "jpeg", "png", "webp", "bmp", "gif", "ppm", "tif", "tiff"}
@@ -86,7 +86,7 @@ def _shards(pattern: str, folder: Path) -> list[Path]:
         missing = len(names) - len(found)
         if found and len(names) > 1 and missing:
             problem = f"{missing} of the {len(names)} shards of {pattern} are not there"
-            raise user_error("DATA003", problem, "name the shards that are there", Place(str(folder)))
+            raise user_error("DATA003", problem, "name the shards that are there", SourceLocation(str(folder)))
     if not found:
         fix = "give a .tar file, a folder of them, or a pattern such as shards/{000..012}.tar"
         raise user_error("DATA003", f"there is no shard at {path}", fix)
@@ -117,7 +117,7 @@ def _samples(shard: Path) -> list[_Sample]:
                 _take(sample, ending.lower(), member, stream)
     except (tarfile.TarError, OSError, EOFError) as error:
         fix = "write the shard again; a compressed one (.tar.gz) must be unpacked to .tar first"
-        raise outside_error("DATA002", f"not a whole tar archive: {error}", fix, Place(str(shard))) from error
+        raise outside_error("DATA002", f"not a whole tar archive: {error}", fix, SourceLocation(str(shard))) from error
     return list(found.values())
 
 
@@ -135,7 +135,7 @@ def _safe_name(member: tarfile.TarInfo, shard: Path) -> PurePosixPath | None:
         why = f"has {member.size:,} bytes"
     if why is not None:
         fix = "do not use this archive; it was not written by WebDataset's writer"
-        raise outside_error("DATA009", f"member {member.name[:100]!r} {why}", fix, Place(str(shard)))
+        raise outside_error("DATA009", f"member {member.name[:100]!r} {why}", fix, SourceLocation(str(shard)))
     return name
 
 
@@ -156,7 +156,7 @@ def _take(sample: _Sample, ending: str, member: tarfile.TarInfo, stream: BinaryI
             sample.fields[ending] = content.decode("utf-8").strip()
     except (ValueError, RecursionError) as error:
         problem = f"{member.name[:100]!r} cannot be read: {str(error)[:200]}"
-        raise outside_error("DATA002", problem, "write the shard again", Place(str(sample.shard))) from error
+        raise outside_error("DATA002", problem, "write the shard again", SourceLocation(str(sample.shard))) from error
 
 
 def _cell(value: object) -> object:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from conspect.core.diagnostics import Diagnostic, Place
+from conspect.core.diagnostics import Diagnostic, SourceLocation
 from conspect.core.protocols import UnreadableImage
 
 # Larger images are refused before they are decoded (a decompression bomb costs memory, not just time).
@@ -25,11 +25,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     grey are converted; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything else.
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        raise unreadable(path.name, "not a regular file", Place(str(path)))
+        raise unreadable(path.name, "not a regular file", SourceLocation(str(path)))
     try:
         return _decoded(path)
     except Exception as error:  # decoders raise anything on hostile files: SyntaxError, struct.error, zlib.error, ...
-        raise unreadable(path.name, _reason(error).replace(str(path), path.name), Place(str(path))) from error
+        raise unreadable(path.name, _reason(error).replace(str(path), path.name), SourceLocation(str(path))) from error
 
 
 def decode_image(content: bytes, name: str) -> NDArray[np.uint8]:
@@ -44,7 +44,7 @@ def decode_image(content: bytes, name: str) -> NDArray[np.uint8]:
         raise unreadable(name, reason) from error
 
 
-def unreadable(name: str, why: str, place: Place | None = None) -> UnreadableImage:
+def unreadable(name: str, why: str, place: SourceLocation | None = None) -> UnreadableImage:
     """DATA006 for the image called `name`."""
     reason = (why.splitlines() or ["no reason given"])[0][:200]
     return UnreadableImage(Diagnostic("DATA006", f"{name}: {reason}", "repair or remove the file", place))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from conspect.adapters.images.known_images import known_images
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 FILE = "preprocessor_config.json"
 AGREEMENT = 1e-5
@@ -184,7 +184,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
             "MODEL002",
             f"not a preprocessing: {error if not isinstance(error, KeyError) else f'{error} is missing'}",
             "the keys are those of a Hugging Face preprocessor_config.json; docs/models.md has an example",
-            Place(str(path)),
+            SourceLocation(str(path)),
         ) from error
 
 

@@ -16,7 +16,7 @@ from conspect.adapters.models.replay import confirm, ending_of, no_head
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
 from conspect.adapters.sources import classes
 from conspect.adapters.sources.request import Request
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.spaces import AffineMap, Head
 from conspect.core.statements import Statement
@@ -46,7 +46,9 @@ def load(request: Request) -> OnnxModel:
     path = path / FILE if path.is_dir() else path
     if request.precision != "fp32":
         fix = "leave `precision` out; convert the file itself to run it in another precision"
-        raise user_error("MODEL004", "an ONNX model runs in the precision that is written in it", fix, Place(str(path)))
+        raise user_error(
+            "MODEL004", "an ONNX model runs in the precision that is written in it", fix, SourceLocation(str(path))
+        )
     steps = request.own_preprocessing() or preprocessing.read_preprocessing(path.parent / preprocessing.FILE)
     names = request.class_names(lambda: classes.read_classes(path.parent / classes.FILE))
     return OnnxModel(path, steps, names, name=request.label, head=request.head, device=request.device)
@@ -81,7 +83,9 @@ class OnnxModel:
         inputs = self._session.inputs
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             problem = f"it takes {', '.join(f'{one.name} {one.shape}' for one in inputs)}, not one batch of images"
-            raise user_error("MODEL002", problem, "give a classifier with one input [image, 3, y, x]", Place(str(path)))
+            raise user_error(
+                "MODEL002", problem, "give a classifier with one input [image, 3, y, x]", SourceLocation(str(path))
+            )
         self._input, self._channels_last = inputs[0].name, inputs[0].shape[3] == 3 and inputs[0].shape[1] != 3
         self.name, self.class_names, self.head = name, class_names, cut.head
         self.preprocessing = steps.sentence
@@ -102,7 +106,7 @@ class OnnxModel:
         if outputs.ndim != 2 or outputs.shape[1] != len(self.class_names):
             problem = f"its output has shape {outputs.shape[1:]} for an image, and there are {len(self.class_names)} class names"
             raise user_error(
-                "MODEL002", problem, "give one name per output, in order, with `classes`", Place(str(path))
+                "MODEL002", problem, "give one name per output, in order, with `classes`", SourceLocation(str(path))
             )
         fits = embeddings.ndim == 2 and embeddings.shape[1] == self.embedding_size
         ending = ending_of(self.head.logits(embeddings), outputs, TOLERANCE) if fits else None

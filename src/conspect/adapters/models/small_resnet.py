@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.spaces import Head
 from conspect.core.statements import Statement
@@ -54,7 +54,7 @@ class SmallResNetModel:
                 "MODEL002",
                 f"not a network of training/train_vision_model.py: {error}",
                 "give a safetensors file that script wrote, or one of the named models",
-                Place(str(path)),
+                SourceLocation(str(path)),
             ) from error
         self.name = name
         self._mean = np.asarray(mean, dtype=np.float32)

@@ -17,7 +17,7 @@ from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.classes import unique
 from conspect.adapters.sources.hub import fetching, opening
 from conspect.adapters.sources.request import Request
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -62,7 +62,10 @@ def _network(request: Request) -> Any:
     if name is None:
         problem = "weights alone do not say which network they belong to"
         raise user_error(
-            "MODEL002", problem, 'add name = "ARCHITECTURE", or give a folder with config.json', Place(str(path))
+            "MODEL002",
+            problem,
+            'add name = "ARCHITECTURE", or give a folder with config.json',
+            SourceLocation(str(path)),
         )
     if path is not None:
         given = {"num_classes": len(request.class_names())} if request.classes else {}

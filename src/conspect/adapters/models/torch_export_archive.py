@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 MODEL = "models/model.json"
 CONFIGS = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
@@ -49,7 +49,7 @@ def safe_archive(path: Path) -> io.BytesIO:
 
     Raises UserError MODEL005 when loading it could run code, MODEL002 when it is not such an archive.
     """
-    place = Place(str(path))
+    place = SourceLocation(str(path))
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from conspect.core.diagnostics import OutsideError, Place, outside_error, user_error
+from conspect.core.diagnostics import OutsideError, SourceLocation, outside_error, user_error
 
 _FORMATS = {
     ".rdf": "xml",
@@ -42,10 +42,12 @@ def read_ontology(path: Path, *, classes: Sequence[str] = (), properties: Sequen
     missing = sorted(set(classes) - set(found))
     if missing:
         known = ", ".join(sorted(reader.named().values())[:20])
-        raise user_error("SPEC414", f"the ontology has no class '{missing[0]}'", f"it has: {known}", Place(str(path)))
+        raise user_error(
+            "SPEC414", f"the ontology has no class '{missing[0]}'", f"it has: {known}", SourceLocation(str(path))
+        )
     if not any(found.values()):
         fix = "write: :Truck rdfs:subClassOf [ owl:onProperty :hasPart ; owl:someValuesFrom :Wheels ]"
-        raise user_error("SPEC412", "the ontology ascribes no concept to any class", fix, Place(str(path)))
+        raise user_error("SPEC412", "the ontology ascribes no concept to any class", fix, SourceLocation(str(path)))
     return found
 
 
@@ -56,14 +58,18 @@ def _load(path: Path) -> tuple[Any, Any]:
     except ImportError as error:
         raise missing_package() from error
     if not path.is_file():
-        raise user_error("SPEC414", "there is no such file", "give the path of an OWL or RDF file", Place(str(path)))
+        raise user_error(
+            "SPEC414", "there is no such file", "give the path of an OWL or RDF file", SourceLocation(str(path))
+        )
     graph = rdflib.Graph()
     try:
         graph.parse(str(path), format=_FORMATS.get(path.suffix.lower(), "xml"))
     except Exception as error:  # rdflib's parsers raise whatever their XML, Turtle or JSON reader does
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         fix = f"give RDF in one of: {', '.join(_FORMATS)} (the ending tells the format)"
-        raise user_error("SPEC414", f"the ontology cannot be read: {first[:200]}", fix, Place(str(path))) from error
+        raise user_error(
+            "SPEC414", f"the ontology cannot be read: {first[:200]}", fix, SourceLocation(str(path))
+        ) from error
     return graph, rdflib
 
 

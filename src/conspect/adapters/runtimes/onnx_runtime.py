@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 TYPES = {
@@ -46,7 +46,7 @@ def read_graph(path: Path, code: str) -> Any:
                         f"the weights of {tensor.name!r} are said to lie at {entry.value!r}, outside the model's folder"
                     )
                     fix = "put the data beside the model; files elsewhere are never read"
-                    raise user_error("MODEL005", problem, fix, Place(str(path)))
+                    raise user_error("MODEL005", problem, fix, SourceLocation(str(path)))
         onnx.load_external_data_for_model(model, str(folder))
         try:
             onnx.checker.check_model(model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.digests import digest_arrays
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_weights(path: Path, code: str = "MODEL002") -> dict[str, torch.Tensor]:
         fix = (
             "give a safetensors file (safetensors.torch.save_file(model.state_dict(), PATH)) or a .pth of tensors alone"
         )
-        raise user_error(code, f"weights cannot be read: {why}", fix, Place(str(path))) from error
+        raise user_error(code, f"weights cannot be read: {why}", fix, SourceLocation(str(path))) from error
     return _state(found, path, code)
 
 
@@ -55,7 +55,7 @@ def _state(found: Any, path: Path, code: str) -> dict[str, torch.Tensor]:
             found = found[name]
     if not isinstance(found, Mapping) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
         problem = "there are no weights in it, or more than weights"
-        raise user_error(code, problem, "save model.state_dict() alone", Place(str(path)))
+        raise user_error(code, problem, "save model.state_dict() alone", SourceLocation(str(path)))
     names = [str(name) for name in found]
     prefix = next((p for p in ("module.", "_orig_mod.") if all(name.startswith(p) for name in names)), "")
     return {str(name).removeprefix(prefix): value for name, value in found.items()}
@@ -87,7 +87,7 @@ def complain(place: object, code: str, **kinds: list[str]) -> None:
             code,
             f"weights did not load: {'; '.join(told)}",
             "give the weights of this very architecture, with as many classes",
-            Place(str(place)),
+            SourceLocation(str(place)),
         )
 
 

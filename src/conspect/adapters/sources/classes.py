@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 FILE = "config.json"
 
@@ -28,7 +28,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         why = f"there is no {error}" if isinstance(error, KeyError) else error
         fix = "one name a line, a JSON list, or a config.json with id2label"
-        raise user_error("MODEL002", f"not a list of classes: {why}", fix, Place(str(path))) from error
+        raise user_error("MODEL002", f"not a list of classes: {why}", fix, SourceLocation(str(path))) from error
     return unique(tuple(names))
 
 

@@ -9,7 +9,7 @@ from pickle import UnpicklingError
 
 from safetensors import SafetensorError
 
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 
 # What hubs and their clients say when they cannot be reached or do not have the name.
 SIGNS = (
@@ -44,4 +44,4 @@ def opening(place: str | Path, library: str, fix: str, code: str) -> Iterator[No
     except UNREADABLE as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raises = outside_error if code == "VLM002" else user_error
-        raise raises(code, f"{library} cannot load it: {why}", fix, Place(str(place))) from error
+        raise raises(code, f"{library} cannot load it: {why}", fix, SourceLocation(str(place))) from error

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.statements import statement_of
 
 TOLERANCES = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 5e-2}
@@ -33,7 +33,7 @@ def confirm_known_output(model: Any, path: Path, precision: str) -> None:
     except (SafetensorError, OSError, KeyError, ValueError, StopIteration) as error:
         fix = "write one with safetensors.numpy.save_file({'image': IMAGE, 'logits': LOGITS}, PATH)"
         raise user_error(
-            "MODEL007", f"not a known output: {error or 'logits are missing'}", fix, Place(str(path))
+            "MODEL007", f"not a known output: {error or 'logits are missing'}", fix, SourceLocation(str(path))
         ) from error
     embedding = model.embed(np.stack([model.prepare(image)]))
     found = np.asarray(model.head.logits(embedding) if part == "logits" else embedding, dtype=np.float64).ravel()
@@ -41,7 +41,7 @@ def confirm_known_output(model: Any, path: Path, precision: str) -> None:
     if not off <= tolerance:
         problem = f"{model.name} does not give the known {part}: they are off by {off:.2g} of the largest"
         fix = "the preprocessing, the weights or the order of the classes is another one than where the file was made"
-        raise user_error("MODEL007", problem, fix, Place(str(path)))
+        raise user_error("MODEL007", problem, fix, SourceLocation(str(path)))
     statement = statement_of(model)
     said = f"the known {part} in {path.name} came out again, to {off:.1g} of the largest"
     model.statement = replace(statement, checked=(*statement.checked, said))

@@ -20,7 +20,7 @@ from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
 from conspect.adapters.sources.request import Request
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.statements import Statement
 
@@ -54,7 +54,7 @@ class _Tower:
             problem = (
                 f"its outputs are {', '.join(self.session.outputs)}; embeddings are looked for in {' or '.join(wanted)}"
             )
-            raise user_error("MODEL002", problem, "export the tower with its projection", Place(str(path)))
+            raise user_error("MODEL002", problem, "export the tower with its projection", SourceLocation(str(path)))
         self._output = found[0]
 
     def __call__(self, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -79,7 +79,10 @@ class OnnxVlm:
         if size != self.embedding_size:
             problem = f"the towers do not share a space: {self.embedding_size} dimensions for images, {size} for texts"
             raise user_error(
-                "MODEL002", problem, "export both towers of one model, with their projections", Place(str(folder))
+                "MODEL002",
+                problem,
+                "export both towers of one model, with their projections",
+                SourceLocation(str(folder)),
             )
         content = [self._images.digest, self._texts.digest, steps.to_json(), self._tokenizer.to_str()]
         self.digest = digest_json([*content, device.partition(":")[0]])

@@ -14,7 +14,7 @@ from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import fetching, opening
 from conspect.adapters.sources.request import Request
 from conspect.adapters.vlms.torch_towers import TorchVlm, Towers
-from conspect.core.diagnostics import Place, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +71,7 @@ def _source(request: Request) -> tuple[str, str | None]:
     name = str(request.name)
     if request.name is None:
         problem = "weights alone do not say which network they belong to"
-        raise user_error("MODEL002", problem, 'add name = "ARCHITECTURE"', Place(str(request.path)))
+        raise user_error("MODEL002", problem, 'add name = "ARCHITECTURE"', SourceLocation(str(request.path)))
     if name.startswith("hf-hub:"):
         return name, None
     if open_clip.get_model_config(name) is None:

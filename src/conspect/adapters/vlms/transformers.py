@@ -14,7 +14,7 @@ from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import fetching, opening
 from conspect.adapters.sources.request import Request
 from conspect.adapters.vlms.torch_towers import TorchVlm, Towers
-from conspect.core.diagnostics import Place, outside_error, user_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ def load(request: Request) -> TorchVlm:
         kind = config.model_type
         if kind not in PADDED:
             problem = f"a model of type {kind!r} is not one that is known here"
-            raise user_error("MODEL002", problem, f"known: {', '.join(PADDED)}", Place(source))
+            raise user_error("MODEL002", problem, f"known: {', '.join(PADDED)}", SourceLocation(source))
         network, report = transformers.AutoModel.from_pretrained(
             source, local_files_only=local, output_loading_info=True, trust_remote_code=False
         )
@@ -53,7 +53,7 @@ def load(request: Request) -> TorchVlm:
     # Without its files transformers makes an empty tokenizer, to which all texts are alike.
     if len(tokenizer) < FULL_ENOUGH * config.text_config.vocab_size:
         problem = f"the tokenizer has {len(tokenizer)} tokens and the text tower {config.text_config.vocab_size}"
-        raise outside_error("VLM002", problem, FIX, Place(source))
+        raise outside_error("VLM002", problem, FIX, SourceLocation(source))
     padding, length = PADDED[kind]
     length = length or int(config.text_config.max_position_embeddings)
 

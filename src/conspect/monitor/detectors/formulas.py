@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.spaces import Floats
-from conspect.language import Reading, margin
-from conspect.language.tree import Formula
+from conspect.language import Readouts, margin
+from conspect.language.syntax.tree import Formula
 from conspect.statistics.detection import Score
 
 
@@ -28,7 +28,7 @@ class FormulaMonitor:
         `logits [image, class]`, `strengths [image, concept]` cosines. Numerators will not do where the formula has
         hasCon or mixes strengths with logits. Raises UserError SPEC303 or SPEC304 as the language's semantics do.
         """
-        reading = Reading(self.class_names, self.concept_names, logits, strengths, self.thresholds)
+        reading = Readouts(self.class_names, self.concept_names, logits, strengths, self.thresholds)
         return Score(margin(self.formula, reading), "normal")
 
     def violated(self, logits: Floats, strengths: Floats) -> NDArray[np.bool_]:

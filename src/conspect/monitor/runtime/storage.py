@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from conspect.core.diagnostics import ConspectError, OutsideError, Place, outside_error
+from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocation, outside_error
 from conspect.core.digests import digest_bytes
 from conspect.core.files import write_atomically, write_json
 from conspect.monitor.runtime.decisions import Thresholds
@@ -39,7 +39,7 @@ def save(monitor: MonitorRecord, folder: Path, *, guarantee: dict[str, Any] | No
     except OSError as error:
         fix = "free space there, or choose another folder"
         raise outside_error(
-            "MONITOR004", f"cannot write the monitor: {error.strerror}", fix, Place(str(folder))
+            "MONITOR004", f"cannot write the monitor: {error.strerror}", fix, SourceLocation(str(folder))
         ) from error
 
 
@@ -214,7 +214,7 @@ def _check_header(path: Path, about: Any) -> None:
 
 def _damaged(path: Path, why: str) -> OutsideError:
     fix = "fit and save the monitor again"
-    return outside_error("MONITOR004", f"cannot read the monitor: {why}", fix, Place(str(path)))
+    return outside_error("MONITOR004", f"cannot read the monitor: {why}", fix, SourceLocation(str(path)))
 
 
 def _finite(value: float) -> float | None:

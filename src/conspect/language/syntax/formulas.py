@@ -1,0 +1,305 @@
+"""The formula part of the parser: operators by binding strength, atoms, and recovery inside an atom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conspect.language.syntax.cursor import Abandon, Cursor
+from conspect.language.syntax.grammar import BINDING, DEPTH_LIMIT, PREDICATES, WORDS, Connective
+from conspect.language.syntax.tree import (
+    And,
+    Chain,
+    Each,
+    Formula,
+    HasAll,
+    HasConcept,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Predict,
+    Stronger,
+)
+
+_BROKEN = Predict("?")  # stands where a mistake was reported; a tree that holds it is never handed out
+_PLAIN = ["name", ">", "name"]
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What the atoms of one property may refer to. `variable` None: the first atom that names one decides."""
+
+    variable: str | None = "x"
+    class_name: str | None = None
+    in_module: bool = False
+
+
+class FormulaParser:
+    """Parses one formula. Calls itself once for each bracket and each tighter operator, and counts both."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.around = Surroundings()
+        self._calls = 0
+        self._brackets = 0
+
+    def formula(self, around: Surroundings) -> Formula:
+        """The formula at the cursor; may hold stand-ins when mistakes were reported. Raises Abandon to give up."""
+        self.around = around
+        self._calls = self._brackets = 0
+        return self._expression(0)[0]
+
+    def _expression(self, minimum: int) -> tuple[Formula, int]:
+        """A formula whose operators bind at least as tightly as `minimum`, and its height."""
+        cursor, first = self.cursor, self.cursor.index
+        self._calls += 1
+        if self._calls > 2 * DEPTH_LIMIT:
+            raise self._too_deep()
+        negations = []
+        while cursor.kind == "not" or (cursor.kind == "name" and cursor.text == "not"):
+            negations.append(cursor.index)
+            cursor.advance()
+        left, height = self._bracket() if cursor.kind == "(" else self._atom()
+        for index in reversed(negations):
+            left, height = Not(left, cursor.span(index)), self._checked(height + 1)
+        while (found := self._operator()) is not None and BINDING[found] >= minimum:
+            operands, heights = [left], [height]
+            while self._operator() == found:
+                cursor.advance()
+                operand, operand_height = self._expression(BINDING[found] + 1)
+                operands.append(operand)
+                heights.append(operand_height)
+            left, height = self._join(found, operands, heights, first)
+        self._calls -= 1
+        return left, height
+
+    def _join(self, found: Connective, operands: list[Formula], heights: list[int], first: int) -> tuple[Formula, int]:
+        span = self.cursor.span(first)
+        if found == "and":
+            return And(tuple(operands), span), self._checked(max(heights) + 1)
+        if found == "or":
+            return Or(tuple(operands), span), self._checked(max(heights) + 1)
+        kind = Implies if found == "implies" else Iff
+        right, height = operands.pop(), heights.pop()
+        while operands:
+            right = kind(operands.pop(), right, span)
+            height = self._checked(max(heights.pop(), height) + 1)
+        return right, height
+
+    def _bracket(self) -> tuple[Formula, int]:
+        cursor, opened = self.cursor, self.cursor.index
+        self._brackets += 1
+        if self._brackets > DEPTH_LIMIT:
+            raise self._too_deep()
+        cursor.advance()
+        inside = self._expression(0)
+        if not cursor.accept(")"):
+            fix = f"write ')' before {cursor.shown()}"
+            raise cursor.fail("SPEC118", "this bracket is not closed", fix, opened)
+        self._brackets -= 1
+        return inside
+
+    def _checked(self, height: int) -> int:
+        if height > DEPTH_LIMIT:
+            raise self._too_deep()
+        return height
+
+    def _too_deep(self) -> Abandon:
+        fix = "give parts of the formula properties of their own"
+        return self.cursor.fail("SPEC112", f"the formula is nested deeper than {DEPTH_LIMIT}", fix)
+
+    def _operator(self) -> Connective | None:
+        kind = self.cursor.kind
+        if kind in BINDING:
+            return None if kind == "not" else kind
+        if kind != "name" or self.cursor.text not in WORDS or self.cursor.text == "not":
+            return None
+        # A concept may be called v: `v > wings` compares it, `v >(x, a, b)` does not.
+        if self.cursor.kind_after() == ">" and self.cursor.kind_after(2) != "(":
+            return None
+        return WORDS[self.cursor.text]
+
+    def _atom(self) -> tuple[Formula, int]:
+        cursor, first = self.cursor, self.cursor.index
+        if cursor.at_item() or cursor.at_specification():
+            fix = "finish the formula above before the next item"
+            raise cursor.fail("SPEC111", f"a formula is expected, not {cursor.shown()}", fix)
+        try:
+            if cursor.kind == ">":
+                return self._stronger(first), 1
+            if cursor.kind == "string" or (cursor.kind == "name" and not self._stray_operator()):
+                return self._worded(first)
+        except Abandon:
+            self._skip_arguments(first)
+            return _BROKEN, 1
+        what = "a formula is expected"
+        fix = "write predict(x, c), hasCon(x, a), a > b, or a formula in brackets"
+        if cursor.kind in BINDING or cursor.kind == "name":
+            fix = "an operator needs a formula on its left and on its right"
+        cursor.mistake("SPEC111", f"{what}, not {cursor.shown()}", fix)
+        if cursor.kind in ("number", ",", "=", "%", "/"):
+            cursor.advance()
+        return _BROKEN, 1
+
+    def _stray_operator(self) -> bool:
+        """True at an operator's word that is not the name of a concept in a comparison."""
+        return self.cursor.text in WORDS and self.cursor.kind_after() != ">"
+
+    def _worded(self, first: int) -> tuple[Formula, int]:
+        cursor = self.cursor
+        word, bare, follower = cursor.text, cursor.kind == "name", cursor.kind_after()
+        if bare and word == "each" and cursor.text_after() == "of":
+            return self._comparison(first)
+        if bare and follower == "(":
+            if word == "predict":
+                return self._predict(first), 1
+            if word == "hasCon":
+                found = self._has(first)
+                return found, 2 if isinstance(found, HasAll) else 1
+            hint = cursor.suggester.hint(word, PREDICATES)
+            fix = "the predicates are predict(x, c), hasCon(x, a) and >(x, a, b)"
+            raise cursor.fail("SPEC116", f"unknown predicate '{word[:40]}'{hint}", fix)
+        if bare and word in ("for", "forall"):
+            fix = "a property has one quantifier, before its formula: property p: for all x in focus(c): ..."
+            raise cursor.fail("SPEC111", "a quantifier cannot stand inside a formula", fix)
+        if follower == ">" or (follower == "name" and cursor.text_after() == "each"):
+            return self._comparison(first)
+        subject = "" if self.around.in_module else f"{self.around.variable or 'x'}, "
+        fix = f"write hasCon({subject}{word[:40]}), or compare it with another concept: {word[:40]} > other"
+        cursor.mistake("SPEC117", f"'{word[:40]}' alone is not a claim", fix)
+        cursor.advance()
+        return _BROKEN, 1
+
+    def _comparison(self, first: int) -> tuple[Formula, int]:
+        """`a > b`, `a > b > c`, or with `each of {...}` on a side."""
+        cursor = self.cursor
+        kinds, texts = cursor.kinds, cursor.texts
+        if kinds[first : first + 3] == _PLAIN and kinds[first + 3] != ">" and texts[first + 2] != "each":
+            cursor.index = first + 3  # the common case, short because large files are made of it
+            return Stronger(texts[first], texts[first + 2], cursor.span(first)), 1
+        sides = [self._side()]
+        while cursor.kind == ">" and (cursor.kind_after() in ("name", "string")):
+            cursor.advance()
+            sides.append(self._side())
+        fix = "write the concept that is weaker: metallic > ears"
+        if len(sides) == 1:
+            cursor.expect(">", fix)
+            raise cursor.fail("SPEC111", f"a concept is expected after '>', not {cursor.shown()}", fix)
+        span = cursor.span(first)
+        if all(isinstance(side, str) for side in sides):
+            names = [side for side in sides if isinstance(side, str)]
+            return (Stronger(names[0], names[1], span), 1) if len(names) == 2 else (Chain(tuple(names), span), 2)
+        if len(sides) > 2:
+            fix = "write one comparison for each neighbour and join them with 'and'"
+            raise cursor.fail("SPEC111", "a chain cannot hold 'each of'", fix, first)
+        left, right = ((side,) if isinstance(side, str) else side for side in sides)
+        return Each(left, right, span), 2
+
+    def _side(self) -> str | tuple[str, ...]:
+        cursor = self.cursor
+        if not (cursor.at_word("each") and cursor.text_after() == "of"):
+            return cursor.name("a concept", "write a concept's name: metallic > ears")
+        cursor.advance()
+        cursor.advance()
+        return self.braced_names("each of {metallic, wheels}")
+
+    def braced_names(self, example: str) -> tuple[str, ...]:
+        """`{a, b}`: one or more names."""
+        cursor, opened = self.cursor, self.cursor.index
+        cursor.expect("{", f"write the concepts in braces: {example}")
+        names = [cursor.name("a concept", f"write {example}")]
+        while cursor.accept(","):
+            names.append(cursor.name("a concept", f"write {example}"))
+        if not cursor.accept("}"):
+            raise cursor.fail("SPEC118", "this brace is not closed", f"write {example}", opened)
+        return tuple(names)
+
+    def _arguments(self, example: str, *, spaced: bool = False) -> list[tuple[str, int, bool]]:
+        """Each argument with its token and whether a comma follows; `spaced`: white space may part them as well."""
+        cursor, opened = self.cursor, self.cursor.index
+        cursor.expect("(", f"write {example}")
+        found: list[tuple[str, int, bool]] = []
+        while True:
+            index = cursor.index
+            name = cursor.name("a name", f"write {example}")
+            comma = cursor.accept(",")
+            found.append((name, index, comma))
+            if comma or (spaced and cursor.kind in ("name", "string")):
+                continue
+            if cursor.kind in ("name", "string"):
+                cursor.mistake("SPEC111", f"',' is expected before {cursor.shown()}", f"write {example}")
+                continue
+            break
+        if not cursor.accept(")"):
+            raise cursor.fail("SPEC118", "this bracket is not closed", f"write {example}", opened)
+        return found
+
+    def _predict(self, first: int) -> Formula:
+        self.cursor.advance()
+        example = "predict(c)" if self.around.in_module else f"predict({self.around.variable or 'x'}, c)"
+        arguments = self._arguments(example)
+        if len(arguments) > 2:
+            raise self._wrong_count("predict", len(arguments), example, first)
+        if len(arguments) == 2:
+            self._variable(arguments[0])
+        return Predict(arguments[-1][0], self.cursor.span(first))
+
+    def _has(self, first: int) -> Formula:
+        self.cursor.advance()
+        example = "hasCon(a)" if self.around.in_module else f"hasCon({self.around.variable or 'x'}, a)"
+        arguments = self._arguments(example, spaced=True)
+        head, _, comma = arguments[0]
+        if comma and len(arguments) > 1 and self.around.variable in (head, None):
+            self._variable(arguments.pop(0))
+        names = tuple(name for name, _, _ in arguments)
+        span = self.cursor.span(first)
+        return HasConcept(names[0], span) if len(names) == 1 else HasAll(names, span)
+
+    def _stronger(self, first: int) -> Formula:
+        cursor = self.cursor
+        cursor.advance()
+        subject = self.around.class_name if self.around.in_module else self.around.variable
+        example = f">({subject or 'x'}, a, b)"
+        if cursor.kind != "(":
+            fix = f"write {example}, or the concept that is stronger before the '>'"
+            raise cursor.fail("SPEC111", f"'(' or a concept on the left of '>' is expected, not {cursor.shown()}", fix)
+        arguments = self._arguments(example)
+        if len(arguments) != 3:
+            raise self._wrong_count(">", len(arguments), example, first)
+        if arguments[0][0] != self.around.class_name:
+            self._variable(arguments[0], repeats_class=self.around.in_module)
+        return Stronger(arguments[1][0], arguments[2][0], cursor.span(first))
+
+    def _variable(self, argument: tuple[str, int, bool], *, repeats_class: bool = False) -> None:
+        """Reports a first argument that is not the variable."""
+        name, index, _ = argument
+        if self.around.variable is None:
+            self.around.variable = name
+        if name == self.around.variable:
+            return
+        if repeats_class:
+            expected = self.around.class_name
+            fix = f"write '{expected}', the class that the module is about"
+            self.cursor.mistake("SPEC206", f"'{name[:40]}' is not the class of this module", fix, index)
+            return
+        fix = f"write '{self.around.variable}', the variable of this property"
+        self.cursor.mistake("SPEC205", f"unknown variable '{name[:40]}'", fix, index)
+
+    def _wrong_count(self, predicate: str, count: int, example: str, first: int) -> Abandon:
+        problem = f"'{predicate}' is given {count} argument{'' if count == 1 else 's'}"
+        return self.cursor.fail("SPEC115", problem, f"write {example}", first)
+
+    def _skip_arguments(self, first: int) -> None:
+        """Goes behind the bracket that closes the atom which began at `first`, or stops before the next item."""
+        cursor = self.cursor
+        cursor.index = max(first, cursor.index)
+        depth = sum({"(": 1, ")": -1}.get(cursor.kinds[i], 0) for i in range(first, cursor.index))
+        if depth <= 0:
+            if cursor.index == first:
+                cursor.advance()
+            if not cursor.accept("("):
+                return
+            depth = 1
+        while depth > 0 and not (cursor.kind in ("end", ";", "}") or cursor.at_item() or cursor.at_specification()):
+            depth += {"(": 1, ")": -1}.get(cursor.kind, 0)
+            cursor.advance()

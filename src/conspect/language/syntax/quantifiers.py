@@ -1,0 +1,222 @@
+"""The quantifier part of the parser: for all in a focus region, for a share of images, for one image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import cast
+
+from conspect.language.syntax.cursor import Cursor
+from conspect.language.syntax.grammar import SHAPES
+from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Images, Quantifier, RegionShape
+
+_EXAMPLES = (
+    "for all x in focus(truck, gamma = 0.4):",
+    'for 95% of x in images(truck, split = "test"):',
+    'for x = image("test/00017"):',
+)
+
+
+class QuantifierParser:
+    """Parses `for ... :`."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+
+    def at_quantifier(self) -> bool:
+        """True at `for`, `forall` or its sign, unless `for` is a concept in a comparison."""
+        return self.cursor.kind == "∀" or (self.cursor.at_word("for", "forall") and self.cursor.kind_after() != ">")
+
+    def quantifier(self) -> tuple[Quantifier, str]:
+        """The quantifier up to its colon, and its variable."""
+        cursor, first = self.cursor, self.cursor.index
+        short = cursor.kind == "∀" or cursor.at_word("forall")
+        cursor.advance()
+        if short or cursor.accept_word("all", "every", "each", "any"):
+            return self._for_all(first)
+        if cursor.kind == "number" or cursor.at_word("at"):
+            return self._for_share(first)
+        variable = cursor.name("'all', a share such as 95%, or a variable", f"write {_EXAMPLES[0]}")
+        if cursor.accept("="):
+            return self._for_image(first, variable)
+        raise cursor.fail(
+            "SPEC121", f"this quantifier does not say how many: {cursor.shown()}", f"write {_EXAMPLES[0]}", first
+        )
+
+    def _for_all(self, first: int) -> tuple[Quantifier, str]:
+        cursor = self.cursor
+        variable = cursor.name("a variable", f"write {_EXAMPLES[0]}")
+        self._in(first, _EXAMPLES[0])
+        if cursor.at_word("images"):
+            fix = "write 'for 100% of x in images(...)' for the images, or 'for all x in focus(...)' for a region"
+            raise cursor.fail("SPEC122", "'for all' speaks of a focus region, not of images", fix)
+        region = self._focus()
+        if cursor.accept_word("where"):
+            region = self._cut(region, variable)
+        self._colon(_EXAMPLES[0])
+        return ForAll(region, cursor.span(first)), variable
+
+    def _for_share(self, first: int) -> tuple[Quantifier, str]:
+        cursor = self.cursor
+        if cursor.accept_word("at") and not cursor.accept_word("least"):
+            raise cursor.fail("SPEC111", f"'least' is expected, not {cursor.shown()}", "write 'for at least 95% of x'")
+        index = cursor.index
+        share = self.number()
+        if not 0 < share <= 1:
+            fix = "write a share above 0% and up to 100%, such as 95% or 0.95"
+            cursor.mistake("SPEC124", f"a share of {_shown(share)} is out of range", fix, index)
+        if not cursor.accept_word("of"):
+            raise cursor.fail("SPEC111", f"'of' is expected, not {cursor.shown()}", f"write {_EXAMPLES[1]}")
+        variable = cursor.name("a variable", f"write {_EXAMPLES[1]}")
+        self._in(first, _EXAMPLES[1])
+        if cursor.at_word("focus"):
+            fix = "write 'for all x in focus(...)', or 'for 95% of x in images(...)'"
+            raise cursor.fail("SPEC122", "a share can be claimed of images, not of a focus region", fix)
+        images = self._images()
+        self._colon(_EXAMPLES[1])
+        return ForShare(share, images, cursor.span(first)), variable
+
+    def _for_image(self, first: int, variable: str) -> tuple[Quantifier, str]:
+        cursor = self.cursor
+        if not cursor.accept_word("image"):
+            raise cursor.fail("SPEC111", f"'image' is expected, not {cursor.shown()}", f"write {_EXAMPLES[2]}")
+        cursor.expect("(", f"write {_EXAMPLES[2]}")
+        name = cursor.name("an image id", f"write {_EXAMPLES[2]}")
+        cursor.expect(")", f"write {_EXAMPLES[2]}")
+        self._colon(_EXAMPLES[2])
+        return ForImage(name, cursor.span(first)), variable
+
+    def _in(self, first: int, example: str) -> None:
+        cursor = self.cursor
+        if cursor.accept("∈") or cursor.accept_word("in"):
+            return
+        raise cursor.fail("SPEC121", "the quantifier has no region", f"say where it holds: {example}", first)
+
+    def _colon(self, example: str) -> None:
+        self.cursor.expect(":", f"a quantifier ends with a colon: {example}")
+
+    def _focus(self) -> Focus:
+        cursor, first = self.cursor, self.cursor.index
+        if not cursor.accept_word("focus"):
+            hint = cursor.suggester.hint(cursor.text, ("focus",))
+            fix = f"write {_EXAMPLES[0]}"
+            raise cursor.fail("SPEC111", f"a region is expected, not {cursor.shown()}{hint}", fix)
+        cursor.expect("(", f"write {_EXAMPLES[0]}")
+        class_name = cursor.name("a class", f"write {_EXAMPLES[0]}")
+        found: dict[str, object] = {}
+        self._options(found, {"gamma": self._gamma, "coverage": self._coverage, "shape": self._shape}, after_first=True)
+        return Focus(
+            class_name,
+            cast("Fraction | None", found.get("gamma")),
+            cast("Fraction | None", found.get("coverage")),
+            cast("RegionShape | None", found.get("shape")),
+            span=cursor.span(first),
+        )
+
+    def _images(self) -> Images:
+        cursor, first = self.cursor, self.cursor.index
+        if not cursor.accept_word("images"):
+            raise cursor.fail("SPEC111", f"'images' is expected, not {cursor.shown()}", f"write {_EXAMPLES[1]}")
+        cursor.expect("(", f"write {_EXAMPLES[1]}")
+        class_name = None
+        if cursor.kind in ("name", "string") and cursor.kind_after() != "=":
+            class_name = cursor.name("a class", f"write {_EXAMPLES[1]}")
+        found: dict[str, object] = {}
+        self._options(found, {"split": self._split}, after_first=class_name is not None)
+        return Images(class_name, cast("str | None", found.get("split")), cursor.span(first))
+
+    def _options(
+        self, found: dict[str, object], readers: dict[str, Callable[[], object]], *, after_first: bool
+    ) -> None:
+        """`, key = value` until the closing bracket."""
+        cursor = self.cursor
+        known = ", ".join(readers)
+        if not after_first and cursor.accept(")"):
+            return
+        while not after_first or cursor.accept(","):
+            after_first = True
+            index = cursor.index
+            key = cursor.name("an option", f"the options are: {known}")
+            reader = readers.get(key)
+            if reader is None:
+                hint = cursor.suggester.hint(key, readers)
+                raise cursor.fail("SPEC123", f"unknown option '{key[:40]}'{hint}", f"the options are: {known}", index)
+            if key in found:
+                cursor.mistake("SPEC123", f"'{key}' is given twice", "keep one of the two", index)
+            if {key, *found} >= {"gamma", "coverage"}:
+                fix = "give the region's size by gamma or by coverage, not by both"
+                cursor.mistake("SPEC123", "gamma and coverage contradict each other", fix, index)
+            cursor.expect("=", f"write {key} = ...")
+            found[key] = reader()
+        cursor.expect(")", f"close the bracket; options are written as in focus(truck, gamma = 0.4): {known}")
+
+    def _cut(self, region: Focus, variable: str) -> Focus:
+        cursor = self.cursor
+        example = f"where predict({variable}, {region.class_name})"
+        first = cursor.index
+        if not cursor.accept_word("predict"):
+            raise cursor.fail("SPEC111", f"'predict' is expected, not {cursor.shown()}", f"write {example}")
+        cursor.expect("(", f"write {example}")
+        index = cursor.index
+        name = cursor.name("a class", f"write {example}")
+        if cursor.accept(","):
+            if name != variable:
+                fix = f"write '{variable}', the variable of this property"
+                cursor.mistake("SPEC205", f"unknown variable '{name[:40]}'", fix, index)
+            index = cursor.index
+            name = cursor.name("a class", f"write {example}")
+        cursor.expect(")", f"write {example}")
+        if name != region.class_name:
+            problem = f"the region of '{region.class_name[:40]}' cannot be cut with '{name[:40]}'"
+            cursor.mistake("SPEC125", problem, f"write {example}, or put the condition into the formula", index)
+        span = region.span
+        return Focus(
+            region.class_name, region.gamma, region.coverage, region.shape, True, span if span else cursor.span(first)
+        )
+
+    def number(self) -> Fraction:
+        """`0.4`, `2/5` or `40%`, exactly."""
+        cursor = self.cursor
+        if cursor.kind != "number":
+            raise cursor.fail(
+                "SPEC111", f"a number is expected, not {cursor.shown()}", "write a number such as 0.4 or 95%"
+            )
+        value = Fraction(cursor.text)
+        cursor.advance()
+        if cursor.kind == "/" and cursor.kind_after() == "number":
+            cursor.advance()
+            below = Fraction(cursor.text)
+            if below == 0:
+                cursor.mistake("SPEC124", "division by zero", "write a number such as 0.4 or 2/5")
+                below = Fraction(1)
+            value /= below
+            cursor.advance()
+        return value / 100 if cursor.accept("%") else value
+
+    def _gamma(self) -> Fraction:
+        return self.number()  # no sign in the grammar: never negative
+
+    def _coverage(self) -> Fraction:
+        index = self.cursor.index
+        value = self.number()
+        if not 0 < value <= 1:
+            fix = "write a share above 0% and up to 100%, such as 90% or 0.9"
+            self.cursor.mistake("SPEC124", f"a coverage of {_shown(value)} is out of range", fix, index)
+        return value
+
+    def _shape(self) -> RegionShape:
+        cursor, index = self.cursor, self.cursor.index
+        shape = cursor.name("a shape", f"the shapes are: {', '.join(SHAPES)}")
+        if shape not in SHAPES:
+            hint = cursor.suggester.hint(shape, SHAPES)
+            fix = f"the shapes are: {', '.join(SHAPES)}"
+            cursor.mistake("SPEC123", f"unknown shape '{shape[:40]}'{hint}", fix, index)
+            return "box"
+        return cast("RegionShape", shape)
+
+    def _split(self) -> str:
+        return self.cursor.name("a split", 'write split = "test"')
+
+
+def _shown(share: Fraction) -> str:
+    return f"{float(share * 100):g}%"

@@ -1,0 +1,91 @@
+"""What a witness looks like to a person: its strengths, what the model says, the images next to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.core.regions import Region
+from conspect.core.spaces import Float64
+from conspect.language import Readouts, margin
+from conspect.language.syntax.tree import Formula
+from conspect.verification.images import shares as statistical
+from conspect.verification.queries.model import VerificationModel
+from conspect.verification.results import NearImage, WitnessRecord
+
+
+@dataclass(eq=False)
+class Describer:
+    """Describes embeddings of a subject; readings of splits and truths of formulas are kept."""
+
+    subject: VerificationModel
+    nearest: int
+    _readings: dict[str, Readouts] = field(default_factory=dict)
+    _truths: dict[tuple[Formula, str], NDArray[np.bool_]] = field(default_factory=dict)
+    _norms: Float64 | None = None
+
+    def truth(self, formula: Formula, split: str) -> NDArray[np.bool_]:
+        """Where a formula is true among the images of a split."""
+        key = (formula, split)
+        if key not in self._truths:
+            if split not in self._readings:
+                self._readings[split] = statistical.readings(self.subject, split)
+            self._truths[key] = statistical.satisfied(formula, self._readings[split])
+        return self._truths[key]
+
+    def margin(self, formula: Formula, embedding: Float64) -> float:
+        """Margin of a formula at one embedding: logits, and cosines for strengths."""
+        names = self.subject.concept_names
+        thresholds = np.array([self.subject.thresholds.get(name, np.nan) for name in names], dtype=np.float64)
+        point = embedding[None, :]
+        logits, strengths = self.subject.head.logits(point), self.subject.lens.strengths(point)
+        reading = Readouts(self.subject.class_names, names, logits, strengths, thresholds)
+        return float(margin(formula, reading)[0])
+
+    def describe(self, embedding: Float64, region: Region | None, *, image_id: str | None = None) -> WitnessRecord:
+        """The record of a witness; distances are Euclidean, in the model's embedding space."""
+        subject = self.subject
+        strengths = subject.lens.strengths(embedding[None, :])[0]
+        logits = subject.head.logits(embedding[None, :])[0]
+        order = np.argsort(-strengths, kind="stable")
+        size = float(region.sizes(embedding[None, :])[0]) if region is not None else 0.0
+        return WitnessRecord(
+            embedding=embedding,
+            profile=tuple((subject.concept_names[k], float(strengths[k])) for k in order),
+            predicted=subject.class_names[int(logits.argmax())],
+            nearest=self._nearest(embedding, image_id),
+            size=size,
+            image_id=image_id,
+        )
+
+    def find(self, image_id: str) -> tuple[str, int]:
+        """Split and row of an image, named by its id alone or as split/id. VERIFY007 when there is none."""
+        for name, split in self.subject.splits.items():
+            if image_id in split.ids:
+                return name, split.ids.index(image_id)
+            start = f"{name}/"
+            if image_id.startswith(start) and image_id[len(start) :] in split.ids:
+                return name, split.ids.index(image_id[len(start) :])
+        raise user_error("VERIFY007", f"the study has no image {image_id!r}", "use an id such as test/00017")
+
+    def _nearest(self, embedding: Float64, image_id: str | None) -> tuple[NearImage, ...]:
+        split = self.subject.splits[self.subject.measure_split]
+        if not len(split.embeddings) or self.nearest <= 0:
+            return ()
+        if self._norms is None:
+            self._norms = np.square(split.embeddings, dtype=np.float64).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rough = self._norms - 2 * (split.embeddings @ embedding.astype(split.embeddings.dtype))
+        if not np.isfinite(rough).all():  # too large for the embeddings' own type
+            rough = self._norms - 2 * (split.embeddings.astype(np.float64) @ embedding)
+        count = min(len(rough), self.nearest + 8)
+        rows = np.argpartition(rough, count - 1)[:count]
+        distances = np.linalg.norm(split.embeddings[rows].astype(np.float64) - embedding, axis=1)
+        order = [k for k in np.argsort(distances, kind="stable") if split.ids[rows[k]] != image_id][: self.nearest]
+        return tuple(
+            NearImage(split.ids[rows[k]], float(distances[k]), self.subject.class_names[int(split.labels[rows[k]])])
+            for k in order
+        )

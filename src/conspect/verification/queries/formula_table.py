@@ -1,0 +1,78 @@
+"""Formulas as flat tables of nodes over indices: the form that the engine, the certificate and the checker share.
+
+A table is a tuple of nodes, children before parents, the root last. Nodes: `("predict", class)`, `("stronger", concept,
+concept)`, `("has", concept)`, `("not", node)`, `("and", node, ...)`, `("or", node, ...)`, `("implies", node, node)`,
+`("iff", node, node)`; every number is an index. Equal subformulas are stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from conspect.core.diagnostics import user_error
+from conspect.language import expand
+from conspect.language.syntax import tree
+
+FormulaNode: TypeAlias = tuple[str | int, ...]
+FormulaTable: TypeAlias = tuple[FormulaNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Indices of class and concept names."""
+
+    classes: Mapping[str, int]
+    concepts: Mapping[str, int]
+
+    def class_index(self, name: str) -> int:
+        """Index of a class; VERIFY001 when the subject has none of that name."""
+        if name not in self.classes:
+            known = ", ".join(sorted(self.classes))
+            raise user_error("VERIFY001", f"the study has no class {name!r}", f"use one of: {known}")
+        return self.classes[name]
+
+    def concept_index(self, name: str) -> int:
+        """Index of a concept; VERIFY002 when the lens has none of that name."""
+        if name not in self.concepts:
+            known = ", ".join(sorted(self.concepts))
+            raise user_error("VERIFY002", f"the study's lens has no concept {name!r}", f"use one of: {known}")
+        return self.concepts[name]
+
+
+def tabulate(formula: tree.Formula, names: Names) -> FormulaTable:
+    """The table of a formula; chains and sets are written out. VERIFY001 and VERIFY002 for unknown names."""
+    table: dict[FormulaNode, int] = {}
+
+    def place(*node: str | int) -> int:
+        return table.setdefault(node, len(table))
+
+    def visit(node: tree.Formula) -> int:
+        match node:
+            case tree.Predict(name):
+                found = place("predict", names.class_index(name))
+            case tree.Stronger(left, right):
+                found = place("stronger", names.concept_index(left), names.concept_index(right))
+            case tree.HasConcept(name):
+                found = place("has", names.concept_index(name))
+            case tree.Not(operand):
+                found = place("not", visit(operand))
+            case tree.And(operands) | tree.Or(operands):
+                kind = "and" if isinstance(node, tree.And) else "or"
+                found = place(kind, *[visit(operand) for operand in operands])
+            case tree.Implies(left, right) | tree.Iff(left, right):
+                kind = "implies" if isinstance(node, tree.Implies) else "iff"
+                found = place(kind, visit(left), visit(right))
+            case _:
+                raise AssertionError(f"{type(node).__name__} is no core node")
+        return found
+
+    root = visit(expand(formula))
+    nodes = tuple(table)
+    return nodes if root == len(nodes) - 1 else (*nodes, ("and", root))
+
+
+def concepts_asked(table: FormulaTable) -> set[int]:
+    """Concepts whose threshold the formula needs: those under `hasCon`."""
+    return {int(node[1]) for node in table if node[0] == "has"}

@@ -1,0 +1,93 @@
+"""What is verified, as plain arrays, and the choices of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.regions import Shape
+from conspect.core.spaces import Floats, Head, Lens
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingSplit:
+    """Embeddings of one split: `embeddings [image, D]`, `labels [image]` (true class index), `ids` of the images."""
+
+    embeddings: Floats
+    labels: NDArray[np.integer]
+    ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.embeddings) == len(self.labels) == len(self.ids):
+            raise ValueError("embeddings, labels and ids of a split differ in length")
+
+
+@dataclass(frozen=True, eq=False)
+class VerificationModel:
+    """One vision model read through one lens, with its embeddings: all that verification takes from a study.
+
+    `thresholds`: concept name to the strength (a cosine) that `hasCon` asks for; those that are not finite are left
+    out. Regions are estimated on `fit_split`;
+    a size that covers a wanted share is chosen on `size_split`; coverage and satisfaction are measured on
+    `measure_split`, and witnesses look for their nearest images there. `digests` are the study's own (model, data,
+    preprocessing); they are copied into certificates unread.
+    """
+
+    head: Head
+    lens: Lens
+    class_names: tuple[str, ...]
+    splits: Mapping[str, EmbeddingSplit]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    fit_split: str = "train"
+    size_split: str = "val"
+    measure_split: str = "test"
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) != self.head.classes:
+            raise ValueError(f"{len(self.class_names)} class names for {self.head.classes} logits")
+        if len(self.lens.concept_names) != len(self.lens.directions):
+            raise ValueError("concept names and directions differ in number")
+        known = {name: float(value) for name, value in self.thresholds.items() if np.isfinite(value)}
+        object.__setattr__(self, "thresholds", known)
+        for role in (self.fit_split, self.size_split, self.measure_split):
+            if role not in self.splits:
+                raise ValueError(f"the split {role!r} is not among {sorted(self.splits)}")
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """Names of the lens's concepts."""
+        return self.lens.concept_names
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of entries of an embedding."""
+        return int(self.lens.alignment.weight.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """The caller's choices. A property's own region settings come first; these fill what it leaves open.
+
+    `gamma`: size in standard deviations (Mahalanobis distance for ellipsoids), used when neither the property nor
+    `coverage` says otherwise. `estimate_from`: embeddings of the class that the model gets right, or all of the class.
+    `node_budget`: conjuncts examined for one property before it is unknown. `seconds_budget`: the same in seconds.
+    `confidence`: of every interval and statistical verdict, over the whole file.
+    """
+
+    gamma: Fraction = Fraction(2, 5)
+    coverage: Fraction | None = None
+    shape: Shape = "box"
+    estimate_from: Literal["correct", "all"] = "correct"
+    confidence: float = 0.95
+    node_budget: int = 4096
+    seconds_budget: float = 60.0
+    search_gamma: bool = True
+    curve_gammas: tuple[Fraction, ...] = tuple(Fraction(k, 10) for k in range(1, 11))
+    nearest: int = 3
+    cross_check: Literal["none", "scip"] = "none"

@@ -1,0 +1,126 @@
+"""From a specification to jobs: every property with its formula, region and names resolved, before any work starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.spaces import AffineMap, Head
+from conspect.language import expand
+from conspect.language.syntax.tree import (
+    Focus,
+    ForAll,
+    Formula,
+    Implies,
+    Module,
+    Predict,
+    Property,
+    Quantifier,
+    Specification,
+)
+from conspect.language.writing.printer import write_formula
+from conspect.verification.queries.formula_table import FormulaTable, Names, concepts_asked, tabulate
+from conspect.verification.queries.model import VerificationModel
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One property, ready to be decided. `class_name`: of its region or images; None when it has no class."""
+
+    name: str
+    formula: Formula
+    table: FormulaTable
+    quantifier: Quantifier
+    class_name: str | None
+    statement: str
+    line: int | None
+    file: str
+
+
+def plan(specification: Specification, subject: VerificationModel, file: str = "") -> list[Obligation]:
+    """The jobs of a file, in source order. VERIFY errors for a head or a property that cannot be decided at all."""
+    require_known_head(subject.head)
+    names = Names(
+        {name: index for index, name in enumerate(subject.class_names)},
+        {name: index for index, name in enumerate(subject.concept_names)},
+    )
+    found: list[tuple[str, Property, Quantifier, str | None]] = []
+    for item in specification.items:
+        if isinstance(item, Property):
+            quantifier = item.quantifier or _closing(item, file)
+            found.append((item.name, item, quantifier, None))
+        elif isinstance(item, Module):
+            for inner in item.properties:
+                closed = inner.quantifier or ForAll(Focus(item.class_name))
+                found.append((f"{item.name}.{inner.name}", inner, closed, item.class_name))
+    total = Counter(name for name, *_ in found)
+    used: Counter[str] = Counter()
+    jobs = []
+    for name, item, quantifier, module_class in found:
+        used[name] += 1
+        unique = f"{name}#{used[name]}" if total[name] > 1 else name
+        table = tabulate(item.formula, names)
+        _require_thresholds(table, subject, item, file)
+        jobs.append(
+            Obligation(
+                unique,
+                item.formula,
+                table,
+                quantifier,
+                _class_of(quantifier, names),
+                write_formula(item.formula, "house", item.variable, module_class=module_class),
+                item.span.line if item.span else None,
+                file,
+            )
+        )
+    return jobs
+
+
+def require_known_head(head: object) -> None:
+    """VERIFY003 unless the head is affine layers with ReLU between them: nothing else is approximated silently."""
+    fits = isinstance(head, Head) and all(isinstance(layer, AffineMap) for layer in head.layers)
+    if not fits:
+        raise user_error(
+            "VERIFY003",
+            f"a head of type {type(head).__name__} cannot be verified",
+            "verify a model whose head is linear, or linear layers with ReLU between them",
+        )
+
+
+def _closing(item: Property, file: str) -> ForAll:
+    formula = expand(item.formula)
+    if isinstance(formula, Implies) and isinstance(formula.left, Predict):
+        return ForAll(Focus(formula.left.class_name))
+    raise user_error(
+        "VERIFY004",
+        f"property {item.name!r} does not say for which inputs it is claimed",
+        "begin it with: for all x in focus(CLASS):",
+        _place(item, file),
+    )
+
+
+def _class_of(quantifier: Quantifier, names: Names) -> str | None:
+    if isinstance(quantifier, ForAll):
+        names.class_index(quantifier.region.class_name)
+        return quantifier.region.class_name
+    found = getattr(getattr(quantifier, "images", None), "class_name", None)
+    if found is not None:
+        names.class_index(found)
+    return found
+
+
+def _require_thresholds(table: FormulaTable, subject: VerificationModel, item: Property, file: str) -> None:
+    for concept in concepts_asked(table):
+        name = subject.concept_names[concept]
+        if name not in subject.thresholds:
+            raise user_error(
+                "VERIFY005",
+                f"hasCon asks for {name!r}, which has no threshold in this study",
+                "calibrate thresholds in the study, or compare strengths instead",
+                _place(item, file),
+            )
+
+
+def _place(item: Property, file: str) -> SourceLocation | None:
+    return SourceLocation(file, item.span.line, item.span.column) if item.span else None

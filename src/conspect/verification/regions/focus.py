@@ -1,0 +1,127 @@
+"""Focus regions from embeddings: estimated on one split, sized on another if need be, measured on a third."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.core.regions import Region, Shape, conformal_size, estimate_region
+from conspect.core.spaces import Float64
+from conspect.language.syntax.tree import Focus
+from conspect.statistics.intervals import clopper_pearson
+from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
+from conspect.verification.results import Rate
+
+RARE = 0.01
+
+
+def rate(successes: int, trials: int, confidence: float) -> Rate:
+    """A share with its Clopper-Pearson interval."""
+    low, high = clopper_pearson(successes, trials, confidence)
+    return Rate(successes / trials if trials else 0.0, float(low), float(high), trials)
+
+
+@dataclass(eq=False)
+class FocusRegions:
+    """Regions of a subject; each is estimated once."""
+
+    subject: VerificationModel
+    options: VerifyOptions
+    _estimated: dict[tuple[str, Shape], Region] = field(default_factory=dict)
+    _predicted: dict[str, NDArray[np.intp]] = field(default_factory=dict)
+    _measured: dict[tuple[str, Shape], Float64] = field(default_factory=dict)
+
+    def predicted(self, split: str) -> NDArray[np.intp]:
+        """The class with the largest logit for each embedding of a split."""
+        if split not in self._predicted:
+            logits = self.subject.head.logits(self.subject.splits[split].embeddings)
+            self._predicted[split] = np.asarray(logits.argmax(axis=1))
+        return self._predicted[split]
+
+    def region(self, focus: Focus) -> Region:
+        """The region a property speaks of. VERIFY006 without enough embeddings."""
+        shape: Shape = focus.shape or self.options.shape
+        region = self._estimate(focus.class_name, shape)
+        size, note = self._size(focus, region)
+        cut = self.subject.class_names.index(focus.class_name) if focus.cut else None
+        return replace(region, size=size, cut=cut, provenance=f"{region.provenance}; {note}")
+
+    def measure(self, focus: Focus, region: Region) -> tuple[Float64, NDArray[np.bool_]]:
+        """Sizes of the class's embeddings of the measuring split `[image]`, and which of them pass the cut."""
+        split = self.subject.measure_split
+        members = self.members(split, focus.class_name)
+        key = (focus.class_name, region.shape)
+        if key not in self._measured:
+            embeddings = self.subject.splits[split].embeddings[members]
+            self._measured[key] = region.sizes(embeddings) if len(embeddings) else np.zeros(0)
+        passed = np.ones(int(members.sum()), dtype=bool)
+        if region.cut is not None:
+            passed = self.predicted(split)[members] == region.cut
+        return self._measured[key], passed
+
+    def members(self, split: str, class_name: str | None) -> NDArray[np.bool_]:
+        """Which embeddings of a split are of a class, by true label; all for None."""
+        labels = self._split(split).labels
+        if class_name is None:
+            return np.ones(len(labels), dtype=bool)
+        return np.asarray(labels == self.subject.class_names.index(class_name))
+
+    def _split(self, name: str) -> EmbeddingSplit:
+        if name not in self.subject.splits:
+            known = ", ".join(sorted(self.subject.splits))
+            raise user_error("VERIFY007", f"the study has no split {name!r}", f"use one of: {known}")
+        return self.subject.splits[name]
+
+    def _estimate(self, class_name: str, shape: Shape) -> Region:
+        key = (class_name, shape)
+        if key not in self._estimated:
+            split = self.subject.fit_split
+            members = self.members(split, class_name)
+            kind = "all"
+            if self.options.estimate_from == "correct":
+                members &= self.predicted(split) == self.subject.class_names.index(class_name)
+                kind = "correctly classified"
+            count = int(members.sum())
+            if count < 2:
+                raise user_error(
+                    "VERIFY006",
+                    f"the split {split!r} has {count} {kind} embeddings of class {class_name!r}; a region needs two",
+                    "use --estimate-from all, another split, or a class with images",
+                )
+            note = f"estimated on {count} {kind} embeddings of {class_name} in split {split}"
+            self._estimated[key] = estimate_region(
+                self.subject.splits[split].embeddings[members], shape, Fraction(1), provenance=note
+            )
+        return self._estimated[key]
+
+    def _size(self, focus: Focus, region: Region) -> tuple[Fraction, str]:
+        coverage = focus.coverage or (self.options.coverage if focus.gamma is None else None)
+        if coverage is None:
+            size = self.options.gamma if focus.gamma is None else focus.gamma
+            return size, f"size {float(size):g}"
+        split = self.subject.size_split
+        embeddings = self.subject.splits[split].embeddings[self.members(split, focus.class_name)]
+        found = conformal_size(region, embeddings, coverage) if len(embeddings) else None
+        if found is None:
+            raise user_error(
+                "VERIFY006",
+                f"{len(embeddings)} embeddings of {focus.class_name!r} in split {split!r} cannot show a coverage of "
+                f"{float(coverage):.1%}",
+                "ask for a lower coverage, or give a gamma",
+            )
+        note = f"smallest size that covers {float(coverage):.1%} by split conformal prediction on {len(embeddings)} "
+        return found, f"{note}embeddings of split {split}: {float(found):.4g}"
+
+
+def rarity(coverage: Rate) -> str | None:
+    """The warning that heads a verdict about a region with under 1 % of real embeddings, or None."""
+    if not coverage.n or coverage.rate >= RARE:
+        return None
+    return (
+        f"This region contains {coverage.rate:.2%} of the {coverage.n} held-out embeddings of the class "
+        f"(at most {coverage.high:.2%}): the verdict says almost nothing about real images."
+    )
