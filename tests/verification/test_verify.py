@@ -9,7 +9,7 @@ from conspect.checker import check
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
 from conspect.language import parse
-from conspect.verification.certificate import bundle, write_bundle
+from conspect.verification.certificates.writing import bundle, write_bundle
 from conspect.verification.queries.model import VerifyOptions
 from conspect.verification.verify import verify
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from conspect.core.digests import digest_json
-from conspect.verification.certificate import claim_digest
+from conspect.verification.certificates.writing import claim_digest
 
 Change = Callable[[dict[str, Any], random.Random], bool]
 

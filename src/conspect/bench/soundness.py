@@ -15,7 +15,7 @@ from conspect.bench.mutations import mutated
 from conspect.bench.random_properties import Case, batches
 from conspect.bench.rows import Row, row
 from conspect.checker import check
-from conspect.verification.certificate import bundle, region_claim
+from conspect.verification.certificates.writing import bundle, region_claim
 from conspect.verification.engine.decider import Answer, Decider
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.results import PropertyResult

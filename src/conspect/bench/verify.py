@@ -23,7 +23,7 @@ from conspect.checker import check
 from conspect.core.regions import Region, estimate_region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
 from conspect.language.syntax.tree import Focus, ForAll, Implies, Predict, Stronger
-from conspect.verification.certificate import bundle, region_claim, write_bundle
+from conspect.verification.certificates.writing import bundle, region_claim, write_bundle
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task, strength_margins
 from conspect.verification.engine.decider import Decider

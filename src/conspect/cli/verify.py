@@ -124,7 +124,7 @@ def _results(
     from conspect.cli.progress import terminal_bar
     from conspect.language.meaning.checker import check_text
     from conspect.study import Study
-    from conspect.verification.certificate import bundle, write_bundle
+    from conspect.verification.certificates.writing import bundle, write_bundle
     from conspect.verification.queries.vocabulary import vocabulary_of
     from conspect.verification.verify import verify as decide
 

@@ -18,7 +18,7 @@ from conspect.core.files import write_json, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
-from conspect.verification.certificate import bundle, write_bundle
+from conspect.verification.certificates.writing import bundle, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
 from conspect.verification.results import PropertyResult

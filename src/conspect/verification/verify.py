@@ -13,7 +13,7 @@ from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, unknown
 from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Specification
-from conspect.verification.certificate import claim_digest, region_claim, share_claim, tie_of
+from conspect.verification.certificates.writing import claim_digest, region_claim, share_claim, tie_of
 from conspect.verification.engine.decider import Decider
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer

@@ -296,7 +296,7 @@ class Plan:
 
     def step(self) -> Step:
         """As a certificate carries it."""
-        from conspect.verification.encoding import encoded
+        from conspect.verification.certificates.encoding import encoded
 
         extras = [[k, str(b) if isinstance(b, Fraction) else encoded(b)] for k, b in self.bounds.items()]
         multipliers = [[k, m] for k, m in self.multipliers.items()]

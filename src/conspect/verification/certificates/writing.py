@@ -14,7 +14,7 @@ from pathlib import Path
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
-from conspect.verification.encoding import encoded
+from conspect.verification.certificates.encoding import encoded
 from conspect.verification.engine.prover import Outcome, Witness
 from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel
