@@ -1,9 +1,11 @@
-"""What the tests share lies in modules that are not tests, so that each can be run, moved or deleted alone."""
+"""What the tests share lies in modules that are not tests; no test passes because there was nothing to see."""
 
 import ast
 from pathlib import Path
 
 import pytest
+
+from tests.empty_tests import unseeing_tests
 
 TESTS = Path(__file__).parent
 MODULES = sorted(TESTS.rglob("*.py"))
@@ -40,3 +42,31 @@ def test_no_module_imports_a_test_module(path: Path) -> None:
 )
 def test_the_check_can_fail(source: str) -> None:
     assert imported_tests(source, ("tests", "study")) == {"tests.study.test_slices"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(TESTS).as_posix())
+def test_no_test_passes_because_there_was_nothing_to_see(path: Path) -> None:
+    """Where a loop holds all assertions, the test asserts how often it was entered; where a branch does, both assert."""
+    assert unseeing_tests(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "may_see_nothing"),
+    [
+        ("for x in found(): assert x", True),
+        ("if found(): assert True", True),
+        ("for x in [y for y in found()]: assert x", True),
+        ("for x in range(len(found())): assert x", True),
+        ("if found():\n        assert True\n    else:\n        for x in found(): assert x", True),
+        ("with suppress(OSError):\n        assert found()", False),
+        ("assert len(found()) == 3\n    for x in found(): assert x", False),
+        ("for x in (1, 2): assert x", False),
+        ("rows = {1: 2}\n    for x in rows.items(): assert x", False),
+        ("for x in zip(KNOWN, [1, 2], strict=True): assert x", False),
+        ("if found():\n        assert True\n    else:\n        assert False", False),
+        ("for x in found():\n        pass", False),
+    ],
+)
+def test_tests_that_may_see_nothing_are_told_from_others(body: str, may_see_nothing: bool) -> None:
+    source = f"def test_it():\n    {body}\n"
+    assert unseeing_tests(source) == ["test_it"] * may_see_nothing

@@ -134,6 +134,7 @@ def test_what_is_known_of_images_follows_them_into_a_sample(kind: str, tmp_path:
 def test_metadata_and_concepts_are_those_that_were_written(kind: str, tmp_path: Path) -> None:
     some = pictures()
     found = built(kind, tmp_path, some)
+    assert len(found) == len(some) > 0
     columns = {"image-folder": "subfolder", "maite": "subfolder", "rival10": None}
     for one in some:
         row = row_of(found, one)

@@ -11,7 +11,9 @@ def test_auroc_equals_scikit_learns_on_the_images_that_are_known() -> None:
     presence[rng.random((200, 3)) < 0.2] = np.nan
     strengths = np.round(rng.normal(size=(200, 3)) + np.nan_to_num(presence), 1)
     labels = rng.integers(0, 4, 200)
-    for k, found in enumerate(detect(strengths, presence, labels)):
+    detections = detect(strengths, presence, labels)
+    assert len(detections) == 3
+    for k, found in enumerate(detections):
         known = ~np.isnan(presence[:, k])
         truth, score = presence[known, k], strengths[known, k]
         assert found.value == pytest.approx(roc_auc_score(truth, score))

@@ -112,6 +112,7 @@ def test_chosen_concepts_are_a_part_of_the_tables() -> None:
     data, one, chosen = arrays(3, 50), reading(4), np.array([4, 1])
     found = of(one, data, slice(None)).heatmaps.taken(chosen)
     numerators = one.lens.folded(data["z"])[:, chosen]
+    assert len(found.ground_truth()) == CLASSES
     for a, b in zip(found.ground_truth(), by_group(numerators, data["labels"], CLASSES), strict=True):
         assert np.array_equal(a.greater, b.greater)
 
@@ -122,6 +123,7 @@ def test_the_sums_of_folds_are_those_of_the_arrays(example, folds: int) -> None:
     z, y = data["z"], data["y"]
     parts = [fold_sums(z[a:b], y[a:b], a, folds) for a, b in itertools.pairwise(cuts)]
     found = [merged(part[k] for part in parts) for k in range(folds)]
+    assert len(found) == folds
     for k, ours in enumerate(found):
         theirs = AlignmentSums.of(z[k::folds], y[k::folds])
         assert ours.count == theirs.count

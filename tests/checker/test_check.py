@@ -63,7 +63,9 @@ def test_the_checker_runs_on_its_own(good, tmp_path):
 def test_every_kind_of_mutation_is_refused(good, how, monkeypatch):
     monkeypatch.setattr("conspect.bench.mutations.TEXTUAL", {k: v for k, v in TEXTUAL.items() if k == how})
     monkeypatch.setattr("conspect.bench.mutations.STRUCTURAL", {k: v for k, v in STRUCTURAL.items() if k == how})
-    for name, data in mutated(good, 15, random.Random(3)):
+    mutants = list(mutated(good, 15, random.Random(3)))
+    assert len(mutants) == 15
+    for name, data in mutants:
         with pytest.raises(check.Refused):
             check.check_data(data)
         assert name == how

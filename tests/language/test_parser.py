@@ -131,6 +131,7 @@ def test_has_con_takes_a_variable_and_one_or_more_concepts(text: str, expected: 
 
 def test_every_operator_has_its_connective() -> None:
     two = {"and": And((A, B)), "or": Or((A, B)), "implies": Implies(A, B), "iff": Iff(A, B)}
+    assert {*SIGNS.values(), *WORDS.values()} == {*two, "not"}
     for sign, connective in {**SIGNS, **WORDS}.items():
         if connective == "not":
             assert formula(f"{sign} a > z") == Not(A)

@@ -3,7 +3,7 @@ from math import isqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from conspect.core.diagnostics import UserError
@@ -140,10 +140,9 @@ def test_exceeds_agrees_with_integer_square_roots(numerator: int, threshold: Fra
     low = isqrt(squared * scale * scale)
     high = low if low * low == squared * scale * scale else low + 1
     bounds = sorted((threshold * low, threshold * high))
-    if numerator * scale > bounds[1]:
-        assert exceeds(Fraction(numerator), threshold, Fraction(squared))
-    elif numerator * scale < bounds[0] or bounds[0] == bounds[1]:
-        assert not exceeds(Fraction(numerator), threshold, Fraction(squared))
+    above = numerator * scale > bounds[1]
+    assume(above or numerator * scale < bounds[0] or bounds[0] == bounds[1])
+    assert exceeds(Fraction(numerator), threshold, Fraction(squared)) == above
 
 
 def test_exceeds_decides_an_irrational_bound_that_floats_cannot() -> None:

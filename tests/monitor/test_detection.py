@@ -116,6 +116,7 @@ def test_resamples_equal_metrics_of_samples_drawn_one_by_one():
     scores, suspect = two_scores()
     found = resample(scores, suspect, resamples=5, seed=11)
     generator = np.random.default_rng(11)
+    assert {name: set(found.values[name]) for name in scores} == {name: set(METRICS) for name in scores}
     for draw in range(1, 6):
         rows = generator.integers(len(suspect), size=len(suspect))
         for name, score in scores.items():

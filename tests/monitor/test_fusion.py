@@ -112,6 +112,7 @@ def test_concept_evidence_is_the_log_ratio_of_two_gaussians():
     centres = np.array([[[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.5], [1.0, -1.0]]])  # [wrong, class, concept]
     strengths = centres[wrong.astype(int), outputs] + generator.normal(size=(60_000, 2))
     found = ConceptEvidence.fit(strengths, outputs, wrong, 2)
+    assert found.weight.shape == (2, 2)
     for label in (0, 1):
         for point in generator.normal(size=(5, 2)):
             right, other = (-np.square(point - centres[kind, label]).sum() / 2 for kind in (0, 1))

@@ -20,6 +20,7 @@ STORED = StoredHeatmaps.count(NUMERATORS, OUTPUTS, WRONG, CLASSES)
 
 
 def test_counts_are_the_output_label_heatmaps_of_right_and_wrong_outputs():
+    assert 0 < WRONG.sum() < len(WRONG)
     for chosen, counts, images in (
         (~WRONG, STORED.correct, STORED.correct_images),
         (WRONG, STORED.incorrect, STORED.incorrect_images),

@@ -81,6 +81,7 @@ def test_all_mistakes_are_told_at_once_with_suggestions(tmp_path: Path) -> None:
 )
 def test_what_does_not_fit_together_is_told(tmp_path: Path, text: str, expected: list[str]) -> None:
     found = problems(tmp_path, text)
+    assert expected
     for one in expected:
         assert any(problem.startswith(one) for problem in found)
 

@@ -86,6 +86,7 @@ def test_localization_finds_the_planted_culprits(results: dict) -> None:
 
 
 def test_what_went_wrong_is_said_in_concepts(results: dict) -> None:
+    assert {image["verdict"] for image in results["localization"]["images"]} >= {"head", "encoder"}
     for image in results["localization"]["images"]:
         broken = [(pair["stronger"], pair["weaker"]) for pair in image["went_wrong"]]
         if image["verdict"] == "head":  # nothing is wrong with what the encoder saw

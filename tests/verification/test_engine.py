@@ -1,5 +1,6 @@
 """The engine's parts against independent answers: barrier method, exact arithmetic, exact vertices, size search."""
 
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -29,6 +30,7 @@ def random_questions(seed, count=20, literals=5, dimension=7):
 
 def test_the_barrier_method_agrees_with_a_linear_program_over_boxes():
     slopes, offsets = random_questions(0)
+    assert len(slopes) >= 20
     found = barrier.answer(slopes, offsets, "max")
     for k in range(len(slopes)):
         rows = np.hstack([-slopes[k], np.ones((len(offsets[k]), 1))])
@@ -40,6 +42,7 @@ def test_the_barrier_method_agrees_with_a_linear_program_over_boxes():
 
 def test_the_barrier_method_agrees_with_a_conic_program_over_balls():
     slopes, offsets = random_questions(1)
+    assert len(slopes) >= 20
     found = barrier.answer(slopes, offsets, "euclid")
     for k in range(len(slopes)):
         dual = minimize(
@@ -54,6 +57,8 @@ def test_the_barrier_method_agrees_with_a_conic_program_over_balls():
 def test_every_answer_of_the_barrier_method_proves_itself():
     slopes, offsets = random_questions(2, count=200)
     found = barrier.answer(slopes, offsets, "max")
+    decided = Counter(found.status)
+    assert min(decided[barrier.CLOSED], decided[barrier.POINT]) >= 20
     for k, status in enumerate(found.status):
         if status == barrier.CLOSED:
             assert found.multipliers[k] @ offsets[k] + np.abs(found.multipliers[k] @ slopes[k]).sum() < 0
@@ -115,7 +120,9 @@ def conjuncts(state, table, reading):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_opened_negation_is_the_negation(seed):
-    for subject, cases in batches(30, seed, has_concept=True):
+    examples = list(batches(30, seed, has_concept=True))
+    assert sum(len(cases) for _, cases in examples) == 30
+    for subject, cases in examples:
         limits = tuple(Fraction(subject.thresholds[name]) for name in subject.concept_names)
         reading = AtomRows(len(subject.class_names), len(subject.concept_names), dict(enumerate(limits)))
         rng = np.random.default_rng(seed)

@@ -167,6 +167,7 @@ def test_nothing_but_loopback_without_a_token(folder):
 
 def test_every_option_is_documented():
     page = (DOCS / "serving.md").read_text()
+    assert len(monitor_serve.serve.params) > 5
     for parameter in monitor_serve.serve.params:
         assert f"`{parameter.opts[0]}" in page or f", `{parameter.opts[0]}`" in page, parameter.name
 

@@ -148,7 +148,11 @@ def generate() -> None:
 _RELEVANT = click.option("--relevant", default=0.5, show_default=True, help="From this share of a class on, relevant.")
 _IRRELEVANT = click.option("--irrelevant", default=0.1, show_default=True, help="Below this share, irrelevant.")
 _SPELLING = click.option(
-    "--spelling", type=click.Choice(["paper", "module", "house"]), default="house", show_default=True
+    "--spelling",
+    type=click.Choice(["paper", "module", "house"]),
+    default="house",
+    show_default=True,
+    help="How connectives and quantifiers are written.",
 )
 _OUTPUT = click.option("--output", type=click.Path(path_type=Path), help="File to write; the terminal when left out.")
 

@@ -39,7 +39,14 @@ class Share(click.ParamType):  # type: ignore[type-arg]
 @click.option("--study", required=True, type=click.Path(path_type=Path), help="The study that says what is verified.")
 @click.option("--gamma", type=Share(), help="Size of regions in standard deviations, where a property gives none.")
 @click.option("--coverage", type=Share(), help="Instead: the share of held-out images that regions shall cover.")
-@click.option("--region", "shape", type=click.Choice(["box", "ellipsoid", "pca-box"]), default="box", show_default=True)
+@click.option(
+    "--region",
+    "shape",
+    type=click.Choice(["box", "ellipsoid", "pca-box"]),
+    default="box",
+    show_default=True,
+    help="Shape of the regions of focus(...).",
+)
 @click.option(
     "--estimate-from",
     type=click.Choice(["correct", "all"]),

@@ -8,8 +8,7 @@ from click.testing import CliRunner
 
 from conspect.cli.certificate import certificate
 from conspect.cli.verify import verify
-
-from .subjects import plane
+from tests.verification.subjects import plane
 
 HELD = "property held: for all x in focus(east, gamma = 0.5): right > up\n"
 BROKEN = "property broken: for all x in focus(east, gamma = 4): right > up\n"
