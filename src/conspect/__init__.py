@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from conspect.adapters.datasets.arrays import ArrayDataset
     from conspect.adapters.datasets.views.subsets import sample
-    from conspect.adapters.images.preprocessing import Preprocessing
     from conspect.adapters.models.torch_module import torch_model
+    from conspect.adapters.preprocessing import Preprocessing
     from conspect.core.concepts import Concept, ConceptSet
     from conspect.core.diagnostics import ConspectError, OutsideError, UserError
     from conspect.monitor.runtime import Monitor
@@ -28,7 +28,7 @@ _HOME = {
     "ConspectError": "conspect.core.diagnostics",
     "Monitor": "conspect.monitor.runtime",
     "OutsideError": "conspect.core.diagnostics",
-    "Preprocessing": "conspect.adapters.images.preprocessing",
+    "Preprocessing": "conspect.adapters.preprocessing.steps",
     "Settings": "conspect.study.config",
     "Study": "conspect.study.study",
     "StudyConfig": "conspect.study.config",

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conspect.adapters.images.preprocessing import Preprocessing
 from conspect.adapters.models import load_model
 from conspect.adapters.models.replay import ENDINGS, confirm, difference
+from conspect.adapters.preprocessing import Preprocessing
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
 from tests.adapters.cases import onnx_classifier, pictures

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from conspect.adapters.images.image_files import MAXIMUM_PIXELS, read_image
+from conspect.adapters.datasets.image_files import MAXIMUM_PIXELS, read_image
 from conspect.core.protocols import UnreadableImage
 
 RED, WHITE = [200, 30, 60], [255, 255, 255]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from conspect.adapters.images.preprocessing import LibraryPreparation, Preprocessing, from_config, read_preprocessing
+from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing, from_config, read_preprocessing
 from conspect.core.diagnostics import UserError
 
 PROCESSORS = [

@@ -9,10 +9,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from conspect.adapters.datasets import DataKind, DataSource, cifar10, image_folder, open_split
-from conspect.adapters.images.image_files import read_image
-from conspect.adapters.images.preprocessing import read_preprocessing
+from conspect.adapters.datasets.image_files import read_image
 from conspect.adapters.models import ModelKind, load_model
 from conspect.adapters.ontologies.rdf import read_ontology
+from conspect.adapters.preprocessing import read_preprocessing
 from conspect.adapters.runtimes.weights import read_weights
 from conspect.adapters.sources.classes import read_classes
 from conspect.adapters.store.embeddings import embed

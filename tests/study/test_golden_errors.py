@@ -23,11 +23,11 @@ from conspect.adapters.attacks import search
 from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.datasets import cifar10, csv_table, image_folder, packages, parquet
 from conspect.adapters.datasets.columns import Columns
+from conspect.adapters.datasets.image_files import read_image
 from conspect.adapters.engines.ray import RayEngine
-from conspect.adapters.images.image_files import read_image
-from conspect.adapters.images.preprocessing import Preprocessing
 from conspect.adapters.models import small_resnet
 from conspect.adapters.models.torch_module import torch_model
+from conspect.adapters.preprocessing import Preprocessing
 from conspect.adapters.runtimes.torch_runtime import torch_runtime
 from conspect.adapters.sources.hub import fetching
 from conspect.adapters.sources.known_outputs import confirm_known_output

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images.image_files import decode_image, read_image
+from conspect.adapters.datasets.image_files import decode_image, read_image
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 

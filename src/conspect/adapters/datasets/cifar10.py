@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.cifar_files import from_planes, read_python_batch
-from conspect.adapters.images.image_files import read_image
+from conspect.adapters.datasets.image_files import read_image
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_bytes
 from conspect.core.protocols import UnreadableImage

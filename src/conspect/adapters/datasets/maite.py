@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.catalogue import Catalogue
-from conspect.adapters.images.image_files import unreadable
+from conspect.adapters.datasets.image_files import unreadable
 from conspect.core.capabilities import metadata_of
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes

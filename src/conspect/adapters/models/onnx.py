@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images import preprocessing
-from conspect.adapters.images.known_images import known_images
-from conspect.adapters.images.preprocessing import Preprocessing
+from conspect.adapters import preprocessing
 from conspect.adapters.models.replay import confirm, ending_of, no_head
+from conspect.adapters.preprocessing import Preprocessing
+from conspect.adapters.preprocessing.known_images import known_images
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
 from conspect.adapters.sources import classes
 from conspect.adapters.sources.request import Request

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conspect.adapters.images import preprocessing
+from conspect.adapters import preprocessing
 from conspect.adapters.models.torch_export_archive import safe_archive
 from conspect.adapters.models.torch_module import TorchModel, torch_model
 from conspect.adapters.runtimes.torch_runtime import need, torch_runtime

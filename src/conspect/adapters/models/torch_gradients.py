@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conspect.adapters.images.preprocessing import Preprocessing
 from conspect.adapters.models.torch_heads import Watched
+from conspect.adapters.preprocessing import Preprocessing
 from conspect.core.spaces import Head
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images.known_images import known_images
-from conspect.adapters.images.preprocessing import Preparation, Preprocessing, reading_of, what_was_checked
 from conspect.adapters.models.replay import confirm, ending_of, no_head
 from conspect.adapters.models.torch_heads import Watched, candidates, find_head, head_of
+from conspect.adapters.preprocessing import Preparation, Preprocessing, reading_of, what_was_checked
+from conspect.adapters.preprocessing.known_images import known_images
 from conspect.adapters.runtimes.torch_runtime import need, torch_runtime
 from conspect.adapters.runtimes.weights import digest_network
 from conspect.core.capabilities import with_gradients

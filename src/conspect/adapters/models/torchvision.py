@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.images.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.models.torch_module import TorchModel, torch_model
+from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.classes import unique

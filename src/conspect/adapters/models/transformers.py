@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conspect.adapters.images.image_processors import load_processor, preparation_of, quiet
 from conspect.adapters.models.torch_module import TorchModel, torch_model
+from conspect.adapters.preprocessing.image_processors import load_processor, preparation_of, quiet
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.runtimes.weights import complain
 from conspect.adapters.sources.classes import from_id2label

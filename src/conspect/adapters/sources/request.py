@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from conspect.adapters.images.preprocessing import Preprocessing, read_preprocessing
+from conspect.adapters.preprocessing import Preprocessing, read_preprocessing
 from conspect.adapters.sources.classes import read_classes, unique
 from conspect.adapters.sources.kinds import Precision
 

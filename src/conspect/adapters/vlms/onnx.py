@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images import preprocessing
-from conspect.adapters.images.known_images import known_images
+from conspect.adapters import preprocessing
+from conspect.adapters.preprocessing.known_images import known_images
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening

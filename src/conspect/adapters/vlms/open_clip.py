@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.images.preprocessing import LibraryPreparation, Preprocessing
+from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import fetching, opening
 from conspect.adapters.sources.request import Request

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images.known_images import known_images
-from conspect.adapters.images.preprocessing import Preparation, what_was_checked
+from conspect.adapters.preprocessing import Preparation, what_was_checked
+from conspect.adapters.preprocessing.known_images import known_images
 from conspect.adapters.runtimes.torch_runtime import torch_runtime
 from conspect.adapters.runtimes.weights import digest_network
 from conspect.core.digests import digest_json

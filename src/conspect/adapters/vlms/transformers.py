@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images.image_processors import load_processor, preparation_of, quiet
-from conspect.adapters.images.preprocessing import LibraryPreparation
 from conspect.adapters.models.transformers import check_report
+from conspect.adapters.preprocessing import LibraryPreparation
+from conspect.adapters.preprocessing.image_processors import load_processor, preparation_of, quiet
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import fetching, opening
 from conspect.adapters.sources.request import Request

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.images.image_files import decode_image, unreadable
+from conspect.adapters.datasets.image_files import decode_image, unreadable
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import Monitor

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.adapters.images.image_files import read_image
+from conspect.adapters.datasets.image_files import read_image
 
 # Package to its photographs. Left out: what is near a class of CIFAR-10 (cats, horses, rockets, motorcycles), drawings, scans.
 PHOTOGRAPHS = {

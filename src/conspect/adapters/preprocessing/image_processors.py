@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.images.preprocessing import LibraryPreparation, from_config
+from conspect.adapters.preprocessing.configuration import from_config
+from conspect.adapters.preprocessing.library import LibraryPreparation
 
 
 def quiet() -> None:

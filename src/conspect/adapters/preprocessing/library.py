@@ -1,0 +1,69 @@
+"""A library's own transform of images, and this project's reading of it where both give the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.preprocessing.known_images import known_images
+from conspect.adapters.preprocessing.steps import Preparation, Preprocessing
+
+AGREEMENT = 1e-5
+
+
+@dataclass(frozen=True)
+class LibraryPreparation:
+    """A library's own transform, and this project's reading of it where both give the same on the known images."""
+
+    transform: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    description: str
+    reading: Preprocessing | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        transform: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+        reading: Callable[[], Preprocessing],
+        description: str,
+    ) -> LibraryPreparation:
+        """Keeps `reading()` when it can be made and agrees with `transform` to `AGREEMENT`."""
+        try:
+            ours = reading()
+            agrees = all(_close(ours(image), transform(image)) for image in known_images())
+        except (ValueError, TypeError, KeyError):
+            agrees = False
+        return cls(transform, ours.sentence, ours) if agrees else cls(transform, description)
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for the report."""
+        return self.description
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`[height, width, 3]` uint8 RGB to what the network takes."""
+        return self.transform(image)
+
+
+def _close(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:
+    return ours.shape == theirs.shape and bool(np.abs(ours - theirs).max() <= AGREEMENT)
+
+
+def reading_of(preparation: Preparation) -> Preprocessing | None:
+    """The steps of a preparation, where they are known."""
+    return (
+        preparation.reading
+        if isinstance(preparation, LibraryPreparation)
+        else (preparation if isinstance(preparation, Preprocessing) else None)
+    )
+
+
+def what_was_checked(preparation: Preparation) -> tuple[str, ...]:
+    """For the statement of an adapter."""
+    if isinstance(preparation, LibraryPreparation) and preparation.reading is not None:
+        return (
+            f"the preprocessing, read from the model's configuration, is its library's own to {AGREEMENT:g} on four images",
+        )
+    return ()
