@@ -28,7 +28,7 @@ _HOME = {
     "ConspectError": "conspect.core.diagnostics",
     "Monitor": "conspect.monitor.runtime",
     "OutsideError": "conspect.core.diagnostics",
-    "Preprocessing": "conspect.adapters.preprocessing.steps",
+    "Preprocessing": "conspect.adapters.preprocessing",
     "Settings": "conspect.study.config",
     "Study": "conspect.study.study",
     "StudyConfig": "conspect.study.config",
