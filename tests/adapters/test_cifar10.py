@@ -2,7 +2,9 @@
 
 import io
 import json
+import shutil
 import tarfile
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -143,8 +145,8 @@ def test_without_any_source_the_error_lists_all_three_ways(tmp_path: Path, monke
     def offline(*_: object, **__: object) -> None:
         raise OSError("Network is unreachable")
 
-    monkeypatch.setattr(cifar10.shutil, "which", lambda _: None)
-    monkeypatch.setattr(cifar10.urllib.request, "urlopen", offline)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
     with pytest.raises(ConspectError) as caught:
         cifar10.load("test", cache=tmp_path)
     message = str(caught.value)

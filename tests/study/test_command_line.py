@@ -171,7 +171,9 @@ def test_a_run_that_is_told_to_stop_says_that_it_continues(
     folder: Path, number: signal.Signals, code_expected: int, word: str
 ) -> None:
     code = (
-        "import sys, time\nfrom tests.fakes import FakeModel\nfrom tests.study import fake_cli\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where the tests run in the background
+        "from tests.fakes import FakeModel\nfrom tests.study import fake_cli\n"
         "from conspect.study import inputs\nfrom conspect.cli.main import run\n"
         "class Slow(FakeModel):\n    def embed(self, batch):\n        print('busy', flush=True)\n        time.sleep(60)\n"
         "inputs.load_model = lambda name, path: Slow()\ninputs.load_vlm = lambda name, cache: FakeModel()\n"
