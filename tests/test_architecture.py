@@ -23,11 +23,13 @@ ROOMS = {
     "verification": {"language", "statistics", "core"},
     "assets": {"core"},
     "adapters": {"core", "assets"},
-    "report": {"core"},
+    "results": {"core"},
+    "report": {"core", "results"},
     "faults": EVERYTHING - {"cli", "web", "bench", "report"},
     "study": EVERYTHING - {"cli", "web", "bench", "faults"},
     "cli": {
         "study",
+        "results",
         "report",
         "core",
         "assets",
@@ -39,7 +41,7 @@ ROOMS = {
         "bench",
         "web",
     },
-    "web": {"study", "report", "core", "assets", "language", "verification", "checker", "monitor"},
+    "web": {"study", "results", "report", "core", "assets", "language", "verification", "checker", "monitor"},
     "bench": EVERYTHING,
 }
 # Room to the libraries it may import beside the standard library.
@@ -51,9 +53,10 @@ LIBRARIES = {
     "analysis": {"numpy", "numba"},
     "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},
-    "report": {"jinja2", "markupsafe", "scipy"},
-    "study": {"numpy", "PIL", "platformdirs"},
-    "faults": {"numpy", "torch", "safetensors"},
+    "results": {"msgspec"},
+    "report": {"jinja2", "markupsafe", "msgspec", "scipy"},
+    "study": {"numpy", "PIL", "msgspec", "platformdirs"},
+    "faults": {"msgspec", "numpy", "torch", "safetensors"},
     "web": {
         "numpy",
         "safetensors",

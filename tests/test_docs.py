@@ -18,7 +18,7 @@ from conspect.core.diagnostics import ConspectError
 from conspect.study import Study, inputs
 from conspect.study.config import SECTIONS
 from tests import errors_page
-from tests.documentation import DOCS, ROOT, leaves, text_of
+from tests.documentation import DOCS, ROOT, text_of
 from tests.fakes import FakeModel, FakeVlm, write_study
 
 PAGES = sorted(DOCS.glob("*.md"))
@@ -75,43 +75,6 @@ def test_every_code_has_its_row_and_the_page_is_the_one_that_is_written() -> Non
     page = text_of("errors.md")
     assert set(re.findall(r"^\| `([A-Z]+\d+)` \|", page, flags=re.MULTILINE)) == set(CODES)
     assert page == errors_page.page(), "run: python -m tests.errors_page"
-
-
-def test_every_field_of_the_results_is_documented_and_every_documented_one_is_there(
-    tmp_path: Path, monkeypatch
-) -> None:
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
-    folder = write_study(tmp_path)
-    (folder / "images/test/red/broken.png").write_bytes(b"x")
-    Study.open(folder).run()
-    found = leaves(json.loads((folder / "results.json").read_text()))
-    page, differences = text_of("results.md").split("Fields of a difference")
-    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
-    documented = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    fields = [line.split("|")[1] for line in differences.splitlines() if line.startswith("| `.")]
-    for kind in ("label", "output"):
-        documented.remove(f"heatmaps.differential_by_{kind}[]")
-        documented |= {
-            f"heatmaps.differential_by_{kind}[]{name}" for row in fields for name in re.findall(r"`([^`]+)`", row)
-        }
-    share = {"value", "low", "high", "successes", "n"}
-    undocumented = {
-        path
-        for path in found
-        if path not in documented
-        and not (path.rsplit(".", 1)[0] in documented and path.rsplit(".", 1)[1] in share)
-        and not path.startswith(("timings.", "localization.cross_table."))
-        and not path.endswith("top_pairs")  # empty in a class without failures
-        and not path.endswith("went_wrong")
-    }
-    assert undocumented == set()
-    missing = {
-        name
-        for name in documented
-        if not any(path == name or path.startswith((f"{name}.", f"{name}[")) for path in found)
-    }
-    assert missing == {"verification", "monitor", "slices", "concept_labels", "monitor_left_out"}
 
 
 def python_blocks(name: str) -> list[str]:

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from conspect.study.demo import demo_study
+from tests.records import plain
 
 pytest.importorskip("art")
 
 
 @pytest.mark.slow
 def test_the_demo_finds_attacks_and_a_second_look_beats_softmax(tmp_path: Path) -> None:
-    results = demo_study(tmp_path / "demo", images=1000).evaluate_monitor()
+    results = plain(demo_study(tmp_path / "demo", images=1000).evaluate_monitor())
     areas = {(row["defect"], row["detector"]): row["auroc"] for row in results["rows"]}
     assert results["left_out"].keys() <= {"photographs"}
     assert areas["misclassification", "fused, second look"] > areas["misclassification", "maximum softmax"]

@@ -10,6 +10,7 @@ import pytest
 import conspect as cs
 from conspect.study.objects import concept_set
 from tests.fakes import FakeModel, FakeVlm
+from tests.records import plain
 
 # What `import conspect as cs` promises. A name may be added; one is taken away as docs/api.md says, or not at all.
 PUBLIC = {
@@ -46,11 +47,11 @@ def test_the_import_costs_nothing() -> None:
 
 
 def test_a_study_of_objects_runs_and_knows_its_results_again(study: cs.Study, tmp_path: Path) -> None:
-    results = study.run()
+    results = plain(study.run())
     assert results["dataset"]["images"] == 60
     assert [concept["name"] for concept in results["concepts"]] == ["red", "green", "blue"]
     assert (tmp_path / "report.html").is_file()
-    assert study.results()["model"] == results["model"]
+    assert plain(study.results())["model"] == results["model"]
 
 
 def test_results_of_other_objects_are_stale(study: cs.Study, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from conspect.adapters.models import load_model
 from conspect.core.diagnostics import UserError
 from conspect.study import Study, read_config
 from tests.adapters.cases import NAMES, clip, from_transformers, from_transformers_vlm, onnx_classifier, pictures
+from tests.records import plain
 
 STUDY = """\
 [data]
@@ -69,7 +70,7 @@ def test_a_study_of_ones_own_model_runs_to_the_report(folder: Path, kind: str) -
     write_known(folder, library)
     (folder / "study.toml").write_text(STUDY.format(kind=kind))
 
-    results = Study.open(folder).run()
+    results = plain(Study.open(folder).run())
     paths = sorted((folder / "images/test").glob("*/*.png"))
     logits = library([np.asarray(Image.open(path)) for path in paths])
     outputs = np.asarray(logits).argmax(1)
@@ -82,7 +83,7 @@ def test_a_study_of_ones_own_model_runs_to_the_report(folder: Path, kind: str) -
     assert results["model"]["head"] == "linear"
     assert results["vlm"]["statement"]["device"] == "cpu"
     assert "all weights loaded" in (folder / "report.html").read_text(encoding="utf-8")
-    assert Study.open(folder).results()["model"] == results["model"]
+    assert plain(Study.open(folder).results())["model"] == results["model"]
     config = folder / "vlm" / "config.json"  # another VLM in the same folder makes the results stale
     config.write_text(config.read_text() + " ")
     with pytest.raises(UserError, match="STUDY004"):

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +16,10 @@ from conspect.core.diagnostics import ConspectError
 from conspect.core.spaces import Head
 from conspect.language import check_text
 from conspect.report.html import render
+from conspect.results.results import Results
 from conspect.study import Inputs, Study, StudyConfig
 from conspect.verification.verify import verify
+from tests.records import plain
 from tests.report.pages import Page
 
 D, E, CLASSES, TRAIN, TEST = 6, 5, 3, 60, 90
@@ -173,7 +174,7 @@ CASES: dict[str, tuple[Change, int | None]] = {
 }  # fmt: skip
 
 
-def finished(world: World, folder: Path) -> tuple[Study, dict[str, Any]]:
+def finished(world: World, folder: Path) -> tuple[Study, Results]:
     opened = study(world, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a NumPy warning is a number that nobody thought of
@@ -189,8 +190,8 @@ def test_degenerate_data_have_defined_results_or_a_diagnostic(name: str, tmp_pat
             finished(world, tmp_path)
         assert len(caught.value.diagnostics) == 1
         return
-    opened, found = finished(world, tmp_path)
-    json.dumps(found, allow_nan=False)
+    opened, record = finished(world, tmp_path)
+    found = plain(record)
     assert found["dataset"]["readable"] == usable
     assert found["dataset"]["images"] - usable == len([one for one in found["unreadable"] if one["split"] == "test"])
     assert sum(found["localization"]["counts"].values()) == found["localization"]["failures"]
@@ -201,7 +202,7 @@ def test_degenerate_data_have_defined_results_or_a_diagnostic(name: str, tmp_pat
         assert (np.diag(greater) == 0).all()
     if name == "identical concepts":
         assert not np.any([heatmap["greater"] for heatmap in found["heatmaps"]["ground_truth"]])
-    Page(render(found, {}))
+    Page(render(record, {}))
     strengths = opened.measurements().lens.strengths(opened.measurements().embeddings)
     assert np.isfinite(strengths).all()
 

@@ -14,10 +14,13 @@ from PIL import Image
 from conspect.adapters.datasets import image_folder
 from conspect.core.concepts import Concept, ConceptSet
 from conspect.report.html import render
+from conspect.results.files import record_of
+from conspect.results.results import Results
 from conspect.study import Inputs, Study, StudyConfig
 from conspect.study.config import PropertiesConfig
 from tests.fakes import CLASSES, COLOURS, FakeModel, FakeVlm, picture
 from tests.hostile.files import NAMES
+from tests.records import plain
 from tests.report.pages import Page
 
 # No file system has a slash in a name; this one only looks like it.
@@ -32,6 +35,7 @@ property {name}:
 CODES = {
     *("head", "encoder", "undecided", "holds", "violated", "unknown", "accept", "suspect", "uncertain"),
     *("forall", "statistical", "region", "share", "box", "ellipsoid", "pca-box", "held-out", "split"),
+    *("evidence", "evidence without records"),
 }
 
 
@@ -63,14 +67,15 @@ def test_a_study_of_hostile_names_runs_and_loses_no_image(tmp_path: Path, start:
     words = ("red", "green", "blue", "grey")
     concepts = ConceptSet(tuple(Concept(name + "'", (word,)) for name, word in zip(names, words, strict=True)))
     inputs = Inputs(data, data, Named(names), FakeVlm(), concepts, None)
-    found = Study(tmp_path / "study", StudyConfig(), inputs).run()
+    record = Study(tmp_path / "study", StudyConfig(), inputs).run()
+    found = plain(record)
     assert found["dataset"]["readable"] + 4 == found["dataset"]["images"] == len(data)
     listed = {entry["id"] for entry in found["unreadable"]}
     assert listed == {f"{name}/broken{name[:40]}.png" for name in names}
     assert json.loads((tmp_path / "study/results.json").read_text())["classes"] == list(names)
     page = Page((tmp_path / "study/report.html").read_text())
     assert page.data["classes"] == list(names)
-    nothing_but_text(page, Page(render(with_names(found, {"": "plain"}), {})))
+    nothing_but_text(page, Page(render(record_of(with_names(found, {"": "plain"}), Results), {})))
 
 
 def nothing_but_text(page: Page, plain: Page) -> None:
@@ -96,7 +101,7 @@ def rich(tmp_path_factory) -> dict[str, Any]:
     concepts = ConceptSet(tuple(Concept(name, (word,)) for name, word in words.items()))
     (folder / "my.cspec").write_text("".join(SPECIFICATION.format(name=name) for name in CLASSES[:3]))
     config = StudyConfig(properties=PropertiesConfig(("my.cspec",)))
-    return Study(folder, config, Inputs(data, data, FakeModel(), FakeVlm(), concepts, None)).run()
+    return plain(Study(folder, config, Inputs(data, data, FakeModel(), FakeVlm(), concepts, None)).run())
 
 
 def with_names(value: Any, names: dict[str, str]) -> Any:
@@ -127,7 +132,7 @@ def test_no_text_of_the_results_becomes_an_element_or_an_attribute(rich: dict[st
     names = {"": text}
     hostile = with_names(copy.deepcopy(rich), names)
     images = images_of(hostile)
-    page = Page(render(hostile, dict.fromkeys(images, PIXEL)))
-    nothing_but_text(page, Page(render(rich, dict.fromkeys(images_of(rich), PIXEL))))
+    page = Page(render(record_of(hostile, Results), dict.fromkeys(images, PIXEL)))
+    nothing_but_text(page, Page(render(record_of(rich, Results), dict.fromkeys(images_of(rich), PIXEL))))
     assert page.data["classes"] == hostile["classes"]
     assert [image["id"] for image in page.data["failures"]] == images

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from conspect.report.html import render
+from conspect.results.files import record_of
+from conspect.results.results import Results
 from conspect.study import Study, inputs
 from tests.fakes import FakeModel, FakeVlm, write_study
+from tests.records import plain
 
 from .pages import Page
 
@@ -24,7 +27,7 @@ def run(folder: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inputs, "load_model", lambda name, path: FakeModel())
         patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
-        return Study.open(folder).run()
+        return plain(Study.open(folder).run())
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,9 @@ def results(folder: Path) -> dict[str, Any]:
 
 
 def page_of(results: dict[str, Any]) -> Page:
-    return Page(render(results, {image["id"]: PIXEL for image in results["localization"]["images"]}))
+    return Page(
+        render(record_of(results, Results), {image["id"]: PIXEL for image in results["localization"]["images"]})
+    )
 
 
 def replaced(value: Any, names: dict[str, str]) -> Any:
@@ -65,7 +70,7 @@ def test_a_page_is_well_formed_and_its_anchors_lead_somewhere(results: dict) -> 
 
 
 def test_a_page_loads_nothing_from_anywhere(results: dict) -> None:
-    html = render(results, {image["id"]: PIXEL for image in results["localization"]["images"]})
+    html = render(record_of(results, Results), {image["id"]: PIXEL for image in results["localization"]["images"]})
     page = Page(html)
     assert not {"link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.elements}
     for tag, attributes in page.elements:

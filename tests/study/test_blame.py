@@ -13,9 +13,11 @@ from conspect.analysis.fault_evidence import FEATURES
 from conspect.cli.localize import localize
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
+from conspect.results.shares import CulpritCounts
 from conspect.study import Study
 from conspect.study.blame import RECORD_IMAGES, blame_results, evidence_weights, swap_results
 from tests.fakes import FakeModel
+from tests.records import plain
 
 
 class SoundModel(FakeModel):
@@ -36,7 +38,7 @@ class Recording(FakeModel):
 
 
 def test_each_failure_has_a_default_verdict_that_follows_its_probability(finished: Study) -> None:
-    located = finished.results()["localization"]
+    located = plain(finished.results())["localization"]
     assert located["default"]["method"] == "evidence without records"
     assert located["default"]["departure_train"] is None
     found = Counter(image["blame"] for image in located["images"])
@@ -54,20 +56,20 @@ def test_a_record_is_asked_on_both_splits_and_changes_the_method(finished: Study
         found, blames = blame_results(inputs, measured, seed=0)
     finally:
         object.__setattr__(inputs, "model", FakeModel())
-    assert found["method"] == "evidence"
-    assert found["departure_train"] == min(RECORD_IMAGES, len(measured.train_ids))
-    assert found["departure_test"] == min(RECORD_IMAGES, len(measured.rows))
+    assert found.method == "evidence"
+    assert found.departure_train == min(RECORD_IMAGES, len(measured.train_ids))
+    assert found.departure_test == min(RECORD_IMAGES, len(measured.rows))
     assert len(blames) == 13
 
 
 def test_the_swap_test_finds_both_planted_faults(finished: Study, tmp_path: Path) -> None:
     found = swap_results(finished.inputs, finished.measurements(), SoundModel(), tmp_path)
-    assert (found["failures"], found["new_failures"]) == (13, 13)
-    assert found["sound_accuracy"] == 1.0
-    for image in found["images"]:
-        planted = Path(image["id"]).name.split("-")[0]
-        assert image["blame"] == ("head" if planted == "head" else "encoder")
-    assert found["counts"] == {"head": 6, "encoder": 7, "undecided": 0}
+    assert (found.failures, found.new_failures) == (13, 13)
+    assert found.sound_accuracy == 1.0
+    for image in found.images:
+        planted = Path(image.id).name.split("-")[0]
+        assert image.blame == ("head" if planted == "head" else "encoder")
+    assert found.counts == CulpritCounts(head=6, encoder=7, undecided=0)
 
 
 def test_models_without_a_common_space_are_refused(finished: Study, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """A study by Ray's workers, one of which is killed, against the same study by this process; and a study whose store is a URL."""
 
-import json
 import os
 import shutil
 import signal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,6 +17,7 @@ from conspect.study import Study, StudyConfig, inputs, workers
 from conspect.study.config import DataConfig, Settings
 from conspect.study.inputs import Inputs, load_inputs
 from tests.fakes import FakeModel, FakeVlm
+from tests.records import plain
 from tests.study.monitored import CONFIG, noisy_colours
 
 
@@ -42,9 +43,9 @@ def open_in_worker(config: StudyConfig, folder: Path) -> dict[str, object]:
     return workers.shared_of(load_inputs(config, folder))
 
 
-def said(results: dict) -> dict:
+def said(record: msgspec.Struct) -> dict:
     """As in the file, without what differs from run to run."""
-    return json.loads(json.dumps({name: value for name, value in results.items() if name != "timings"}))
+    return {name: value for name, value in plain(record).items() if name != "timings"}
 
 
 def close(a: object, b: object) -> bool:
@@ -70,9 +71,9 @@ def test_a_run_whose_worker_is_killed_says_the_same(
         ours = study.run()
     assert (folder / "killed").exists()
     theirs = finished.results()
-    assert ours["heatmaps"] == theirs["heatmaps"]
-    assert ours["localization"]["cross_table"] == theirs["localization"]["cross_table"]
-    assert ours["model"]["confusion"] == theirs["model"]["confusion"]
+    assert ours.heatmaps == theirs.heatmaps
+    assert ours.localization.cross_table == theirs.localization.cross_table
+    assert ours.model.confusion == theirs.model.confusion
     a, b = said(ours), said(theirs)
     for one in (a, b):
         one["alignment"].pop("lens_digest")
@@ -91,7 +92,7 @@ def test_a_monitor_is_evaluated_by_workers_as_it_is_here(pristine: Path, tmp_pat
     with study.ray_workers(processors=2):
         ours = study.evaluate_monitor()
     theirs = Study(tmp_path / "local", config, own).evaluate_monitor()
-    assert len(ours["rows"]) > 20
+    assert len(ours.rows) > 20
     assert close(said(ours), said(theirs))
 
 

@@ -12,6 +12,7 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
 from tests.documentation import leaves
+from tests.records import plain
 from tests.report.pages import Page
 
 HOSTILE = '<script>alert("x")</script>'
@@ -39,7 +40,7 @@ def table_study(folder: Path) -> Path:
 
 
 def test_the_planted_fault_is_the_worst_slice(table_study: Path) -> None:
-    results = Study.open(table_study).run()
+    results = plain(Study.open(table_study).run())
     found = results["slices"]
     by_value = {one["value"]: one for one in found["slices"]}
     assert {one["value"] for one in found["slices"][:3]} == {"head", "encoder", "undecided"}
@@ -56,7 +57,7 @@ def test_the_planted_fault_is_the_worst_slice(table_study: Path) -> None:
 
 
 def test_labelled_concepts_are_detected_through_the_lens_and_by_the_vlm(table_study: Path) -> None:
-    found = Study.open(table_study).run()["concept_labels"]
+    found = plain(Study.open(table_study).run())["concept_labels"]
     assert [one["concept"] for one in found["concepts"]] == ["reddish", "bluish"]
     assert found["not_asked"] == ["shiny"]
     for one in found["concepts"]:
@@ -82,7 +83,7 @@ def test_the_report_shows_both_sections_and_escapes_what_the_columns_hold(table_
 
 
 def test_every_field_of_both_is_on_the_page_of_data(table_study: Path) -> None:
-    results = Study.open(table_study).run()
+    results = plain(Study.open(table_study).run())
     page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
     sections = {"slices": "## Slices", "concept_labels": "## Concept labels"}
     for name, title in sections.items():

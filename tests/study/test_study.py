@@ -7,20 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from conspect.analysis.localization import Culprit
 from conspect.core.diagnostics import UserError
+from conspect.results.results import SCHEMA
 from conspect.statistics.intervals import wilson
 from conspect.study import Inputs, Study, StudyConfig
 from conspect.study.study import THUMBNAILS_PER_CLASS
 from tests.fakes import CLASSES, FakeModel, FakeVlm, colour_dataset
+from tests.records import plain
 
 READABLE, FAILURES = 75, 13
 
 
 @pytest.fixture(scope="module")
 def results(finished: Study) -> dict:
-    return finished.results()
+    return plain(finished.results())
 
 
 def test_data_are_counted_and_what_cannot_be_read_is_listed_by_name(results: dict, finished: Study) -> None:
@@ -171,7 +174,7 @@ def test_a_run_leaves_results_manifest_and_report_and_no_other_file(finished: St
 
 
 def test_a_second_run_gives_the_same_results_but_for_the_time(folder: Path) -> None:
-    first, second = (Study.open(folder).run() for _ in range(2))
+    first, second = (plain(Study.open(folder).run()) for _ in range(2))
     for found in (first, second):
         found.pop("timings")
     assert first == second
@@ -182,7 +185,7 @@ def test_the_seed_draws_the_images(folder: Path) -> None:
     drawn = []
     for seed in (1, 1, 2):
         (folder / "study.toml").write_text(f"{text}\n[settings]\nseed = {seed}\n")
-        results = Study.open(folder).run()
+        results = plain(Study.open(folder).run())
         assert (results["dataset"]["images"], results["alignment"]["fitted_on"]) == (40, 30)
         drawn.append(results["dataset"]["digest"])
     assert drawn[0] == drawn[1] != drawn[2]
@@ -192,7 +195,7 @@ def test_results_are_refused_before_a_run_and_after_a_change(folder: Path) -> No
     with pytest.raises(UserError, match="STUDY003"):
         Study.open(folder).results()
     Study.open(folder).run()
-    assert Study.open(folder).results()["schema"] == 1
+    assert Study.open(folder).results().schema == SCHEMA
     for name, addition in (
         ("study.toml", "[settings]\nbinarize_at = 0.9\n"),
         ("concepts.toml", 'dark = ["dark"]\n'),
@@ -226,7 +229,7 @@ def test_own_objects_take_the_place_of_what_study_toml_names(tmp_path: Path, pri
     named = type(data)("noise", "test", ("red",), data.ids, data.labels, data.pixels)
     concepts = Study.open(pristine).inputs.concepts
     inputs = Inputs(named, named, FakeModel(), FakeVlm(), concepts, None)
-    results = Study(tmp_path, StudyConfig(), inputs).run()
+    results = plain(Study(tmp_path, StudyConfig(), inputs).run())
     assert results["dataset"]["name"] == "noise"
     assert results["vlm"]["pair_agreement"] is None
     assert results["validation"]["expected_pairs"] is None
@@ -242,17 +245,19 @@ def test_the_same_image_is_never_fitted_on_and_judged(finished: Study) -> None:
 
 
 def test_thumbnails_are_kept_for_failures_and_not_for_ever_more(finished: Study, results: dict) -> None:
-    found = finished.thumbnails(results)
+    record = finished.results()
+    found = finished.thumbnails(record)
     assert set(found) == {image["id"] for image in results["localization"]["images"]}
     assert all(uri.startswith("data:image/png;base64,") for uri in found.values())
-    many = {"localization": {"images": results["localization"]["images"] * 10}}
+    located = record.localization
+    many = replace(record, localization=replace(located, images=located.images * 10))
     assert len(finished.thumbnails(many)) <= THUMBNAILS_PER_CLASS
 
 
 def test_one_readable_test_image_is_enough_and_too_few_training_images_are_refused(folder: Path) -> None:
     for path in sorted((folder / "images/test").glob("*/*"))[2:]:
         path.unlink()
-    assert Study.open(folder).run()["dataset"]["readable"] == 1
+    assert Study.open(folder).run().dataset.readable == 1
     for path in sorted((folder / "images/train").glob("*/*"))[19:]:
         path.unlink()
     with pytest.raises(UserError, match="STUDY005"):
@@ -272,7 +277,7 @@ def test_verdicts_are_spelled_as_the_report_expects() -> None:
 
 def test_images_of_the_same_name_in_both_splits_are_both_listed(folder: Path) -> None:
     (folder / "images/train/blue/broken.png").write_bytes(b"")
-    results = Study.open(folder).run()
+    results = plain(Study.open(folder).run())
     listed = [(entry["split"], entry["id"]) for entry in results["unreadable"]]
     assert listed == [("train", "blue/broken.png"), ("test", "blue/broken.png"), ("test", "green/empty.jpg")]
     assert results["alignment"]["fitted_on"] == 70
@@ -280,7 +285,7 @@ def test_images_of_the_same_name_in_both_splits_are_both_listed(folder: Path) ->
 
 def test_every_interval_has_the_confidence_that_was_asked_for(folder: Path) -> None:
     (folder / "study.toml").write_text((folder / "study.toml").read_text() + "[settings]\nconfidence = 0.8\n")
-    results = Study.open(folder).run()
+    results = plain(Study.open(folder).run())
     shares = [results["model"]["accuracy_interval"], results["model"]["by_class"][1]["recall"]]
     shares += [results["vlm"]["zero_shot_interval"], results["alignment"]["agreement_interval"]]
     shares += [results["validation"]["expected_pairs"]["weakest"][0]["through_lens"]]

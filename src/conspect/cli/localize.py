@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -26,19 +25,20 @@ def localize(folder: Path, sound: str, as_json: bool) -> None:
     The two encoders must share a space: an update, a compressed or a damaged copy, not a model trained anew.
     """
     from conspect.adapters.models import load_model
+    from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.blame import swap_results
 
     study = Study.open(folder)
     path = Path(sound)
     earlier = load_model(None, path) if path.suffix else load_model(sound, None)
-    found = swap_results(study.inputs, study.measurements(terminal_bar), earlier, study.store, terminal_bar)
+    swapped = swap_results(study.inputs, study.measurements(terminal_bar), earlier, study.store, terminal_bar)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(encoded(swapped, indent=None), nl=False)
         return
-    counts = found["counts"]
+    counts = swapped.counts
     click.echo(
-        f"{found['model']} is right on {100 * found['accuracy']:.1f} % of the images, {found['sound']} on "
-        f"{100 * found['sound_accuracy']:.1f} %; {found['new_failures']:,} of {found['failures']:,} failures are new."
+        f"{swapped.model} is right on {100 * swapped.accuracy:.1f} % of the images, {swapped.sound} on "
+        f"{100 * swapped.sound_accuracy:.1f} %; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
     )
-    click.echo(f"head {counts['head']:,}, encoder {counts['encoder']:,}, undecided {counts['undecided']:,}")
+    click.echo(f"head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")

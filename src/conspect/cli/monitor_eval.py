@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -18,13 +17,14 @@ from conspect.cli.progress import terminal_bar
 def evaluate(study: Path, engine: str, address: str | None, store: str | None, as_json: bool) -> None:
     """Compare the study's monitor with the paper's detectors and with seven baselines, on the same images."""
     from conspect.report.monitor_wording import sentences, tables
+    from conspect.results.files import encoded
     from conspect.study import Study
 
     opened = Study.open(study, store=store)
     with working(opened, engine, address):
         results = opened.evaluate_monitor(bar=terminal_bar)
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False, allow_nan=False))
+        click.echo(encoded(results, indent=None), nl=False)
         return
     for line in [*tables(results), *sentences(results)]:
         click.echo(line)

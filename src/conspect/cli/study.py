@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from conspect.cli.engine import engine_options, working
 from conspect.cli.progress import terminal_bar
 from conspect.core.diagnostics import user_error
+
+if TYPE_CHECKING:
+    from conspect.results.results import Results
 
 
 @click.command()
@@ -69,14 +71,15 @@ def run(folder: Path, engine: str, address: str | None, store: str | None, as_js
     _finish(results, folder, as_json)
 
 
-def _finish(results: dict[str, Any], folder: Path, as_json: bool) -> None:
+def _finish(results: Results, folder: Path, as_json: bool) -> None:
     from conspect.report.wording import findings, proofs
+    from conspect.results.files import encoded
 
     for line in [*findings(results), *proofs(results)]:
         click.echo(line, err=True)
-    if results["unreadable"]:
-        click.echo(f"{len(results['unreadable'])} images could not be read; they are listed in results.json", err=True)
+    if results.unreadable:
+        click.echo(f"{len(results.unreadable)} images could not be read; they are listed in results.json", err=True)
     if as_json:
-        click.echo(json.dumps(results, ensure_ascii=False))
+        click.echo(encoded(results, indent=None), nl=False)
     else:
         click.echo(f"report: {(folder / 'report.html').resolve()}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
+import msgspec
 from markupsafe import Markup
 from scipy import special
 
@@ -15,33 +16,46 @@ from conspect.report.pages import Part, environment
 from conspect.report.slices import concept_part, slices_part
 from conspect.report.verification import verification_part
 from conspect.report.wording import default_method, findings, trust_rows
+from conspect.results.heatmaps import LostPair
+from conspect.results.results import Results
+from conspect.results.validation import ExpectedPair
 
-Json = Mapping[str, Any]
-# What a run may add to the results, and the section that shows it.
-PARTS: Mapping[str, Callable[[Json, Mapping[str, str]], Part]] = {
-    "slices": slices_part,
-    "concept_labels": concept_part,
-    "monitor": monitor_part,
-    "verification": verification_part,
-}
+OPEN_CLASSES, CONFUSED_SHOWN, WEAKEST_SHOWN = 3, 4, 3
 
 
-def render(results: Json, thumbnails: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class _ClassRow:
+    """A class's card: its failures by the default verdict, what they lose, and what they are taken for."""
+
+    name: str
+    failures: int
+    head: int
+    encoder: int
+    undecided: int
+    recall: float | None
+    precision: float | None
+    pairs: tuple[LostPair, ...]
+    significant: int
+    pairs_total: int
+    confused: list[tuple[str, int]]
+    open: bool
+
+
+def render(results: Results, thumbnails: Mapping[str, str]) -> str:
     """The report as HTML text. `thumbnails`: image id to data URI. All text of the results is escaped."""
     page = environment().get_template("report.html.j2")
-    parts = [make(results[name], thumbnails) for name, make in PARTS.items() if name in results]
-    confusion = results["model"]["confusion"]
+    confusion = results.model.confusion
     off_diagonal = [[n for j, n in enumerate(row) if i != j] for i, row in enumerate(confusion)]
     return page.render(
         r=results,
-        loc=results["localization"],
+        loc=results.localization,
         findings=findings(results),
         default_method=default_method(results),
         trust=trust_rows(results),
         per_class=_per_class(results),
         row_max=[max(row, default=0) for row in off_diagonal],
         weakest=_weakest(results),
-        parts=parts,
+        parts=_parts(results, thumbnails),
         data=_data(results, thumbnails),
         style=Markup(_template("report.css")),
         script=Markup(_template("report.js")),
@@ -52,62 +66,75 @@ def _template(name: str) -> str:
     return (resources.files("conspect.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _per_class(results: Json) -> list[dict[str, Any]]:
-    classes = results["classes"]
-    failures = results["localization"]["images"]
-    verdicts = Counter((image["label"], image["blame"]) for image in failures)
-    taken_for = Counter((image["label"], image["output"]) for image in failures)
-    total = Counter(image["label"] for image in failures)
-    worst = {name for name, _ in total.most_common(3)}
-    concepts = len(results["heatmaps"]["concepts"])
+def _parts(results: Results, thumbnails: Mapping[str, str]) -> list[Part]:
+    """The sections on what a run may add."""
+    parts = []
+    if results.slices is not None:
+        parts.append(slices_part(results.slices))
+    if results.concept_labels is not None:
+        parts.append(concept_part(results.concept_labels))
+    if results.monitor is not None:
+        parts.append(monitor_part(results.monitor, thumbnails))
+    if results.verification is not None:
+        parts.append(verification_part(results.verification, thumbnails))
+    return parts
+
+
+def _per_class(results: Results) -> list[_ClassRow]:
+    concepts = len(results.heatmaps.concepts)
+    by_class = results.localization.by_class
+    opened = sorted(by_class, key=lambda row: -row.failures)[:OPEN_CLASSES]
     rows = []
-    for k, name in enumerate(classes):
-        by_class, changed = results["model"]["by_class"][k], results["heatmaps"]["differential_by_label"][k]
-        confused = sorted(
-            ((other, taken_for[name, other]) for other in classes if taken_for[name, other]), key=lambda p: -p[1]
-        )
+    for k, failing in enumerate(by_class):
+        quality, changed = results.model.by_class[k], results.heatmaps.differential_by_label[k]
+        taken_for = [
+            (other, count)
+            for j, (other, count) in enumerate(zip(results.classes, results.model.confusion[k], strict=True))
+            if j != k and count
+        ]
         rows.append(
-            {
-                "name": name,
-                "failures": total[name],
-                **{verdict: verdicts[name, verdict] for verdict in ("head", "encoder", "undecided")},
-                "recall": by_class["recall"]["value"],
-                "precision": by_class["precision"]["value"],
-                "pairs": changed["top_pairs"],
-                "significant": changed["significant_pairs"],
-                "pairs_total": concepts * (concepts - 1) // 2,
-                "confused": confused[:4],
-                "open": name in worst,
-            }
+            _ClassRow(
+                name=failing.class_name,
+                failures=failing.failures,
+                head=failing.counts.head,
+                encoder=failing.counts.encoder,
+                undecided=failing.counts.undecided,
+                recall=quality.recall.value,
+                precision=quality.precision.value,
+                pairs=changed.top_pairs,
+                significant=changed.significant_pairs,
+                pairs_total=concepts * (concepts - 1) // 2,
+                confused=sorted(taken_for, key=lambda pair: -pair[1])[:CONFUSED_SHOWN],
+                open=failing.failures > 0 and failing in opened,
+            )
         )
     return rows
 
 
-def _weakest(results: Json, limit: int = 3) -> list[Json]:
-    expected = results["validation"]["expected_pairs"]
+def _weakest(results: Results) -> list[ExpectedPair]:
+    expected = results.validation.expected_pairs
     if expected is None:
         return []
     seen: Counter[str] = Counter()
     rows = []
-    for pair in expected["weakest"]:
-        seen[pair["class"]] += 1
-        if seen[pair["class"]] <= limit and pair["through_lens"]["n"]:
+    for pair in expected.weakest:
+        seen[pair.class_name] += 1
+        if seen[pair.class_name] <= WEAKEST_SHOWN and pair.through_lens.n:
             rows.append(pair)
     return rows
 
 
-def _data(results: Json, thumbnails: Mapping[str, str]) -> dict[str, Any]:
+def _data(results: Results, thumbnails: Mapping[str, str]) -> dict[str, object]:
     """What the page's script needs; put into the page as escaped JSON."""
-    failures = results["localization"]["images"]
-    names = [concept["name"] for concept in results["concepts"]]
-    most_failing = Counter(image["label"] for image in failures).most_common(1)
+    names = [concept.name for concept in results.concepts]
+    worst, confidence = results.localization.worst, results.asked.confidence
     return {
-        "classes": results["classes"],
-        "heatmaps": results["heatmaps"],
-        "failures": failures,
+        "classes": results.classes,
+        "heatmaps": msgspec.to_builtins(results.heatmaps),
+        "failures": msgspec.to_builtins(results.localization.images),
         "thumbnails": thumbnails,
-        "shown": [names.index(name) for name in results["heatmaps"]["concepts"]],
-        "start": results["classes"].index(most_failing[0][0]) if most_failing else 0,
-        "confidence": results["asked"]["confidence"],
-        "z": float(special.ndtri(0.5 + results["asked"]["confidence"] / 2)),
+        "shown": [names.index(name) for name in results.heatmaps.concepts],
+        "start": 0 if worst is None else results.classes.index(worst.class_name),
+        "confidence": confidence,
+        "z": float(special.ndtri(0.5 + confidence / 2)),
     }

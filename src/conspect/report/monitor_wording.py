@@ -2,81 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from conspect.results.monitor import AttackLocalization, AttackRow, DetectorDifference, Kept, MonitorEvaluation
 
-Json = dict[str, Any]
 MAIN = ("misclassification", "auroc")
 HEADER = f"{'detector':<28}{'kind':<14}{'AUROC':>7} {'95 % interval':<17}{'FPR95':>7}{'AURC':>9}{'AUGRC':>9}"
 
 
-def tables(results: Json) -> list[str]:
+def tables(evaluation: MonitorEvaluation) -> list[str]:
     """One table per defect, best AUROC first; a star marks each column's best value."""
     lines: list[str] = []
-    for defect in dict.fromkeys(row["defect"] for row in results["rows"]):
-        rows = [row for row in results["rows"] if row["defect"] == defect]
-        lines += [f"{defect}: {rows[0]['n_pos']} to flag, {rows[0]['n_neg']} to accept", HEADER]
-        best = {name: min(row[name] for row in rows) for name in ("fpr95", "aurc", "augrc")}
-        best["auroc"] = max(row["auroc"] for row in rows)
-        for row in sorted(rows, key=lambda row: -row["auroc"]):
-            mark = {name: "*" if row[name] == value else " " for name, value in best.items()}
-            interval = f"[{row['auroc_low']:.3f}, {row['auroc_high']:.3f}]"
+    for defect in dict.fromkeys(row.defect for row in evaluation.rows):
+        rows = [row for row in evaluation.rows if row.defect == defect]
+        lines += [f"{defect}: {rows[0].n_pos} to flag, {rows[0].n_neg} to accept", HEADER]
+        auroc = max(row.auroc for row in rows)
+        fpr95, aurc, augrc = (min(values) for values in zip(*((r.fpr95, r.aurc, r.augrc) for r in rows), strict=True))
+        for row in sorted(rows, key=lambda row: -row.auroc):
+            interval = f"[{row.auroc_low:.3f}, {row.auroc_high:.3f}]"
             lines.append(
-                f"{row['detector']:<28}{row['kind']:<14}{row['auroc']:7.4f}{mark['auroc']}{interval:<17}"
-                f"{row['fpr95']:6.3f}{mark['fpr95']}{row['aurc']:8.4f}{mark['aurc']}{row['augrc']:8.5f}{mark['augrc']}"
+                f"{row.detector:<28}{row.kind:<14}{row.auroc:7.4f}{_star(row.auroc == auroc)}{interval:<17}"
+                f"{row.fpr95:6.3f}{_star(row.fpr95 == fpr95)}{row.aurc:8.4f}{_star(row.aurc == aurc)}"
+                f"{row.augrc:8.5f}{_star(row.augrc == augrc)}"
             )
         lines.append("")
     return lines
 
 
-def sentences(results: Json) -> list[str]:
+def _star(best: bool) -> str:
+    return "*" if best else " "
+
+
+def sentences(evaluation: MonitorEvaluation) -> list[str]:
     """What the comparison says, and how the thresholds' guarantees fared on the reported images."""
-    lines = [_difference(one) for one in results["differences"] if (one["defect"], one["metric"]) == MAIN]
-    lines += [_attack(one, results) for one in results["attacks"]]
-    lines += [_culprit(one) for one in results["adversarial_localization"]]
-    lines += [f"Left out: {name}: {why}." for name, why in results["left_out"].items()]
-    lines += results["guarantee"]["sentences"]
-    kept = results["kept"]
-    seen = (
-        ("the right outputs were called suspect", "false_alarms"),
-        ("the accepted outputs were wrong", "errors_among_accepted"),
-        ("all outputs were accepted", "accepted"),
-        ("the wrong outputs were called suspect", "failures_flagged"),
-    )
-    return [*lines, *_shares(seen, kept)]
+    lines = [_difference(gap) for gap in evaluation.differences if (gap.defect, gap.metric) == MAIN]
+    lines += [_attack(attack, evaluation) for attack in evaluation.attacks]
+    lines += [_culprit(located) for located in evaluation.adversarial_localization]
+    lines += [f"Left out: {name}: {why}." for name, why in evaluation.left_out.items()]
+    return [*lines, *evaluation.guarantee.sentences, *_shares(evaluation.kept)]
 
 
-def _attack(one: Json, results: Json) -> str:
-    areas = {row["detector"]: row["auroc"] for row in results["rows"] if row["defect"] == one["attack"]}
-    told = ", ".join(f"{name} {areas[name]:.3f}" for name in results["chosen"].values() if name in areas)
-    found = f" AUROC: {told}." if told else ""
-    return f"{one['attack']} turned {one['succeeded']} of {one['attacked']} right outputs wrong.{found}"
+def _attack(attack: AttackRow, evaluation: MonitorEvaluation) -> str:
+    areas = {row.detector: row.auroc for row in evaluation.rows if row.defect == attack.attack}
+    each = ", ".join(f"{name} {areas[name]:.3f}" for name in evaluation.chosen.values() if name in areas)
+    caught = f" AUROC: {each}." if each else ""
+    return f"{attack.attack} turned {attack.succeeded} of {attack.attacked} right outputs wrong.{caught}"
 
 
-def _culprit(one: Json) -> str:
-    found = one["counts"]
+def _culprit(located: AttackLocalization) -> str:
+    lens, refitted = located.counts, located.refitted_head_counts
     return (
-        f"Failures under {one['attack']}, by the lens: encoder {found['encoder']}, head {found['head']}, undecided "
-        f"{found['undecided']}; by the refitted head: encoder {one['refitted_head_counts']['encoder']}, head "
-        f"{one['refitted_head_counts']['head']}."
+        f"Failures under {located.attack}, by the lens: encoder {lens.encoder}, head {lens.head}, undecided "
+        f"{lens.undecided}; by the refitted head: encoder {refitted.encoder}, head {refitted.head}."
     )
 
 
-def _difference(one: Json) -> str:
-    better = "above" if one["better_by"] >= 0 else "below"
-    sure = "" if one["low"] > 0 or one["high"] < 0 else "; the interval holds 0"
+def _difference(gap: DetectorDifference) -> str:
+    better = "above" if gap.better_by >= 0 else "below"
+    sure = "" if gap.low > 0 or gap.high < 0 else "; the interval holds 0"
     return (
-        f"{one['defect']}: {one['detector']} lies {abs(one['better_by']):.4f} AUROC {better} {one['baseline']} "
-        f"(paired difference {one['better_by']:.4f} [{one['low']:.4f}, {one['high']:.4f}]{sure})."
+        f"{gap.defect}: {gap.detector} lies {abs(gap.better_by):.4f} AUROC {better} {gap.baseline} "
+        f"(paired difference {gap.better_by:.4f} [{gap.low:.4f}, {gap.high:.4f}]{sure})."
     )
 
 
-def _shares(seen: Iterable[tuple[str, str]], kept: Json) -> list[str]:
-    found = []
-    for what, name in seen:
-        share = kept[name]
-        if share["value"] is not None:
-            found.append(
-                f"On the reported images {share['value']:.1%} of {what} [{share['low']:.1%}, {share['high']:.1%}]."
-            )
-    return found
+def _shares(kept: Kept) -> list[str]:
+    measured = (
+        ("the right outputs were called suspect", kept.false_alarms),
+        ("the accepted outputs were wrong", kept.errors_among_accepted),
+        ("all outputs were accepted", kept.accepted),
+        ("the wrong outputs were called suspect", kept.failures_flagged),
+    )
+    return [
+        f"On the reported images {share.value:.1%} of {what} [{share.low:.1%}, {share.high:.1%}]."
+        for what, share in measured
+        if share.value is not None
+    ]

@@ -7,6 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import structs
 
 
 @dataclass(frozen=True)
@@ -30,5 +31,6 @@ def environment() -> Environment:
     made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f} %"
     made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"
     made.filters["number"] = lambda count: f"{count:,}"
-    made.filters["interval"] = lambda share: f"{100 * share['low']:.1f} to {100 * share['high']:.1f} %"
+    made.filters["interval"] = lambda share: f"{100 * share.low:.1f} to {100 * share.high:.1f} %"
+    made.filters["parts"] = lambda counts: structs.asdict(counts).items()
     return made

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 
 from conspect.report.pages import Part, environment
+from conspect.results.slices import ConceptLabels, Slices
 
-Json = Mapping[str, Any]
 SHOWN = 20
 
 
-def slices_part(found: Json, _thumbnails: Mapping[str, str]) -> Part:
-    """The section, from `results["slices"]`: the slices with the lowest accuracy first."""
-    html = environment().get_template("slices.html.j2").render(s=found, shown=found["slices"][:SHOWN])
+def slices_part(slices: Slices) -> Part:
+    """The section on slices, those with the lowest accuracy first."""
+    html = environment().get_template("slices.html.j2").render(s=slices, shown=slices.slices[:SHOWN])
     return Part("slices", "Where in the data", Markup(html))
 
 
-def concept_part(found: Json, _thumbnails: Mapping[str, str]) -> Part:
-    """The section, from `results["concept_labels"]`: the concepts that the lens sees worst first."""
-    worst = sorted(found["concepts"], key=lambda one: 2.0 if one["lens"]["auroc"] is None else one["lens"]["auroc"])
-    html = environment().get_template("concept_labels.html.j2").render(c=found, concepts=worst)
+def concept_part(labelled: ConceptLabels) -> Part:
+    """The section on labelled concepts: those that the lens sees worst first."""
+    worst = sorted(labelled.concepts, key=lambda row: 2.0 if row.lens.auroc is None else row.lens.auroc)
+    html = environment().get_template("concept_labels.html.j2").render(c=labelled, concepts=worst)
     return Part("concepts", "Does the lens see the concept?", Markup(html))

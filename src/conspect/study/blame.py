@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,8 @@ from conspect.assets import read_bytes
 from conspect.core.capabilities import with_records
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionModel, silent
+from conspect.results.localization import DefaultVerdicts, SwappedFailure, SwapTest
+from conspect.results.shares import CulpritCounts
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
 from conspect.study.inputs import Inputs
@@ -26,18 +27,17 @@ from conspect.study.measurements import Measurements
 
 # Evidence is fitted on at most so many training images, and batch norms are compared with their records on so many of each split.
 EVIDENCE_IMAGES, RECORD_IMAGES, BATCH = 4000, 384, 128
-EVIDENCE, UNRECORDED, SWAP = "evidence", "evidence without records", "swap test"
 # Below this accuracy of the sound head on the model's embeddings the two encoders do not share a space.
 LEAST_SHARED = 0.5
 
-Json = dict[str, Any]
+# Norms of sound networks depart by up to this (0.03 and 0.09 in docs/faults.md); planted faults begin at 0.09.
+SOUND_DEPARTURE = 0.1
 
 
-def blame_results(inputs: Inputs, measured: Measurements, *, seed: int) -> tuple[Json, list[Blame]]:
+def blame_results(inputs: Inputs, measured: Measurements, *, seed: int) -> tuple[DefaultVerdicts, list[Blame]]:
     """What results.json says of the default method, and a verdict for each failure, in the order of the images."""
     failures = np.flatnonzero(measured.outputs != measured.labels)
     departure = _departure(inputs, measured)
-    method = UNRECORDED if departure is None else EVIDENCE
     blames: list[Blame] = []
     if len(failures):
         rows = np.random.default_rng([seed, 2]).permutation(len(measured.train_labels))[:EVIDENCE_IMAGES]
@@ -48,12 +48,13 @@ def blame_results(inputs: Inputs, measured: Measurements, *, seed: int) -> tuple
             evidence = own.of(measured.embeddings[failures], measured.labels[failures])
         chances = evidence_weights().head_probabilities(evidence, recorded=departure is not None)
         blames = [blame_of(round(float(head), 4)) for head in chances]
-    return {
-        "method": method,
-        "counts": counts(blames),
-        "departure_train": None if departure is None else round(departure.train, 6),
-        "departure_test": None if departure is None else round(departure.test, 6),
-    }, blames
+    return DefaultVerdicts(
+        method="evidence without records" if departure is None else "evidence",
+        counts=counts(blames),
+        departure_train=None if departure is None else round(float(departure.train), 6),
+        departure_test=None if departure is None else round(float(departure.test), 6),
+        within_sound=None if departure is None else bool(departure.test < SOUND_DEPARTURE),
+    ), blames
 
 
 @cache
@@ -71,7 +72,7 @@ def evidence_weights() -> EvidenceWeights:
 
 def swap_results(
     inputs: Inputs, measured: Measurements, sound: VisionModel, store: Path | Store, bar: ProgressBar = silent
-) -> Json:
+) -> SwapTest:
     """The swap test on every failure that `sound`, an earlier version of the model, does not share.
 
     Raises UserError STUDY002 when the two have other classes or embeddings of other sizes, or do not share a space: then
@@ -98,33 +99,35 @@ def swap_results(
         other=measured.logits[failures],
     )
     old = logits.argmax(1) == labels
-    return {
-        "model": model.name,
-        "sound": sound.name,
-        "method": SWAP,
-        "accuracy": float((measured.outputs == labels).mean()),
-        "sound_accuracy": float(old.mean()),
-        "failures": len(failures),
-        "new_failures": int(old[failures].sum()),
-        "counts": counts([blame for blame, known in zip(blames, old[failures], strict=True) if known]),
-        "images": [
-            {
-                "id": measured.ids[row],
-                "label": model.class_names[int(labels[row])],
-                "output": model.class_names[int(measured.outputs[row])],
-                "new": bool(old[row]),
-                "blame": blame.culprit.value,
-                "head_probability": None if blame.head is None else round(blame.head, 4),
-            }
+    return SwapTest(
+        model=model.name,
+        sound=sound.name,
+        method="swap test",
+        accuracy=float((measured.outputs == labels).mean()),
+        sound_accuracy=float(old.mean()),
+        failures=len(failures),
+        new_failures=int(old[failures].sum()),
+        counts=counts([blame for blame, known in zip(blames, old[failures], strict=True) if known]),
+        images=tuple(
+            SwappedFailure(
+                id=measured.ids[row],
+                label=model.class_names[int(labels[row])],
+                output=model.class_names[int(measured.outputs[row])],
+                new=bool(old[row]),
+                blame=blame.culprit.value,
+                head_probability=None if blame.head is None else round(blame.head, 4),
+            )
             for row, blame in zip(failures, blames, strict=True)
-        ],
-    }
+        ),
+    )
 
 
-def counts(blames: list[Blame]) -> dict[str, int]:
+def counts(blames: list[Blame]) -> CulpritCounts:
     """How many images fall to the head, to the encoder, and to neither."""
-    found = Counter(blame.culprit for blame in blames)
-    return {culprit.value: found[culprit] for culprit in Culprit}
+    blamed = Counter(blame.culprit for blame in blames)
+    return CulpritCounts(
+        head=blamed[Culprit.HEAD], encoder=blamed[Culprit.ENCODER], undecided=blamed[Culprit.UNDECIDED]
+    )
 
 
 def _departure(inputs: Inputs, measured: Measurements) -> Departure | None:

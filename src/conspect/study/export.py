@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from conspect.study.results import BROKEN_PAIRS
 from conspect.study.study import Study
 
 ExportFormat = Literal["csv", "fiftyone", "parquet"]
-Row = dict[str, Any]
+Cell: TypeAlias = str | int | float | bool | list[str] | None
+Row: TypeAlias = dict[str, Cell]
 
 
 def export(study: Study, to: ExportFormat, out: Path, *, bar: ProgressBar = silent) -> int:
@@ -52,8 +53,7 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
     """
     results = study.results()
     measured, test = study.measurements(bar), study.inputs.test
-    failures = {image["id"]: image for image in results["localization"]["images"]}
-    verdicts = sorted({key for image in failures.values() for key in image if key.endswith("verdict")} | {"verdict"})
+    failures = {failure.id: failure for failure in results.localization.images}
     classes, concepts = study.inputs.model.class_names, study.inputs.concepts.names
     usual = by_group(measured.lens_numerators, measured.labels, len(classes))
     strengths = measured.lens.strengths(measured.embeddings)
@@ -63,7 +63,7 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
     advance = bar("rows", len(measured.ids))
     rows = []
     for row, name in enumerate(measured.ids):
-        place = int(measured.rows[row])
+        place, failure = int(measured.rows[row]), failures.get(name)
         path = file_of(test, place)
         label, output = int(measured.labels[row]), int(measured.outputs[row])
         broken = broken_pairs(strengths[row], usual[label], limit=BROKEN_PAIRS)
@@ -75,7 +75,8 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
                 "output": classes[output],
                 "correct": label == output,
                 "confidence": float(confidence[row]),
-                **{key: failures.get(name, {}).get(key) for key in verdicts},
+                "refitted_head_verdict": None if failure is None else failure.refitted_head_verdict,
+                "verdict": None if failure is None else failure.verdict,
                 "vlm_says": classes[int(measured.vlm_on_image[row])],
                 "vlm_says_through_lens": classes[int(measured.vlm_on_mapped[row])],
                 "broken": [f"{concepts[pair.stronger]} > {concepts[pair.weaker]}" for pair in broken],

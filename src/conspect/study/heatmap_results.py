@@ -1,8 +1,6 @@
-"""The heatmaps of a study as JSON values: counts, from which every share and interval can be read."""
+"""The heatmaps of a study as records: counts, from which every share and interval can be read."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +9,12 @@ from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, binar
 from conspect.analysis.tallies import Reading
 from conspect.core.protocols import Engine
 from conspect.core.spaces import Lens
+from conspect.results.heatmaps import Binarized, CountMatrix, Difference, Heatmaps, LostPair
 from conspect.study.config import Settings
 from conspect.study.measurements import Measurements
+from conspect.study.shares import counts_matrix
 from conspect.study.streaming import KnownAnswers, tallied
 
-Json = dict[str, Any]
 # More concepts than this would not be legible; the report then shows those that differ most.
 SHOWN_CONCEPTS = 48
 TOP_PAIRS = 6
@@ -33,56 +32,58 @@ def shown_concepts(measured: Measurements, classes: int) -> NDArray[np.int64]:
     return np.sort(np.argsort(-np.std(means, axis=0), kind="stable")[:SHOWN_CONCEPTS])
 
 
-def heatmap_results(measured: Measurements, settings: Settings, shown: NDArray[np.int64], engine: Engine) -> Json:
+def heatmap_results(measured: Measurements, settings: Settings, shown: NDArray[np.int64], engine: Engine) -> Heatmaps:
     """Ground-truth (both ways), output-label, differential (by label and by output) and binarized heatmaps per class."""
-    names = [measured.lens.concept_names[k] for k in shown]
-    lens = Lens(measured.lens.alignment, tuple(names), measured.lens.directions[shown])
+    names = tuple(measured.lens.concept_names[k] for k in shown)
+    lens = Lens(measured.lens.alignment, names, measured.lens.directions[shown])
     answers = KnownAnswers(measured.labels, measured.outputs, measured.refitted)
     tallies = tallied(measured.pairs, Reading(lens, measured.class_directions), answers, engine)
     maps, confidence = tallies.heatmaps, settings.confidence
     truth = maps.ground_truth()
-    return {
-        "concepts": names,
-        "of_concepts": len(measured.lens.concept_names),
-        "ground_truth": [_counts(h) for h in truth],
-        "ground_truth_by_vlm": [_counts(h) for h in tallies.ground_truth_by_vlm()],
-        "output_label": [_counts(h) for h in maps.output_label()],
-        "differential_by_label": [
-            _difference(one, settings, names) for one in maps.differential_by_label(confidence=confidence)
-        ],
-        "differential_by_output": [
-            _difference(one, settings, names) for one in maps.differential_by_output(confidence=confidence)
-        ],
-        "binarized": {
-            "threshold": settings.binarize_at,
-            "cells": [binarized(h, settings.binarize_at, confidence=settings.confidence).tolist() for h in truth],
-        },
-    }
+    cells = [binarized(counts, settings.binarize_at, confidence=confidence).tolist() for counts in truth]
+    by_label, by_output = (
+        tuple(_difference(heatmap, confidence, names) for heatmap in heatmaps)
+        for heatmaps in (
+            maps.differential_by_label(confidence=confidence),
+            maps.differential_by_output(confidence=confidence),
+        )
+    )
+    return Heatmaps(
+        concepts=names,
+        of_concepts=len(measured.lens.concept_names),
+        ground_truth=tuple(map(_counts, truth)),
+        ground_truth_by_vlm=tuple(map(_counts, tallies.ground_truth_by_vlm())),
+        output_label=tuple(map(_counts, maps.output_label())),
+        differential_by_label=by_label,
+        differential_by_output=by_output,
+        binarized=Binarized(
+            threshold=settings.binarize_at, cells=tuple(tuple(tuple(row) for row in matrix) for matrix in cells)
+        ),
+    )
 
 
-def _counts(heatmap: HeatmapCounts) -> Json:
-    return {"images": heatmap.images, "greater": heatmap.greater.tolist()}
+def _counts(heatmap: HeatmapCounts) -> CountMatrix:
+    return CountMatrix(images=int(heatmap.images), greater=counts_matrix(heatmap.greater))
 
 
-def _difference(found: DifferentialHeatmap, settings: Settings, names: list[str]) -> Json:
-    correct, incorrect = found.correct, found.incorrect
-    top = found.top_pairs(TOP_PAIRS, alpha=1 - settings.confidence)
-    return {
-        "correct": _counts(correct),
-        "incorrect": _counts(incorrect),
-        "p_value": np.round(found.p_value, 6).tolist(),
-        "significant_pairs": int((np.triu(found.p_value < 1 - settings.confidence, 1)).sum()),
-        "top_pairs": [
-            {
-                "stronger": names[i],
-                "weaker": names[j],
-                "correct_share": float(correct.share[i, j]),
-                "incorrect_share": float(incorrect.share[i, j]),
-                "difference": float(found.difference[i, j]),
-                "low": float(found.low[i, j]),
-                "high": float(found.high[i, j]),
-                "p_value": float(found.p_value[i, j]),
-            }
-            for i, j in top
-        ],
-    }
+def _difference(heatmap: DifferentialHeatmap, confidence: float, names: tuple[str, ...]) -> Difference:
+    correct, incorrect, alpha = heatmap.correct, heatmap.incorrect, 1 - confidence
+    return Difference(
+        correct=_counts(correct),
+        incorrect=_counts(incorrect),
+        p_value=tuple(tuple(row) for row in np.round(heatmap.p_value, 6).tolist()),
+        significant_pairs=int((np.triu(heatmap.p_value < alpha, 1)).sum()),
+        top_pairs=tuple(
+            LostPair(
+                stronger=names[i],
+                weaker=names[j],
+                correct_share=float(correct.share[i, j]),
+                incorrect_share=float(incorrect.share[i, j]),
+                difference=float(heatmap.difference[i, j]),
+                low=float(heatmap.low[i, j]),
+                high=float(heatmap.high[i, j]),
+                p_value=float(heatmap.p_value[i, j]),
+            )
+            for i, j in heatmap.top_pairs(TOP_PAIRS, alpha=alpha)
+        ),
+    )

@@ -42,6 +42,11 @@ class Timings:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
+    def rounded(self) -> dict[str, float]:
+        """Seconds by stage to the millisecond, and their sum, `total`."""
+        total = sum(self.seconds.values())
+        return {name: round(seconds, 3) for name, seconds in (*self.seconds.items(), ("total", total))}
+
 
 @dataclass(frozen=True, eq=False)
 class Measurements:

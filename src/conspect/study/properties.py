@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from conspect import __version__
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.digests import digest_arrays, digest_json
-from conspect.core.files import write_json, writing_to
+from conspect.core.files import writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
+from conspect.results.files import decoded, record_of, write_record
+from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
 from conspect.verification.certificates.writing import bundle, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
 from conspect.verification.results import PropertyResult
 from conspect.verification.verify import verify
 
-Json = dict[str, Any]
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
-FORMAT = 1
+FORMAT = 2
 # Split-conformal sizes need about 1 / (1 - coverage) images of a class; a quick look has not so many.
 TOO_FEW_FOR_COVERAGE = "VERIFY006"
 
 
-def property_results(files: Sequence[Path], subject: VerificationModel, folder: Path, *, bar: ProgressBar) -> Json:
+def property_results(
+    files: Sequence[Path], subject: VerificationModel, folder: Path, *, bar: ProgressBar
+) -> Verification:
     """Verdicts on the properties of specification files, with certificates in `folder`/certificates.
 
     Kept in `folder`/verification by the digest of subject, files and version. Raises the language's UserError for a
@@ -49,18 +51,18 @@ def property_results(files: Sequence[Path], subject: VerificationModel, folder: 
     kept = folder / "verification" / f"{key[:32]}.json"
     try:
         if kept.is_file():
-            return dict(json.loads(kept.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
+            return decoded(kept.read_bytes(), Verification)
+    except (OSError, ValueError):
         pass  # not ours or damaged: verified anew
     found = _verified(files, texts, subject, folder, bar)
     with writing_to(kept.parent):
-        write_json(kept, found)
+        write_record(kept, found)
     return found
 
 
 def _verified(
     files: Sequence[Path], texts: Sequence[bytes], subject: VerificationModel, folder: Path, bar: ProgressBar
-) -> Json:
+) -> Verification:
     vocabulary = vocabulary_of(subject)
     trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
     results: list[PropertyResult] = []
@@ -70,13 +72,13 @@ def _verified(
         target = folder / "certificates" / f"{file.stem}.json"
         with writing_to(target.parent):
             write_bundle(target, bundle(subject, found))
-    return {
-        "files": [file.name for file in files],
-        "by_gamma": _by_gamma(results),
-        "by_coverage": [_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES],
-        "statistically": _statistically(results),
-        "properties": [_short(result) for result in results],
-    }
+    return Verification(
+        files=tuple(file.name for file in files),
+        by_gamma=_by_gamma(results),
+        by_coverage=tuple(_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES),
+        statistically=_statistically(results),
+        properties=tuple(_short(result) for result in results),
+    )
 
 
 def _text(file: Path) -> bytes:
@@ -95,22 +97,23 @@ def _digest(subject: VerificationModel) -> str:
     return digest_json([subject.head.digest, subject.lens.digest, digest_arrays(splits), dict(subject.thresholds)])
 
 
-def _short(result: PropertyResult) -> Json:
-    """The property's JSON without the witness's embedding, which its certificate carries."""
-    found = result.to_json()
-    if isinstance(found["witness"], dict):
-        found["witness"] = {key: value for key, value in found["witness"].items() if key != "embedding"}
-    found["seconds"] = round(result.seconds, 4)
-    return found
+def property_record(result: PropertyResult) -> Property:
+    """The result of one property as `conspect verify --json` prints it."""
+    return record_of(result.to_json(), Property)
 
 
-def _counted(verdicts: Counter[str]) -> Json:
-    total = sum(verdicts.values())
-    shares = {name: verdicts[name] for name in ("holds", "violated", "unknown")}
-    return {**shares, "properties": total, "share": verdicts["holds"] / total if total else None}
+def _short(result: PropertyResult) -> Property:
+    """The property's record without the witness's embedding, which its certificate carries."""
+    record = property_record(result)
+    witness = None if record.witness is None else replace(record.witness, embedding=None)
+    return replace(record, witness=witness, seconds=round(result.seconds, 4))
 
 
-def _by_gamma(results: Sequence[PropertyResult]) -> list[Json]:
+def _share(holds: int, total: int) -> float | None:
+    return holds / total if total else None
+
+
+def _by_gamma(results: Sequence[PropertyResult]) -> tuple[GammaRow, ...]:
     """Formally: how many properties hold over the region of each size, and which share of images these regions contain."""
     tally: dict[float, Counter[str]] = {}
     covered: dict[float, list[float]] = {}
@@ -119,19 +122,23 @@ def _by_gamma(results: Sequence[PropertyResult]) -> list[Json]:
             tally.setdefault(point.gamma, Counter())[point.verdict.outcome] += 1
             if point.coverage is not None:
                 covered.setdefault(point.gamma, []).append(point.coverage)
-    return [
-        {
-            "gamma": gamma,
-            **_counted(tally[gamma]),
-            "mean_coverage": float(np.mean(covered[gamma])) if gamma in covered else None,
-        }
+    return tuple(
+        GammaRow(
+            gamma=gamma,
+            holds=tally[gamma]["holds"],
+            violated=tally[gamma]["violated"],
+            unknown=tally[gamma]["unknown"],
+            properties=tally[gamma].total(),
+            share=_share(tally[gamma]["holds"], tally[gamma].total()),
+            mean_coverage=float(np.mean(covered[gamma])) if gamma in covered else None,
+        )
         for gamma in sorted(tally)
-    ]
+    )
 
 
 def _by_coverage(
     trees: Sequence[Specification], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
-) -> Json:
+) -> CoverageRow:
     """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
     try:
@@ -139,31 +146,40 @@ def _by_coverage(
     except UserError as error:
         if error.diagnostics[0].code != TOO_FEW_FOR_COVERAGE:
             raise
-        return {
-            "coverage": float(coverage),
-            "reached": None,
-            **_counted(Counter()),
-            "why": error.diagnostics[0].problem,
-        }
+        return CoverageRow(
+            coverage=float(coverage),
+            reached=None,
+            holds=0,
+            violated=0,
+            unknown=0,
+            properties=0,
+            share=None,
+            why=error.diagnostics[0].problem,
+        )
     reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
-    return {
-        "coverage": float(coverage),
-        "reached": float(np.mean(reached)) if reached else None,
-        **_counted(Counter(r.verdict.outcome for r in results)),
-    }
+    verdicts = Counter(r.verdict.outcome for r in results)
+    return CoverageRow(
+        coverage=float(coverage),
+        reached=float(np.mean(reached)) if reached else None,
+        holds=verdicts["holds"],
+        violated=verdicts["violated"],
+        unknown=verdicts["unknown"],
+        properties=len(results),
+        share=_share(verdicts["holds"], len(results)),
+    )
 
 
-def _statistically(results: Sequence[PropertyResult]) -> list[Json]:
+def _statistically(results: Sequence[PropertyResult]) -> tuple[SampleRow, ...]:
     """How many properties hold for at least a share of the held-out images, by the lower end of their exact interval."""
     rates = [result.satisfaction for result in results if result.satisfaction is not None and result.satisfaction.n]
-    return [
-        {
-            "share_of_images": float(share),
-            "holds": sum(r.low >= share for r in rates),
-            "violated": sum(r.high < share for r in rates),
-            "unknown": sum(r.low < share <= r.high for r in rates),
-            "properties": len(rates),
-            "share": sum(r.low >= share for r in rates) / len(rates) if rates else None,
-        }
+    return tuple(
+        SampleRow(
+            share_of_images=float(share),
+            holds=sum(r.low >= share for r in rates),
+            violated=sum(r.high < share for r in rates),
+            unknown=sum(r.low < share <= r.high for r in rates),
+            properties=len(rates),
+            share=_share(sum(r.low >= share for r in rates), len(rates)),
+        )
         for share in COVERAGES
-    ]
+    )

@@ -12,38 +12,40 @@ from conspect.analysis.concept_detection import ConceptDetection, detect
 from conspect.analysis.slices import Slice, by_slice, satisfied_shares
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.spaces import Float64
-from conspect.statistics.intervals import wilson
+from conspect.results import slices as records
+from conspect.results.localization import Failure
+from conspect.results.shares import CulpritCounts
 from conspect.study.config import StudyConfig
 from conspect.study.inputs import Inputs, check_slices
 from conspect.study.measurements import Measurements
+from conspect.study.shares import share
 
-Json = dict[str, Any]
 
-
-def slice_results(config: StudyConfig, inputs: Inputs, measured: Measurements, failures: Sequence[Json]) -> Json:
-    """`results["slices"]`: every value of the columns that [data] slices names, lowest accuracy first.
-
-    `failures`: `results["localization"]["images"]`, whose verdicts are counted.
-    """
+def slice_results(
+    config: StudyConfig, inputs: Inputs, measured: Measurements, failures: Sequence[Failure]
+) -> records.Slices:
+    """Every value of the columns that [data] slices names, lowest accuracy first, with the lens's verdicts on `failures`."""
     metadata = metadata_of(inputs.test)
     asked = config.data.slices or ()
     check_slices(asked, inputs.test)
     columns = {name: [metadata[name][row] for row in measured.rows] for name in asked}
-    verdict_of = {image["id"]: image["verdict"] for image in failures}
-    found = by_slice(
+    verdict_of = {failure.id: failure.verdict for failure in failures}
+    slices = by_slice(
         columns,
         measured.labels == measured.outputs,
         [verdict_of.get(name) for name in measured.ids],
         satisfied_shares(measured.lens_numerators, measured.labels, inputs.attributes),
     )
-    return {
-        "columns": [{"name": name, "unknown": sum(value is None for value in columns[name])} for name in asked],
-        "slices": [_slice(one, config.settings.confidence) for one in found],
-    }
+    return records.Slices(
+        columns=tuple(
+            records.SliceColumn(name=name, unknown=sum(value is None for value in columns[name])) for name in asked
+        ),
+        slices=tuple(_slice(part, config.settings.confidence) for part in slices),
+    )
 
 
-def concept_label_results(inputs: Inputs, measured: Measurements, confidence: float) -> Json | None:
-    """`results["concept_labels"]`: AUROC of each labelled concept, through the lens and by the VLM itself.
+def concept_label_results(inputs: Inputs, measured: Measurements, confidence: float) -> records.ConceptLabels | None:
+    """AUROC of each labelled concept, through the lens and by the VLM itself.
 
     None when the test images carry no labels of the study's concepts.
     """
@@ -59,15 +61,21 @@ def concept_label_results(inputs: Inputs, measured: Measurements, confidence: fl
         _detected(strengths[:, columns], presence, measured, confidence)
         for strengths in (measured.lens.strengths(measured.embeddings), by_vlm)
     )
-    return {
-        "concepts": [
-            {"concept": name, "shown": one.shown, "not_shown": one.not_shown, "lens": _auroc(one), "vlm": _auroc(other)}
-            for name, one, other in zip(shared, lens, vlm, strict=True)
-        ],
-        "mean_lens": _mean(lens),
-        "mean_vlm": _mean(vlm),
-        "not_asked": [name for name in labelled.names if name not in shared],
-    }
+    return records.ConceptLabels(
+        concepts=tuple(
+            records.LabelledConcept(
+                concept=name,
+                shown=through.shown,
+                not_shown=through.not_shown,
+                lens=_auroc(through),
+                vlm=_auroc(direct),
+            )
+            for name, through, direct in zip(shared, lens, vlm, strict=True)
+        ),
+        mean_lens=_mean(lens),
+        mean_vlm=_mean(vlm),
+        not_asked=tuple(name for name in labelled.names if name not in shared),
+    )
 
 
 def _detected(
@@ -76,29 +84,28 @@ def _detected(
     return detect(np.asarray(strengths, dtype=np.float64), presence, measured.labels, confidence=confidence)
 
 
-def _auroc(one: ConceptDetection) -> Json:
-    return {"auroc": one.value, "low": one.low, "high": one.high, "within_classes": one.within_classes}
+def _auroc(detection: ConceptDetection) -> records.Auroc:
+    return records.Auroc(
+        auroc=detection.value, low=detection.low, high=detection.high, within_classes=detection.within_classes
+    )
 
 
-def _mean(found: list[ConceptDetection]) -> float | None:
-    values = [one.value for one in found if one.value is not None]
+def _mean(detections: list[ConceptDetection]) -> float | None:
+    values = [detection.value for detection in detections if detection.value is not None]
     return float(np.mean(values)) if values else None
 
 
-def _slice(one: Slice, confidence: float) -> Json:
-    low, high = wilson(one.correct, one.images, confidence)
-    return {
-        "column": one.column,
-        "value": one.value,
-        "accuracy": {
-            "value": one.correct / one.images,
-            "low": float(low),
-            "high": float(high),
-            "successes": one.correct,
-            "n": one.images,
-        },
-        "rest": one.rest_correct / one.rest_images if one.rest_images else None,
-        "p_value": one.p_value,
-        "failures": {verdict: one.failures.get(verdict, 0) for verdict in ("head", "encoder", "undecided")},
-        "satisfied": one.satisfied,
-    }
+def _slice(part: Slice, confidence: float) -> records.Slice:
+    return records.Slice(
+        column=part.column,
+        value=part.value,
+        accuracy=share(part.correct, part.images, confidence),
+        rest=part.rest_correct / part.rest_images if part.rest_images else None,
+        p_value=part.p_value,
+        failures=CulpritCounts(
+            head=part.failures.get("head", 0),
+            encoder=part.failures.get("encoder", 0),
+            undecided=part.failures.get("undecided", 0),
+        ),
+        satisfied=part.satisfied,
+    )

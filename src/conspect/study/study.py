@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 from PIL import Image
 
 from conspect import __version__
 from conspect.adapters.store.places import Store, place_of
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
-from conspect.core.files import write_atomically, write_json, writing_to
+from conspect.core.files import write_atomically, writing_to
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
+from conspect.results.files import decoded, write_record
+from conspect.results.results import Manifest, Results
 from conspect.study.config import MonitorConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measurements import Measurements, Timings, measure
@@ -29,6 +31,7 @@ from conspect.study.results import assemble
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
     from conspect.language.syntax.tree import Specification
+    from conspect.results.monitor import MonitorEvaluation
     from conspect.study.monitor.fitting import FittedMonitor
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
@@ -115,7 +118,7 @@ class Study:
             self._measured = measure(inputs, self.store, seed=seed, bar=bar, timings=self.timings)
         return self._measured
 
-    def run(self, bar: ProgressBar = silent) -> dict[str, Any]:
+    def run(self, bar: ProgressBar = silent) -> Results:
         """Runs all analyses; writes results.json, manifest.json and report.html; returns the results."""
         from conspect.report.html import render
 
@@ -126,44 +129,44 @@ class Study:
 
             files = [self.folder / name for name in self.config.properties.files]
             with self.timings.stage("verification"):
-                results["verification"] = property_results(files, self.verification_subject(), self.folder, bar=bar)
+                verified = property_results(files, self.verification_subject(), self.folder, bar=bar)
+            results = replace(results, verification=verified)
         if self.config.monitor is not None:
             try:
-                results["monitor"] = self._evaluated_monitor({}, bar)
+                results = replace(results, monitor=self._evaluated_monitor({}, bar))
             except UserError as error:
                 # A quick look may have too few failures to learn from; the rest of the study is worth having all the same.
                 if error.diagnostics[0].code not in TOO_FEW_FOR_MONITOR:
                     raise
-                results["monitor_left_out"] = error.diagnostics[0].problem
+                results = replace(results, monitor_left_out=error.diagnostics[0].problem)
         with self.timings.stage("report"):
             page = render(results, self.thumbnails(results))
-        results["timings"] = {name: round(seconds, 3) for name, seconds in self.timings.seconds.items()}
-        results["timings"]["total"] = round(sum(self.timings.seconds.values()), 3)
+        results = replace(results, timings=self.timings.rounded())
         with writing_to(self.folder):
-            write_json(self.folder / RESULTS_FILE, results)
+            write_record(self.folder / RESULTS_FILE, results)
             write_atomically(self.folder / REPORT_FILE, page.encode())
-            write_json(self.folder / MANIFEST_FILE, self._manifest())  # last: it vouches for the results
+            write_record(self.folder / MANIFEST_FILE, self._manifest())  # last: it vouches for the results
         return results
 
-    def results(self) -> dict[str, Any]:
+    def results(self) -> Results:
         """The results of the last run. Raises UserError STUDY003 when there are none, STUDY004 when they are stale."""
         path, fix = self.folder / RESULTS_FILE, f"conspect run {self.folder}"
         try:
             content = path.read_bytes()
-            results = dict(json.loads(content))
-            manifest = dict(json.loads((self.folder / MANIFEST_FILE).read_bytes()))
+            results = decoded(content, Results)
+            manifest = decoded((self.folder / MANIFEST_FILE).read_bytes(), Manifest)
         except FileNotFoundError as error:
             raise user_error("STUDY003", f"{self.folder} has not been run to its end", fix) from error
-        except (OSError, ValueError, TypeError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise user_error("STUDY003", f"{path} cannot be read: {error}", fix) from error
-        if manifest.get("results") != digest_bytes(content):
+        if manifest.results != digest_bytes(content):
             raise user_error("STUDY003", f"{path} is not what the last finished run wrote", fix)
-        if manifest.get("config") != self._config_digest():
+        if manifest.config != self._config_digest():
             problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
             raise user_error("STUDY004", problem, fix)
         if self._inputs is not None:
-            made = manifest.get("digests") or {}
-            other = [name for name, digest in _digests(self._inputs).items() if made.get(name) != digest]
+            made = _digests(self._inputs)
+            other = [name for name, digest in made.items() if manifest.digests.get(name) != digest]
             if other:
                 raise user_error("STUDY004", f"{path} was made with another {', '.join(other)}", "run the study again")
         return results
@@ -248,17 +251,17 @@ class Study:
                 bar=bar,
             )
 
-    def evaluate_monitor(self, bar: ProgressBar = silent) -> dict[str, Any]:
+    def evaluate_monitor(self, bar: ProgressBar = silent) -> MonitorEvaluation:
         """Compares the monitor with the paper's detectors and the baselines; what docs/results.md says of `monitor`.
 
-        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first. ObservedRates by
+        The rates are those that the monitor in `monitor_folder` was fitted for; without one it is fitted first. Kept by
         content, so that only what has changed is compared anew.
         """
         from conspect.study.monitor.fitting import rates_of
 
         return self._evaluated_monitor(rates_of(self.monitor_folder), bar)
 
-    def _evaluated_monitor(self, rates: dict[str, float], bar: ProgressBar) -> dict[str, Any]:
+    def _evaluated_monitor(self, rates: dict[str, float], bar: ProgressBar) -> MonitorEvaluation:
         """At `rates`; those that are not given are study.toml's."""
         from conspect.study.monitor.evaluation import kept_or_made, monitor_results
 
@@ -269,14 +272,14 @@ class Study:
         held_out = self.inputs.held_out
         recipe.append(None if held_out is None else held_out.digest)
 
-        def make() -> dict[str, Any]:
+        def make() -> MonitorEvaluation:
             fitted = self.fit_monitor(**rates, bar=bar)
             with self.timings.stage("monitor"):
                 return monitor_results(fitted, seed=seed, bar=bar)
 
         return kept_or_made(self.monitor_folder, recipe, make)
 
-    def thumbnails(self, results: dict[str, Any]) -> dict[str, str]:
+    def thumbnails(self, results: Results) -> dict[str, str]:
         """PNG data URIs by image id: images near shown witnesses, flagged ones, and the most confident failures.
 
         At most `THUMBNAILS_PER_CLASS` failures of each true class.
@@ -287,11 +290,11 @@ class Study:
         row_of = {name: row for row, name in enumerate(self.inputs.test.ids)}
         taken: dict[str, int] = {}
         found: dict[str, str] = {}
-        for image in sorted(results["localization"]["images"], key=lambda image: -image["confidence"]):
-            taken[image["label"]] = taken.get(image["label"], 0) + 1
-            if taken[image["label"]] <= THUMBNAILS_PER_CLASS:
-                found[image["id"]] = _thumbnail(self.inputs.test, row_of[image["id"]])
-        for name in (*witness_images(results), *flagged_images(results)):
+        for failure in sorted(results.localization.images, key=lambda failure: -failure.confidence):
+            taken[failure.label] = taken.get(failure.label, 0) + 1
+            if taken[failure.label] <= THUMBNAILS_PER_CLASS:
+                found[failure.id] = _thumbnail(self.inputs.test, row_of[failure.id])
+        for name in (*witness_images(results.verification), *flagged_images(results.monitor)):
             if name in row_of and name not in found:
                 found[name] = _thumbnail(self.inputs.test, row_of[name])
         return found
@@ -308,14 +311,14 @@ class Study:
         contents = [digest_file(path) if path.is_file() else None for path in files]
         return digest_json([self.config.to_toml(), contents])
 
-    def _manifest(self) -> dict[str, Any]:
-        return {
-            "conspect": __version__,
-            "config": self._config_digest(),
-            "results": digest_file(self.folder / RESULTS_FILE),
-            "seed": self.config.settings.seed,
-            "digests": {**_digests(self.inputs), "lens": self.measurements().lens.digest},
-        }
+    def _manifest(self) -> Manifest:
+        return Manifest(
+            conspect=__version__,
+            config=self._config_digest(),
+            results=digest_file(self.folder / RESULTS_FILE),
+            seed=self.config.settings.seed,
+            digests={**_digests(self.inputs), "lens": self.measurements().lens.digest},
+        )
 
 
 def _digests(inputs: Inputs) -> dict[str, str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,33 +16,49 @@ from conspect.analysis import localization
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_json
-from conspect.core.files import write_json, writing_to
+from conspect.core.files import writing_to
 from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
 from conspect.monitor.fitting.calibration import report
-from conspect.monitor.runtime import SUSPECT
+from conspect.monitor.runtime import SUSPECT, VERDICTS
 from conspect.monitor.runtime.storage import JSON_FILE
+from conspect.results.files import decoded, record_of, write_record
+from conspect.results.monitor import (
+    AttackLocalization,
+    AttackRow,
+    DetectorCurve,
+    DetectorDifference,
+    DetectorKind,
+    DetectorRow,
+    Flagged,
+    Guarantee,
+    Kept,
+    MonitorEvaluation,
+    PairReason,
+    SplitSize,
+    SplitSizes,
+)
+from conspect.results.shares import CulpritCounts, Interval, PartCounts
 from conspect.statistics.detection import MetricName, Score
 from conspect.statistics.logistic import fit_logistic
 from conspect.study.monitor.defects import TAUGHT, Defect, defects
 from conspect.study.monitor.fitting import FittedMonitor
 from conspect.study.monitor.splits import Split
 
-Json = dict[str, Any]
 COMPARED: tuple[MetricName, ...] = ("auroc", "augrc", "aurc")
 SHOWN_KINDS: tuple[Kind, ...] = ("baseline", "paper", "conspect", "conspect+vlm")
 CURVE_POINTS, FLAGGED, RESAMPLES, FEWER_RESAMPLES = 60, 12, 1000, 300
 MISCLASSIFICATION = "misclassification"
-FORMAT = 2
+FORMAT = 3
 # Defects whose curves are kept.
 DRAWN = (MISCLASSIFICATION, TAUGHT.name)
 # Clean right inputs that stand against attacks and inputs of no class.
 CLEAN = 1000
 
 
-def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Json:
-    """The JSON of `conspect monitor eval`, see docs/results.md. Raises UserError MONITOR002 without one wrong output."""
+def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> MonitorEvaluation:
+    """The record behind `conspect monitor eval`, see docs/results.md. Raises UserError MONITOR002 without one wrong output."""
     splits = fitted.splits
     if splits.report.wrong.all() or not splits.report.wrong.any():
         fix = "report on more images, of which the model gets some wrong"
@@ -52,7 +66,7 @@ def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Js
     advance = bar("monitor: comparison", 1)
     scores = scores_of(fitted, splits.report)
     chosen = chosen_detectors(scores_of(fitted, splits.calibration), splits.calibration.wrong, scores)
-    found = compared(MISCLASSIFICATION, scores, splits.report.wrong, chosen, seed=seed)
+    comparisons = [compared(MISCLASSIFICATION, scores, splits.report.wrong, chosen, seed=seed)]
     advance(1)
     # The adaptive attack knows the detector that was taught attacks: the harder of the two to fool.
     knows = fitted.detectors.taught or fitted.detectors.fused
@@ -61,54 +75,62 @@ def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Js
     advance = bar("monitor: other defects", len(others))
     suspicion = {n: s.suspicion[clean] for n, s in scores.items()}
     asked = (_scored(fitted, defect, suspicion) for defect in others)
-    for more in fitted.place.store.engine.map(partial(_compared_defect, chosen, seed), asked, advance):
-        for name, value in more.items():
-            found[name] += value
+    comparisons += fitted.place.store.engine.map(partial(_compared_defect, chosen, seed), asked, advance)
     if isinstance(fitted.taught, str):
         left_out["attacks to learn from"] = fitted.taught
-    return {
-        "splits": {
-            "source": splits.source,
-            **{
-                name: {"images": len(split), "wrong": int(split.wrong.sum())}
-                for name, split in (
-                    ("fit", splits.fit),
-                    ("calibration", splits.calibration),
-                    ("report", splits.report),
-                )
-            },
-        },
-        "chosen": chosen,
-        **found,
-        "guarantee": {**fitted.guarantee.to_json(), "sentences": fitted.guarantee.sentences()},
-        "kept": kept(fitted),
-        "kept_second_look": kept(fitted, looks=True),
-        "flagged": flagged(fitted),
-        "taught": 0 if isinstance(fitted.taught, str) else len(fitted.taught),
-        "attacks": [one.record() for one in attacks],
-        "adversarial_localization": localized(fitted, others),
-        "left_out": left_out,
-    }
+    return MonitorEvaluation(
+        splits=SplitSizes(
+            source="held-out" if splits.source == "held-out" else "split",
+            fit=_size(splits.fit),
+            calibration=_size(splits.calibration),
+            report=_size(splits.report),
+        ),
+        chosen=chosen,
+        rows=tuple(row for comparison in comparisons for row in comparison.rows),
+        differences=tuple(row for comparison in comparisons for row in comparison.differences),
+        curves=tuple(row for comparison in comparisons for row in comparison.curves),
+        guarantee=record_of({**fitted.guarantee.to_json(), "sentences": fitted.guarantee.sentences()}, Guarantee),
+        kept=kept(fitted),
+        kept_second_look=kept(fitted, looks=True),
+        flagged=flagged(fitted),
+        taught=0 if isinstance(fitted.taught, str) else len(fitted.taught),
+        attacks=tuple(record_of(attack.record(), AttackRow) for attack in attacks),
+        adversarial_localization=localized(fitted, others),
+        left_out=left_out,
+    )
 
 
-def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], Json]) -> Json:
+def _size(split: Split) -> SplitSize:
+    return SplitSize(images=len(split), wrong=int(split.wrong.sum()))
+
+
+def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], MonitorEvaluation]) -> MonitorEvaluation:
     """What `make` gave for the same recipe and version before, from `folder`, when the monitor is there too; else anew."""
     key = digest_json([FORMAT, __version__, *recipe])
     path = folder / f"evaluation-{key[:32]}.json"
     try:
         if (folder / JSON_FILE).is_file():
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
+            return decoded(path.read_bytes(), MonitorEvaluation)
+    except (OSError, ValueError):
         pass  # not made yet, or damaged: made anew
     found = make()
     with writing_to(folder):
-        write_json(path, found)
+        write_record(path, found)
     return found
 
 
 def scores_of(fitted: FittedMonitor, split: Split) -> dict[str, Score]:
     """Every detector's score of a split."""
     return fitted.detectors.scores(split.inputs, split.witnessed, split.looked)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Rows, paired differences and curves of one defect."""
+
+    rows: tuple[DetectorRow, ...]
+    differences: tuple[DetectorDifference, ...]
+    curves: tuple[DetectorCurve, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,19 +151,19 @@ def _scored(fitted: FittedMonitor, defect: Defect, clean: Mapping[str, Floats]) 
     return _Scored(defect.name, scores, suspect)
 
 
-def _compared_defect(chosen: Mapping[str, str], seed: int, one: _Scored, progress: Progress) -> Json:
+def _compared_defect(chosen: Mapping[DetectorKind, str], seed: int, one: _Scored, progress: Progress) -> _Comparison:
     """As `compared`, as the task of an engine."""
     found = compared(one.defect, one.scores, one.suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
     progress(1)
-    return found if one.defect in DRAWN else {**found, "curves": []}
+    return found if one.defect in DRAWN else replace(found, curves=())
 
 
-def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> list[Json]:
+def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> tuple[AttackLocalization, ...]:
     """Encoder or head, for the failures of each attack, by the lens oracle and by a head refitted on the fit split."""
     measured, fit = fitted.place.measured, fitted.splits.fit
     attacks = [one for one in others if " at " in one.name and one.split.witnessed is not None]
     if not attacks:
-        return []
+        return ()
     head = fit_logistic(fit.inputs.embeddings, fit.labels, fitted.monitor.detector.folded.classes)
     found = []
     for one in attacks:
@@ -156,24 +178,24 @@ def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> list[Json]:
         )
         summary = localization.summarise(verdicts)
         found.append(
-            {
-                "attack": one.name,
-                "failures": summary.failures,
-                "counts": summary.by_vlm,
-                "refitted_head_counts": summary.by_refitted_head,
-            }
+            AttackLocalization(
+                attack=one.name,
+                failures=summary.failures,
+                counts=CulpritCounts(**summary.by_vlm),
+                refitted_head_counts=PartCounts(**summary.by_refitted_head),
+            )
         )
-    return found
+    return tuple(found)
 
 
 def chosen_detectors(
     calibration: Mapping[str, Score], wrong: NDArray[np.bool_], scores: Mapping[str, Score]
-) -> dict[str, str]:
+) -> dict[DetectorKind, str]:
     """The best detector of each kind by AUROC, chosen on the calibration split; the report split only says which exist.
 
     The baseline is one that needs no further looks; the one that does is compared besides.
     """
-    found: dict[str, str] = {}
+    found: dict[DetectorKind, str] = {}
     for kind in SHOWN_KINDS:
         named = [name for name in scores if KIND_OF[name] == kind and name != LOOKED_BASELINE]
         there = {name: calibration[name] for name in named if name in calibration}
@@ -186,11 +208,11 @@ def compared(
     defect: str,
     scores: Mapping[str, Score],
     suspect: NDArray[np.bool_],
-    chosen: Mapping[str, str],
+    chosen: Mapping[DetectorKind, str],
     *,
     seed: int,
     resamples: int = RESAMPLES,
-) -> Json:
+) -> _Comparison:
     """Rows, paired differences and curves of one defect.
 
     The baseline to beat is the one chosen on the calibration split and, to be strict, also the best on these very scores
@@ -201,21 +223,27 @@ def compared(
     to_beat = dict.fromkeys((chosen["baseline"], best(plain, suspect, "baseline")))
     if LOOKED_BASELINE in scores:
         to_beat[LOOKED_BASELINE] = None
-    named = [chosen[kind] for kind in ("paper", "conspect", "conspect+vlm") if chosen.get(kind) in scores]
+    named = [name for kind, name in chosen.items() if kind != "baseline" and name in scores]
     differences = []
     for name, baseline, metric in product(named, to_beat, COMPARED):
         gap = evaluation.difference(name, baseline, metric)
-        about = {"defect": defect, "detector": name, "baseline": baseline, "metric": metric}
-        differences.append({**about, "better_by": gap.value, "low": gap.low, "high": gap.high})
-    curves = [
-        {"defect": defect, "detector": name, "kind": KIND_OF[name], **curve(scores[name], suspect)}
-        for name in chosen.values()
-        if name in scores
-    ]
-    return {"rows": evaluation.rows(), "differences": differences, "curves": curves}
+        differences.append(
+            DetectorDifference(
+                defect=defect,
+                detector=name,
+                baseline=baseline,
+                metric=metric,
+                better_by=float(gap.value),
+                low=float(gap.low),
+                high=float(gap.high),
+            )
+        )
+    curves = tuple(curve(defect, name, scores[name], suspect) for name in chosen.values() if name in scores)
+    rows = tuple(record_of(row, DetectorRow) for row in evaluation.rows())
+    return _Comparison(rows, tuple(differences), curves)
 
 
-def curve(score: Score, suspect: NDArray[np.bool_]) -> Json:
+def curve(defect: str, detector: str, score: Score, suspect: NDArray[np.bool_]) -> DetectorCurve:
     """`roc`: pairs (false alarms, failures found); `risk_coverage`: pairs (share accepted, errors among them)."""
     order = np.argsort(score.suspicion, kind="stable")
     wrong = suspect[order]
@@ -224,13 +252,16 @@ def curve(score: Score, suspect: NDArray[np.bool_]) -> Json:
     found, false = 1 - errors / wrong.sum(), 1 - (points - errors) / (~wrong).sum()
     roc = [[1.0, 1.0], *zip(false.tolist(), found.tolist(), strict=True)][::-1]
     risks = zip((points / len(order)).tolist(), (errors / points).tolist(), strict=True)
-    return {
-        "roc": [[round(x, 4), round(y, 4)] for x, y in roc],
-        "risk_coverage": [[round(x, 4), round(y, 5)] for x, y in risks],
-    }
+    return DetectorCurve(
+        defect=defect,
+        detector=detector,
+        kind=KIND_OF[detector],
+        roc=tuple((round(x, 4), round(y, 4)) for x, y in roc),
+        risk_coverage=tuple((round(x, 4), round(y, 5)) for x, y in risks),
+    )
 
 
-def kept(fitted: FittedMonitor, *, looks: bool = False) -> Json:
+def kept(fitted: FittedMonitor, *, looks: bool = False) -> Kept:
     """What the thresholds do on the report split: shares with 95 % intervals, null where there is nothing to share.
 
     With `looks` those of the second look.
@@ -241,46 +272,49 @@ def kept(fitted: FittedMonitor, *, looks: bool = False) -> Json:
     else:
         decisions = fitted.monitor.check(split.inputs.embeddings, split.inputs.logits)
     shares = report(decisions.verdicts, split.wrong)
-    return {
-        name: {"value": None if np.isnan(value) else value, "low": low, "high": high}
-        for name, (value, low, high) in vars_of(shares).items()
-    }
+    return Kept(
+        accepted=_interval(shares.accepted),
+        suspect=_interval(shares.suspect),
+        false_alarms=_interval(shares.false_alarms),
+        errors_among_accepted=_interval(shares.errors_among_accepted),
+        failures_flagged=_interval(shares.failures_flagged),
+    )
 
 
-def vars_of(shares: object) -> dict[str, tuple[float, float, float]]:
-    """The fields of `ObservedRates` by name."""
-    return {name: getattr(shares, name) for name in type(shares).__annotations__}
+def _interval(share: tuple[float, float, float]) -> Interval:
+    value, low, high = map(float, share)
+    return Interval(value=None if np.isnan(value) else value, low=low, high=high)
 
 
-def flagged(fitted: FittedMonitor) -> list[Json]:
+def flagged(fitted: FittedMonitor) -> tuple[Flagged, ...]:
     """The most suspect inputs of the report split whose output is wrong, each with what speaks against the output."""
     monitor, split = fitted.monitor, fitted.splits.report
     decisions = monitor.check(split.inputs.embeddings, split.inputs.logits)
     rows = np.flatnonzero(split.wrong & (decisions.verdicts == SUSPECT))
     rows = rows[np.argsort(-decisions.suspicion[rows], kind="stable")][:FLAGGED]
-    return [flagged_example(fitted, split, int(row)) for row in rows]
+    return tuple(flagged_example(fitted, split, int(row)) for row in rows)
 
 
-def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> Json:
+def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> Flagged:
     """One input: id, label, output, suspicion in nats, verdict, reasons in words."""
     monitor = fitted.monitor
     one = split.inputs.take(np.array([row]))
     decision = monitor.check(one.embeddings, one.logits)
     output = int(decision.outputs[0])
-    return {
-        "id": split.dataset.ids[row],
-        "label": monitor.class_names[int(split.labels[row])],
-        "output": monitor.class_names[output],
-        "suspicion": round(float(decision.suspicion[0]), 3),
-        "verdict": decision.names()[0],
-        "reasons": [
-            {
-                "stronger": reason.stronger,
-                "weaker": reason.weaker,
-                "among_right": round(reason.among_right, 4),
-                "among_wrong": round(reason.among_wrong, 4),
-                "words": str(reason),
-            }
+    return Flagged(
+        id=split.dataset.ids[row],
+        label=monitor.class_names[int(split.labels[row])],
+        output=monitor.class_names[output],
+        suspicion=round(float(decision.suspicion[0]), 3),
+        verdict=VERDICTS[int(decision.verdicts[0])],
+        reasons=tuple(
+            PairReason(
+                stronger=reason.stronger,
+                weaker=reason.weaker,
+                among_right=round(float(reason.among_right), 4),
+                among_wrong=round(float(reason.among_wrong), 4),
+                words=str(reason),
+            )
             for reason in monitor.reasons(one.embeddings[0], output)
-        ],
-    }
+        ),
+    )

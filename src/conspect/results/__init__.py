@@ -1,0 +1,1 @@
+"""Results as typed records: what results.json, the manifest and the evaluation of a monitor hold. Computes nothing."""

@@ -1,0 +1,117 @@
+"""Encoder or head: the verdicts on the failures, in numbers and one by one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from conspect.results.heatmaps import LostPair
+from conspect.results.shares import BrokenPair, Count, Culprit, CulpritCounts, Fraction, Part, PartCounts
+
+
+class CrossTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Failures by the verdict of the lens (fields) and by that of the refitted head."""
+
+    head: PartCounts
+    encoder: PartCounts
+    undecided: PartCounts
+
+
+class DefaultVerdicts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The default verdicts: how they were found, how many fall where, and how far batch norms are from their records.
+
+    `within_sound`: batch norms depart on test images no further than those of sound networks, so that nothing shows that a
+    part is broken; null, as the departures, for a model without batch norms.
+    """
+
+    method: Literal["evidence", "evidence without records"]
+    counts: CulpritCounts
+    departure_train: float | None
+    departure_test: float | None
+    within_sound: bool | None
+
+
+class ClassFailures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Failures of one true class by the default verdict."""
+
+    class_name: str = field(name="class")
+    failures: Count
+    counts: CulpritCounts
+
+
+class WorstClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The class with the most failures, what most of them are taken for, and the pair that they lose most clearly."""
+
+    class_name: str = field(name="class")
+    failures: Count
+    taken_for: str
+    times: Count
+    lost: LostPair | None
+
+
+class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One misclassified image. `confidence`: the output's softmax; `strengths`: the cosine of each concept.
+
+    `verdict` is the lens's, `blame` the default one, `head_probability` the probability that the head is to blame.
+    """
+
+    id: str
+    label: str
+    output: str
+    confidence: Fraction
+    verdict: Culprit
+    refitted_head_verdict: Part
+    vlm_says: str
+    vlm_says_through_lens: str
+    blame: Culprit
+    head_probability: Fraction | None
+    went_wrong: tuple[BrokenPair, ...]
+    strengths: tuple[float, ...]
+
+
+class SwappedFailure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A failure judged by the swap test; `new`: the sound version is right on it."""
+
+    id: str
+    label: str
+    output: str
+    new: bool
+    blame: Culprit
+    head_probability: Fraction | None
+
+
+class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures."""
+
+    model: str
+    sound: str
+    method: Literal["swap test"]
+    accuracy: Fraction
+    sound_accuracy: Fraction
+    failures: Count
+    new_failures: Count
+    counts: CulpritCounts
+    images: tuple[SwappedFailure, ...]
+
+
+class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Verdicts by three methods. `mostly`: the part to which the lens puts most failures; null when it decides none.
+
+    `oracle_agreement` and `kappa`: of lens and refitted head over the failures that the lens decides. `worst`: null without
+    failures.
+    """
+
+    failures: Count
+    counts: CulpritCounts
+    mostly: Part | None
+    refitted_head_counts: PartCounts
+    refitted_head_accuracy: Fraction
+    cross_table: CrossTable
+    oracle_agreement: Fraction | None
+    oracle_agreement_interval: tuple[Fraction, Fraction] | None
+    kappa: float | None
+    default: DefaultVerdicts
+    by_class: tuple[ClassFailures, ...]
+    worst: WorstClass | None
+    images: tuple[Failure, ...]

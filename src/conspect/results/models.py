@@ -1,0 +1,72 @@
+"""The model, the VLM and the alignment between their spaces: how good each is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from conspect.core.statements import Statement
+from conspect.results.shares import Count, Counts, Fraction, Share
+
+Cosine = Annotated[float, Meta(ge=-1 - 1e-9, le=1 + 1e-9)]
+
+
+class ClassQuality(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Recall and precision of one class."""
+
+    class_name: str = field(name="class")
+    recall: Share
+    precision: Share
+
+
+class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model under study. `confusion [true class, output]`; `head`: "linear", or how many layers with ReLUs."""
+
+    name: str
+    digest: str
+    preprocessing: str
+    embedding_size: Count
+    head: str
+    statement: Statement
+    accuracy: Fraction
+    accuracy_interval: Share
+    confusion: Counts
+    by_class: tuple[ClassQuality, ...]
+
+
+class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The VLM: zero-shot accuracy of its own image embeddings; pair agreement, null without a class-attribute table.
+
+    `pair_agreement`: share of (image, relevant concept, irrelevant concept) in the right order; also with words that the
+    VLM was not fitted on, by class, and read off the model's embedding.
+    """
+
+    name: str
+    digest: str
+    preprocessing: str
+    statement: Statement
+    zero_shot_accuracy: Fraction
+    zero_shot_interval: Share
+    pair_agreement: Fraction | None = None
+    pair_agreement_unseen_words: Fraction | None = None
+    pair_agreement_by_class: tuple[Fraction | None, ...] | None = None
+    pair_agreement_through_lens: Fraction | None = None
+
+
+class Alignment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The affine map from the model's space into the VLM's, measured on test images.
+
+    `r2_by_penalty`: pairs (relative penalty, cross-validated R2). `agreement`: both zero-shot answers are the same.
+    """
+
+    r2: float
+    mean_cosine: Cosine
+    zero_shot_accuracy: Fraction
+    zero_shot_interval: Share
+    agreement: Fraction
+    agreement_interval: Share
+    fitted_on: Count
+    penalty: float
+    r2_by_penalty: tuple[tuple[float, float], ...]
+    lens_digest: str

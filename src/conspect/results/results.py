@@ -1,0 +1,52 @@
+"""The root of results.json, and the manifest that vouches for it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from conspect.results.data import Asked, ConceptPhrases, Dataset, Environment, Unreadable
+from conspect.results.heatmaps import Heatmaps
+from conspect.results.localization import Localization
+from conspect.results.models import Alignment, Model, Vlm
+from conspect.results.monitor import MonitorEvaluation
+from conspect.results.slices import ConceptLabels, Slices
+from conspect.results.validation import Validation
+from conspect.results.verification import Verification
+
+# Grows when a field changes its meaning.
+SCHEMA = 2
+
+
+class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a run of a study found; docs/results.md has every field. `timings`: seconds by stage."""
+
+    schema: int = SCHEMA
+    conspect: str
+    asked: Asked
+    dataset: Dataset
+    classes: tuple[str, ...]
+    concepts: tuple[ConceptPhrases, ...]
+    model: Model
+    vlm: Vlm
+    alignment: Alignment
+    validation: Validation
+    heatmaps: Heatmaps
+    localization: Localization
+    unreadable: tuple[Unreadable, ...]
+    environment: Environment
+    timings: dict[str, float]
+    slices: Slices | None = None
+    concept_labels: ConceptLabels | None = None
+    verification: Verification | None = None
+    monitor: MonitorEvaluation | None = None
+    monitor_left_out: str | None = None
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """manifest.json: digests of what results.json was made of, and of results.json itself."""
+
+    conspect: str
+    config: str
+    results: str
+    seed: int
+    digests: dict[str, str]

@@ -1,0 +1,137 @@
+"""Verdicts on properties: of each, and how many hold by size of region, by coverage and on images."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+
+from conspect.core.verdicts import Outcome
+from conspect.results.shares import Count, Fraction
+
+PropertyKind: TypeAlias = Literal["region", "share", "image"]
+
+
+class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A share of n held-out images with its exact (Clopper-Pearson) interval; null when n is 0."""
+
+    rate: Fraction | None
+    low: Fraction
+    high: Fraction
+    n: Count
+
+
+class RegionSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The region that a property speaks of; `gamma` in standard deviations."""
+
+    shape: str
+    gamma: float
+    cut: bool
+    provenance: str
+    digest: str
+
+
+class CurvePoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The verdict over the region of one size, with the margin's certified lower end and the share of images inside."""
+
+    gamma: float
+    margin: float | None
+    verdict: Outcome
+    coverage: Fraction | None
+
+
+class NearImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A held-out image near a witness; `distance`: Euclidean, in the model's embedding space."""
+
+    id: str
+    distance: float
+    class_name: str = field(name="class")
+
+
+class Witness(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An embedding that makes the property false: its strengths by concept, what the model says, its neighbours.
+
+    `embedding [D]` is left out (null) in results.json: the certificate carries it.
+    """
+
+    profile: dict[str, float]
+    predicted: str
+    nearest: tuple[NearImage, ...]
+    size: float
+    image: str | None
+    embedding: tuple[float, ...] | None = None
+
+
+class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything said about one property; docs/verification.md has the fields.
+
+    `margin`: units of logits and unnormalised strengths. `gamma_max_bracket`: proved up to, witness at, searched up to.
+    """
+
+    id: str
+    kind: PropertyKind
+    file: str
+    line: int | None
+    class_name: str | None = field(name="class")
+    statement: str
+    verdict: Outcome
+    reason: str
+    margin: float | None
+    region: RegionSummary | None
+    gamma_max: float | None
+    gamma_max_bracket: tuple[float | None, float | None, float] | None
+    curve: tuple[CurvePoint, ...]
+    coverage: Fraction | None
+    coverage_interval: Rate | None
+    satisfaction: Rate | None
+    witness: Witness | None
+    certificate: str | None
+    decided_by: str
+    caveats: tuple[str, ...]
+    seconds: float
+
+
+class GammaRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many properties hold over boxes of one size, and which share of real images such boxes contain."""
+
+    gamma: float
+    holds: Count
+    violated: Count
+    unknown: Count
+    properties: Count
+    share: Fraction | None
+    mean_coverage: Fraction | None
+
+
+class CoverageRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same over the smallest boxes that cover a share of real images; `why` says why there are none."""
+
+    coverage: Fraction
+    reached: Fraction | None
+    holds: Count
+    violated: Count
+    unknown: Count
+    properties: Count
+    share: Fraction | None
+    why: str | None = None
+
+
+class SampleRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many properties hold for at least a share of the held-out images, by their exact intervals."""
+
+    share_of_images: Fraction
+    holds: Count
+    violated: Count
+    unknown: Count
+    properties: Count
+    share: Fraction | None
+
+
+class Verification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The properties of the files that [properties] names."""
+
+    files: tuple[str, ...]
+    by_gamma: tuple[GammaRow, ...]
+    by_coverage: tuple[CoverageRow, ...]
+    statistically: tuple[SampleRow, ...]
+    properties: tuple[Property, ...]
