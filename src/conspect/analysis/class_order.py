@@ -1,0 +1,108 @@
+"""Whether a model's classes are named in another order than the data's: the commonest mistake that looks like a broken head.
+
+Right outputs under wrong names make a confusion matrix whose large cells lie beside the diagonal, one in each row and in each
+column. The one-to-one assignment of outputs to labels that makes most images right is found (Kuhn 1955, "The Hungarian
+method"); it counts only where the images themselves show it, since for a weak model some assignment always fits a little
+better than the names do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import binom
+
+from conspect.core.spaces import Float64
+
+# Chance that a sound model is called misnamed, over all classes together.
+ERROR = 1e-3
+# So large a part of the classes that were moved together must show it; the rest may be classes of poor accuracy.
+SHOWN_BY = 0.8
+NAMED = 4
+
+
+@dataclass(frozen=True)
+class ClassOrder:
+    """What the images say of the order of a model's classes.
+
+    `moved`: pairs (label, output): images of class `label` get output `output`, whose name is therefore wrong; empty where
+    the order holds. `accuracy` as the names stand, `assigned_accuracy` with the moved classes renamed: shares of all images.
+    `shift`: output minus label where that is the same for all that moved, as for labels off by one.
+    """
+
+    moved: tuple[tuple[int, int], ...]
+    accuracy: float
+    assigned_accuracy: float
+    shift: int | None = None
+
+    @property
+    def looks_wrong(self) -> bool:
+        """True when classes moved."""
+        return bool(self.moved)
+
+    def sentence(self, class_names: Sequence[str]) -> str | None:
+        """What to tell whoever named the classes; None when the order holds."""
+        if not self.moved:
+            return None
+        pairs = [f"{class_names[label]!r} is called {class_names[output]!r}" for label, output in self.moved[:NAMED]]
+        more = f" and {len(self.moved) - NAMED} more" if len(self.moved) > NAMED else ""
+        off = f"; every label is off by {abs(self.shift)}" if self.shift is not None else ""
+        return (
+            f"your class order looks wrong: what is {', '.join(pairs)}{more}{off}. Accuracy {self.accuracy:.1%} would be "
+            f"{self.assigned_accuracy:.1%} with the names in the order that fits"
+        )
+
+
+def class_order(labels: NDArray[np.int64], outputs: NDArray[np.int64], classes: int) -> ClassOrder:
+    """Compares `labels [image]` with the model's `outputs [image]`, both indices into the same `classes` names.
+
+    Classes without an image take part only as names that others may have. Raises nothing; without images the order holds.
+    """
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (labels, outputs), 1)
+    right = int(np.trace(confusion))
+    images = max(len(labels), 1)
+    moved = sorted(
+        pair for group in _moved_together(confusion) if _is_shown(confusion, group, classes) for pair in group
+    )
+    if not moved:
+        return ClassOrder((), right / images, right / images)
+    gained = sum(int(confusion[label, output] - confusion[label, label]) for label, output in moved)
+    shifts = {output - label for label, output in moved}
+    shift = shifts.pop() if len(shifts) == 1 and len(moved) > 2 else None
+    return ClassOrder(tuple(moved), right / images, (right + gained) / images, shift)
+
+
+def _moved_together(confusion: NDArray[np.int64]) -> Iterator[list[tuple[int, int]]]:
+    """The pairs (label, output) that leave the diagonal, grouped by cycle of the assignment; labels without images left out."""
+    # A crumb for the diagonal: where another assignment is not better, the names stand.
+    cost: Float64 = -(confusion + 1e-6 * np.eye(len(confusion)))
+    rows, columns = linear_sum_assignment(cost)
+    target = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    seen: set[int] = set()
+    for start in sorted(target):
+        cycle, label = [], start
+        while label not in seen:
+            seen.add(label)
+            cycle.append(label)
+            label = target[label]
+        pairs = [(one, target[one]) for one in cycle if target[one] != one and confusion[one].any()]
+        if pairs:
+            yield pairs
+
+
+def _is_shown(confusion: NDArray[np.int64], pairs: Sequence[tuple[int, int]], classes: int) -> bool:
+    """Whether two or more classes each have the other name significantly more often than their own (sign test).
+
+    One class alone whose images go to another is a confusion, not a wrong name: the other class keeps its own.
+    """
+    shown = [
+        binom.sf(confusion[label, output] - 1, confusion[label, output] + confusion[label, label], 0.5)
+        < ERROR / classes
+        for label, output in pairs
+    ]
+    return len(pairs) > 1 and sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs)
