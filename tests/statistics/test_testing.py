@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import fisher_exact
+from scipy.stats import binomtest, fisher_exact
 from statsmodels.stats.multitest import multipletests
 
-from conspect.statistics.testing import fisher_two_sided, holm
+from conspect.statistics.testing import fisher_two_sided, holm, sign_test
 
 # Count and number of trials of a sample.
 SAMPLE = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -37,3 +37,9 @@ def test_holm_equals_statsmodels(p_values: list[float]) -> None:
 def test_holm_keeps_shape_and_hand_solved_values() -> None:
     np.testing.assert_allclose(holm([[0.01, 0.04], [0.03, 0.005]]), [[0.03, 0.06], [0.06, 0.02]])
     assert holm([]).shape == (0,)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_the_sign_test_is_scipys_one_sided_binomial_test(more: int, less: int) -> None:
+    wanted = binomtest(more, more + less, alternative="greater").pvalue if more + less else 1.0
+    assert sign_test(more, less) == pytest.approx(wanted)

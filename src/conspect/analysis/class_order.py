@@ -1,9 +1,8 @@
 """Whether a model's classes are named in another order than the data's: the commonest mistake that looks like a broken head.
 
 Right outputs under wrong names make a confusion matrix whose large cells lie beside the diagonal, one in each row and in each
-column. The one-to-one assignment of outputs to labels that makes most images right is found (Kuhn 1955, "The Hungarian
-method"); it counts only where the images themselves show it, since for a weak model some assignment always fits a little
-better than the names do.
+column. The one-to-one assignment of outputs to labels that makes most images right is found; it counts only where the images
+themselves show it, since for a weak model some assignment always fits a little better than the names do.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import binom
 
-from conspect.core.spaces import Float64
+from conspect.statistics.assignment import best_assignment
+from conspect.statistics.testing import sign_test
 
 # Chance that a sound model is called misnamed, over all classes together.
 ERROR = 1e-3
@@ -79,12 +77,9 @@ def class_order(labels: NDArray[np.int64], outputs: NDArray[np.int64], classes: 
 
 def _moved_together(confusion: NDArray[np.int64]) -> Iterator[list[tuple[int, int]]]:
     """The pairs (label, output) that leave the diagonal, grouped by cycle of the assignment; labels without images left out."""
-    # A crumb for the diagonal: where another assignment is not better, the names stand.
-    cost: Float64 = -(confusion + 1e-6 * np.eye(len(confusion)))
-    rows, columns = linear_sum_assignment(cost)
-    target = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    target = best_assignment(confusion).tolist()
     seen: set[int] = set()
-    for start in sorted(target):
+    for start in range(len(target)):
         cycle, label = [], start
         while label not in seen:
             seen.add(label)
@@ -100,9 +95,5 @@ def _is_shown(confusion: NDArray[np.int64], pairs: Sequence[tuple[int, int]], cl
 
     One class alone whose images go to another is a confusion, not a wrong name: the other class keeps its own.
     """
-    shown = [
-        binom.sf(confusion[label, output] - 1, confusion[label, output] + confusion[label, label], 0.5)
-        < ERROR / classes
-        for label, output in pairs
-    ]
+    shown = [sign_test(confusion[label, output], confusion[label, label]) < ERROR / classes for label, output in pairs]
     return len(pairs) > 1 and sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+from scipy.stats import binom
 
 
 def fisher_two_sided(
@@ -45,6 +46,11 @@ def _tail_below(
 
 def _log_choose(whole: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(special.gammaln(whole + 1.0) - special.gammaln(part + 1.0) - special.gammaln(whole - part + 1.0))
+
+
+def sign_test(more: int, less: int) -> float:
+    """P(at least `more` heads in `more + less` throws of a fair coin): small where `more` is more than chance. 0..1."""
+    return float(binom.sf(more - 1, more + less, 0.5))
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
