@@ -58,6 +58,7 @@ LIBRARIES = {
     "study": {"numpy", "PIL", "msgspec", "platformdirs"},
     "faults": {"msgspec", "numpy", "torch", "safetensors"},
     "web": {
+        "msgspec",
         "numpy",
         "safetensors",
         "fastapi",

@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("served")
     monitor().save(path / "monitor")
     (path / "token").write_text(TOKEN + "\n")
+    (path / "token").chmod(0o600)
     return path
 
 
@@ -150,6 +151,66 @@ def test_requests_that_were_accepted_are_answered_after_sigterm(folder):
         assert len(found) > 20
         assert set(found) == {(200, 4)}
         assert service.events()[-1]["inputs"] == 4 * (len(found) + len(halves))
+
+
+def test_two_lengths_end_the_connection(service):
+    with connected(service.port) as connection:
+        both = b"content-length: 3\r\ntransfer-encoding: chunked\r\n"
+        start = b"POST /v1/check HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        connection.sendall(start + both + b"\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        status, told, headers = answer(connection)
+        assert (status, told["error"]["code"], headers["connection"]) == (400, "WEB101", "close")
+        assert connection.recv(100) == b""
+
+
+def send_until(connection: socket.socket, content: bytes, end: float) -> None:
+    while time.monotonic() < end:
+        connection.send(content)
+
+
+def test_a_client_that_never_reads_is_let_go(service):
+    """The answers of many requests on one connection are more than the kernel takes."""
+    ask = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", service.port))
+        start = time.monotonic()
+        with pytest.raises(OSError):
+            send_until(connection, ask * 100, start + 60)
+        assert time.monotonic() - start < 20
+
+
+def asked_over(port: int, seconds: float = 10.0) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    connection.request("POST", "/v1/check", BODY, {"content-type": "application/json"})
+    return connection.getresponse().status
+
+
+@pytest.mark.parametrize("stderr", ["unread", "closed", "full"])
+def test_a_log_that_takes_nothing_keeps_no_client_waiting_and_no_stop(folder, stderr):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = f"{sys.executable} -c 'from conspect.cli.main import run; run()' monitor serve --port {port}"
+    command += f" --monitor {folder / 'monitor'} --timeout 2"
+    command = "exec " + command + {"closed": " 2>&-", "full": " 2>/dev/full"}.get(stderr, "")
+    process = subprocess.Popen(["sh", "-c", command], stderr=subprocess.PIPE)
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                assert asked_over(port) == 200
+                break
+            except ConnectionError:
+                time.sleep(0.1)
+        # Some 200 bytes a line: more than a pipe holds.
+        assert [asked_over(port) for _ in range(500)] == [200] * 500
+        process.terminate()
+        assert process.wait(timeout=15) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_ctrl_c_stops_as_well(folder):

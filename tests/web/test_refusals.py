@@ -22,7 +22,7 @@ from conspect.core.diagnostics import ConspectError
 from conspect.study.monitor.serving import Deployed, deployed
 from conspect.web import server
 from conspect.web.failures import STATUS, Busy
-from conspect.web.limits import BODIES_HELD, JSON_BYTES
+from conspect.web.limits import BODIES_HELD, Limits
 from conspect.web.protocol import protocol
 from conspect.web.receiving import Receiver
 from conspect.web.server import bound, read_token
@@ -43,7 +43,7 @@ def ask():
 
 
 def multipart(*parts: bytes, end: bytes = b"--b--\r\n") -> dict:
-    head = b'--b\r\ncontent-disposition: form-data; name="image"\r\n\r\n'
+    head = b'--b\r\ncontent-disposition: form-data; name="image"; filename="x"\r\n\r\n'
     body = b"".join(head + part + b"\r\n" for part in parts) + end
     return {"content": body, "headers": {"content-type": "multipart/form-data; boundary=b"}}
 
@@ -113,6 +113,15 @@ CASES = {
     "too many pixels": ({"content": large_png(101), "headers": PNG}, "WEB110"),
     "too many pixels in safetensors": ({"content": save({"images": images(1, side=101)}), "headers": SAFETENSORS}, "WEB110"),
     "one bad part": (multipart(large_png(4), b"x"), "WEB110"),
+    "a part that is no file": (
+        {"files": {"image": ("x.png", large_png(4))}, "data": {"comment": "look at this"}}, "WEB109",
+    ),
+    "a part with endless headers": (
+        {
+            "content": b"--b\r\ncontent-disposition: form-data; x=" + b"y" * 100_000 + b"\r\n\r\nz\r\n--b--\r\n",
+            "headers": {"content-type": "multipart/form-data; boundary=b"},
+        }, "WEB109",
+    ),
     "another host": ({"headers": {"host": "evil.example"}}, None),
 }  # fmt: skip
 
@@ -138,8 +147,104 @@ def test_405_says_what_is_allowed(ask):
 
 def test_json_is_limited_further():
     ask = asking(LinearModel())
-    require_failure(ask(content=b" " * (JSON_BYTES + 1), headers=JSON), 413, "WEB106")
+    require_failure(ask(content=b" " * (Limits().json_bytes + 1), headers=JSON), 413, "WEB106")
     ask.service.close()
+
+
+OWN = {"host": "localhost:8080"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "http://localhost:3000"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost:8080", "sec-fetch-site": "Cross-Site"},
+    ],
+)
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_page_of_another_site_cannot_ask_and_moves_no_statistics(headers, token):
+    made = asking(LinearModel(), token=token)
+    form = {"files": {"image": ("x.png", large_png(4))}}
+    given = {} if token is None else {"authorization": f"Bearer {token}"}
+    require_failure(made(**form, headers={**OWN, **headers, **given}), 403, "WEB114")
+    assert made.service.engine.status().seen == 0
+    for own in ({}, {"origin": "http://localhost:8080"}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}):
+        assert made(**form, headers={**OWN, **own, **given}).status_code == 200
+    assert made(method="GET", url="/healthz", headers={**OWN, **headers}).status_code == 200
+    made.service.close()
+
+
+def test_no_path_is_redirected_to_where_the_host_says(ask):
+    for url in ("/v1/check/", "/healthz/", "//evil.example/v1/check"):
+        for method in ("GET", "POST"):
+            told = ask(method=method, url="http://localhost" + url, headers={"host": "evil.example"})
+            require_failure(told, 404, "WEB103")
+            assert "location" not in told.headers
+
+
+def test_a_page_says_what_this_is_and_health_answers_a_head(ask):
+    page = ask(method="GET", url="/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "vision model" in page.text
+    assert "script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert [ask(method="HEAD", url=url).status_code for url in ("/healthz", "/")] == [200, 200]
+
+
+def test_no_coding_is_a_coding_in_whatever_case(ask):
+    for name in ("identity", "Identity", " IDENTITY "):
+        assert ask(json={"embeddings": [ROW]}, headers={"content-encoding": name}).status_code == 200
+    for name in ("GZIP", "identity, gzip"):
+        require_failure(ask(json={"embeddings": [ROW]}, headers={"content-encoding": name}), 415, "WEB108")
+
+
+def test_the_part_that_is_no_file_is_named(ask):
+    told = ask(files=[("image", ("x.png", large_png(4)))], data={"comment": "look"})
+    problem = require_failure(told, 422, "WEB109")["problem"]
+    assert "'comment', is not a file" in problem
+
+
+def test_a_request_that_is_given_up_still_gets_the_one_shape(monkeypatch):
+    made = asking(LinearModel())
+
+    async def never(*_):
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(made.service._checking, "parsed", never)
+    sent: list[dict] = []
+
+    async def ask() -> None:
+        async def receive():
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/v1/check", "raw_path": b"/v1/check", "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")], "http_version": "1.1",
+        }  # fmt: skip
+        with pytest.raises(asyncio.CancelledError):
+            await made.service.asgi(scope, receive, send)
+
+    asyncio.run(ask())
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["error"]["code"] == "WEB113"
+    made.service.close()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
+def test_a_token_that_every_user_can_read_is_no_secret(tmp_path, mode):
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    path.chmod(mode)
+    with pytest.raises(ConspectError, match=r"WEB002: every user of this machine.*") as caught:
+        read_token(path)
+    assert f"chmod 600 {path}" in caught.value.diagnostics[0].fix
 
 
 def test_images_need_a_model_and_embeddings_without_one_need_logits():
@@ -266,6 +371,8 @@ def test_what_keeps_the_service_from_starting(tmp_path, monkeypatch):
     short, spaced = tmp_path / "short", tmp_path / "spaced"
     short.write_text("secret\n")
     spaced.write_text("a token with spaces in it")
+    for path in (short, spaced):
+        path.chmod(0o600)
     assert {caught(lambda path=path: read_token(path)) for path in (short, spaced, tmp_path, tmp_path / "none")} == {
         "WEB002"
     }
@@ -290,6 +397,7 @@ def test_what_keeps_the_service_from_starting(tmp_path, monkeypatch):
 
 def test_a_token_file_is_read_without_its_line_end(tmp_path):
     (tmp_path / "token").write_text(TOKEN + "\n")
+    (tmp_path / "token").chmod(0o640)
     assert read_token(tmp_path / "token") == TOKEN
 
 
@@ -328,6 +436,9 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def is_closing(self) -> bool:
         return self.closed

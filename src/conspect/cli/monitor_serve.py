@@ -24,6 +24,13 @@ PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
 @click.option("--max-body", type=click.IntRange(1, 1024), default=16, show_default=True, help="MiB in one request.")
 @click.option("--max-inputs", type=click.IntRange(1), default=256, show_default=True, help="Inputs in one request.")
 @click.option("--max-pixels", type=click.IntRange(1), default=25_000_000, show_default=True, help="Of one image.")
+@click.option(
+    "--max-request-pixels",
+    type=click.IntRange(1),
+    default=50_000_000,
+    show_default=True,
+    help="Of all images of a request.",
+)
 @click.option("--queue", type=click.IntRange(1), default=1024, show_default=True, help="Inputs waiting; then 429.")
 @click.option(
     "--batch", type=click.IntRange(1), default=64, show_default=True, help="Images through the model at once."
@@ -38,6 +45,7 @@ def serve(  # noqa: PLR0917 (click passes every option by name)
     max_body: int,
     max_inputs: int,
     max_pixels: int,
+    max_request_pixels: int,
     queue: int,
     batch: int,
     timeout: float,
@@ -57,6 +65,14 @@ def serve(  # noqa: PLR0917 (click passes every option by name)
     from conspect.web.server import read_token
     from conspect.web.server import serve as run
 
-    limits = Limits(max_body << 20, max_inputs, max_pixels, queue, batch, timeout)
+    limits = Limits(
+        body_bytes=max_body << 20,
+        inputs=max_inputs,
+        pixels=max_pixels,
+        request_pixels=max_request_pixels,
+        queue=queue,
+        batch=batch,
+        seconds=timeout,
+    )
     token = None if token_file is None else read_token(token_file)
     run(deployed(study, monitor), host=host, port=port, token=token, limits=limits)

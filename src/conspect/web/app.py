@@ -1,12 +1,12 @@
-"""The routes: /v1/check, /healthz, /metrics and the OpenAPI schema."""
+"""The routes: /v1/check, /healthz, /metrics, the OpenAPI schema, and a page that says what this is."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from conspect import __version__
@@ -17,9 +17,9 @@ from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
 from conspect.web.checking import Checking
 from conspect.web.engine import Engine
 from conspect.web.failures import FAULT, allowed, response
-from conspect.web.guard import OPEN, Guard
+from conspect.web.guard import ABOUT, OPEN, Guard
 from conspect.web.limits import Limits
-from conspect.web.log import Log, write_line
+from conspect.web.log import Log
 from conspect.web.metrics import CONTENT_TYPE, Metrics
 from conspect.web.receiving import Receiver
 
@@ -43,8 +43,24 @@ BODY: dict[str, Any] = {
     },
 }
 FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Failure} for status in (400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503)
+    status: {"model": Failure} for status in (400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503)
 }
+# No script, no style, nothing from elsewhere.
+PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+PAGE = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Conspect monitor</title></head><body>
+<h1>Conspect monitor</h1>
+<p>This service watches a vision model: it says of each input what the model's output is, whether to believe it, and why not.
+It is meant for programs.</p>
+<ul>
+<li><code>POST {CHECK}</code> with an image, several, or embeddings: the answer for each</li>
+<li><a href="{SCHEMA}">{SCHEMA}</a>: all of it, described for programs</li>
+<li><a href="{OPEN}">{OPEN}</a>: whether it takes requests</li>
+<li><a href="{METRICS}">{METRICS}</a>: figures for Prometheus</li>
+</ul>
+<p><code>curl -H 'Content-Type: image/png' --data-binary @image.png http://HOST:PORT{CHECK}?reasons=all</code></p>
+</body></html>
+"""
 
 
 class Service:
@@ -55,15 +71,15 @@ class Service:
         deployed: Deployed,
         limits: Limits | None = None,
         *,
+        log: Log,
         token: str | None = None,
         hosts: frozenset[str] = frozenset(),
-        log: Log = write_line,
     ) -> None:
         self.limits = limits or Limits()
         self.engine = Engine(deployed.monitor, deployed.model, capacity=self.limits.queue, batch=self.limits.batch)
         self._checking = Checking(self.engine, self.limits)
         self.metrics = Metrics(self.engine)
-        routes = frozenset({CHECK, OPEN, METRICS, SCHEMA})
+        routes = frozenset({CHECK, OPEN, METRICS, SCHEMA, ABOUT})
         self.asgi = Guard(self._application(), self.metrics, log, routes, token=token, hosts=hosts)
 
     def stop(self) -> None:
@@ -76,7 +92,11 @@ class Service:
 
     def _application(self) -> FastAPI:
         # Its pages of documentation would load scripts from another host.
-        app = FastAPI(title="Conspect monitor", version=__version__, docs_url=None, redoc_url=None, openapi_url=SCHEMA)
+        # A redirect to a path's other spelling would name whatever host the request named.
+        app = FastAPI(
+            title="Conspect monitor", version=__version__, docs_url=None, redoc_url=None, openapi_url=SCHEMA,
+            redirect_slashes=False,
+        )  # fmt: skip
         app.add_exception_handler(ConspectError, _told)
         app.add_exception_handler(HTTPException, _told_by_starlette)
         app.add_exception_handler(RequestValidationError, _told_by_fastapi)
@@ -95,8 +115,8 @@ class Service:
                 checked = await self._checking.checked(parsed)
             results = await self._checking.answered(checked, reasons)
             self.metrics.decisions(results)
-            notes["suspect"] = sum(result["verdict"] == "suspect" for result in results)
-            return JSONResponse({"results": results})
+            notes["suspect"] = sum(result.verdict == "suspect" for result in results)
+            return Response(msgspec.json.encode(Answers(results)), media_type=JSON)
 
         @app.get(OPEN, responses={503: {"model": Failure}})
         async def health() -> dict[str, str]:
@@ -104,6 +124,14 @@ class Service:
             if self.asgi.stopping:
                 raise user_error("WEB113", "the service is stopping", "ask another one, or later")
             return {"status": "ok"}
+
+        app.head(OPEN, include_in_schema=False)(health)
+
+        @app.get(ABOUT, response_class=Response, include_in_schema=False)
+        async def about() -> Response:
+            return Response(PAGE, media_type="text/html", headers={"content-security-policy": PAGE_POLICY})
+
+        app.head(ABOUT, include_in_schema=False)(about)
 
         @app.get(METRICS, response_class=Response)
         def metrics() -> Response:
@@ -130,7 +158,7 @@ def _told_by_starlette(request: Request, error: Exception) -> Response:
         found = _told(request, user_error("WEB104", f"{request.method[:20]} is not served here", f"use {methods}"))
         found.raw_headers.append(allowed(methods.split(", ")))
         return found
-    paths = f"known paths: {CHECK}, {OPEN}, {METRICS}, {SCHEMA}"
+    paths = f"known paths: {ABOUT}, {CHECK}, {OPEN}, {METRICS}, {SCHEMA}"
     return _told(request, user_error("WEB103", f"there is no {request.url.path[:100]!r}", paths))
 
 

@@ -24,6 +24,7 @@ from conspect.monitor.runtime.stream import Status
 from conspect.web.failures import Busy
 
 LONGEST_WAIT = 60  # seconds that a client is asked to stay away at most
+CLOSE_SECONDS = 10.0  # for the batch that is in the model when the service ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,20 @@ class CheckedInputs:
     decisions: Decisions
     embeddings: NDArray[np.floating]
     finite: NDArray[np.bool_]
+
+    @classmethod
+    def joined(cls, parts: Sequence[CheckedInputs]) -> CheckedInputs:
+        """The inputs of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        all_of = [part.decisions for part in parts]
+        decisions = Decisions(
+            np.concatenate([one.outputs for one in all_of]),
+            np.concatenate([one.suspicion for one in all_of]),
+            np.concatenate([one.verdicts for one in all_of]),
+        )
+        embeddings = np.concatenate([part.embeddings for part in parts])
+        return cls(decisions, embeddings, np.concatenate([part.finite for part in parts]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +105,7 @@ class Engine:
     def close(self) -> None:
         """Answers what was submitted, then ends the thread."""
         self._jobs.put(STOP)
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         following: Submission | None = None

@@ -21,6 +21,7 @@ STATUS: dict[str, int] = {
     "WEB111": 429,
     "WEB112": 500,
     "WEB113": 503,
+    "WEB114": 403,
 }
 Headers = list[tuple[bytes, bytes]]
 FAULT = Diagnostic("WEB112", "a fault of Conspect itself, not of the request", "report the log's line of this request")

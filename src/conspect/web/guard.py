@@ -1,7 +1,13 @@
-"""The outermost layer: who may ask, what becomes of every failure, one line of log and one count for each request."""
+"""The outermost layer: who may ask, what becomes of every failure, one line of log and one count for each request.
+
+A page that a browser shows must not be able to use the service behind its user's back. It could, without a token, through a
+name that its owner lets resolve to 127.0.0.1 (requests carry that name), or by a form that posts across sites (browsers
+say where it comes from). https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 import traceback
@@ -17,17 +23,16 @@ from conspect.web.log import Log
 if TYPE_CHECKING:
     from conspect.web.metrics import Metrics
 
-OPEN = "/healthz"
+OPEN, ABOUT = "/healthz", "/"
+# Methods that change nothing, RFC 9110, 9.2.1; a page may read their answers no more than any other of another origin.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 VANISHED = 499  # as nginx counts a client that has gone; never sent
 
 
 class Guard:
-    """Wraps an application. `token`: needed for all but /healthz; `hosts`: the only names a request may call us by.
+    """Wraps an application. `token`: needed for all but /healthz and /; `hosts`: the only names a request may call us by.
 
     While `stopping`, no connection is kept: a client that reused one would find it closed.
-
-    Without a token a page in the user's own browser could reach a loopback service through a name that its owner lets
-    resolve to 127.0.0.1; its requests carry that name.
     """
 
     def __init__(
@@ -53,18 +58,27 @@ class Guard:
         start, status = time.perf_counter(), 0
         notes: dict[str, object] = {}
         scope["conspect"] = notes
+        ambiguous = _has_two_lengths(scope)
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                if self.stopping:
+                if self.stopping or ambiguous:
                     message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await send(message)
 
         try:
+            if ambiguous:
+                problem = "content-length and transfer-encoding both say where the request ends"
+                raise user_error("WEB101", problem, "send one of them")
             self._require_right(scope)
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            # The time for stopping is over, or the server gives up on this request for another reason.
+            if not status:
+                await _send(user_error("WEB113", "the service is stopping", "ask another one, or later"), watched)
+            raise
         except ClientDisconnect:
             status = VANISHED
         except ConspectError as error:
@@ -96,11 +110,29 @@ class Guard:
         if self._hosts and _without_port(host) not in self._hosts:
             problem = f"this service is not called {host[:100]!r}"
             raise user_error("WEB101", problem, f"call it {' or '.join(sorted(self._hosts))}")
-        if self._token is None or scope["path"] == OPEN:
+        if scope["method"] not in SAFE_METHODS:
+            _require_own_page(headers, host)
+        if self._token is None or scope["path"] in {OPEN, ABOUT}:
             return
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
             raise user_error("WEB102", "the token is missing or wrong", "send the header Authorization: Bearer TOKEN")
+
+
+def _require_own_page(headers: dict[bytes, bytes], host: str) -> None:
+    """Raises UserError WEB114 for a request that a page of another site makes; programs send neither header."""
+    origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"none")
+    own = {f"{scheme}://{host}".lower() for scheme in ("http", "https")}
+    foreign = origin is not None and origin.decode("latin-1").lower() not in own
+    if foreign or site.lower() not in {b"none", b"same-origin"}:
+        fix = "ask from a program, or from a page of the service itself"
+        raise user_error("WEB114", "a page of another site may not ask", fix)
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    """Whoever stands between client and service may have believed the other one: RFC 9112, 6.3."""
+    names = [name for name, _ in scope["headers"]]
+    return b"content-length" in names and b"transfer-encoding" in names
 
 
 def _without_port(host: str) -> str:

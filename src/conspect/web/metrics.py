@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from conspect.web.answers import Answer
 from conspect.web.engine import Engine
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,10 +33,10 @@ class Metrics:
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def decisions(self, results: list[dict[str, Any]]) -> None:
+    def decisions(self, results: list[Answer]) -> None:
         """Counts the answers of one request."""
         for result in results:
-            self._decisions.labels(result["output"] or "none", result["verdict"]).inc()
+            self._decisions.labels(result.output or "none", result.verdict).inc()
 
     def text(self) -> bytes:
         """All figures in the text format of Prometheus."""

@@ -22,9 +22,10 @@ def protocol(limits: Limits) -> type[H11Protocol]:
     """A class of connections that keeps `limits`."""
 
     class Connection(H11Protocol):
-        """Whatever a client sends must become a whole request within `limits.seconds`."""
+        """Whatever a client sends must become a whole request within `limits.seconds`, and answers be read as quickly."""
 
         _deadline: asyncio.TimerHandle | None = None
+        _unread: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -36,15 +37,30 @@ def protocol(limits: Limits) -> type[H11Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._unwatch()
+            self._cancel_unread()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
             if self._deadline is None:
                 self._watch()
+            # Whoever asks again has read what came before, unless it is still here.
+            if not self.transport.get_write_buffer_size():
+                self._cancel_unread()
             super().data_received(data)
+
+        def pause_writing(self) -> None:
+            """The transport holds more of an answer than it likes to."""
+            self._watch_unread()
+            super().pause_writing()
+
+        def resume_writing(self) -> None:
+            self._cancel_unread()
+            super().resume_writing()
 
         def on_response_complete(self) -> None:
             self._unwatch()
+            if self.transport.get_write_buffer_size():
+                self._watch_unread()
             super().on_response_complete()
             # A client may still be sending what was refused; it is read and dropped, for as long as a request may take.
             if not self.transport.is_closing() and self.conn.their_state is h11.SEND_BODY:
@@ -77,6 +93,21 @@ def protocol(limits: Limits) -> type[H11Protocol]:
             if self._deadline is not None:
                 self._deadline.cancel()
                 self._deadline = None
+
+        def _watch_unread(self) -> None:
+            """One deadline for all that has not been read when it begins: a reader of one byte a second does not renew it."""
+            if self._unread is None:
+                self._unread = self.loop.call_later(limits.seconds, self._abort_unread)
+
+        def _cancel_unread(self) -> None:
+            if self._unread is not None:
+                self._unread.cancel()
+                self._unread = None
+
+        def _abort_unread(self) -> None:
+            self._unread = None
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
 
         def _stalled(self) -> None:
             self._deadline = None

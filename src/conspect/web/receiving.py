@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from conspect.core.diagnostics import UserError, user_error
 from conspect.web.failures import Busy
 from conspect.web.limits import BODIES_HELD, Limits
+
+
+@dataclass
+class _Received:
+    """What has come of one body; `bytes` stay counted until the request is answered."""
+
+    parts: list[bytes] = field(default_factory=list)
+    bytes: int = 0
 
 
 class Receiver:
@@ -27,33 +36,36 @@ class Receiver:
         Raises UserError WEB105 (too slow), WEB106 (too large), WEB108 (compressed), WEB109 (its length is no number), Busy,
         and starlette's ClientDisconnect.
         """
-        if request.headers.get("content-encoding", "identity") != "identity":
+        if request.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
             raise user_error("WEB108", "the body is compressed", "send it as it is; images are compressed already")
         declared = request.headers.get("content-length", "0")
         if not (declared.isascii() and declared.isdigit() and len(declared) < 20):
             raise user_error("WEB109", "content-length is not a number", "send the length in bytes")
         if int(declared) > self.limits.body_bytes:
             raise self._too_large()
-        parts = bytearray()
+        received = _Received()
         try:
-            yield await self._received(request, parts)
+            yield await self._received(request, received)
         finally:
-            self.held -= len(parts)
+            self.held -= received.bytes
 
-    async def _received(self, request: Request, parts: bytearray) -> bytes:
+    async def _received(self, request: Request, received: _Received) -> bytes:
         try:
             async with asyncio.timeout(self.limits.seconds):
                 async for part in request.stream():
-                    if len(parts) + len(part) > self.limits.body_bytes:
+                    if received.bytes + len(part) > self.limits.body_bytes:
                         raise self._too_large()
                     if self.held + len(part) > self.limits.body_bytes * BODIES_HELD:
                         raise Busy("too many bytes are on their way", 1)
                     self.held += len(part)
-                    parts += part
+                    received.bytes += len(part)
+                    received.parts.append(part)
         except TimeoutError:
             problem = f"the request did not arrive within {self.limits.seconds:g} s"
             raise user_error("WEB105", problem, "send less at once, or over a faster connection") from None
-        return bytes(parts)
+        body = b"".join(received.parts)
+        received.parts.clear()
+        return body
 
     def _too_large(self) -> UserError:
         limit = self.limits.body_bytes

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import signal
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +19,10 @@ from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.study.monitor.serving import Deployed
 from conspect.web.app import Service
 from conspect.web.limits import Limits
-from conspect.web.log import Log, take_over_logging, write_line
+from conspect.web.log import LogWriter, take_over_logging
 from conspect.web.protocol import protocol
 
-LEAST_TOKEN, BACKLOG = 16, 2048
+LEAST_TOKEN, LONGEST_TOKEN, BACKLOG = 16, 4096, 2048
 # After the signal, requests that are already on their way are still taken for so long.
 LINGER_SECONDS = 0.3
 # Then answers have so long, beyond the time a request may take to arrive, to be computed and fetched.
@@ -36,14 +38,21 @@ def is_loopback(host: str) -> bool:
 
 
 def read_token(path: Path) -> str:
-    """The token in a file. Raises UserError WEB002 when it cannot be read, is short or not printable ASCII."""
+    """The token in a file. Raises UserError WEB002 when it cannot be read or others can, is short or not printable ASCII."""
     try:
-        token = path.read_text(encoding="ascii").strip()
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            token = file.read(LONGEST_TOKEN).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not ASCII"
         raise user_error(
             "WEB002", f"cannot read the token: {reason}", "give a text file", SourceLocation(str(path))
         ) from error
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        problem = "every user of this machine can read or change the token"
+        raise user_error(
+            "WEB002", problem, f"chmod 600 {path}, and make a new one if it was read", SourceLocation(str(path))
+        )
     if len(token) < LEAST_TOKEN or not token.isprintable() or " " in token:
         problem = f"the token is shorter than {LEAST_TOKEN} characters or holds spaces"
         raise user_error("WEB002", problem, "make one: openssl rand -hex 32 > FILE", SourceLocation(str(path)))
@@ -97,14 +106,13 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(
-    deployed: Deployed, *, host: str, port: int, token: str | None, limits: Limits, log: Log = write_line
-) -> None:
+def serve(deployed: Deployed, *, host: str, port: int, token: str | None, limits: Limits) -> None:
     """Serves until SIGTERM or SIGINT; then answers what was accepted and returns. Raises what `bound` raises."""
     listening = bound(host, port, token)
     address, number = listening.getsockname()[:2]
     name = f"[{address}]" if ":" in address else address
     hosts = frozenset({"localhost", "127.0.0.1", "[::1]", name, host.lower()}) if token is None else frozenset[str]()
+    log = LogWriter()
     service = Service(deployed, limits, token=token, hosts=hosts, log=log)
     take_over_logging(log)
     config = uvicorn.Config(
@@ -127,3 +135,4 @@ def serve(
     finally:
         service.close()
         log("stopped", {"inputs": service.engine.status().seen})
+        log.close()

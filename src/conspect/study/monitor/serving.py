@@ -1,26 +1,16 @@
-"""What a service runs: a study's model and its monitor, and images read as the study reads them. Opens no data set."""
+"""What a service runs: a study's model and its monitor, with its monitor. Opens no data set."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from conspect.adapters.datasets.image_files import decode_image, unreadable
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import Monitor
 from conspect.study.config import read_config
 from conspect.study.inputs import open_model
 from conspect.study.study import CONFIG_FILE
-
-# Formats that people send and whose decoders are simple; the others only widen what a stranger can reach.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +44,3 @@ def deployed(study: Path | None, monitor: Path | None) -> Deployed:
         return Deployed(Monitor.load(monitor))
     config = read_config(study / CONFIG_FILE)
     return Deployed(Monitor.load(monitor or study / "monitor"), open_model(config, study))
-
-
-def received_image(content: bytes, name: str, *, pixels: int) -> NDArray[np.uint8]:
-    """The image file `content` as `[height, width, 3]` uint8, RGB, read as `read_image` reads it.
-
-    Raises UnreadableImage DATA006, for more than `pixels` before anything is decoded.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                width, height = image.size
-    except Image.DecompressionBombError as error:
-        raise unreadable(name, f"more than {pixels:,} pixels") from error
-    except Exception as error:  # decoders raise anything on hostile files
-        raise unreadable(name, f"not an image; known are {', '.join(FORMATS)}") from error
-    if width * height > pixels:
-        raise unreadable(name, f"{width} x {height} pixels are more than {pixels:,}")
-    return decode_image(content, name)

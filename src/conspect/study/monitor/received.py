@@ -1,0 +1,67 @@
+"""Images that a stranger sends: read as the study reads its own, after what they declare has been judged."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from conspect.adapters.datasets.image_files import decode_image, unreadable
+
+# Formats that people send and whose decoders are simple; the others only widen what a stranger can reach.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+# Encoders write about 10 scans; each costs a pass over all pixels, however few bytes it has.
+MOST_SCANS, MOST_SEGMENTS = 64, 4096
+# A marker in the entropy-coded data of a JPEG: 0xFF and neither 0 (a stuffed byte), a restart, nor a fill byte.
+# ITU-T T.81, B.1.1.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+
+
+def received_image(content: bytes, name: str, *, pixels: int) -> NDArray[np.uint8]:
+    """The image file `content` as `[height, width, 3]` uint8, RGB, read as `read_image` reads it.
+
+    Raises UnreadableImage DATA006, for more than `pixels` or too many scans before anything is decoded.
+    """
+    declared_pixels(content, name, pixels=pixels)
+    return decode_image(content, name)
+
+
+def declared_pixels(content: bytes, name: str, *, pixels: int) -> int:
+    """How many pixels the file says it has. Raises as `received_image` does, before anything is decoded."""
+    scans, segments = scans_of_jpeg(content)
+    if scans > MOST_SCANS or segments > MOST_SEGMENTS:
+        raise unreadable(name, f"a JPEG of more than {MOST_SCANS} scans or {MOST_SEGMENTS} segments")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise unreadable(name, f"more than {pixels:,} pixels") from error
+    except Exception as error:  # decoders raise anything on hostile files
+        raise unreadable(name, f"not an image; known are {', '.join(FORMATS)}") from error
+    if width * height > pixels:
+        raise unreadable(name, f"{width} x {height} pixels are more than {pixels:,}")
+    return width * height
+
+
+def scans_of_jpeg(content: bytes) -> tuple[int, int]:
+    """Scans and segments of a JPEG, counted until one of them is more than allowed; (0, 0) of another format."""
+    if content[:2] != b"\xff\xd8":
+        return 0, 0
+    scans = segments = 0
+    place = 2
+    while scans <= MOST_SCANS and segments <= MOST_SEGMENTS:
+        match = _MARKER.search(content, place)
+        if match is None or content[match.start() + 1] == _END_OF_IMAGE:
+            break
+        segments += 1
+        scans += content[match.start() + 1] == _START_OF_SCAN
+        # A segment's first two bytes are its length, these two included; what is inside it is no marker.
+        place = match.end() + max(int.from_bytes(content[match.end() : match.end() + 2], "big"), 2)
+    return scans, segments
