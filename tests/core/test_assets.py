@@ -1,10 +1,10 @@
 import csv
-from pathlib import Path
 
 from conspect.adapters.datasets.cifar10 import CLASS_NAMES
 from conspect.assets import demo_class_attributes, demo_concepts
+from tests.documentation import PACKAGE
 
-ASSETS = Path(__file__).parents[2] / "src" / "conspect" / "assets"
+ASSETS = PACKAGE / "assets"
 
 
 def test_the_demo_has_the_eighteen_concepts_of_rival10_and_cifar10s_classes() -> None:

