@@ -2,6 +2,7 @@
 
 from collections import Counter
 from fractions import Fraction
+from math import inf
 
 import numpy as np
 import pytest
@@ -20,7 +21,17 @@ from conspect.verification.engine.integers import float_vector, rational_vector,
 from conspect.verification.engine.solvers.highs import STATUSES
 from conspect.verification.engine.solvers.status import translated
 from conspect.verification.queries.model import VerifyOptions
-from conspect.verification.queries.negation import AtomRows, State, contradiction, negation, opened
+from conspect.verification.queries.negation import (
+    AtomRows,
+    ConeLiteral,
+    LinearLiteral,
+    State,
+    contradiction,
+    negation,
+    opened,
+)
+
+ROWS = AtomRows(2, 3, {})
 
 
 def random_questions(seed, count=20, literals=5, dimension=7):
@@ -77,7 +88,7 @@ def test_floats_become_integers_without_loss(values):
 def test_a_box_knows_exactly_which_embeddings_it_holds(step, size, bits):
     subject = random_subject(np.random.default_rng(0), 2)
     model = ExactModel.of(subject.head.layers[0], len(subject.class_names), subject.lens)
-    box = ExactRegion(Box(np.array([1.0, 0.25]), np.array([0.5, 0.0]), Fraction(1)), model)
+    box = ExactRegion(Box(np.array([1.0, 0.25]), np.array([0.5, 0.0]), Fraction(1)), model, ROWS)
     z = Fraction(step, 1 << (bits // 2))
     point = rational_vector([1 + z, Fraction(1, 4)])
     assert box.has_embedding(point, size) == (abs(z) <= size / 2)
@@ -95,7 +106,7 @@ def test_exact_forms_of_a_region_are_the_forms_of_its_points(seed, shape):
     subject = random_subject(rng, 3, full=True)
     region = random_region(rng, 3, shapes=(shape,), full=True)
     model = ExactModel.of(subject.head.layers[0], len(subject.class_names), subject.lens)
-    exact = ExactRegion(region, model)
+    exact = ExactRegion(region, model, ROWS)
     coordinates = float_vector(rng.normal(size=3))
     embedding = exact.frame.point(coordinates)
     factor = region.factor if region.factor.ndim == 2 else np.diag(region.factor)
@@ -153,15 +164,16 @@ def test_the_opened_negation_is_the_negation(seed):
 
 
 def test_literals_that_go_round_in_a_circle_contradict_each_other_unless_all_allow_ties():
-    assert contradiction(((0, 1, True), (1, 2, False), (2, 0, False))) == [0, 1, 2]
-    assert contradiction(((0, 1, False), (1, 0, False))) is None
-    assert contradiction(((3, 3, True),)) == [0]
-    assert contradiction(((0, 1, True), (1, 2, True), (0, True))) is None
+    above = LinearLiteral
+    assert contradiction((above(0, 1, True), above(1, 2, False), above(2, 0, False))) == [0, 1, 2]
+    assert contradiction((above(0, 1, False), above(1, 0, False))) is None
+    assert contradiction((above(3, 3, True),)) == [0]
+    assert contradiction((above(0, 1, True), above(1, 2, True), ConeLiteral(0, True))) is None
 
 
 def test_an_exact_vertex_solves_systems_exactly_and_refuses_singular_ones():
-    assert exact_vertex.solve([[2, 1], [1, 3]], [Fraction(1), Fraction(1)]) == [Fraction(2, 5), Fraction(1, 5)]
-    assert exact_vertex.solve([[1, 2], [2, 4]], [Fraction(1), Fraction(1)]) is None
+    assert exact_vertex.solve([[2, 1], [1, 3]], [Fraction(1), Fraction(1)], inf) == [Fraction(2, 5), Fraction(1, 5)]
+    assert exact_vertex.solve([[1, 2], [2, 4]], [Fraction(1), Fraction(1)], inf) is None
 
 
 def test_a_foreign_status_that_is_not_listed_is_unknown():

@@ -143,8 +143,8 @@ def _holds(outcome: Outcome) -> bool:
 
 def _settled(given: Setting, decider: Decider) -> tuple[list[Task], list[RegionForms]]:
     forms = [decider.forms(region) for region in given.regions]
-    tasks = [new_task(job.table, decider.reading, region, None, job.formula) for job, region in given.jobs]
-    batch.decide(tasks, forms, decider.reading, 4096)
+    tasks = [new_task(job.table, decider.rows, region, None, job.formula) for job, region in given.jobs]
+    batch.decide(tasks, forms, decider.rows, 4096)
     return tasks, forms
 
 

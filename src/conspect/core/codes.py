@@ -96,6 +96,9 @@ CODES: dict[str, str] = {
     "VERIFY008": "a solver that is needed is not installed",
     "VERIFY009": "the specification file cannot be read or the result cannot be written",
     "VERIFY010": "options of the call contradict each other or are out of range",
+    "VERIFY011": "the model has one class",
+    "VERIFY012": "head or lens hold a number that is not finite",
+    "VERIFY013": "a direction of the lens is not a unit vector",
     # The monitor
     "MONITOR001": "scores or arrays for the monitor do not fit each other",
     "MONITOR002": "one kind of sample is missing",

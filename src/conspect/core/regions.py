@@ -57,7 +57,9 @@ class Region:
 
     def resized(self, size: Fraction) -> Region:
         """The same centre and directions with another size."""
-        return replace(self, size=size)
+        other = replace(self, size=size)
+        vars(other)["arrays_digest"] = self.arrays_digest  # the same arrays: not hashed again for every size
+        return other
 
     def coordinates(self, embeddings: Floats) -> Float64:
         """w with centre + factor w = z, `[image, D]`; infinite where a flat direction cannot reach z."""
@@ -92,10 +94,14 @@ class Region:
         return np.asarray(inside & (predicted == self.cut))
 
     @cached_property
+    def arrays_digest(self) -> str:
+        """SHA-256 over centre and factor alone: the same for every size and cut."""
+        return digest_arrays({"centre": self.centre, "factor": self.factor})
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over shape, centre, factor, size and cut; the provenance does not count."""
-        arrays = digest_arrays({"centre": self.centre, "factor": self.factor})
-        return digest_json({"arrays": arrays, "cut": self.cut, "shape": self.shape, "size": str(self.size)})
+        return digest_json({"arrays": self.arrays_digest, "cut": self.cut, "shape": self.shape, "size": str(self.size)})
 
 
 class Box(Region):

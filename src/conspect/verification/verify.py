@@ -100,7 +100,7 @@ class Verification:
                 verdict=answer.outcome.verdict,
                 region=region,
                 margin=margin,
-                gamma_max=answer.gamma_max,
+                gamma_max=None if answer.bracket is None else answer.bracket.record(),
                 curve=curve,
                 coverage=coverage,
                 witness=witness,

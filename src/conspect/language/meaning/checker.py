@@ -271,7 +271,7 @@ class _Check:
 
     def _node(self, node: Formula, *, strict: bool) -> None:
         match node:
-            case Predict(class_name, span):
+            case Predict(class_name, _, span):
                 self._class(class_name, span, strict=strict)
             case Stronger(left, right, span):
                 self._concept(left, span, strict=strict)

@@ -61,9 +61,10 @@ def _position(names: Sequence[str], name: str, what: str) -> int:
 
 def _holds(formula: Formula, reading: ExactReadouts) -> bool:  # noqa: PLR0911 (one return for each kind of node)
     match formula:
-        case Predict(class_name):
+        case Predict(class_name, lead):
             chosen = _position(reading.class_names, class_name, "class")
-            return all(reading.logits[chosen] > other for i, other in enumerate(reading.logits) if i != chosen)
+            leads = [reading.logits[chosen] - other for i, other in enumerate(reading.logits) if i != chosen]
+            return all(led >= lead for led in leads) if lead else all(led > 0 for led in leads)
         case Stronger(left, right):
             i = _position(reading.concept_names, left, "concept")
             j = _position(reading.concept_names, right, "concept")

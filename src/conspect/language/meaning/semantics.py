@@ -96,16 +96,17 @@ def holds(formula: Formula, reading: Readouts) -> Truth:
 def margin(formula: Formula, reading: Readouts) -> Float64:
     """By how much the formula is true `[image]`, float64: min for and, max for or, sign change for not.
 
-    Atoms: logit minus the largest other logit; difference of two strengths; strength minus threshold. Logits and
-    cosines are different units, so margins compare only between images, for one formula.
+    Atoms: logit minus the largest other logit (and minus the lead asked for); difference of two strengths; strength
+    minus threshold. Logits and cosines are different units, so margins compare only between images, for one formula.
     """
     return _margin(expand(formula), reading)
 
 
 def _holds(formula: Formula, reading: Readouts) -> Truth:  # noqa: PLR0911 (one return for each kind of node)
     match formula:
-        case Predict(class_name):
-            return np.asarray(reading.logit_gap(class_name) > 0)
+        case Predict(class_name, lead):
+            gap = reading.logit_gap(class_name)
+            return np.asarray(gap >= float(lead) if lead else gap > 0)
         case Stronger(left, right):
             return np.asarray(reading.strength(left) > reading.strength(right))
         case HasConcept(concept):
@@ -128,8 +129,8 @@ def _holds(formula: Formula, reading: Readouts) -> Truth:  # noqa: PLR0911 (one 
 
 def _margin(formula: Formula, reading: Readouts) -> Float64:  # noqa: PLR0911 (one return for each kind of node)
     match formula:
-        case Predict(class_name):
-            return reading.logit_gap(class_name)
+        case Predict(class_name, lead):
+            return np.asarray(reading.logit_gap(class_name) - float(lead))
         case Stronger(left, right):
             return np.asarray(reading.strength(left) - reading.strength(right))
         case HasConcept(concept):

@@ -138,9 +138,12 @@ def _class(value: object) -> str:
     raise user_error("SPEC204", f"{what}, and a class is due here", "give a term made by classes(...), or its name")
 
 
-def predict(class_name: ClassTerm | str) -> Predict:
-    """The model assigns the class."""
-    return Predict(_class(class_name))
+def predict(class_name: ClassTerm | str, lead: Number | None = None) -> Predict:
+    """The model assigns the class; with a lead, its logit is at least that much above every other."""
+    value = _number(lead, "lead") or Fraction(0)
+    if value < 0:
+        raise user_error("SPEC124", f"lead {lead!r} is negative", "write a difference of logits above 0, such as 4")
+    return Predict(_class(class_name), value)
 
 
 def has(*names: Term | str) -> HasConcept | HasAll:

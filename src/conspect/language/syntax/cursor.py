@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from conspect.language.syntax.grammar import ITEM_WORDS, NAME_LIMIT
 from conspect.language.syntax.lexer import tokenize
 from conspect.language.syntax.source import Problems, Source
@@ -124,3 +126,20 @@ class Cursor:
             self.mistake("SPEC105", f"the name has {len(text)} characters", fix)
         self.advance()
         return text
+
+    def number(self) -> Fraction:
+        """Reads `0.4`, `2/5` or `40%`, exactly."""
+        if self.kind != "number":
+            fix = "write a number such as 0.4 or 95%"
+            raise self.fail("SPEC111", f"a number is expected, not {self.shown()}", fix)
+        value = Fraction(self.text)
+        self.advance()
+        if self.kind == "/" and self.kind_after() == "number":
+            self.advance()
+            below = Fraction(self.text)
+            if below == 0:
+                self.mistake("SPEC124", "division by zero", "write a number such as 0.4 or 2/5")
+                below = Fraction(1)
+            value /= below
+            self.advance()
+        return value / 100 if self.accept("%") else value

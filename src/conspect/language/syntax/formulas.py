@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from conspect.language.syntax.cursor import Abandon, Cursor
 from conspect.language.syntax.grammar import BINDING, DEPTH_LIMIT, PREDICATES, WORDS, Connective
@@ -214,13 +216,21 @@ class FormulaParser:
             raise cursor.fail("SPEC118", "this brace is not closed", f"write {example}", opened)
         return tuple(names)
 
-    def _arguments(self, example: str, *, spaced: bool = False) -> list[tuple[str, int, bool]]:
-        """Each argument with its token and whether a comma follows; `spaced`: white space may part them as well."""
+    def _arguments(
+        self, example: str, *, spaced: bool = False, option: Callable[[], None] | None = None
+    ) -> list[tuple[str, int, bool]]:
+        """Each argument with its token and whether a comma follows; `spaced`: white space may part them as well.
+
+        `option`: reads `lead = 4` behind the last comma, where the predicate has it.
+        """
         cursor, opened = self.cursor, self.cursor.index
         cursor.expect("(", f"write {example}")
         found: list[tuple[str, int, bool]] = []
         while True:
             index = cursor.index
+            if option is not None and cursor.at_word("lead") and cursor.kind_after() == "=":
+                option()
+                break
             name = cursor.name("a name", f"write {example}")
             comma = cursor.accept(",")
             found.append((name, index, comma))
@@ -237,12 +247,25 @@ class FormulaParser:
     def _predict(self, first: int) -> Formula:
         self.cursor.advance()
         example = "predict(c)" if self.around.in_module else f"predict({self.around.variable or 'x'}, c)"
-        arguments = self._arguments(example)
-        if len(arguments) > 2:
+        lead: list[Fraction] = []
+        arguments = self._arguments(example, option=lambda: lead.append(self._lead()))
+        if not 1 <= len(arguments) <= 2:
             raise self._wrong_count("predict", len(arguments), example, first)
         if len(arguments) == 2:
             self._variable(arguments[0])
-        return Predict(arguments[-1][0], self.cursor.span(first))
+        return Predict(arguments[-1][0], lead[0] if lead else Fraction(0), self.cursor.span(first))
+
+    def _lead(self) -> Fraction:
+        """`lead = 4`, which ends the arguments of `predict`."""
+        cursor = self.cursor
+        cursor.advance()
+        cursor.advance()
+        index = cursor.index
+        value = cursor.number()
+        if value == 0:
+            fix = "write a lead above 0, or leave it out: predict(x, c) asks for the highest logit alone"
+            cursor.mistake("SPEC124", "a lead of 0 is out of range", fix, index)
+        return value
 
     def _has(self, first: int) -> Formula:
         self.cursor.advance()

@@ -61,7 +61,7 @@ class QuantifierParser:
         if cursor.accept_word("at") and not cursor.accept_word("least"):
             raise cursor.fail("SPEC111", f"'least' is expected, not {cursor.shown()}", "write 'for at least 95% of x'")
         index = cursor.index
-        share = self.number()
+        share = self.cursor.number()
         if not 0 < share <= 1:
             fix = "write a share above 0% and up to 100%, such as 95% or 0.95"
             cursor.mistake("SPEC124", f"a share of {_shown(share)} is out of range", fix, index)
@@ -174,31 +174,12 @@ class QuantifierParser:
             region.class_name, region.gamma, region.coverage, region.shape, True, span if span else cursor.span(first)
         )
 
-    def number(self) -> Fraction:
-        """`0.4`, `2/5` or `40%`, exactly."""
-        cursor = self.cursor
-        if cursor.kind != "number":
-            raise cursor.fail(
-                "SPEC111", f"a number is expected, not {cursor.shown()}", "write a number such as 0.4 or 95%"
-            )
-        value = Fraction(cursor.text)
-        cursor.advance()
-        if cursor.kind == "/" and cursor.kind_after() == "number":
-            cursor.advance()
-            below = Fraction(cursor.text)
-            if below == 0:
-                cursor.mistake("SPEC124", "division by zero", "write a number such as 0.4 or 2/5")
-                below = Fraction(1)
-            value /= below
-            cursor.advance()
-        return value / 100 if cursor.accept("%") else value
-
     def _gamma(self) -> Fraction:
-        return self.number()  # no sign in the grammar: never negative
+        return self.cursor.number()  # no sign in the grammar: never negative
 
     def _coverage(self) -> Fraction:
         index = self.cursor.index
-        value = self.number()
+        value = self.cursor.number()
         if not 0 < value <= 1:
             fix = "write a share above 0% and up to 100%, such as 90% or 0.9"
             self.cursor.mistake("SPEC124", f"a coverage of {_shown(value)} is out of range", fix, index)

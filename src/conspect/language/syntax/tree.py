@@ -54,9 +54,13 @@ class Combinable:
 
 @dataclass(frozen=True, slots=True)
 class Predict(Combinable):
-    """`predict(x, c)`: the logit of class c is strictly larger than every other logit."""
+    """`predict(x, c)`: the logit of class c is strictly larger than every other logit.
+
+    `predict(x, c, lead = 4)`: it is larger by at least that much. A lead is positive; 0 stands for none.
+    """
 
     class_name: str
+    lead: Fraction = Fraction(0)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -131,6 +131,8 @@ def _notes(item: Property, phrases: dict[str, tuple[str, ...]]) -> tuple[str, ..
         notes.append("'present' means stronger than the concept's threshold, which is calibrated on held-out images.")
     if any(isinstance(node, Predict) for node in found):
         notes.append("'assigns' means the highest logit, alone; where two classes share the top, none is assigned.")
+    if any(isinstance(node, Predict) and node.lead for node in found):
+        notes.append("a lead is the highest logit minus the next one.")
     if isinstance(item.formula, Implies):
         notes.append("where the condition after 'if' fails, nothing is claimed.")
     names = dict.fromkeys(
@@ -151,8 +153,8 @@ def _present(node: Formula) -> tuple[str, ...]:
 def phrase(formula: Formula) -> str:  # noqa: PLR0911 (one return for each kind of node)
     """A formula as an English clause."""
     match formula:
-        case Predict(class_name):
-            return f"the model assigns '{class_name}'"
+        case Predict(class_name, lead):
+            return f"the model assigns '{class_name}'{_lead(lead)}"
         case Stronger(left, right):
             return f"'{left}' is stronger than '{right}'"
         case HasConcept(concept):
@@ -178,14 +180,18 @@ def phrase(formula: Formula) -> str:  # noqa: PLR0911 (one return for each kind 
             return f"{_inside(left_formula)} exactly when {_inside(right_formula)}"
 
 
+def _lead(lead: Fraction) -> str:
+    return f" by a lead of {float(lead):g} or more" if lead else ""
+
+
 def _side(names: tuple[str, ...]) -> str:
     return repr_name(names[0]) if len(names) == 1 else f"each of {_and([repr_name(name) for name in names])}"
 
 
 def _denied(formula: Formula) -> str:
     match formula:
-        case Predict(class_name):
-            return f"the model does not assign '{class_name}'"
+        case Predict(class_name, lead):
+            return f"the model does not assign '{class_name}'{_lead(lead)}"
         case Stronger(left, right):
             return f"'{left}' is not stronger than '{right}'"
         case HasConcept(concept):

@@ -205,8 +205,9 @@ class _FormulaWriter:
 
     def _parts(self, formula: Formula) -> tuple[str, int]:  # noqa: PLR0911 (one return for each kind of node)
         match formula:
-            case Predict(class_name):
-                return f"predict({self.variable}{write_name(class_name)})", _ATOMIC
+            case Predict(class_name, lead):
+                option = f", lead = {_number(lead)}" if lead else ""
+                return f"predict({self.variable}{write_name(class_name)}{option})", _ATOMIC
             case Stronger(left, right):
                 a, b = write_name(left), write_name(right)
                 return (f">({self.subject}, {a}, {b})" if self.prefix else f"{a} > {b}"), _ATOMIC

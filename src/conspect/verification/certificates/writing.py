@@ -15,7 +15,8 @@ from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
 from conspect.verification.certificates.encoding import encoded
-from conspect.verification.engine.prover import Outcome, Witness
+from conspect.verification.engine.points import Witness
+from conspect.verification.engine.prover import Outcome
 from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.results import PropertyResult
@@ -34,7 +35,7 @@ def region_claim(table: FormulaTable, region: Region, outcome: Outcome) -> dict[
         "region_digest": region.digest,
     }
     if outcome.verdict.outcome == "holds" and outcome.proof is not None:
-        return claim | {"proof": outcome.proof.steps}
+        return claim | {"proof": [step.record() for step in outcome.proof.steps]}
     if outcome.verdict.outcome == "violated" and outcome.witness is not None:
         return claim | {"witness": witness_json(outcome.witness)}
     return None

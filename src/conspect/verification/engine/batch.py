@@ -8,8 +8,8 @@ ends its property; anything else opens one pending disjunction.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -20,7 +20,8 @@ from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Float64
 from conspect.language.syntax.tree import Formula
 from conspect.verification.engine import barrier
-from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.engine.steps import Halve, SplitNeuron
+from conspect.verification.queries.formula_table import FormulaTable, lead_of
 from conspect.verification.queries.negation import Alternative, AtomRows, LinearLiteral, State, negation, opened
 
 TOLERANCE = 1e-9
@@ -43,7 +44,7 @@ class Branch:
     by_barrier: bool = False
     limits: dict[int, tuple[Fraction, Fraction]] = field(default_factory=dict)
     phases: dict[tuple[int, int], bool] = field(default_factory=dict)
-    step: tuple[object, ...] = ()
+    step: Halve | SplitNeuron | None = None
 
 
 @dataclass(eq=False)
@@ -63,6 +64,11 @@ class Task:
     formula: Formula | None = None
     nodes: int = 0
     margin: float | None = None
+
+    def restart(self) -> None:
+        """Forgets what floats found."""
+        self.root = Branch(self.root.state)
+        self.witness, self.stuck, self.nodes = None, False, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +90,6 @@ class RegionForms:
     def resized(self, region: Region) -> RegionForms:
         """The same forms over a region that differs in size (and cut) alone."""
         return RegionForms(region, self.unit, np.asarray(self.unit * float(region.size)), self.offsets)
-
-    def carried(self, literals: Sequence[LinearLiteral], multipliers: Iterable[tuple[int, int]]) -> float:
-        """The size up to which multipliers close literals, in float64; infinite when no size matters."""
-        weights = np.zeros(len(self.offsets))
-        for index, multiplier in multipliers:
-            weights[literals[index][0]] += multiplier
-            weights[literals[index][1]] -= multiplier
-        scale = max(float(np.abs(weights).max(initial=0.0)), 1e-300)
-        reach = float(barrier.dual_norm((weights / scale) @ self.unit, self.region.norm))
-        constant = float((weights / scale) @ self.offsets)
-        return np.inf if reach <= 0 else max(0.0, -constant / reach)
 
 
 def strength_margins(forms: RegionForms, pairs: NDArray[np.integer]) -> tuple[Float64, Float64]:
@@ -134,7 +129,13 @@ def new_task(
 
 
 def decide(
-    tasks: list[Task], regions: list[RegionForms], reading: AtomRows, node_budget: int, *, tight: bool = False
+    tasks: list[Task],
+    regions: list[RegionForms],
+    reading: AtomRows,
+    node_budget: int,
+    *,
+    tight: bool = False,
+    deadline: float = np.inf,
 ) -> None:
     """Works on every task until it is closed, has a witness, is stuck, or has used its budget. Linear literals only.
 
@@ -147,6 +148,8 @@ def decide(
             if task.witness is None and not task.stuck:
                 by_region[task.region_key].append((task, branch))
         frontier = []
+        if time.monotonic() >= deadline:
+            return
         for key, members in by_region.items():
             points = examine([branch for _, branch in members], regions[key], tight=tight)
             for (task, branch), point in zip(members, points, strict=True):
@@ -184,22 +187,25 @@ def _follow(
 
 def _met(alternative: Alternative, values: Float64, task: Task, reading: AtomRows) -> bool:
     return all(
-        (values[part[0]] > values[part[1]] if part[2] else values[part[0]] >= values[part[1]])
-        if len(part) == 3
-        else _true(part[0], values, task.table, reading) == part[1]
+        (values[part.first] > values[part.second] if part.strict else values[part.first] >= values[part.second])
+        if isinstance(part, LinearLiteral)
+        else _true(part.node, values, task.table, reading) == part.wanted
         for part in alternative
     )
 
 
 def _true(index: int, values: Float64, table: FormulaTable, reading: AtomRows) -> bool:  # noqa: PLR0911 (one for each kind)
-    kind, *numbers = table[index]
-    args = [int(number) for number in numbers]
+    kind = table[index][0]
     if kind == "predict":
-        return all(values[args[0]] > values[k] for k in range(reading.classes) if k != args[0])
+        own, lead = int(table[index][1]), lead_of(table[index])
+        others = (k for k in range(reading.classes) if k != own)
+        return all(values[own] > values[reading.raised_row(k, lead)] for k in others)
+    args = [int(number) for number in table[index][1:]]
     if kind == "stronger":
         return bool(values[reading.classes + args[0]] > values[reading.classes + args[1]])
     if kind == "has":
-        return bool(values[reading.classes + args[0]] > 0)
+        bar = values[reading.threshold_row(args[0])] if reading.linear_norm else 0.0
+        return bool(values[reading.classes + args[0]] > bar)
     parts = [_true(a, values, table, reading) for a in args]
     if kind == "not":
         return not parts[0]
@@ -234,7 +240,7 @@ def examine(branches: list[Branch], forms: RegionForms, *, tight: bool = False) 
 
 
 def _linear(state: State) -> list[LinearLiteral]:
-    return [literal for literal in state.literals if len(literal) == 3]
+    return [literal for literal in state.literals if isinstance(literal, LinearLiteral)]
 
 
 def _padded(literals: list[list[LinearLiteral]], length: int) -> np.ndarray:

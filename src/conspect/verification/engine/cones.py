@@ -33,7 +33,7 @@ class ConeForms:
 
     def is_convex(self, literal: ConeLiteral) -> bool:
         """Whether the embeddings that satisfy a literal form a convex set."""
-        return (self.thresholds[literal[0]] > 0) == literal[1]
+        return (self.thresholds[literal.concept] > 0) == literal.wanted
 
     def mapped(self, u: Float64) -> Float64:
         """y at u."""
@@ -52,18 +52,18 @@ class ConeForms:
         up, down = np.maximum(self.slopes, 0), np.minimum(self.slopes, 0)
         least = self.offsets + up @ low + down @ high
         most = self.offsets + up @ high + down @ low
-        threshold = abs(float(self.thresholds[literal[0]]))
-        sign = 1.0 if literal[1] else -1.0
+        threshold = abs(float(self.thresholds[literal.concept]))
+        sign = 1.0 if literal.wanted else -1.0
         ends = least + most
-        slope = sign * self.strength_slopes[literal[0]] + threshold / (2 * scale) * (ends @ self.slopes)
+        slope = sign * self.strength_slopes[literal.concept] + threshold / (2 * scale) * (ends @ self.slopes)
         constant = float(ends @ self.offsets - least @ most) + scale**2
-        return slope, sign * float(self.strength_offsets[literal[0]]) + threshold / (2 * scale) * constant
+        return slope, sign * float(self.strength_offsets[literal.concept]) + threshold / (2 * scale) * constant
 
     def _row(self, literal: ConeLiteral, vector: Float64) -> Row:
-        threshold = abs(float(self.thresholds[literal[0]]))
-        sign = 1.0 if literal[1] else -1.0
-        slope = sign * self.strength_slopes[literal[0]] + threshold * (vector @ self.slopes)
-        return slope, sign * float(self.strength_offsets[literal[0]]) + threshold * float(vector @ self.offsets)
+        threshold = abs(float(self.thresholds[literal.concept]))
+        sign = 1.0 if literal.wanted else -1.0
+        slope = sign * self.strength_slopes[literal.concept] + threshold * (vector @ self.slopes)
+        return slope, sign * float(self.strength_offsets[literal.concept]) + threshold * float(vector @ self.offsets)
 
 
 def shortened(vector: Float64) -> Float64:
@@ -87,8 +87,8 @@ def exact_row(
 
     `mapped`: y as forms in w. `limits`: the part of a box that is looked at, by axis.
     """
-    strength = region.model.classes + literal[0]
-    sign, unit = (1 if literal[1] else -1), 1 << region.forms.shift
+    strength = region.model.classes + literal.concept
+    sign, unit = (1 if literal.wanted else -1), 1 << region.forms.shift
     if isinstance(bound, Fraction):
         factor = abs(threshold) * unit / (2 * bound)
         weights, constant = [], Fraction(0)

@@ -6,20 +6,30 @@ as they are (not as a rounded product), and the zero form. Seen from a region z 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import inf, isqrt, nextafter
 from operator import le, mul
-from typing import Any
+from sys import float_info
+from typing import Any, NamedTuple
 
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Lens
-from conspect.language.meaning.exact import ExactReadouts, exceeds
 from conspect.verification.engine.integers import RationalVector, combine, dot, scaled, scaled_rows
-from conspect.verification.queries.formula_table import FormulaTable
-from conspect.verification.queries.negation import LinearLiteral
+from conspect.verification.engine.steps import Multipliers
+from conspect.verification.queries.negation import AtomRows, LinearLiteral
 
-Multipliers = tuple[tuple[int, int], ...]
+
+class Closure(NamedTuple):
+    """What multipliers prove beyond that a state is empty, rounded towards safety.
+
+    `margin`: at every point of the region some literal is at most minus this. `carries`: the multipliers prove the same
+    up to this size of the region (infinite when no size matters).
+    """
+
+    margin: float
+    carries: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +134,29 @@ class ExactModel:
         return _stacked([logits, self.strengths, zero])
 
 
+def extended(forms: ExactForms, mapped: ExactForms, rows: AtomRows) -> ExactForms:
+    """Base forms with the rows that leads and the norm add; slopes are shared, so a lead costs its constants alone.
+
+    A lead or threshold that is no dyadic number makes its own entries fractions; everything else stays in integers.
+    """
+    slopes, constants = list(forms.rows), list(forms.constants)
+    for lead in rows.leads:
+        raise_by = _whole(lead * (1 << forms.shift))
+        slopes += forms.rows[: rows.classes]
+        constants += [constant + raise_by for constant in forms.constants[: rows.classes]]
+    if rows.linear_norm:
+        for concept in range(rows.concepts):
+            factor = rows.thresholds.get(concept, Fraction(0)) * Fraction(1 << forms.shift, 1 << mapped.shift)
+            slopes.append([_whole(factor * v) for v in mapped.rows[-1]])
+            constants.append(_whole(factor * mapped.constants[-1]))
+    return ExactForms(slopes, constants, forms.shift)
+
+
+def _whole(value: Fraction) -> Any:
+    """An int where the fraction is one; integers are much faster."""
+    return value.numerator if value.denominator == 1 else value
+
+
 def _stacked(parts: list[ExactForms]) -> ExactForms:
     shift = max(part.shift for part in parts)
     rows: list[list[int]] = []
@@ -141,34 +174,51 @@ class ExactRegion:
 
     region: Region
     model: ExactModel
+    rows: AtomRows
     frame: Frame = field(init=False)
     _ends: dict[Fraction, tuple[list[int], list[int]]] = field(default_factory=dict)
     forms: ExactForms = field(init=False)
 
     def __post_init__(self) -> None:
         self.frame = Frame.of(self.region)
-        self.forms = self.model.base_forms().seen_from(self.frame)
+        self.forms = extended(self.model.base_forms().seen_from(self.frame), self._mapped(), self.rows)
 
-    def closes(
-        self,
-        literals: tuple[LinearLiteral, ...],
-        multipliers: Multipliers,
-        size: Fraction,
-    ) -> bool:
-        """Whether the multipliers prove that no w of the region satisfies all literals: sup < 0, or 0 if one is strict."""
+    def _mapped(self) -> ExactForms:
+        return self.model.mapped.seen_from(self.frame) if self.rows.linear_norm else self.model.mapped
+
+    def closing(self, literals: tuple[LinearLiteral, ...], multipliers: Multipliers, size: Fraction) -> Closure | None:
+        """What the multipliers prove when no w of the region satisfies all literals, else None.
+
+        They do when the supremum of the weighted sum over the region is negative, or zero with a strict literal in it.
+        """
         weights: dict[int, int] = {}
-        strict = False
+        strict, total = False, 0
         for index, multiplier in multipliers:
             first, second, is_strict = literals[index]
             weights[first] = weights.get(first, 0) + multiplier
             weights[second] = weights.get(second, 0) - multiplier
             strict = strict or (is_strict and multiplier > 0)
+            total += multiplier
         used = [row for row, weight in weights.items() if weight]
         if not used:
-            return strict
+            return Closure(0.0, inf) if strict else None
         slope = combine([weights[row] for row in used], [self.forms.rows[row] for row in used])
         constant = sum(weights[row] * self.forms.constants[row] for row in used)
-        return supremum_excluded(slope, constant, size, self.region.norm, strict=strict)
+        if not supremum_excluded(slope, constant, size, self.region.norm, strict=strict):
+            return None
+        # The length of the slope, rounded up where it is a root: both numbers below may only come out too small.
+        reach = sum(map(abs, slope)) if self.region.norm == "max" else _root_above(sum(v * v for v in slope))
+        p, q = size.numerator, size.denominator
+        margin = max(0.0, _below(-(q * constant + p * reach), (q * total) << self.forms.shift))
+        return Closure(margin, _below(-constant, reach) if reach else inf)
+
+    def reaches(self, row: int, size: Fraction) -> tuple[float, float]:
+        """Float bounds below and above a base form over the region."""
+        slope, constant = self.forms.rows[row], self.forms.constants[row]
+        reach = sum(map(abs, slope)) if self.region.norm == "max" else _root_above(sum(v * v for v in slope))
+        p, q = size.numerator, size.denominator
+        unit = q << self.forms.shift
+        return _below(q * constant - p * reach, unit), -_below(-q * constant - p * reach, unit)
 
     def has_coordinates(self, coordinates: RationalVector, size: Fraction) -> bool:
         """Whether |w| <= size, exactly."""
@@ -176,6 +226,22 @@ class ExactRegion:
         if self.region.norm == "max":
             return all(abs(value) * size.denominator <= bound for value in coordinates.integers)
         return sum(value * value for value in coordinates.integers) * size.denominator**2 <= bound**2
+
+    def size_above(self, is_embedding: bool, point: RationalVector) -> float:
+        """A float at least the smallest size that holds exact coordinates w, or an embedding (of a box)."""
+        if is_embedding:
+            unit = 1 << self.frame.shift
+            # z and centre over one denominator; a flat axis cannot be left, and its share is 0.
+            offsets = [
+                abs(z * unit - c * point.denominator) for z, c in zip(point.integers, self.frame.centre, strict=True)
+            ]
+            shares = [
+                Fraction(d, abs(f) * point.denominator) for d, f in zip(offsets, self.frame.diagonal, strict=True) if f
+            ]
+            return -_below(-max(shares, default=Fraction(0)), 1)
+        if self.region.norm == "max":
+            return -_below(-max(map(abs, point.integers), default=0), point.denominator)
+        return -_below(-_root_above(sum(v * v for v in point.integers)), point.denominator)
 
     def has_embedding(self, point: RationalVector, size: Fraction) -> bool:
         """Whether an embedding lies in a box, exactly. Only boxes can be asked."""
@@ -194,6 +260,26 @@ class ExactRegion:
         at = [z * factor for z in point.integers]
         below = [v * point.denominator for v in lows]
         return all(map(le, below, at)) and all(map(le, at, [v * point.denominator for v in highs]))
+
+
+def _root_above(square: int | Fraction) -> Any:
+    """At least the square root; close to it for integers, which are large here."""
+    whole = -(-Fraction(square).numerator // Fraction(square).denominator)
+    return isqrt(whole) + 1 if whole else 0
+
+
+def _below(numerator: int | Fraction, denominator: int | Fraction) -> float:
+    """The quotient (denominator > 0) as a float that is not larger; minus infinity when floats do not reach."""
+    if isinstance(numerator, Fraction):
+        numerator, denominator = numerator.numerator, denominator * numerator.denominator
+    if isinstance(denominator, Fraction):
+        numerator, denominator = numerator * denominator.denominator, denominator.numerator
+    try:
+        rounded = numerator / denominator  # of integers: the nearest float, however long they are
+    except OverflowError:
+        return -inf if numerator < 0 else float_info.max
+    over, under = rounded.as_integer_ratio()
+    return rounded if over * denominator <= numerator * under else nextafter(rounded, -inf)
 
 
 def supremum_excluded(
@@ -221,92 +307,3 @@ def supremum_excluded(
         return False
     excess = p * p * sum(v * v for v in slope) - q * q * constant * constant
     return excess < 0 or (excess == 0 and strict)
-
-
-@dataclass(eq=False)
-class ExactPoint:
-    """An exact embedding with its forms, evaluated when asked."""
-
-    model: ExactModel
-    embedding: RationalVector
-    base: Callable[[int], int | Fraction]
-    thresholds: dict[int, Fraction]
-    memory: dict[int, int | Fraction] = field(default_factory=dict)
-
-    def value(self, row: int) -> int | Fraction:
-        """Base form at this point, times a positive factor common to all base forms."""
-        if row not in self.memory:
-            self.memory[row] = self.base(row)
-        return self.memory[row]
-
-    def satisfies(self, literal: tuple[int, ...]) -> bool:
-        """Whether a literal of a state is true here."""
-        if len(literal) == 2:
-            return self.has_concept(literal[0]) == bool(literal[1])
-        first, second, strict = literal
-        difference = self.value(first) - self.value(second)
-        return difference > 0 or (difference == 0 and not strict)
-
-    def has_concept(self, concept: int) -> bool:
-        """strength > threshold; a mapped embedding of zero has no concept."""
-        return exceeds(self.numerator(concept), self.thresholds[concept], self.squared_norm())
-
-    def reading(self, table: FormulaTable, names: tuple[tuple[str, ...], tuple[str, ...]]) -> ExactReadouts:
-        """This point as the reference semantics reads it.
-
-        Only what the formula mentions is computed. Without `hasCon` all numbers share one positive factor, which no
-        comparison can see and which spares their reduction to lowest terms.
-        """
-        asked = {int(node[1]) for node in table if node[0] == "has"}
-        compared = {int(k) for node in table if node[0] == "stronger" for k in node[1:]}
-        numerators = [Fraction(0)] * len(names[1])
-        for k in compared:
-            numerators[k] = Fraction(self.value(self.model.classes + k))
-        squared = Fraction(0)
-        if asked:
-            squared = self.squared_norm()
-            for k in compared | asked:
-                numerators[k] = self.numerator(k)
-        predicted = any(node[0] == "predict" for node in table)
-        logits = [Fraction(self.value(k) if predicted else 0) for k in range(self.model.classes)]
-        thresholds = tuple(self.thresholds.get(k) for k in range(len(names[1])))
-        return ExactReadouts(names[0], names[1], tuple(logits), tuple(numerators), squared, thresholds)
-
-    def numerator(self, concept: int) -> Fraction:
-        """q'y."""
-        forms = self.model.strengths
-        return Fraction(forms.value(concept, self.embedding), self.embedding.denominator << forms.shift)
-
-    def squared_norm(self) -> Fraction:
-        """y'y for y = M z + d."""
-        mapped = self.model.mapped
-        total = sum(mapped.value(row, self.embedding) ** 2 for row in range(len(mapped.rows)))
-        return Fraction(total, (self.embedding.denominator << mapped.shift) ** 2)
-
-    def predicts(self, index: int) -> bool:
-        """Whether the logit of a class is strictly larger than every other."""
-        own = self.value(index)
-        return all(own > self.value(other) for other in range(self.model.classes) if other != index)
-
-    def makes_true(self, table: FormulaTable) -> bool:
-        """Truth of a formula here, under the meaning of the language, exactly."""
-        truth: list[bool] = []
-        for kind, *numbers in table:
-            args = [int(number) for number in numbers]
-            if kind == "predict":
-                truth.append(self.predicts(args[0]))
-            elif kind == "stronger":
-                truth.append(self.value(self.model.classes + args[0]) > self.value(self.model.classes + args[1]))
-            elif kind == "has":
-                truth.append(self.has_concept(args[0]))
-            elif kind == "not":
-                truth.append(not truth[args[0]])
-            elif kind == "and":
-                truth.append(all(truth[a] for a in args))
-            elif kind == "or":
-                truth.append(any(truth[a] for a in args))
-            elif kind == "implies":
-                truth.append(not truth[args[0]] or truth[args[1]])
-            else:
-                truth.append(truth[args[0]] == truth[args[1]])
-        return truth[-1]

@@ -7,99 +7,153 @@ one. Source: the idea of Dhiflaoui et al. (SODA 2003) and QSopt_ex.
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
 import numpy as np
+from numpy.typing import NDArray
 
-from conspect.verification.engine.exact import ExactRegion, Multipliers
+from conspect.verification.engine.exact import ExactRegion
 from conspect.verification.engine.integers import RationalVector, rational_vector
 from conspect.verification.engine.solvers import highs
+from conspect.verification.engine.steps import Multipliers
 from conspect.verification.queries.negation import LinearLiteral
 
-Closed = tuple[str, Multipliers]
-Found = tuple[str, RationalVector]
+OUT_OF_TIME = "more time needed than the budget has"
+
+
+@dataclass(frozen=True, eq=False)
+class _Program:
+    """max t with slopes w + offsets >= t (rows that are `counted`) or >= 0 (the others), |w_k| <= size; all exact."""
+
+    slopes: list[list[int]]
+    offsets: list[int]
+    size: Fraction
+    counted: NDArray[np.bool_]
+
+    @property
+    def dimension(self) -> int:
+        return len(self.slopes[0])
+
+    def entry(self, row: int, column: int) -> int:
+        """Coefficient of a variable; the one after the last w is t."""
+        return -int(self.counted[row]) if column == self.dimension else self.slopes[row][column]
 
 
 def decide(
-    region: ExactRegion, literals: tuple[LinearLiteral, ...], size: Fraction, seconds: float
+    region: ExactRegion, literals: tuple[LinearLiteral, ...], size: Fraction, deadline: float
 ) -> Multipliers | RationalVector | str:
-    """Multipliers that close the literals, coordinates that satisfy them, or the reason for neither. Boxes only."""
+    """Multipliers that close the literals, coordinates that satisfy them, or the reason for neither. Boxes only.
+
+    `deadline`: on the monotonic clock.
+    """
     everything = np.ones(len(literals), dtype=bool)
-    strict = np.array([literal[2] for literal in literals])
+    strict = np.array([literal.strict for literal in literals])
+    # At an exact tie the smallest value over all literals is 0. Whether that is a point or a proof depends on the strict
+    # ones alone: the second program asks how far those can be pushed while the others only stay at 0 or above.
     phases = [everything] if strict.all() or not strict.any() else [everything, strict]
     reason = "no solver decided a conjunct"
     for counted in phases:
-        candidate = _vertex(region, literals, size, counted, seconds)
-        if isinstance(candidate, str):
-            reason = candidate
+        vertex = _vertex(_program(region, literals, size, counted), deadline)
+        if isinstance(vertex, str):
+            reason = vertex
             continue
-        coordinates, multipliers = candidate
-        if multipliers and region.closes(literals, multipliers, size):
+        coordinates, multipliers = vertex
+        if multipliers and region.closing(literals, multipliers, size) is not None:
             return multipliers
         if coordinates is not None and region.has_coordinates(coordinates, size):
             values = [
-                region.forms.value(first, coordinates) - region.forms.value(second, coordinates)
-                for first, second, _ in literals
+                region.forms.value(literal.first, coordinates) - region.forms.value(literal.second, coordinates)
+                for literal in literals
             ]
-            if all(v > 0 or (v == 0 and not literal[2]) for v, literal in zip(values, literals, strict=True)):
+            if all(v > 0 or (v == 0 and not x.strict) for v, x in zip(values, literals, strict=True)):
                 return coordinates
     return reason
 
 
-def _vertex(
-    region: ExactRegion, literals: tuple[LinearLiteral, ...], size: Fraction, counted: np.ndarray, seconds: float
-) -> tuple[RationalVector | None, Multipliers] | str:
-    """Exact coordinates and multipliers at HiGHS's final basis."""
+def _program(
+    region: ExactRegion, literals: tuple[LinearLiteral, ...], size: Fraction, counted: NDArray[np.bool_]
+) -> _Program:
     rows, constants = region.forms.rows, region.forms.constants
-    slopes = [[a - b for a, b in zip(rows[p], rows[q], strict=True)] for p, q, _ in literals]
-    offsets = [constants[p] - constants[q] for p, q, _ in literals]
-    biggest = max((abs(v) for row in [*slopes, offsets] for v in row), default=0) or 1
-    numeric = np.array([[v / biggest for v in row] for row in slopes])
-    limit = np.full(numeric.shape[1], float(size))
-    vertex = highs.maximise_smallest(
-        numeric, np.array([v / biggest for v in offsets]), counted, -limit, limit, seconds=seconds
-    )
+    slopes = [[a - b for a, b in zip(rows[x.first], rows[x.second], strict=True)] for x in literals]
+    return _Program(slopes, [constants[x.first] - constants[x.second] for x in literals], size, counted)
+
+
+def _vertex(program: _Program, deadline: float) -> tuple[RationalVector | None, Multipliers] | str:
+    """Exact coordinates and multipliers at HiGHS's final basis."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        return OUT_OF_TIME
+    # Scaled by the largest entry, so that integers of any length become floats between -1 and 1.
+    biggest = max((abs(v) for row in [*program.slopes, program.offsets] for v in row), default=0) or 1
+    numeric = np.array([[float(v / biggest) for v in row] for row in program.slopes])
+    offsets = np.array([float(v / biggest) for v in program.offsets])
+    limit = np.full(program.dimension, float(program.size))
+    vertex = highs.maximise_smallest(numeric, offsets, program.counted, -limit, limit, seconds=seconds)
     if vertex.status != "optimal":
         return f"HiGHS stopped with status {vertex.status}"
     basic = [int(k) for k in np.flatnonzero(vertex.places == highs.BASIC)]
     active = [int(k) for k in np.flatnonzero(vertex.active)]
     if len(basic) != len(active):
         return "HiGHS gave no square basis"
-    dimension = len(limit)
-    column = [[-int(counted[r]) if k == dimension else slopes[r][k] for k in basic] for r in active]
-    fixed = {
-        k: (-size if vertex.places[k] == highs.LOWER else size)
-        for k in range(dimension)
-        if vertex.places[k] != highs.BASIC
+    primal = _primal(program, vertex, basic, active, deadline)
+    dual = _dual(program, basic, active, deadline)
+    if isinstance(primal, str) or isinstance(dual, str):
+        return OUT_OF_TIME
+    return primal, dual
+
+
+def _primal(
+    program: _Program, vertex: highs.Vertex, basic: list[int], active: list[int], deadline: float
+) -> RationalVector | str | None:
+    """The point where all active rows are tight: nonbasic variables sit at their ends, the basic ones are solved for."""
+    places = vertex.places
+    ends = {
+        k: (-program.size if places[k] == highs.LOWER else program.size)
+        for k in range(program.dimension)
+        if places[k] != highs.BASIC
     }
     right = []
     for r in active:
-        row = slopes[r]
-        low = sum(row[k] for k, at in fixed.items() if at < 0)
-        high = sum(row[k] for k, at in fixed.items() if at >= 0)
-        right.append(-(offsets[r] + size * (high - low)))
-    solved = solve(column, right)
-    weights = solve(
-        [[column[i][j] for i in range(len(active))] for j in range(len(basic))],
-        [Fraction(-1 if k == dimension else 0) for k in basic],
-    )
-    coordinates = None
-    if solved is not None:
-        placed = dict(zip(basic, solved, strict=True)) | fixed
-        coordinates = rational_vector([Fraction(placed[k]) for k in range(dimension)])
-    multipliers: Multipliers = ()
-    if weights is not None and all(w >= 0 for w in weights):
-        scale = lcm(*(w.denominator for w in weights)) if weights else 1
-        multipliers = tuple((r, int(w * scale)) for r, w in zip(active, weights, strict=True) if w)
-    return coordinates, multipliers
+        row = program.slopes[r]
+        # Integers are added up first and meet the fractional size once, which is what keeps long rows cheap.
+        low = sum(row[k] for k, end in ends.items() if end < 0)
+        high = sum(row[k] for k, end in ends.items() if end >= 0)
+        right.append(-(program.offsets[r] + program.size * (high - low)))
+    solved = solve([[program.entry(r, k) for k in basic] for r in active], right, deadline)
+    if solved is None or isinstance(solved, str):
+        return solved
+    values = dict(zip(basic, solved, strict=True)) | ends
+    return rational_vector([Fraction(values[k]) for k in range(program.dimension)])
 
 
-def solve(matrix: list[list[int]], right: list[Fraction]) -> list[Fraction] | None:
-    """The exact solution of a square system, or None when it is singular. Gauss with the first nonzero pivot."""
+def _dual(program: _Program, basic: list[int], active: list[int], deadline: float) -> Multipliers | str:
+    """Weights of the active rows under which every basic variable has reduced cost 0; t itself costs 1.
+
+    Weights that are all >= 0 bound t from above by the value at the vertex; made whole they are multipliers of a proof.
+    """
+    columns = [[program.entry(r, k) for r in active] for k in basic]
+    weights = solve(columns, [Fraction(-1 if k == program.dimension else 0) for k in basic], deadline)
+    if isinstance(weights, str):
+        return weights
+    if weights is None or any(w < 0 for w in weights):
+        return ()
+    scale = lcm(*(w.denominator for w in weights)) if weights else 1
+    return tuple((r, int(w * scale)) for r, w in zip(active, weights, strict=True) if w)
+
+
+def solve(matrix: list[list[int]], right: list[Fraction], deadline: float) -> list[Fraction] | str | None:
+    """The exact solution of a square system; None when it is singular, a reason when time is up.
+
+    Gauss with the first nonzero pivot: exact arithmetic needs no other, and numbers grow only as determinants do.
+    """
     work = [[*map(Fraction, row), value] for row, value in zip(matrix, right, strict=True)]
     size = len(work)
     for k in range(size):
+        if time.monotonic() >= deadline:
+            return OUT_OF_TIME
         pivot = next((r for r in range(k, size) if work[r][k]), None)
         if pivot is None:
             return None

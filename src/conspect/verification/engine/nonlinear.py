@@ -6,40 +6,94 @@ returned; another one is cut off. What bounds cannot decide is split: by the sig
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from conspect.core.spaces import AffineMap, Float64, Head
+from conspect.core.spaces import Float64
 from conspect.verification.engine import barrier
 from conspect.verification.engine.cones import ConeForms, Limits, exact_row, shortened
 from conspect.verification.engine.exact import ExactForms, supremum_excluded
-from conspect.verification.engine.relu import Neuron, Phases, ReluHead
-from conspect.verification.queries.negation import State
-
-if TYPE_CHECKING:
-    from conspect.verification.engine.prover import Placed, Prover
+from conspect.verification.engine.points import SizedRegion, WitnessPoint
+from conspect.verification.engine.relu import Phases
+from conspect.verification.engine.steps import Close, ConeBound, Halve, Neuron, SplitNeuron
+from conspect.verification.queries.negation import ConeLiteral, LinearLiteral, State
 
 ROUNDS = 12
 PRECISIONS = (20, 50)
-
-Step: TypeAlias = tuple[object, ...]
-Tag: TypeAlias = tuple[str, int | Neuron, Float64 | float | None]
+HOW = "bounds and splits"
 
 
 @dataclass(frozen=True, eq=False)
-class Decision:
-    """What became of a state: a closing step, a point, or the split to make (with its step)."""
+class Closed:
+    """The state is empty. `margin` is negative where the bounds that prove it say nothing of one."""
 
-    kind: Literal["close", "point", "halve", "phase"]
-    step: Step = ()
-    point: Placed | None = None
+    step: Close
+    margin: float = -1.0
     carries: float = 0.0
     how: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class PointFound:
+    """A point satisfies the literals of the state."""
+
+    point: WitnessPoint
+    how: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SplitMade:
+    """Bounds do not decide; the state falls into two cases."""
+
+    step: Halve | SplitNeuron
+    how: str = ""
+
+
+Decision: TypeAlias = Closed | PointFound | SplitMade
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralTag:
+    """The row is a linear literal, or its relaxation."""
+
+    index: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CutTag:
+    """The row is the cut of a vector, above a convex cone literal."""
+
+    index: int
+    vector: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class ChordTag:
+    """The row is the chord of a scale, above a cone literal that is not convex."""
+
+    index: int
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignTag:
+    """The row is the assumed sign of a neuron."""
+
+    neuron: Neuron
+
+
+@dataclass(frozen=True, slots=True)
+class InnerTag:
+    """The row lies below a cone literal: it finds points and closes nothing."""
+
+
+Tag: TypeAlias = LiteralTag | CutTag | ChordTag | SignTag | InnerTag
 
 
 @dataclass(eq=False)
@@ -68,60 +122,66 @@ class Rows:
 class Nonlinear:
     """Decisions over one region at one size."""
 
-    prover: Prover
-    lens_alignment: AffineMap
-    head: Head
-    mapped: ExactForms = field(init=False)
+    sized: SizedRegion
     cones: ConeForms = field(init=False)
-    relu: ReluHead | None = field(init=False)
+    _mapped: ExactForms | None = None
 
     def __post_init__(self) -> None:
-        prover, forms = self.prover, self.prover.forms
-        region, size = forms.region, float(prover.size)
-        weight, factor = self.lens_alignment.weight, region.factor
+        forms = self.sized.forms
+        region, size = forms.region, float(self.sized.size)
+        weight, factor = self.sized.alignment.weight, region.factor
         slopes = (weight @ factor if factor.ndim == 2 else weight * factor) * size
-        classes = prover.reading.classes
+        classes = self.sized.rows.classes
         self.cones = ConeForms(
             np.asarray(slopes),
-            self.lens_alignment(region.centre[None, :])[0],
+            self.sized.alignment(region.centre[None, :])[0],
             forms.slopes[classes:],
             forms.offsets[classes:],
-            prover.reading.thresholds,
+            self.sized.rows.thresholds,
         )
-        self.relu = None if self.head.is_linear else ReluHead(self.head, prover.region, prover.size)
+        self.relu = self.sized.relu
 
-    def decide(self, state: State, limits: Limits, phases: Phases) -> Decision | str:
-        """A decision on one state, or why there is none."""
-        region, size = self.prover.forms.region, self.prover.size
+    @property
+    def mapped(self) -> ExactForms:
+        """y as exact forms over the region."""
+        if self._mapped is None:
+            self._mapped = self.sized.region.model.mapped.seen_from(self.sized.region.frame)
+        return self._mapped
+
+    def decide(self, state: State, limits: Limits, phases: Phases, deadline: float) -> Decision | str:
+        """A decision on one state, or why there is none; `deadline` on the monotonic clock."""
+        region, size = self.sized.forms.region, self.sized.size
         low, high = np.full(region.dimension, -1.0), np.ones(region.dimension)
         for axis, (start, end) in limits.items():
             low[axis], high[axis] = float(start / size), float(end / size)
         middle, half = (low + high) / 2, (high - low) / 2
-        cones = [k for k, literal in enumerate(state.literals) if len(literal) == 2]
-        convex = [k for k in cones if self.cones.is_convex(state.literals[k])]  # type: ignore[arg-type]
-        slack = [k for k in cones if k not in convex]
+        cones = {k: literal for k, literal in enumerate(state.literals) if isinstance(literal, ConeLiteral)}
+        convex = [k for k, literal in cones.items() if self.cones.is_convex(literal)]
+        slack = {k: literal for k, literal in cones.items() if k not in convex}
         cuts: list[tuple[int, Float64]] = []
         u = middle
         status = barrier.OPEN
         for turn in range(ROUNDS):
+            if time.monotonic() >= deadline:
+                return "more time needed than the budget has"
             rows = self._rows(state, phases)
             for index, vector in cuts:
-                rows.add(*self.cones.cut(state.literals[index], vector), ("cut", index, vector))  # type: ignore[arg-type]
+                rows.add(*self.cones.cut(cones[index], vector), CutTag(index, vector))
             scale = max(float(np.linalg.norm(self.cones.mapped(u))), 1e-9)
-            for index in slack:
-                rows.add(*self.cones.chord(state.literals[index], scale, low, high), ("chord", index, scale))  # type: ignore[arg-type]
+            for index, literal in slack.items():
+                rows.add(*self.cones.chord(literal, scale, low, high), ChordTag(index, scale))
             weights = np.zeros(0)
             if rows.tags:
                 status, weights, u = rows.answered(middle, half, region.norm)
             if status == barrier.CLOSED:
                 step = self._closing(state, rows.tags, weights, limits, phases)
                 if step is not None:
-                    return Decision("close", step, how="bounds and splits")
-            placed = self._satisfying(u, state) or self._from_inside(
-                state, phases, u, part=(middle, half), slack=slack, cuts=cuts
+                    return Closed(step, how=HOW)
+            at = self._satisfying(u, state) or self._from_inside(
+                state, phases, u, part=(middle, half), slack=slack, cuts=[(cones[k], k, p) for k, p in cuts]
             )
-            if placed is not None:
-                return Decision("point", point=placed, how="bounds and splits")
+            if at is not None:
+                return PointFound(at, how=HOW)
             direction = shortened(self.cones.mapped(u) / scale if turn == 0 else self._direction(u))
             fresh = [(k, direction) for k in convex]
             if not cones or (not fresh and turn > 2):
@@ -135,36 +195,37 @@ class Nonlinear:
 
     def _rows(self, state: State, phases: Phases) -> Rows:
         """The linear literals, the relaxed logits and the assumed signs."""
-        rows, forms = Rows(), self.prover.forms
-        classes = self.prover.reading.classes
+        rows, forms = Rows(), self.sized.forms
         for index, literal in enumerate(state.literals):
-            if len(literal) == 2:
+            if isinstance(literal, ConeLiteral):
                 continue
-            first, second, _ = literal
-            if self.relu is not None and first < classes and second < classes:
-                weights = np.zeros(classes)
-                weights[first] += 1.0
-                weights[second] -= 1.0
-                rows.add(*self._seen(self.relu.relaxed(weights, phases)), ("literal", index, None))
+            above, below = self.sized.rows.logit(literal.first), self.sized.rows.logit(literal.second)
+            if self.relu is not None and above is not None and below is not None:
+                weights = np.zeros(self.sized.rows.classes)
+                weights[above.class_index] += 1.0
+                weights[below.class_index] -= 1.0
+                slope, offset = self._seen(self.relu.relaxed(weights, phases))
+                rows.add(slope, offset + float(above.lead - below.lead), LiteralTag(index))
             else:
-                slope = forms.slopes[first] - forms.slopes[second]
-                rows.add(slope, float(forms.offsets[first] - forms.offsets[second]), ("literal", index, None))
+                slope = forms.slopes[literal.first] - forms.slopes[literal.second]
+                offset = float(forms.offsets[literal.first] - forms.offsets[literal.second])
+                rows.add(slope, offset, LiteralTag(index))
         if self.relu is not None:
             for (layer, neuron), active in phases.items():
                 weights = np.zeros(len(self.relu.low[layer]))
                 weights[neuron] = 1.0 if active else -1.0
-                rows.add(*self._seen(self.relu.relaxed(weights, phases, layer)), ("phase", (layer, neuron), None))
+                rows.add(*self._seen(self.relu.relaxed(weights, phases, layer)), SignTag((layer, neuron)))
         return rows
 
     def _seen(self, form: tuple[Float64, float]) -> tuple[Float64, float]:
-        region = self.prover.forms.region
+        region = self.sized.forms.region
         slope, constant = form
         in_w = slope @ region.factor if region.factor.ndim == 2 else slope * region.factor
-        return np.asarray(in_w * float(self.prover.size)), constant + float(slope @ region.centre)
+        return np.asarray(in_w * float(self.sized.size)), constant + float(slope @ region.centre)
 
-    def _satisfying(self, u: Float64, state: State) -> Placed | None:
-        placed = self.prover.place(u)
-        return placed if placed is not None and all(placed[1].satisfies(x) for x in state.literals) else None
+    def _satisfying(self, u: Float64, state: State) -> WitnessPoint | None:
+        at = self.sized.inside(u)
+        return at if at is not None and all(at.point.satisfies(x) for x in state.literals) else None
 
     def _from_inside(
         self,
@@ -173,45 +234,44 @@ class Nonlinear:
         u: Float64,
         *,
         part: tuple[Float64, Float64],
-        slack: list[int],
-        cuts: list[tuple[int, Float64]],
-    ) -> Placed | None:
+        slack: dict[int, ConeLiteral],
+        cuts: list[tuple[ConeLiteral, int, Float64]],
+    ) -> WitnessPoint | None:
         """A point by bounds from below on the literals that are not convex, moved along a few times."""
         if not slack:
             return None
         for _ in range(4):
             rows = self._rows(state, phases)
-            for index, vector in cuts:
-                rows.add(*self.cones.cut(state.literals[index], vector), ("cut", index, vector))  # type: ignore[arg-type]
+            for literal, index, vector in cuts:
+                rows.add(*self.cones.cut(literal, vector), CutTag(index, vector))
             direction = self._direction(u)
-            for index in slack:
-                rows.add(*self.cones.inner(state.literals[index], direction), ("inner", index, None))  # type: ignore[arg-type]
-            _, _, moved = rows.answered(*part, self.prover.forms.region.norm)
-            placed = self._satisfying(moved, state)
-            if placed is not None:
-                return placed
+            for literal in slack.values():
+                rows.add(*self.cones.inner(literal, direction), InnerTag())
+            _, _, moved = rows.answered(*part, self.sized.forms.region.norm)
+            at = self._satisfying(moved, state)
+            if at is not None:
+                return at
             if np.allclose(moved, u, atol=1e-6):
                 return None
             u = moved
         return None
 
-    def _split(self, phases: Phases, half: Float64, slack: list[int], limits: Limits) -> Decision | str:
+    def _split(self, phases: Phases, half: Float64, slack: dict[int, ConeLiteral], limits: Limits) -> SplitMade | str:
         if self.relu is not None:
             neurons = self.relu.unstable(phases)
             if neurons:
                 room = {n: min(self.relu.high[n[0]][n[1]], -self.relu.low[n[0]][n[1]]) for n in neurons}
-                layer, neuron = max(neurons, key=lambda n: (-n[0], room[n]))
-                return Decision("phase", ("phase", layer, neuron))
-        if slack and self.prover.forms.region.norm == "max":
+                return SplitMade(SplitNeuron(max(neurons, key=lambda n: (-n[0], room[n]))), how=HOW)
+        if slack and self.sized.forms.region.norm == "max":
             widths = np.linalg.norm(self.cones.slopes, axis=0) * half
             axis = int(widths.argmax())
             if widths[axis] > 1e-9:
-                return Decision("halve", ("halve", axis))
+                return SplitMade(Halve(axis), how=HOW)
         if slack:
             return "hasCon asks for a set that is not convex, and its bounds do not decide it"
         return "a tie, or nearly one, that float solvers cannot tell apart"
 
-    def _closing(self, state: State, tags: list[Tag], weights: Float64, limits: Limits, phases: Phases) -> Step | None:
+    def _closing(self, state: State, tags: list[Tag], weights: Float64, limits: Limits, phases: Phases) -> Close | None:
         """A closing step whose integers are checked exactly here, or None."""
         largest = float(weights.max())
         for bits in PRECISIONS:
@@ -223,67 +283,78 @@ class Nonlinear:
     def _plan(self, tags: list[Tag], weights: Float64) -> Plan:
         plan = Plan()
         sums: defaultdict[int, Float64] = defaultdict(lambda: np.zeros(len(self.cones.offsets)))
-        for (kind, key, value), weight in zip(tags, weights.tolist(), strict=True):
+        for tag, weight in zip(tags, weights.tolist(), strict=True):
             whole = int(weight)
-            if whole <= 0:
+            if whole <= 0 or isinstance(tag, InnerTag):
                 continue
-            if kind == "phase":
-                assert isinstance(key, tuple)
-                plan.slopes[key] = plan.slopes.get(key, Fraction(0)) + whole
+            if isinstance(tag, SignTag):
+                plan.slopes[tag.neuron] = plan.slopes.get(tag.neuron, Fraction(0)) + whole
                 continue
-            assert isinstance(key, int)
-            plan.multipliers[key] = plan.multipliers.get(key, 0) + whole
-            if kind == "cut":
-                sums[key] = sums[key] + weight * np.asarray(value)
-                plan.bounds[key] = shortened(sums[key] / plan.multipliers[key])
-            elif kind == "chord":
-                assert isinstance(value, float)
-                plan.bounds[key] = Fraction(value).limit_denominator(1 << 30) or Fraction(1, 1 << 30)
+            plan.multipliers[tag.index] = plan.multipliers.get(tag.index, 0) + whole
+            if isinstance(tag, CutTag):
+                # Several cuts of one literal become one: vectors of length at most 1 average to such a vector.
+                sums[tag.index] = sums[tag.index] + weight * tag.vector
+                plan.bounds[tag.index] = shortened(sums[tag.index] / plan.multipliers[tag.index])
+            elif isinstance(tag, ChordTag):
+                plan.bounds[tag.index] = Fraction(tag.scale).limit_denominator(1 << 30) or Fraction(1, 1 << 30)
         return plan
 
     def _proves(self, state: State, plan: Plan, limits: Limits, phases: Phases) -> bool:
-        region, classes = self.prover.region, self.prover.reading.classes
+        """Whether the plan's weighted sum of bounds is negative all over the region (or zero, with a strict literal).
+
+        Cone literals enter by their exact bound, logits behind ReLU by the exact backward pass, all else as base rows.
+        """
+        region, rows = self.sized.region, self.sized.rows
         row_weights: defaultdict[int, int] = defaultdict(int)
-        slope, constant = [Fraction(0)] * region.region.dimension, Fraction(0)
         strict = False
         parts: list[tuple[int, Sequence[int | Fraction], int | Fraction]] = []
         for index, multiplier in plan.multipliers.items():
             literal = state.literals[index]
-            strict = strict or bool(literal[-1])
-            if len(literal) == 2:
-                if not hasattr(self, "mapped"):
-                    self.mapped = region.model.mapped.seen_from(region.frame)
-                threshold = self.prover.reading.thresholds[literal[0]]
-                bound = plan.bounds[index]
-                parts.append(
-                    (
-                        multiplier,
-                        *exact_row(
-                            region,
-                            self.mapped,
-                            literal,
-                            bound,
-                            size=self.prover.size,
-                            limits=limits,
-                            threshold=threshold,
-                        ),
-                    )
-                )
+            if isinstance(literal, LinearLiteral):
+                strict = strict or literal.strict
+                row_weights[literal.first] += multiplier
+                row_weights[literal.second] -= multiplier
             else:
-                row_weights[literal[0]] += multiplier
-                row_weights[literal[1]] -= multiplier
+                strict = strict or literal.wanted
+                row = exact_row(
+                    region,
+                    self.mapped,
+                    literal,
+                    plan.bounds[index],
+                    size=self.sized.size,
+                    limits=limits,
+                    threshold=rows.thresholds[literal.concept],
+                )
+                parts.append((multiplier, *row))
         if self.relu is not None:
-            logits = {row: weight for row, weight in row_weights.items() if row < classes and weight}
-            row_weights = defaultdict(int, {r: w for r, w in row_weights.items() if r >= classes})
+            logits, lead, row_weights = self._logit_weights(row_weights)
             if logits or plan.slopes:
                 for layer, neuron in self.relu.unstable(phases):
                     plan.slopes[layer, neuron] = Fraction(int(self.relu.lower_slopes(layer)[neuron]))
                 parts.append((1, *self.relu.exact_row(logits, phases, plan.slopes)))
+                parts.append((1, [0] * region.region.dimension, lead * (1 << region.forms.shift)))
         parts += [(w, region.forms.rows[r], region.forms.constants[r]) for r, w in row_weights.items() if w]
-        for weight, row, start in parts:
-            slope = [a + weight * b for a, b in zip(slope, row, strict=True)]
+        slope: list[int | Fraction] = [Fraction(0)] * region.region.dimension
+        constant: int | Fraction = Fraction(0)
+        for weight, slopes, start in parts:
+            slope = [a + weight * b for a, b in zip(slope, slopes, strict=True)]
             constant += weight * start
-        return supremum_excluded(slope, constant, self.prover.size, region.region.norm, strict=strict, limits=limits)
+        return supremum_excluded(slope, constant, self.sized.size, region.region.norm, strict=strict, limits=limits)
+
+    def _logit_weights(
+        self, row_weights: defaultdict[int, int]
+    ) -> tuple[dict[int, int], Fraction, defaultdict[int, int]]:
+        """Weights of the logits, the sum of their leads, and the weights of all other rows."""
+        logits: dict[int, int] = {}
+        lead, others = Fraction(0), defaultdict(int)
+        for row, weight in row_weights.items():
+            entry = self.sized.rows.logit(row)
+            if entry is None:
+                others[row] = weight
+            elif weight:
+                logits[entry.class_index] = logits.get(entry.class_index, 0) + weight
+                lead += weight * entry.lead
+        return {c: w for c, w in logits.items() if w}, lead, others
 
 
 @dataclass(eq=False)
@@ -291,16 +362,10 @@ class Plan:
     """A closing step in the making: multipliers by literal, vector or scale by cone literal, slopes by neuron."""
 
     multipliers: dict[int, int] = field(default_factory=dict)
-    bounds: dict[int, Float64 | Fraction] = field(default_factory=dict)
+    bounds: dict[int, ConeBound] = field(default_factory=dict)
     slopes: dict[Neuron, Fraction] = field(default_factory=dict)
 
-    def step(self) -> Step:
-        """As a certificate carries it."""
-        from conspect.verification.certificates.encoding import encoded
-
-        extras = [[k, str(b) if isinstance(b, Fraction) else encoded(b)] for k, b in self.bounds.items()]
-        multipliers = [[k, m] for k, m in self.multipliers.items()]
-        slopes = [[layer, neuron, str(value)] for (layer, neuron), value in self.slopes.items() if value]
-        if slopes:
-            return ("close", multipliers, extras, slopes)
-        return ("close", multipliers, extras) if extras else ("close", multipliers)
+    def step(self) -> Close:
+        """As a proof carries it."""
+        slopes = tuple((neuron, value) for neuron, value in self.slopes.items() if value)
+        return Close(tuple(self.multipliers.items()), tuple(self.bounds.items()), slopes)

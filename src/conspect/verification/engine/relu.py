@@ -17,8 +17,8 @@ import numpy as np
 from conspect.core.spaces import Float64, Head
 from conspect.verification.engine.exact import ExactForms, ExactRegion, exact_map
 from conspect.verification.engine.integers import dot
+from conspect.verification.engine.steps import Neuron
 
-Neuron = tuple[int, int]
 Phases = dict[Neuron, bool]
 Bounds = list[list[tuple[Fraction, Fraction]]]
 

@@ -8,7 +8,8 @@ is where the next attempt is made.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -31,16 +32,54 @@ SECONDS = 5.0
 class Deciding(Protocol):
     """What a search needs of the decider."""
 
-    reading: AtomRows
+    rows: AtomRows
 
     def forms(self, region: Region) -> RegionForms:
         """Base forms seen from a region."""
 
-    def is_linear(self, task: Task) -> bool:
-        """Whether all literals of a task are linear in the embedding."""
+    def decide_in_floats(self, tasks: Sequence[Task], forms: list[RegionForms], *, tight: bool = False) -> None:
+        """Hints for all tasks that are linear."""
 
     def prover(self, region: Region, forms: RegionForms | None = None) -> Prover:
         """Exact decisions over a region."""
+
+    def guarded(self, decide: Callable[[], Outcome]) -> Outcome:
+        """The outcome, or unknown where arithmetic fails."""
+
+
+@dataclass(frozen=True, eq=False)
+class End:
+    """A size with the region and the outcome that was proved exactly there: at `low` a proof, at `high` a witness."""
+
+    size: float
+    region: Region
+    outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Bracket:
+    """Where the verdict changes. `fails_at_centre`: even the smallest region has a witness. Sizes are safe floats:
+
+    that of `low` is rounded down and that of `high` up. `searched`: with no `high`, the size up to which was looked.
+    """
+
+    low: End | None
+    high: End | None
+    searched: float
+    fails_at_centre: bool = False
+
+    def record(self) -> GammaMax:
+        """The two ends as a result carries them."""
+        high = 0.0 if self.fails_at_centre else None if self.high is None else self.high.size
+        return GammaMax(None if self.low is None else self.low.size, high, self.searched)
+
+    def verdict(self, size: Fraction) -> Verdict:
+        """The verdict at a size that follows from the two ends: regions are nested."""
+        if self.low is not None and size <= self.low.size:
+            return HOLDS
+        if self.fails_at_centre or (self.high is not None and size >= self.high.size):
+            return VIOLATED
+        return unknown("between the largest size proved and the smallest refuted")
 
 
 @dataclass(eq=False)
@@ -49,65 +88,57 @@ class SizeSearch:
 
     decider: Deciding
 
-    def bracket(self, job: Obligation, region: Region, outcome: Outcome) -> GammaMax:
+    def bracket(self, obligation: Obligation, region: Region, outcome: Outcome, seconds: float) -> Bracket:
         """Where the verdict changes, starting from the outcome at the region's own size."""
+        deadline = time.monotonic() + seconds
+        # Beyond a few times the largest size of an ordinary embedding nobody asks.
         limit = 8.0 * max(1.0, float(region.size), math.sqrt(region.dimension) if region.norm == "euclid" else 0.0)
-        low: float | None = None
-        high: float | None = None
-        carries = 0.0
+        low = high = None
         if outcome.verdict.outcome == "holds":
-            low, carries = float(region.size), outcome.carries
+            low = End(below(region.size), region, outcome)
         elif outcome.witness is not None:
-            high = self._size_of(outcome, region)
+            high = self._refuted(region, outcome)
         if low is None:
-            start = self._decide(job, region, 0.0)
-            if start.verdict.outcome != "holds":
-                return GammaMax(None, 0.0 if start.verdict.outcome == "violated" else high, limit)
-            low, carries = 0.0, start.carries
+            start = self._decide(obligation, region, 0.0, deadline)
+            if start.outcome.verdict.outcome == "violated":
+                return Bracket(None, self._refuted(start.region, start.outcome), limit, fails_at_centre=True)
+            if start.outcome.verdict.outcome != "holds":
+                return Bracket(None, high, 0.0 if high is None else limit)
+            low = start
         for attempt in range(ATTEMPTS):
-            if high is not None and high - low <= RELATIVE * high:
+            if high is not None and high.size - low.size <= RELATIVE * high.size:
                 break
-            trial = self._next(low, high, carries, limit, attempt)
-            found = self._decide(job, region, trial)
-            if found.verdict.outcome == "holds":
-                low, carries = trial, found.carries
+            if time.monotonic() >= deadline:
+                break
+            trial = _next(low.size, None if high is None else high.size, low.outcome.carries, limit, attempt)
+            attempted = self._decide(obligation, region, trial, deadline)
+            if attempted.outcome.verdict.outcome == "holds":
+                low = attempted
                 if trial >= limit:
                     break
-            elif found.witness is not None:
-                high = min(trial, self._size_of(found, region))
+            elif attempted.outcome.witness is not None:
+                refuted = self._refuted(attempted.region, attempted.outcome)
+                high = refuted if high is None or refuted.size < high.size else high
             else:
                 break
-        return GammaMax(low, high, limit)
+        return Bracket(low, high, max(low.size, limit if high is not None else low.size))
 
-    def _next(self, low: float, high: float | None, carries: float, limit: float, attempt: int) -> float:
-        """Just within what the last proof carries, then just beyond it, then the middle."""
-        top = limit if high is None else high
-        if carries >= limit and high is None:
-            return limit
-        inside, beyond = carries * (1 - 1e-9), carries * (1 + 0.5 * RELATIVE)
-        if low < inside < top and inside - low > 1e-3 * RELATIVE * top:
-            return inside
-        if low < beyond < top and attempt < ATTEMPTS // 2:
-            return beyond
-        return (low + top) / 2
-
-    def _decide(self, job: Obligation, region: Region, size: float) -> Outcome:
+    def _decide(self, obligation: Obligation, region: Region, size: float, deadline: float) -> End:
         resized = region.resized(Fraction(size))
         prover = self.decider.prover(resized, self.decider.forms(resized))
-        prover.seconds_budget = min(prover.seconds_budget, SECONDS)
-        return prover.conclude(new_task(job.table, self.decider.reading, 0, region.cut, job.formula))
+        prover.seconds_budget = max(0.0, min(prover.seconds_budget, SECONDS, deadline - time.monotonic()))
+        task = new_task(obligation.table, self.decider.rows, 0, region.cut, obligation.formula)
+        return End(size, resized, self.decider.guarded(lambda: prover.conclude(task)))
 
-    @staticmethod
-    def _size_of(outcome: Outcome, region: Region) -> float:
+    def _refuted(self, region: Region, outcome: Outcome) -> End:
+        """The size of the witness itself, which is often smaller than the region it was found in."""
         assert outcome.witness is not None
-        return float(region.sizes(outcome.witness.floats[None, :])[0]) * (1 + 1e-12)
+        exact = self.decider.prover(region).sized.region
+        size = min(exact.size_above(outcome.witness.kind == "embedding", outcome.witness.vector), above(region.size))
+        return End(size, region.resized(Fraction(size)), outcome)
 
     def curves(
-        self,
-        jobs: Sequence[tuple[Obligation, Region]],
-        brackets: Sequence[GammaMax],
-        sizes: Sequence[Fraction],
-        budget: int,
+        self, jobs: Sequence[tuple[Obligation, Region]], brackets: Sequence[Bracket], sizes: Sequence[Fraction]
     ) -> list[tuple[CurvePoint, ...]]:
         """For each job a point per size: the verdict that its bracket implies, the margin in float64."""
         margins: list[dict[Fraction, float | None]] = [{} for _ in jobs]
@@ -115,27 +146,41 @@ class SizeSearch:
             keys: dict[str, int] = {}
             forms: list[RegionForms] = []
             tasks = []
-            for job, region in jobs:
+            for obligation, region in jobs:
                 resized = region.resized(size)
                 key = resized.digest
                 if key not in keys:
                     keys[key] = len(forms)
                     forms.append(self.decider.forms(resized))
-                tasks.append(new_task(job.table, self.decider.reading, keys[key], region.cut))
-            linear = [task for task in tasks if self.decider.is_linear(task)]
-            batch.decide(linear, forms, self.decider.reading, budget, tight=True)
+                tasks.append(new_task(obligation.table, self.decider.rows, keys[key], region.cut))
+            self.decider.decide_in_floats(tasks, forms, tight=True)
             for known, task in zip(margins, tasks, strict=True):
                 known[size] = batch.margin_of(task)
         return [
-            tuple(CurvePoint(float(s), known[s], verdict_within(bracket, float(s))) for s in sizes)
+            tuple(CurvePoint(float(s), known[s], bracket.verdict(s)) for s in sizes)
             for known, bracket in zip(margins, brackets, strict=True)
         ]
 
 
-def verdict_within(bracket: GammaMax, size: float) -> Verdict:
-    """The verdict at a size that follows from a bracket."""
-    if bracket.low is not None and size <= bracket.low:
-        return HOLDS
-    if bracket.high is not None and size >= bracket.high:
-        return VIOLATED
-    return unknown("between the largest size proved and the smallest refuted")
+def _next(low: float, high: float | None, carries: float, limit: float, attempt: int) -> float:
+    """Just within what the last proof carries, then just beyond it, then the middle."""
+    top = limit if high is None else high
+    if carries >= limit and high is None:
+        return limit
+    inside, beyond = carries * (1 - 1e-9), carries * (1 + 0.5 * RELATIVE)
+    if low < inside < top and inside - low > 1e-3 * RELATIVE * top:
+        return inside
+    if low < beyond < top and attempt < ATTEMPTS // 2:
+        return beyond
+    return (low + top) / 2
+
+
+def below(size: Fraction) -> float:
+    """The largest float that is at most a size."""
+    nearest = float(size)
+    return nearest if Fraction(nearest) <= size else math.nextafter(nearest, -math.inf)
+
+
+def above(size: Fraction) -> float:
+    """The smallest float that is at least a size."""
+    return -below(-size)

@@ -1,14 +1,16 @@
 """Formulas as flat tables of nodes over indices: the form that the engine, the certificate and the checker share.
 
-A table is a tuple of nodes, children before parents, the root last. Nodes: `("predict", class)`, `("stronger", concept,
-concept)`, `("has", concept)`, `("not", node)`, `("and", node, ...)`, `("or", node, ...)`, `("implies", node, node)`,
-`("iff", node, node)`; every number is an index. Equal subformulas are stored once.
+A table is a tuple of nodes, children before parents, the root last. Nodes: `("predict", class)` or, with a lead,
+`("predict", class, "lead")` (a fraction as text), `("stronger", concept, concept)`, `("has", concept)`, `("not", node)`,
+`("and", node, ...)`, `("or", node, ...)`, `("implies", node, node)`, `("iff", node, node)`; every integer is an index.
+Equal subformulas are stored once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 from conspect.core.diagnostics import user_error
@@ -50,23 +52,23 @@ def tabulate(formula: tree.Formula, names: Names) -> FormulaTable:
 
     def visit(node: tree.Formula) -> int:
         match node:
-            case tree.Predict(name):
-                found = place("predict", names.class_index(name))
+            case tree.Predict(name, lead):
+                index = place("predict", names.class_index(name), *([str(lead)] if lead else []))
             case tree.Stronger(left, right):
-                found = place("stronger", names.concept_index(left), names.concept_index(right))
+                index = place("stronger", names.concept_index(left), names.concept_index(right))
             case tree.HasConcept(name):
-                found = place("has", names.concept_index(name))
+                index = place("has", names.concept_index(name))
             case tree.Not(operand):
-                found = place("not", visit(operand))
+                index = place("not", visit(operand))
             case tree.And(operands) | tree.Or(operands):
                 kind = "and" if isinstance(node, tree.And) else "or"
-                found = place(kind, *[visit(operand) for operand in operands])
+                index = place(kind, *[visit(operand) for operand in operands])
             case tree.Implies(left, right) | tree.Iff(left, right):
                 kind = "implies" if isinstance(node, tree.Implies) else "iff"
-                found = place(kind, visit(left), visit(right))
+                index = place(kind, visit(left), visit(right))
             case _:
                 raise AssertionError(f"{type(node).__name__} is no core node")
-        return found
+        return index
 
     root = visit(expand(formula))
     nodes = tuple(table)
@@ -76,3 +78,13 @@ def tabulate(formula: tree.Formula, names: Names) -> FormulaTable:
 def concepts_asked(table: FormulaTable) -> set[int]:
     """Concepts whose threshold the formula needs: those under `hasCon`."""
     return {int(node[1]) for node in table if node[0] == "has"}
+
+
+def lead_of(node: FormulaNode) -> Fraction:
+    """The lead that a `predict` node asks for; 0 without one."""
+    return Fraction(str(node[2])) if len(node) > 2 else Fraction(0)
+
+
+def leads_asked(table: FormulaTable) -> set[Fraction]:
+    """Leads above zero that a formula speaks of."""
+    return {lead_of(node) for node in table if node[0] == "predict"} - {Fraction(0)}

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.diagnostics import user_error
 from conspect.core.regions import Shape
 from conspect.core.spaces import Floats, Head, Lens
 
@@ -91,3 +92,24 @@ class VerifyOptions:
     curve_gammas: tuple[Fraction, ...] = tuple(Fraction(k, 10) for k in range(1, 11))
     nearest: int = 3
     cross_check: Literal["none", "scip"] = "none"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", _exact(self.gamma, "gamma"))
+        object.__setattr__(self, "curve_gammas", tuple(_exact(g, "a size of the curve") for g in self.curve_gammas))
+        if self.coverage is not None:
+            object.__setattr__(self, "coverage", _exact(self.coverage, "coverage"))
+            if not 0 < self.coverage <= 1:
+                raise user_error("VERIFY010", f"a coverage of {self.coverage} is out of range", "write 0.9 or 9/10")
+        if not 0 < self.confidence < 1:
+            raise user_error("VERIFY010", f"a confidence of {self.confidence} is out of range", "write 0.95")
+
+
+def _exact(value: object, what: str) -> Fraction:
+    """The exact number; a float counts as the decimal that Python prints for it. VERIFY010 for none, or one below 0."""
+    try:
+        number = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        number = Fraction(-1)
+    if number < 0:
+        raise user_error("VERIFY010", f"{what} {value!r} is no number of at least 0", 'write 0.4, "2/5" or a Fraction')
+    return number

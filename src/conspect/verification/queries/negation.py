@@ -10,17 +10,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.queries.formula_table import FormulaTable, lead_of
 
-# (row, row, strict): value of the first base row is larger than (strict) or at least that of the second.
-LinearLiteral: TypeAlias = tuple[int, int, bool]
-# (concept, wanted): hasCon of that concept is true (wanted) or false.
-ConeLiteral: TypeAlias = tuple[int, bool]
+
+class LinearLiteral(NamedTuple):
+    """The value of base row `first` is larger than (`strict`) or at least that of base row `second`.
+
+    A named tuple, because the float engine stacks thousands of them into one integer array.
+    """
+
+    first: int
+    second: int
+    strict: bool
+
+
+class ConeLiteral(NamedTuple):
+    """`hasCon` of a concept is true (`wanted`) or false."""
+
+    concept: int
+    wanted: bool
+
+
+class Assumption(NamedTuple):
+    """A node of the formula's table is true (`wanted`) or false; still to be taken apart."""
+
+    node: int
+    wanted: bool
+
+
 Literal: TypeAlias = LinearLiteral | ConeLiteral
-# A part still to be assumed: a node of the table with a polarity, or a literal.
-Part: TypeAlias = tuple[int, bool] | LinearLiteral
+Part: TypeAlias = Assumption | LinearLiteral
 Alternative: TypeAlias = tuple[Part, ...]
 Disjunction: TypeAlias = tuple[Alternative, ...]
 
@@ -33,16 +54,28 @@ class State:
     pending: tuple[Disjunction, ...]
 
 
+class LogitRow(NamedTuple):
+    """A logit plus a lead, as a base row."""
+
+    class_index: int
+    lead: Fraction
+
+
 @dataclass(frozen=True, slots=True)
 class AtomRows:
     """How atoms become literals: base rows are logits `0..classes-1`, then concepts, then the zero row.
 
-    `thresholds`: exact threshold of each concept asked for; a threshold of 0 makes `hasCon` linear.
+    After the zero row come the logits raised by each of `leads` (lead after lead, class after class): `predict` with a
+    lead compares with those. With `linear_norm` the length |y| of the mapped embedding is itself a readout, and the last
+    rows are threshold times |y|, concept after concept. `thresholds`: exact threshold of each concept asked for; a
+    threshold of 0 makes `hasCon` linear everywhere, `linear_norm` makes any threshold linear.
     """
 
     classes: int
     concepts: int
     thresholds: dict[int, Fraction]
+    leads: tuple[Fraction, ...] = ()
+    linear_norm: bool = False
 
     @property
     def zero_row(self) -> int:
@@ -52,15 +85,38 @@ class AtomRows:
     @property
     def rows(self) -> int:
         """Number of base rows."""
-        return self.classes + self.concepts + 1
+        return self.zero_row + 1 + len(self.leads) * self.classes + (self.concepts if self.linear_norm else 0)
+
+    def raised_row(self, class_index: int, lead: Fraction) -> int:
+        """The row of a logit with a lead added to it; the logit's own row for no lead."""
+        if lead == 0:
+            return class_index
+        return self.zero_row + 1 + self.leads.index(lead) * self.classes + class_index
+
+    def threshold_row(self, concept: int) -> int:
+        """The row of threshold times |y|; only with `linear_norm`."""
+        return self.zero_row + 1 + len(self.leads) * self.classes + concept
+
+    def logit(self, row: int) -> LogitRow | None:
+        """Which logit, raised by what, a row stands for; None for rows of other kinds."""
+        if row < self.classes:
+            return LogitRow(row, Fraction(0))
+        lead, class_index = divmod(row - self.zero_row - 1, self.classes)
+        if row > self.zero_row and lead < len(self.leads):
+            return LogitRow(class_index, self.leads[lead])
+        return None
+
+    def is_linear(self, concept: int) -> bool:
+        """Whether `hasCon` of a concept is a comparison of two base rows."""
+        return self.linear_norm or self.thresholds[concept] == 0
 
 
 def negation(table: FormulaTable, reading: AtomRows, cut: int | None) -> State:
     """The opening state: the cut's prediction, then the root assumed false."""
-    parts: list[Part] = [(len(table) - 1, False)]
+    parts: list[Part] = [Assumption(len(table) - 1, False)]
     literals: list[Literal] = []
     if cut is not None:
-        literals += _predicted(cut, reading)
+        literals += _predicted(cut, Fraction(0), reading)
     return assume(State(tuple(literals), ()), tuple(parts), table, reading)
 
 
@@ -86,11 +142,11 @@ def contradiction(literals: tuple[Literal, ...]) -> list[int] | None:
     """
     above: dict[int, list[tuple[int, int]]] = {}
     for index, literal in enumerate(literals):
-        if len(literal) == 3:
-            above.setdefault(literal[0], []).append((literal[1], index))
+        if isinstance(literal, LinearLiteral):
+            above.setdefault(literal.first, []).append((literal.second, index))
     for index, literal in enumerate(literals):
-        if len(literal) == 3 and literal[2]:
-            way = _way(above, literal[1], literal[0])
+        if isinstance(literal, LinearLiteral) and literal.strict:
+            way = _way(above, literal.second, literal.first)
             if way is not None:
                 return [index, *way]
     return None
@@ -110,37 +166,43 @@ def _way(above: dict[int, list[tuple[int, int]]], start: int, end: int) -> list[
     return None
 
 
-def _predicted(index: int, reading: AtomRows) -> list[LinearLiteral]:
-    return [(index, other, True) for other in range(reading.classes) if other != index]
+def _predicted(index: int, lead: Fraction, reading: AtomRows) -> list[LinearLiteral]:
+    """The logit is above every other one (a positive lead: at least the lead above it)."""
+    others = [other for other in range(reading.classes) if other != index]
+    return [LinearLiteral(index, reading.raised_row(other, lead), lead == 0) for other in others]
 
 
 def _assume(
     part: Part, table: FormulaTable, reading: AtomRows, literals: list[Literal], pending: list[Disjunction]
 ) -> None:
-    if len(part) == 3:
+    if isinstance(part, LinearLiteral):
         literals.append(part)
         return
     index, wanted = part
-    kind, *numbers = table[index]
-    args = [int(number) for number in numbers]
+    kind = table[index][0]
     if kind == "predict":
+        above = _predicted(int(table[index][1]), lead_of(table[index]), reading)
         if wanted:
-            literals += _predicted(args[0], reading)
+            literals += above
         else:
-            pending.append(tuple(((other, args[0], False),) for other in range(reading.classes) if other != args[0]))
-    elif kind == "stronger":
+            pending.append(tuple((denied(literal),) for literal in above))
+        return
+    args = [int(number) for number in table[index][1:]]
+    if kind == "stronger":
         first, second = reading.classes + args[0], reading.classes + args[1]
-        literals.append((first, second, True) if wanted else (second, first, False))
+        literals.append(LinearLiteral(first, second, True) if wanted else LinearLiteral(second, first, False))
     elif kind == "has":
         literals.append(_has(args[0], wanted, reading))
     elif kind == "not":
-        _assume((args[0], not wanted), table, reading, literals, pending)
+        _assume(Assumption(args[0], not wanted), table, reading, literals, pending)
     elif kind == "iff":
-        one, two = args
-        pending.append((((one, True), (two, wanted)), ((one, False), (two, not wanted))))
+        left, right = args
+        both = (Assumption(left, True), Assumption(right, wanted))
+        neither = (Assumption(left, False), Assumption(right, not wanted))
+        pending.append((both, neither))
     else:
         polarities = [(not wanted if kind == "implies" and place == 0 else wanted) for place in range(len(args))]
-        children: list[Part] = list(zip(args, polarities, strict=True))
+        children: list[Part] = [Assumption(a, polarity) for a, polarity in zip(args, polarities, strict=True)]
         if (kind == "and") == wanted or len(children) == 1:
             for child in children:
                 _assume(child, table, reading, literals, pending)
@@ -149,7 +211,13 @@ def _assume(
 
 
 def _has(concept: int, wanted: bool, reading: AtomRows) -> Literal:
-    if reading.thresholds[concept] != 0:
-        return (concept, wanted)
-    row = reading.classes + concept
-    return (row, reading.zero_row, True) if wanted else (reading.zero_row, row, False)
+    if not reading.is_linear(concept):
+        return ConeLiteral(concept, wanted)
+    bar = reading.threshold_row(concept) if reading.linear_norm else reading.zero_row
+    literal = LinearLiteral(reading.classes + concept, bar, True)
+    return literal if wanted else denied(literal)
+
+
+def denied(literal: LinearLiteral) -> LinearLiteral:
+    """The literal that is true where another is false."""
+    return LinearLiteral(literal.second, literal.first, not literal.strict)

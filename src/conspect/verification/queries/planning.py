@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
+
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.spaces import AffineMap, Head
 from conspect.language import expand
@@ -22,6 +24,8 @@ from conspect.language.syntax.tree import (
 from conspect.language.writing.printer import write_formula
 from conspect.verification.queries.formula_table import FormulaTable, Names, concepts_asked, tabulate
 from conspect.verification.queries.model import VerificationModel
+
+UNIT = 1e-5  # how far the length of a direction may be from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Obligation:
 def plan(specification: Specification, subject: VerificationModel, file: str = "") -> list[Obligation]:
     """The jobs of a file, in source order. VERIFY errors for a head or a property that cannot be decided at all."""
     require_known_head(subject.head)
+    require_usable_numbers(subject)
     names = Names(
         {name: index for index, name in enumerate(subject.class_names)},
         {name: index for index, name in enumerate(subject.concept_names)},
@@ -86,6 +91,33 @@ def require_known_head(head: object) -> None:
             f"a head of type {type(head).__name__} cannot be verified",
             "verify a model whose head is linear, or linear layers with ReLU between them",
         )
+
+
+def require_usable_numbers(subject: VerificationModel) -> None:
+    """VERIFY011 to VERIFY013: models about which no exact statement can be made."""
+    if subject.head.classes < 2:
+        raise user_error(
+            "VERIFY011", "a model of one class has nothing to predict", "verify a model with two or more classes"
+        )
+    alignment, directions = subject.lens.alignment, np.asarray(subject.lens.directions, dtype=np.float64)
+    parts = {
+        "head": [values for layer in subject.head.layers for values in (layer.weight, layer.offset)],
+        "lens": [alignment.weight, alignment.offset, directions],
+    }
+    for part, arrays in parts.items():
+        if not all(np.isfinite(values).all() for values in arrays):
+            raise user_error(
+                "VERIFY012",
+                f"the {part} holds a number that is not finite",
+                "look for an overflow in training, or leave out the class that is never to be predicted",
+            )
+    for name, length in zip(subject.concept_names, np.linalg.norm(directions, axis=1).tolist(), strict=True):
+        if abs(length - 1.0) > UNIT:
+            raise user_error(
+                "VERIFY013",
+                f"the direction of concept {name!r} has length {length:.6g}, so its strengths would not be cosines",
+                "divide each direction by its length",
+            )
 
 
 def _closing(item: Property, file: str) -> ForAll:

@@ -8,6 +8,7 @@ from typing import Any
 from conspect.core.diagnostics import outside_error
 from conspect.verification.engine.batch import Branch, RegionForms
 from conspect.verification.engine.solvers.status import Status, translated
+from conspect.verification.queries.negation import ConeLiteral
 
 STATUSES: dict[str, Status] = {"optimal": "optimal", "infeasible": "infeasible", "unbounded": "unbounded"}
 TOLERANCE = 1e-6
@@ -19,7 +20,7 @@ def opinion(root: Branch, forms: RegionForms, outcome: str) -> str:
         return "SCIP was not asked: only held properties are cross-checked"
     said: list[str] = []
     for leaf in _leaves(root):
-        if any(len(literal) == 2 for literal in leaf.state.literals) or leaf.limits or leaf.phases:
+        if any(isinstance(literal, ConeLiteral) for literal in leaf.state.literals) or leaf.limits or leaf.phases:
             return "SCIP was not asked: only linear literals are cross-checked"
         said.append(_says(leaf, forms))
     if all(word == "closed" for word in said):

@@ -1,0 +1,109 @@
+"""An exact embedding as formulas see it: truths of literals and of whole formulas, without rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from conspect.language.meaning.exact import ExactReadouts, exceeds
+from conspect.verification.engine.exact import ExactModel
+from conspect.verification.engine.integers import RationalVector
+from conspect.verification.queries.formula_table import FormulaTable, lead_of
+from conspect.verification.queries.negation import AtomRows, ConeLiteral, Literal
+
+
+@dataclass(eq=False)
+class ExactPoint:
+    """An exact embedding with its forms, evaluated when asked."""
+
+    model: ExactModel
+    embedding: RationalVector
+    base: Callable[[int], int | Fraction]
+    rows: AtomRows
+    memory: dict[int, int | Fraction] = field(default_factory=dict)
+
+    def value(self, row: int) -> int | Fraction:
+        """Base form at this point, times a positive factor common to all base forms."""
+        if row not in self.memory:
+            self.memory[row] = self.base(row)
+        return self.memory[row]
+
+    def satisfies(self, literal: Literal) -> bool:
+        """Whether a literal of a state is true here."""
+        if isinstance(literal, ConeLiteral):
+            return self.has_concept(literal.concept) == literal.wanted
+        first, second, strict = literal
+        difference = self.value(first) - self.value(second)
+        return difference > 0 or (difference == 0 and not strict)
+
+    def has_concept(self, concept: int) -> bool:
+        """strength > threshold; a mapped embedding of zero has no concept."""
+        if self.rows.linear_norm:
+            return self.value(self.model.classes + concept) > self.value(self.rows.threshold_row(concept))
+        return exceeds(self.numerator(concept), self.rows.thresholds[concept], self.squared_norm())
+
+    def reading(self, table: FormulaTable, names: tuple[tuple[str, ...], tuple[str, ...]]) -> ExactReadouts:
+        """This point as the reference semantics reads it.
+
+        Only what the formula mentions is computed. Without `hasCon` all numbers share one positive factor, which no
+        comparison can see and which spares their reduction to lowest terms.
+        """
+        asked = {int(node[1]) for node in table if node[0] == "has"}
+        compared = {int(k) for node in table if node[0] == "stronger" for k in node[1:]}
+        numerators = [Fraction(0)] * len(names[1])
+        for k in compared:
+            numerators[k] = Fraction(self.value(self.model.classes + k))
+        squared = Fraction(0)
+        if asked:
+            squared = self.squared_norm()
+            for k in compared | asked:
+                numerators[k] = self.numerator(k)
+        predicted = any(node[0] == "predict" for node in table)
+        logits = [Fraction(self.value(k) if predicted else 0) for k in range(self.model.classes)]
+        thresholds = tuple(self.rows.thresholds.get(k) for k in range(len(names[1])))
+        return ExactReadouts(names[0], names[1], tuple(logits), tuple(numerators), squared, thresholds)
+
+    def numerator(self, concept: int) -> Fraction:
+        """q'y."""
+        forms = self.model.strengths
+        return Fraction(forms.value(concept, self.embedding), self.embedding.denominator << forms.shift)
+
+    def squared_norm(self) -> Fraction:
+        """y'y for y = M z + d."""
+        mapped = self.model.mapped
+        total = sum(mapped.value(row, self.embedding) ** 2 for row in range(len(mapped.rows)))
+        return Fraction(total, (self.embedding.denominator << mapped.shift) ** 2)
+
+    def predicts(self, index: int, lead: Fraction = Fraction(0)) -> bool:
+        """Whether the logit of a class is strictly larger than every other; with a lead, at least that much larger."""
+        own = self.value(index)
+        others = [other for other in range(self.model.classes) if other != index]
+        if lead == 0:
+            return all(own > self.value(other) for other in others)
+        return all(own >= self.value(self.rows.raised_row(other, lead)) for other in others)
+
+    def makes_true(self, table: FormulaTable) -> bool:
+        """Truth of a formula here, under the meaning of the language, exactly."""
+        truth: list[bool] = []
+        for node in table:
+            kind = node[0]
+            if kind == "predict":
+                truth.append(self.predicts(int(node[1]), lead_of(node)))
+                continue
+            args = [int(number) for number in node[1:]]
+            if kind == "stronger":
+                truth.append(self.value(self.model.classes + args[0]) > self.value(self.model.classes + args[1]))
+            elif kind == "has":
+                truth.append(self.has_concept(args[0]))
+            elif kind == "not":
+                truth.append(not truth[args[0]])
+            elif kind == "and":
+                truth.append(all(truth[a] for a in args))
+            elif kind == "or":
+                truth.append(any(truth[a] for a in args))
+            elif kind == "implies":
+                truth.append(not truth[args[0]] or truth[args[1]])
+            else:
+                truth.append(truth[args[0]] == truth[args[1]])
+        return truth[-1]

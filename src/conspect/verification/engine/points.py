@@ -1,0 +1,125 @@
+"""One region at one size, exactly and in floats, and exact points inside it for the coordinates that floats propose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from conspect.core.spaces import AffineMap, Float64, Head
+from conspect.verification.engine.batch import RegionForms
+from conspect.verification.engine.exact import ExactRegion
+from conspect.verification.engine.exact_point import ExactPoint
+from conspect.verification.engine.integers import RationalVector, float_vector
+from conspect.verification.engine.relu import ReluHead
+from conspect.verification.queries.negation import AtomRows
+
+# A corner rounded to floats may lie outside by a few units in the last place; it is drawn inwards by these shares.
+SHRINKS = (1e-15, 1e-14, 1e-12, 0.0)
+KEPT_POINTS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """A checked counterexample: an embedding in floats (boxes), or exact coordinates w of centre + factor w.
+
+    `vector` is what was checked, `exact` the same in floats where they can say it, `floats` the embedding, rounded.
+    """
+
+    kind: Literal["embedding", "coordinates"]
+    vector: RationalVector
+    floats: Float64
+    exact: Float64 | None = None
+
+
+class WitnessPoint(NamedTuple):
+    """A witness with the exact values of all forms there."""
+
+    witness: Witness
+    point: ExactPoint
+
+
+@dataclass(eq=False)
+class SizedRegion:
+    """A region at `size` with the base forms over it; points met twice are evaluated once."""
+
+    region: ExactRegion
+    forms: RegionForms
+    size: Fraction
+    rows: AtomRows
+    head: Head
+    alignment: AffineMap
+    _points: dict[bytes, WitnessPoint | None] = field(default_factory=dict)
+    _relu: ReluHead | None = None
+
+    @property
+    def relu(self) -> ReluHead | None:
+        """The head over this region when it has hidden layers; its bounds take a moment."""
+        if self._relu is None and not self.head.is_linear:
+            self._relu = ReluHead(self.head, self.region, self.size)
+        return self._relu
+
+    def inside(self, unit: Float64) -> WitnessPoint | None:
+        """The exact point for float coordinates in units of the size, moved inside; None when it will not go inside."""
+        key = unit.tobytes()
+        if key not in self._points:
+            if len(self._points) > KEPT_POINTS:
+                self._points.clear()
+            self._points[key] = self._moved_inside(unit)
+        return self._points[key]
+
+    def at_coordinates(self, vector: RationalVector, exact: Float64 | None = None) -> WitnessPoint:
+        """The point at exact coordinates w, which the caller knows to lie inside."""
+        embedding = self.region.frame.point(vector)
+        floats = np.array([value / embedding.denominator for value in embedding.integers])
+        point = self._point(embedding, vector, from_region=True)
+        return WitnessPoint(Witness("coordinates", vector, floats, exact), point)
+
+    def _moved_inside(self, unit: Float64) -> WitnessPoint | None:
+        region = self.region.region
+        coordinates = unit * float(self.size)
+        if not np.isfinite(coordinates).all():
+            return None
+        if region.shape == "box":
+            # A box is checked at the float embedding itself, so that its witness can be fed to the model as it is.
+            for shrink in SHRINKS:
+                embedding = region.points((coordinates * (1 - shrink))[None, :])[0]
+                if not np.isfinite(embedding).all():
+                    return None
+                if shrink:
+                    embedding = np.nextafter(embedding, region.centre)
+                vector = float_vector(embedding)
+                if self.region.has_embedding(vector, self.size):
+                    witness = Witness("embedding", vector, embedding, embedding)
+                    return WitnessPoint(witness, self._point(vector, vector))
+            return None
+        if region.norm == "euclid" or float(self.size) > self.size:
+            coordinates = coordinates * (1 - 1e-14)
+        vector = float_vector(coordinates)
+        if not self.region.has_coordinates(vector, self.size):
+            return None
+        return self.at_coordinates(vector, coordinates)
+
+    def _point(self, embedding: RationalVector, vector: RationalVector, *, from_region: bool = False) -> ExactPoint:
+        """Base rows come from the region's forms at w, or from the model's at z; logits behind ReLU from the layers."""
+        value: Callable[[int], int | Fraction]
+        if from_region:
+            value = lambda row: self.region.forms.value(row, vector)  # noqa: E731
+        else:
+            value = lambda row: self.region.model.value(row, vector)  # noqa: E731
+        if self.head.is_linear:
+            return ExactPoint(self.region.model, embedding, value, self.rows)
+        relu = self.relu
+        assert relu is not None
+        logits = relu.logits([Fraction(v, embedding.denominator) for v in embedding.integers])
+        # What the affine rows are multiplied by, so that logits compare with raised logits.
+        unit = (1 << (self.region.forms.shift if from_region else self.region.model.shift)) * vector.denominator
+
+        def row_value(row: int) -> int | Fraction:
+            logit = self.rows.logit(row)
+            return value(row) if logit is None else (logits[logit.class_index] + logit.lead) * unit
+
+        return ExactPoint(self.region.model, embedding, row_value, self.rows)
