@@ -25,6 +25,7 @@ COMMANDS: Commands = {
     "localize": ("conspect.cli.localize", "localize", "Find the part of a model that broke since a sound version."),
     "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
     "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),
+    "schema": ("conspect.cli.schema", "schema", "Print the JSON Schema of results.json or study.toml."),
     "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),
     "verify": ("conspect.cli.verify", "verify", "Prove or refute the properties of Con_spec files."),
 }

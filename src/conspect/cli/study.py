@@ -42,14 +42,17 @@ def demo(images: int, out: Path, seed: int, cifar10: Path | None, as_json: bool)
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
-    """Write a commented study.toml into FOLDER."""
+    """Write a commented study.toml into FOLDER, and beside it the schema that editors complete and check it by."""
+    from conspect.assets import read_bytes
     from conspect.core.files import write_atomically, writing_to
     from conspect.study.config import TEMPLATE
 
     path = folder / "study.toml"
     if path.exists():
         raise user_error("CLI001", f"{path} already exists", "edit it, or choose another folder")
+    schema = "study.schema.json"
     with writing_to(folder):
+        write_atomically(folder / schema, read_bytes(f"schemas/{schema}"))
         write_atomically(path, TEMPLATE.encode())
     click.echo(f"wrote {path}; edit it, then: conspect run {folder}", err=True)
 

@@ -7,15 +7,24 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from conspect.adapters.datasets import DataKind, DataSource
-from conspect.adapters.models import ModelKind, ModelSource
-from conspect.adapters.sources.kinds import Precision
-from conspect.adapters.vlms import VlmKind, VlmSource
+import msgspec
+from msgspec import Meta
+
+from conspect.adapters.datasets import DataSource
+from conspect.adapters.models import ModelSource
+from conspect.adapters.vlms import VlmSource
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 
+# A type as a value: a class, or what typing makes of several.
+TypeForm: TypeAlias = object
+Count = Annotated[int, Meta(ge=0)]
+OpenShare = Annotated[float, Meta(gt=0, lt=1)]
+
 TEMPLATE = """\
+#:schema study.schema.json
 # A Conspect study: one vision model, one lens (a VLM), one data set, one set of concepts. Run it: conspect run THIS_FOLDER
 # Relative paths are relative to this file.
 
@@ -57,8 +66,8 @@ binarize_at = 0.75             # the share at which the binarized heatmap is cut
 class DataConfig(DataSource):
     """Where the images are, and how many of them are used."""
 
-    images: int | None = None
-    alignment_images: int | None = None
+    images: Count | None = None
+    alignment_images: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -90,23 +99,23 @@ class PropertiesConfig:
 class MonitorConfig:
     """What the monitor is fitted on and what its thresholds must keep. Numbers of images; shares."""
 
-    fit_images: int = 4000
-    calibration_images: int = 2000
-    vlm_images: int = 2000
-    attacked: int = 300
-    corrupted: int = 500
-    of_no_class: int = 200
-    false_alarms: float = 0.05
-    accepted_errors: float = 0.02
+    fit_images: Count = 4000
+    calibration_images: Count = 2000
+    vlm_images: Count = 2000
+    attacked: Count = 300
+    corrupted: Count = 500
+    of_no_class: Count = 200
+    false_alarms: OpenShare = 0.05
+    accepted_errors: OpenShare = 0.02
 
 
 @dataclass(frozen=True)
 class Settings:
     """Numbers that shape the analyses."""
 
-    seed: int = 0
-    confidence: float = 0.95
-    binarize_at: float = 0.75
+    seed: Count = 0
+    confidence: OpenShare = 0.95
+    binarize_at: OpenShare = 0.75
     store: str | None = None
 
 
@@ -142,10 +151,6 @@ SECTIONS: dict[str, type] = {
 }  # fmt: skip
 
 
-# What a value may be, by the name of its type.
-CHOICES = {"DataKind": DataKind, "ModelKind": ModelKind, "VlmKind": VlmKind, "Precision": Precision}
-
-
 def read_config(path: Path) -> StudyConfig:
     """The configuration in `path`. Raises UserError STUDY001 (not readable) or STUDY002 (every wrong value at once)."""
     try:
@@ -155,14 +160,14 @@ def read_config(path: Path) -> StudyConfig:
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise user_error("STUDY001", f"{path} is not readable TOML: {error}", "mend the line it names") from error
     problems: list[UserError] = []
-    sections: dict[str, Any] = {}
+    sections: dict[str, object] = {}
     for name, values in table.items():
         if name not in SECTIONS or not isinstance(values, dict):
             problems.append(_wrong(path, f"unknown section [{name}]", name, tuple(SECTIONS)))
             continue
         sections[name] = _section(path, name, values, problems)
     if not problems:
-        config = StudyConfig(**sections)
+        config = StudyConfig(**sections)  # type: ignore[arg-type]
         problems += _cross_checks(path, config)
     if problems:
         raise UserError(*(problem.diagnostics[0] for problem in problems))
@@ -170,54 +175,38 @@ def read_config(path: Path) -> StudyConfig:
 
 
 def _section(path: Path, name: str, values: Mapping[str, object], problems: list[UserError]) -> object:
-    kinds = {one.name: str(one.type) for one in fields(SECTIONS[name])}
-    good: dict[str, Any] = {}
+    kinds = key_types(name)
+    good: dict[str, object] = {}
     for key, value in values.items():
         if key not in kinds:
             problems.append(_wrong(path, f"unknown key {key!r} in [{name}]", key, tuple(kinds)))
-        elif not _fits(kinds[key], value):
-            problems.append(
-                user_error(
-                    "STUDY002",
-                    f"[{name}] {key} = {value!r} is not {_article(kinds[key])}",
-                    "correct the value",
-                    SourceLocation(str(path)),
-                )
-            )
-        else:
-            good[key] = _converted(kinds[key], value)
-    return SECTIONS[name](**good)
+            continue
+        try:
+            good[key] = msgspec.convert(value, kinds[key])
+        except msgspec.ValidationError:
+            problem = f"[{name}] {key} = {value!r} is not {_expected(kinds[key])}"
+            problems.append(user_error("STUDY002", problem, "correct the value", SourceLocation(str(path))))
+    section: object = SECTIONS[name](**good)
+    return section
 
 
-def _converted(kind: str, value: object) -> object:
-    if isinstance(value, list):
-        return tuple(value)
-    return float(value) if kind == "float" and isinstance(value, int) else value
+def key_types(section: str) -> dict[str, TypeForm]:
+    """The keys of a section with their types."""
+    hints = get_type_hints(SECTIONS[section], include_extras=True)
+    return {field.name: hints[field.name] for field in fields(SECTIONS[section])}
 
 
-def _fits(kind: str, value: object) -> bool:
-    if kind.startswith("tuple"):
-        listed = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
-        return listed or ("| str" in kind and isinstance(value, str))
-    if kind in CHOICES:
-        return value in get_args(CHOICES[kind])
-    if kind.startswith("bool"):
-        return isinstance(value, bool)
-    if "int" in kind:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if "float" in kind:
-        return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1
-    return isinstance(value, str)
-
-
-def _article(kind: str) -> str:
-    if kind in CHOICES:
-        return "one of " + ", ".join(repr(name) for name in get_args(CHOICES[kind]))
-    if kind.startswith("tuple"):
-        return "a list of texts, or the name of a file" if "| str" in kind else "a list of texts"
-    if kind.startswith("bool"):
-        return "true or false"
-    return "a whole number >= 0" if "int" in kind else "a number between 0 and 1" if "float" in kind else "a text"
+def _expected(kind: TypeForm) -> str:
+    """What a value of the type is, in words."""
+    if get_origin(kind) in {UnionType, Union}:
+        return ", or ".join(_expected(part) for part in get_args(kind) if part is not NoneType)
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(repr(name) for name in get_args(kind))
+    if get_origin(kind) is Annotated:
+        return "a whole number >= 0" if get_args(kind)[0] is int else "a number between 0 and 1"
+    if get_origin(kind) is tuple:
+        return "a list of texts"
+    return "true or false" if kind is bool else "a text"
 
 
 def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
