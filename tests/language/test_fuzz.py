@@ -16,7 +16,8 @@ def test_only_diagnostics_leave_the_parser_whatever_the_input() -> None:
 
 
 def test_ten_thousand_properties_parse_and_check_within_two_seconds() -> None:
-    assert min(time_large_file() for _ in range(2)) < 2
+    allowed = 2 if sys.gettrace() is None else 10  # a tracer that counts branches costs several times the parser's time
+    assert min(time_large_file() for _ in range(2)) < allowed
 
 
 @pytest.mark.slow
