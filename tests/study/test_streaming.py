@@ -12,8 +12,8 @@ from conspect.analysis.tallies import Reading
 from conspect.bench.scale import World
 from conspect.core.spaces import Lens
 from conspect.statistics.logistic import fit_logistic
-from conspect.study import streaming
-from conspect.study.streaming import ComputedAnswers, KnownAnswers, aligned, refitted_heads, tallied
+from conspect.study.measuring import streaming
+from conspect.study.measuring.streaming import ComputedAnswers, KnownAnswers, aligned, refitted_heads, tallied
 
 IMAGES, CLASSES = 700, 10
 

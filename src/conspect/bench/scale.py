@@ -18,7 +18,7 @@ from conspect.analysis.heatmaps import binarized, by_group
 from conspect.analysis.tallies import Reading, Tallies
 from conspect.bench.rows import Row, peak_memory, row
 from conspect.core.spaces import AffineMap, Head, Lens
-from conspect.study.streaming import ComputedAnswers, aligned, refitted_heads, tallied
+from conspect.study.measuring.streaming import ComputedAnswers, aligned, refitted_heads, tallied
 
 SIZES, DIMENSIONS, CLASSES, CONCEPTS = (10_000, 100_000, 1_000_000), 512, 10, 100
 SHARD_ROWS = 50_000

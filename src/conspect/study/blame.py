@@ -23,7 +23,7 @@ from conspect.results.shares import CulpritCounts
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
 from conspect.study.inputs import Inputs
-from conspect.study.measurements import Measurements
+from conspect.study.measuring.measurements import Measurements
 
 # Evidence is fitted on at most so many training images, and batch norms are compared with their records on so many of each split.
 EVIDENCE_IMAGES, RECORD_IMAGES, BATCH = 4000, 384, 128

@@ -12,7 +12,7 @@ from conspect.analysis.evidence import broken_pairs
 from conspect.analysis.heatmaps import by_group
 from conspect.core.capabilities import file_of, metadata_of
 from conspect.core.protocols import ProgressBar, silent
-from conspect.study.results import BROKEN_PAIRS
+from conspect.study.recording.assembly import BROKEN_PAIRS
 from conspect.study.study import Study
 
 ExportFormat = Literal["csv", "fiftyone", "parquet"]

@@ -25,8 +25,8 @@ from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
 from conspect.study.config import MonitorConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
-from conspect.study.measurements import Measurements, Timings, measure
-from conspect.study.results import assemble
+from conspect.study.measuring.measurements import Measurements, Timings, measure
+from conspect.study.recording.assembly import assemble
 
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
@@ -125,7 +125,7 @@ class Study:
         measured = self.measurements(bar)
         results = assemble(self.config, self.inputs, measured, self.timings, self.store.engine)
         if self.config.properties.files:
-            from conspect.study.properties import property_results
+            from conspect.study.proving.properties import property_results
 
             files = [self.folder / name for name in self.config.properties.files]
             with self.timings.stage("verification"):
@@ -175,7 +175,7 @@ class Study:
         """What verification takes: regions are estimated on training images, sized on one half of the test images, and
         coverage and satisfaction are measured on the other half, so that no image serves twice.
         """
-        from conspect.study.verification import subject_of
+        from conspect.study.proving.subject import subject_of
 
         return subject_of(self.inputs, self.measurements(bar), seed=self.config.settings.seed)
 
@@ -207,7 +207,7 @@ class Study:
 
         Mined on the half of the test images that verification does not measure on. Raises UserError SPEC412 when none is.
         """
-        from conspect.study.verification import mined
+        from conspect.study.proving.subject import mined
 
         return mined(self.verification_subject(bar), share=share, criterion=criterion)
 

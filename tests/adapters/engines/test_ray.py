@@ -17,8 +17,8 @@ from conspect.analysis.tallies import Reading, Tallies
 from conspect.bench.scale import World
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.spaces import Lens
-from conspect.study import streaming
-from conspect.study.streaming import KnownAnswers, aligned, fold_sums_of, tallied
+from conspect.study.measuring import streaming
+from conspect.study.measuring.streaming import KnownAnswers, aligned, fold_sums_of, tallied
 from tests.adapters.slow_embedding import SlowEncoder, dataset
 from tests.fakes import FakeModel, colour_dataset
 

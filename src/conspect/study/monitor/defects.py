@@ -24,7 +24,7 @@ from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.monitor.runtime import Detector
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
-from conspect.study.measurements import Measurements
+from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.splits import Split, look_again, measure_images, witness
 
 EPSILONS, RESTARTS = (2, 4, 8), 3

@@ -18,7 +18,7 @@ from conspect.monitor.runtime.storage import JSON_FILE
 from conspect.statistics.threads import one_thread
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
-from conspect.study.measurements import Measurements
+from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
 from conspect.study.monitor.splits import Split, Splits, measure_splits
 

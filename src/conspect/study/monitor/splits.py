@@ -20,7 +20,7 @@ from conspect.monitor.fitting.fusion import ModelOutputs
 from conspect.monitor.runtime.second_look import Looks
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs, labels_in_model_order
-from conspect.study.measurements import Measurements
+from conspect.study.measuring.measurements import Measurements
 
 # Without held-out images the study's own are split so; only the last part is reported on.
 FIT_SHARE, CALIBRATION_SHARE = 0.4, 0.2

@@ -21,11 +21,11 @@ from conspect.results.shares import BrokenPair, CulpritCounts, Part, PartCounts
 from conspect.results.validation import ExpectedPair, ExpectedPairs, Validation
 from conspect.study.blame import blame_results
 from conspect.study.config import StudyConfig
-from conspect.study.heatmap_results import heatmap_results, shown_concepts
 from conspect.study.inputs import Inputs
-from conspect.study.measurements import Measurements, Timings
-from conspect.study.shares import counts_matrix, finite_or_none, share
-from conspect.study.slice_results import concept_label_results, slice_results
+from conspect.study.measuring.measurements import Measurements, Timings
+from conspect.study.recording.heatmaps import heatmap_results, shown_concepts
+from conspect.study.recording.shares import counts_matrix, finite_or_none, share
+from conspect.study.recording.slices import concept_label_results, slice_results
 
 WEAKEST_PAIRS, BROKEN_PAIRS = 8, 3
 

@@ -22,7 +22,7 @@ from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Floats, Lens
 from conspect.statistics.logistic import cross_validated_probabilities
 from conspect.study.inputs import Inputs, labels_in_model_order
-from conspect.study.streaming import FOLDS, aligned
+from conspect.study.measuring.streaming import FOLDS, aligned
 
 ALIGNMENT_MINIMUM = 20
 

@@ -9,7 +9,7 @@ from conspect.analysis.thresholds import calibrate
 from conspect.language import from_pairs
 from conspect.language.syntax.tree import Specification
 from conspect.study.inputs import Inputs
-from conspect.study.measurements import Measurements
+from conspect.study.measuring.measurements import Measurements
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 
 

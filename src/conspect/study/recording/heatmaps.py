@@ -11,9 +11,9 @@ from conspect.core.protocols import Engine
 from conspect.core.spaces import Lens
 from conspect.results.heatmaps import Binarized, CountMatrix, Difference, Heatmaps, LostPair
 from conspect.study.config import Settings
-from conspect.study.measurements import Measurements
-from conspect.study.shares import counts_matrix
-from conspect.study.streaming import KnownAnswers, tallied
+from conspect.study.measuring.measurements import Measurements
+from conspect.study.measuring.streaming import KnownAnswers, tallied
+from conspect.study.recording.shares import counts_matrix
 
 # More concepts than this would not be legible; the report then shows those that differ most.
 SHOWN_CONCEPTS = 48

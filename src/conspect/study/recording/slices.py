@@ -17,8 +17,8 @@ from conspect.results.localization import Failure
 from conspect.results.shares import CulpritCounts
 from conspect.study.config import StudyConfig
 from conspect.study.inputs import Inputs, check_slices
-from conspect.study.measurements import Measurements
-from conspect.study.shares import share
+from conspect.study.measuring.measurements import Measurements
+from conspect.study.recording.shares import share
 
 
 def slice_results(

@@ -1,0 +1,1 @@
+"""Embeddings, alignment and counts of a study: what every analysis takes."""

@@ -1,0 +1,1 @@
+"""A study's properties: what verification takes from it, and the verdicts that are kept."""
