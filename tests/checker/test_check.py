@@ -6,14 +6,16 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated, seal
+from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated, retied
 from conspect.bench.random_properties import batches
 from conspect.bench.soundness import certificate_of
 from conspect.checker import check
+from conspect.verification.certificates.writing import sealed
 
 FILE = Path(check.__file__)
 
@@ -26,13 +28,13 @@ def good():
 
 
 def accepts(body):
-    return check.check_data(json.dumps(body).encode())
+    return check.check_data(sealed(body))
 
 
 def test_a_good_certificate_is_accepted_with_all_its_claims(good):
     claims = accepts(good)
     assert len(claims) == len(good["claims"])
-    assert {verdict for _, verdict in claims} == {"holds", "violated"}
+    assert {claim.verdict for claim in claims} == {"holds", "violated"}
 
 
 def test_the_checker_imports_the_standard_library_alone():
@@ -47,7 +49,7 @@ def test_the_checker_imports_the_standard_library_alone():
 
 def test_the_checker_runs_on_its_own(good, tmp_path):
     path = tmp_path / "certificate.json"
-    path.write_text(json.dumps(good))
+    path.write_bytes(sealed(good))
     bare = [sys.executable, "-I", "-S", str(FILE)]
     done = subprocess.run([*bare, str(path)], capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
@@ -72,12 +74,12 @@ def test_every_kind_of_mutation_is_refused(good, how, monkeypatch):
 
 
 def test_an_honest_new_seal_is_accepted(good):
-    again = seal(json.loads(json.dumps(good)), claims=True)
+    again = retied(json.loads(json.dumps(good)))
     assert accepts(again) == accepts(good)
 
 
 def test_a_certificate_of_another_model_is_refused_when_one_is_expected(good):
-    data = json.dumps(good).encode()
+    data = sealed(good)
     head = good["digests"]["head"]
     assert check.check_data(data, [("head", head)])
     with pytest.raises(check.Refused, match="another head"):
@@ -110,9 +112,164 @@ def test_a_missing_file_is_refused(tmp_path):
         check.check_file(tmp_path / "nothing.json")
 
 
-def test_a_share_is_accepted_only_within_its_level():
-    claim = {"digest": "", "kind": "share", "name": "p", "verdict": "holds", "share": "9/10", "level": "1/20"}
-    check.check_share(claim | {"successes": 60, "trials": 60})
-    with pytest.raises(check.Refused, match="decide"):
-        check.check_share(claim | {"successes": 54, "trials": 60})
-    check.check_share(claim | {"successes": 40, "trials": 60, "verdict": "violated"})
+@pytest.fixture
+def share(good):
+    """A certificate with one claim about a share, 60 of 60 images for 90 % at 5 %."""
+    digest = "0" * 64
+    claim = {
+        "kind": "share", "name": "p", "file": "", "statement": "", "formula": [["predict", 0]], "verdict": "holds",
+        "class": None, "split": "test", "images": digest, "outcomes": digest, "share": "9/10", "level": "1/20",
+        "successes": 60, "trials": 60,
+    }  # fmt: skip
+    return good | {"claims": [claim]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"successes": 54}, "decide"),
+        ({"successes": 40, "verdict": "violated"}, None),
+        ({"successes": 54, "verdict": "violated"}, "decide"),
+        ({"successes": 0, "trials": 0}, "decide"),
+        ({"share": "1"}, "decide"),
+        ({"share": "1", "successes": 59, "verdict": "violated"}, None),
+        ({"share": "11/10"}, "range"),
+        ({"level": "1"}, "range"),
+        ({"images": "the first sixty"}, "no digest"),
+        ({"class": "no such class"}, "no class"),
+        ({"formula": [["predict", 99]]}, "argument"),
+        ({"successes": 61}, "successes"),
+        ({"verdict": "unknown", "successes": 54}, None),
+    ],
+)
+def test_a_share_is_accepted_only_within_its_level(share, changes, why):
+    share["claims"][0].update(changes)
+    if why is None:
+        (claim,) = accepts(retied(share))
+        assert claim.verdict == share["claims"][0]["verdict"]
+    else:
+        with pytest.raises(check.Refused, match=why):
+            accepts(retied(share))
+
+
+def bounded(seconds, data, budget=None):
+    started = time.monotonic()
+    with pytest.raises(check.Refused) as refusal:
+        check.check_data(data, (), budget or check.Budget(seconds=1))
+    assert time.monotonic() - started < seconds
+    return str(refusal.value)
+
+
+def test_an_honest_share_over_ten_thousand_images_is_checked_at_once(share):
+    share["claims"][0].update({"share": "19/20", "successes": 9600, "trials": 10_000})
+    started = time.monotonic()
+    assert accepts(retied(share))
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"share": "19/20", "successes": 960_000, "trials": 1_000_000},
+        {"share": f"{10**1899 - 3}/{10**1899}", "successes": 9_999, "trials": 20_000},
+        {"share": f"{10**1899 - 3}/{10**1899}", "successes": 100_000, "trials": 1_000_000},
+    ],
+)
+def test_a_share_of_a_million_images_or_of_a_long_fraction_ends(share, changes):
+    share["claims"][0].update(changes)
+    said = bounded(10, sealed(retied(share)))
+    assert "--seconds" in said or "too long" in said
+
+
+def test_a_fraction_of_1900_digits_is_rounded_against_the_claim(share):
+    long = {"share": f"{19 * 10**1898 + 1}/{2 * 10**1899}", "successes": 9_700, "trials": 10_000}
+    share["claims"][0].update(long)
+    started = time.monotonic()
+    assert accepts(retied(share))
+    assert time.monotonic() - started < 5
+    share["claims"][0].update(long | {"successes": 9_300, "verdict": "violated"})
+    assert accepts(retied(share))
+    share["claims"][0].update(long | {"successes": 9_500, "verdict": "violated"})
+    assert "too long" in bounded(5, sealed(retied(share)))
+
+
+def test_a_formula_of_sixty_nodes_that_opens_into_exponentially_many_literals_ends(good):
+    claim = next(c for c in good["claims"] if c["verdict"] == "holds")
+    table = [["predict", 0], *[["and", k, k] for k in range(58)], ["not", 58]]
+    good = good | {"claims": [claim | {"formula": table}]}
+    assert "literals" in bounded(20, sealed(retied(good)), check.Budget())
+
+
+def test_a_formula_of_sixty_nodes_is_evaluated_at_a_witness_node_by_node(good):
+    claim = next(c for c in good["claims"] if c["verdict"] == "violated")
+    table = [*claim["formula"], *[["iff", k, k] for k in range(len(claim["formula"]) - 1, len(claim["formula"]) + 58)]]
+    good = good | {"claims": [claim | {"formula": table}]}
+    assert "true at the witness" in bounded(5, sealed(retied(good)))
+
+
+def test_a_proof_that_only_opens_and_halves_ends(good):
+    claim = next(c for c in good["claims"] if c["verdict"] == "holds")
+    good = good | {"claims": [claim | {"proof": [["halve", 0]] * 400_000}]}
+    assert "--seconds" in bounded(30, sealed(retied(good)))
+
+
+def test_time_and_memory_are_the_callers_choice(good):
+    assert "--megabytes" in bounded(10, sealed(good), check.Budget(megabytes=0))
+    assert check.main(["--seconds", "0", "x"]) == 2
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/stdin", "."])
+def test_a_device_a_pipe_or_a_folder_is_refused_unread(path, tmp_path):
+    with pytest.raises(check.Refused, match=r"regular file|not readable"):
+        check.check_file(path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(check.Refused, match="regular file"):
+        check.check_file(pipe)
+
+
+def test_what_is_claimed_is_printed_in_plain_characters(good, tmp_path, capsys):
+    names = good["names"] | {"classes": ["tr\u0430ck\x1b[2J", *good["names"]["classes"][1:]]}
+    known = good | {"names": names, "digests": dict(good["digests"])}
+    with pytest.raises(check.Refused, match="head, or a class's name"):
+        accepts(retied(known))
+    path = tmp_path / "c.json"
+    path.write_bytes(sealed(good))
+    assert check.main([str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "for all x in the" in said
+    assert "size" in said
+    assert "coverage not said" in said
+    assert "not compared" in said
+    assert check.shown("tr\u0430ck\x1b[2J") == "tr\\u0430ck\\x1b[2J"
+
+
+FORGERIES = {
+    "no claims at all": lambda body: body["claims"].clear(),
+    "a claim twice": lambda body: body["claims"].append(body["claims"][0]),
+    "one name holding and violated": lambda body: body["claims"].append(
+        next(c for c in body["claims"] if c["verdict"] != body["claims"][0]["verdict"])
+        | {"name": body["claims"][0]["name"]}
+    ),
+    "an unreachable node": lambda body: body["claims"][0]["formula"].insert(0, ["predict", 0]),
+    "a lowered threshold": lambda body: body["thresholds"].update({body["names"]["concepts"][0]: "-99"}),
+    "class names exchanged": lambda body: body["names"]["classes"].reverse(),
+    "a class renamed": lambda body: body["names"]["classes"].__setitem__(0, "another"),
+    "a concept in look-alike letters": lambda body: body["names"]["concepts"].__setitem__(0, "k\u0030\u200b"),
+    "a claim with more to say": lambda body: body["claims"][0].update({"note": "trust me"}),
+    "a witness of another number": lambda body: body["claims"][0].update({"witness": -1}),
+}
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_every_forgery_that_the_certificate_itself_can_show_is_refused_though_sealed_again(good, how):
+    body = json.loads(json.dumps(good))
+    FORGERIES[how](body)
+    with pytest.raises(check.Refused):
+        accepts(retied(body))
+
+
+def test_another_head_of_the_same_study_text_is_refused(good):
+    with pytest.raises(check.Refused, match="only head and lens"):
+        check.check_data(sealed(good | {"study": {"model": "0" * 64}}), [("model", "0" * 64)])

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
+import hashlib
 import random
 import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from conspect.core.digests import digest_json
-from conspect.verification.certificates.writing import claim_digest
+from conspect.verification.certificates.writing import sealed, tied
 
 Change = Callable[[dict[str, Any], random.Random], bool]
 
 
 def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
     """`count` mutations of a certificate with the name of what was done."""
-    text = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+    body = {key: value for key, value in body.items() if key != "seal"}
+    text = sealed(body)
     made = 0
     while made < count:
         how = rng.choice([*TEXTUAL, *STRUCTURAL])
@@ -29,20 +29,17 @@ def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tu
         else:
             copied = copy.deepcopy(body)
             done = STRUCTURAL[how](copied, rng)
-            data = json.dumps(seal(copied)).encode() if done else None
+            data = sealed(copied) if done else None
         if data is not None and data != text:
             made += 1
             yield how, data
 
 
-def seal(body: dict[str, Any], *, claims: bool = False) -> dict[str, Any]:
-    """The certificate with a fresh seal and, if asked, fresh digests of its claims."""
-    if claims:
-        tie = body["digests"] | {"names": body["names"], "thresholds": body["thresholds"]}
-        for claim in body["claims"]:
-            claim["digest"] = claim_digest(claim, tie)
-    rest = {key: value for key, value in body.items() if key != "seal"}
-    return rest | {"seal": digest_json(rest)}
+def retied(body: dict[str, Any]) -> dict[str, Any]:
+    """The certificate with fresh digests of its claims, as a forger would write them."""
+    for claim in body["claims"]:
+        claim["digest"] = tied(claim, body["digests"])
+    return body
 
 
 def _flip(text: bytes, rng: random.Random) -> bytes:
@@ -55,7 +52,8 @@ def _cut(text: bytes, rng: random.Random) -> bytes:
 
 
 def _double(text: bytes, _: random.Random) -> bytes:
-    return b'{"format":"conspect-certificate-1",' + text[1:]
+    rest = b'"format":"conspect-certificate-2",' + text[75:]
+    return b'{"seal":"' + hashlib.sha256(rest).hexdigest().encode() + b'",' + rest
 
 
 def _digit(text: bytes, rng: random.Random) -> bytes:
@@ -125,7 +123,7 @@ def _size(factor: int) -> Change:
             return False
         claim = rng.choice(regional)
         claim["size"] = str(Fraction(claim["size"]) * Fraction(2) ** factor)
-        seal(body, claims=True)
+        retied(body)
         return True
 
     return change
@@ -150,7 +148,7 @@ def _array(value: float) -> Change:
             return False
         struct.pack_into("<d", raw, place, value)
         holder[key] = base64.b64encode(bytes(raw)).decode()
-        seal(body, claims=True)
+        retied(body)
         return bool(body["claims"])
 
     return change
@@ -160,7 +158,9 @@ def _witness_outside(body: dict[str, Any], rng: random.Random) -> bool:
     claim = _claim(body, rng, "violated")
     if claim is None or claim["kind"] != "region":
         return False
-    claim["witness"] = {"kind": "coordinates", "numerators": [10**9] * body["dimension"], "denominator": 1}
+    far = {"kind": "coordinates", "numerators": [10**9] * body["dimension"], "denominator": 1}
+    body["points"].append(far | {"region": claim["region"]})
+    claim["witness"] = len(body["points"]) - 1
     return True
 
 
@@ -170,7 +170,7 @@ def _formula_denied(body: dict[str, Any], rng: random.Random) -> bool:
     if claim is None or claim["kind"] != "region" or claim["cut"] is not None:
         return False
     claim["formula"].append(["not", len(claim["formula"]) - 1])
-    seal(body, claims=True)
+    retied(body)
     return True
 
 
@@ -179,7 +179,7 @@ def _verdict_swapped(body: dict[str, Any], rng: random.Random) -> bool:
         return False
     claim = rng.choice(body["claims"])
     claim["verdict"] = {"holds": "violated", "violated": "holds"}[claim["verdict"]]
-    seal(body, claims=True)
+    retied(body)
     return True
 
 

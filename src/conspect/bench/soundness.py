@@ -15,10 +15,10 @@ from conspect.bench.mutations import mutated
 from conspect.bench.random_properties import Case, batches
 from conspect.bench.rows import Row, row
 from conspect.checker import check
-from conspect.verification.certificates.writing import bundle, region_claim
+from conspect.verification.certificates.claims import region_claim
+from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.engine.decider import Answer, Decider
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
-from conspect.verification.results import PropertyResult
 
 
 @dataclass(eq=False)
@@ -107,11 +107,10 @@ def _batch(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: 
             tally.bad.append(f"{case.job.name} ({kind}, {case.region.shape}): said {outcome}, truth {truth}")
         if outcome == "unknown":
             tally.counts[f"unknown: {answer.outcome.verdict.reason[:60]}"] += 1
-    body = bundle(subject, [_result(c, a) for c, a in zip(cases, answers, strict=True)])
-    data = json.dumps(body).encode()
+    data = sealed(_bundle(subject, cases, answers))
     try:
         accepted = check.check_data(data)
-        tally.counts["replayed"] += sum(verdict == "violated" for _, verdict in accepted)
+        tally.counts["replayed"] += sum(claim.verdict == "violated" for claim in accepted)
     except check.Refused as reason:
         tally.counts["refused"] += 1
         tally.bad.append(f"certificate refused ({kind}): {reason}")
@@ -122,12 +121,12 @@ def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> dict[st
     """The certificate of a batch of cases, as it is written."""
     options = VerifyOptions(search_gamma=False)
     answers = Decider(subject, options).decide([(case.job, case.region) for case in cases])
-    return bundle(subject, [_result(c, a) for c, a in zip(cases, answers, strict=True)])
+    return _bundle(subject, cases, answers)
 
 
-def _result(case: Case, answer: Answer) -> PropertyResult:
-    claim = region_claim(case.job.table, case.region, answer.outcome)
-    return PropertyResult(case.job.name, "region", answer.outcome.verdict, region=case.region, claim=claim)
+def _bundle(subject: VerificationModel, cases: Sequence[Case], answers: Sequence[Answer]) -> dict[str, object]:
+    pairs = zip(cases, answers, strict=True)
+    return bundle(subject, [region_claim(c.job, c.region, a.outcome) for c, a in pairs])
 
 
 def _mutate(body: dict[str, object], count: int, rng: random.Random, tally: Tally) -> int:

@@ -23,7 +23,8 @@ from conspect.checker import check
 from conspect.core.regions import Region, estimate_region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
 from conspect.language.syntax.tree import Focus, ForAll, Implies, Predict, Stronger
-from conspect.verification.certificates.writing import bundle, region_claim, write_bundle
+from conspect.verification.certificates.claims import Claim, region_claim
+from conspect.verification.certificates.writing import bundle, write_bundle
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task, strength_margins
 from conspect.verification.engine.decider import Decider
@@ -31,7 +32,6 @@ from conspect.verification.engine.prover import Outcome
 from conspect.verification.queries.formula_table import Names, tabulate
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation
-from conspect.verification.results import PropertyResult
 
 CLASSES, CONCEPTS, DIMENSION, WIDTH = 10, 18, 512, 512
 GAMMA = Fraction(2, 5)
@@ -154,11 +154,10 @@ def _written(
     tasks, forms = decided
     provers = [decider.prover(each.region, each) for each in forms]
     outcomes = [provers[task.region_key].conclude(task) for task in tasks]
-    results = []
+    claims: list[Claim] = []
     for (job, region), outcome in zip(given.jobs, outcomes, strict=True):
-        claim = region_claim(job.table, given.regions[region], outcome)
-        results.append(PropertyResult(job.name, "region", outcome.verdict, region=given.regions[region], claim=claim))
-    write_bundle(path, bundle(given.subject, results))
+        claims.append(region_claim(job, given.regions[region], outcome))
+    write_bundle(path, bundle(given.subject, claims))
     return outcomes
 
 

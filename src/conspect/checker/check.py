@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Checks Conspect certificates in exact arithmetic, with the standard library alone: `python3 check.py FILE...`.
 
-A certificate carries the numbers it speaks of (head, lens, regions) and, for each claim, a proof or a witness. This file
-rebuilds the negation of every claimed formula by itself, walks the proof through it, and accepts a closed branch only if
-its multipliers exclude, in exact rational arithmetic, that any embedding of the region satisfies the branch's literals.
+A certificate carries the numbers it speaks of (head, lens, regions, points) and, for each claim, a proof or a witness.
+This file rebuilds the negation of every claimed formula by itself, walks the proof through it, and accepts a closed
+branch only if its multipliers exclude that any embedding of the region satisfies the branch's literals. Every number is
+an integer or a fraction: there is no division that rounds, and a float, wherever it came from, is refused.
 docs/verification.md has the format and the mathematics. Exit code 0: everything accepted; 1: something refused.
 """
 
@@ -13,27 +14,48 @@ import base64
 import binascii
 import hashlib
 import json
-import math
+import os
+import stat
 import sys
+import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import add, mul, or_, sub
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+FORMAT = "conspect-certificate-2"
 LARGEST_FILE = 1 << 29
 LONGEST_NUMBER = 4000
 MOST_STEPS = 5_000_000
+MOST_LITERALS = 1_000_000
+LONGEST_POWER = 10_000_000
+SHORT_SHARE = 64
+LONGEST_TEXT = 400
+SECONDS = 300
+MEGABYTES = 4096
+HIDDEN, MANTISSA, MAGNITUDE = 1 << 52, (1 << 52) - 1, (1 << 63) - 1
 
 Shape = tuple[int, ...]
 Table = list[list[Any]]
-Limits = dict[int, tuple[Fraction, Fraction]]
+Ends = dict[int, tuple[Fraction, Fraction]]
 Expected = Sequence[tuple[str, str]]
-Point = tuple[list[int], int, Callable[[int], int]]
+# A weight and the affine form (slope, constant) in w that it multiplies.
+Part = tuple[Any, Sequence[int], int]
 
 
 class Refused(Exception):
     """The certificate proves nothing; the message says why."""
+
+
+class Claim(NamedTuple):
+    """A claim that was checked: its name, its verdict, and what is claimed, in the language."""
+
+    name: str
+    verdict: str
+    statement: str
 
 
 def need(condition: object, reason: str) -> None:
@@ -42,10 +64,37 @@ def need(condition: object, reason: str) -> None:
         raise Refused(reason)
 
 
+def exact(value: Any) -> Any:
+    """The value itself, an integer or a fraction: a float anywhere in a computation makes its result a float."""
+    if type(value) is not int and type(value) is not Fraction:
+        raise Refused(f"a {type(value).__name__} came into exact arithmetic")
+    return value
+
+
+class Budget:
+    """What a check may cost: every loop asks for the time that is left, every array for its memory."""
+
+    def __init__(self, seconds: int = SECONDS, megabytes: int = MEGABYTES) -> None:
+        self.seconds, self.megabytes = seconds, megabytes
+        self.end = time.monotonic_ns() + seconds * 1_000_000_000
+        self.left = megabytes * 1_000_000
+
+    def spend(self) -> None:
+        """Refuses once the time is over."""
+        if time.monotonic_ns() > self.end:
+            raise Refused(f"not checked within {self.seconds} s; allow more with --seconds")
+
+    def hold(self, numbers: int, bits: int) -> None:
+        """Refuses once integers of this length would take more memory than allowed."""
+        self.left -= numbers * (40 + bits // 7)
+        if self.left < 0:
+            raise Refused(f"its numbers take more than {self.megabytes} MB; allow more with --megabytes")
+
+
 # ---------------------------------------------------------------- reading
 
 
-def load(data: bytes) -> Any:
+def load(data: bytes, budget: Budget) -> Any:
     """The JSON object of a certificate; refuses doubled keys, floats, NaN, overlong numbers, deep nesting."""
 
     def unique(pairs: Any) -> dict[str, Any]:
@@ -61,6 +110,12 @@ def load(data: bytes) -> Any:
         raise Refused(f"{text[:40]!r} is not an integer; certificates carry no JSON floats")
 
     need(len(data) <= LARGEST_FILE, "the file is too large")
+    seal = data[:9] + hashlib.sha256(data[75:]).hexdigest().encode() + data[73:75]
+    need(
+        data[:75] == seal and data[:9] == b'{"seal":"' and data[73:75] == b'",', "the seal is broken, or there is none"
+    )
+    budget.hold(data.count(b",") + data.count(b"[") + data.count(b"{"), 400)
+    budget.hold(1, 8 * len(data))
     try:
         found = json.loads(
             data.decode("utf-8"), object_pairs_hook=unique, parse_int=integer, parse_float=refuse, parse_constant=refuse
@@ -94,23 +149,48 @@ def rational(text: Any, what: str) -> Fraction:
     return found
 
 
-def floats(value: Any, shape: Shape, what: str) -> tuple[bytes, list[int], int]:
-    """Raw bytes and exact integers (with one power of two below them) of a base64 float64 array of a known shape."""
+def digest_text(value: Any, what: str) -> str:
+    """A SHA-256 in hexadecimal."""
+    need(isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"), f"{what} is no digest")
+    return str(value)
+
+
+def floats(value: Any, shape: Shape, what: str, budget: Budget) -> tuple[bytes, list[int], int]:
+    """Raw bytes and exact integers (with one power of two below them) of a base64 float64 array of a known shape.
+
+    Sign, exponent and mantissa are taken from the bits, so that no float exists on the way.
+    """
     need(isinstance(value, str), f"{what} is not base64 text")
     try:
         raw = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise Refused(f"{what} is not base64 text") from None
     need(base64.b64encode(raw).decode() == value, f"{what} is not canonical base64")
-    need(len(raw) == 8 * math.prod(shape), f"{what} does not have the shape {shape}")
-    numbers = array("d")
-    numbers.frombytes(raw)
+    count = 1
+    for side in shape:
+        count *= side
+    need(len(raw) == 8 * count, f"{what} does not have the shape {shape}")
+    budget.spend()
+    bits = array("Q")
+    bits.frombytes(raw)
     if sys.byteorder == "big":
-        numbers.byteswap()
-    need(all(map(math.isfinite, numbers)), f"{what} has a NaN or an infinity")
-    ratios = [number.as_integer_ratio() for number in numbers]
-    shift = max((d.bit_length() - 1 for _, d in ratios), default=0)
-    return raw, [n << (shift - d.bit_length() + 1) for n, d in ratios], shift
+        bits.byteswap()
+    exponents = [b >> 52 & 2047 for b in bits]
+    need(2047 not in exponents, f"{what} has a NaN or an infinity")
+    # A value is mantissa * 2**(exponent - 1075); the lowest bit that is set anywhere decides the shift.
+    lowest = min((e or 1 for e, b in zip(exponents, bits) if b & MAGNITUDE), default=1075)  # noqa: B905
+    lowest = min(lowest, 1075)
+    budget.hold(count, max(exponents, default=0) - lowest + 53)
+    integers = [
+        ((b & MANTISSA | (HIDDEN if e else 0)) << (e or 1) - lowest if b & MAGNITUDE else 0) * (-1 if b >> 63 else 1)
+        for b, e in zip(bits, exponents)  # noqa: B905
+    ]
+    every = reduce(or_, integers, 0)
+    spare = min((every & -every).bit_length() - 1, 1075 - lowest) if every else 1075 - lowest
+    if spare:
+        integers = [v >> spare for v in integers]
+    shift = 1075 - lowest - spare
+    return raw, integers, shift
 
 
 def digest_json(value: Any) -> str:
@@ -131,8 +211,44 @@ def digest_arrays(arrays: Any) -> str:
 
 
 def dot(left: Any, right: Any) -> Any:
-    """Exact inner product of integer sequences."""
-    return sum(a * b for a, b in zip(left, right))  # noqa: B905
+    """Exact inner product of two sequences of integers."""
+    return exact(sum(map(mul, left, right)))
+
+
+def root_above(number: int) -> int:
+    """An integer above the square root, by Newton's method."""
+    guess = 1 << number.bit_length() // 2 + 1
+    while number:
+        better = (guess + number // guess) // 2
+        if better >= guess:
+            return guess + 1
+        guess = better
+    return 1
+
+
+def over_one(values: Sequence[Any]) -> tuple[list[int], int]:
+    """Integers and fractions over their least common denominator."""
+    common = 1
+    for value in values:
+        if type(exact(value)) is Fraction:
+            common *= Fraction(value.denominator, common).numerator
+    return [int(value * common) for value in values], common
+
+
+def combined(parts: Sequence[Part]) -> tuple[list[int], int, int]:
+    """The sum of weighted forms as integers: slope and constant, both over the denominator that comes third."""
+    weights, common = over_one([weight for weight, _, _ in parts])
+    slope: list[int] = []
+    constant = 0
+    for weight, row, start in zip(weights, (row for _, row, _ in parts), (start for _, _, start in parts)):  # noqa: B905
+        if weight == 1:
+            slope = list(map(add, slope, row)) if slope else list(row)
+        elif weight == -1:
+            slope = list(map(sub, slope, row)) if slope else [-v for v in row]
+        elif weight:
+            slope = [a + weight * b for a, b in zip(slope, row)] if slope else [weight * b for b in row]  # noqa: B905
+        constant += weight * start
+    return slope, exact(constant), common
 
 
 class Forms:
@@ -140,34 +256,29 @@ class Forms:
 
     def __init__(self, rows: Any, constants: Any, shift: int) -> None:
         self.rows, self.constants, self.shift = rows, constants, shift
+        self.columns: list[Any] = []
 
-    def value(self, index: int, point: Any, denominator: int) -> int:
-        """One form at the integer point over a denominator, times 2**shift * denominator."""
-        return int(dot(self.rows[index], point) + self.constants[index] * denominator)
-
-    def fraction(self, index: int, point: Any, denominator: int) -> Fraction:
-        """One form at a point."""
-        return Fraction(self.value(index, point, denominator), denominator << self.shift)
-
-    def raised(self, shift: int) -> Forms:
-        """The same forms at a larger shift."""
-        k = shift - self.shift
-        return Forms([[v << k for v in row] for row in self.rows], [c << k for c in self.constants], shift)
+    def by_column(self) -> list[Any]:
+        """The rows, turned."""
+        self.columns = self.columns or list(zip(*self.rows))  # noqa: B905
+        return self.columns
 
     @classmethod
-    def read(cls, weight: Any, offset: Any, shape: Shape, what: str) -> tuple[Forms, bytes, bytes]:
+    def read(cls, weight: Any, offset: Any, shape: Shape, what: str, budget: Budget) -> tuple[Forms, bytes, bytes]:
         """From two base64 arrays; also their raw bytes."""
-        raw_weight, numbers, one = floats(weight, shape, f"{what} weight")
-        raw_offset, constants, two = floats(offset, shape[:1], f"{what} offset")
+        raw_weight, numbers, one = floats(weight, shape, f"{what} weight", budget)
+        raw_offset, constants, two = floats(offset, shape[:1], f"{what} offset", budget)
         shift, width = max(one, two), shape[1]
+        budget.hold(len(numbers) if shift > one else 0, shift + 64)
         rows = [[v << (shift - one) for v in numbers[k * width : (k + 1) * width]] for k in range(shape[0])]
         return cls(rows, [v << (shift - two) for v in constants], shift), raw_weight, raw_offset
 
 
 class Model:
-    """Head, lens and thresholds of a certificate; base forms are logits, strengths and zero, in this order."""
+    """Head, lens and thresholds of a certificate; base rows are logits, strengths and zero, in this order."""
 
-    def __init__(self, body: dict[str, Any]) -> None:
+    def __init__(self, body: dict[str, Any], budget: Budget) -> None:
+        self.budget = budget
         names = fields(body["names"], ["classes", "concepts"], "names")
         for group in names:
             need(isinstance(group, list) and all(isinstance(n, str) and len(n) < 10_000 for n in group), "bad names")
@@ -175,100 +286,125 @@ class Model:
         self.class_names, self.concept_names = names
         self.classes, self.concepts = map(len, names)
         self.dimension = whole(body["dimension"], 1, 1 << 20, "the dimension")
-        need(isinstance(body["head"], list) and body["head"], "the head has no layers")
+        self.read_head(body["head"])
+        self.thresholds = {}
+        need(isinstance(body["thresholds"], dict), "thresholds are not an object")
+        places = {name: k for k, name in enumerate(self.concept_names)}
+        for key, text in body["thresholds"].items():
+            need(key in places, "a threshold belongs to no concept")
+            self.thresholds[places[key]] = rational(text, "a threshold")
+        self.read_lens(body["lens"], body["thresholds"])
+        self.linear = len(self.layers) == 1
+        self.shift = max(self.layers[0].shift if self.linear else 0, self.mapped.shift + self.directions_shift)
+        self.kept: dict[int, tuple[Sequence[int], int]] = {}
+
+    def read_head(self, layers: Any) -> None:
+        """Layers with ReLU between them; the digest covers the names of the classes."""
+        need(isinstance(layers, list) and layers, "the head has no layers")
         self.layers: list[Forms] = []
         parts: dict[str, Any] = {}
         width = self.dimension
-        for k, layer in enumerate(body["head"]):
+        for k, layer in enumerate(layers):
             weight, offset, outputs = fields(layer, ["weight", "offset", "outputs"], "a layer")
             shape = (whole(outputs, 1, 1 << 20, "a layer's width"), width)
-            forms, raw_weight, raw_offset = Forms.read(weight, offset, shape, f"layer {k}")
+            forms, raw_weight, raw_offset = Forms.read(weight, offset, shape, f"layer {k}", self.budget)
             self.layers.append(forms)
             parts |= {f"{k}.weight": ("<f8", shape, raw_weight), f"{k}.offset": ("<f8", shape[:1], raw_offset)}
             width = shape[0]
         need(width == self.classes, "the head's last layer does not give one logit per class")
-        self.head_digest = digest_arrays(parts)
-        self.read_lens(body["lens"])
-        self.thresholds = {}
-        need(isinstance(body["thresholds"], dict), "thresholds are not an object")
-        for key, text in body["thresholds"].items():
-            index = whole(
-                self.concept_names.index(key) if key in self.concept_names else None, 0, 1 << 20, "a threshold"
-            )
-            self.thresholds[index] = rational(text, "a threshold")
-        self.linear = len(self.layers) == 1
-        blank = Forms([[0] * self.dimension] * self.classes, [0] * self.classes, 0)
-        stack = [self.layers[0] if self.linear else blank, self.strengths, Forms([[0] * self.dimension], [0], 0)]
-        shift = max(forms.shift for forms in stack)
-        stack = [forms.raised(shift) for forms in stack]
-        self.base = Forms([r for f in stack for r in f.rows], [c for f in stack for c in f.constants], shift)
+        self.head_digest = digest_json([digest_arrays(parts), self.class_names])
 
-    def read_lens(self, lens: Any) -> None:
-        """The alignment M z + d and the directions Q, and with them the exact strength numerators Q (M z + d)."""
+    def read_lens(self, lens: Any, thresholds: Any) -> None:
+        """The alignment M z + d and the directions Q; the digest covers the names of the concepts and thresholds."""
         weight, offset, directions, width = fields(lens, ["weight", "offset", "directions", "width"], "the lens")
         width = whole(width, 1, 1 << 20, "the lens's width")
-        self.mapped, raw_weight, raw_offset = Forms.read(weight, offset, (width, self.dimension), "lens")
-        raw, numbers, shift = floats(directions, (self.concepts, width), "the directions")
-        columns = list(zip(*self.mapped.rows))  # noqa: B905
-        each = [numbers[k * width : (k + 1) * width] for k in range(self.concepts)]
-        rows = [[dot(q, column) for column in columns] for q in each]
-        self.strengths = Forms(rows, [dot(q, self.mapped.constants) for q in each], self.mapped.shift + shift)
+        self.mapped, raw_weight, raw_offset = Forms.read(weight, offset, (width, self.dimension), "lens", self.budget)
+        raw, numbers, self.directions_shift = floats(directions, (self.concepts, width), "the directions", self.budget)
+        self.directions = [numbers[k * width : (k + 1) * width] for k in range(self.concepts)]
         text = "\0".join(self.concept_names).encode()
-        self.lens_digest = digest_arrays(
-            {
-                "weight": ("<f8", (width, self.dimension), raw_weight),
-                "offset": ("<f8", (width,), raw_offset),
-                "directions": ("<f8", (self.concepts, width), raw),
-                "names": ("|u1", (len(text),), text),
-            }
-        )
-
-    def literal_rows(self, index: int) -> int:
-        """Concept index to its base row."""
-        return self.classes + index
+        arrays = {
+            "weight": ("<f8", (width, self.dimension), raw_weight),
+            "offset": ("<f8", (width,), raw_offset),
+            "directions": ("<f8", (self.concepts, width), raw),
+            "names": ("|u1", (len(text),), text),
+        }
+        self.lens_digest = digest_json([digest_arrays(arrays), thresholds])
 
     @property
     def zero(self) -> int:
         """The base row that is zero everywhere."""
         return self.classes + self.concepts
 
+    def row(self, index: int) -> tuple[Sequence[int], int]:
+        """Slope and constant of a base form in z, over 2**shift; strengths are Q (M z + d), not a rounded product."""
+        if index not in self.kept:
+            self.budget.spend()
+            if index == self.zero:
+                slope, constant, shift = [0] * self.dimension, 0, self.shift
+            elif index < self.classes:
+                need(self.linear, "a logit of a head with ReLU layers is not linear")
+                layer = self.layers[0]
+                slope, constant, shift = layer.rows[index], layer.constants[index], layer.shift
+            else:
+                q = self.directions[index - self.classes]
+                slope = [dot(q, column) for column in self.mapped.by_column()]
+                constant, shift = dot(q, self.mapped.constants), self.mapped.shift + self.directions_shift
+            k = self.shift - shift
+            self.budget.hold(len(slope), self.shift + 64)
+            self.kept[index] = ([v << k for v in slope] if k else slope, constant << k)
+        return self.kept[index]
+
 
 class Region:
-    """{centre + factor w : |w| <= size}, with the base forms and the mapped coordinates as forms in w."""
+    """{centre + factor w : |w| <= size}; base rows and mapped coordinates become forms in w when they are asked for."""
 
     def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor = fields(value, ["shape", "centre", "factor"], "a region")
         need(shape in ("box", "pca-box", "ellipsoid"), "unknown region shape")
         self.shape, self.norm, D = shape, "euclid" if shape == "ellipsoid" else "max", model.dimension
-        raw_centre, centre, one = floats(centre, (D,), "a centre")
-        need(isinstance(factor, str), "a factor is not base64 text")
+        raw_centre, centre, one = floats(centre, (D,), "a centre", model.budget)
         sizes = (D,) if shape == "box" else (D, D)
-        raw_factor, factor, two = floats(factor, sizes, "a factor")
+        raw_factor, factor, two = floats(factor, sizes, "a factor", model.budget)
         self.shift = max(one, two)
         self.centre = [v << (self.shift - one) for v in centre]
         factor = [v << (self.shift - two) for v in factor]
         self.diagonal = factor if shape == "box" else []
         self.columns = None if shape == "box" else [factor[k::D] for k in range(D)]
         self.arrays = digest_arrays({"centre": ("<f8", (D,), raw_centre), "factor": ("<f8", sizes, raw_factor)})
-        self.model, self.forms = model, self.seen(model.base)
-        self._mapped: Forms | None = None
-        self.bounds: dict[Fraction, list[list[tuple[Fraction, Fraction]]]] = {}
+        self.model = model
+        self.kept: dict[int, tuple[list[int], int]] = {}
+        self.reaches: dict[Any, tuple[int, int]] = {}
+        self.bounds: dict[Fraction, Any] = {}
+        self.seen_lens: list[tuple[list[int], int]] = []
 
-    def seen(self, forms: Forms) -> Forms:
-        """Forms in z as forms in w."""
-        constants = [dot(row, self.centre) + (c << self.shift) for row, c in zip(forms.rows, forms.constants)]  # noqa: B905
+    def seen(self, slope: Sequence[int], constant: int) -> tuple[list[int], int]:
+        """A form in z over some denominator as a form in w, over that denominator times 2**shift."""
+        self.model.budget.spend()
+        start = dot(slope, self.centre) + (constant << self.shift)
+        self.model.budget.hold(len(slope), max(start.bit_length(), 64))
         if self.columns is None:
-            rows = [[a * b for a, b in zip(row, self.diagonal)] for row in forms.rows]  # noqa: B905
-        else:
-            rows = [[dot(row, column) for column in self.columns] for row in forms.rows]
-        return Forms(rows, constants, forms.shift + self.shift)
+            return list(map(mul, slope, self.diagonal)), start
+        return [dot(slope, column) for column in self.columns], start
 
-    @property
-    def mapped(self) -> Forms:
-        """y = M z + d as forms in w; only hasCon needs them."""
-        if self._mapped is None:
-            self._mapped = self.seen(self.model.mapped)
-        return self._mapped
+    def row(self, index: int) -> tuple[list[int], int]:
+        """A base form in w, over 2**(model.shift + shift)."""
+        if index not in self.kept:
+            self.kept[index] = self.seen(*self.model.row(index))
+        return self.kept[index]
+
+    def mapped(self) -> list[tuple[list[int], int]]:
+        """y = M z + d as forms in w, over 2**(lens shift + shift); only hasCon needs them."""
+        lens = self.model.mapped
+        if not self.seen_lens:
+            self.seen_lens = [self.seen(row, constant) for row, constant in zip(lens.rows, lens.constants)]  # noqa: B905
+        return self.seen_lens
+
+    def reach(self, weights: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+        """For a weighted sum of base rows: the dual norm of its slope (ellipsoids: squared), and its constant."""
+        if weights not in self.reaches:
+            slope, constant, _ = combined([(weight, *self.row(row)) for row, weight in weights])
+            self.reaches[weights] = (spread(slope, self.norm), constant)
+        return self.reaches[weights]
 
     def digest(self, size: Fraction, cut: int | None) -> str:
         """The digest that ties a claim to this region at a size, cut or not."""
@@ -277,60 +413,112 @@ class Region:
     def embedding(self, w: Any, denominator: int) -> tuple[list[int], int]:
         """The exact embedding at coordinates w / denominator, as integers and a denominator."""
         if self.columns is None:
-            spread = [a * b for a, b in zip(self.diagonal, w)]  # noqa: B905
+            offset = list(map(mul, self.diagonal, w))
         else:
-            spread = [sum(c * v for c, v in zip(row, w)) for row in zip(*self.columns)]  # noqa: B905
-        return [c * denominator + s for c, s in zip(self.centre, spread)], denominator << self.shift  # noqa: B905
+            offset, _, _ = combined([(v, column, 0) for v, column in zip(w, self.columns)])  # noqa: B905
+            offset = offset or [0] * self.model.dimension
+        return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift  # noqa: B905
+
+
+def spread(slope: Sequence[int], norm: str) -> int:
+    """The sum of magnitudes for boxes, the sum of squares for ellipsoids."""
+    found = sum(map(mul, slope, slope)) if norm == "euclid" else sum(map(abs, slope))
+    return int(exact(found))
 
 
 # ---------------------------------------------------------------- formulas
 
+LEAVES = ("predict", "stronger", "has")
+ARITY = {"not": (1, 1), "implies": (2, 2), "iff": (2, 2), "and": (1, 1 << 20), "or": (1, 1 << 20)}
+
 
 def read_formula(value: Any, model: Model) -> Table:
-    """The node table of a formula, every index in range and children before parents."""
+    """The node table of a formula: every index in range, children before parents, and no node that nothing uses."""
     need(isinstance(value, list) and 0 < len(value) < 1_000_000, "a formula is not a table of nodes")
     limits = {"predict": (1, model.classes), "stronger": (2, model.concepts), "has": (1, model.concepts)}
-    arity = {"not": (1, 1), "implies": (2, 2), "iff": (2, 2), "and": (1, 1 << 20), "or": (1, 1 << 20)}
+    used: set[int] = set()
     for place, node in enumerate(value):
         need(isinstance(node, list) and node and isinstance(node[0], str), "a node is not a list with a name")
         kind, args = node[0], node[1:]
-        need(kind in limits or kind in arity, "unknown kind of node")
-        least, most = (limits[kind][0],) * 2 if kind in limits else arity[kind]
+        if kind == "predict" and len(args) == 2:
+            need(rational(args.pop(), "a lead") > 0, "a lead is not positive")
+        need(kind in limits or kind in ARITY, "unknown kind of node")
+        least, most = (limits[kind][0],) * 2 if kind in limits else ARITY[kind]
         need(least <= len(args) <= most, f"{kind} has the wrong number of arguments")
         for arg in args:
             whole(arg, 0, (limits[kind][1] if kind in limits else place) - 1, f"an argument of {kind}")
         need(kind != "has" or args[0] in model.thresholds, "hasCon of a concept without threshold")
+        used.update(args if kind in ARITY else ())
+    need(len(used) == len(value) - 1, "a formula has nodes that nothing uses")
     return list(value)
+
+
+class Above(NamedTuple):
+    """A literal: base row `first` minus base row `second` is larger than (`strict`) or at least `lead`."""
+
+    first: int
+    second: int
+    strict: bool
+    lead: Fraction = Fraction(0)
+
+    def denied(self) -> Above:
+        """The literal that is true where this one is false."""
+        return Above(self.second, self.first, not self.strict, -self.lead)
+
+
+class Has(NamedTuple):
+    """A literal: `hasCon` of a concept is true (`wanted`) or false."""
+
+    concept: int
+    wanted: bool
+
+
+def lead_of(args: Any) -> Fraction:
+    """The lead that the arguments of a `predict` node ask for."""
+    return Fraction(args[1]) if len(args) > 1 else Fraction(0)
+
+
+def predicted(index: int, lead: Fraction, model: Model) -> list[Above]:
+    """The logit of a class is above every other one, or, with a lead, at least that far above it."""
+    return [Above(index, k, lead == 0, lead) for k in range(model.classes) if k != index]
+
+
+def compared(kind: str, args: Any, wanted: bool, model: Model) -> Above | Has:
+    """The literal of a comparison of strengths or of `hasCon`, which is linear for a threshold of 0."""
+    if kind == "has" and model.thresholds[args[0]] != 0:
+        return Has(args[0], wanted)
+    second = model.zero if kind == "has" else model.classes + args[1]
+    literal = Above(model.classes + args[0], second, True)
+    return literal if wanted else literal.denied()
 
 
 def assume(formula: Table, model: Model, parts: Any, literals: Any, pending: Any) -> None:
     """Adds parts (node, polarity) or literals to a state: conjunctions at once, disjunctions to `pending`."""
-    for part in parts:
-        if len(part) == 3:
+    waiting = list(reversed(parts))
+    while waiting:
+        model.budget.spend()
+        need(len(literals) + len(pending) + len(waiting) <= MOST_LITERALS, "a branch has too many literals")
+        part = waiting.pop()
+        if isinstance(part, (Above, Has)):
             literals.append(part)
             continue
         (kind, *args), wanted = formula[part[0]], part[1]
-        others = [k for k in range(model.classes) if kind == "predict" and k != args[0]]
-        if kind == "predict" and wanted:
-            literals.extend((args[0], k, True) for k in others)
-        elif kind == "predict":
-            pending.append([[(k, args[0], False)] for k in others])
-        elif kind == "stronger":
-            a, b = model.classes + args[0], model.classes + args[1]
-            literals.append((a, b, True) if wanted else (b, a, False))
-        elif kind == "has" and model.thresholds[args[0]] == 0:
-            row = model.classes + args[0]
-            literals.append((row, model.zero, True) if wanted else (model.zero, row, False))
-        elif kind == "has":
-            literals.append((args[0], wanted))
+        if kind == "predict":
+            above = predicted(args[0], lead_of(args), model)
+            if wanted:
+                literals.extend(above)
+            else:
+                pending.append([[literal.denied()] for literal in above])
+        elif kind in ("stronger", "has"):
+            literals.append(compared(kind, args, wanted, model))
         elif kind == "not":
-            assume(formula, model, [(args[0], not wanted)], literals, pending)
+            waiting.append((args[0], not wanted))
         elif kind == "iff":
             pending.append([[(args[0], True), (args[1], wanted)], [(args[0], False), (args[1], not wanted)]])
         else:
             flip = [(a, wanted != (kind == "implies" and k == 0)) for k, a in enumerate(args)]
             if (kind == "and") == wanted or len(args) == 1:
-                assume(formula, model, flip, literals, pending)
+                waiting.extend(reversed(flip))
             else:
                 pending.append([[child] for child in flip])
 
@@ -338,359 +526,588 @@ def assume(formula: Table, model: Model, parts: Any, literals: Any, pending: Any
 # ---------------------------------------------------------------- proofs
 
 
+class Branch(NamedTuple):
+    """A branch of a proof: literals, disjunctions, narrower ends of axes, signs of neurons, and parts to be assumed."""
+
+    literals: list[Any]
+    pending: list[Any]
+    ends: Ends
+    phases: dict[tuple[int, int], bool]
+    parts: Sequence[Any]
+
+
 def check_proof(steps: Any, formula: Table, region: Region, size: Fraction, cut: int | None) -> None:
     """Walks the proof through the negated formula; every branch must close."""
     model = region.model
     need(isinstance(steps, list) and len(steps) <= MOST_STEPS, "a proof is not a list of steps")
-    literals: list[Any] = []
-    pending: list[Any] = []
-    if cut is not None:
-        literals += [(cut, k, True) for k in range(model.classes) if k != cut]
-    assume(formula, model, [(len(formula) - 1, False)], literals, pending)
-    stack: list[Any] = [(literals, pending, {}, {})]
+    opening = [] if cut is None else predicted(cut, Fraction(0), model)
+    stack = [Branch([], [], {}, {}, [*opening, (len(formula) - 1, False)])]
     place = 0
     while stack:
         need(place < len(steps), "the proof ends before all branches are closed")
         step, place = steps[place], place + 1
-        literals, pending, limits, phases = stack.pop()
+        branch = stack.pop()
+        if branch.parts:
+            literals, pending = list(branch.literals), list(branch.pending)
+            assume(formula, model, branch.parts, literals, pending)
+            branch = Branch(literals, pending, branch.ends, branch.phases, ())
+        model.budget.spend()
         need(isinstance(step, list) and step and isinstance(step[0], str), "a step is not a list with a name")
         if step[0] == "close":
-            close(step, literals, model, region, (size, limits, phases))
+            close(step, branch, region, size)
         elif step[0] == "open":
             need(len(step) == 2, "a step has the wrong length")
-            which = whole(step[1], 0, len(pending) - 1, "the disjunction opened")
-            rest = pending[:which] + pending[which + 1 :]
-            for alternative in reversed(pending[which]):
-                more, left = list(literals), list(rest)
-                assume(formula, model, alternative, more, left)
-                stack.append((more, left, limits, phases))
+            which = whole(step[1], 0, len(branch.pending) - 1, "the disjunction opened")
+            rest = branch.pending[:which] + branch.pending[which + 1 :]
+            for alternative in reversed(branch.pending[which]):
+                stack.append(branch._replace(pending=rest, parts=alternative))
         elif step[0] == "halve":
             need(len(step) == 2 and region.norm == "max", "only boxes are halved")
             axis = whole(step[1], 0, model.dimension - 1, "the axis halved")
-            low, high = limits.get(axis, (-size, size))
-            for part in (((low + high) / 2, high), (low, (low + high) / 2)):
-                stack.append((literals, pending, limits | {axis: part}, phases))
+            low, high = branch.ends.get(axis, (-size, size))
+            middle = (low + high) * Fraction(1, 2)
+            for part in ((middle, high), (low, middle)):
+                stack.append(branch._replace(ends=branch.ends | {axis: part}))
         else:
             need(step[0] == "phase" and len(step) == 3 and not model.linear, "unknown kind of step")
             layer = whole(step[1], 0, len(model.layers) - 2, "a layer")
             key = (layer, whole(step[2], 0, len(model.layers[layer].rows) - 1, "a neuron"))
             for active in (False, True):
-                stack.append((literals, pending, limits, phases | {key: active}))
+                stack.append(branch._replace(phases=branch.phases | {key: active}))
     need(place == len(steps), "the proof goes on after all branches are closed")
 
 
-def close(step: Any, literals: Any, model: Model, region: Region, state: Any) -> None:
+def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
     """Refuses unless the multipliers exclude that any embedding of the branch satisfies its literals."""
+    model = region.model
     need(2 <= len(step) <= 4 and isinstance(step[1], list), "a closing step has the wrong shape")
-    extras = dict_of(step[2]) if len(step) > 2 else {}
+    bounds = dict_of(step[2]) if len(step) > 2 else {}
     weights: dict[int, int] = {}
-    slope: list[Any] = [0] * model.dimension
-    constant, strict, seen = 0, False, set()
+    parts: list[Part] = []
+    start, strict, seen, unit = Fraction(0), False, set(), 1 << model.shift + region.shift
     for pair in step[1]:
         need(isinstance(pair, list) and len(pair) == 2, "a multiplier is not a pair")
-        index = whole(pair[0], 0, len(literals) - 1, "a literal's number")
+        index = whole(pair[0], 0, len(branch.literals) - 1, "a literal's number")
         need(type(pair[1]) is int and pair[1] > 0, "a multiplier is not positive")
         need(index not in seen, "a literal has two multipliers")
         seen.add(index)
-        literal = literals[index]
-        strict = strict or literal[-1]
-        if len(literal) == 3:
-            weights[literal[0]] = weights.get(literal[0], 0) + pair[1]
-            weights[literal[1]] = weights.get(literal[1], 0) - pair[1]
+        literal = branch.literals[index]
+        if isinstance(literal, Above):
+            strict = strict or literal.strict
+            weights[literal.first] = weights.get(literal.first, 0) + pair[1]
+            weights[literal.second] = weights.get(literal.second, 0) - pair[1]
+            start -= pair[1] * literal.lead * unit if literal.lead else 0
         else:
-            need(index in extras, "a hasCon literal without its bound")
-            more, start = cone(literal, extras[index], model, region, state)
-            slope = [a + pair[1] * b for a, b in zip(slope, more)]  # noqa: B905
-            constant += pair[1] * start
+            strict = strict or literal.wanted
+            need(index in bounds, "a hasCon literal without its bound")
+            more, constant = cone(literal, bounds[index], region, (size, branch.ends))
+            parts += [(pair[1] * weight, row, middle) for weight, row, middle in more]
+            start += pair[1] * constant
     if not model.linear and (len(step) > 3 or any(weights.get(row) for row in range(model.classes))):
-        more, start = relaxed_head(weights, step[3] if len(step) > 3 else [], model, region, state)
-        slope, constant = [a + b for a, b in zip(slope, more)], constant + start  # noqa: B905
+        parts.append(relaxed_head(weights, step[3] if len(step) > 3 else [], region, (size, branch.phases)))
         weights = {row: weight for row, weight in weights.items() if row >= model.classes}
-    for row, weight in weights.items():
-        if weight:
-            slope = [a + weight * b for a, b in zip(slope, region.forms.rows[row])]  # noqa: B905
-            constant += weight * region.forms.constants[row]
-    need(excluded(slope, constant, region.norm, state, strict), "multipliers prove nothing")
+    base = tuple((row, weight) for row, weight in sorted(weights.items()) if weight)
+    if not parts and not branch.ends:
+        reach, middle = region.reach(base) if base else (0, 0)
+        closed = excluded(reach, middle + start if start else middle, region.norm, size, strict)
+    else:
+        slope, middle, common = combined([*parts, *((weight, *region.row(row)) for row, weight in base)])
+        slope = slope or [0] * model.dimension
+        constant = middle + common * start
+        if branch.ends:
+            reached = reach_within(slope, size, branch.ends)
+            closed = excluded(reached, constant, "max", Fraction(1), strict)
+        else:
+            closed = excluded(spread(slope, region.norm), constant, region.norm, size, strict)
+    need(closed, "multipliers prove nothing")
 
 
-def reach(slope: Any, norm: str, size: Fraction, limits: Limits | None) -> Any:
-    """The largest value of slope'w, exactly (boxes); for ellipsoids its square over size squared."""
-    if norm == "euclid":
-        return sum(v * v for v in slope)
-    if not limits:
-        return size * sum(map(abs, slope))
-    inside = sum(abs(v) for k, v in enumerate(slope) if k not in limits)
-    return size * inside + sum(max(slope[k] * low, slope[k] * high) for k, (low, high) in limits.items())
+def reach_within(slope: Sequence[int], size: Fraction, ends: Ends) -> Any:
+    """The largest value of slope'w over a box with narrower ends at some axes, exactly."""
+    inside = sum(abs(v) for k, v in enumerate(slope) if k not in ends)
+    return exact(size * inside + sum(max(slope[k] * low, slope[k] * high) for k, (low, high) in ends.items()))
 
 
-def excluded(slope: Any, constant: Any, norm: str, state: Any, strict: bool) -> bool:
-    """Whether slope'w + constant stays below zero over the region, or at most zero when `strict`."""
-    size, limits, _ = state
+def excluded(reach: Any, constant: Any, norm: str, size: Fraction, strict: bool) -> bool:
+    """Whether slope'w + constant stays below zero over the region, or at most zero when `strict`.
+
+    `reach`: the dual norm of the slope, squared for ellipsoids.
+    """
+    exact(reach), exact(constant), exact(size)
     if norm == "euclid":
         if constant > 0:
             return False
-        excess = size * size * reach(slope, norm, size, limits) - constant * constant
+        excess = size * size * reach - constant * constant
     else:
-        excess = constant + reach(slope, norm, size, limits)
-    return excess < 0 or (excess == 0 and strict)
+        excess = constant + size * reach
+    return bool(excess < 0 or (excess == 0 and strict))
 
 
-def cone(literal: Any, extra: Any, model: Model, region: Region, state: Any) -> tuple[list[Any], Any]:
-    """A linear form above `±(q'y - t |y|)` on the region, as slope and constant in units of the base forms.
+def cone(literal: Any, bound: Any, region: Region, state: Any) -> tuple[list[Part], Fraction]:
+    """Weighted forms and a constant above `±(q'y - t |y|)` on the region, in units of the base forms.
 
     Where the literal is convex, |y| >= p'y for a vector with |p| <= 1; elsewhere |y| <= (|y|^2 + s^2) / 2s for s > 0, and
     each y_e^2 lies under its chord between the ends that y_e reaches over the region.
     """
-    (concept, wanted), (size, limits, _) = literal, state
+    model, (concept, wanted), (size, ends) = region.model, literal, state
     threshold, sign = model.thresholds[concept], 1 if wanted else -1
-    mapped, row, unit = region.mapped, model.classes + concept, 1 << region.forms.shift
+    mapped, unit = region.mapped(), 1 << model.shift + region.shift
+    scale = model.mapped.shift + region.shift
+    parts: list[Part] = [(sign, *region.row(model.classes + concept))]
     if (threshold > 0) == wanted:
-        _, p, shift = floats(extra, (len(mapped.rows),), "a cone's vector")
-        need(sum(v * v for v in p) <= 1 << 2 * shift, "a cone's vector is longer than 1")
-        factor = -abs(threshold) * unit / (1 << (shift + mapped.shift))
-        sums, start = p, factor * dot(p, mapped.constants)
-    else:
-        s = rational(extra, "a cone's scale")
-        need(s > 0, "a cone's scale is not positive")
-        factor, sums, start = abs(threshold) * unit / (2 * s) / (1 << 2 * mapped.shift), [], Fraction(0)
-        for form, middle in zip(mapped.rows, mapped.constants):  # noqa: B905
-            if region.norm == "euclid":
-                up = down = size * (math.isqrt(sum(v * v for v in form)) + 1)
-            else:
-                up, down = (reach(f, "max", size, limits) for f in (form, [-v for v in form]))
-            low, high = middle - down, middle + up
-            sums.append(low + high)
-            start += (low + high) * middle - low * high
-        start = factor * start + abs(threshold) * unit * s / 2
-    slope = [sign * v for v in region.forms.rows[row]]
-    for weight, form in zip(sums, mapped.rows):  # noqa: B905
-        if weight:
-            slope = [a + factor * weight * b for a, b in zip(slope, form)]  # noqa: B905
-    return slope, sign * region.forms.constants[row] + start
+        _, p, shift = floats(bound, (len(mapped),), "a cone's vector", model.budget)
+        need(sum(map(mul, p, p)) <= 1 << 2 * shift, "a cone's vector is longer than 1")
+        factor = -abs(threshold) * Fraction(unit, 1 << shift + scale)
+        return parts + [(factor * v, *form) for v, form in zip(p, mapped) if v], Fraction(0)  # noqa: B905
+    s = rational(bound, "a cone's scale")
+    need(s > 0, "a cone's scale is not positive")
+    factor, start = abs(threshold) * Fraction(unit, 2 * s) * Fraction(1, 1 << 2 * scale), Fraction(0)
+    for form, middle in mapped:
+        if region.norm == "euclid":
+            up = down = size * root_above(spread(form, "euclid"))
+        elif ends:
+            up, down = reach_within(form, size, ends), reach_within([-v for v in form], size, ends)
+        else:
+            up = down = size * spread(form, "max")
+        low, high = middle - down, middle + up
+        parts.append((factor * (low + high), form, middle))
+        start -= factor * low * high
+    return parts, start + abs(threshold) * unit * s * Fraction(1, 2)
 
 
-def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[list[tuple[Fraction, Fraction]]]:
-    """Ends of every pre-activation over the whole region, layer by layer, by interval arithmetic."""
-    first = region.seen(model.layers[0])
-    bounds, unit = [], 1 << first.shift
+def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[tuple[list[tuple[int, int]], int]]:
+    """Ends of every pre-activation over the whole region, layer by layer, by interval arithmetic.
+
+    Integers over one denominator for each layer.
+    """
+    p, q = size.numerator, size.denominator
+    first = model.layers[0]
+    bounds = []
     for row, constant in zip(first.rows, first.constants):  # noqa: B905
-        wide = reach(row, region.norm, size, None)
-        wide = size * (math.isqrt(wide) + 1) if region.norm == "euclid" else wide
-        bounds.append((Fraction(constant - wide) / unit, Fraction(constant + wide) / unit))
-    found = [bounds]
+        slope, middle = region.seen(row, constant)
+        wide = spread(slope, region.norm)
+        wide = root_above(wide) if region.norm == "euclid" else wide
+        bounds.append((q * middle - p * wide, q * middle + p * wide))
+    unit = q << first.shift + region.shift
+    found = [(bounds, unit)]
     for layer in model.layers[1:-1]:
-        inputs, after, unit = [(max(a, 0), max(b, 0)) for a, b in found[-1]], [], 1 << layer.shift
+        inputs = [(max(a, 0), max(b, 0)) for a, b in bounds]
+        bounds = []
         for row, constant in zip(layer.rows, layer.constants):  # noqa: B905
+            model.budget.spend()
             low = sum(v * (a if v > 0 else b) for v, (a, b) in zip(row, inputs))  # noqa: B905
             high = sum(v * (b if v > 0 else a) for v, (a, b) in zip(row, inputs))  # noqa: B905
-            after.append(((low + constant) / unit, (high + constant) / unit))
-        found.append(after)
+            bounds.append((exact(low + constant * unit), exact(high + constant * unit)))
+        unit <<= layer.shift
+        found.append((bounds, unit))
     return found
 
 
-def relaxed_head(weights: Any, extras: Any, model: Model, region: Region, state: Any) -> tuple[list[Any], Any]:
-    """A linear form above the weighted logits of a ReLU head on the branch, in units of the base forms.
+def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
+    """A form in w above the weighted logits of a ReLU head on the branch, with its weight in units of the base forms.
 
-    Backwards through the layers; `extras` are [layer, neuron, slope]: the slope of a lower bound (0..1), or the multiplier
+    Backwards through the layers; `slopes` are [layer, neuron, slope]: the slope of a lower bound (0..1), or the multiplier
     (>= 0) of the branch's condition on that neuron.
     """
-    size, _, phases = state
-    bounds = region.bounds
-    if size not in bounds:
-        bounds[size] = neuron_bounds(model, region, size)
-    need(isinstance(extras, list) and all(isinstance(e, list) and len(e) == 3 for e in extras), "bad slopes")
-    need(all(type(e[0]) is int and type(e[1]) is int for e in extras), "bad slopes")
-    slopes = {(e[0], e[1]): rational(e[2], "a slope") for e in extras}
-    need(all(value >= 0 for value in slopes.values()), "a slope is negative")
-    outer, constant = [Fraction(weights.get(c, 0)) for c in range(model.classes)], Fraction(0)
+    model, (size, phases) = region.model, state
+    if size not in region.bounds:
+        region.bounds[size] = neuron_bounds(model, region, size)
+    bounds = region.bounds[size]
+    need(isinstance(slopes, list) and all(isinstance(e, list) and len(e) == 3 for e in slopes), "bad slopes")
+    need(all(type(e[0]) is int and type(e[1]) is int for e in slopes), "bad slopes")
+    given = {(e[0], e[1]): rational(e[2], "a slope") for e in slopes}
+    need(len(given) == len(slopes), "a neuron has two slopes")
+    need(all(value >= 0 for value in given.values()), "a slope is negative")
+    outer: list[Any] = [weights.get(c, 0) for c in range(model.classes)]
+    constant = Fraction(0)
     for depth in range(len(model.layers) - 1, -1, -1):
+        model.budget.spend()
         layer = model.layers[depth]
-        constant += dot(outer, layer.constants) / (1 << layer.shift)
-        inner = [dot(outer, column) / (1 << layer.shift) for column in zip(*layer.rows)]  # noqa: B905
+        numbers, common = over_one(outer)
+        unit = common << layer.shift
+        constant += Fraction(dot(numbers, layer.constants), unit)
+        inner = [dot(numbers, column) for column in layer.by_column()]
         if depth == 0:
             break
         outer = []
-        for neuron, weight in enumerate(inner):
-            key, (low, high) = (depth - 1, neuron), bounds[size][depth - 1][neuron]
-            slope = slopes.get(key, Fraction(0))
+        (ends, _) = bounds[depth - 1]
+        for neuron, number in enumerate(inner):
+            key, (low, high), weight = (depth - 1, neuron), ends[neuron], Fraction(number, unit)
+            slope = given.get(key, Fraction(0))
             if phases.get(key, low >= 0):
                 outer.append(weight + slope)
             elif key in phases or high <= 0:
                 outer.append(-slope)
             elif weight > 0:
-                outer.append(weight * high / (high - low))
-                constant -= weight * high / (high - low) * low
+                chord = weight * Fraction(high, high - low)
+                outer.append(chord)
+                constant -= chord * Fraction(low, bounds[depth - 1][1])
             else:
                 need(slope <= 1, "a slope is larger than 1")
                 outer.append(weight * slope)
-    common = math.lcm(*(v.denominator for v in [*inner, constant]))
-    form = region.seen(Forms([[int(v * common) for v in inner]], [int(constant * common)], 0))
-    unit = Fraction(1 << region.forms.shift, common << form.shift)
-    return [unit * v for v in form.rows[0]], unit * form.constants[0]
+    common = unit * Fraction(constant.denominator, unit).numerator
+    row = [v * (common // unit) for v in inner]
+    slope_in_w, start = region.seen(row, int(constant * common))
+    return Fraction(1 << model.shift, common), slope_in_w, start
 
 
-# ---------------------------------------------------------------- witnesses
+# ---------------------------------------------------------------- points
 
 
-def read_witness(value: Any, model: Model, region: Region, size: Fraction) -> Point:
-    """A point of the region: its embedding over a denominator, and how to evaluate a base form there."""
-    need(isinstance(value, dict) and value.get("kind") in ("embedding", "coordinates"), "unknown kind of witness")
-    if "float64" in value:
-        kind, text = fields(value, ["kind", "float64"], "a witness")
-        _, point, shift = floats(text, (model.dimension,), "a witness")
-        denominator = 1 << shift
-    else:
-        kind, integers, denominator = fields(value, ["kind", "numerators", "denominator"], "a witness")
-        need(isinstance(integers, list) and len(integers) == model.dimension, "a witness has the wrong length")
-        need(all(type(v) is int for v in integers), "a witness has a number that is not an integer")
-        need(type(denominator) is int and denominator > 0, "a witness has no positive denominator")
-        point = list(integers)
-    if kind == "embedding":
-        need(region.shape == "box", "only a box can tell whether an embedding is inside")
-        offset, scale = denominator, 1 << region.shift
-        for at, c, s in zip(point, region.centre, region.diagonal):  # noqa: B905
-            need(abs(at * scale - c * offset) <= size * abs(s) * offset, "the witness lies outside the region")
-        return point, denominator, lambda row: model.base.value(row, point, denominator)
-    if region.norm == "max":
-        inside = all(abs(v) <= size * denominator for v in point)
-    else:
-        inside = sum(v * v for v in point) <= (size * denominator) ** 2
-    need(inside, "the witness lies outside the region")
-    z, below = region.embedding(point, denominator)
-    return z, below, lambda row: region.forms.value(row, point, denominator)
+class Point:
+    """An exact point: an embedding z / denominator, given itself or by coordinates w of a region; forms are kept."""
 
-
-def truth(formula: Table, model: Model, point: Any) -> tuple[bool, int | None]:
-    """Truth of a formula, and the predicted class or None, at a point."""
-    z, denominator, base = point
-    if model.linear:
-        logits = [base(row) for row in range(model.classes)]
-    else:
-        logits = [Fraction(v, denominator) for v in z]
-        for depth, layer in enumerate(model.layers):
-            logits = [max(v, 0) for v in logits] if depth else logits
-            sums = [dot(row, logits) + c for row, c in zip(layer.rows, layer.constants)]  # noqa: B905
-            logits = [v / (1 << layer.shift) for v in sums]
-    best = max(logits)
-    winner = logits.index(best) if logits.count(best) == 1 else None
-    found: list[bool] = []
-    for kind, *args in formula:
-        parts = [found[a] for a in args] if kind not in ("predict", "stronger", "has") else []
-        if kind == "predict":
-            found.append(winner == args[0])
-        elif kind == "stronger":
-            found.append(base(model.classes + args[0]) > base(model.classes + args[1]))
-        elif kind == "has":
-            found.append(has_concept(args[0], model, z, denominator))
-        elif kind in ("and", "or"):
-            found.append(all(parts) if kind == "and" else any(parts))
+    def __init__(self, value: Any, model: Model, regions: Sequence[Region]) -> None:
+        need(isinstance(value, dict) and value.get("kind") in ("embedding", "coordinates"), "unknown kind of point")
+        kind = value["kind"]
+        names = ["kind", "float64"] if "float64" in value else ["kind", "numerators", "denominator"]
+        numbers = fields(value, names if kind == "embedding" else [*names, "region"], "a point")
+        self.raw = b""
+        if "float64" in value:
+            self.raw, self.numbers, shift = floats(numbers[1], (model.dimension,), "a point", model.budget)
+            self.below = 1 << shift
         else:
-            found.append(not parts[0] if kind == "not" else (not parts[0] or parts[1]) if kind == "implies" else
-                         parts[0] == parts[1])  # fmt: skip
-    return found[-1], winner
+            self.numbers, self.below = numbers[1:3]
+            need(
+                isinstance(self.numbers, list) and len(self.numbers) == model.dimension, "a point has the wrong length"
+            )
+            need(all(type(v) is int for v in self.numbers), "a point has a number that is not an integer")
+            need(type(self.below) is int and self.below > 0, "a point has no positive denominator")
+        self.model = model
+        self.region: Region | None = None
+        self.z: list[int] = self.numbers
+        self.denominator: int = self.below
+        if kind == "coordinates":
+            self.region = regions[whole(numbers[-1], 0, len(regions) - 1, "a point's region")]
+            self.z, self.denominator = self.region.embedding(self.numbers, self.below)
+        self.kept: dict[int, int] = {}
+        self.inside: dict[tuple[int, Fraction], bool] = {}
+        self.mapped: tuple[list[int], int] | None = None
+        self.deep: list[int] = []
+        # What base rows, or the logits of a head with ReLU layers, are multiplied by here.
+        self.unit = self.below << model.shift + (self.region.shift if self.region is not None else 0)
+
+    def lies_in(self, region: Region, size: Fraction) -> bool:
+        """Whether |w| <= size."""
+        key = (id(region), size)
+        if key not in self.inside:
+            self.inside[key] = self._lies_in(region, size.numerator, size.denominator)
+        return self.inside[key]
+
+    def _lies_in(self, region: Region, p: int, q: int) -> bool:
+        if self.region is region:
+            bound = p * self.below
+            if region.norm == "max":
+                return all(abs(v) * q <= bound for v in self.numbers)
+            return spread(self.numbers, "euclid") * q * q <= bound * bound
+        need(self.region is None and region.shape == "box", "only a box can tell whether an embedding is inside")
+        offset, scale = q * self.denominator, q << region.shift
+        p *= self.denominator
+        return all(
+            abs(at * scale - c * offset) <= p * abs(s)
+            for at, c, s in zip(self.z, region.centre, region.diagonal)  # noqa: B905
+        )
+
+    def value(self, row: int) -> int:
+        """A base row here, times a positive factor that all base rows share."""
+        if row not in self.kept:
+            place = self.model if self.region is None else self.region
+            slope, constant = place.row(row)
+            self.kept[row] = dot(slope, self.numbers) + constant * self.below
+        return self.kept[row]
+
+    def logits(self) -> list[int]:
+        """All logits, times a positive factor that they share."""
+        if self.model.linear:
+            return [self.value(row) for row in range(self.model.classes)]
+        if not self.deep:
+            values, unit = list(self.z), self.denominator
+            for depth, layer in enumerate(self.model.layers):
+                values = [max(v, 0) for v in values] if depth else values
+                values = [dot(row, values) + c * unit for row, c in zip(layer.rows, layer.constants)]  # noqa: B905
+                unit <<= layer.shift
+            self.deep, self.unit = values, unit
+        return self.deep
+
+    def predicts(self, index: int, lead: Fraction = Fraction(0)) -> bool:
+        """Whether the logit of a class is strictly larger than every other, or, with a lead, at least that much larger."""
+        logits = self.logits()
+        others = [exact(logits[index] - value) for k, value in enumerate(logits) if k != index]
+        return all(over >= lead * self.unit if lead else over > 0 for over in others)
+
+    def has_concept(self, concept: int) -> bool:
+        """Whether q'y > t |y|, by signs and squares."""
+        model, lens = self.model, self.model.mapped
+        t = model.thresholds[concept]
+        if self.mapped is None:
+            rows = zip(lens.rows, lens.constants)  # noqa: B905
+            y = [dot(row, self.z) + constant * self.denominator for row, constant in rows]
+            self.mapped = y, spread(y, "euclid")
+        y, squared = self.mapped
+        numerator = dot(model.directions[concept], y)
+        # numerator / 2**directions_shift is compared with t |y|; both carry the lens's own factor.
+        left = (numerator * t.denominator) ** 2
+        right = t.numerator**2 * squared << 2 * model.directions_shift
+        if t >= 0:
+            return bool(exact(numerator) > 0 and left > right)
+        return bool((numerator >= 0 and squared > 0) or left < right)
+
+    def satisfies(self, formula: Table) -> bool:
+        """Truth of a formula here."""
+        found: list[bool] = []
+        for kind, *args in formula:
+            parts = [found[a] for a in args] if kind in ARITY else []
+            if kind == "predict":
+                found.append(self.predicts(args[0], lead_of(args)))
+            elif kind == "stronger":
+                a, b = (self.value(self.model.classes + k) for k in args)
+                found.append(bool(exact(a) > exact(b)))
+            elif kind == "has":
+                found.append(self.has_concept(args[0]))
+            elif kind in ("and", "or"):
+                found.append(all(parts) if kind == "and" else any(parts))
+            else:
+                found.append(not parts[0] if kind == "not" else (not parts[0] or parts[1]) if kind == "implies" else
+                             parts[0] == parts[1])  # fmt: skip
+        return found[-1]
 
 
-def has_concept(concept: int, model: Model, z: Any, denominator: int) -> bool:
-    """Whether q'y > t |y|, by signs and squares."""
-    t, numerator = model.thresholds[concept], model.strengths.fraction(concept, z, denominator)
-    squared = sum(model.mapped.fraction(e, z, denominator) ** 2 for e in range(len(model.mapped.rows)))
-    if t >= 0:
-        return numerator > 0 and numerator**2 > t**2 * squared
-    return (numerator >= 0 and squared > 0) or numerator**2 < t**2 * squared
+# ---------------------------------------------------------------- what is claimed, in words
+
+
+def shown(text: Any) -> str:
+    """Text from outside in one line of plain characters: what could deceive the eye or a terminal is escaped."""
+    plain = str(text)[: 2 * LONGEST_TEXT]
+    plain = plain if plain.isascii() and plain.isprintable() else ascii(plain)[1:-1]
+    return plain if len(plain) <= LONGEST_TEXT else plain[:LONGEST_TEXT] + "..."
+
+
+def written(formula: Table, model: Model) -> str:
+    """A formula as the language writes it; a long one is cut."""
+    said: list[str] = []
+    if len(formula) > LONGEST_TEXT:
+        return f"a formula of {len(formula)} nodes"
+    for kind, *args in formula:
+        if kind == "predict":
+            lead = f", lead = {args[1]}" if len(args) > 1 else ""
+            said.append(f"predict(x, {shown(model.class_names[args[0]])}{lead})")
+        elif kind == "stronger":
+            a, b = (shown(model.concept_names[k]) for k in args)
+            said.append(f"{a} > {b}")
+        elif kind == "has":
+            said.append(f"hasCon(x, {shown(model.concept_names[args[0]])})")
+        elif kind == "not":
+            said.append(f"not ({said[args[0]]})")
+        else:
+            parts = [said[a] if formula[a][0] in LEAVES else f"({said[a]})" for a in args[: LONGEST_TEXT // 10]]
+            said.append(f" {kind} ".join(parts) if len(args) > 1 else parts[0])
+        said[-1] = said[-1] if len(said[-1]) <= LONGEST_TEXT else said[-1][:LONGEST_TEXT] + "..."
+    return said[-1]
+
+
+def counted(coverage: Any) -> str:
+    """The coverage that a claim states beside its region; nothing here can compare it with images."""
+    if coverage is None:
+        return "coverage not said"
+    inside, images, split = fields(coverage, ["inside", "images", "split"], "a coverage")
+    n = whole(images, 0, 1 << 40, "a number of images")
+    k = whole(inside, 0, n, "a number of images inside")
+    need(isinstance(split, str), "a coverage names no split")
+    return f"said to contain {k} of {n} images of {shown(split)}"
 
 
 # ---------------------------------------------------------------- claims
 
+PARTS = ["claims", "digests", "dimension", "format", "head", "lens", "names", "points", "regions", "seal", "sources",
+         "study", "thresholds"]  # fmt: skip
+COMMON = ["digest", "file", "formula", "kind", "name", "statement", "verdict"]
+EVIDENCE = ("digest", "point", "proof", "region", "witness")
 
-def check_share(claim: dict[str, Any]) -> None:
+
+def tail_excluded(
+    successes: int, trials: int, share: Fraction, level: Fraction, *, upper: bool, budget: Budget
+) -> bool:
+    """Whether P(X >= successes), or P(X <= successes), is at most `level` for X binomial with this share; in integers.
+
+    Terms C(n, i) p^i (q - p)^(n - i) follow from each other by one multiplication and one exact division, and of the
+    tail and its complement the one with fewer terms is summed.
+    """
+    n, p, q = trials, share.numerator, share.denominator
+    rest = q - p
+    if rest == 0:  # X = n with certainty
+        return (upper and successes > n) or (not upper and successes < n)
+    # The event as a range of counts, then the end of 0..n that it or its complement reaches.
+    low, high = (successes, n) if upper else (0, successes)
+    inner = min(high - low + 1, n - (high - low))
+    need(n * q.bit_length() <= LONGEST_POWER, "a share of so many images with so long a fraction takes too long")
+    from_above = (high == n) == (high - low + 1 <= n - (high - low))
+    term = p**n if from_above else rest**n
+    total = 0
+    for k in range(inner):
+        budget.spend()
+        total += term
+        # From i successes to i - 1, or from i to i + 1.
+        term = term * (n - k) * rest // ((k + 1) * p) if from_above else term * (n - k) * p // ((k + 1) * rest)
+    whole_space = q**n
+    tail = total if inner == high - low + 1 else whole_space - total
+    return bool(exact(tail) * level.denominator <= level.numerator * whole_space)
+
+
+def share_decided(
+    successes: int, trials: int, share: Fraction, level: Fraction, *, upper: bool, budget: Budget
+) -> bool:
+    """Whether the counts decide a share at a level.
+
+    P(X >= k) grows with the share and P(X <= k) falls, so a long fraction is first rounded against the claim: a tail
+    that is small enough for a short fraction is small enough for the share itself.
+    """
+    if trials == 0:
+        return False
+    if share.denominator.bit_length() > SHORT_SHARE:
+        lifted = share.numerator << SHORT_SHARE
+        rounded = -(-lifted // share.denominator) if upper else lifted // share.denominator
+        near = Fraction(rounded, 1 << SHORT_SHARE)
+        if near > 0 and tail_excluded(successes, trials, near, level, upper=upper, budget=budget):
+            return True
+    return tail_excluded(successes, trials, share, level, upper=upper, budget=budget)
+
+
+def check_share(claim: dict[str, Any], model: Model) -> str:
     """A statistical claim: the exact binomial tail of its counts is within its level."""
-    names = ["digest", "kind", "level", "name", "share", "successes", "trials", "verdict"]
-    _, _, level, _, share, successes, trials, verdict = fields(claim, names, "a claim about a share")
-    share, level = rational(share, "a share"), rational(level, "a level")
-    n = whole(trials, 1, 1_000_000, "the number of images")
-    k = whole(successes, 0, n, "the number of successes")
+    names = ["class", "images", "level", "outcomes", "share", "split", "successes", "trials"]
+    fields(claim, [*COMMON, *names], "a claim about a share")
+    share, level = rational(claim["share"], "a share"), rational(claim["level"], "a level")
+    n = whole(claim["trials"], 0, 10_000_000, "the number of images")
+    k = whole(claim["successes"], 0, n, "the number of successes")
     need(0 < share <= 1 and 0 < level < 1, "a share or level is out of range")
-    p, q = share.numerator, share.denominator
-    upper = verdict == "holds"
-    counts = range(k, n + 1) if upper else range(k + 1)
-    tail = sum(math.comb(n, i) * p**i * (q - p) ** (n - i) for i in counts)
-    need(tail <= level * q**n, "the counts do not decide the share at this level")
+    need(claim["class"] is None or claim["class"] in model.class_names, "a share of images of no class")
+    need(isinstance(claim["split"], str), "a share of images of no split")
+    formula = read_formula(claim["formula"], model)
+    digest_text(claim["images"], "the images' digest")
+    digest_text(claim["outcomes"], "the outcomes' digest")
+    if claim["verdict"] != "unknown":
+        upper = claim["verdict"] == "holds"
+        decided = share_decided(k, n, share, level, upper=upper, budget=model.budget)
+        need(decided, "the counts do not decide the share at this level")
+    where = "images" if claim["class"] is None else f"images({shown(claim['class'])})"
+    return (
+        f"for {share} of x in {where}: {written(formula, model)} "
+        f"[true for {k} of {n} images of {shown(claim['split'])}, at level {level}]"
+    )
 
 
-def check_certificate(body: dict[str, Any], expected: Expected = ()) -> list[tuple[str, str]]:
-    """Checks a whole certificate and returns its claims as (name, verdict); refuses it if anything is amiss."""
-    names = ["claims", "digests", "dimension", "format", "head", "lens", "names", "regions", "seal",
-             "study", "thresholds"]  # fmt: skip
-    fields(body, names, "a certificate")
-    need(body["format"] == "conspect-certificate-1", "unknown format")
-    need(body["seal"] == digest_json({k: v for k, v in body.items() if k != "seal"}), "the seal is broken")
-    model = Model(body)
-    head, lens = fields(body["digests"], ["head", "lens"], "digests")
-    need(head == model.head_digest, "the head is not the one that its digest names")
-    need(lens == model.lens_digest, "the lens is not the one that its digest names")
-    for key, digest in expected:
-        found = body["digests"].get(key) or dict_of(body["study"]).get(key)
-        need(found == digest, f"the certificate speaks of another {key}")
-    need(isinstance(body["regions"], list) and isinstance(body["claims"], list), "regions or claims are not lists")
-    regions = [Region(value, model) for value in body["regions"]]
-    found = []
-    for claim in body["claims"]:
-        need(isinstance(claim, dict) and isinstance(claim.get("name"), str), "a claim has no name")
-        need(claim.get("verdict") in ("holds", "violated"), "a claim has no verdict")
-        rest = {k: v for k, v in claim.items() if k not in ("digest", "proof", "region", "witness")}
-        tied = rest | {"head": head, "lens": lens, "names": body["names"], "thresholds": body["thresholds"]}
-        need(claim.get("digest") == digest_json(tied), "a claim is not the one that its digest names")
-        if claim.get("kind") == "share":
-            check_share(claim)
-        else:
-            check_claim(claim, model, regions)
-        found.append((claim["name"], claim["verdict"]))
-    return found
+def check_image(claim: dict[str, Any], model: Model, points: Sequence[Point]) -> str:
+    """A claim about one image: the formula is evaluated at its embedding."""
+    unknown = claim["verdict"] == "unknown"
+    fields(claim, [*COMMON, "embedding", "image", "split", *([] if unknown else ["point"])], "a claim about an image")
+    need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
+    digest_text(claim["embedding"], "an embedding's digest")
+    formula = read_formula(claim["formula"], model)
+    if not unknown:
+        point = points[whole(claim["point"], 0, len(points) - 1, "a point's number")]
+        need(point.region is None and point.raw, "an image's embedding is not given as float64")
+        need(claim["embedding"] == hashlib.sha256(point.raw).hexdigest(), "the embedding is another one")
+        true = point.satisfies(formula)
+        need(true == (claim["verdict"] == "holds"), "the formula has another value at the image")
+    return f"for x = image({shown(claim['split'])}/{shown(claim['image'])}): {written(formula, model)}"
 
 
-def check_claim(claim: dict[str, Any], model: Model, regions: Any) -> None:
+def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Region], points: Sequence[Point]) -> str:
     """One claim about a region: its proof or its witness."""
-    held = claim["verdict"] == "holds"
-    names = ["cut", "digest", "formula", "kind", "name", "region", "region_digest", "size", "verdict"]
-    fields(claim, [*names, "proof" if held else "witness"], "a claim")
+    evidence = {"holds": ["proof"], "violated": ["witness"], "unknown": []}[claim["verdict"]]
+    names = ["class", "coverage", "cut", "region", "region_digest", "size"]
+    fields(claim, [*COMMON, *names, *evidence], "a claim about a region")
     region = regions[whole(claim["region"], 0, len(regions) - 1, "a region's number")]
     size, cut = rational(claim["size"], "a size"), claim["cut"]
-    need(size >= 0 and claim["kind"] == "region", "a negative size or an unknown kind of claim")
+    need(size >= 0, "a negative size")
     need(cut is None or whole(cut, 0, model.classes - 1, "a cut") == cut, "a cut is no class")
+    need(claim["class"] in model.class_names, "a region of no class")
     need(claim["region_digest"] == region.digest(size, cut), "the region is not the one that its digest names")
     formula = read_formula(claim["formula"], model)
-    if held:
+    if claim["verdict"] == "holds":
         check_proof(claim["proof"], formula, region, size, cut)
-        return
-    true, winner = truth(formula, model, read_witness(claim["witness"], model, region, size))
-    need(not true, "the formula is true at the witness")
-    need(cut is None or winner == cut, "the witness lies outside the cut of the region")
+    elif claim["verdict"] == "violated":
+        point = points[whole(claim["witness"], 0, len(points) - 1, "a witness's number")]
+        need(point.lies_in(region, size), "the witness lies outside the region")
+        need(not point.satisfies(formula), "the formula is true at the witness")
+        need(cut is None or point.predicts(cut), "the witness lies outside the cut of the region")
+    where = "" if cut is None else f" where predict(x, {shown(model.class_names[cut])})"
+    return (
+        f"for all x in the {region.shape} of {shown(claim['class'])}{where}: {written(formula, model)} "
+        f"[size {shown(size)}, region {claim['region_digest'][:12]}, {counted(claim['coverage'])}]"
+    )
+
+
+def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected = ()) -> Iterator[Claim]:
+    """Checks a whole certificate and yields its claims; refuses it if anything is amiss."""
+    need(isinstance(body, dict) and isinstance(body.get("format"), str), "not a certificate")
+    need(body["format"] == FORMAT, f"the format is {shown(body['format'])}; this checker reads {FORMAT}")
+    fields(body, PARTS, "a certificate")
+    model = Model(body, budget)
+    head, lens = fields(body["digests"], ["head", "lens"], "digests")
+    need(head == model.head_digest, "the head, or a class's name, is not the one that its digest names")
+    need(lens == model.lens_digest, "the lens, a name or a threshold is not the one that its digest names")
+    for key, digest in expected:
+        need(key in ("head", "lens"), f"only head and lens are computed from the certificate itself, not {shown(key)}")
+        need(body["digests"][key] == digest, f"the certificate speaks of another {key}")
+    lists = [body[key] for key in ("regions", "points", "claims")]
+    need(all(isinstance(value, list) for value in lists), "regions, points or claims are not lists")
+    need(lists[2], "the certificate claims nothing")
+    regions = [Region(value, model) for value in lists[0]]
+    points = [Point(value, model, regions) for value in lists[1]]
+    seen: set[Any] = set()
+    for claim in lists[2]:
+        budget.spend()
+        need(isinstance(claim, dict), "a claim is not an object")
+        words = [claim.get(key) for key in ("file", "name", "statement")]
+        need(all(isinstance(word, str) for word in words), "a claim does not say what it claims")
+        need((words[0], words[1]) not in seen, f"{shown(words[1])} is claimed twice")
+        seen.add((words[0], words[1]))
+        need(claim.get("verdict") in ("holds", "violated", "unknown"), "a claim has no verdict")
+        said = {k: v for k, v in claim.items() if k not in EVIDENCE}
+        need(claim.get("digest") == digest_json(said | body["digests"]), "a claim is not the one that its digest names")
+        kind = claim.get("kind")
+        if kind == "share":
+            statement = check_share(claim, model)
+        elif kind == "image":
+            statement = check_image(claim, model, points)
+        else:
+            need(kind == "region", "unknown kind of claim")
+            statement = check_region(claim, model, regions, points)
+        yield Claim(claim["name"], claim["verdict"], statement)
 
 
 def dict_of(value: Any) -> dict[Any, Any]:
-    """A list of [key, value] pairs, or an object, as a dictionary."""
-    if isinstance(value, dict):
-        return value
+    """A list of [number, value] pairs as a dictionary."""
     pairs = isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 for p in value)
     need(pairs and all(type(p[0]) is int for p in value), "not a list of pairs")
     need(len({p[0] for p in value}) == len(value), "a number appears twice")
     return {p[0]: p[1] for p in value}
 
 
-def check_file(path: str | Path, expected: Expected = ()) -> list[tuple[str, str]]:
-    """Claims of a certificate file; raises Refused, for whatever reason it proves nothing."""
+def read(path: str | Path) -> bytes:
+    """The bytes of a regular file of bounded size; devices and pipes, which may never end, are refused unread."""
     try:
-        need(Path(path).stat().st_size <= LARGEST_FILE, "the file is too large")
-        data = Path(path).read_bytes()
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:
+            kind = os.fstat(handle)
+            need(stat.S_ISREG(kind.st_mode), "not a regular file")
+            need(kind.st_size <= LARGEST_FILE, "the file is too large")
+            return file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         raise Refused(f"not readable: {error}") from None
-    return check_data(data, expected)
 
 
-def check_data(data: bytes, expected: Expected = ()) -> list[tuple[str, str]]:
+def check_file(path: str | Path, expected: Expected = (), budget: Budget | None = None) -> list[Claim]:
+    """Claims of a certificate file; raises Refused, for whatever reason it proves nothing."""
+    return check_data(read(path), expected, budget)
+
+
+def check_data(data: bytes, expected: Expected = (), budget: Budget | None = None) -> list[Claim]:
     """Claims of a certificate's bytes; raises Refused, for whatever reason they prove nothing."""
+    budget = budget or Budget()
     try:
-        return check_certificate(load(data), expected)
+        return list(check_certificate(load(data, budget), budget, expected))
     except (
         RecursionError,
         MemoryError,
@@ -704,30 +1121,53 @@ def check_data(data: bytes, expected: Expected = ()) -> list[tuple[str, str]]:
         raise Refused(f"malformed: {type(error).__name__}") from None
 
 
+NOT_COMPARED = (
+    "not compared: whether head, lens, names, thresholds, regions, sizes, images and texts are those of a study, and "
+    "whether claims are missing; conspect certificate check FILE --study DIR does that"
+)
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Checks files, prints a line for each; `--expect KEY=DIGEST` ties them to a known head, lens or study entry."""
+    """Checks files and prints what each claims; `--expect head=DIGEST` (or `lens=`) ties them to a known one.
+
+    `--seconds N` and `--megabytes N` bound the work on each file.
+    """
     expected, files = [], []
+    limits = {"--seconds": SECONDS, "--megabytes": MEGABYTES}
     words = iter(arguments)
     for word in words:
         if word == "--expect":
             key, _, digest = next(words, "").partition("=")
             expected.append((key, digest))
+        elif word in limits:
+            number = next(words, "")
+            limits[word] = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
         else:
             files.append(word)
-    if not files:
-        print("usage: check.py [--expect KEY=DIGEST]... FILE...", file=sys.stderr)
+    if not files or 0 in limits.values():
+        print("usage: check.py [--expect head|lens=DIGEST]... [--seconds N] [--megabytes N] FILE...", file=sys.stderr)
         return 2
     refused = False
     for path in files:
         try:
-            found = check_file(path, expected)
+            found = check_file(path, expected, Budget(limits["--seconds"], limits["--megabytes"]))
         except Refused as reason:
             refused = True
-            print(f"{path}: REFUSED: {reason}")
+            print(f"{shown(path)}: REFUSED: {shown(reason)}")
         else:
-            held = sum(verdict == "holds" for _, verdict in found)
-            print(f"{path}: accepted: {held} claims hold, {len(found) - held} are violated")
+            for claim in found:
+                print(f"{claim.verdict:8} {shown(claim.name)}: {claim.statement}")
+            print(f"{shown(path)}: {summary(found)}")
+            print(NOT_COMPARED)
     return int(refused)
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """How many claims of each verdict were accepted."""
+    counts = [sum(claim.verdict == verdict for claim in claims) for verdict in ("holds", "violated", "unknown")]
+    return "accepted: {} claims hold, {} are violated".format(*counts) + (
+        f", {counts[2]} are open" if counts[2] else ""
+    )
 
 
 if __name__ == "__main__":

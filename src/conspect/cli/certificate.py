@@ -16,11 +16,13 @@ def certificate() -> None:
 
 @certificate.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head or lens.")
+@click.option("--seconds", type=click.IntRange(1), default=300, show_default=True, help="Time for one file.")
 @click.option(
-    "--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head, lens or model."
+    "--megabytes", type=click.IntRange(1), default=4096, show_default=True, help="Memory for one file's numbers."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-def check(files: tuple[Path, ...], expect: tuple[str, ...], as_json: bool) -> None:
+def check(files: tuple[Path, ...], expect: tuple[str, ...], seconds: int, megabytes: int, as_json: bool) -> None:
     """Check FILES. Exit code 0: all accepted, 1: some refused."""
     from conspect.checker import check as checker
 
@@ -28,16 +30,16 @@ def check(files: tuple[Path, ...], expect: tuple[str, ...], as_json: bool) -> No
     rows: list[dict[str, object]] = []
     for file in files:
         try:
-            claims = checker.check_file(file, expected)
+            claims = checker.check_file(file, expected, checker.Budget(seconds, megabytes))
         except checker.Refused as reason:
             rows.append({"file": str(file), "accepted": False, "reason": str(reason), "claims": []})
-            line = f"{file}: REFUSED: {reason}"
+            lines = [f"{checker.shown(file)}: REFUSED: {checker.shown(reason)}"]
         else:
-            held = sum(verdict == "holds" for _, verdict in claims)
-            rows.append({"file": str(file), "accepted": True, "reason": "", "claims": [list(c) for c in claims]})
-            line = f"{file}: accepted: {held} claims hold, {len(claims) - held} are violated"
+            rows.append({"file": str(file), "accepted": True, "reason": "", "claims": [c._asdict() for c in claims]})
+            lines = [f"{c.verdict:8} {checker.shown(c.name)}: {c.statement}" for c in claims]
+            lines += [f"{checker.shown(file)}: {checker.summary(claims)}", checker.NOT_COMPARED]
         if not as_json:
-            click.echo(line)
+            click.echo("\n".join(lines))
     if as_json:
         click.echo(json.dumps({"certificates": rows}, indent=2))
     sys.exit(0 if all(row["accepted"] for row in rows) else 1)

@@ -131,25 +131,27 @@ def _results(
     from conspect.cli.progress import terminal_bar
     from conspect.language.meaning.checker import check_text
     from conspect.study import Study
-    from conspect.verification.certificates.writing import bundle, write_bundle
+    from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
     from conspect.verification.queries.vocabulary import vocabulary_of
     from conspect.verification.verify import verify as decide
 
     subject = Study.open(study).verification_subject(terminal_bar)
     results: list[PropertyResult] = []
     trees = []
+    sources = {}
     for file in files:
         try:
             content = file.read_bytes()
         except OSError as error:
             raise outside_error("VERIFY009", f"cannot read {file}: {error.strerror}", "check the path") from None
+        sources[str(file)] = text_digest(content)
         trees.append((check_text(content, vocabulary_of(subject), str(file)).require(), str(file)))
     for tree, name in trees:
         results += decide(tree, subject, options, file=name, bar=terminal_bar)
     path = certificate or study / "certificates" / f"{files[0].stem}.json"
     if certificate is None:
         _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)
-    _guarded(lambda: write_bundle(path, bundle(subject, results)), path)
+    _guarded(lambda: write_bundle(path, bundle(subject, [result.claim for result in results], sources)), path)
     return results
 
 

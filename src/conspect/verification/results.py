@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import Verdict
+from conspect.verification.certificates.claims import Claim
 
 PropertyKind: TypeAlias = Literal["region", "share", "image"]
 
@@ -110,7 +111,7 @@ class PropertyResult:
     decided_by: str = ""
     caveats: tuple[str, ...] = ()
     seconds: float = 0.0
-    claim: dict[str, object] | None = field(default=None, repr=False)
+    claim: Claim | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, object]:
         """The object that `conspect verify --json` prints for this property."""

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, unknown
 from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Specification
-from conspect.verification.certificates.writing import claim_digest, region_claim, share_claim, tie_of
+from conspect.verification.certificates.claims import Claim, image_claim, region_claim, share_claim
+from conspect.verification.certificates.writing import tie_of, tied
 from conspect.verification.engine.decider import Decider
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
@@ -47,7 +49,7 @@ class Verification:
     subject: VerificationModel
     options: VerifyOptions
     bar: ProgressBar = silent
-    tie: dict[str, object] = field(init=False)
+    tie: dict[str, str] = field(init=False)
     focus: FocusRegions = field(init=False)
     decider: Decider = field(init=False)
     describer: Describer = field(init=False)
@@ -85,7 +87,7 @@ class Verification:
             sizes, passed = self.focus.measure(job.quantifier.region, region)
             inside = int(((sizes <= float(region.size)) & passed).sum())
             coverage = rate(inside, len(sizes), self.options.confidence)
-            claim = region_claim(job.table, region, answer.outcome)
+            claim = region_claim(job, region, answer.outcome, (inside, len(sizes), self.subject.measure_split))
             witness: WitnessRecord | None = None
             margin = answer.margin
             if answer.outcome.witness is not None:
@@ -104,7 +106,7 @@ class Verification:
                 curve=curve,
                 coverage=coverage,
                 witness=witness,
-                certificate=self._digest(job, claim),
+                certificate=self._digest(claim),
                 decided_by=answer.outcome.decided_by,
                 caveats=self._caveats(coverage, answer.caveats, job.quantifier.region),
                 seconds=answer.seconds + time.perf_counter() - started,
@@ -124,23 +126,24 @@ class Verification:
 
     def _about_shares(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:
         chosen = [(k, job.quantifier) for k, job in enumerate(jobs) if isinstance(job.quantifier, ForShare)]
-        counts: list[tuple[int, int]] = []
+        outcomes: list[NDArray[np.bool_]] = []
+        members: list[NDArray[np.bool_]] = []
         seconds: list[float] = []
         for index, quantifier in chosen:
             started = time.perf_counter()
             split = quantifier.images.split or self.subject.measure_split
-            members = self.focus.members(split, quantifier.images.class_name)
-            truth = self.describer.truth(jobs[index].formula, split)[members]
-            counts.append((int(truth.sum()), len(truth)))
+            members.append(self.focus.members(split, quantifier.images.class_name))
+            outcomes.append(self.describer.truth(jobs[index].formula, split)[members[-1]])
             seconds.append(time.perf_counter() - started)
+        counts = [(int(true.sum()), len(true)) for true in outcomes]
         decided = statistical.share_verdicts(counts, [q.share for _, q in chosen], self.options.confidence)
+        level = Fraction(1) - Fraction(str(self.options.confidence))
         results = {}
-        for (index, quantifier), (verdict, p_value), pair, spent in zip(chosen, decided, counts, seconds, strict=True):
-            claim = None
-            if verdict.outcome != "unknown":
-                level = Fraction(1) - Fraction(str(self.options.confidence))
-                claim = share_claim(verdict.outcome, quantifier.share, pair, level)
+        for place, ((index, quantifier), (verdict, p_value)) in enumerate(zip(chosen, decided, strict=True)):
             split = quantifier.images.split or self.subject.measure_split
+            ids = self.subject.splits[split].ids
+            images = (split, [ids[k] for k in np.flatnonzero(members[place])], outcomes[place])
+            claim = share_claim(jobs[index], verdict.outcome, images, quantifier.share, level)
             caveats = [
                 f"a statement about images like those of split {split}, at confidence {self.options.confidence:g}"
             ]
@@ -149,11 +152,11 @@ class Verification:
             results[index] = self._result(
                 jobs[index],
                 verdict=verdict,
-                satisfaction=rate(*pair, self.options.confidence),
-                certificate=self._digest(jobs[index], claim),
+                satisfaction=rate(*counts[place], self.options.confidence),
+                certificate=self._digest(claim),
                 decided_by="exact binomial test",
                 caveats=tuple(caveats),
-                seconds=spent,
+                seconds=seconds[place],
                 claim=claim,
             )
         return results
@@ -167,6 +170,7 @@ class Verification:
         verdict = HOLDS if truth else VIOLATED
         if abs(margin) < 1e-9:
             verdict = unknown("a tie, or nearly one, at this image")
+        claim = image_claim(job, verdict.outcome, (split, self.subject.splits[split].ids[row]), embedding)
         witness = None if truth else self.describer.describe(embedding, None, image_id=quantifier.image_id)
         return self._result(
             job,
@@ -176,6 +180,8 @@ class Verification:
             decided_by="evaluation",
             caveats=("evaluated in float64",),
             seconds=time.perf_counter() - started,
+            certificate=self._digest(claim),
+            claim=claim,
         )
 
     def _with_satisfaction(self, jobs: Sequence[Obligation], results: list[PropertyResult]) -> list[PropertyResult]:
@@ -199,8 +205,8 @@ class Verification:
             finished.append(replace(result, satisfaction=rate(int(truth.sum()), len(truth), confidence)))
         return finished
 
-    def _digest(self, job: Obligation, claim: dict[str, object] | None) -> str | None:
-        return None if claim is None else claim_digest({"name": job.name} | claim, self.tie)
+    def _digest(self, claim: Claim) -> str | None:
+        return None if claim.verdict == "unknown" else tied(claim.said(), self.tie)
 
     @staticmethod
     def _result(job: Obligation, **known: object) -> PropertyResult:

@@ -19,7 +19,7 @@ from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
 from conspect.results.files import decoded, record_of, write_record
 from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
-from conspect.verification.certificates.writing import bundle, write_bundle
+from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
 from conspect.verification.results import PropertyResult
@@ -66,12 +66,12 @@ def _verified(
     vocabulary = vocabulary_of(subject)
     trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
     results: list[PropertyResult] = []
-    for file, tree in zip(files, trees, strict=True):
+    for file, text, tree in zip(files, texts, trees, strict=True):
         found = verify(tree, subject, file=file.name, bar=bar)
         results += found
         target = folder / "certificates" / f"{file.stem}.json"
         with writing_to(target.parent):
-            write_bundle(target, bundle(subject, found))
+            write_bundle(target, bundle(subject, [result.claim for result in found], {file.name: text_digest(text)}))
     return Verification(
         files=tuple(file.name for file in files),
         by_gamma=_by_gamma(results),

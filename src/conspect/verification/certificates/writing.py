@@ -1,86 +1,42 @@
-"""Certificates: what makes a verdict checkable by somebody else. Read by `conspect.checker.check`, written here.
+"""Certificates as files: one bundle carries head, lens, regions, points and the claims about them.
 
-One bundle carries the head, the lens, the regions and any number of claims about them, so arrays are stored once. All
+Read by `conspect.checker.check`, written here. Arrays and witnesses that several claims share are stored once. All
 numbers are integers, fractions as text, or little-endian float64 in base64: nothing is rounded on the way.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import assert_never
 
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
+from conspect.verification.certificates.claims import Claim, ImageClaim, RegionClaim, Said, ShareClaim
 from conspect.verification.certificates.encoding import encoded
 from conspect.verification.engine.points import Witness
-from conspect.verification.engine.prover import Outcome
-from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel
-from conspect.verification.results import PropertyResult
 
-FORMAT = "conspect-certificate-1"
-
-
-def region_claim(table: FormulaTable, region: Region, outcome: Outcome) -> dict[str, object] | None:
-    """The claim about a region without its name and digests; None for an unknown verdict."""
-    claim: dict[str, object] = {
-        "kind": "region",
-        "verdict": outcome.verdict.outcome,
-        "formula": [list(node) for node in table],
-        "size": str(region.size),
-        "cut": region.cut,
-        "region_digest": region.digest,
-    }
-    if outcome.verdict.outcome == "holds" and outcome.proof is not None:
-        return claim | {"proof": [step.record() for step in outcome.proof.steps]}
-    if outcome.verdict.outcome == "violated" and outcome.witness is not None:
-        return claim | {"witness": witness_json(outcome.witness)}
-    return None
+FORMAT = "conspect-certificate-2"
+Body = dict[str, object]
 
 
-def share_claim(verdict: str, share: Fraction, counts: tuple[int, int], level: Fraction) -> dict[str, object]:
-    """A statistical claim: `counts` are successes and trials; the binomial tail is at most `level`."""
-    return {
-        "kind": "share",
-        "verdict": verdict,
-        "share": str(share),
-        "level": str(level),
-        "successes": counts[0],
-        "trials": counts[1],
-    }
-
-
-def witness_json(witness: Witness) -> dict[str, object]:
-    """A witness as the certificate carries it: floats where they are exact, else integers over a denominator."""
-    if witness.exact is not None:
-        return {"kind": witness.kind, "float64": encoded(witness.exact)}
-    return {"kind": witness.kind, "numerators": witness.vector.integers, "denominator": witness.vector.denominator}
-
-
-def bundle(subject: VerificationModel, results: Sequence[PropertyResult]) -> dict[str, object]:
-    """The certificate of all results that have a claim, ready to be written as JSON."""
+def bundle(
+    subject: VerificationModel, claims: Sequence[Claim | None], sources: Mapping[str, str] | None = None
+) -> Body:
+    """The certificate of claims, without its seal. `sources`: SHA-256 of the text of each specification file, by name."""
     tie = tie_of(subject)
-    regions: dict[str, int] = {}
-    carried: list[dict[str, object]] = []
-    claims: list[dict[str, object]] = []
-    for result in results:
-        if result.claim is None:
-            continue
-        claim: dict[str, object] = {"name": result.name} | result.claim
-        if result.region is not None:
-            key = _arrays_key(result.region)
-            if key not in regions:
-                regions[key] = len(carried)
-                carried.append(_region_json(result.region))
-            claim["region"] = regions[key]
-        claims.append(claim | {"digest": claim_digest(claim, tie)})
+    shared = _Shared()
+    carried = [_carried(claim, shared) for claim in claims if claim is not None]
     alignment = subject.lens.alignment
-    body: dict[str, object] = {
+    return {
         "format": FORMAT,
-        "names": tie["names"],
+        "names": {"classes": list(subject.class_names), "concepts": list(subject.concept_names)},
         "dimension": subject.dimension,
         "head": [
             {"weight": encoded(layer.weight), "offset": encoded(layer.offset), "outputs": int(layer.offset.shape[0])}
@@ -92,40 +48,108 @@ def bundle(subject: VerificationModel, results: Sequence[PropertyResult]) -> dic
             "directions": encoded(subject.lens.directions),
             "width": int(alignment.offset.shape[0]),
         },
-        "thresholds": tie["thresholds"],
-        "regions": carried,
-        "claims": claims,
-        "digests": {"head": tie["head"], "lens": tie["lens"]},
+        "thresholds": thresholds_of(subject),
+        "regions": shared.regions,
+        "points": shared.points,
+        "claims": [claim | {"digest": tied(claim, tie)} for claim in carried],
+        "digests": tie,
+        "sources": dict(sources or {}),
         "study": dict(subject.digests),
     }
-    return body | {"seal": digest_json(body)}
 
 
-def tie_of(subject: VerificationModel) -> dict[str, object]:
-    """What every claim of a subject is tied to: digests of head and lens, names, thresholds."""
+def thresholds_of(subject: VerificationModel) -> dict[str, str]:
+    """The exact threshold of each concept of the lens that has one."""
     known = set(subject.concept_names)
+    return {name: str(Fraction(value)) for name, value in subject.thresholds.items() if name in known}
+
+
+def tie_of(subject: VerificationModel) -> dict[str, str]:
+    """What every claim of a subject is tied to: a digest of the head with its class names, one of the lens with its
+    concept names and thresholds."""
     return {
-        "head": subject.head.digest,
-        "lens": subject.lens.digest,
-        "names": {"classes": list(subject.class_names), "concepts": list(subject.concept_names)},
-        "thresholds": {name: str(Fraction(value)) for name, value in subject.thresholds.items() if name in known},
+        "head": digest_json([subject.head.digest, list(subject.class_names)]),
+        "lens": digest_json([subject.lens.digest, thresholds_of(subject)]),
     }
 
 
-def claim_digest(claim: dict[str, object], tie: dict[str, object]) -> str:
-    """What a claim says, apart from its proof, tied to head, lens, names and thresholds."""
-    said = {key: value for key, value in claim.items() if key not in ("digest", "proof", "region", "witness")}
-    return digest_json(said | tie)
+# Evidence and places inside the file: not part of what a claim says.
+EVIDENCE = ("digest", "point", "proof", "region", "witness")
 
 
-def write_bundle(path: Path, body: dict[str, object]) -> None:
+def tied(claim: Said, tie: Mapping[str, str]) -> str:
+    """The digest of what a claim says, apart from its evidence, tied to head and lens."""
+    return digest_json({key: value for key, value in claim.items() if key not in EVIDENCE} | dict(tie))
+
+
+def text_digest(text: bytes) -> str:
+    """SHA-256 of a specification's text."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def sealed(body: Body) -> bytes:
+    """The file of a bundle: a seal (SHA-256 of all that follows it) and the bundle."""
+    rest = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()[1:]
+    return b'{"seal":"' + hashlib.sha256(rest).hexdigest().encode() + b'",' + rest
+
+
+def write_bundle(path: Path, body: Body) -> None:
     """Writes a bundle as JSON; a half-written certificate never has the name."""
-    write_atomically(path, json.dumps(body, separators=(",", ":"), sort_keys=True).encode())
+    write_atomically(path, sealed(body))
 
 
-def _arrays_key(region: Region) -> str:
-    return digest_arrays({"centre": region.centre, "factor": region.factor}) + region.shape
+@dataclass(eq=False)
+class _Shared:
+    """Regions and points of a bundle, each stored once."""
+
+    regions: list[Body] = field(default_factory=list)
+    points: list[Body] = field(default_factory=list)
+    places: dict[object, int] = field(default_factory=dict)
+
+    def region(self, region: Region) -> int:
+        """The number of a region's arrays."""
+        arrays = digest_arrays({"centre": region.centre, "factor": region.factor})
+        key = ("region", arrays, region.shape)
+        if key not in self.places:
+            self.places[key] = len(self.regions)
+            self.regions.append(
+                {"shape": region.shape, "centre": encoded(region.centre), "factor": encoded(region.factor)}
+            )
+        return self.places[key]
+
+    def witness(self, witness: Witness, region: int) -> int:
+        """The number of a witness: floats where they are exact, else integers over a denominator."""
+        where: Body = {} if witness.kind == "embedding" else {"region": region}
+        if witness.exact is not None:
+            return self.point({"kind": witness.kind, "float64": encoded(witness.exact)} | where)
+        vector = witness.vector
+        numbers = {"numerators": vector.integers, "denominator": vector.denominator}
+        return self.point({"kind": witness.kind} | numbers | where)
+
+    def point(self, point: Body) -> int:
+        """The number of a point."""
+        key = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in point.items())
+        if key not in self.places:
+            self.places[key] = len(self.points)
+            self.points.append(point)
+        return self.places[key]
 
 
-def _region_json(region: Region) -> dict[str, object]:
-    return {"shape": region.shape, "centre": encoded(region.centre), "factor": encoded(region.factor)}
+def _carried(claim: Claim, shared: _Shared) -> Said:
+    said = claim.said()
+    match claim:
+        case RegionClaim():
+            region = shared.region(claim.region)
+            said["region"] = region
+            if claim.verdict == "holds" and claim.proof is not None:
+                said["proof"] = [step.record() for step in claim.proof.steps]
+            if claim.verdict == "violated" and claim.witness is not None:
+                said["witness"] = shared.witness(claim.witness, region)
+        case ImageClaim():
+            if claim.verdict != "unknown":
+                said["point"] = shared.point({"kind": "embedding", "float64": encoded(claim.embedding)})
+        case ShareClaim():
+            pass
+        case _:
+            assert_never(claim)
+    return said

@@ -12,6 +12,7 @@ import numpy as np
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap
 from conspect.core.verdicts import unknown
+from conspect.verification.certificates.claims import certifiable
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task
 from conspect.verification.engine.exact import ExactModel, ExactRegion
@@ -167,7 +168,7 @@ class Decider:
 
     def _concluded(self, task: Task, prover: Prover, share: float) -> Answer:
         started = time.perf_counter()
-        outcome = self.guarded(lambda: prover.conclude(task))
+        outcome = certifiable(self.guarded(lambda: prover.conclude(task)))
         caveats: tuple[str, ...] = ()
         if self.options.cross_check == "scip":
             caveats = (scip.opinion(task.root, prover.sized.forms, outcome.verdict.outcome),)

@@ -1,0 +1,188 @@
+"""Claims: what a certificate says of one property, and the evidence for it.
+
+What is said (`said`) can be rebuilt from a study and a specification; the evidence (a proof, a witness, an embedding)
+only has to convince the checker. An open claim says what was asked and that it was not decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.digests import digest_json
+from conspect.core.regions import Region
+from conspect.core.spaces import Float64, Floats
+from conspect.core.verdicts import Outcome as Decided
+from conspect.core.verdicts import unknown
+from conspect.verification.engine.points import Witness
+from conspect.verification.engine.prover import Outcome, Proof
+from conspect.verification.engine.steps import Close
+from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.queries.planning import Obligation
+
+Said: TypeAlias = dict[str, object]
+# The checker reads no longer integer than this many digits; Python itself refuses to write 4,300.
+LARGEST_INTEGER = 10**3990
+
+
+@dataclass(frozen=True, eq=False)
+class _Claim:
+    name: str
+    file: str
+    statement: str
+    formula: FormulaTable
+    verdict: Decided
+
+    kind: ClassVar[str]
+
+    def said(self) -> Said:
+        """Everything that the claim says, as plain JSON without its evidence."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "file": self.file,
+            "statement": self.statement,
+            "formula": [list(node) for node in self.formula],
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class RegionClaim(_Claim):
+    """A formula over all embeddings of a region. `coverage`: images of the class inside, images, and their split."""
+
+    class_name: str
+    region: Region
+    coverage: tuple[int, int, str] | None = None
+    proof: Proof | None = None
+    witness: Witness | None = None
+
+    kind: ClassVar[str] = "region"
+
+    def said(self) -> Said:
+        """See `_Claim`; the region by its digest, which covers arrays, shape, size and cut."""
+        names = ("inside", "images", "split")
+        return super().said() | {
+            "class": self.class_name,
+            "size": str(self.region.size),
+            "cut": self.region.cut,
+            "region_digest": self.region.digest,
+            "coverage": None if self.coverage is None else dict(zip(names, self.coverage, strict=True)),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ShareClaim(_Claim):
+    """At least a share of images satisfies a formula: `outcomes [image]` decide it by an exact binomial test at `level`."""
+
+    class_name: str | None
+    split: str
+    image_ids: tuple[str, ...]
+    outcomes: NDArray[np.bool_]
+    share: Fraction
+    level: Fraction
+
+    kind: ClassVar[str] = "share"
+
+    def said(self) -> Said:
+        """See `_Claim`; which images and which of them satisfy the formula by digests, in the order of the split."""
+        return super().said() | {
+            "class": self.class_name,
+            "split": self.split,
+            "images": digest_json(list(self.image_ids)),
+            "outcomes": hashlib.sha256(np.where(self.outcomes, b"1", b"0").tobytes()).hexdigest(),
+            "successes": int(self.outcomes.sum()),
+            "trials": len(self.outcomes),
+            "share": str(self.share),
+            "level": str(self.level),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ImageClaim(_Claim):
+    """A formula at the embedding `[D]` of one image."""
+
+    split: str
+    image_id: str
+    embedding: Float64
+
+    kind: ClassVar[str] = "image"
+
+    def said(self) -> Said:
+        """See `_Claim`; the embedding by its digest."""
+        raw = np.ascontiguousarray(self.embedding, dtype="<f8").tobytes()
+        return super().said() | {
+            "split": self.split,
+            "image": self.image_id,
+            "embedding": hashlib.sha256(raw).hexdigest(),
+        }
+
+
+Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim
+
+
+def region_claim(
+    job: Obligation, region: Region, outcome: Outcome, coverage: tuple[int, int, str] | None = None
+) -> RegionClaim:
+    """The claim about a region, with the evidence of its outcome."""
+    return RegionClaim(
+        job.name,
+        job.file,
+        job.statement,
+        job.table,
+        outcome.verdict.outcome,
+        job.class_name or "",
+        region,
+        coverage,
+        outcome.proof,
+        outcome.witness,
+    )
+
+
+def share_claim(
+    job: Obligation,
+    verdict: Decided,
+    images: tuple[str, Sequence[str], NDArray[np.bool_]],
+    share: Fraction,
+    level: Fraction,
+) -> ShareClaim:
+    """A statistical claim; `images`: their split, their ids and which of them satisfy the formula."""
+    split, ids, outcomes = images
+    return ShareClaim(
+        job.name,
+        job.file,
+        job.statement,
+        job.table,
+        verdict,
+        job.class_name,
+        split,
+        tuple(ids),
+        np.asarray(outcomes, dtype=bool),
+        share,
+        level,
+    )
+
+
+def image_claim(job: Obligation, verdict: Decided, place: tuple[str, str], embedding: Floats) -> ImageClaim:
+    """A claim about one image; `place`: its split and id."""
+    return ImageClaim(
+        job.name, job.file, job.statement, job.table, verdict, *place, np.asarray(embedding, dtype=np.float64)
+    )
+
+
+def certifiable(outcome: Outcome) -> Outcome:
+    """The outcome itself, or unknown where its evidence has an integer that no certificate can carry."""
+    steps = outcome.proof.steps if outcome.proof is not None else []
+    numbers = [multiplier for step in steps if isinstance(step, Close) for _, multiplier in step.multipliers]
+    if outcome.witness is not None and outcome.witness.exact is None:
+        numbers += [*outcome.witness.vector.integers, outcome.witness.vector.denominator]
+    if max(map(abs, numbers), default=0) <= LARGEST_INTEGER:
+        return outcome
+    reason = "decided, but its certificate would need an integer of more than 3,990 digits"
+    return replace(outcome, verdict=unknown(reason), proof=None, witness=None, margin=None)
