@@ -178,12 +178,12 @@ def floats(value: Any, shape: Shape, what: str, budget: Budget) -> tuple[bytes, 
     exponents = [b >> 52 & 2047 for b in bits]
     need(2047 not in exponents, f"{what} has a NaN or an infinity")
     # A value is mantissa * 2**(exponent - 1075); the lowest bit that is set anywhere decides the shift.
-    lowest = min((e or 1 for e, b in zip(exponents, bits) if b & MAGNITUDE), default=1075)  # noqa: B905
+    lowest = min((e or 1 for e, b in zip(exponents, bits) if b & MAGNITUDE), default=1075)
     lowest = min(lowest, 1075)
     budget.hold(count, max(exponents, default=0) - lowest + 53)
     integers = [
         ((b & MANTISSA | (HIDDEN if e else 0)) << (e or 1) - lowest if b & MAGNITUDE else 0) * (-1 if b >> 63 else 1)
-        for b, e in zip(bits, exponents)  # noqa: B905
+        for b, e in zip(bits, exponents)
     ]
     every = reduce(or_, integers, 0)
     spare = min((every & -every).bit_length() - 1, 1075 - lowest) if every else 1075 - lowest
@@ -240,13 +240,13 @@ def combined(parts: Sequence[Part]) -> tuple[list[int], int, int]:
     weights, common = over_one([weight for weight, _, _ in parts])
     slope: list[int] = []
     constant = 0
-    for weight, row, start in zip(weights, (row for _, row, _ in parts), (start for _, _, start in parts)):  # noqa: B905
+    for weight, row, start in zip(weights, (row for _, row, _ in parts), (start for _, _, start in parts)):
         if weight == 1:
             slope = list(map(add, slope, row)) if slope else list(row)
         elif weight == -1:
             slope = list(map(sub, slope, row)) if slope else [-v for v in row]
         elif weight:
-            slope = [a + weight * b for a, b in zip(slope, row)] if slope else [weight * b for b in row]  # noqa: B905
+            slope = [a + weight * b for a, b in zip(slope, row)] if slope else [weight * b for b in row]
         constant += weight * start
     return slope, exact(constant), common
 
@@ -260,7 +260,7 @@ class Forms:
 
     def by_column(self) -> list[Any]:
         """The rows, turned."""
-        self.columns = self.columns or list(zip(*self.rows))  # noqa: B905
+        self.columns = self.columns or list(zip(*self.rows))
         return self.columns
 
     @classmethod
@@ -396,7 +396,7 @@ class Region:
         """y = M z + d as forms in w, over 2**(lens shift + shift); only hasCon needs them."""
         lens = self.model.mapped
         if not self.seen_lens:
-            self.seen_lens = [self.seen(row, constant) for row, constant in zip(lens.rows, lens.constants)]  # noqa: B905
+            self.seen_lens = [self.seen(row, constant) for row, constant in zip(lens.rows, lens.constants)]
         return self.seen_lens
 
     def reach(self, weights: tuple[tuple[int, int], ...]) -> tuple[int, int]:
@@ -415,9 +415,9 @@ class Region:
         if self.columns is None:
             offset = list(map(mul, self.diagonal, w))
         else:
-            offset, _, _ = combined([(v, column, 0) for v, column in zip(w, self.columns)])  # noqa: B905
+            offset, _, _ = combined([(v, column, 0) for v, column in zip(w, self.columns)])
             offset = offset or [0] * self.model.dimension
-        return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift  # noqa: B905
+        return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift
 
 
 def spread(slope: Sequence[int], norm: str) -> int:
@@ -658,7 +658,7 @@ def cone(literal: Any, bound: Any, region: Region, state: Any) -> tuple[list[Par
         _, p, shift = floats(bound, (len(mapped),), "a cone's vector", model.budget)
         need(sum(map(mul, p, p)) <= 1 << 2 * shift, "a cone's vector is longer than 1")
         factor = -abs(threshold) * Fraction(unit, 1 << shift + scale)
-        return parts + [(factor * v, *form) for v, form in zip(p, mapped) if v], Fraction(0)  # noqa: B905
+        return parts + [(factor * v, *form) for v, form in zip(p, mapped) if v], Fraction(0)
     s = rational(bound, "a cone's scale")
     need(s > 0, "a cone's scale is not positive")
     factor, start = abs(threshold) * Fraction(unit, 2 * s) * Fraction(1, 1 << 2 * scale), Fraction(0)
@@ -683,7 +683,7 @@ def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[tuple[li
     p, q = size.numerator, size.denominator
     first = model.layers[0]
     bounds = []
-    for row, constant in zip(first.rows, first.constants):  # noqa: B905
+    for row, constant in zip(first.rows, first.constants):
         slope, middle = region.seen(row, constant)
         wide = spread(slope, region.norm)
         wide = root_above(wide) if region.norm == "euclid" else wide
@@ -693,10 +693,10 @@ def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[tuple[li
     for layer in model.layers[1:-1]:
         inputs = [(max(a, 0), max(b, 0)) for a, b in bounds]
         bounds = []
-        for row, constant in zip(layer.rows, layer.constants):  # noqa: B905
+        for row, constant in zip(layer.rows, layer.constants):
             model.budget.spend()
-            low = sum(v * (a if v > 0 else b) for v, (a, b) in zip(row, inputs))  # noqa: B905
-            high = sum(v * (b if v > 0 else a) for v, (a, b) in zip(row, inputs))  # noqa: B905
+            low = sum(v * (a if v > 0 else b) for v, (a, b) in zip(row, inputs))
+            high = sum(v * (b if v > 0 else a) for v, (a, b) in zip(row, inputs))
             bounds.append((exact(low + constant * unit), exact(high + constant * unit)))
         unit <<= layer.shift
         found.append((bounds, unit))
@@ -804,8 +804,7 @@ class Point:
         offset, scale = q * self.denominator, q << region.shift
         p *= self.denominator
         return all(
-            abs(at * scale - c * offset) <= p * abs(s)
-            for at, c, s in zip(self.z, region.centre, region.diagonal)  # noqa: B905
+            abs(at * scale - c * offset) <= p * abs(s) for at, c, s in zip(self.z, region.centre, region.diagonal)
         )
 
     def value(self, row: int) -> int:
@@ -824,7 +823,7 @@ class Point:
             values, unit = list(self.z), self.denominator
             for depth, layer in enumerate(self.model.layers):
                 values = [max(v, 0) for v in values] if depth else values
-                values = [dot(row, values) + c * unit for row, c in zip(layer.rows, layer.constants)]  # noqa: B905
+                values = [dot(row, values) + c * unit for row, c in zip(layer.rows, layer.constants)]
                 unit <<= layer.shift
             self.deep, self.unit = values, unit
         return self.deep
@@ -840,7 +839,7 @@ class Point:
         model, lens = self.model, self.model.mapped
         t = model.thresholds[concept]
         if self.mapped is None:
-            rows = zip(lens.rows, lens.constants)  # noqa: B905
+            rows = zip(lens.rows, lens.constants)
             y = [dot(row, self.z) + constant * self.denominator for row, constant in rows]
             self.mapped = y, spread(y, "euclid")
         y, squared = self.mapped
