@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.files import write_atomically, writing_to
-from conspect.monitor.runtime import SUSPECT, VERDICTS, Monitor
-from conspect.monitor.runtime.detector import LARGEST_SQUARE, LEAST_PROBABILITY
+from conspect.monitor.export.onnx_arrays import Node, OnnxArrays
+from conspect.monitor.runtime import SUSPECT, VERDICTS, Monitor, Thresholds
 from conspect.monitor.runtime.storage import contents
 
 if TYPE_CHECKING:
@@ -31,37 +29,9 @@ EMBEDDING, LOGITS = "embedding", "logits"
 OUTPUTS = ("suspicion", "verdict", "output")
 
 
-@dataclass
-class _Nodes:
-    """Nodes and constants in the making; every name begins with "monitor/"."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def add(self, kind: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        from onnx import helper
-
-        name = name or f"monitor/{kind}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def constant(self, value: NDArray[np.generic] | np.generic) -> str:
-        from onnx import numpy_helper
-
-        name = f"monitor/constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(np.shape(value)), name))
-        return name
-
-    def sum(self, x: str) -> str:
-        """Sum over the last axis `[image, n]`, kept as `[image, 1]`."""
-        return self.add("ReduceSum", x, self.constant(np.array([1])), keepdims=1)
-
-    def largest(self, x: str) -> str:
-        """Largest along the last axis `[image, n]`, kept as `[image, 1]`."""
-        return self.add("ReduceMax", x, axes=[1], keepdims=1)
-
-
-def monitor_graph(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None) -> onnx.ModelProto:
+def monitor_graph(
+    monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None, opset: int = OPSET
+) -> onnx.ModelProto:
     """One graph: `embedding [image, D]`, `logits [image, class]` float32 to `suspicion`, `verdict`, `output` `[image]`.
 
     `suspicion`: float32, nats, higher = suspect. `verdict`: int8, index into `runtime.VERDICTS`; an input with NaN is
@@ -73,11 +43,13 @@ def monitor_graph(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = Non
     import onnx
     from onnx import TensorProto, helper
 
-    nodes = _Nodes()
-    _detector(nodes, monitor)
+    arrays = OnnxArrays(opset)
+    embedding, logits = Node(arrays, EMBEDDING), Node(arrays, LOGITS)
+    suspicion, output = monitor.detector.suspicion_with(arrays, embedding, logits)
+    _decide(arrays, suspicion, output, monitor.thresholds)
     classes, dimension = monitor.detector.folded.classes, monitor.detector.folded.weight.shape[1]
     graph = helper.make_graph(
-        nodes.nodes,
+        arrays.nodes,
         "conspect_monitor",
         [
             helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["image", dimension]),
@@ -87,9 +59,9 @@ def monitor_graph(monitor: Monitor, *, guarantee: Mapping[str, Any] | None = Non
             helper.make_tensor_value_info(name, kind, ["image"])
             for name, kind in zip(OUTPUTS, (TensorProto.FLOAT, TensorProto.INT8, TensorProto.INT64), strict=True)
         ],
-        nodes.constants,
+        arrays.constants,
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=IR_VERSION)
     model.producer_name = "conspect"
     helper.set_model_props(model, _metadata(monitor, guarantee))
     onnx.checker.check_model(model, full_check=True)
@@ -193,76 +165,16 @@ def signature(model: onnx.ModelProto) -> tuple[list[dict[str, Any]], list[dict[s
     return [described(value) for value in model.graph.input], [described(value) for value in model.graph.output]
 
 
-def _detector(nodes: _Nodes, monitor: Monitor) -> None:
-    """The nodes from `embedding` and `logits` to `OUTPUTS`."""
-    add, constant = nodes.add, nodes.constant
-    detector, folded = monitor.detector, monitor.detector.folded
-    readings = add("Gemm", EMBEDDING, constant(folded.weight), constant(folded.offset), transB=1)
-    sizes = np.array([folded.concepts, *[folded.classes] * 3])
-    parts = [f"monitor/{name}" for name in ("numerators", "named", "correction", "evidence")]
-    nodes.nodes.append(_split(readings, constant(sizes), parts))
-    numerators, named, correction, evidence = parts
-    output = add("ArgMax", LOGITS, axis=1, keepdims=0, name=OUTPUTS[2])
-    column = add("Unsqueeze", output, constant(np.array([1])))
-    own = add("Equal", constant(np.arange(folded.classes)), column)
-    nothing = constant(np.float32(-np.inf))
-
-    def chosen(x: str) -> str:
-        return add("GatherElements", x, column, axis=1)
-
-    def rivals(x: str) -> str:
-        return add("Where", own, nothing, x)
-
-    def logarithm_of(x: str, least: np.float32) -> str:
-        return add("Log", add("Max", x, constant(least)))
-
-    top = chosen(LOGITS)
-    shifted = add("Sub", LOGITS, top)
-    others = rivals(shifted)
-    weights = add("Exp", others)
-    beside = nodes.sum(weights)
-    total = add("Add", beside, constant(np.float32(1)))
-    logarithm = add("Log", total)
-    mean = add("Div", nodes.sum(add("Mul", weights, add("Where", own, constant(np.float32(0)), shifted))), total)
-    scores = add("Add", add("Mul", LOGITS, constant(detector.sharpness)), correction)
-    second = rivals(add("Sub", scores, chosen(scores)))
-    highest = nodes.largest(second)
-    second_others = add("Add", highest, add("Log", nodes.sum(add("Exp", add("Sub", second, highest)))))
-    present = add("Cast", add("Greater", numerators, constant(detector.present)), to=1)
-    whitened = add("MatMul", add("Concat", LOGITS, numerators, axis=1), constant(detector.whitening.T))
-    gap = add("Sub", whitened, add("Gather", constant(detector.centres), output, axis=0))
-    features = add(
-        "Concat",
-        add("Neg", logarithm_of(beside, LEAST_PROBABILITY)),
-        add("Neg", nodes.largest(others)),
-        add("Add", top, logarithm),
-        add("Sub", logarithm, mean),
-        add("Sub", chosen(named), nodes.largest(rivals(named))),
-        add("Neg", second_others),
-        chosen(evidence),
-        add("MatMul", present, constant(detector.failure[:, None])),
-        add("Log", add("Add", nodes.sum(add("Mul", gap, gap)), constant(LEAST_PROBABILITY))),
-        axis=1,
-    )
-    standard = add("Mul", add("Sub", features, constant(detector.mean)), constant(detector.scale))
-    squares = add("Min", add("Mul", standard, standard), constant(LARGEST_SQUARE))
-    linear, quadratic = (
-        add("MatMul", x, constant(row)) for x, row in zip((standard, squares), detector.weights, strict=True)
-    )
-    bias = add("Gather", constant(detector.bias), output, axis=0)
-    suspicion = add("Add", add("Add", linear, quadratic), bias, name=OUTPUTS[0])
+def _decide(arrays: OnnxArrays, suspicion: Node, output: Node, thresholds: Thresholds) -> None:
+    """The nodes that turn a suspicion `[image, 1]` into `OUTPUTS`."""
+    arrays.squeezed(output, name=OUTPUTS[2])
+    flat = arrays.squeezed(suspicion, name=OUTPUTS[0])
     # Each threshold that is not exceeded takes one off; a NaN, which satisfies no comparison, stays suspect.
-    verdict = constant(np.int32(SUSPECT))
-    for threshold in (monitor.thresholds.suspect, monitor.thresholds.accept):
-        within = add("LessOrEqual", suspicion, constant(np.float32(threshold)))
-        verdict = add("Sub", verdict, add("Cast", within, to=6))
-    add("Cast", verdict, to=3, name=OUTPUTS[1])
-
-
-def _split(x: str, sizes: str, names: list[str]) -> onnx.NodeProto:
-    from onnx import helper
-
-    return helper.make_node("Split", [x, sizes], names, axis=1)
+    verdict = arrays.constant(np.int32(SUSPECT))
+    for threshold in (thresholds.suspect, thresholds.accept):
+        within = arrays.add("LessOrEqual", flat, np.float32(threshold))
+        verdict = verdict - arrays.add("Cast", within, to=6)
+    arrays.add("Cast", verdict, to=3, name=OUTPUTS[1])
 
 
 def _metadata(monitor: Monitor, guarantee: Mapping[str, Any] | None) -> dict[str, str]:

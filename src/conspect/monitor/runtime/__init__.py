@@ -1,8 +1,9 @@
 """What decides about an output while a model is in use. Imports NumPy; safetensors when a monitor is read or written."""
 
 from conspect.monitor.runtime.decisions import ACCEPT, SUSPECT, UNCERTAIN, VERDICTS, Decisions, Reason, Thresholds
-from conspect.monitor.runtime.detector import FEATURES, Detector, Folded
+from conspect.monitor.runtime.detector import Detector, Folded
 from conspect.monitor.runtime.monitor import Monitor
+from conspect.monitor.runtime.suspicion import FEATURES
 
 __all__ = [
     "ACCEPT",

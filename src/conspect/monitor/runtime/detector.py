@@ -7,7 +7,6 @@ small matrix product, a dozen features, and one weighted sum. No VLM, no norm, n
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,25 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+from conspect.core.digests import digest_arrays
+from conspect.monitor.runtime import suspicion as formula
+from conspect.monitor.runtime.numpy_arrays import ManyImages, OneImage
+from conspect.monitor.runtime.suspicion import Arrays, V
 
 Float32: TypeAlias = NDArray[np.float32]
-# Rows of `Detector.features`. For the output class o of an input:
-FEATURES = (
-    "log-odds",  # of o under the softmax, nats
-    "logit gap",  # logit of o minus the largest other
-    "energy",  # log sum exp of the logits
-    "entropy",  # of the softmax, nats
-    "lens gap",  # class-name strength numerator of o minus the largest other
-    "second log-odds",  # of o under the second head, nats
-    "concept evidence",  # log P(strengths | o wrong) - log P(strengths | o right), nats
-    "concept failures",  # sum over the concepts present of the log odds ratio of failure given the concept
-    "distance",  # log of the squared distance of the readings from those of right outputs o
-)
-LEAST_PROBABILITY = np.float32(1e-7)
-# Stands in for minus infinity where 0 times it must be 0.
-LOWEST = np.float32(-1e30)
-# Squares of standardised features end here, so that one far feature cannot outvote all others.
-LARGEST_SQUARE = np.float32(36)
+MANY, ONE = ManyImages(), OneImage()
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,110 +72,33 @@ class Detector:
     weights: Float32
     bias: Float32
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all arrays."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "folded"}
+        return digest_arrays({"weight": self.folded.weight, "offset": self.folded.offset, **own})
+
     def features(self, logits: Float32, readings: Float32) -> tuple[Float32, NDArray[np.intp]]:
         """`[feature, image]` in the order of FEATURES and the output class `[image]`, from `logits [class, image]`."""
-        classes, concepts = self.folded.classes, self.folded.concepts
-        images = logits.shape[1]
-        outputs = logits.argmax(0)
-        flat = outputs * images + np.arange(images)
-        found = np.empty((len(FEATURES), images), dtype=np.float32)
-        top = logits.ravel()[flat]
-        # Order C, whatever the order of what came in: the rows of outputs are written through flat views.
-        shifted = np.subtract(logits, top, order="C")
-        # Without the output class: what remains of the softmax is added up by itself, not left over from a difference.
-        shifted.ravel()[flat] = -np.inf
-        np.negative(shifted.max(0), out=found[1])
-        weights = np.exp(shifted)
-        others = weights.sum(0)
-        total = others + np.float32(1)
-        np.negative(np.log(np.maximum(others, LEAST_PROBABILITY)), out=found[0])
-        logarithm = np.log(total)
-        np.add(top, logarithm, out=found[2])
-        shifted.ravel()[flat] = 0
-        weights *= shifted
-        np.subtract(logarithm, weights.sum(0) / total, out=found[3])
-        named = readings[concepts : concepts + classes].copy()
-        chosen = named.ravel()[flat]
-        named.ravel()[flat] = -np.inf
-        np.subtract(chosen, named.max(0), out=found[4])
-        second = np.multiply(logits, self.sharpness, order="C")
-        second += readings[concepts + classes : concepts + 2 * classes]
-        second -= second.ravel()[flat]
-        second.ravel()[flat] = -np.inf
-        highest = second.max(0)
-        np.negative(highest + np.log(np.exp(second - highest).sum(0)), out=found[5])
-        found[6] = readings[concepts + 2 * classes :].ravel()[flat]
-        numerators = readings[:concepts]
-        found[7] = self.failure @ (numerators > self.present[:, None]).astype(np.float32)
-        gap = self.whitening[:, :classes] @ logits
-        gap += self.whitening[:, classes:] @ numerators
-        gap -= self.centres.T.take(outputs, axis=1)
-        gap *= gap
-        np.log(gap.sum(0) + LEAST_PROBABILITY, out=found[8])
-        return found, outputs
+        outputs = MANY.largest_place(logits)
+        return formula.features(MANY, self, logits, readings, outputs), outputs
 
     def suspicion_of_features(self, features: Float32, outputs: NDArray[np.intp]) -> Float32:
-        """Log-odds that the output is wrong `[image]`, higher = suspect."""
-        standard = (features - self.mean[:, None]) * self.scale[:, None]
-        linear = self.weights[0] @ standard
-        standard *= standard
-        np.minimum(standard, LARGEST_SQUARE, out=standard)
-        linear += self.weights[1] @ standard
-        linear += self.bias[outputs]
-        return np.asarray(linear)
+        """Log-odds that the output is wrong `[image]`, higher = suspect, from `features [feature, image]`."""
+        return np.asarray(formula.weighed(MANY, self, features, outputs))
 
     def suspicion(
         self, embeddings: NDArray[np.floating], logits: NDArray[np.floating]
     ) -> tuple[Float32, NDArray[np.intp]]:
         """Suspicion `[image]` in nats and output class `[image]`, from `embeddings [image, D]`, `logits [image, class]`."""
         if len(embeddings) == 1:
-            one, output = self._suspicion_of_one(
-                np.asarray(embeddings[0], dtype=np.float32), np.asarray(logits[0], dtype=np.float32)
-            )
-            return np.array([one], dtype=np.float32), np.array([output])
+            embedding, scores = (np.asarray(array[0], dtype=np.float32) for array in (embeddings, logits))
+            number, output = formula.suspicion(ONE, self, embedding, scores)
+            return np.array([number], dtype=np.float32), np.array([output])
         across = np.ascontiguousarray(np.asarray(logits, dtype=np.float32).T)
         features, outputs = self.features(across, self.folded.readings(embeddings))
         return self.suspicion_of_features(features, outputs), outputs
 
-    def _suspicion_of_one(self, embedding: Float32, logits: Float32) -> tuple[float, int]:
-        """The same for one `embedding [D]` and its `logits [class]`, in half the time: vectors and numbers, no matrices."""
-        concepts, classes = self.folded.concepts, self.folded.classes
-        readings = self.folded.weight.dot(embedding)
-        readings += self.folded.offset
-        numerators, named = readings[:concepts], readings[concepts : concepts + classes]
-        second = readings[concepts + classes : concepts + 2 * classes]
-        output = int(logits.argmax())
-        rivals = logits - logits[output]
-        rivals[output] = LOWEST
-        weights = np.exp(rivals)
-        others = float(np.add.reduce(weights))
-        logarithm = math.log(1 + others)
-        chosen = float(named[output])
-        named[output] = LOWEST
-        second += self.sharpness * logits
-        second -= second[output]
-        second[output] = LOWEST
-        highest = float(np.maximum.reduce(second))
-        gap = self.whitening.dot(np.concatenate((logits, numerators)))
-        gap -= self.centres[output]
-        features = np.array(
-            (
-                # In this order max() keeps a NaN.
-                -math.log(max(others, float(LEAST_PROBABILITY))),
-                -np.maximum.reduce(rivals),
-                float(logits[output]) + logarithm,
-                logarithm - float(weights.dot(rivals)) / (1 + others),
-                chosen - float(np.maximum.reduce(named)),
-                -highest - math.log(np.add.reduce(np.exp(second - highest))),
-                readings[concepts + 2 * classes + output],
-                self.failure.dot(numerators > self.present),
-                math.log(float(gap.dot(gap)) + LEAST_PROBABILITY),
-            ),
-            dtype=np.float32,
-        )
-        features -= self.mean
-        features *= self.scale
-        linear = self.weights[0].dot(features)
-        features *= features
-        np.minimum(features, LARGEST_SQUARE, out=features)
-        return float(linear + self.weights[1].dot(features) + self.bias[output]), output
+    def suspicion_with(self, arrays: Arrays[V], embeddings: V, logits: V) -> tuple[V, V]:
+        """The same in another library: suspicion and output class."""
+        return formula.suspicion(arrays, self, embeddings, logits)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64, Floats
-from conspect.monitor.runtime.detector import LARGEST_SQUARE, LEAST_PROBABILITY, Float32, Folded
+from conspect.monitor.runtime.detector import Float32, Folded
+from conspect.monitor.runtime.suspicion import LARGEST_SQUARE, LEAST_PROBABILITY
 
 # Columns of `SecondLook.features`. For the output class o of the first look:
 LOOK_FEATURES = (

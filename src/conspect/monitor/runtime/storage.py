@@ -17,9 +17,10 @@ from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocatio
 from conspect.core.digests import digest_bytes
 from conspect.core.files import write_atomically, write_json
 from conspect.monitor.runtime.decisions import Thresholds
-from conspect.monitor.runtime.detector import FEATURES, Detector, Float32, Folded
+from conspect.monitor.runtime.detector import Detector, Float32, Folded
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
+from conspect.monitor.runtime.suspicion import FEATURES
 
 FORMAT, VERSION = "conspect monitor", 1
 ARRAYS_FILE, JSON_FILE = "monitor.safetensors", "monitor.json"
