@@ -132,6 +132,10 @@ def test_the_pocket_vlms_figures_are_those_of_its_log() -> None:
     logged = json.loads((ROOT / "training/pocket_vlm.log").read_text().splitlines()[-1])
     for key in ("zero_shot_accuracy", "pair_agreement", "pair_agreement_unseen_words"):
         assert f"| {logged[key]:.4f} |" in page, key
+    for use in ("tune", "aside"):
+        shares = [logged[f"within_class_auroc_{use}_{view}"] for view in ("on_image", "through_model")]
+        assert f"| {shares[0]:.4f} | {shares[1]:.4f} |" in page, use
+    assert f"in {logged['rank']} dimensions" in page
     assert f"{logged['images']:,} training images" in page
     assert f"{logged['bytes']:,} bytes" in page
 

@@ -1,7 +1,8 @@
 """The pocket VLM: EfficientNet-Lite0 and MiniLM-L6 joined by a small map that `training/fit_pocket_vlm.py` fits.
 
-y = T'(P f + p): f are image features, P f + p scores of CIFAR-10's classes, T their places in the sentence encoder's
-space. It therefore knows what can be said about ten classes, and nothing finer: see docs/pocket-vlm.md.
+y = T' softmax(SHARPNESS (P f + p)) + V' U' x + v: f are image features, P f + p scores of CIFAR-10's classes; x are f and the
+shares of colors, and V' U' x is what varies within a class, in the sentence encoder's space. What it sees and what not:
+docs/pocket-vlm.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from PIL import Image
 from safetensors.numpy import load
 
 from conspect.adapters.vlms.pocket import text_tower
+from conspect.adapters.vlms.pocket.colours import CELLS, SHARES, color_shares
 from conspect.assets import read_bytes
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_arrays, digest_file, digest_json
@@ -30,7 +32,10 @@ SIDE = 192
 # far smaller than ImageNet's (docs/pocket-vlm.md has the figures).
 FEATURE_BLOCKS = (10, 12, 14, 15)
 FEATURES = 112 + 192 + 192 + 320 + 1280
+NUMBERS = FEATURES + SHARES
 MAP_ASSET = "pocket_vlm.safetensors"
+# Scores of classes are made as sharp as probabilities: what is left of them within a class would drown what varies there.
+SHARPNESS = 10.0
 
 
 def weights_path() -> Path:
@@ -75,6 +80,21 @@ def prepare(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return ((np.asarray(resized, dtype=np.float32) - 127.0) / 128.0).transpose(2, 0, 1)
 
 
+def image_numbers(tower: ImageTower, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features of the tower and shares of colors of prepared images: `[image, 2096 + 48]`."""
+    step = SIDE // CELLS
+    cells = batch.reshape(len(batch), 3, CELLS, step, CELLS, step).mean(axis=(3, 5), dtype=np.float32)
+    rgb = (cells.transpose(0, 2, 3, 1).astype(np.float64) * 128.0 + 127.0) / 255.0
+    return np.concatenate([tower.features(batch), color_shares(rgb).astype(np.float32)], axis=1)
+
+
+def class_probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax of `SHARPNESS` times the scores `[image, class]`."""
+    sharp = SHARPNESS * (scores - scores.max(axis=1, keepdims=True))
+    shares = np.exp(sharp)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
 class PocketVlm:
     """A VLM for trying Conspect without a hub, a GPU or an account. Fulfils `VisionLanguageModel`."""
 
@@ -83,12 +103,12 @@ class PocketVlm:
     embedding_size = text_tower.EMBEDDING_SIZE
     statement = Statement(
         "ONNX Runtime (images) and transformers (texts)",
-        cannot=("see what was not in CIFAR-10's ten classes (docs/pocket-vlm.md)",),
+        cannot=("answer for classes other than CIFAR-10's ten, which it was fitted on (docs/pocket-vlm.md)",),
     )
 
     def __init__(self, *, cache: Path) -> None:
         self._cache = cache
-        self._map = load(read_bytes(MAP_ASSET))
+        self._map = {name: array.astype(np.float64) for name, array in load(read_bytes(MAP_ASSET)).items()}
 
     @cached_property
     def _tower(self) -> ImageTower:
@@ -98,7 +118,7 @@ class PocketVlm:
     def digest(self) -> str:
         """SHA-256 over both towers, the map and the preprocessing; loads neither tower."""
         towers = [digest_file(weights_path()), text_tower.digest()]
-        return digest_json([towers, digest_arrays(self._map), self.preprocessing, FEATURE_BLOCKS])
+        return digest_json([towers, digest_arrays(self._map), self.preprocessing, FEATURE_BLOCKS, SHARPNESS])
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `prepare` of this module."""
@@ -106,10 +126,13 @@ class PocketVlm:
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, 384]` float32, not normalised."""
-        features = self._tower.features(batch).astype(np.float64)
+        numbers, parts = image_numbers(self._tower, batch).astype(np.float64), self._map
         # einsum, because the sums of a threaded matrix product depend on the number of threads in their last bits.
-        scores = np.einsum("if,fc->ic", features, self._map["feature_weight"]) + self._map["feature_offset"]
-        return np.asarray(np.einsum("ic,ce->ie", scores, self._map["targets"]), dtype=np.float32)
+        scores = np.einsum("if,fc->ic", numbers[:, :FEATURES], parts["feature_weight"]) + parts["feature_offset"]
+        classes = np.einsum("ic,ce->ie", class_probabilities(scores), parts["targets"])
+        reduced = np.einsum("ix,xr->ir", numbers, parts["within_in"])
+        within = np.einsum("ir,re->ie", reduced, parts["within_out"])
+        return np.asarray(classes + within + parts["offset"], dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit sentence embeddings `[text, 384]`, float32."""
