@@ -70,3 +70,56 @@ def test_a_wrong_specification_is_told_with_its_own_code(asked: Path, content: b
         (asked / "my.cspec").write_bytes(content)
     with pytest.raises(ConspectError, match=code):
         Study.open(asked).run()
+
+
+def kept(asked: Path) -> Path:
+    (path,) = (asked / "verification").glob("*.json")
+    return path
+
+
+def test_an_edited_record_is_not_believed(asked: Path) -> None:
+    first = Study.open(asked).run().verification
+    path = kept(asked)
+    path.write_text(path.read_text().replace('"verdict":"violated"', '"verdict":"holds"').replace("violated", "holds"))
+    again = Study.open(asked).run().verification
+    assert again is not None
+    assert first is not None
+    assert (
+        [one.verdict for one in again.properties] == [one.verdict for one in first.properties] == ["holds", "violated"]
+    )
+
+
+def test_an_edited_record_of_the_right_name_is_not_believed_without_a_proof(asked: Path) -> None:
+    from conspect.core.digests import digest_bytes
+
+    first = Study.open(asked).run().verification
+    path = kept(asked)
+    forged = path.read_bytes().replace(b'"violated"', b'"holds"')
+    assert forged != path.read_bytes()
+    path.unlink()
+    path.with_name(f"{path.stem[:32]}-{digest_bytes(forged)[:32]}.json").write_bytes(forged)
+    again = Study.open(asked).run().verification
+    assert again is not None
+    assert first is not None
+    assert [one.verdict for one in again.properties] == [one.verdict for one in first.properties]
+
+
+def test_a_deleted_or_damaged_certificate_is_written_again(asked: Path) -> None:
+    Study.open(asked).run()
+    path = asked / "certificates" / "my.json"
+    whole = path.read_bytes()
+    path.unlink()
+    Study.open(asked).run()
+    assert path.read_bytes() == whole
+    path.write_bytes(whole[:-100])
+    Study.open(asked).run()
+    assert path.read_bytes() == whole
+
+
+def test_two_files_of_one_stem_have_certificates_of_their_own(asked: Path) -> None:
+    (asked / "other").mkdir()
+    (asked / "other" / "my.cspec").write_text(SPECIFICATION.replace("red_is", "truly_red_is"))
+    text = (asked / "study.toml").read_text().replace('["my.cspec"]', '["my.cspec", "other/my.cspec"]')
+    (asked / "study.toml").write_text(text)
+    Study.open(asked).run()
+    assert len(list((asked / "certificates").glob("my-*.json"))) == 2

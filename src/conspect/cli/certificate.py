@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from conspect.cli.verify import region_options, stop, verify_options
+from conspect.core.diagnostics import ConspectError, user_error
+
+if TYPE_CHECKING:  # numpy and the language are loaded only when a study is compared
+    from conspect.checker.check import Claim
+    from conspect.verification.certificates.binding import Source
+    from conspect.verification.queries.model import VerificationModel, VerifyOptions
 
 
 @click.group()
@@ -16,30 +26,127 @@ def certificate() -> None:
 
 @certificate.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--study", type=click.Path(path_type=Path), help="Demand exactly the claims that this study gives rise to."
+)
+@click.option(
+    "--spec",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="With --study: the specification files; those of study.toml otherwise.",
+)
+@region_options
 @click.option("--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head or lens.")
 @click.option("--seconds", type=click.IntRange(1), default=300, show_default=True, help="Time for one file.")
 @click.option(
     "--megabytes", type=click.IntRange(1), default=4096, show_default=True, help="Memory for one file's numbers."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-def check(files: tuple[Path, ...], expect: tuple[str, ...], seconds: int, megabytes: int, as_json: bool) -> None:
-    """Check FILES. Exit code 0: all accepted, 1: some refused."""
-    from conspect.checker import check as checker
+def check(  # noqa: PLR0917 (click passes every option by name)
+    files: tuple[Path, ...],
+    study: Path | None,
+    spec: tuple[Path, ...],
+    expect: tuple[str, ...],
+    seconds: int,
+    megabytes: int,
+    as_json: bool,
+    **choices: object,
+) -> None:
+    """Check FILES. Without --study: that what each claims is true of the numbers in it, and what it claims is printed.
+
+    With --study: also that these are the study's numbers and that the claims are exactly those of the specification, with
+    the regions that the options of `conspect verify` give. Exit code 0: all accepted, 1: some refused, 3: with --study,
+    all accepted but a claim is open.
+    """
+    from conspect.checker.check import Budget
 
     expected = [(key, digest) for key, _, digest in (word.partition("=") for word in expect)]
-    rows: list[dict[str, object]] = []
-    for file in files:
-        try:
-            claims = checker.check_file(file, expected, checker.Budget(seconds, megabytes))
-        except checker.Refused as reason:
-            rows.append({"file": str(file), "accepted": False, "reason": str(reason), "claims": []})
-            lines = [f"{checker.shown(file)}: REFUSED: {checker.shown(reason)}"]
-        else:
-            rows.append({"file": str(file), "accepted": True, "reason": "", "claims": [c._asdict() for c in claims]})
-            lines = [f"{c.verdict:8} {checker.shown(c.name)}: {c.statement}" for c in claims]
-            lines += [f"{checker.shown(file)}: {checker.summary(claims)}", checker.NOT_COMPARED]
-        if not as_json:
-            click.echo("\n".join(lines))
+    try:
+        if study is None and spec:
+            raise user_error("VERIFY010", "--spec says nothing without --study", "give the study too")
+        asked = None if study is None else _Asked.of(study, spec, verify_options(choices))
+        checked = [_checked(file, expected, Budget(seconds, megabytes), asked) for file in files]
+    except ConspectError as error:
+        stop(error, as_json, "certificates")
     if as_json:
-        click.echo(json.dumps({"certificates": rows}, indent=2))
-    sys.exit(0 if all(row["accepted"] for row in rows) else 1)
+        click.echo(json.dumps({"certificates": [one.record() for one in checked]}, indent=2))
+    else:
+        for one in checked:
+            click.echo("\n".join(one.lines(compared=study is not None)))
+    opened = study is not None and any(claim.verdict == "unknown" for one in checked for claim in one.claims)
+    sys.exit(1 if any(one.reasons for one in checked) else 3 if opened else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What certificates are compared with."""
+
+    subject: VerificationModel
+    options: VerifyOptions
+    sources: tuple[Source, ...]
+    chosen: bool
+
+    @classmethod
+    def of(cls, study: Path, spec: tuple[Path, ...], options: VerifyOptions) -> _Asked:
+        """From a study and its files, or those given."""
+        from conspect.cli.progress import terminal_bar
+        from conspect.cli.verify import read_specifications
+        from conspect.study import Study
+
+        opened = Study.open(study)
+        subject = opened.verification_subject(terminal_bar)
+        files = spec or tuple(opened.folder / name for name in opened.config.properties.files)
+        if not files:
+            raise user_error("VERIFY010", f"{study} names no specification to compare with", "give it with --spec FILE")
+        return cls(subject, options, tuple(read_specifications(files, subject)), bool(spec))
+
+    def sources_for(self, body: dict[str, Any]) -> list[Source]:
+        """The files given; of the study's own files those that the certificate speaks of, or all if of none."""
+        known = [source for source in self.sources if source.digest in body["sources"].values()]
+        return list(self.sources) if self.chosen or not known else known
+
+
+@dataclass(eq=False)
+class _Checked:
+    """A certificate file with its claims, or the reasons why it is refused."""
+
+    file: Path
+    claims: list[Claim]
+    reasons: list[str] = field(default_factory=list)
+
+    def record(self) -> dict[str, object]:
+        """As --json prints it."""
+        return {
+            "file": str(self.file),
+            "accepted": not self.reasons,
+            "reason": "; ".join(self.reasons),
+            "differences": self.reasons,
+            "claims": [] if self.reasons else [claim._asdict() for claim in self.claims],
+        }
+
+    def lines(self, *, compared: bool) -> list[str]:
+        """As people read it."""
+        from conspect.checker.check import NOT_COMPARED, shown, summary
+
+        name = shown(self.file)
+        if self.reasons:
+            return [f"{name}: REFUSED: {shown(reason)}" for reason in self.reasons]
+        said = [f"{claim.verdict:8} {shown(claim.name)}: {claim.statement}" for claim in self.claims]
+        how = "compared: exactly the claims of the specification, about this study" if compared else NOT_COMPARED
+        return [*said, f"{name}: {summary(self.claims)}", how]
+
+
+def _checked(file: Path, expected: list[tuple[str, str]], budget: Any, asked: _Asked | None) -> _Checked:
+    from conspect.checker import check as checker
+
+    try:
+        data = checker.read(file)
+        claims = checker.check_data(data, expected, budget)
+    except checker.Refused as reason:
+        return _Checked(file, [], [str(reason)])
+    if asked is None:
+        return _Checked(file, claims)
+    from conspect.verification.certificates.binding import differences
+
+    body = json.loads(data)
+    return _Checked(file, claims, differences(body, asked.sources_for(body), asked.subject, asked.options))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
-    from conspect.verification.queries.model import VerifyOptions
+    from conspect.verification.certificates.binding import Source
+    from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]
@@ -34,29 +38,43 @@ class Share(click.ParamType):  # type: ignore[type-arg]
         return found
 
 
+def region_options(command: F) -> F:
+    """The options that say which regions and which confidence are meant, for every command that needs them."""
+    options = [
+        click.option(
+            "--gamma", type=Share(), help="Size of regions in standard deviations, where a property gives none."
+        ),
+        click.option(
+            "--coverage", type=Share(), help="Instead: the share of held-out images that regions shall cover."
+        ),
+        click.option(
+            "--region",
+            "shape",
+            type=click.Choice(["box", "ellipsoid", "pca-box"]),
+            default="box",
+            show_default=True,
+            help="Shape of the regions of focus(...).",
+        ),
+        click.option(
+            "--estimate-from",
+            type=click.Choice(["correct", "all"]),
+            default="correct",
+            show_default=True,
+            help="Embeddings that regions are estimated from: of correctly classified images of the class, or of all.",
+        ),
+        click.option(
+            "--confidence", type=float, default=0.95, show_default=True, help="Of intervals and statistical verdicts."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--study", required=True, type=click.Path(path_type=Path), help="The study that says what is verified.")
-@click.option("--gamma", type=Share(), help="Size of regions in standard deviations, where a property gives none.")
-@click.option("--coverage", type=Share(), help="Instead: the share of held-out images that regions shall cover.")
-@click.option(
-    "--region",
-    "shape",
-    type=click.Choice(["box", "ellipsoid", "pca-box"]),
-    default="box",
-    show_default=True,
-    help="Shape of the regions of focus(...).",
-)
-@click.option(
-    "--estimate-from",
-    type=click.Choice(["correct", "all"]),
-    default="correct",
-    show_default=True,
-    help="Embeddings that regions are estimated from: of correctly classified images of the class, or of all.",
-)
-@click.option(
-    "--confidence", type=float, default=0.95, show_default=True, help="Of intervals and statistical verdicts."
-)
+@region_options
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for one property.")
 @click.option("--no-gamma-search", is_flag=True, help="Skip the search for the largest gamma and its curve.")
 @click.option(
@@ -79,8 +97,8 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     from conspect.core.verdicts import exit_code
 
     try:
-        options = _options(choices)
-        results = _results(files, study, options, certificate)
+        options = verify_options(choices)
+        results, path = _results(files, study, options, certificate)
         if junit:
             from conspect.verification.junit import junit_xml
 
@@ -90,7 +108,7 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 
             _write(sarif, json.dumps(sarif_log(results), indent=2))
     except ConspectError as error:
-        _stop(error, as_json)
+        stop(error, as_json)
     if as_json:
         click.echo(json.dumps({"properties": [result.to_json() for result in results]}, allow_nan=False))
     else:
@@ -98,11 +116,13 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 
         for result in results:
             click.echo(printed(result))
+        click.echo(f"certificate: {path}")
         click.echo(summary(results))
     sys.exit(exit_code(result.verdict for result in results))
 
 
-def _options(choices: dict[str, object]) -> VerifyOptions:
+def verify_options(choices: dict[str, object]) -> VerifyOptions:
+    """The caller's choices; what a command does not ask for keeps its default."""
     from conspect.verification.queries.model import VerifyOptions
 
     if choices["gamma"] is not None and choices["coverage"] is not None:
@@ -119,40 +139,53 @@ def _options(choices: dict[str, object]) -> VerifyOptions:
         shape=choices["shape"],  # type: ignore[arg-type]
         estimate_from=choices["estimate_from"],  # type: ignore[arg-type]
         confidence=confidence,
-        seconds_budget=float(str(choices["budget"])),
-        search_gamma=not choices["no_gamma_search"],
-        cross_check=choices["cross_check"],  # type: ignore[arg-type]
+        seconds_budget=float(str(choices.get("budget", 60.0))),
+        search_gamma=not choices.get("no_gamma_search", False),
+        cross_check=choices.get("cross_check", "none"),  # type: ignore[arg-type]
     )
 
 
-def _results(
-    files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
-) -> list[PropertyResult]:
-    from conspect.cli.progress import terminal_bar
+def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> list[Source]:
+    """The trees of files, checked against the subject's vocabulary. VERIFY009 for one that cannot be read."""
     from conspect.language.meaning.checker import check_text
-    from conspect.study import Study
-    from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
+    from conspect.verification.certificates.binding import Source
+    from conspect.verification.certificates.writing import text_digest
     from conspect.verification.queries.vocabulary import vocabulary_of
-    from conspect.verification.verify import verify as decide
 
-    subject = Study.open(study).verification_subject(terminal_bar)
-    results: list[PropertyResult] = []
-    trees = []
-    sources = {}
+    sources = []
     for file in files:
         try:
             content = file.read_bytes()
         except OSError as error:
             raise outside_error("VERIFY009", f"cannot read {file}: {error.strerror}", "check the path") from None
-        sources[str(file)] = text_digest(content)
-        trees.append((check_text(content, vocabulary_of(subject), str(file)).require(), str(file)))
-    for tree, name in trees:
-        results += decide(tree, subject, options, file=name, bar=terminal_bar)
-    path = certificate or study / "certificates" / f"{files[0].stem}.json"
+        tree = check_text(content, vocabulary_of(subject), str(file)).require()
+        sources.append(Source(str(file), text_digest(content), tree))
+    return sources
+
+
+def _results(
+    files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
+) -> tuple[list[PropertyResult], Path]:
+    """What is known of every property, and where its certificate lies."""
+    from conspect.cli.progress import terminal_bar
+    from conspect.study import Study
+    from conspect.verification.certificates.writing import bundle, certificate_name, write_bundle
+    from conspect.verification.verify import verify as decide
+
+    subject = Study.open(study).verification_subject(terminal_bar)
+    sources = read_specifications(files, subject)
+    results = [
+        result
+        for source in sources
+        for result in decide(source.tree, subject, options, file=source.name, bar=terminal_bar)
+    ]
+    # Apart from those of `conspect run`, which vouch for the study's own results.
+    path = certificate or study / "certificates" / "verify" / certificate_name(files)
     if certificate is None:
         _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)
-    _guarded(lambda: write_bundle(path, bundle(subject, [result.claim for result in results], sources)), path)
-    return results
+    body = bundle(subject, [result.claim for result in results], {s.name: s.digest for s in sources})
+    _guarded(lambda: write_bundle(path, body), path)
+    return results, path
 
 
 def _write(path: Path, text: str) -> None:
@@ -168,12 +201,13 @@ def _guarded(work: object, path: Path) -> None:
         raise outside_error("VERIFY009", f"cannot write {path}: {error.strerror}", "check the path") from None
 
 
-def _stop(error: ConspectError, as_json: bool) -> NoReturn:
+def stop(error: ConspectError, as_json: bool, records: str = "properties") -> NoReturn:
+    """Prints what is wrong and ends with its exit code; `records`: the key that a good answer would have."""
     if as_json:
         found = [
             {"code": d.code, "problem": d.problem, "fix": d.fix, "place": str(d.place or "")} for d in error.diagnostics
         ]
-        click.echo(json.dumps({"properties": [], "errors": found}))
+        click.echo(json.dumps({records: [], "errors": found}))
     else:
         for diagnostic in error.diagnostics:
             click.echo(str(diagnostic), err=True)

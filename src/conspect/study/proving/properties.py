@@ -17,8 +17,9 @@ from conspect.core.files import writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
-from conspect.results.files import decoded, record_of, write_record
+from conspect.results.files import record_of
 from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
+from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
@@ -36,7 +37,8 @@ def property_results(
 ) -> Verification:
     """Verdicts on the properties of specification files, with certificates in `folder`/certificates.
 
-    Kept in `folder`/verification by the digest of subject, files and version. Raises the language's UserError for a
+    Kept in `folder`/verification by the digest of subject, files and version, and believed only with its certificates.
+    Raises the language's UserError for a
     wrong file, STUDY001 for one that cannot be read, STORE001 when the folder cannot be written.
     """
     texts = [_text(file) for file in files]
@@ -48,30 +50,34 @@ def property_results(
             [[f.name, t.decode("utf-8", "replace")] for f, t in zip(files, texts, strict=True)],
         ]
     )
-    kept = folder / "verification" / f"{key[:32]}.json"
-    try:
-        if kept.is_file():
-            return decoded(kept.read_bytes(), Verification)
-    except (OSError, ValueError):
-        pass  # not ours or damaged: verified anew
-    found = _verified(files, texts, subject, folder, bar)
-    with writing_to(kept.parent):
-        write_record(kept, found)
+    sources = [
+        KeptSource(file.name, text_digest(text), target)
+        for file, text, target in zip(files, texts, certificate_paths(files, folder), strict=True)
+    ]
+    record = KeptVerification(folder / "verification", key[:32], sources)
+    found = record.read(subject)
+    if found is None:
+        found = _verified(files, texts, subject, sources, bar)
+        record.write(found)
     return found
 
 
 def _verified(
-    files: Sequence[Path], texts: Sequence[bytes], subject: VerificationModel, folder: Path, bar: ProgressBar
+    files: Sequence[Path],
+    texts: Sequence[bytes],
+    subject: VerificationModel,
+    sources: Sequence[KeptSource],
+    bar: ProgressBar,
 ) -> Verification:
     vocabulary = vocabulary_of(subject)
     trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
     results: list[PropertyResult] = []
-    for file, text, tree in zip(files, texts, trees, strict=True):
+    for file, source, tree in zip(files, sources, trees, strict=True):
         found = verify(tree, subject, file=file.name, bar=bar)
         results += found
-        target = folder / "certificates" / f"{file.stem}.json"
-        with writing_to(target.parent):
-            write_bundle(target, bundle(subject, [result.claim for result in found], {file.name: text_digest(text)}))
+        with writing_to(source.certificate.parent):
+            body = bundle(subject, [result.claim for result in found], {source.name: source.digest})
+            write_bundle(source.certificate, body)
     return Verification(
         files=tuple(file.name for file in files),
         by_gamma=_by_gamma(results),

@@ -87,6 +87,12 @@ def text_digest(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def certificate_name(files: Sequence[Path]) -> str:
+    """The name of the certificate of specification files: of another file with the same stem it is another."""
+    where = digest_json([str(file.resolve()) for file in files])
+    return f"{files[0].stem}-{where[:12]}.json"
+
+
 def sealed(body: Body) -> bytes:
     """The file of a bundle: a seal (SHA-256 of all that follows it) and the bundle."""
     rest = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()[1:]

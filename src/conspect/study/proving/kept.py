@@ -1,0 +1,74 @@
+"""Verdicts kept from an earlier run, and when they are believed: never without certificates that prove them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from conspect.checker import check
+from conspect.core.digests import digest_bytes
+from conspect.core.files import write_atomically, writing_to
+from conspect.results.files import decoded, encoded
+from conspect.results.verification import Verification
+from conspect.verification.certificates.writing import certificate_name, tie_of
+from conspect.verification.queries.model import VerificationModel
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSource:
+    """A specification file by name and SHA-256 of its text, and where its certificate lies."""
+
+    name: str
+    digest: str
+    certificate: Path
+
+
+def certificate_paths(files: Sequence[Path], folder: Path) -> list[Path]:
+    """`folder`/certificates/STEM.json for each file; files of one stem are told apart by where they lie."""
+    stems = Counter(file.stem for file in files)
+    names = [f"{file.stem}.json" if stems[file.stem] == 1 else certificate_name([file]) for file in files]
+    return [folder / "certificates" / name for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVerification:
+    """The record `folder`/KEY-DIGEST.json: its name carries the SHA-256 of its content, so an edit shows."""
+
+    folder: Path
+    key: str
+    sources: Sequence[KeptSource]
+
+    def read(self, subject: VerificationModel) -> Verification | None:
+        """The record, if it is as it was written and every verdict in it is proved by a certificate that lies there."""
+        try:
+            for path in sorted(self.folder.glob(f"{self.key}-*.json")):
+                content = path.read_bytes()
+                if path.stem == f"{self.key}-{digest_bytes(content)[:32]}":
+                    record = decoded(content, Verification)
+                    return record if self._is_proved(record, subject) else None
+        except (OSError, ValueError, check.Refused):
+            pass  # not ours, damaged or gone: verified anew
+        return None
+
+    def write(self, record: Verification) -> None:
+        """Writes the record; an earlier one of the same key goes."""
+        content = encoded(record)
+        with writing_to(self.folder):
+            for path in self.folder.glob(f"{self.key}-*.json"):
+                path.unlink(missing_ok=True)
+            write_atomically(self.folder / f"{self.key}-{digest_bytes(content)[:32]}.json", content)
+
+    def _is_proved(self, record: Verification, subject: VerificationModel) -> bool:
+        verdicts = Counter((one.file, one.id, one.verdict) for one in record.properties)
+        tie = tie_of(subject)
+        claimed: Counter[tuple[str, str, str]] = Counter()
+        for source in self.sources:
+            data = check.read(source.certificate)
+            claims = check.check_data(data, list(tie.items()))
+            if json.loads(data)["sources"] != {source.name: source.digest}:
+                return False
+            claimed.update((source.name, claim.name, claim.verdict) for claim in claims)
+        return claimed == verdicts

@@ -1,0 +1,238 @@
+"""`conspect certificate check --study`: exactly the claims that the study and the specification give rise to."""
+
+import base64
+import json
+import struct
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+import conspect.study
+from conspect.bench.mutations import retied
+from conspect.checker import check as checker
+from conspect.cli.certificate import certificate
+from conspect.cli.verify import verify
+from conspect.verification.certificates.writing import sealed
+from tests.verification.subjects import plane
+
+TEXT = """\
+property held: for all x in focus(east, gamma = 0.5): right > up
+property broken: for all x in focus(east, gamma = 4): right > up
+property open: for 99% of x in images(east): predict(x, east)
+property most: for 50% of x in images(east): right > up
+property one: for x = image("test/test-0"): predict(x, east)
+property cut: for all x in focus(west, gamma = 0.5) where predict(x, west): not hasCon(x, right)
+"""
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A folder that opens as a study over the plane, with one specification, and its certificate."""
+    (tmp_path / "my.cspec").write_text(TEXT)
+    opened = SimpleNamespace(
+        folder=tmp_path,
+        verification_subject=lambda bar=None: plane(thresholds={"right": 0.25, "up": 0.5}),
+        config=SimpleNamespace(properties=SimpleNamespace(files=("my.cspec",))),
+    )
+    monkeypatch.setattr(conspect.study.Study, "open", classmethod(lambda cls, folder: opened))
+    done = CliRunner().invoke(
+        verify, [str(tmp_path / "my.cspec"), "--study", str(tmp_path), "--certificate", str(tmp_path / "c.json")]
+    )
+    assert done.exit_code in (1, 3), done.output
+    return tmp_path
+
+
+def check(folder, *options, spec=True):
+    chosen = ["--spec", str(folder / "my.cspec")] if spec else []
+    return CliRunner().invoke(certificate, ["check", str(folder / "c.json"), "--study", str(folder), *chosen, *options])
+
+
+def test_the_honest_certificate_is_that_of_the_study_and_says_what_is_open(study):
+    done = check(study)
+    assert done.exit_code == 3, done.output
+    assert "compared: exactly the claims" in done.output
+    assert "unknown  open" in done.output
+    assert check(study, spec=False).exit_code == 3
+
+
+def test_without_open_claims_the_exit_code_is_0(study):
+    (study / "my.cspec").write_text("".join(line for line in TEXT.splitlines(keepends=True) if "open" not in line))
+    CliRunner().invoke(verify, [str(study / "my.cspec"), "--study", str(study), "--certificate", str(study / "c.json")])
+    done = check(study)
+    assert done.exit_code == 0, done.output
+
+
+def claim(body, name):
+    return next(c for c in body["claims"] if c["name"] == name)
+
+
+def shrink(body):
+    """The region shrunk to its centre; the digest made good."""
+    one = claim(body, "held")
+    one["size"] = "0"
+    one["region_digest"] = digest_of(body, one)
+
+
+def digest_of(body, one):
+    model = checker.Model(body, checker.Budget())
+    return checker.Region(body["regions"][one["region"]], model).digest(checker.rational(one["size"], "s"), one["cut"])
+
+
+def move(body):
+    one = claim(body, "held")
+    region = dict(body["regions"][one["region"]])
+    raw = bytearray(base64.b64decode(region["centre"]))
+    struct.pack_into("<d", raw, 0, struct.unpack_from("<d", raw, 0)[0] + 0.25)
+    region["centre"] = base64.b64encode(bytes(raw)).decode()
+    body["regions"].append(region)
+    one["region"] = len(body["regions"]) - 1
+    one["region_digest"] = digest_of(body, one)
+
+
+def tautology(body):
+    """A tautology of the violated property's name, with a true proof."""
+    one = claim(body, "broken")
+    one["verdict"] = "holds"
+    del one["witness"]
+    one["formula"] = [["stronger", 0, 1], ["implies", 0, 0]]
+    one["proof"] = [["close", [[0, 1], [1, 1]]]]
+
+
+def to_unknown(body):
+    one = claim(body, "broken")
+    one["verdict"] = "unknown"
+    del one["witness"]
+
+
+def recut(body):
+    one = claim(body, "cut")
+    one["cut"] = None
+    one["region_digest"] = digest_of(body, one)
+
+
+def rename(kind, names):
+    def change(body):
+        body["names"][kind] = names
+        tie_again(body)
+
+    return change
+
+
+def tie_again(body):
+    model = checker.Model(body, checker.Budget())
+    body["digests"] = {"head": model.head_digest, "lens": model.lens_digest}
+
+
+def threshold(body):
+    body["thresholds"]["right"] = "1/8"
+    tie_again(body)
+
+
+def other_head(body):
+    raw = bytearray(base64.b64decode(body["head"][0]["weight"]))
+    struct.pack_into("<d", raw, 0, 1.5)
+    body["head"][0]["weight"] = base64.b64encode(bytes(raw)).decode()
+    tie_again(body)
+
+
+def edited(of, **changes):
+    def change(body):
+        claim(body, of).update(changes)
+
+    return change
+
+
+FORGERIES = {
+    "a region shrunk to a point": (shrink, "size"),
+    "a region moved away": (move, "region_digest"),
+    "a tautology of the same name": (tautology, "formula"),
+    "a cut taken away": (recut, "cut"),
+    "a violated claim dropped": (lambda body: body["claims"].remove(claim(body, "broken")), "nothing is claimed"),
+    "a claim of another name": (edited("held", name="another"), "nothing is claimed"),
+    "the text of a claim": (edited("held", statement="for all x: everything is well"), "statement"),
+    "the class of a claim": (edited("held", **{"class": "west"}), "class"),
+    "a coverage made up": (edited("held", coverage={"inside": 66, "images": 66, "split": "test"}), "coverage"),
+    "a share of another class": (edited("most", **{"class": "west"}), "class"),
+    "a share of another split": (edited("most", split="val"), "split"),
+    "a share of other images": (edited("most", images="0" * 64), "images"),
+    "a share of other outcomes": (edited("most", outcomes="0" * 64), "outcomes"),
+    "a share of a smaller size": (edited("most", share="1/3"), "share"),
+    "a share at another level": (edited("most", level="1/2"), "level"),
+    "a share with more successes": (edited("most", successes=66), "successes"),
+    "a share decided that is open": (edited("open", share="1/2", verdict="holds"), "share"),
+    "another image": (edited("one", image="test-1"), "image"),
+    "class names exchanged": (rename("classes", ["west", "east"]), "classes"),
+    "a class in look-alike letters": (rename("classes", ["e\u0430st", "west"]), "classes"),
+    "concept names exchanged": (rename("concepts", ["up", "right"]), "concepts"),
+    "a lowered threshold": (threshold, "threshold"),
+    "another head": (other_head, "head"),
+    "another text": (lambda body: body["sources"].update({"x.cspec": "0" * 64}), "speaks of"),
+    "another study": (lambda body: body["study"].update({"model": "0" * 64}), "digests of the study"),
+}
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_a_forgery_that_convinces_the_checker_is_refused_with_the_study_at_hand(study, how):
+    change, word = FORGERIES[how]
+    body = json.loads((study / "c.json").read_bytes())
+    del body["seal"]
+    change(body)
+    (study / "c.json").write_bytes(sealed(retied(body)))
+    done = check(study, "--json")
+    assert done.exit_code == 1, done.output
+    (row,) = json.loads(done.output)["certificates"]
+    assert row["reason"]
+    if row["claims"]:
+        assert word in row["reason"]
+    assert not row["accepted"]
+
+
+@pytest.mark.parametrize("how", ["a region shrunk to a point", "a region moved away", "another study"])
+def test_such_a_forgery_is_true_in_itself_and_only_the_study_tells(study, how):
+    change, word = FORGERIES[how]
+    body = json.loads((study / "c.json").read_bytes())
+    del body["seal"]
+    change(body)
+    (study / "c.json").write_bytes(sealed(retied(body)))
+    alone = CliRunner().invoke(certificate, ["check", str(study / "c.json")])
+    assert alone.exit_code == 0, alone.output
+    assert "not compared" in alone.output
+    assert word in check(study).output
+
+
+def test_what_was_decided_and_is_said_to_be_open_is_not_accepted_as_done(study):
+    body = json.loads((study / "c.json").read_bytes())
+    del body["seal"]
+    to_unknown(body)
+    (study / "c.json").write_bytes(sealed(retied(body)))
+    assert check(study).exit_code == 3
+
+
+def test_other_options_than_those_of_the_verification_are_told(study):
+    (study / "my.cspec").write_text("property p: for all x in focus(east): right > up\n")
+    run = [str(study / "my.cspec"), "--study", str(study), "--certificate", str(study / "c.json"), "--gamma", "1/10"]
+    CliRunner().invoke(verify, run)
+    done = check(study)
+    assert done.exit_code == 1
+    assert "size is '1/10', and should be '2/5'" in done.output
+    assert check(study, "--gamma", "1/10").exit_code == 0
+
+
+def test_a_changed_specification_is_another_text(study):
+    (study / "my.cspec").write_text(TEXT + "# a remark\n")
+    done = check(study)
+    assert done.exit_code == 1
+    assert "its text is not among the sources" in done.output
+
+
+def test_two_files_of_one_stem_have_certificates_of_their_own(study):
+    for folder in ("a", "b"):
+        (study / folder).mkdir()
+        (study / folder / "my.cspec").write_text(TEXT.splitlines()[0] + "\n")
+        CliRunner().invoke(verify, [str(study / folder / "my.cspec"), "--study", str(study)])
+    assert len(list((study / "certificates" / "verify").glob("my-*.json"))) == 2
+
+
+def test_spec_without_study_is_refused(study):
+    assert CliRunner().invoke(certificate, ["check", str(study / "c.json"), "--spec", "x"]).exit_code == 2
