@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from conspect.report.pages import Part, environment
-from conspect.results.verification import Property, Verification, Witness
+from conspect.results.verification import Property, ProvableCoverage, Verification, Witness
 
 WEAKEST = 10
 LEFT, WIDTH, BOTTOM, HEIGHT = 44, 366, 165, 150
@@ -24,6 +24,7 @@ def verification_part(verification: Verification, thumbnails: Mapping[str, str])
     html = page.render(
         v=verification,
         top=top,
+        chart=_coverage_chart(verification.provable_coverage),
         gamma=_gamma(properties),
         overall=_points([(row.gamma, row.share) for row in verification.by_gamma], top),
         lines=[{"name": name, "points": _points(_curve(some), top)} for name, some in by_class.items()],
@@ -31,6 +32,48 @@ def verification_part(verification: Verification, thumbnails: Mapping[str, str])
         thumbnails=thumbnails,
     )
     return Part("proofs", "What can be proved", Markup(html))
+
+
+@dataclass(frozen=True)
+class _CoverageLine:
+    """One shape's line in the chart, with the place of its name."""
+
+    name: str
+    points: str
+    dashes: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class _CoverageChart:
+    """Properties proved against coverage, all shapes side by side; `total` properties are the full height."""
+
+    total: int
+    lines: list[_CoverageLine]
+
+
+DASHES = {"box": "1 3", "ellipsoid": "1 6", "span": "6 3", "band": "none", "ceiling": "2 2"}
+# Where along its line each name stands, so that names do not cover each other.
+NAMED_AT = {"box": 2, "ellipsoid": 6, "span": 11, "band": 15, "ceiling": 17}
+
+
+def _coverage_chart(coverage: ProvableCoverage | None) -> _CoverageChart | None:
+    if coverage is None or not coverage.properties:
+        return None
+    lines = []
+    for name, curve in [*coverage.by_shape.items(), ("ceiling", coverage.ceiling)]:
+        named = curve.rows[NAMED_AT[name]]
+        lines.append(
+            _CoverageLine(
+                name,
+                _points([(row.coverage, row.share) for row in curve.rows], 1.0),
+                DASHES[name],
+                round(LEFT + WIDTH * named.coverage, 1),
+                round(BOTTOM - HEIGHT * named.share - 4, 1),
+            )
+        )
+    return _CoverageChart(len(coverage.properties), lines)
 
 
 def witness_images(verification: Verification | None) -> list[str]:

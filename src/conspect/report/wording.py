@@ -85,8 +85,19 @@ def proofs(results: Results) -> list[str]:
         return []
     by_gamma = ", ".join(f"{row.gamma:g}: {percent(row.share)}" for row in found.by_gamma)
     by_coverage = ", ".join(f"{100 * row.coverage:g} %: {percent(row.share)}" for row in found.by_coverage)
+    headline = []
+    coverage = found.provable_coverage
+    if coverage is not None:
+        at = {row.coverage: row.proved for row in coverage.best.rows}
+        headline.append(
+            f"Proofs speak of regions that hold real images: the median property is proved over regions that contain "
+            f"{percent(coverage.best.median)} of the real images of its class "
+            f"(measured on held-out images: {percent(coverage.best.measured_median)}); "
+            f"{at[0.5]:,} of {len(coverage.properties):,} over at least half of them, {at[0.9]:,} over at least 90 %."
+        )
     on_images = ", ".join(f"{100 * row.share_of_images:g} %: {percent(row.share)}" for row in found.statistically)
     return [
+        *headline,
         f"Share of {len(found.properties):,} properties that holds, formally, over boxes of gamma {by_gamma}.",
         f"Formally, over the smallest boxes that cover this share of real images: {by_coverage}.",
         f"Statistically, on at least this share of held-out images (exact bounds, corrected for their number): {on_images}.",

@@ -127,6 +127,65 @@ class SampleRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     share: Fraction | None
 
 
+class ProvedShape(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The largest region of one shape over which a property is proved, exactly.
+
+    `coverage`: share of future images of the class inside, guaranteed by split conformal prediction; `measured`: share of
+    held-out images inside. `premise_dropped`: the conclusion alone was proved, which is stronger. `reads`: what spans it.
+    """
+
+    size: float
+    coverage: Fraction
+    measured: Rate
+    premise_dropped: bool
+    reads: str
+
+
+class PropertyCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many real images the proofs of a property speak of; `best`: the shape with the largest coverage, if any.
+
+    `ceiling`: the share of held-out images that satisfy the property, which no proof can exceed for long.
+    """
+
+    id: str
+    file: str
+    best: str | None
+    coverage: Fraction
+    measured: Fraction | None
+    ceiling: Fraction | None
+    by_shape: dict[str, ProvedShape]
+
+
+class ShapeRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many properties are proved over regions of one shape that hold at least `coverage` of real images."""
+
+    coverage: Fraction
+    proved: Count
+    share: Fraction
+
+
+class ShapeCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One curve of the chart: properties proved against coverage; `median` coverage, guaranteed and as measured."""
+
+    rows: tuple[ShapeRow, ...]
+    median: Fraction
+    measured_median: Fraction | None
+
+
+class ProvableCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The headline: the largest share of real images over which each property is proved, by shape of region.
+
+    `ceiling`: the same counts for properties that so many held-out images satisfy, proved or not. `median`: of the best
+    shape of each property. `definition_only`: lone strength predicates, for which a band's proof is its own definition.
+    """
+
+    by_shape: dict[str, ShapeCoverage]
+    ceiling: ShapeCoverage
+    best: ShapeCoverage
+    definition_only: Count
+    properties: tuple[PropertyCoverage, ...]
+
+
 class Verification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The properties of the files that [properties] names."""
 
@@ -135,3 +194,4 @@ class Verification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     by_coverage: tuple[CoverageRow, ...]
     statistically: tuple[SampleRow, ...]
     properties: tuple[Property, ...]
+    provable_coverage: ProvableCoverage | None = None

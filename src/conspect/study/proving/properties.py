@@ -19,6 +19,7 @@ from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
 from conspect.results.files import record_of
 from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
+from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
@@ -27,7 +28,7 @@ from conspect.verification.results import PropertyResult
 from conspect.verification.verify import verify
 
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
-FORMAT = 2
+FORMAT = 3
 # Split-conformal sizes need about 1 / (1 - coverage) images of a class; a quick look has not so many.
 TOO_FEW_FOR_COVERAGE = "VERIFY006"
 
@@ -84,6 +85,9 @@ def _verified(
         by_coverage=tuple(_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES),
         statistically=_statistically(results),
         properties=tuple(_short(result) for result in results),
+        provable_coverage=provable_coverage(
+            [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
+        ),
     )
 
 

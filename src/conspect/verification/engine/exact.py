@@ -209,8 +209,8 @@ class ExactRegion:
         # The length of the slope, rounded up where it is a root: both numbers below may only come out too small.
         reach = sum(map(abs, slope)) if self.region.norm == "max" else _root_above(sum(v * v for v in slope))
         p, q = size.numerator, size.denominator
-        margin = max(0.0, _below(-(q * constant + p * reach), (q * total) << self.forms.shift))
-        return Closure(margin, _below(-constant, reach) if reach else inf)
+        margin = max(0.0, rounded_down(-(q * constant + p * reach), (q * total) << self.forms.shift))
+        return Closure(margin, rounded_down(-constant, reach) if reach else inf)
 
     def reaches(self, row: int, size: Fraction) -> tuple[float, float]:
         """Float bounds below and above a base form over the region."""
@@ -218,7 +218,7 @@ class ExactRegion:
         reach = sum(map(abs, slope)) if self.region.norm == "max" else _root_above(sum(v * v for v in slope))
         p, q = size.numerator, size.denominator
         unit = q << self.forms.shift
-        return _below(q * constant - p * reach, unit), -_below(-q * constant - p * reach, unit)
+        return rounded_down(q * constant - p * reach, unit), -rounded_down(-q * constant - p * reach, unit)
 
     def has_coordinates(self, coordinates: RationalVector, size: Fraction) -> bool:
         """Whether |w| <= size, exactly."""
@@ -238,10 +238,10 @@ class ExactRegion:
             shares = [
                 Fraction(d, abs(f) * point.denominator) for d, f in zip(offsets, self.frame.diagonal, strict=True) if f
             ]
-            return -_below(-max(shares, default=Fraction(0)), 1)
+            return -rounded_down(-max(shares, default=Fraction(0)), 1)
         if self.region.norm == "max":
-            return -_below(-max(map(abs, point.integers), default=0), point.denominator)
-        return -_below(-_root_above(sum(v * v for v in point.integers)), point.denominator)
+            return -rounded_down(-max(map(abs, point.integers), default=0), point.denominator)
+        return -rounded_down(-_root_above(sum(v * v for v in point.integers)), point.denominator)
 
     def has_embedding(self, point: RationalVector, size: Fraction) -> bool:
         """Whether an embedding lies in a box, exactly. Only boxes can be asked."""
@@ -268,7 +268,7 @@ def _root_above(square: int | Fraction) -> Any:
     return isqrt(whole) + 1 if whole else 0
 
 
-def _below(numerator: int | Fraction, denominator: int | Fraction) -> float:
+def rounded_down(numerator: int | Fraction, denominator: int | Fraction) -> float:
     """The quotient (denominator > 0) as a float that is not larger; minus infinity when floats do not reach."""
     if isinstance(numerator, Fraction):
         numerator, denominator = numerator.numerator, denominator * numerator.denominator

@@ -23,6 +23,22 @@ Phases = dict[Neuron, bool]
 Bounds = list[list[tuple[Fraction, Fraction]]]
 
 
+def exact_logits(head: Head, point: list[Fraction]) -> list[Fraction]:
+    """Exact logits of an exact embedding, of a linear head or one with ReLU layers."""
+    return _through([exact_map(layer) for layer in head.layers], point)
+
+
+def _through(layers: list[ExactForms], point: list[Fraction]) -> list[Fraction]:
+    values = point
+    for depth, layer in enumerate(layers):
+        inputs = [max(v, Fraction(0)) for v in values] if depth else values
+        values = [
+            (sum((a * v for a, v in zip(row, inputs, strict=True)), Fraction(0)) + constant) / (1 << layer.shift)
+            for row, constant in zip(layer.rows, layer.constants, strict=True)
+        ]
+    return values
+
+
 @dataclass(eq=False)
 class ReluHead:
     """A head with ReLU layers over one region at one size, exactly and in floats."""
@@ -50,14 +66,7 @@ class ReluHead:
 
     def logits(self, point: list[Fraction]) -> list[Fraction]:
         """Exact logits of an exact embedding."""
-        values = point
-        for depth, layer in enumerate(self.layers):
-            inputs = [max(v, Fraction(0)) for v in values] if depth else values
-            values = [
-                (sum((a * v for a, v in zip(row, inputs, strict=True)), Fraction(0)) + constant) / (1 << layer.shift)
-                for row, constant in zip(layer.rows, layer.constants, strict=True)
-            ]
-        return values
+        return _through(self.layers, point)
 
     def relaxed(self, weights: Float64, phases: Phases, start: int | None = None) -> tuple[Float64, float]:
         """A linear form in z above weights'logits (or above the pre-activations of layer `start`), in floats.

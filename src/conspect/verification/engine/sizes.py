@@ -16,9 +16,11 @@ from typing import Protocol
 
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
+from conspect.language.syntax.tree import Formula
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task
 from conspect.verification.engine.prover import Outcome, Prover
+from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.queries.planning import Obligation
 from conspect.verification.results import CurvePoint, GammaMax
@@ -124,10 +126,16 @@ class SizeSearch:
         return Bracket(low, high, max(low.size, limit if high is not None else low.size))
 
     def _decide(self, obligation: Obligation, region: Region, size: float, deadline: float) -> End:
+        return self.proved_at(obligation.table, obligation.formula, region, size, deadline)
+
+    def proved_at(
+        self, table: FormulaTable, formula: Formula | None, region: Region, size: float, deadline: float
+    ) -> End:
+        """The outcome for a formula at one size of a region; `deadline` on the monotonic clock."""
         resized = region.resized(Fraction(size))
         prover = self.decider.prover(resized, self.decider.forms(resized))
         prover.seconds_budget = max(0.0, min(prover.seconds_budget, SECONDS, deadline - time.monotonic()))
-        task = new_task(obligation.table, self.decider.rows, 0, region.cut, obligation.formula)
+        task = new_task(table, self.decider.rows, 0, region.cut, formula)
         return End(size, resized, self.decider.guarded(lambda: prover.conclude(task)))
 
     def _refuted(self, region: Region, outcome: Outcome) -> End:

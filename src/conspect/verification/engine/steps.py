@@ -20,17 +20,20 @@ class Close:
     """No point of the region satisfies the state: this weighted sum of its literals is negative there.
 
     `bounds`: the linear bound that stands for each cone literal used. `slopes`: of the lower lines of unstable neurons,
-    and the multipliers of assumed signs.
+    and the multipliers of assumed signs. `band`: axes of a band that the sum uses with weight 1.
     """
 
     multipliers: Multipliers
     bounds: tuple[tuple[int, ConeBound], ...] = ()
     slopes: tuple[tuple[Neuron, Fraction], ...] = ()
+    band: tuple[int, ...] | None = None
 
     def record(self) -> tuple[object, ...]:
         """As a certificate carries it; empty parts at the end are left out."""
         bounds = [[k, str(b) if isinstance(b, Fraction) else encoded(b)] for k, b in self.bounds]
         slopes = [[layer, unit, str(value)] for (layer, unit), value in self.slopes]
+        if self.band is not None:
+            return ("cycle", self.multipliers, self.band)
         if slopes:
             return ("close", self.multipliers, bounds, slopes)
         return ("close", self.multipliers, bounds) if bounds else ("close", self.multipliers)

@@ -46,10 +46,7 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
     """The jobs of a file, in source order. VERIFY errors for a head or a property that cannot be decided at all."""
     require_known_head(subject.head)
     require_usable_numbers(subject)
-    names = Names(
-        {name: index for index, name in enumerate(subject.class_names)},
-        {name: index for index, name in enumerate(subject.concept_names)},
-    )
+    names = names_of(subject)
     found: list[tuple[str, Property, Quantifier, str | None]] = []
     for item in specification.items:
         if isinstance(item, Property):
@@ -80,6 +77,14 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
             )
         )
     return jobs
+
+
+def names_of(subject: VerificationModel) -> Names:
+    """Indices of the model's class and concept names."""
+    return Names(
+        {name: index for index, name in enumerate(subject.class_names)},
+        {name: index for index, name in enumerate(subject.concept_names)},
+    )
 
 
 def require_known_head(head: object) -> None:

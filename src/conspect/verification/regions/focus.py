@@ -76,27 +76,34 @@ class FocusRegions:
             raise user_error("VERIFY007", f"the study has no split {name!r}", f"use one of: {known}")
         return self.subject.splits[name]
 
+    def estimated(self, class_name: str, shape: Shape) -> Region:
+        """A class's region of a shape at size 1, without cut."""
+        return self._estimate(class_name, shape)
+
     def _estimate(self, class_name: str, shape: Shape) -> Region:
         key = (class_name, shape)
         if key not in self._estimated:
-            split = self.subject.fit_split
-            members = self.members(split, class_name)
-            kind = "all"
-            if self.options.estimate_from == "correct":
-                members &= self.predicted(split) == self.subject.class_names.index(class_name)
-                kind = "correctly classified"
-            count = int(members.sum())
-            if count < 2:
-                raise user_error(
-                    "VERIFY006",
-                    f"the split {split!r} has {count} {kind} embeddings of class {class_name!r}; a region needs two",
-                    "use --estimate-from all, another split, or a class with images",
-                )
-            note = f"estimated on {count} {kind} embeddings of {class_name} in split {split}"
-            self._estimated[key] = estimate_region(
-                self.subject.splits[split].embeddings[members], shape, Fraction(1), provenance=note
-            )
+            members, note = self.estimation_rows(class_name)
+            embeddings = self.subject.splits[self.subject.fit_split].embeddings[members]
+            self._estimated[key] = estimate_region(embeddings, shape, Fraction(1), provenance=note)
         return self._estimated[key]
+
+    def estimation_rows(self, class_name: str) -> tuple[NDArray[np.bool_], str]:
+        """Which embeddings of the fit split a class's regions are estimated on, and the note that says so. VERIFY006."""
+        split = self.subject.fit_split
+        members = self.members(split, class_name)
+        kind = "all"
+        if self.options.estimate_from == "correct":
+            members = members & (self.predicted(split) == self.subject.class_names.index(class_name))
+            kind = "correctly classified"
+        count = int(members.sum())
+        if count < 2:
+            raise user_error(
+                "VERIFY006",
+                f"the split {split!r} has {count} {kind} embeddings of class {class_name!r}; a region needs two",
+                "use --estimate-from all, another split, or a class with images",
+            )
+        return members, f"estimated on {count} {kind} embeddings of {class_name} in split {split}"
 
     def _size(self, focus: Focus, region: Region) -> tuple[Fraction, str]:
         coverage = focus.coverage or (self.options.coverage if focus.gamma is None else None)

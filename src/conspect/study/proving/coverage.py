@@ -1,0 +1,116 @@
+"""Provable coverage of a study's properties: the search summed up, by shape and by property."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from conspect.core.diagnostics import UserError
+from conspect.core.protocols import ProgressBar
+from conspect.core.regions import Shape
+from conspect.language.syntax.tree import ForAll, Specification, Stronger
+from conspect.results.verification import (
+    PropertyCoverage,
+    ProvableCoverage,
+    ProvedShape,
+    Rate,
+    ShapeCoverage,
+    ShapeRow,
+)
+from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.planning import Obligation, plan
+from conspect.verification.regions import provable
+from conspect.verification.regions.readouts import without_premise
+from conspect.verification.results import PropertyResult
+from conspect.verification.results import Rate as Measured
+
+STEPS = (*(k / 20 for k in range(1, 20)), 0.99)
+
+
+def provable_coverage(
+    trees: Sequence[tuple[str, Specification]],
+    results: Sequence[PropertyResult],
+    subject: VerificationModel,
+    *,
+    bar: ProgressBar,
+) -> ProvableCoverage | None:
+    """The headline of all properties over regions; None without any, or without images to estimate regions from.
+
+    `trees`: file name and specification. `results`: of the same properties, in the same order, for the ceiling.
+    """
+    obligations = [obligation for file, tree in trees for obligation in plan(tree, subject, file)]
+    chosen = [k for k, obligation in enumerate(obligations) if isinstance(obligation.quantifier, ForAll)]
+    if not chosen:
+        return None
+    asked = [obligations[k] for k in chosen]
+    try:
+        search = provable.ProvableCoverage.of(asked, subject, VerifyOptions())
+        proved = search.search(asked, bar=bar)
+    except UserError as error:
+        if error.diagnostics[0].code != "VERIFY006":
+            raise
+        return None
+    rates = [results[k].satisfaction for k in chosen]
+    properties = tuple(
+        _property(obligation, by_shape, rate) for obligation, by_shape, rate in zip(asked, proved, rates, strict=True)
+    )
+    return ProvableCoverage(
+        by_shape={
+            shape: _curve(
+                [float(p[shape].coverage) if shape in p else 0.0 for p in proved],
+                [p[shape].measured.rate if shape in p else 0.0 for p in proved],
+            )
+            for shape in provable.SHAPES
+        },
+        ceiling=_curve([0.0 if rate is None else rate.rate for rate in rates], []),
+        best=_curve([p.coverage for p in properties], [p.measured or 0.0 for p in properties]),
+        definition_only=sum(_is_lone(obligation) for obligation in asked),
+        properties=properties,
+    )
+
+
+def _is_lone(obligation: Obligation) -> bool:
+    formula = without_premise(obligation.formula) or obligation.formula
+    return isinstance(formula, Stronger)
+
+
+def _property(
+    obligation: Obligation, by_shape: dict[Shape, provable.ProvedCoverage], satisfied: Measured | None
+) -> PropertyCoverage:
+    best = max(by_shape.values(), key=lambda proved: proved.coverage, default=None)
+    return PropertyCoverage(
+        id=obligation.name,
+        file=obligation.file,
+        best=None if best is None else best.shape,
+        coverage=0.0 if best is None else float(best.coverage),
+        measured=None if best is None or not best.measured.n else best.measured.rate,
+        ceiling=None if satisfied is None or not satisfied.n else satisfied.rate,
+        by_shape={
+            shape: ProvedShape(
+                size=proved.size,
+                coverage=float(proved.coverage),
+                measured=_rate(proved.measured),
+                premise_dropped=proved.premise_dropped,
+                reads=proved.reads,
+            )
+            for shape, proved in by_shape.items()
+        },
+    )
+
+
+def _rate(rate: Measured) -> Rate:
+    return Rate(rate=rate.rate if rate.n else None, low=rate.low, high=rate.high, n=rate.n)
+
+
+def _curve(coverages: Sequence[float], measured: Sequence[float]) -> ShapeCoverage:
+    values = np.asarray(coverages)
+    counts = [int((values >= step).sum()) for step in STEPS]
+    return ShapeCoverage(
+        rows=tuple(
+            ShapeRow(coverage=step, proved=count, share=count / len(values))
+            for step, count in zip(STEPS, counts, strict=True)
+        ),
+        median=float(np.median(values)),
+        measured_median=float(np.median(measured)) if len(measured) else None,
+    )
