@@ -22,6 +22,7 @@ ROOMS = {
     "analysis": {"language", "statistics", "core"},
     "monitor": {"language", "statistics", "core"},
     "verification": {"language", "statistics", "core"},
+    "comparison": {"results", "statistics", "core"},
     "assets": {"core"},
     "adapters": {"core", "assets"},
     "results": {"core"},
@@ -29,6 +30,7 @@ ROOMS = {
     "faults": EVERYTHING - {"cli", "web", "bench", "report"},
     "study": EVERYTHING - {"cli", "web", "bench", "faults"},
     "cli": {
+        "comparison",
         "study",
         "results",
         "report",
@@ -54,6 +56,7 @@ LIBRARIES = {
     "analysis": {"numpy", "numba"},
     "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},
+    "comparison": {"numpy", "msgspec"},
     "results": {"msgspec"},
     "report": {"jinja2", "markupsafe", "msgspec", "scipy"},
     "study": {"numpy", "PIL", "msgspec", "platformdirs"},

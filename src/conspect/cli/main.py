@@ -19,8 +19,10 @@ from conspect.core.diagnostics import ConspectError
 COMMANDS: Commands = {
     "bench": ("conspect.cli.bench", "bench", "Measure this installation against its targets."),
     "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
+    "compare": ("conspect.cli.compare", "compare", "Say what changed between two studies."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
     "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
+    "gate": ("conspect.cli.compare", "gate", "Let a study pass, or not, against a baseline."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
     "localize": ("conspect.cli.localize", "localize", "Find the part of a model that broke since a sound version."),
     "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
@@ -45,9 +47,10 @@ class Terminated(BaseException):
 def main() -> None:
     """Understand, prove, debug and watch vision models, in words.
 
-    Exit codes: 0 done (verify: all hold), 1 a property is violated or a target is missed, 2 the call, the study or the
-    specification is wrong, 3 nothing violated but something unknown, 4 data, disk, network or a package failed, 70 a
-    fault of Conspect itself, 130 interrupted, 141 nobody reads standard output any more, 143 terminated.
+    Exit codes: 0 done (verify: all hold; gate: pass), 1 a property is violated, a gate fails or a target is missed, 2 the
+    call, the study or the specification is wrong, 3 nothing violated but something unknown (gate: investigate), 4 data,
+    disk, network or a package failed, 70 a fault of Conspect itself, 130 interrupted, 141 nobody reads standard output
+    any more, 143 terminated.
     """
 
 

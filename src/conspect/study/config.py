@@ -16,12 +16,14 @@ from msgspec import Meta
 from conspect.adapters.datasets import DataSource
 from conspect.adapters.models import ModelSource
 from conspect.adapters.vlms import VlmSource
+from conspect.comparison.gate import Tolerances
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 
 # A type as a value: a class, or what typing makes of several.
 TypeForm: TypeAlias = object
 Count = Annotated[int, Meta(ge=0)]
 OpenShare = Annotated[float, Meta(gt=0, lt=1)]
+ClosedShare = Annotated[float, Meta(ge=0, le=1)]
 
 TEMPLATE = """\
 #:schema study.schema.json
@@ -53,6 +55,11 @@ kind = "pocket"                # see `docs/pocket-vlm.md` for what it is good fo
 # [monitor]                    # with this section every run fits a monitor and compares it with other detectors
 # false_alarms = 0.05          # at most this share of the right outputs is called suspect
 # accepted_errors = 0.02       # and at most this share of the accepted outputs is wrong
+
+# [gate]                       # what `conspect gate THIS_FOLDER --against BASELINE` lets pass
+# accuracy = 0.01              # so much accuracy may be lost
+# worst_class = 0.05           # and so much of any single class
+# properties = 0               # so many properties may stop holding
 
 [settings]
 seed = 0
@@ -110,6 +117,22 @@ class MonitorConfig:
 
 
 @dataclass(frozen=True)
+class GateConfig:
+    """How much worse than a baseline the study may be: shares, and how many properties may stop holding."""
+
+    accuracy: ClosedShare = 0.01
+    worst_class: ClosedShare = 0.05
+    properties: Count = 0
+    coverage: ClosedShare | None = None
+    accepted_errors: ClosedShare | None = None
+    false_alarms: ClosedShare | None = None
+
+    def tolerances(self) -> Tolerances:
+        """The same for `conspect.comparison.gate`."""
+        return Tolerances(**asdict(self))
+
+
+@dataclass(frozen=True)
 class Settings:
     """Numbers that shape the analyses."""
 
@@ -129,6 +152,7 @@ class StudyConfig:
     concepts: ConceptsConfig = field(default_factory=ConceptsConfig)
     properties: PropertiesConfig = field(default_factory=PropertiesConfig)
     monitor: MonitorConfig | None = None
+    gate: GateConfig | None = None
     settings: Settings = field(default_factory=Settings)
 
     def to_toml(self) -> str:
@@ -147,7 +171,7 @@ class StudyConfig:
 
 SECTIONS: dict[str, type] = {
     "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "properties": PropertiesConfig,
-    "monitor": MonitorConfig, "settings": Settings,
+    "monitor": MonitorConfig, "gate": GateConfig, "settings": Settings,
 }  # fmt: skip
 
 

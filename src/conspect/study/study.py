@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from dataclasses import replace as replace_dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -300,7 +301,10 @@ class Study:
         return found
 
     def _config_digest(self) -> str:
-        """Of study.toml and of the files it names; folders of images are too large to be read for this, tables are not."""
+        """Of study.toml without its [gate], which shapes no result, and of the files it names.
+
+        Folders of images are too large to be read for this, tables are not.
+        """
         concepts, properties = self.config.concepts, self.config.properties
         models = (*self.config.model.files(), *self.config.vlm.files())
         tables = (self.config.data.train, self.config.data.test) if self.config.data.kind == "csv" else ()
@@ -309,7 +313,7 @@ class Study:
         # A model's folder stands for the files in it.
         files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
         contents = [digest_file(path) if path.is_file() else None for path in files]
-        return digest_json([self.config.to_toml(), contents])
+        return digest_json([replace_dataclass(self.config, gate=None).to_toml(), contents])
 
     def _manifest(self) -> Manifest:
         return Manifest(

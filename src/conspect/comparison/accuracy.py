@@ -1,0 +1,81 @@
+"""Accuracy before and after: in all, by class, by slice; and the images that changed sides."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from conspect.comparison.shares import corrected, independent, paired, together
+from conspect.results.comparison import Accuracy, ChangedImage, ShareChange
+from conspect.results.localization import Failure
+from conspect.results.results import Results
+
+# Of each kind; all of them are counted.
+IMAGES_LISTED = 100
+
+
+def all_failures_listed(results: Results) -> bool:
+    """Whether every failure is in the record one by one, so that images can be paired."""
+    return len(results.localization.images) == results.localization.failures
+
+
+def accuracy(before: Results, after: Results, *, same_images: bool) -> Accuracy:
+    """Differences with simultaneous intervals by class and by slice. `same_images`: both saw the same images."""
+    confidence = after.asked.confidence
+    pairs = (
+        _Pairs(before, after) if same_images and all_failures_listed(before) and all_failures_listed(after) else None
+    )
+    ours, theirs = after.model.accuracy_interval, before.model.accuracy_interval
+    overall = (
+        independent("accuracy", theirs, ours, confidence)
+        if pairs is None
+        else paired("accuracy", theirs, ours, (len(pairs.fixed), len(pairs.broken)), confidence)
+    )
+    recalls = {quality.class_name: quality.recall for quality in before.model.by_class}
+    shared = [quality for quality in after.model.by_class if quality.class_name in recalls]
+    each = together(confidence, len(shared))
+    by_class = []
+    for quality in shared:
+        name = quality.class_name
+        if pairs is None:
+            by_class.append(independent(name, recalls[name], quality.recall, each))
+        else:
+            moved = pairs.fixed_by_class[name], pairs.broken_by_class[name]
+            by_class.append(paired(name, recalls[name], quality.recall, moved, each))
+    return Accuracy(
+        overall=overall,
+        by_class=corrected(by_class),
+        by_slice=_by_slice(before, after, confidence),
+        fixed=None if pairs is None else tuple(map(_changed, pairs.fixed[:IMAGES_LISTED])),
+        broken=None if pairs is None else tuple(map(_changed, pairs.broken[:IMAGES_LISTED])),
+    )
+
+
+class _Pairs:
+    """Failures of one of two models alone, by id and by class."""
+
+    def __init__(self, before: Results, after: Results) -> None:
+        theirs = {failure.id: failure for failure in before.localization.images}
+        ours = {failure.id: failure for failure in after.localization.images}
+        self.fixed = [theirs[name] for name in sorted(theirs.keys() - ours.keys())]
+        self.broken = [ours[name] for name in sorted(ours.keys() - theirs.keys())]
+        self.fixed_by_class = Counter(failure.label for failure in self.fixed)
+        self.broken_by_class = Counter(failure.label for failure in self.broken)
+
+
+def _changed(failure: Failure) -> ChangedImage:
+    return ChangedImage(id=failure.id, label=failure.label, output=failure.output)
+
+
+def _by_slice(before: Results, after: Results, confidence: float) -> tuple[ShareChange, ...]:
+    """Slices that both studies have. Which failures lie in a slice is not in the record, so they meet as two samples."""
+    if before.slices is None or after.slices is None:
+        return ()
+    theirs = {(part.column, part.value): part.accuracy for part in before.slices.slices}
+    shared = [part for part in after.slices.slices if (part.column, part.value) in theirs]
+    each = together(confidence, len(shared))
+    return corrected(
+        [
+            independent(f"{part.column} = {part.value}", theirs[part.column, part.value], part.accuracy, each)
+            for part in shared
+        ]
+    )

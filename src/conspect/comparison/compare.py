@@ -1,0 +1,109 @@
+"""Two results to one comparison. What cannot be set side by side is named with its reason."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from conspect.comparison.accuracy import accuracy, all_failures_listed
+from conspect.comparison.concepts import concepts, failure_groups, heatmaps
+from conspect.comparison.monitors import monitors
+from conspect.comparison.properties import properties
+from conspect.comparison.words import sentences
+from conspect.results.comparison import Comparison, NotCompared, Side
+from conspect.results.results import Results
+
+
+def compare(before: Results, after: Results, *, names: tuple[str, str]) -> Comparison:
+    """`after` against `before`, at the confidence of `after`; `names`: what to call the two, such as their folders."""
+    same_classes = set(before.classes) == set(after.classes)
+    same_images = (
+        before.dataset.digest == after.dataset.digest
+        and before.dataset.readable == after.dataset.readable
+        and {image.id for image in before.unreadable} == {image.id for image in after.unreadable}
+    )
+    same_lens = before.vlm.digest == after.vlm.digest
+    same_concepts = same_lens and before.concepts == after.concepts
+    result = Comparison(
+        before=_side(before, names[0]),
+        after=_side(after, names[1]),
+        same_images=same_images,
+        same_model=before.model.digest == after.model.digest,
+        same_lens=same_lens,
+        confidence=after.asked.confidence,
+        accuracy=accuracy(before, after, same_images=same_images) if same_classes else None,
+        heatmaps=heatmaps(before, after) if same_lens else None,
+        failure_groups=failure_groups(before, after) if same_classes else (),
+        concepts=concepts(before, after) if same_concepts else (),
+        properties=(
+            None
+            if before.verification is None or after.verification is None
+            else properties(before.verification, after.verification)
+        ),
+        monitor=None if before.monitor is None or after.monitor is None else monitors(before.monitor, after.monitor),
+        not_compared=tuple(_not_compared(before, after, same_images=same_images, same_lens=same_lens)),
+        sentences=(),
+    )
+    return replace(result, sentences=sentences(result))
+
+
+def _side(results: Results, name: str) -> Side:
+    return Side(
+        name=name,
+        conspect=results.conspect,
+        model=results.model.name,
+        model_digest=results.model.digest,
+        vlm=results.vlm.name,
+        vlm_digest=results.vlm.digest,
+        dataset=results.dataset.name,
+        split=results.dataset.split,
+        images=results.dataset.readable,
+        dataset_digest=results.dataset.digest,
+    )
+
+
+def _not_compared(before: Results, after: Results, *, same_images: bool, same_lens: bool) -> list[NotCompared]:
+    missing: list[NotCompared] = []
+
+    def leave_out(what: str, why: str) -> None:
+        missing.append(NotCompared(what=what, why=why))
+
+    gone, new = (
+        [name for name in one.classes if name not in other.classes] for one, other in ((before, after), (after, before))
+    )
+    if gone or new:
+        differ = "; ".join(
+            f"only {when}: {', '.join(names)}" for when, names in (("before", gone), ("after", new)) if names
+        )
+        leave_out(
+            "accuracy and failure groups", f"the classes differ ({differ}), so that a right output means something else"
+        )
+    elif not same_images:
+        leave_out(
+            "single images", "the studies are not measured on the same images; shares are compared as two samples"
+        )
+    elif not (all_failures_listed(before) and all_failures_listed(after)):
+        leave_out("single images", "not every failure is listed in both records; shares are compared as two samples")
+    if not same_lens:
+        leave_out("heatmaps and concepts", "the lenses differ, so that a strength means something else")
+    else:
+        names = {concept.name: concept.phrases for concept in before.concepts}
+        changed = [concept.name for concept in after.concepts if names.get(concept.name) != concept.phrases]
+        changed += sorted(names.keys() - {concept.name for concept in after.concepts})
+        if changed:
+            leave_out(
+                "the concepts that failures lose",
+                f"the concepts differ: {', '.join(changed)}; heatmap cells of those shown in both are compared",
+            )
+    if before.asked.confidence != after.asked.confidence:
+        leave_out(
+            "the confidence of the two studies",
+            f"{before.asked.confidence:g} and {after.asked.confidence:g}; intervals of differences take the latter",
+        )
+    for what, ours, theirs in (
+        ("properties", after.verification, before.verification),
+        ("monitors", after.monitor, before.monitor),
+        ("slices", after.slices, before.slices),
+    ):
+        if (ours is None) != (theirs is None):
+            leave_out(what, f"only the study {'before' if ours is None else 'after'} has them")
+    return missing

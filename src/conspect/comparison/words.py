@@ -1,0 +1,98 @@
+"""What a comparison says, in sentences, most important first."""
+
+from __future__ import annotations
+
+from conspect.results.comparison import Accuracy, Comparison, Properties, ShareChange
+
+CLASSES_NAMED, GROUPS_NAMED, CELLS_NAMED, FLIPS_NAMED = 3, 3, 3, 5
+
+
+def sentences(comparison: Comparison) -> tuple[str, ...]:
+    """The whole comparison in words; a change that may be chance is called so."""
+    said: list[str] = []
+    alpha = 1 - comparison.confidence
+    if comparison.same_model and comparison.same_images:
+        said.append("The model and the images are the same in both studies: only settings, lens or code can differ.")
+    if comparison.accuracy is not None:
+        said += _accuracy(comparison.accuracy, alpha, comparison.confidence)
+    for group in comparison.failure_groups[:GROUPS_NAMED]:
+        word = "grew" if group.after * group.images_before > group.before * group.images_after else "shrank"
+        said.append(
+            f'"{group.label}" taken for "{group.output}" {word}: {group.before:,} of {group.images_before:,} images before, '
+            f"{group.after:,} of {group.images_after:,} now."
+        )
+    if comparison.heatmaps is not None:
+        changed = comparison.heatmaps
+        said.append(
+            f"{changed.changed:,} of {changed.tested:,} heatmap cells changed beyond chance (corrected over all of them)."
+        )
+        said += [
+            f'In "{cell.class_name}", {cell.stronger} > {cell.weaker} holds on {cell.after:.1%} of the images; '
+            f"it was {cell.before:.1%}."
+            for cell in changed.cells[:CELLS_NAMED]
+        ]
+    for concept in comparison.concepts[:GROUPS_NAMED]:
+        said.append(
+            f"Failures that lose {concept.concept}: {concept.before:,} of {concept.failures_before:,} before, "
+            f"{concept.after:,} of {concept.failures_after:,} now."
+        )
+    if comparison.properties is not None:
+        said += _properties(comparison.properties)
+    if comparison.monitor is not None:
+        said += [
+            f"The monitor's rate of {rate.rate}: {_percent(rate.before)} before, {_percent(rate.after)} now."
+            for rate in comparison.monitor.kept
+            if rate.before_high < rate.after_low or rate.after_high < rate.before_low
+        ] or ["No rate of the monitor changed beyond its intervals."]
+    said += [f"Not compared: {entry.what}, because {entry.why}." for entry in comparison.not_compared]
+    return tuple(said)
+
+
+def change_in_words(change: ShareChange, alpha: float) -> str:
+    """That a share rose or fell, or shows no change beyond chance where p is not below alpha; with sizes and interval."""
+    if change.difference is None:
+        return "cannot be compared: one side has no images"
+    moved = f"{_percent(change.before.value)} before, {_percent(change.after.value)} now"
+    size = f"{100 * change.difference:+.1f} points, interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
+    if change.p_value >= alpha:
+        return f"shows no change beyond chance: {moved} ({size}, p = {change.p_value:.2g})"
+    return f"{'rose' if change.difference > 0 else 'fell'}: {moved} ({size}, p = {change.p_value:.2g})"
+
+
+def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
+    overall = accuracy.overall
+    said = [f"Accuracy {change_in_words(overall, alpha)}."]
+    if overall.pairing == "paired":
+        said.append(
+            f"{overall.fixed:,} images are right now that were wrong, and {overall.broken:,} are wrong now that were right."
+        )
+    moved = sorted(
+        (change for change in (*accuracy.by_class, *accuracy.by_slice) if change.p_value < alpha),
+        key=lambda change: change.difference or 0.0,
+    )
+    said += [f'Accuracy on "{change.name}" {change_in_words(change, alpha)}.' for change in moved[:CLASSES_NAMED]]
+    if not moved and accuracy.by_class:
+        said.append(f"No single class changed beyond chance (corrected, at {confidence:.0%}).")
+    return said
+
+
+def _properties(properties: Properties) -> list[str]:
+    lost = [flip for flip in properties.flipped if flip.before == "holds"]
+    won = [flip for flip in properties.flipped if flip.after == "holds"]
+    said = [
+        f"{len(properties.flipped):,} of the {properties.in_both:,} properties in both have another verdict: "
+        f"{len(lost):,} no longer hold, {len(won):,} hold now."
+    ]
+    said += [f"{flip.id} was {flip.before} and is {flip.after}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
+    for name, names in (
+        ("are gone", properties.only_before),
+        ("are new", properties.only_after),
+        ("have another statement now", properties.restated),
+    ):
+        if names:
+            said.append(f"{len(names):,} properties {name}, such as {names[0]}.")
+    return said
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{share:.1%}"

@@ -1,0 +1,27 @@
+"""A comparison as one HTML page and as lines of a terminal. Formats; decides nothing."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from markupsafe import Markup
+
+from conspect.report.pages import environment
+from conspect.report.plain import on_terminal
+from conspect.results.comparison import Comparison
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """The page as HTML text; all text of the results is escaped, and nothing is fetched."""
+    style = (resources.files("conspect.report") / "templates" / "report.css").read_text(encoding="utf-8")
+    return environment().get_template("comparison.html.j2").render(c=comparison, style=Markup(style))
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """What is compared, then its sentences."""
+    sides = (comparison.before, comparison.after)
+    head = [
+        f"{when}: {side.name}: {side.model} on {side.images:,} {side.split} images of {side.dataset}"
+        for when, side in zip(("before", "after"), sides, strict=True)
+    ]
+    return [on_terminal(line) for line in (*head, *comparison.sentences)]

@@ -1,0 +1,96 @@
+"""The verdict of a gate as lines, as Markdown for a pull request, as JUnit XML and as SARIF."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+
+from conspect.report.plain import in_markdown, in_xml, on_terminal
+from conspect.results.comparison import GateOutcome, GateRule, GateVerdict
+
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+# SARIF's kind of a result; its level must be "none" wherever the kind is not "fail".
+KINDS: dict[GateOutcome, str] = {"pass": "pass", "fail": "fail", "investigate": "review"}
+MARKS: dict[GateOutcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "investigate": "🔍 investigate"}
+SENTENCES_SHOWN = 8
+
+
+def gate_lines(verdict: GateVerdict) -> list[str]:
+    """The verdict, then a line for each rule."""
+    comparison = verdict.comparison
+    head = f"{verdict.outcome}: {comparison.after.name} against {comparison.before.name}"
+    return [on_terminal(line) for line in (head, *(f"  {rule.sentence}" for rule in verdict.rules))]
+
+
+def gate_markdown(verdict: GateVerdict) -> str:
+    """A summary for a pull request: the verdict, a table of rules, what else changed."""
+    comparison = verdict.comparison
+    lines = [
+        f"### Conspect: {MARKS[verdict.outcome]}",
+        "",
+        f"{in_markdown(comparison.after.name)} against {in_markdown(comparison.before.name)}",
+        "",
+        "| rule | allowed | lost | interval | outcome |",
+        "|---|---|---|---|---|",
+        *(_row(rule) for rule in verdict.rules),
+        "",
+        *(f"* {in_markdown(line)}" for line in comparison.sentences[:SENTENCES_SHOWN]),
+    ]
+    hidden = len(comparison.sentences) - SENTENCES_SHOWN
+    if hidden > 0:
+        lines.append(f"* and {hidden} more: `conspect compare`")
+    return "\n".join(lines) + "\n"
+
+
+def _row(rule: GateRule) -> str:
+    whole = rule.name == "properties"
+
+    def shown(value: float | None) -> str:
+        return "–" if value is None else f"{value:.0f}" if whole else f"{100 * value:.2f} points"
+
+    interval = "–" if rule.low is None else f"{shown(rule.low)} to {shown(rule.high)}"
+    cells = (in_markdown(rule.name), shown(rule.tolerance), shown(rule.loss), interval, MARKS[rule.outcome])
+    return f"| {' | '.join(cells)} |"
+
+
+def gate_junit(verdict: GateVerdict) -> str:
+    """One test case for each rule: fail is a failure, investigate an error, as for properties."""
+    root = ET.Element("testsuites", name="conspect gate")
+    counts = Counter(rule.outcome for rule in verdict.rules)
+    suite = ET.SubElement(
+        root,
+        "testsuite",
+        name=in_xml(verdict.comparison.after.name),
+        tests=str(len(verdict.rules)),
+        failures=str(counts["fail"]),
+        errors=str(counts["investigate"]),
+    )
+    for rule in verdict.rules:
+        case = ET.SubElement(suite, "testcase", name=in_xml(rule.name), classname="conspect.gate")
+        if rule.outcome == "pass":
+            ET.SubElement(case, "system-out").text = in_xml(rule.sentence)
+        else:
+            kind = "failure" if rule.outcome == "fail" else "error"
+            ET.SubElement(case, kind, message=in_xml(rule.sentence), type=rule.outcome)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
+
+
+def gate_sarif(verdict: GateVerdict, *, version: str, study_file: str) -> dict[str, object]:
+    """One run with a result for each rule, placed at `study_file`, where the tolerances stand."""
+    names = {rule.name: f"conspect/gate/{rule.name.split(' ')[0]}" for rule in verdict.rules}
+    rules = [
+        {"id": identity, "shortDescription": {"text": f"what a study may lose of: {identity.rsplit('/', 1)[1]}"}}
+        for identity in dict.fromkeys(names.values())
+    ]
+    results = [
+        {
+            "ruleId": names[rule.name],
+            "kind": KINDS[rule.outcome],
+            "level": "error" if rule.outcome == "fail" else "none",
+            "message": {"text": rule.sentence},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": study_file}, "region": {"startLine": 1}}}],
+        }
+        for rule in verdict.rules
+    ]
+    driver = {"name": "conspect", "version": version, "rules": rules}
+    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}

@@ -1,0 +1,100 @@
+"""What changed between two studies, by value."""
+
+import pytest
+from msgspec.structs import replace
+
+from conspect.comparison.compare import compare
+from conspect.report.comparison import comparison_lines, render_comparison
+from conspect.results.results import Results
+from conspect.statistics.paired import mcnemar, tango
+from tests.comparison.studies import failure, property_of, verified, with_failures
+
+NAMES = ("old", "new")
+
+
+def test_a_study_against_itself_shows_no_change(before: Results) -> None:
+    same = compare(before, before, names=NAMES)
+    assert (same.same_images, same.same_model, same.same_lens) == (True, True, True)
+    assert same.accuracy is not None
+    assert (same.accuracy.overall.fixed, same.accuracy.overall.broken, same.accuracy.overall.difference) == (0, 0, 0)
+    assert same.accuracy.overall.p_value == 1
+    assert same.heatmaps is not None
+    assert same.heatmaps.changed == 0
+    assert same.heatmaps.tested == len(before.classes) * 6  # four concepts make six pairs
+    assert (same.failure_groups, same.concepts, same.not_compared) == ((), (), ())
+
+
+def test_images_are_paired_by_id(before: Results) -> None:
+    kept = before.localization.images[3:]
+    broken = [failure(before, f"new{k}", "blue", "red") for k in range(8)]
+    found = compare(before, with_failures(before, [*kept, *broken]), names=NAMES)
+    assert found.accuracy is not None
+    overall = found.accuracy.overall
+    assert (overall.pairing, overall.fixed, overall.broken) == ("paired", 3, 8)
+    assert overall.difference == pytest.approx(-5 / 75)
+    assert (overall.low, overall.high) == tango(3, 8, 75, before.asked.confidence)
+    assert overall.p_value == mcnemar(3, 8)
+    assert found.accuracy.fixed is not None
+    assert found.accuracy.broken is not None
+    assert {image.id for image in found.accuracy.fixed} == {image.id for image in before.localization.images[:3]}
+    assert [(image.label, image.output) for image in found.accuracy.broken] == [("blue", "red")] * 8
+    blue = next(change for change in found.accuracy.by_class if change.name == "blue")
+    assert (blue.before.successes, blue.after.successes, blue.broken) == (20, 12, 8)
+
+
+def test_a_group_of_failures_that_grew_beyond_chance_is_named(before: Results) -> None:
+    broken = [failure(before, f"new{k}", "blue", "red") for k in range(12)]
+    found = compare(before, with_failures(before, [*before.localization.images, *broken]), names=NAMES)
+    assert [(group.label, group.output, group.before, group.after) for group in found.failure_groups] == [
+        ("blue", "red", 0, 12)
+    ]
+    assert any('"blue" taken for "red" grew: 0 of 20 images before, 12 of 20 now' in line for line in found.sentences)
+
+
+def test_other_images_are_compared_as_two_samples_and_that_is_said(before: Results) -> None:
+    other = replace(before, dataset=replace(before.dataset, digest="other"))
+    found = compare(before, other, names=NAMES)
+    assert found.accuracy is not None
+    assert found.accuracy.overall.pairing == "independent"
+    assert found.accuracy.fixed is None
+    assert [entry.what for entry in found.not_compared] == ["single images"]
+
+
+def test_failures_that_are_not_all_listed_are_not_paired(before: Results) -> None:
+    cut = replace(before, localization=replace(before.localization, images=before.localization.images[:5]))
+    found = compare(before, cut, names=NAMES)
+    assert found.accuracy is not None
+    assert found.accuracy.overall.pairing == "independent"
+
+
+def test_other_classes_are_named_and_accuracy_is_left_out(before: Results) -> None:
+    other = replace(before, classes=("scarlet", *before.classes[1:]))
+    found = compare(before, other, names=NAMES)
+    assert found.accuracy is None
+    assert "only before: red; only after: scarlet" in found.not_compared[0].why
+    assert found.heatmaps is not None  # of the classes that both have
+    assert found.heatmaps.tested == (len(before.classes) - 1) * 6
+
+
+def test_strengths_of_another_lens_are_not_compared(before: Results) -> None:
+    found = compare(before, replace(before, vlm=replace(before.vlm, digest="other")), names=NAMES)
+    assert found.heatmaps is None
+    assert [entry.what for entry in found.not_compared] == ["heatmaps and concepts"]
+
+
+def test_properties_flip_by_name_and_statement(before: Results) -> None:
+    old = verified(before, property_of("kept", "holds"), property_of("lost", "holds"), property_of("gone", "holds"),
+                   property_of("said", "holds"))  # fmt: skip
+    new = verified(before, property_of("kept", "holds"), property_of("lost", "violated"), property_of("new", "holds"),
+                   property_of("said", "violated", "b > a"))  # fmt: skip
+    found = compare(old, new, names=NAMES).properties
+    assert found is not None
+    assert [(flip.id, flip.before, flip.after) for flip in found.flipped] == [("lost", "holds", "violated")]
+    assert (found.in_both, found.only_before, found.only_after, found.restated) == (2, ("gone",), ("new",), ("said",))
+
+
+def test_the_page_and_the_lines_escape_what_studies_hold(before: Results) -> None:
+    hostile = "\x1b[31m<script>alert(1)</script>"
+    found = compare(before, before, names=(hostile, "new"))
+    assert "<script>" not in render_comparison(found)
+    assert "\x1b" not in "".join(comparison_lines(found))

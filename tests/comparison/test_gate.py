@@ -1,0 +1,126 @@
+"""The verdict of a gate: tolerances against intervals."""
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conspect.cli.main import main
+from conspect.comparison.compare import compare
+from conspect.comparison.gate import Tolerances, judge, outcome_of
+from conspect.report.gate import gate_junit, gate_lines, gate_markdown, gate_sarif
+from conspect.results.files import encoded
+from conspect.results.results import Results
+from tests.comparison.studies import failure, property_of, verified, with_failures
+
+SMALL = st.floats(-1, 1)
+
+
+@given(SMALL, SMALL, SMALL)
+def test_an_interval_that_straddles_its_tolerance_is_neither_pass_nor_fail(
+    a: float, b: float, tolerance: float
+) -> None:
+    low, high = sorted((a, b))
+    outcome = outcome_of(low, high, tolerance)
+    assert (outcome == "fail") == (low > tolerance)
+    assert (outcome == "pass") == (high <= tolerance)
+
+
+def broken(before: Results, count: int) -> Results:
+    return with_failures(
+        before, [*before.localization.images, *(failure(before, f"n{k}", "blue", "red") for k in range(count))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "tolerance", "outcome"), [(0, 0.06, "pass"), (2, 0.01, "investigate"), (15, 0.05, "fail")]
+)
+def test_accuracy_passes_fails_or_is_investigated(before: Results, count: int, tolerance: float, outcome: str) -> None:
+    comparison = compare(before, broken(before, count), names=("a", "b"))
+    verdict = judge(comparison, Tolerances(accuracy=tolerance, worst_class=1.0))
+    assert verdict.rules[0].name == "accuracy"
+    assert verdict.rules[0].outcome == outcome
+    assert verdict.outcome == outcome
+
+
+def test_a_class_may_fail_where_the_whole_passes(before: Results) -> None:
+    comparison = compare(before, broken(before, 15), names=("a", "b"))
+    verdict = judge(comparison, Tolerances(accuracy=0.4, worst_class=0.1))
+    assert [(rule.name, rule.outcome) for rule in verdict.rules] == [("accuracy", "pass"), ('class "blue"', "fail")]
+    assert verdict.outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("now", "allowed", "outcome"),
+    [
+        ("holds", 0, "pass"),
+        ("violated", 0, "fail"),
+        ("unknown", 0, "investigate"),
+        ("violated", 1, "pass"),
+        (None, 0, "fail"),
+    ],
+)
+def test_properties_that_stop_holding_are_counted(before: Results, now: str | None, allowed: int, outcome: str) -> None:
+    old = verified(before, property_of("p", "holds"))
+    new = verified(before) if now is None else verified(before, property_of("p", now))
+    verdict = judge(compare(old, new, names=("a", "b")), Tolerances(accuracy=1, worst_class=1, properties=allowed))
+    assert verdict.rules[-1].name == "properties"
+    assert verdict.rules[-1].outcome == outcome
+
+
+def test_what_was_asked_for_and_cannot_be_measured_is_never_a_pass(before: Results) -> None:
+    comparison = compare(before, before, names=("a", "b"))
+    verdict = judge(comparison, Tolerances(accuracy=1, worst_class=1, accepted_errors=0.01, coverage=0.1))
+    assert [rule.outcome for rule in verdict.rules] == ["pass", "pass", "investigate", "investigate"]
+    assert verdict.outcome == "investigate"
+
+
+def test_every_form_says_the_same(before: Results) -> None:
+    verdict = judge(compare(before, broken(before, 15), names=("a|b", "<b>")), Tolerances())
+    assert gate_lines(verdict)[0] == "fail: <b> against a|b"
+    assert "❌ fail" in gate_markdown(verdict)
+    assert "&lt;b&gt; against a\\|b" in gate_markdown(verdict)
+    suite = ET.fromstring(gate_junit(verdict).split("?>", 1)[1])[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "2")
+    log: Any = gate_sarif(verdict, version="1", study_file="s/study.toml")
+    (run,) = log["runs"]
+    assert [result["level"] for result in run["results"]] == ["error", "error"]
+    assert {result["ruleId"] for result in run["results"]} == {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_commands_exit_codes_are_those_of_the_verdict(
+    finished_folder: Path, before: Results, tmp_path: Path
+) -> None:
+    same = call("gate", finished_folder, "--against", finished_folder, "--json")
+    assert same.exit_code == 3  # 75 images cannot show that less than a point was lost
+    assert json.loads(same.stdout)["outcome"] == "investigate"
+    better = tmp_path / "results.json"
+    better.write_bytes(encoded(with_failures(before, [])))
+    forms = {name: tmp_path / f"gate.{name}" for name in ("junit", "sarif", "markdown")}
+    options = [part for name, path in forms.items() for part in (f"--{name}", path)]
+    failed = call("gate", finished_folder, "--against", better, *options)
+    assert failed.exit_code == 1
+    assert failed.stdout.startswith(f"fail: {finished_folder} against {better}")
+    assert all(path.stat().st_size > 100 for path in forms.values())
+
+
+def test_compare_writes_a_page_and_one_json_object(finished_folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = call("compare", finished_folder, finished_folder, "--html", page, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["accuracy"]["overall"]["fixed"] == 0
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_a_place_without_results_is_told(tmp_path: Path) -> None:
+    done = call("compare", tmp_path, tmp_path)
+    assert "STUDY003" in str(done.exception)
