@@ -53,7 +53,7 @@ LIBRARIES = {
     "checker": set(),
     "language": {"numpy"},
     "statistics": {"numpy", "scipy", "threadpoolctl"},
-    "analysis": {"numpy", "numba"},
+    "analysis": {"numpy", "numba", "scipy"},
     "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},
     "comparison": {"numpy", "msgspec"},

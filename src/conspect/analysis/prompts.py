@@ -19,7 +19,7 @@ def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], en
     Source: Radford et al. (ICML 2021), prompt ensembling in embedding space; paper A, "rep". Raises ValueError when the
     prompts of a concept cancel out, or their embeddings are zero or not finite.
     """
-    prompts = [[t.replace("{}", phrase) for phrase in concept.phrases for t in templates] for concept in concepts]
+    prompts = [_prompts(concept, templates) for concept in concepts]
     embedded = np.asarray(encode([prompt for group in prompts for prompt in group]), dtype=np.float64)
     lengths = np.linalg.norm(embedded, axis=1, keepdims=True)
     unit = embedded / np.where(lengths > 0, lengths, 1.0)
@@ -35,6 +35,18 @@ def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], en
         directions[index] = mean / norm
         start += len(group)
     return directions
+
+
+def variant_directions(concepts: Sequence[Concept], templates: Sequence[str], encode: TextEncoder) -> list[Float64]:
+    """By concept, unit directions `[variant, E]` of every phrase in every template alone; see `concept_directions`."""
+    return [
+        concept_directions([Concept(prompt, (prompt,)) for prompt in _prompts(concept, templates)], ("{}",), encode)
+        for concept in concepts
+    ]
+
+
+def _prompts(concept: Concept, templates: Sequence[str]) -> list[str]:
+    return [template.replace("{}", phrase) for phrase in concept.phrases for template in templates]
 
 
 def class_directions(class_names: Sequence[str], templates: Sequence[str], encode: TextEncoder) -> Float64:

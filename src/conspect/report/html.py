@@ -11,6 +11,7 @@ import msgspec
 from markupsafe import Markup
 from scipy import special
 
+from conspect.report.concepts import grades_part
 from conspect.report.monitor import monitor_part
 from conspect.report.pages import Part, environment
 from conspect.report.slices import concept_part, slices_part
@@ -68,7 +69,7 @@ def _template(name: str) -> str:
 
 def _parts(results: Results, thumbnails: Mapping[str, str]) -> list[Part]:
     """The sections on what a run may add."""
-    parts = []
+    parts = [grades_part(results.concepts)]
     if results.slices is not None:
         parts.append(slices_part(results.slices))
     if results.concept_labels is not None:
@@ -133,6 +134,7 @@ def _data(results: Results, thumbnails: Mapping[str, str]) -> dict[str, object]:
         "heatmaps": msgspec.to_builtins(results.heatmaps),
         "failures": msgspec.to_builtins(results.localization.images),
         "thumbnails": thumbnails,
+        "grades": [concept.grade for concept in results.concepts],
         "shown": [names.index(name) for name in results.heatmaps.concepts],
         "start": 0 if worst is None else results.classes.index(worst.class_name),
         "confidence": confidence,

@@ -35,13 +35,6 @@ class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str
 
 
-class ConceptPhrases(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A concept and the phrases that its text direction is the mean of."""
-
-    name: str
-    phrases: tuple[str, ...]
-
-
 class Unreadable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An image that is left out of every count but `dataset.images`, and why."""
 

@@ -50,6 +50,23 @@ class WorstClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lost: LostPair | None
 
 
+class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A concept that is seen and belongs to one of two classes: the output's, which the image shows more than the share
+    `share` of the label's rightly classified images do, or the label's, which it shows less than `share` of them do.
+    """
+
+    concept: str
+    side: Literal["label", "output"]
+    share: Fraction
+
+
+class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A failure in a sentence, and the reasons that it is made of; no reasons where nothing stands out."""
+
+    sentence: str
+    reasons: tuple[Reason, ...]
+
+
 class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One misclassified image. `confidence`: the output's softmax; `strengths`: the cosine of each concept.
 
@@ -66,6 +83,7 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     vlm_says_through_lens: str
     blame: Culprit
     head_probability: Fraction | None
+    explanation: Explanation
     went_wrong: tuple[BrokenPair, ...]
     strengths: tuple[float, ...]
 

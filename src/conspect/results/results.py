@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from conspect.results.data import Asked, ConceptPhrases, Dataset, Environment, Unreadable
+from conspect.results.concepts import Concept
+from conspect.results.data import Asked, Dataset, Environment, Unreadable
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import Localization
 from conspect.results.models import Alignment, Model, Vlm
@@ -25,7 +26,7 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     asked: Asked
     dataset: Dataset
     classes: tuple[str, ...]
-    concepts: tuple[ConceptPhrases, ...]
+    concepts: tuple[Concept, ...]
     model: Model
     vlm: Vlm
     alignment: Alignment

@@ -62,4 +62,5 @@ class ConceptLabels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     concepts: tuple[LabelledConcept, ...]
     mean_lens: Fraction | None
     mean_vlm: Fraction | None
+    mean_vlm_within_classes: Fraction | None
     not_asked: tuple[str, ...]

@@ -84,6 +84,7 @@ function single() {
   };
 }
 
+const grey = (i) => (data.grades[data.shown[i]] === "not seen" ? "unseen" : "");
 let focus = [0, 1], order = [];
 function draw() {
   const c = +$("hm-class").value, kind = $("hm-kind").value;
@@ -94,15 +95,16 @@ function draw() {
   if (sort === "strength") order.sort((i, j) => map.strength(j) - map.strength(i) || i - j);
   if (sort === "name") order.sort((i, j) => names[i].localeCompare(names[j]));
   const head = el("tr", {}, el("td", { class: "diag", style: "background:none;border:0" }));
-  order.forEach((j) => head.append(el("th", { scope: "col", "data-j": j }, el("span", {}, names[j]))));
+  order.forEach((j) => head.append(el("th", { scope: "col", "data-j": j, class: grey(j) }, el("span", {}, names[j]))));
   const rows = order.map((i, r) => {
-    const row = el("tr", {}, el("th", { scope: "row", "data-i": i }, names[i]));
+    const row = el("tr", {}, el("th", { scope: "row", "data-i": i, class: grey(i) }, names[i]));
     order.forEach((j, s) => {
       const cell = el("td", { "data-r": r, "data-s": s, tabindex: r === focus[0] && s === focus[1] ? "0" : "-1", role: "gridcell" });
       if (i === j) cell.className = "diag";
       else {
         cell.style.backgroundColor = colour(map.value(i, j));
         if (map.weak(i, j)) cell.className = "weak";
+        if (grey(i) || grey(j)) cell.classList.add("unseen");
         cell.setAttribute("aria-label", map.words(i, j));
       }
       row.append(cell);
@@ -164,12 +166,14 @@ function gallery() {
   $("gallery").replaceChildren(...visible.map((f) => {
     const picture = data.thumbnails[f.id] ? el("img", { src: data.thumbnails[f.id], alt: `${f.label} taken for ${f.output}` }) : el("span", { class: "note" }, "no thumbnail kept");
     const why = el("ul", {}, ...f.went_wrong.map((p) => el("li", {}, `${p.stronger} should beat ${p.weaker} (it does in ${percent(p.usual)} of ${f.label} images)`)));
+    const said = el("p", { class: "said" }, f.explanation.sentence + ".");
+    const pairs = el("details", {}, el("summary", {}, "pairs that its class keeps and it breaks"), why);
     const link = el("a", { href: "#heatmaps" }, "its heatmap");
     link.addEventListener("click", () => { $("hm-class").value = data.classes.indexOf(f.label); $("hm-kind").value = "single"; listImages(+$("hm-class").value); $("hm-image").value = f.k; draw(); });
     return el("article", { class: "shot" }, el("div", {}, picture), el("div", {},
       el("p", {}, el("strong", {}, f.label), ` taken for `, el("strong", {}, f.output), ` (${percent(f.confidence)} sure)`),
       el("p", {}, el("span", { class: `tag ${f.blame}` }, f.blame), ` `, el("span", { class: "note" }, `lens: ${f.verdict}; refitted head: ${f.refitted_head_verdict}; VLM: ${f.vlm_says}`)),
-      why.childElementCount ? why : el("p", { class: "note" }, "no usual pair is broken"), link));
+      said, why.childElementCount ? pairs : el("p", { class: "note" }, "no usual pair is broken"), link));
   }));
   $("f-more").hidden = all.length <= shown;
 }

@@ -16,7 +16,7 @@ from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, quality
 from conspect.analysis.lens_quality import zero_shot
-from conspect.analysis.prompts import class_directions, concept_directions
+from conspect.analysis.prompts import class_directions, concept_directions, variant_directions
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Floats, Lens
@@ -52,8 +52,8 @@ class Timings:
 class Measurements:
     """What the analyses take. Rows are the readable test images; class indices are the model's.
 
-    `unreadable`: split, id and reason of each image of either split that was left out. `pairs`: the embeddings in both spaces
-    as they lie in the store.
+    `unreadable`: split, id and reason of each image of either split that was left out. `variant_directions`: by concept, of
+    each phrase in each template alone, `[variant, E]`. `pairs`: the embeddings in both spaces as they lie in the store.
     """
 
     rows: NDArray[np.int64]
@@ -66,6 +66,7 @@ class Measurements:
     lens: Lens
     class_directions: Float64
     unseen_directions: Float64 | None
+    variant_directions: tuple[Float64, ...]
     alignment: FittedAlignment
     alignment_quality: AlignmentQuality
     vlm_on_image: NDArray[np.int64]
@@ -114,7 +115,7 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
         raise user_error("STUDY005", counts + named, fix)
     with timings.stage("text directions"):
-        directions, classes, probes = _text_directions(inputs, store, bar)
+        directions, classes, probes, variants = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
         fitted = aligned(
             StoredPairs(train_z.shards, train_y.shards, train_ok),
@@ -138,6 +139,7 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         lens=Lens(fitted.map, inputs.concepts.names, directions),
         class_directions=classes,
         unseen_directions=probes,
+        variant_directions=variants,
         alignment=fitted,
         alignment_quality=checked,
         vlm_on_image=zero_shot(y, classes),
@@ -151,8 +153,10 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
     )
 
 
-def _text_directions(inputs: Inputs, store: Store, bar: ProgressBar) -> tuple[Float64, Float64, Float64 | None]:
-    """Unit directions of concepts, of classes, and of the concepts' unseen words where there are any."""
+def _text_directions(
+    inputs: Inputs, store: Store, bar: ProgressBar
+) -> tuple[Float64, Float64, Float64 | None, tuple[Float64, ...]]:
+    """Unit directions of concepts, of classes, of the concepts' unseen words where there are any, and of single phrases."""
     encode = cached_text_encoder(inputs.vlm, store)
     concepts, unseen, advance = inputs.concepts, inputs.concepts.unseen(), bar("text directions", 3)
     try:
@@ -161,10 +165,11 @@ def _text_directions(inputs: Inputs, store: Store, bar: ProgressBar) -> tuple[Fl
         classes = class_directions(inputs.model.class_names, concepts.class_templates, encode)
         advance(1)
         probes = concept_directions(unseen, concepts.concept_templates, encode) if unseen else None
+        variants = tuple(variant_directions(concepts.concepts, concepts.concept_templates, encode))
         advance(1)
     except ValueError as error:
         raise user_error("STUDY002", str(error), "give that concept phrases that say the same thing") from error
-    return directions, classes, probes
+    return directions, classes, probes, variants
 
 
 def _refitted(z: Floats, labels: NDArray[np.int64], classes: int, seed: int, bar: ProgressBar) -> NDArray[np.int64]:

@@ -12,17 +12,19 @@ from conspect import __version__
 from conspect.analysis import evidence, heatmaps, lens_quality, localization, validation
 from conspect.core.protocols import Engine, ImageDataset
 from conspect.core.statements import statement_of
-from conspect.results.data import Asked, ConceptPhrases, Dataset, Environment, TrainImages, Unreadable
+from conspect.results.data import Asked, Dataset, Environment, TrainImages, Unreadable
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import ClassFailures, CrossTable, DefaultVerdicts, Failure, Localization, WorstClass
 from conspect.results.models import Alignment, ClassQuality, Model, Vlm
 from conspect.results.results import Results
 from conspect.results.shares import BrokenPair, CulpritCounts, Part, PartCounts
+from conspect.results.slices import ConceptLabels
 from conspect.results.validation import ExpectedPair, ExpectedPairs, Validation
 from conspect.study.blame import blame_results
 from conspect.study.config import StudyConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements, Timings
+from conspect.study.recording.concepts import Explainer, believed, concept_results, graded, words_rank
 from conspect.study.recording.heatmaps import heatmap_results, shown_concepts
 from conspect.study.recording.shares import counts_matrix, finite_or_none, share
 from conspect.study.recording.slices import concept_label_results, slice_results
@@ -33,9 +35,12 @@ WEAKEST_PAIRS, BROKEN_PAIRS = 8, 3
 def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timings: Timings, engine: Engine) -> Results:
     """Everything the report shows but verification and monitor."""
     classes, confidence = len(inputs.model.class_names), config.settings.confidence
+    with timings.stage("concepts"):
+        grades = graded(inputs, measured)
+        may_speak = believed(grades)
     with timings.stage("heatmaps"):
         shown = shown_concepts(measured, classes)
-        maps = heatmap_results(measured, config.settings, shown, engine)
+        maps = heatmap_results(measured, config.settings, shown, engine, believed=may_speak)
     with timings.stage("localization"):
         verdicts = localization.localize(
             measured.labels,
@@ -46,7 +51,7 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         )
         usual = heatmaps.by_group(measured.lens_numerators, measured.labels, classes)
         default, blames = blame_results(inputs, measured, seed=config.settings.seed)
-        failures = _failures(verdicts, blames, measured, inputs, usual)
+        failures = _failures(verdicts, blames, measured, inputs, usual, may_speak=may_speak)
         located = _localization(
             verdicts,
             default,
@@ -58,14 +63,15 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         )
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
+    labelled = concept_label_results(inputs, measured, confidence)
     return Results(
         conspect=__version__,
         asked=_asked(config, inputs),
         dataset=_dataset(inputs.test, measured),
         classes=inputs.model.class_names,
-        concepts=tuple(ConceptPhrases(name=c.name, phrases=c.phrases) for c in inputs.concepts.concepts),
+        concepts=concept_results(inputs, grades),
         model=_model(inputs, measured, confidence),
-        vlm=_vlm(inputs, measured, confidence),
+        vlm=_vlm(inputs, measured, confidence, labelled),
         alignment=_alignment(measured, confidence),
         validation=validated,
         heatmaps=maps,
@@ -74,7 +80,7 @@ def assemble(config: StudyConfig, inputs: Inputs, measured: Measurements, timing
         environment=Environment(python=platform.python_version(), numpy=np.__version__),
         timings=timings.rounded(),
         slices=slice_results(config, inputs, measured, failures) if config.data.slices else None,
-        concept_labels=concept_label_results(inputs, measured, confidence),
+        concept_labels=labelled,
     )
 
 
@@ -121,7 +127,7 @@ def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Model:
     )
 
 
-def _vlm(inputs: Inputs, measured: Measurements, confidence: float) -> Vlm:
+def _vlm(inputs: Inputs, measured: Measurements, confidence: float, labelled: ConceptLabels | None) -> Vlm:
     hits = int((measured.vlm_on_image == measured.labels).sum())
     table, by_vlm, by_lens, unseen = inputs.attributes, None, None, None
     if table is not None:
@@ -142,6 +148,8 @@ def _vlm(inputs: Inputs, measured: Measurements, confidence: float) -> Vlm:
         pair_agreement_unseen_words=None if unseen is None else finite_or_none(unseen.mean),
         pair_agreement_by_class=None if by_vlm is None else tuple(finite_or_none(v) for v in by_vlm.by_class),
         pair_agreement_through_lens=None if by_lens is None else finite_or_none(by_lens.mean),
+        within_class_auroc=None if labelled is None else labelled.mean_vlm_within_classes,
+        words_rank=words_rank(measured),
     )
 
 
@@ -204,7 +212,10 @@ def _failures(
     measured: Measurements,
     inputs: Inputs,
     usual: list[heatmaps.HeatmapCounts],
+    *,
+    may_speak: NDArray[np.bool_],
 ) -> tuple[Failure, ...]:
+    explainer = Explainer.of(inputs, measured, may_speak)
     strengths = measured.lens.strengths(measured.embeddings)
     classes, concepts = inputs.model.class_names, inputs.concepts.names
     probabilities = np.exp(measured.logits - measured.logits.max(1, keepdims=True))
@@ -221,6 +232,7 @@ def _failures(
             vlm_says_through_lens=classes[int(measured.vlm_on_mapped[verdict.row])],
             blame=blame.culprit.value,
             head_probability=blame.head,
+            explanation=explainer.explanation(verdict.row, verdict.label, verdict.output),
             went_wrong=tuple(
                 BrokenPair(
                     stronger=concepts[pair.stronger], weaker=concepts[pair.weaker], usual=round(float(pair.usual), 4)

@@ -32,8 +32,18 @@ def shown_concepts(measured: Measurements, classes: int) -> NDArray[np.int64]:
     return np.sort(np.argsort(-np.std(means, axis=0), kind="stable")[:SHOWN_CONCEPTS])
 
 
-def heatmap_results(measured: Measurements, settings: Settings, shown: NDArray[np.int64], engine: Engine) -> Heatmaps:
-    """Ground-truth (both ways), output-label, differential (by label and by output) and binarized heatmaps per class."""
+def heatmap_results(
+    measured: Measurements,
+    settings: Settings,
+    shown: NDArray[np.int64],
+    engine: Engine,
+    *,
+    believed: NDArray[np.bool_],
+) -> Heatmaps:
+    """Ground-truth (both ways), output-label, differential (by label and by output) and binarized heatmaps per class.
+
+    Top pairs name only concepts that are `believed [concept]`.
+    """
     names = tuple(measured.lens.concept_names[k] for k in shown)
     lens = Lens(measured.lens.alignment, names, measured.lens.directions[shown])
     answers = KnownAnswers(measured.labels, measured.outputs, measured.refitted)
@@ -42,7 +52,7 @@ def heatmap_results(measured: Measurements, settings: Settings, shown: NDArray[n
     truth = maps.ground_truth()
     cells = [binarized(counts, settings.binarize_at, confidence=confidence).tolist() for counts in truth]
     by_label, by_output = (
-        tuple(_difference(heatmap, confidence, names) for heatmap in heatmaps)
+        tuple(_difference(heatmap, confidence, names, believed[shown]) for heatmap in heatmaps)
         for heatmaps in (
             maps.differential_by_label(confidence=confidence),
             maps.differential_by_output(confidence=confidence),
@@ -66,7 +76,9 @@ def _counts(heatmap: HeatmapCounts) -> CountMatrix:
     return CountMatrix(images=int(heatmap.images), greater=counts_matrix(heatmap.greater))
 
 
-def _difference(heatmap: DifferentialHeatmap, confidence: float, names: tuple[str, ...]) -> Difference:
+def _difference(
+    heatmap: DifferentialHeatmap, confidence: float, names: tuple[str, ...], believed: NDArray[np.bool_]
+) -> Difference:
     correct, incorrect, alpha = heatmap.correct, heatmap.incorrect, 1 - confidence
     return Difference(
         correct=_counts(correct),
@@ -84,6 +96,8 @@ def _difference(heatmap: DifferentialHeatmap, confidence: float, names: tuple[st
                 high=float(heatmap.high[i, j]),
                 p_value=float(heatmap.p_value[i, j]),
             )
-            for i, j in heatmap.top_pairs(TOP_PAIRS, alpha=alpha)
+            for i, j in [
+                (i, j) for i, j in heatmap.top_pairs(len(names) ** 2, alpha=alpha) if believed[i] and believed[j]
+            ][:TOP_PAIRS]
         ),
     )

@@ -74,6 +74,7 @@ def concept_label_results(inputs: Inputs, measured: Measurements, confidence: fl
         ),
         mean_lens=_mean(lens),
         mean_vlm=_mean(vlm),
+        mean_vlm_within_classes=_mean_within(vlm),
         not_asked=tuple(name for name in labelled.names if name not in shared),
     )
 
@@ -92,6 +93,11 @@ def _auroc(detection: ConceptDetection) -> records.Auroc:
 
 def _mean(detections: list[ConceptDetection]) -> float | None:
     values = [detection.value for detection in detections if detection.value is not None]
+    return float(np.mean(values)) if values else None
+
+
+def _mean_within(detections: list[ConceptDetection]) -> float | None:
+    values = [found.within_classes for found in detections if found.within_classes is not None]
     return float(np.mean(values)) if values else None
 
 

@@ -1,0 +1,103 @@
+"""A failure in a sentence that a person would say: what of the output it shows, and what of its own class it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.concepts import ClassAttributes
+from conspect.core.spaces import Floats
+from conspect.statistics.detection import Score, auroc, tally
+
+# An image stands out when this share of its class shows the concept less (or more); of each side the strongest are named.
+STANDS_OUT, NAMED = 0.8, 2
+# Without a table of attributes a concept belongs to a class whose images show it more than others do, this often.
+BELONGS_AUROC = 0.8
+
+
+class Side(Enum):
+    """Whose concept a reason names: the label's, which the image lacks, or the output's, which it shows."""
+
+    LABEL = "label"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A concept that belongs to one of the two classes. `share`: of the label's images that were classified rightly, those
+    which show it less (`Side.OUTPUT`) or more (`Side.LABEL`) than this image does, strictly; 0.5 is usual.
+    """
+
+    concept: int
+    side: Side
+    share: float
+
+
+def belonging_by_table(table: ClassAttributes) -> NDArray[np.bool_]:
+    """`[class, concept]`: at least half of the class's images carry the concept."""
+    return table.relevant
+
+
+def belonging_by_strength(strengths: Floats, labels: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
+    """`[class, concept]`: an image of the class is stronger than one of another class with probability `BELONGS_AUROC`.
+
+    `strengths [image, concept]`: the VLM's own, for studies without a table of attributes.
+    """
+    belongs = np.zeros((classes, strengths.shape[1]), dtype=bool)
+    for index in range(classes):
+        mine = labels == index
+        if mine.any() and not mine.all():
+            for concept in range(strengths.shape[1]):
+                score = np.asarray(strengths[:, concept], dtype=np.float64)
+                belongs[index, concept] = auroc(tally(Score(score, "suspect"), mine)) >= BELONGS_AUROC
+    return belongs
+
+
+def contrast(
+    strengths: Floats,
+    usual: Floats,
+    belongs: NDArray[np.bool_],
+    believed: NDArray[np.bool_],
+    *,
+    label: int,
+    output: int,
+) -> list[Reason]:
+    """Reasons of one failure, the most telling first: at most `NAMED` of each side, none where nothing stands out.
+
+    `strengths [concept]` of the image and `usual [image, concept]` of the label's images that the model gets right, both read
+    off the model. Only concepts that are `believed [concept]` and belong to exactly one of the two classes are considered.
+    """
+    if not len(usual):
+        return []
+    reasons = []
+    for side, mine, other in ((Side.OUTPUT, output, label), (Side.LABEL, label, output)):
+        candidates = np.flatnonzero(believed & belongs[mine] & ~belongs[other])
+        beyond = usual[:, candidates] < strengths[candidates]
+        if side is Side.LABEL:
+            beyond = usual[:, candidates] > strengths[candidates]
+        shares = beyond.mean(axis=0)
+        order = np.argsort(-shares, kind="stable")[:NAMED]
+        reasons += [Reason(int(candidates[k]), side, float(shares[k])) for k in order if shares[k] >= STANDS_OUT]
+    return sorted(reasons, key=lambda reason: -reason.share)
+
+
+def sentence(reasons: Sequence[Reason], concepts: Sequence[str], label: str, output: str) -> str:
+    """The reasons in words. Shares are rounded down, so that none claims more than was counted."""
+    if not reasons:
+        return f"{label} taken for {output}: no concept that is seen and belongs to one of the two stands out"
+    shown = [reason for reason in reasons if reason.side is Side.OUTPUT]
+    lacking = [reason for reason in reasons if reason.side is Side.LABEL]
+    parts: list[str] = []
+    for named, word in ((shown, "more"), (lacking, "less")):
+        for reason in named:
+            whose = f"of {label} images do" if not parts else "of them"
+            verb = "shows " if not parts else ""
+            percent = int(np.floor(100 * reason.share + 1e-9))
+            parts.append(f"{verb}{concepts[reason.concept].replace('-', ' ')} {word} than {percent} % {whose}")
+    return f"{label} taken for {output}: " + ", and ".join(
+        [", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts
+    )

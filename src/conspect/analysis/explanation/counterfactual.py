@@ -1,0 +1,95 @@
+"""The smallest change of concept strengths that restores the label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from conspect.core.spaces import Float64, Floats, Head, Lens
+
+RELATIVE_CUTOFF = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Counterfactual:
+    """`shift [concept]`: by how many standard deviations (over images) each strength moves; 0 for concepts that may not move.
+
+    `embedding [D]`: the moved embedding. `distance`: from it to the nearest of the real embeddings, over the median of what
+    real ones have to their nearest other: about 1 is where images lie, much more is where none does.
+    """
+
+    shift: Float64
+    embedding: Float64
+    distance: float
+
+
+def concept_moves(lens: Lens, embeddings: Floats) -> Float64:
+    """`[D, concept]`: the moves of an embedding that change one concept's strength by a standard deviation and no other's.
+
+    They lie along how `embeddings [image, D]` vary: with covariance S and folded directions C, V = S C' (C S C')^+.
+    """
+    centred = embeddings - np.mean(embeddings, axis=0, dtype=np.float64)
+    covariance = np.asarray(centred.T @ centred, dtype=np.float64) / len(centred)
+    folded = lens.folded.weight
+    spread = np.sqrt(np.maximum(np.einsum("kd,de,ke->k", folded, covariance, folded), 0.0))
+    scaled = folded / np.where(spread > 0, spread, 1.0)[:, None]
+    return np.asarray(
+        covariance @ scaled.T @ np.linalg.pinv(scaled @ covariance @ scaled.T, rcond=RELATIVE_CUTOFF, hermitian=True),
+        dtype=np.float64,
+    )
+
+
+def smallest_shift(
+    moves: Float64, head: Head, embedding: Floats, label: int, may_move: NDArray[np.bool_], *, lead: float = 1e-6
+) -> Float64 | None:
+    """The shift of least Euclidean length after which a linear head prefers `label`, or None where no shift does.
+
+    Least-distance programming (Lawson and Hanson, 1974, chapter 23): minimise |u| with A u >= b is one non-negative
+    least-squares problem. Raises ValueError for heads that are not linear.
+    """
+    if not head.is_linear:
+        raise ValueError("a smallest shift needs a linear head")
+    weight = head.layers[0].weight
+    others = np.arange(len(weight)) != label
+    logits = head.logits(np.asarray(embedding, dtype=np.float64)[None, :])[0]
+    rows = (weight[label] - weight[others]) @ moves[:, may_move]
+    needed = logits[others] - logits[label] + lead
+    shift = np.zeros(len(may_move))
+    if (needed <= 0).all():
+        return shift
+    system = np.vstack([rows.T, needed])
+    aim = np.zeros(len(system))
+    aim[-1] = 1.0
+    solution, _ = nnls(system, aim, maxiter=10 * system.shape[1] + 100)
+    residual = system @ solution - aim
+    if -residual[-1] <= 1e-10:
+        return None
+    moved = -residual[:-1] / residual[-1]
+    if ((rows @ moved - needed) < -1e-6 * (1 + np.abs(needed))).any():
+        return None
+    shift[may_move] = moved
+    return shift
+
+
+def counterfactual(
+    moves: Float64, head: Head, embedding: Floats, label: int, *, may_move: NDArray[np.bool_], real: Floats
+) -> Counterfactual | None:
+    """`smallest_shift` with the embedding that it leads to, and how far that is from the `real [image, D]` ones."""
+    shift = smallest_shift(moves, head, embedding, label, may_move)
+    if shift is None:
+        return None
+    moved = np.asarray(embedding, dtype=np.float64) + moves @ shift
+    among = _nearest(np.asarray(real[:200], dtype=np.float64), np.asarray(real, dtype=np.float64), skip_self=True)
+    usual = float(np.median(among))
+    distance = float(_nearest(moved[None, :], np.asarray(real, dtype=np.float64), skip_self=False)[0])
+    return Counterfactual(shift, moved, distance / usual if usual > 0 else float("inf"))
+
+
+def _nearest(points: Float64, real: Float64, *, skip_self: bool) -> Float64:
+    squared = np.square(points).sum(1)[:, None] - 2 * points @ real.T + np.square(real).sum(1)[None, :]
+    if skip_self:
+        np.fill_diagonal(squared, np.inf)
+    return np.asarray(np.sqrt(np.maximum(squared.min(axis=1), 0.0)), dtype=np.float64)

@@ -1,0 +1,131 @@
+"""Minimal sets of concepts: those that alone keep a prediction, and those whose erasure changes it.
+
+A set is *abductive* when erasing all concepts outside it keeps the prediction, *contrastive* when erasing it changes the
+prediction; *minimal* when no concept can be left out of it. Sets are tested by `keeps`, which answers many questions at
+once: `keeps(erased [set, concept]) -> [set]`. Every minimal contrastive set meets every abductive set, because erasing it
+leaves only sets that do not keep the prediction; so sets of the one kind that hit all known of the other are the candidates
+(Reiter, 1987; Liffiton et al., 2016). This needs that erasing more never restores a prediction; where that fails, every set
+is still tested for what it claims and for being minimal, but some may be missed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask: TypeAlias = NDArray[np.bool_]
+Keeps: TypeAlias = Callable[[Mask], Mask]
+
+
+@dataclass(frozen=True)
+class MinimalSets:
+    """Sets of concept numbers, smallest first. `complete`: all there are were found within the budget."""
+
+    abductive: tuple[tuple[int, ...], ...]
+    contrastive: tuple[tuple[int, ...], ...]
+    complete: bool
+
+
+def additive_keeps(start: NDArray[np.float64], change: NDArray[np.float64]) -> Keeps:
+    """Of margins `start [other class]` and their `change [concept, other class]` by erasure: all stay above 0."""
+
+    def keeps(erased: Mask) -> Mask:
+        return np.asarray((erased.astype(np.float64) @ change + start > 0).all(axis=1), dtype=bool)
+
+    return keeps
+
+
+def one_abductive(keeps: Keeps, concepts: int, order: Sequence[int]) -> tuple[int, ...] | None:
+    """A minimal abductive set by deletion, concepts of `order` tried first to last; None when not even all keep it."""
+    return _shrunk(np.ones(concepts, dtype=bool), order, lambda kept: keeps(~kept))
+
+
+def one_contrastive(keeps: Keeps, concepts: int, order: Sequence[int]) -> tuple[int, ...] | None:
+    """A minimal contrastive set by deletion, or None when erasing all concepts changes nothing."""
+    return _shrunk(np.ones(concepts, dtype=bool), order, lambda erased: ~keeps(erased))
+
+
+def _shrunk(members: Mask, order: Sequence[int], holds: Callable[[Mask], Mask]) -> tuple[int, ...] | None:
+    """`members` less every concept without which it still `holds`, until none can go."""
+    members = members.copy()
+    if not holds(members[None])[0]:
+        return None
+    todo = [k for k in order if members[k]]
+    while todo:
+        left = []
+        for k in todo:
+            members[k] = False
+            if not holds(members[None])[0]:
+                members[k] = True
+                left.append(k)
+        # Where erasing is not monotone, what had to stay may be free to go after later deletions.
+        if len(left) == len(todo) or not left:
+            break
+        single = np.repeat(members[None], len(left), axis=0)
+        single[np.arange(len(left)), left] = False
+        todo = [k for k, free in zip(left, holds(single), strict=True) if free]
+    return tuple(int(k) for k in np.flatnonzero(members))
+
+
+def minimal_sets(keeps: Keeps, concepts: int, *, order: Sequence[int], seconds: float, at_most: int) -> MinimalSets:
+    """Minimal sets of both kinds until all are found, `at_most` of both together are, or `seconds` have passed.
+
+    `order`: concepts by how much one would like to be rid of them; it decides which sets come first.
+    """
+    end = time.monotonic() + seconds
+    abductive: list[frozenset[int]] = []
+    contrastive: list[frozenset[int]] = []
+    everything = frozenset(range(concepts))
+    complete = False
+    while len(abductive) + len(contrastive) < at_most and time.monotonic() < end:
+        candidate = _hitting_set(contrastive, abductive, order)
+        if candidate is None:
+            complete = True
+            break
+        kept = np.zeros(concepts, dtype=bool)
+        kept[list(candidate)] = True
+        if keeps(~kept[None])[0]:
+            smaller = _shrunk(kept, order, lambda sets: keeps(~sets))
+            found, known = frozenset(smaller or ()), abductive
+        else:
+            rest = np.ones(concepts, dtype=bool)
+            rest[list(candidate)] = False
+            smaller = _shrunk(rest, order, lambda erased: ~keeps(erased))
+            found, known = frozenset(smaller if smaller is not None else everything), contrastive
+        if found in known:
+            break
+        known.append(found)
+
+    def sort(sets: list[frozenset[int]]) -> tuple[tuple[int, ...], ...]:
+        return tuple(sorted((tuple(sorted(members)) for members in sets), key=lambda members: (len(members), members)))
+
+    return MinimalSets(sort(abductive), sort(contrastive), complete)
+
+
+def _hitting_set(
+    to_hit: list[frozenset[int]], not_within: list[frozenset[int]], order: Sequence[int]
+) -> frozenset[int] | None:
+    """A set that meets all of `to_hit` and contains none of `not_within`, or None: depth first, most useful concept first."""
+    value = {concept: place for place, concept in enumerate(order)}
+
+    def grow(chosen: frozenset[int], barred: frozenset[int]) -> frozenset[int] | None:
+        if any(block <= chosen for block in not_within):
+            return None
+        open_sets = [members - barred for members in to_hit if not members & chosen]
+        if not open_sets:
+            return chosen
+        smallest = min(open_sets, key=len)
+        tried = barred
+        for concept in sorted(smallest, key=lambda k: -value[k]):
+            grown = grow(chosen | {concept}, tried)
+            if grown is not None:
+                return grown
+            tried = tried | {concept}
+        return None
+
+    return grow(frozenset(), frozenset())

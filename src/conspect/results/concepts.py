@@ -1,0 +1,44 @@
+"""The concepts of a study, each with what is measured of it and its grade."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from conspect.results.shares import Fraction
+
+Grade: TypeAlias = Literal["seen", "partly", "not seen"]
+
+
+class ConceptMeasures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Null where the study has nothing to measure it with.
+
+    `separation`: AUROC of the VLM's strength between classes that carry the concept and classes that do not. `shown`: between
+    images labelled as showing it and others of the same class. `stability`: mean correlation of one phrase and template with
+    all. `agreement`: correlation over images of the model's reading with the VLM's; `r2`: share of variance the reading has in
+    common with it, 1 = the same. `beyond_classes`: share of its variance within classes that class strengths do not explain.
+    `tolerance`: share of its variance that the other concepts do not explain.
+    """
+
+    separation: Fraction | None
+    shown: Fraction | None
+    stability: float | None
+    agreement: float
+    r2: float
+    beyond_classes: Fraction
+    tolerance: Fraction
+
+
+class Concept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A concept and the phrases that its text direction is the mean of. `reasons`: why the grade is no better.
+
+    `not_told_from`: concepts of the same identifiability group, which no method can tell from it here.
+    """
+
+    name: str
+    phrases: tuple[str, ...]
+    grade: Grade
+    reasons: tuple[str, ...]
+    not_told_from: tuple[str, ...]
+    measures: ConceptMeasures

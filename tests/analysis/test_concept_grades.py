@@ -1,0 +1,113 @@
+"""Concepts are graded by what is measured of them: planted strengths whose grade is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conspect.analysis.concepts.grades import ConceptEvidence, Grade, grade_concepts
+from conspect.analysis.concepts.groups import identifiability
+from conspect.core.concepts import ClassAttributes
+
+IMAGES, CLASSES = 600, 3
+TABLE = ClassAttributes(("a", "b", "c"), ("w",), np.array([[1.0], [0.0], [0.0]]))
+
+
+def evidence(**changes: object) -> ConceptEvidence:
+    """One concept that class a carries, seen in the same way by both, in two phrases, and varying within classes."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(IMAGES) % CLASSES
+    strength = 3.0 * (labels == 0) + rng.normal(size=IMAGES)
+    given = {
+        "by_vlm": strength[:, None],
+        "by_model": strength[:, None] + 0.1 * rng.normal(size=(IMAGES, 1)),
+        "labels": labels,
+        "classes": np.eye(CLASSES)[labels] + 0.1 * rng.normal(size=(IMAGES, CLASSES)),
+        "variants": [np.stack([strength + 0.1 * rng.normal(size=IMAGES) for _ in range(2)], axis=1)],
+        "table": TABLE,
+        "presence": None,
+    }
+    return ConceptEvidence(**(given | changes))
+
+
+def noise(seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(IMAGES, 1))
+
+
+def test_a_concept_that_passes_every_measure_is_seen_and_has_no_reasons() -> None:
+    graded = grade_concepts(evidence())[0]
+    assert graded.grade is Grade.SEEN
+    assert graded.reasons == ()
+    assert graded.measures.separation == pytest.approx(0.98, abs=0.02)
+    assert graded.measures.agreement > 0.99
+    assert graded.measures.r2 > 0.99
+
+
+@pytest.mark.parametrize(
+    ("changes", "grade", "reason"),
+    [
+        (
+            {"by_vlm": noise(), "by_model": noise(), "variants": [np.tile(noise(), 2)]},
+            Grade.NOT_SEEN,
+            "separates the classes",
+        ),
+        ({"variants": [np.concatenate([noise(2), noise(3)], axis=1)]}, Grade.NOT_SEEN, "other phrases"),
+        ({"by_model": noise()}, Grade.NOT_SEEN, "read off the model"),
+        ({"table": None}, Grade.PARTLY, "no table and no labels"),
+    ],
+)
+def test_a_concept_that_fails_one_measure_says_which(changes: dict[str, object], grade: Grade, reason: str) -> None:
+    graded = grade_concepts(evidence(**changes))[0]
+    assert graded.grade is grade
+    assert any(reason in text for text in graded.reasons)
+
+
+def test_a_concept_that_only_restates_class_scores_is_partly_seen() -> None:
+    rng = np.random.default_rng(4)
+    labels = np.arange(IMAGES) % CLASSES
+    scores = np.eye(CLASSES)[labels] + 0.1 * rng.normal(size=(IMAGES, CLASSES))
+    strength = scores @ np.array([[2.0], [0.5], [0.0]])
+    graded = grade_concepts(
+        evidence(by_vlm=strength, by_model=strength, classes=scores, variants=[np.tile(strength, 2)])
+    )[0]
+    assert graded.grade is Grade.PARTLY
+    assert graded.measures.beyond_classes == pytest.approx(0.0, abs=1e-9)
+    assert graded.reasons == ("within a class it only restates how much an image looks like other classes",)
+
+
+def test_labels_of_images_count_within_classes_only() -> None:
+    labels = np.arange(IMAGES) % CLASSES
+    presence = (labels == 0).astype(float)[:, None]
+    assert grade_concepts(evidence(presence=presence))[0].measures.shown is None
+    shown = (np.arange(IMAGES) // CLASSES % 2).astype(float)
+    strength = (shown + 5.0 * (labels == 0))[:, None]
+    graded = grade_concepts(evidence(by_vlm=strength, by_model=strength, presence=shown[:, None]))[0]
+    assert graded.measures.shown == 1.0
+
+
+def test_directions_that_rise_and_fall_together_are_one_group() -> None:
+    rng = np.random.default_rng(5)
+    base = rng.normal(size=(IMAGES, 3))
+    strengths = np.column_stack([base[:, 0], base[:, 1], -2.0 * base[:, 0], base[:, 2]])
+    found = identifiability(strengths)
+    assert found.group.tolist() == [0, 1, 0, 2]
+    assert found.members(2) == (0, 2)
+    np.testing.assert_allclose(found.tolerance, 1.0, atol=0.03)
+
+
+def test_a_sum_of_others_has_no_tolerance_and_a_constant_neither() -> None:
+    base = np.random.default_rng(6).normal(size=(IMAGES, 2))
+    strengths = np.column_stack([base, base.sum(axis=1), np.full(IMAGES, 3.0)])
+    found = identifiability(strengths)
+    np.testing.assert_allclose(found.tolerance, 0.0, atol=1e-7)
+
+
+def test_tolerance_is_one_less_the_r2_of_a_regression_on_the_others() -> None:
+    rng = np.random.default_rng(7)
+    strengths = rng.normal(size=(IMAGES, 4)) @ rng.normal(size=(4, 4))
+    found = identifiability(strengths)
+    centred = strengths - strengths.mean(axis=0)
+    for k in range(4):
+        others = np.delete(centred, k, axis=1)
+        residual = centred[:, k] - others @ np.linalg.lstsq(others, centred[:, k], rcond=None)[0]
+        assert found.tolerance[k] == pytest.approx(residual.var() / centred[:, k].var(), rel=1e-6)

@@ -1,0 +1,53 @@
+"""A failure is explained by what its output's class has and it shows, and by what its own class has and it lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conspect.analysis.explanation.contrast import Reason, Side, belonging_by_strength, contrast, sentence
+
+CONCEPTS = ("horns", "colored-eyes", "ears", "wheels")
+# Classes cat and deer: horns are a deer's, colored eyes a cat's, ears both's, wheels nobody's.
+BELONGS = np.array([[False, True, True, False], [True, False, True, False]])
+ALL = np.ones(4, dtype=bool)
+USUAL = np.tile(np.arange(50.0)[:, None], (1, 4))
+
+
+def reasons(strengths: list[float], believed: np.ndarray = ALL) -> list[Reason]:
+    return contrast(np.array(strengths), USUAL, BELONGS, believed, label=0, output=1)
+
+
+def test_only_concepts_of_exactly_one_of_the_two_classes_are_named() -> None:
+    assert reasons([48.5, 1.5, -9.0, 99.0]) == [Reason(0, Side.OUTPUT, 0.98), Reason(1, Side.LABEL, 0.96)]
+
+
+def test_a_concept_that_is_not_believed_is_not_named() -> None:
+    assert reasons([48.5, 1.5, 0, 0], np.array([False, True, True, True])) == [Reason(1, Side.LABEL, 0.96)]
+
+
+def test_nothing_is_named_that_does_not_stand_out_and_equal_images_do_not_count() -> None:
+    assert reasons([25.0, 25.0, 0, 0]) == []
+    constant = np.ones((50, 4))
+    assert contrast(np.ones(4), constant, BELONGS, ALL, label=0, output=1) == []
+    assert contrast(np.ones(4), constant[:0], BELONGS, ALL, label=0, output=1) == []
+
+
+def test_the_sentence_says_classes_concepts_and_shares() -> None:
+    found = reasons([48.5, 1.5, 0, 0])
+    assert sentence(found, CONCEPTS, "cat", "deer") == (
+        "cat taken for deer: shows horns more than 98 % of cat images do, and colored eyes less than 96 % of them"
+    )
+    assert sentence(found[1:], CONCEPTS, "cat", "deer") == (
+        "cat taken for deer: shows colored eyes less than 96 % of cat images do"
+    )
+    assert sentence([], CONCEPTS, "cat", "deer").endswith("stands out")
+
+
+def test_shares_are_rounded_down_in_words() -> None:
+    assert "99 %" in sentence([Reason(0, Side.OUTPUT, 0.9999)], CONCEPTS, "cat", "deer")
+
+
+def test_without_a_table_a_concept_belongs_to_the_classes_that_show_it_more() -> None:
+    labels = np.repeat([0, 1, 2], 40)
+    strengths = np.column_stack([(labels == 1) + 0.01 * np.arange(120), np.random.default_rng(0).normal(size=120)])
+    assert belonging_by_strength(strengths, labels, 3).tolist() == [[False, False], [True, False], [False, False]]

@@ -1,0 +1,175 @@
+"""Minimal sets of concepts against all subsets, and erasure by sums against erasure by the formula."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, smallest_shift
+from conspect.analysis.explanation.erasure import Eraser
+from conspect.analysis.explanation.minimal_sets import (
+    Keeps,
+    additive_keeps,
+    minimal_sets,
+    one_abductive,
+    one_contrastive,
+)
+from conspect.core.spaces import AffineMap, Head, Lens
+
+
+def lens_and_head(seed: int = 0, concepts: int = 5, size: int = 8, classes: int = 3) -> tuple[Lens, Head, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    directions = rng.normal(size=(concepts, 12))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    names = tuple(f"c{k}" for k in range(concepts))
+    lens = Lens(AffineMap(rng.normal(size=(12, size)), rng.normal(size=12)), names, directions)
+    return lens, Head.linear(rng.normal(size=(classes, size)), rng.normal(size=classes)), rng.normal(size=(40, size))
+
+
+def every_minimal(holds: dict[frozenset[int], bool]) -> set[frozenset[int]]:
+    """The plain reference: of all subsets, those that hold and of which no proper subset does."""
+    good = [members for members, yes in holds.items() if yes]
+    return {members for members in good if not any(other < members for other in good)}
+
+
+def subsets(concepts: int) -> list[frozenset[int]]:
+    return [frozenset(c) for size in range(concepts + 1) for c in itertools.combinations(range(concepts), size)]
+
+
+def mask(members: frozenset[int], concepts: int) -> np.ndarray:
+    found = np.zeros(concepts, dtype=bool)
+    found[list(members)] = True
+    return found
+
+
+def reference(keeps: Keeps, concepts: int) -> tuple[set[frozenset[int]], set[frozenset[int]]]:
+    abductive = {s: bool(keeps(~mask(s, concepts)[None])[0]) for s in subsets(concepts)}
+    contrastive = {s: not keeps(mask(s, concepts)[None])[0] for s in subsets(concepts)}
+    return every_minimal(abductive), every_minimal(contrastive)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 7))
+@settings(max_examples=60, deadline=None)
+def test_where_erasing_is_monotone_all_minimal_sets_are_found(seed: int, concepts: int) -> None:
+    rng = np.random.default_rng(seed)
+    keeps = additive_keeps(rng.uniform(0.1, 2.0, size=2), -rng.uniform(0.0, 1.0, size=(concepts, 2)))
+    found = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=10_000)
+    abductive, contrastive = reference(keeps, concepts)
+    assert found.complete
+    assert set(map(frozenset, found.abductive)) == abductive
+    assert set(map(frozenset, found.contrastive)) == contrastive
+
+
+@given(st.integers(0, 2**31), st.integers(1, 8))
+@settings(max_examples=60, deadline=None)
+def test_every_set_is_what_it_claims_and_no_concept_of_it_can_go(seed: int, concepts: int) -> None:
+    rng = np.random.default_rng(seed)
+    keeps = additive_keeps(rng.normal(1.0, 1.0, size=3), rng.normal(size=(concepts, 3)))
+    found = minimal_sets(keeps, concepts, order=rng.permutation(concepts).tolist(), seconds=60, at_most=200)
+    for sets, holds in ((found.abductive, lambda m: keeps(~m)), (found.contrastive, lambda m: ~keeps(m))):
+        for members in sets:
+            whole = mask(frozenset(members), concepts)
+            assert holds(whole[None])[0] or len(members) == concepts
+            for concept in members:
+                smaller = whole.copy()
+                smaller[concept] = False
+                assert not holds(smaller[None])[0] or len(members) == concepts
+
+
+def test_one_set_by_deletion_keeps_or_changes_the_prediction() -> None:
+    keeps = additive_keeps(np.array([1.0]), np.array([[-0.4], [-0.4], [-0.4], [0.0]]))
+    assert one_contrastive(keeps, 4, range(4)) == (0, 1, 2)
+    assert one_abductive(keeps, 4, range(4)) == (2,)
+    assert one_contrastive(additive_keeps(np.array([1.0]), np.zeros((4, 1))), 4, range(4)) is None
+
+
+def test_twenty_sets_over_a_hundred_concepts_take_a_tenth_of_a_second() -> None:
+    rng = np.random.default_rng(0)
+    keeps = additive_keeps(rng.uniform(1.0, 3.0, size=9), rng.normal(-0.05, 0.3, size=(100, 9)))
+    spent = []
+    for _ in range(3):
+        start = time.perf_counter()
+        found = minimal_sets(keeps, 100, order=range(100), seconds=5, at_most=20)
+        spent.append(time.perf_counter() - start)
+        assert len(found.abductive) + len(found.contrastive) == 20
+    assert min(spent) < 0.5  # 0.1 s on an idle machine; the bound leaves room for neighbours
+
+
+def test_the_budget_ends_the_search() -> None:
+    keeps = additive_keeps(np.full(1, 25.0), -np.ones((60, 1)))
+    start = time.perf_counter()
+    found = minimal_sets(keeps, 60, order=range(60), seconds=0.05, at_most=10**6)
+    assert time.perf_counter() - start < 2
+    assert not found.complete
+
+
+def test_erasing_takes_a_concept_out_and_leaves_the_others() -> None:
+    lens, head, embeddings = lens_and_head()
+    eraser = Eraser.of(lens, head, embeddings.mean(axis=0))
+    z = embeddings[0]
+    moved = z - mask(frozenset({1, 3}), 5).astype(float) @ eraser.parts(z)
+    before, after = (
+        lens.folded(point[None])[0] - lens.folded(embeddings.mean(axis=0)[None])[0] for point in (z, moved)
+    )
+    np.testing.assert_allclose(after[[1, 3]], 0.0, atol=1e-9)
+    np.testing.assert_allclose(after[[0, 2, 4]], before[[0, 2, 4]], atol=1e-9)
+
+
+def test_margins_of_sets_are_sums_and_equal_the_logits_by_the_formula() -> None:
+    lens, head, embeddings = lens_and_head(1)
+    eraser = Eraser.of(lens, head, embeddings.mean(axis=0))
+    z = embeddings[3]
+    output = int(head.logits(z[None])[0].argmax())
+    sets = np.array([mask(s, 5) for s in subsets(5)])
+    logits = eraser.logits(z, sets)
+    start, change = eraser.margins(z, output)
+    others = np.arange(3) != output
+    np.testing.assert_allclose(start + sets @ change, logits[:, [output]] - logits[:, others], atol=1e-8)
+
+
+def test_the_smallest_shift_restores_the_label_and_moves_no_other_strength() -> None:
+    lens, head, embeddings = lens_and_head(2, concepts=4)
+    moves = concept_moves(lens, embeddings)
+    spread = lens.folded(embeddings).std(axis=0)
+    np.testing.assert_allclose(lens.folded.weight @ moves, np.diag(spread), atol=1e-8)
+    may_move = np.array([True, True, False, True])
+    for z in embeddings[:10]:
+        output = int(head.logits(z[None])[0].argmax())
+        label = (output + 1) % 3
+        shift = smallest_shift(moves, head, z, label, may_move)
+        if shift is None:
+            continue
+        assert shift[2] == 0
+        assert head.logits((z + moves @ shift)[None])[0].argmax() == label
+        # No shorter shift in the same directions restores it: a little less of it does not.
+        assert head.logits((z + 0.999 * moves @ shift)[None])[0].argmax() != label
+
+
+def test_a_shift_is_not_needed_where_the_label_leads_and_not_found_where_none_exists() -> None:
+    lens, head, embeddings = lens_and_head(3, concepts=2)
+    z = embeddings[0]
+    output = int(head.logits(z[None])[0].argmax())
+    moves = concept_moves(lens, embeddings)
+    may_move = np.ones(2, dtype=bool)
+    np.testing.assert_array_equal(smallest_shift(moves, head, z, output, may_move), 0.0)
+    assert smallest_shift(np.zeros_like(moves), head, z, (output + 1) % 3, may_move) is None
+    with pytest.raises(ValueError, match="linear"):
+        smallest_shift(moves, Head((head.layers[0], AffineMap(np.eye(3), np.zeros(3)))), z, output, may_move)
+
+
+def test_a_counterfactual_says_how_far_it_is_from_real_embeddings() -> None:
+    lens, head, embeddings = lens_and_head(4)
+    moves = concept_moves(lens, embeddings)
+    z = embeddings[0]
+    label = (int(head.logits(z[None])[0].argmax()) + 1) % 3
+    found = counterfactual(moves, head, z, label, may_move=np.ones(5, dtype=bool), real=embeddings)
+    assert found is not None
+    np.testing.assert_allclose(found.embedding, z + moves @ found.shift)
+    gaps = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=2) + np.diag(np.full(40, np.inf))
+    usual = np.median(gaps.min(axis=1))
+    assert found.distance == pytest.approx(np.linalg.norm(embeddings - found.embedding, axis=1).min() / usual)
