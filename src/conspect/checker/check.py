@@ -22,6 +22,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
+from itertools import compress
 from operator import add, mul, or_, sub
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,21 +156,27 @@ def digest_text(value: Any, what: str) -> str:
     return str(value)
 
 
-def floats(value: Any, shape: Shape, what: str, budget: Budget) -> tuple[bytes, list[int], int]:
-    """Raw bytes and exact integers (with one power of two below them) of a base64 float64 array of a known shape.
-
-    Sign, exponent and mantissa are taken from the bits, so that no float exists on the way.
-    """
+def octets(value: Any, count: int, what: str) -> bytes:
+    """So many bytes, written in base64 in the one way that is canonical."""
     need(isinstance(value, str), f"{what} is not base64 text")
     try:
         raw = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise Refused(f"{what} is not base64 text") from None
     need(base64.b64encode(raw).decode() == value, f"{what} is not canonical base64")
+    need(len(raw) == count, f"{what} has {len(raw)} bytes and not {count}")
+    return raw
+
+
+def floats(value: Any, shape: Shape, what: str, budget: Budget) -> tuple[bytes, list[int], int]:
+    """Raw bytes and exact integers (with one power of two below them) of a base64 float64 array of a known shape.
+
+    Sign, exponent and mantissa are taken from the bits, so that no float exists on the way.
+    """
     count = 1
     for side in shape:
         count *= side
-    need(len(raw) == 8 * count, f"{what} does not have the shape {shape}")
+    raw = octets(value, 8 * count, what)
     budget.spend()
     bits = array("Q")
     bits.frombytes(raw)
@@ -374,6 +381,7 @@ class Region:
         self.model = model
         self.kept: dict[int, tuple[list[int], int]] = {}
         self.reaches: dict[Any, tuple[int, int]] = {}
+        self.totals: dict[int, int] = {}
         self.bounds: dict[Fraction, Any] = {}
         self.seen_lens: list[tuple[list[int], int]] = []
 
@@ -391,6 +399,12 @@ class Region:
         if index not in self.kept:
             self.kept[index] = self.seen(*self.model.row(index))
         return self.kept[index]
+
+    def total(self, index: int) -> int:
+        """The sum of the slope of a base form in w."""
+        if index not in self.totals:
+            self.totals[index] = sum(self.row(index)[0])
+        return self.totals[index]
 
     def mapped(self) -> list[tuple[list[int], int]]:
         """y = M z + d as forms in w, over 2**(lens shift + shift); only hasCon needs them."""
@@ -758,8 +772,18 @@ class Point:
     """An exact point: an embedding z / denominator, given itself or by coordinates w of a region; forms are kept."""
 
     def __init__(self, value: Any, model: Model, regions: Sequence[Region]) -> None:
-        need(isinstance(value, dict) and value.get("kind") in ("embedding", "coordinates"), "unknown kind of point")
+        kinds = ("embedding", "coordinates", "corner")
+        need(isinstance(value, dict) and value.get("kind") in kinds, "unknown kind of point")
         kind = value["kind"]
+        self.kept: dict[int, int] = {}
+        self.inside: dict[tuple[int, Fraction], bool] = {}
+        self.mapped: tuple[list[int], int] | None = None
+        self.deep: list[int] = []
+        self.plus: list[bool] | None = None
+        self.reach = 0
+        if kind == "corner":
+            self.read_corner(value, model, regions)
+            return
         names = ["kind", "float64"] if "float64" in value else ["kind", "numerators", "denominator"]
         numbers = fields(value, names if kind == "embedding" else [*names, "region"], "a point")
         self.raw = b""
@@ -780,12 +804,30 @@ class Point:
         if kind == "coordinates":
             self.region = regions[whole(numbers[-1], 0, len(regions) - 1, "a point's region")]
             self.z, self.denominator = self.region.embedding(self.numbers, self.below)
-        self.kept: dict[int, int] = {}
-        self.inside: dict[tuple[int, Fraction], bool] = {}
-        self.mapped: tuple[list[int], int] | None = None
-        self.deep: list[int] = []
         # What base rows, or the logits of a head with ReLU layers, are multiplied by here.
         self.unit = self.below << model.shift + (self.region.shift if self.region is not None else 0)
+
+    def read_corner(self, value: Any, model: Model, regions: Sequence[Region]) -> None:
+        """A corner of a box: every coordinate w is plus or minus `size`."""
+        _, text, size, region = fields(value, ["kind", "signs", "size", "region"], "a corner")
+        self.model, self.raw = model, b""
+        self.region = regions[whole(region, 0, len(regions) - 1, "a corner's region")]
+        reach = rational(size, "a corner's size")
+        need(self.region.norm == "max" and reach >= 0, "only boxes have corners")
+        count = len(self.region.centre)
+        bits = int.from_bytes(octets(text, (count + 7) // 8, "a corner's signs"), "little")
+        need(bits >> count == 0, "a corner has more signs than axes")
+        self.plus = [digit == "1" for digit in f"{bits:0{count}b}"[::-1]]
+        self.reach, self.below = reach.numerator, reach.denominator
+        self.numbers, self.z, self.denominator = [], [], 0
+        self.unit = self.below << model.shift + self.region.shift
+
+    def located(self) -> tuple[list[int], int]:
+        """The embedding over a denominator."""
+        if not self.denominator and self.region is not None:
+            self.numbers = [self.reach if up else -self.reach for up in self.plus or ()]
+            self.z, self.denominator = self.region.embedding(self.numbers, self.below)
+        return self.z, self.denominator
 
     def lies_in(self, region: Region, size: Fraction) -> bool:
         """Whether |w| <= size."""
@@ -797,6 +839,8 @@ class Point:
     def _lies_in(self, region: Region, p: int, q: int) -> bool:
         if self.region is region:
             bound = p * self.below
+            if self.plus is not None:
+                return self.reach * q <= bound
             if region.norm == "max":
                 return all(abs(v) * q <= bound for v in self.numbers)
             return spread(self.numbers, "euclid") * q * q <= bound * bound
@@ -812,7 +856,11 @@ class Point:
         if row not in self.kept:
             place = self.model if self.region is None else self.region
             slope, constant = place.row(row)
-            self.kept[row] = dot(slope, self.numbers) + constant * self.below
+            if self.plus is None or self.region is None:
+                self.kept[row] = dot(slope, self.numbers) + constant * self.below
+            else:
+                side = 2 * sum(compress(slope, self.plus)) - self.region.total(row)
+                self.kept[row] = exact(self.reach * side + constant * self.below)
         return self.kept[row]
 
     def logits(self) -> list[int]:
@@ -820,7 +868,7 @@ class Point:
         if self.model.linear:
             return [self.value(row) for row in range(self.model.classes)]
         if not self.deep:
-            values, unit = list(self.z), self.denominator
+            values, unit = self.located()
             for depth, layer in enumerate(self.model.layers):
                 values = [max(v, 0) for v in values] if depth else values
                 values = [dot(row, values) + c * unit for row, c in zip(layer.rows, layer.constants)]
@@ -840,7 +888,8 @@ class Point:
         t = model.thresholds[concept]
         if self.mapped is None:
             rows = zip(lens.rows, lens.constants)
-            y = [dot(row, self.z) + constant * self.denominator for row, constant in rows]
+            z, denominator = self.located()
+            y = [dot(row, z) + constant * denominator for row, constant in rows]
             self.mapped = y, spread(y, "euclid")
         y, squared = self.mapped
         numerator = dot(model.directions[concept], y)

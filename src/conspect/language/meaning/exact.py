@@ -63,8 +63,8 @@ def _holds(formula: Formula, reading: ExactReadouts) -> bool:  # noqa: PLR0911 (
     match formula:
         case Predict(class_name, lead):
             chosen = _position(reading.class_names, class_name, "class")
-            leads = [reading.logits[chosen] - other for i, other in enumerate(reading.logits) if i != chosen]
-            return all(led >= lead for led in leads) if lead else all(led > 0 for led in leads)
+            own, others = reading.logits[chosen], [v for i, v in enumerate(reading.logits) if i != chosen]
+            return all(own - other >= lead for other in others) if lead else all(own > other for other in others)
         case Stronger(left, right):
             i = _position(reading.concept_names, left, "concept")
             j = _position(reading.concept_names, right, "concept")

@@ -6,6 +6,7 @@ numbers are integers, fractions as text, or little-endian float64 in base64: not
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import assert_never
 
-from conspect.core.digests import digest_arrays, digest_json
+import numpy as np
+
+from conspect.core.digests import digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
 from conspect.verification.certificates.claims import Claim, ImageClaim, RegionClaim, Said, ShareClaim
@@ -114,8 +117,7 @@ class _Shared:
 
     def region(self, region: Region) -> int:
         """The number of a region's arrays."""
-        arrays = digest_arrays({"centre": region.centre, "factor": region.factor})
-        key = ("region", arrays, region.shape)
+        key = ("region", region.arrays_digest, region.shape)
         if key not in self.places:
             self.places[key] = len(self.regions)
             self.regions.append(
@@ -125,6 +127,11 @@ class _Shared:
 
     def witness(self, witness: Witness, region: int) -> int:
         """The number of a witness: floats where they are exact, else integers over a denominator."""
+        if witness.kind == "corner":
+            plus = np.packbits(np.array(witness.vector.integers, dtype=object) > 0, bitorder="little")
+            size = Fraction(max(map(abs, witness.vector.integers)), witness.vector.denominator)
+            signs = base64.b64encode(plus.tobytes()).decode()
+            return self.point({"kind": "corner", "signs": signs, "size": str(size), "region": region})
         where: Body = {} if witness.kind == "embedding" else {"region": region}
         if witness.exact is not None:
             return self.point({"kind": witness.kind, "float64": encoded(witness.exact)} | where)

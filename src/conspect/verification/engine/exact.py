@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import compress
 from math import inf, isqrt, nextafter
 from operator import le, mul
 from sys import float_info
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Lens
-from conspect.verification.engine.integers import RationalVector, combine, dot, scaled, scaled_rows
+from conspect.verification.engine.integers import RationalVector, combine, dot, products, scaled, scaled_rows
 from conspect.verification.engine.steps import Multipliers
 from conspect.verification.queries.negation import AtomRows, LinearLiteral
 
@@ -39,10 +40,22 @@ class ExactForms:
     rows: list[list[int]]
     constants: list[int]
     shift: int
+    _sums: dict[int, int] = field(default_factory=dict, repr=False)
 
     def value(self, index: int, point: RationalVector) -> int:
         """Value of one form at a point, times 2**shift and the point's denominator."""
         return dot(self.rows[index], point.integers) + self.constants[index] * point.denominator
+
+    def at_corner(self, index: int, plus: Sequence[bool], size: Fraction) -> int:
+        """Value of one form at w = ±size, the sign of each axis `plus` or not, times 2**shift and the size's denominator.
+
+        Additions of the one half: a third of the time of an inner product with long integers.
+        """
+        row = self.rows[index]
+        if index not in self._sums:
+            self._sums[index] = sum(row)
+        side = 2 * sum(compress(row, plus)) - self._sums[index]
+        return size.numerator * side + size.denominator * self.constants[index]
 
     def seen_from(self, frame: Frame) -> ExactForms:
         """The forms in w, for embeddings centre + factor w."""
@@ -51,7 +64,7 @@ class ExactForms:
             for row, constant in zip(self.rows, self.constants, strict=True)
         ]
         if frame.columns is not None:
-            rows = [[dot(row, column) for column in frame.columns] for row in self.rows]
+            rows = products(self.rows, frame.columns)
         else:
             rows = [list(map(mul, row, frame.diagonal)) for row in self.rows]
         return ExactForms(rows, constants, self.shift + frame.shift)
@@ -107,8 +120,7 @@ class ExactModel:
         """From the linear head (or None) and the lens."""
         mapped = exact_map(lens.alignment)
         directions, shift = scaled_rows(lens.directions)
-        columns = list(zip(*mapped.rows, strict=True))
-        rows = [[dot(q, column) for column in columns] for q in directions]
+        rows = products(directions, list(zip(*mapped.rows, strict=True)))
         constants = [dot(q, mapped.constants) for q in directions]
         strengths = ExactForms(rows, constants, mapped.shift + shift)
         return cls(None if logits is None else exact_map(logits), strengths, mapped, classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from conspect.language.meaning.exact import ExactReadouts, exceeds
 from conspect.verification.engine.exact import ExactModel
@@ -18,10 +19,15 @@ class ExactPoint:
     """An exact embedding with its forms, evaluated when asked."""
 
     model: ExactModel
-    embedding: RationalVector
+    located: Callable[[], RationalVector]
     base: Callable[[int], int | Fraction]
     rows: AtomRows
     memory: dict[int, int | Fraction] = field(default_factory=dict)
+
+    @cached_property
+    def embedding(self) -> RationalVector:
+        """The embedding itself; comparisons of base forms can do without."""
+        return self.located()
 
     def value(self, row: int) -> int | Fraction:
         """Base form at this point, times a positive factor common to all base forms."""

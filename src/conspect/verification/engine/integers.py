@@ -16,6 +16,10 @@ import numpy as np
 
 from conspect.core.spaces import Float64
 
+DIGIT = 16
+# Beyond so many products of digits Python's own integers are as fast.
+MOST_DIGITS = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
@@ -57,6 +61,37 @@ def scaled_rows(values: Float64) -> tuple[list[list[int]], int]:
 def dot(left: Sequence[int], right: Sequence[int]) -> int:
     """Exact inner product."""
     return sum(map(mul, left, right))
+
+
+def products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> list[list[int]]:
+    """All inner products of rows of `left` with rows of `right`, exactly: `[left][right]`.
+
+    Integers are cut into digits of 16 bits, and the products of digits are added up by matrix products in float64, which
+    are exact below 2**53; longer sums than that are left to Python.
+    """
+    if not left or not right or not left[0]:
+        return [[0] * len(right) for _ in left]
+    first, second = _digits(left), _digits(right)
+    fewest = min(len(first), len(second))
+    if (left[0] and len(left[0]) * fewest << 2 * DIGIT > 1 << 53) or len(first) * len(second) > MOST_DIGITS:
+        return [[dot(row, column) for column in right] for row in left]
+    total = [[0] * len(right) for _ in left]
+    for place in range(len(first) + len(second) - 1):
+        pairs = [(i, place - i) for i in range(len(first)) if 0 <= place - i < len(second)]
+        part = sum(first[i] @ second[j].T for i, j in pairs)
+        lift = DIGIT * place
+        for row, more in zip(total, np.asarray(part).astype(np.int64).tolist(), strict=True):
+            row[:] = [value + (extra << lift) for value, extra in zip(row, more, strict=True)]
+    return total
+
+
+def _digits(rows: Sequence[Sequence[int]]) -> list[Float64]:
+    """Signed digits of 16 bits, lowest first, each as a float64 matrix."""
+    count = max(1, -(-max(value.bit_length() for row in rows for value in row) // DIGIT))
+    raw = b"".join(abs(value).to_bytes(2 * count, "little") for row in rows for value in row)
+    signs = np.array([[-1.0 if value < 0 else 1.0 for value in row] for row in rows])
+    digits = np.frombuffer(raw, dtype="<u2").reshape(len(rows), len(rows[0]), count)
+    return [digits[:, :, k] * signs for k in range(count)]
 
 
 def combine(weights: Sequence[int], rows: Sequence[Sequence[int]]) -> list[int]:

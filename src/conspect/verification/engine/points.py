@@ -24,12 +24,13 @@ KEPT_POINTS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Witness:
-    """A checked counterexample: an embedding in floats (boxes), or exact coordinates w of centre + factor w.
+    """A checked counterexample: an embedding in floats, or exact coordinates w of centre + factor w, perhaps a corner.
 
-    `vector` is what was checked, `exact` the same in floats where they can say it, `floats` the embedding, rounded.
+    `vector` is what was checked, `exact` the same in floats where they can say it, `floats` the embedding, rounded. At a
+    corner all coordinates are plus or minus the size.
     """
 
-    kind: Literal["embedding", "coordinates"]
+    kind: Literal["embedding", "coordinates", "corner"]
     vector: RationalVector
     floats: Float64
     exact: Float64 | None = None
@@ -68,7 +69,8 @@ class SizedRegion:
         if key not in self._points:
             if len(self._points) > KEPT_POINTS:
                 self._points.clear()
-            self._points[key] = self._moved_inside(unit)
+            corner = self.region.region.norm == "max" and self.head.is_linear and bool((np.abs(unit) == 1.0).all())
+            self._points[key] = self._corner(unit) if corner else self._moved_inside(unit)
         return self._points[key]
 
     def at_coordinates(self, vector: RationalVector, exact: Float64 | None = None) -> WitnessPoint:
@@ -103,6 +105,25 @@ class SizedRegion:
             return None
         return self.at_coordinates(vector, coordinates)
 
+    def _corner(self, unit: Float64) -> WitnessPoint:
+        """A corner of a box, where most witnesses lie: forms are sums of half the axes there.
+
+        What is shown of it is drawn inwards by a few units in the last place, so that it lies in the region as it is.
+        """
+        region = self.region.region
+        floats = region.points((unit * float(self.size) * (1 - SHRINKS[0]))[None, :])[0]
+        floats = np.nextafter(floats, region.centre) if region.shape == "box" else floats
+        plus = (unit > 0).tolist()
+        p, q = self.size.numerator, self.size.denominator
+        vector = RationalVector([p if up else -p for up in plus], q)
+        point = ExactPoint(
+            self.region.model,
+            lambda: self.region.frame.point(vector),
+            lambda row: self.region.forms.at_corner(row, plus, self.size),
+            self.rows,
+        )
+        return WitnessPoint(Witness("corner", vector, floats), point)
+
     def _point(self, embedding: RationalVector, vector: RationalVector, *, from_region: bool = False) -> ExactPoint:
         """Base rows come from the region's forms at w, or from the model's at z; logits behind ReLU from the layers."""
         value: Callable[[int], int | Fraction]
@@ -111,7 +132,7 @@ class SizedRegion:
         else:
             value = lambda row: self.region.model.value(row, vector)  # noqa: E731
         if self.head.is_linear:
-            return ExactPoint(self.region.model, embedding, value, self.rows)
+            return ExactPoint(self.region.model, lambda: embedding, value, self.rows)
         relu = self.relu
         assert relu is not None
         logits = relu.logits([Fraction(v, embedding.denominator) for v in embedding.integers])
@@ -122,4 +143,4 @@ class SizedRegion:
             logit = self.rows.logit(row)
             return value(row) if logit is None else (logits[logit.class_index] + logit.lead) * unit
 
-        return ExactPoint(self.region.model, embedding, row_value, self.rows)
+        return ExactPoint(self.region.model, lambda: embedding, row_value, self.rows)
