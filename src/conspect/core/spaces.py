@@ -47,6 +47,17 @@ class Head:
         """A linear head: `weight [class, D]`, `bias [class]`."""
         return cls((AffineMap(weight, bias),))
 
+    @classmethod
+    def identity(cls, classes: int) -> Head:
+        """The head of a model in which none was found: its embeddings are the logits themselves."""
+        return cls((AffineMap(np.eye(classes), np.zeros(classes)),))
+
+    @property
+    def is_identity(self) -> bool:
+        """True when embeddings are the logits themselves, so that head and encoder cannot be told apart."""
+        last = self.layers[-1]
+        return self.is_linear and np.array_equal(last.weight, np.eye(*last.weight.shape)) and not last.offset.any()
+
     @property
     def is_linear(self) -> bool:
         """True when logits are an affine function of the embedding."""

@@ -18,12 +18,12 @@ NAMES = ("demo-resnet",)
 EITHER, READ, RUN = ("name", "path"), ("classes", "preprocessing", "known"), ("device", "precision")
 KINDS: dict[str, Keys] = {
     "conspect": Keys(one_of=EITHER, takes=("known",)),
-    "module": Keys(needs=("name", "classes", "preprocessing"), takes=("path", "head", "known", *RUN)),
-    "onnx": Keys(needs=("path",), takes=("head", *READ, "device")),
-    "timm": Keys(any_of=EITHER, takes=("head", *READ, *RUN)),
-    "torch-export": Keys(needs=("path",), takes=(*READ, *RUN)),
-    "torchvision": Keys(needs=("name",), takes=("path", "weights", "head", *READ, *RUN)),
-    "transformers": Keys(one_of=EITHER, takes=("head", *READ, *RUN)),
+    "module": Keys(needs=("name", "classes", "preprocessing"), takes=("path", "head", "output", "known", *RUN)),
+    "onnx": Keys(needs=("path",), takes=("head", "output", *READ, "device")),
+    "timm": Keys(any_of=EITHER, takes=("head", "output", *READ, *RUN)),
+    "torch-export": Keys(needs=("path",), takes=("head", "output", *READ, *RUN)),
+    "torchvision": Keys(needs=("name",), takes=("path", "weights", "head", "output", *READ, *RUN)),
+    "transformers": Keys(one_of=EITHER, takes=("head", "output", *READ, *RUN)),
 }
 MODULES = {kind: kind.replace("-", "_") for kind in KINDS} | {"module": "own_module"}
 
@@ -37,6 +37,7 @@ class ModelSource(Source):
 
     kind: ModelKind = "conspect"
     head: str | None = None
+    output: str | None = None
     classes: tuple[str, ...] | str | None = None
 
     def options(self, folder: Path) -> dict[str, Any]:

@@ -1,19 +1,38 @@
-"""An exported program as a network with a layer called `head`."""
+"""An exported program as a network with a layer called `head`, where its graph has one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from conspect.adapters.models.replay import no_head
+from conspect.adapters.runtimes.input_form import InputForm
 from conspect.core.diagnostics import user_error
 
 aten = torch.ops.aten
-ENDS = (aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default, aten.sigmoid.default,
-        aten.clone.default, aten.alias.default)  # fmt: skip
+# What may stand between head and output: endings, scales and shifts (fitted later), and what only renames.
+ENDS = {
+    aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default, aten.sigmoid.default,
+    aten.clone.default, aten.alias.default, aten.mul.Tensor, aten.div.Tensor, aten.add.Tensor, aten.sub.Tensor,
+    aten.view.default, aten.reshape.default, aten._unsafe_view.default, aten.flatten.using_ints, aten.squeeze.dim,
+    aten.squeeze.dims, aten.squeeze.default, aten.mean.dim, aten.adaptive_avg_pool2d.default, aten._to_copy.default,
+    aten.to.dtype, aten.dropout.default,
+}  # fmt: skip
 TRANSPOSED = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.default)
+CONVOLUTIONS = (aten.conv2d.default, aten.convolution.default)
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """A linear operation of the graph: what goes in, weight `[class, D]`, bias."""
+
+    node: fx.Node
+    given: fx.Node
+    weight: Tensor
+    bias: Tensor | None
 
 
 class Program(nn.Module):
@@ -21,31 +40,45 @@ class Program(nn.Module):
     so that what it computes can be compared with the program's output.
     """
 
-    def __init__(self, program: torch.export.ExportedProgram, name: str) -> None:
-        """Raises UserError MODEL003 without a linear operation at the end, MODEL002 with more than one input."""
+    def __init__(
+        self,
+        program: torch.export.ExportedProgram,
+        name: str,
+        *,
+        classes: int,
+        head: str | None = None,
+        output: str | None = None,
+    ) -> None:
+        """`head` names a node of the graph, `output` counts outputs from 0. Raises UserError MODEL003 for a node that is no
+        linear operation, MODEL002 with more than one input or an output that is not there.
+        """
         super().__init__()
         graph_module = program.module(check_guards=False)
         assert isinstance(graph_module, fx.GraphModule)
         graph = graph_module.graph
         images = [node for node in graph.nodes if node.op == "placeholder"]
-        (output,) = [node for node in graph.nodes if node.op == "output"]
-        outputs = output.all_input_nodes
+        (last,) = [node for node in graph.nodes if node.op == "output"]
+        outputs = [node for node in last.all_input_nodes if isinstance(node.meta.get("val"), Tensor)]
         if len(images) != 1 or not outputs:
-            problem = f"it takes {len(images)} inputs and gives {len(outputs)} outputs"
+            problem = f"it takes {len(images)} inputs and gives {len(last.all_input_nodes)} outputs"
             raise user_error(
                 "MODEL002", f"{name}: {problem}", "export the classifier with one batch of images as its input"
             )
-        embedding, weight, bias = _last_linear(graph_module, outputs[0], name)
+        logits = _chosen(outputs, classes, output, name)
+        linear = _head(graph_module, logits, head, name)
         graph.set_codegen(fx.graph.CodeGen())
-        output.args = ((embedding, outputs[0]),)
+        last.args = ((*([] if linear is None else [linear.given]), logits),)
         graph_module.recompile()
+        self.form = _form(images[0])
         batch = images[0].meta["val"].shape[0]
         self._batch = batch if isinstance(batch, int) else None
         self.graph_module = graph_module
-        self.head = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-        self.head.weight = nn.Parameter(weight)
-        if bias is not None:
-            self.head.bias = nn.Parameter(bias)
+        self.head: nn.Linear | None = None
+        if linear is not None:
+            self.head = nn.Linear(linear.weight.shape[1], linear.weight.shape[0], bias=linear.bias is not None)
+            self.head.weight = nn.Parameter(linear.weight, requires_grad=False)
+            if linear.bias is not None:
+                self.head.bias = nn.Parameter(linear.bias, requires_grad=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """What the program gives; a program of a fixed batch is run as often as needed."""
@@ -56,8 +89,9 @@ class Program(nn.Module):
             short = size - len(piece)
             padded = torch.cat([piece, piece[-1:].expand(short, *piece.shape[1:])]) if short else piece
             parts.append([one[: len(piece)] for one in self.graph_module(padded)])
-        embeddings, outputs = (torch.cat(column) for column in zip(*parts, strict=True))
-        self.head(embeddings)
+        *given, outputs = (torch.cat(column) for column in zip(*parts, strict=True))
+        if self.head is not None:
+            self.head(given[0].mean((2, 3)) if given[0].ndim == 4 else given[0].flatten(1))
         return outputs
 
     def train(self, mode: bool = True) -> Any:
@@ -65,28 +99,64 @@ class Program(nn.Module):
         return self
 
 
-def _last_linear(module: fx.GraphModule, last: fx.Node, name: str) -> tuple[fx.Node, Tensor, Tensor | None]:
-    """What goes into the last linear operation, its weight `[class, D]` and its bias."""
-    node = last
-    while node.op == "call_function" and node.target in ENDS:
-        node = node.all_input_nodes[0]
+def _form(images: fx.Node) -> InputForm:
+    value = images.meta["val"]
+    shape = [side if isinstance(side, int) else str(side) for side in value.shape]
+    kind = str(value.dtype).removeprefix("torch.")
+    last = len(shape) == 4 and shape[3] in (1, 3) and shape[1] not in (1, 3)
+    channels = shape[3 if last else 1] if len(shape) == 4 else None
+    return InputForm(f"its input is {shape} {kind}", grey=channels == 1, channels_last=last, type=kind)
+
+
+def _chosen(outputs: list[fx.Node], classes: int, named: str | None, name: str) -> fx.Node:
+    if named is not None:
+        for index, node in enumerate(outputs):
+            if named in (str(index), node.name):
+                return node
+        told = "; ".join(f"{index}: {list(node.meta['val'].shape)}" for index, node in enumerate(outputs))
+        raise user_error("MODEL002", f"{name} has no output {named!r}", f"name one with `output`: {told}")
+    for wanted in (classes, 1 if classes == 2 else classes):
+        for node in outputs:
+            if len(node.meta["val"].shape) > 1 and node.meta["val"].shape[1] == wanted:
+                return node
+    return outputs[0]
+
+
+def _head(module: fx.GraphModule, logits: fx.Node, named: str | None, name: str) -> _Linear | None:
+    """The node called `named`, or the linear operation that the logits come from; None where there is none."""
     constant = _constants(module)
-    if node.target == aten.linear.default:
-        given, weight, bias = (
-            node.args[0],
-            constant(node.args[1]),
-            constant(node.args[2]) if len(node.args) > 2 else None,
-        )
-    elif node.target == aten.addmm.default:
-        given, weight, bias = node.args[1], constant(node.args[2]), constant(node.args[0])
-        weight = None if weight is None else weight.T
-    else:
-        given, weight, bias = None, None, None
-    if not isinstance(given, fx.Node) or weight is None:
-        raise no_head(
-            name, f"its output comes from {node.target}, not from a linear operation with constant weights", []
-        )
-    return given, weight.detach().clone(), None if bias is None else bias.detach().clone()
+    if named is not None:
+        every = [one for node in module.graph.nodes if (one := _linear(node, constant)) is not None]
+        for one in every:
+            if one.node.name == named:
+                return one
+        told = [f"{one.node.name} ({one.weight.shape[1]} -> {one.weight.shape[0]})" for one in every]
+        raise no_head(name, f"it has no linear operation called {named!r}", told)
+    node: fx.Node | None = logits
+    while node is not None and node.op == "call_function" and node.target in ENDS:
+        node = next((one for one in node.all_input_nodes if constant(one) is None), None)
+    return None if node is None else _linear(node, constant)
+
+
+def _linear(node: fx.Node, constant: Any) -> _Linear | None:
+    given: Any = None
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    if node.target == aten.addmm.default:
+        given, bias = node.args[1], constant(node.args[0])
+        weight = None if (matrix := constant(node.args[2])) is None else matrix.T
+    elif node.target in (aten.mm.default, aten.matmul.default):
+        given = node.args[0]
+        weight = None if (matrix := constant(node.args[1])) is None or matrix.ndim != 2 else matrix.T
+    elif node.target == aten.linear.default or node.target in CONVOLUTIONS:
+        given, weight = node.args[0], constant(node.args[1])
+        bias = constant(node.args[2]) if len(node.args) > 2 else None
+    if not isinstance(given, fx.Node) or weight is None or any(side != 1 for side in weight.shape[2:]):
+        return None
+    if node.target in CONVOLUTIONS and (weight.ndim != 4 or weight.shape[1] != given.meta["val"].shape[1]):
+        return None
+    matrix = weight.detach().clone().reshape(weight.shape[:2])
+    return _Linear(node, given, matrix, None if bias is None else bias.detach().clone())
 
 
 def _constants(module: fx.GraphModule) -> Any:

@@ -43,6 +43,7 @@ def load(request: Request) -> TorchModel:
         request.class_names(),
         name=name,
         head=request.head,
+        output=request.output,
         device=request.device,
         precision=request.precision,
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from conspect.core.diagnostics import UserError, user_error
-from conspect.core.spaces import Float64, Floats, Head
+from conspect.core.spaces import AffineMap, Float64, Floats, Head
 
 SHOWN = 12
+TINY = 1e-12
 
 
 def _unchanged(logits: Float64) -> Float64:
@@ -35,18 +37,113 @@ ENDINGS: dict[str, Callable[[Float64], Float64]] = {
 }  # fmt: skip
 
 
+def _log(outputs: Float64) -> Float64:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(outputs)
+
+
+def _centred(outputs: Float64) -> Float64:
+    return np.asarray(outputs - outputs.mean(1, keepdims=True))
+
+
+# Back from an output to logits, for softmax and log-softmax up to a number for each image. Values that were cut off are not
+# finite and left out.
+_BACK: dict[str, Callable[[Float64], Float64]] = {
+    "logits": _unchanged,
+    "softmax": lambda outputs: _centred(_log(outputs)),
+    "log-softmax": _centred,
+    "sigmoid": lambda outputs: _log(outputs) - _log(1 - outputs),
+}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How logits become a model's outputs: times `scale`, plus `shift [class]`, then `ending`.
+
+    A temperature or a constant that a model applies after its last layer is part of its head.
+    """
+
+    ending: str
+    scale: float = 1.0
+    shift: Float64 | None = None
+
+    def folded(self, head: Head) -> Head:
+        """The head with scale and shift in its last layer."""
+        if self.scale == 1.0 and self.shift is None:
+            return head
+        *first, last = head.layers
+        offset = last.offset * self.scale + (0.0 if self.shift is None else self.shift)
+        return Head((*first, AffineMap(last.weight * self.scale, offset)))
+
+
 def difference(logits: Float64, outputs: Floats, ending: str) -> float:
     """The largest distance of `ending(logits)` from `outputs`, both `[image, class]`, relative to the largest output."""
     outputs = np.asarray(outputs, dtype=np.float64)
     if logits.shape != outputs.shape:
         return float("inf")
     found = np.abs(ENDINGS[ending](logits) - outputs).max(initial=0.0)
-    return float(found / max(1e-12, np.abs(outputs).max(initial=0.0)))
+    return float(found / max(TINY, np.abs(outputs).max(initial=0.0)))
 
 
 def ending_of(logits: Float64, outputs: Floats, tolerance: float) -> str | None:
     """Which ending turns the head's logits into the model's outputs; None when none does."""
     return next((name for name in ENDINGS if difference(logits, outputs, name) <= tolerance), None)
+
+
+def replay_of(logits: Float64, outputs: Floats, tolerance: float) -> Replay | None:
+    """How `logits [image, class]` become `outputs`; None when no ending, scale and shift do.
+
+    Scale and shift are fitted by least squares and must then hold for every image; fewer than three images fit anything.
+    """
+    ending = ending_of(logits, outputs, tolerance)
+    if ending is not None:
+        return Replay(ending)
+    if logits.shape != np.shape(outputs) or len(logits) < 3:
+        return None
+    # Over a narrow range several fit within the tolerance; the right one fits by orders of magnitude better.
+    best, closest = None, tolerance
+    for name, back in _BACK.items():
+        for shifted in (False, True) if name in ("logits", "sigmoid") else (False,):
+            found = _fitted(logits, back(np.asarray(outputs, dtype=np.float64)), name, shifted)
+            if found is None:
+                continue
+            changed = logits * found.scale + (0.0 if found.shift is None else found.shift)
+            off = difference(changed, outputs, name)
+            if off <= closest:
+                best, closest = found, off
+    return best
+
+
+def _fitted(logits: Float64, wanted: Float64, ending: str, shifted: bool) -> Replay | None:
+    given = _centred(logits) if ending in ("softmax", "log-softmax") else logits
+    usable = np.isfinite(wanted) & np.isfinite(given)
+    if not usable.all() and (shifted or ending != "softmax"):
+        return None
+    if shifted:
+        left, right = given - given.mean(0), wanted - wanted.mean(0)
+    else:
+        left, right = np.where(usable, given, 0.0), np.where(usable, wanted, 0.0)
+    square = float((left**2).sum())
+    scale = float((left * right).sum()) / square if square > TINY else 0.0
+    if not np.isfinite(scale) or scale <= 0:
+        return None
+    return Replay(ending, scale, wanted.mean(0) - scale * given.mean(0) if shifted else None)
+
+
+def two_columns(outputs: Floats) -> Float64:
+    """Logits `[image, 1]` as those of two classes: [0, z].
+
+    The second class is the one that the logit speaks for; softmax of [0, z] is (1 - sigmoid(z), sigmoid(z)).
+    """
+    values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), 1)
+    return np.concatenate([np.zeros_like(values), values], axis=1)
+
+
+def as_two_classes(head: Head) -> Head:
+    """A head of one logit as one of two classes: the first class's logit is 0."""
+    *first, last = head.layers
+    weight = np.concatenate([np.zeros_like(last.weight), last.weight])
+    return Head((*first, AffineMap(weight, np.concatenate([np.zeros_like(last.offset), last.offset]))))
 
 
 def confirm(head: Head, embeddings: Floats, outputs: Floats, ending: str, *, tolerance: float, name: str) -> None:

@@ -44,6 +44,7 @@ def load(request: Request) -> TorchModel:
         names,
         name=request.label,
         head=request.head,
+        output=request.output,
         device=request.device,
         precision=request.precision,
         library=f"timm {timm.__version__}",

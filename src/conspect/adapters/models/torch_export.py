@@ -10,6 +10,7 @@ from conspect.adapters.sources import classes
 from conspect.adapters.sources.hub import opening
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
+from conspect.core.digests import digest_file, digest_json
 
 
 def load(request: Request) -> TorchModel:
@@ -34,13 +35,16 @@ def load(request: Request) -> TorchModel:
             program = move_to_device_pass(program, runtime.device)
     steps = request.own_preprocessing() or preprocessing.read_preprocessing(path.parent / preprocessing.FILE)
     names = request.class_names(lambda: classes.read_classes(path.parent / classes.FILE))
-    return torch_model(
-        Program(program, request.label),
+    network = Program(program, request.label, classes=len(names), head=request.head, output=request.output)
+    model = torch_model(
+        network,
         steps,
         names,
         name=request.label,
-        head="head",
+        head="head" if request.head is not None else None,
         device=request.device,
         precision=request.precision,
         library=f"torch.export {torch.__version__}",
     )
+    model.digest = digest_json([model.digest, digest_file(path)])
+    return model

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conspect.adapters.models.torch_heads import Watched
+from conspect.adapters.models.torch_watch import Watched
 from conspect.adapters.preprocessing import Preprocessing
 from conspect.core.spaces import Head
 

@@ -1,86 +1,128 @@
-"""Finding the head of a torch network: the last linear layer, whose output is the network's."""
+"""Finding the head of a torch network: the last affine map, whose output is the network's but for a known ending."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conspect.adapters.models.replay import ending_of, no_head
-from conspect.core.spaces import AffineMap, Head
+from conspect.adapters.models.replay import Replay, as_two_classes, no_head, replay_of, two_columns
+from conspect.core.spaces import AffineMap, Float64, Head
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from conspect.adapters.models.torch_watch import Outputs, Watched
 
-def outputs_of(found: Any) -> torch.Tensor:
-    """The logits in whatever a network returns: a tensor, something with `.logits`, a dictionary or a sequence."""
-    import torch
-
-    if hasattr(found, "logits"):
-        found = found.logits
-    elif isinstance(found, dict):
-        found = next((found[name] for name in ("logits", "out", "output") if name in found), next(iter(found.values())))
-    elif isinstance(found, tuple | list):
-        found = found[0]
-    if not isinstance(found, torch.Tensor) or found.ndim != 2:
-        kind = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
-        raise no_head("the model", f"it returns {kind}, not logits [image, class]", [])
-    return found
+PRODUCT, NOTHING = "matrix product", "none"
 
 
-class Watched:
-    """A network of which every call tells what went into one of its layers."""
+@dataclass(frozen=True, eq=False)
+class FoundHead:
+    """Where the head is, what it computes with all that follows folded in, how its logits end, and who watches it.
 
-    def __init__(self, network: nn.Module, layer: nn.Module) -> None:
-        self.network = network
-        self._seen: list[torch.Tensor] = []
-        layer.register_forward_pre_hook(lambda _layer, inputs: self._seen.append(inputs[0]))
+    `key` is a layer's name, `PRODUCT` with its number, or `NOTHING`.
+    """
 
-    def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
-        self._seen.clear()
-        outputs = outputs_of(self.network(images))
-        if len(self._seen) != 1:
-            raise no_head("the model", f"the named layer is called {len(self._seen)} times for one batch", [])
-        embeddings = self._seen.pop()
-        return embeddings.reshape(len(images), -1), outputs
+    key: str
+    head: Head
+    ending: str
+    watched: Watched
 
 
 def candidates(network: nn.Module) -> list[str]:
-    """Every linear layer as `name (D -> class)`, in the order of definition."""
-    from torch import nn
-
-    found = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
-    return [f"{name} ({layer.in_features} -> {layer.out_features})" for name, layer in found]
+    """Every linear layer and 1 x 1 convolution as `name (D -> class)`, in the order of definition."""
+    found = [(name, _affine_map(layer)) for name, layer in network.named_modules() if _is_affine(layer)]
+    return [f"{name} ({one.weight.shape[1]} -> {one.weight.shape[0]})" for name, one in found if one is not None]
 
 
-def find_head(network: nn.Module, images: torch.Tensor, *, tolerance: float, name: str) -> str:
-    """The name of the last linear layer called that is fed one vector an image and whose output is the network's.
+def named_head(
+    network: nn.Module, key: str, probes: torch.Tensor, outputs: Outputs, *, tolerance: float, name: str
+) -> FoundHead:
+    """The head in the layer called `key`. Raises UserError MODEL003 where that layer is not one or does not replay."""
+    from conspect.adapters.models.torch_watch import WatchedLayer
 
-    `images` go through the network once. Raises UserError MODEL003, with all linear layers, when there is none.
+    layer, head = head_of(network, key, name=name)
+    watched = WatchedLayer(network, layer, outputs)
+    given, found = (_array(part) for part in watched(probes))
+    size = head.layers[0].weight.shape[1]
+    if given.shape[1] != size:
+        why = f"{key!r} is fed {given.shape[1]} numbers an image, not one vector of {size}"
+        raise no_head(name, why, candidates(network))
+    fitted = fitting(head, given, found, tolerance)
+    if fitted is None:
+        why = f"{key!r} applied to its own input does not give the model's output"
+        raise no_head(name, why, candidates(network))
+    return FoundHead(key, *fitted, watched)
+
+
+def find_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs, *, tolerance: float) -> FoundHead | None:
+    """The last layer called, else the last matrix product, that is fed one vector an image and whose output is the network's
+    up to scale, shift and ending; None when there is none. `probes` go through the network three times at most.
     """
-    from torch import nn
+    from conspect.adapters.models.torch_watch import Products, WatchedLayer, WatchedProduct, pooled
 
-    calls: list[tuple[str, torch.Tensor, torch.Tensor]] = []
+    calls: list[tuple[str, torch.Tensor]] = []
     hooks = [
-        layer.register_forward_hook(lambda _layer, given, out, key=key: calls.append((key, given[0], out)))
+        layer.register_forward_hook(lambda _layer, given, _out, key=key: calls.append((key, given[0])))
         for key, layer in network.named_modules()
-        if isinstance(layer, nn.Linear)
+        if _is_affine(layer)
     ]
     try:
-        outputs = outputs_of(network(images)).float().cpu().numpy()
+        found = _array(outputs(network(probes), len(probes)))
     finally:
         for hook in hooks:
             hook.remove()
-    names = [key for key, _, _ in calls]
-    for key, given, out in reversed(calls):
-        fits = given.ndim == 2 and out.shape == outputs.shape and names.count(key) == 1
-        if fits and ending_of(out.double().cpu().numpy(), outputs, tolerance) is not None:
-            return key
-    why = "no linear layer's output is the model's output, not even after softmax, log-softmax or sigmoid"
-    raise no_head(name, why, candidates(network))
+    names = [key for key, _ in calls]
+    for key, given in reversed(calls):
+        layer, head = head_of(network, key, name=key)
+        embeddings = _array(pooled(given) if given.ndim == 4 else given)
+        if names.count(key) == 1 and embeddings.ndim == 2 and embeddings.shape[1] == head.layers[0].weight.shape[1]:
+            fitted = fitting(head, embeddings, found, tolerance)
+            if fitted is not None:
+                return FoundHead(key, *fitted, WatchedLayer(network, layer, outputs))
+    with Products(len(probes)) as products:
+        found = _array(outputs(network(probes), len(probes)))
+    for place, (given, weight, offset) in reversed(list(enumerate(products.calls))):
+        matrix = _array(weight)
+        head = Head((AffineMap(matrix, np.zeros(len(matrix)) if offset is None else _array(offset)),))
+        fitted = fitting(head, _array(given), found, tolerance)
+        if fitted is not None:
+            return FoundHead(f"{PRODUCT} {place + 1}", *fitted, WatchedProduct(network, place, outputs))
+    return None
+
+
+def without_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs) -> FoundHead:
+    """The outputs themselves as embeddings, under a head that changes nothing."""
+    from conspect.adapters.models.torch_watch import WatchedOutputs
+
+    watched = WatchedOutputs(network, outputs)
+    found = _array(watched(probes)[1])
+    watched.shares = bool((found >= 0).all() and np.allclose(found.sum(1), 1, atol=1e-3))
+    classes = found.shape[1]
+    return FoundHead(NOTHING, Head.identity(classes), "softmax" if watched.shares else "logits", watched)
+
+
+def fitting(head: Head, embeddings: Float64, outputs: Float64, tolerance: float) -> tuple[Head, str] | None:
+    """The head with scale and shift folded in, and the ending, that replay `outputs`; None when none do.
+
+    A head of one logit becomes one of two classes.
+    """
+    logits = head.logits(embeddings)
+    replay: Replay | None = replay_of(logits, outputs, tolerance)
+    if replay is None:
+        return None
+    folded = replay.folded(head)
+    return (as_two_classes(folded), replay.ending) if outputs.shape[1] == 1 else (folded, replay.ending)
+
+
+def outputs_as_two_classes(outputs: Any, ending: str) -> tuple[Any, str]:
+    """Outputs `[image, 1]` and their ending as those of two classes: logits [0, z], or shares [1 - p, p]."""
+    if ending == "sigmoid":
+        return np.concatenate([1 - outputs, outputs], axis=1), "softmax"
+    return two_columns(outputs), ending
 
 
 def head_of(network: nn.Module, key: str, *, name: str) -> tuple[nn.Module, Head]:
@@ -98,6 +140,19 @@ def head_of(network: nn.Module, key: str, *, name: str) -> tuple[nn.Module, Head
         why = f"{key!r} is a {type(layer).__name__}, which is not a linear layer, nor linear layers with ReLUs between them"
         raise no_head(name, why, candidates(network))
     return layer, Head(layers)
+
+
+def _array(tensor: torch.Tensor) -> Float64:
+    return np.asarray(tensor.detach().double().cpu().numpy())
+
+
+def _is_affine(layer: nn.Module) -> bool:
+    from torch import nn
+
+    if not isinstance(layer, nn.Conv2d):
+        return isinstance(layer, nn.Linear)
+    pointwise = set(layer.kernel_size) == set(layer.stride) == {1} and layer.groups == 1
+    return bool(pointwise and layer.padding in ((0, 0), "same", "valid"))
 
 
 def _affine_maps(layer: nn.Module) -> tuple[AffineMap, ...] | None:

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.models.replay import confirm, ending_of, no_head
-from conspect.adapters.models.torch_heads import Watched, candidates, find_head, head_of
-from conspect.adapters.preprocessing import Preparation, Preprocessing, reading_of, what_was_checked
-from conspect.adapters.preprocessing.known_images import known_images
-from conspect.adapters.runtimes.torch_runtime import need, torch_runtime
-from conspect.adapters.runtimes.weights import digest_network
-from conspect.core.capabilities import with_gradients
-from conspect.core.diagnostics import user_error
+from conspect.adapters.models.replay import confirm
+from conspect.adapters.models.torch_heads import (
+    NOTHING,
+    find_head,
+    named_head,
+    outputs_as_two_classes,
+    without_head,
+)
+from conspect.adapters.models.torch_outputs import outputs_of
+from conspect.adapters.preprocessing import (
+    GreyPreparation,
+    Preparation,
+    Preprocessing,
+    preparation_digest,
+    reading_of,
+    what_was_checked,
+)
+from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
+from conspect.adapters.runtimes.torch_runtime import TorchRuntime, need, torch_runtime
+from conspect.adapters.sources.classes import distinct
+from conspect.adapters.sources.kinds import Precision
+from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_json
 from conspect.core.statements import Statement
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
 NO_ATTACKS = "be attacked: an image of the network's own size is resized and cropped again, or the steps are not known"
+NO_LAYER = "be attacked or exported with a monitor: its head is no layer of its own"
+NO_HEAD = (
+    "tell head and encoder apart: no affine map, nor affine maps with ReLUs between them, replays its outputs, which stand for "
+    "the embeddings; what is said of the lens and of concepts is said of the outputs"
+)
 
 
 class TorchModel:
-    """`head . encoder` of a network: the encoder is all that comes before one linear layer. Fulfils `VisionModel`."""
+    """`head . encoder` of a network: the encoder is all that comes before its last affine map. Fulfils `VisionModel`."""
 
     def __init__(
         self,
@@ -37,67 +58,133 @@ class TorchModel:
         *,
         name: str,
         head: str | None = None,
+        output: str | None = None,
         device: str = "cpu",
-        precision: str = "fp32",
+        precision: Precision = "fp32",
         library: str | None = None,
     ) -> None:
-        """`preparation` turns an image into what `network` takes; `head` names a layer where none is found.
+        """`preparation` turns an image into what `network` takes; `head` names a layer where none is found, `output` a part
+        of what the network returns where that is not clear.
 
-        The network is put into evaluation mode and moved to `device`. Raises UserError MODEL003 when no head replays its
-        outputs, MODEL002 when the classes are not as many as its outputs, MODEL004 when device or precision is not there;
-        OutsideError MODEL001 without torch.
+        The network is put into evaluation mode and moved to `device`. Without an affine map that replays the outputs they
+        stand for the embeddings, and the statement says so. Raises UserError MODEL003 when the layer called `head` does not
+        replay the outputs, MODEL002 when the network does not take the prepared images, is not a function of one image, or
+        has not as many outputs as there are classes; MODEL004 when device or precision is not there; OutsideError MODEL001
+        without torch.
         """
         need("torch", "MODEL001", "this model", "torch")
         import torch
 
-        self.name, self.class_names = name, tuple(class_names)
+        from conspect.adapters.runtimes.network_digest import network_digest
+        from conspect.adapters.runtimes.torch_form import form_of
+
+        self.name, self.class_names = name, distinct(tuple(class_names), name)
         self._runtime = torch_runtime(device, precision)
-        self._prepare = preparation
-        self._reading = reading_of(preparation)
-        self._network = network.eval().to(self._runtime.device)
         exact = torch_runtime(device, "fp32")
-        probes = exact.tensor(np.stack([preparation(image) for image in known_images()]))
+        network = network.eval().to(self._runtime.device)
+        self._network, self._form = network, form_of(network)
+        self._prepare = GreyPreparation(preparation) if self._form.grey else preparation
+        self._reading = reading_of(self._prepare)
+        self._output, self._pairs = output, False
+        probes = prepared_probes(self._prepare, name)
+        tolerance = max(exact.tolerance, self._form.tolerance)
+        self.tolerance = max(self._runtime.tolerance, self._form.tolerance)
         with exact.running():
-            key = head or find_head(self._network, probes, tolerance=exact.tolerance, name=name)
-            layer, self.head = head_of(self._network, key, name=name)
-            self._watched = Watched(self._network, layer)
-            embeddings, outputs = (part.float().cpu().numpy() for part in self._watched(probes))
+            with self._calling(probes):
+                given = self._tensor(exact, probes)
+                returned = network(given)
+                self._pairs = not self._keeps_rows(network(given[:1]), given[:1])
+            self._outputs(returned, len(given))
+            if head is not None:
+                found = named_head(network, head, given, self._outputs, tolerance=tolerance, name=name)
+            else:
+                found = find_head(network, given, self._outputs, tolerance=tolerance) or without_head(
+                    network, given, self._outputs
+                )
+        self.head, self._ending, self._watched = found.head, found.ending, found.watched
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
-        if embeddings.shape[1] != self.embedding_size:
-            why = f"{key!r} is fed {embeddings.shape[1]} numbers an image, not one vector of {self.embedding_size}"
-            raise no_head(name, why, candidates(network))
-        ending = ending_of(self.head.logits(embeddings), outputs, exact.tolerance)
-        if ending is None:
-            why = f"{key!r} applied to its own input does not give the model's output"
-            raise no_head(name, why, candidates(network))
-        if outputs.shape[1] != len(self.class_names):
-            problem = f"{name} has {outputs.shape[1]} outputs and {len(self.class_names)} class names"
-            raise user_error("MODEL002", problem, "give one name per output, in order, with `classes`")
-        self._ending = ending
-        self.preprocessing = preparation.sentence
-        self.digest = digest_json(
-            [digest_network(network), str(network), preparation.sentence, key, self._runtime.keys]
-        )
+        if self.head.classes != len(self.class_names):
+            problem = f"{name} has {self.head.classes} outputs and {len(self.class_names)} class names"
+            fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
+            raise user_error("MODEL002", problem, fix)
+        self.preprocessing = self._prepare.sentence
+        embeddings = confirm_function(self.embed, probes, name=name, tolerance=self.tolerance)
+        described = [network_digest(network), preparation_digest(self._prepare), found.key, output, self._runtime.keys]
+        self.digest = digest_json([*described, sketch(embeddings)])
         self.statement = Statement(
             library or f"torch {torch.__version__}",
             device,
-            precision,
-            checked=(
-                f"the head ({key}) replays the model's {ending} on every batch, to {self._runtime.tolerance:g}",
-                *what_was_checked(preparation),
-            ),
-            cannot=() if with_gradients(self) else (NO_ATTACKS,),
+            precision if self._form.type == "float32" else f"{precision}, input {self._form.type}",
+            checked=(*self._checked(found.key), *what_was_checked(preparation)),
+            cannot=(*([NO_HEAD] if found.key == NOTHING else []), *self._no_attacks()),
         )
+
+    def _checked(self, key: str) -> list[str]:
+        told = [f"the head ({key}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"]
+        return [
+            *(told if key != NOTHING else []),
+            "probe images have the same embeddings together, again, and alone",
+            *(["it takes one channel, and is given grey images"] if self._form.grey else []),
+            *(
+                ["one image is computed as two, since the network loses the axis of a batch of one"]
+                if self._pairs
+                else []
+            ),
+        ]
+
+    def _no_attacks(self) -> list[str]:
+        from conspect.adapters.models.torch_watch import WatchedLayer
+
+        if not isinstance(self._watched, WatchedLayer):
+            return [NO_LAYER]
+        return [] if self.attackable else [NO_ATTACKS]
+
+    @property
+    def attackable(self) -> bool:
+        """Whether the network itself, with its preprocessing, can be differentiated with respect to an image's pixels."""
+        from conspect.adapters.models.torch_watch import WatchedLayer
+
+        framed = self._reading is not None and self._reading.keeps_framed
+        usual = self._form.type == "float32" and not self._form.channels_last and not self._pairs
+        return framed and usual and isinstance(self._watched, WatchedLayer)
+
+    def _outputs(self, returned: Any, rows: int) -> torch.Tensor:
+        return outputs_of(returned, rows, classes=len(self.class_names), output=self._output)
+
+    def _keeps_rows(self, returned: Any, images: torch.Tensor) -> bool:
+        try:
+            self._outputs(returned, len(images))
+        except UserError:
+            return False
+        return True
+
+    def _tensor(self, runtime: TorchRuntime, batch: NDArray[np.float32]) -> torch.Tensor:
+        import torch
+
+        fed = runtime.tensor(self._form.fed(batch, self.name))
+        return fed.to(getattr(torch, self._form.type)) if fed.dtype.is_floating_point else fed
+
+    def _calling(self, batch: NDArray[np.float32]) -> AbstractContextManager[None]:
+        return calling(self.name, "the network", f"{list(batch.shape)} {batch.dtype}", self._form.wanted)
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to what the network takes, float32."""
         return self._prepare(image)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings `[image, D]` float32: what goes into the head. Raises UserError MODEL003 when it does not replay."""
-        with self._runtime.running():
-            embeddings, outputs = (part.float().cpu().numpy() for part in self._watched(self._runtime.tensor(batch)))
-        confirm(self.head, embeddings, outputs, self._ending, tolerance=self._runtime.tolerance, name=self.name)
+        """Embeddings `[image, D]` float32: what goes into the head.
+
+        Raises UserError MODEL003 when the head does not replay, MODEL002 when the network does not take the batch.
+        """
+        rows = len(batch)
+        given = np.repeat(batch, 2, axis=0) if self._pairs and rows == 1 else batch
+        with self._runtime.running(), self._calling(given):
+            found = self._watched(self._tensor(self._runtime, given))
+        embeddings, outputs = (part.float().cpu().numpy()[:rows] for part in found)
+        ending = self._ending
+        if outputs.shape[1] == 1:
+            outputs, ending = outputs_as_two_classes(outputs, ending)
+        confirm(self.head, embeddings, outputs, ending, tolerance=self.tolerance, name=self.name)
         return np.asarray(embeddings, dtype=np.float32)
 
 
@@ -105,6 +192,9 @@ class AttackableTorchModel(TorchModel):
     """The same with a preprocessing that leaves images of the network's own size as they are. Fulfils `DifferentiableModel`."""
 
     _reading: Preprocessing
+
+    def __init__(self, opened: TorchModel) -> None:
+        self.__dict__.update(opened.__dict__)
 
     def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The part of the image that the network sees, at its own size, uint8."""
@@ -124,17 +214,25 @@ def torch_model(
     *,
     name: str = "network",
     head: str | None = None,
+    output: str | None = None,
     device: str = "cpu",
-    precision: str = "fp32",
+    precision: Precision = "fp32",
     library: str | None = None,
 ) -> TorchModel:
     """A `torch.nn.Module` that you hold, images `[image, 3, y, x]` to logits `[image, class]`, as a vision model.
 
-    One that can be attacked where its preprocessing allows it. `head` names the last linear layer where it cannot be found.
-    Raises UserError MODEL003 when no layer replays the model.
+    One that can be attacked where its preprocessing allows it. `head` names the last linear layer where it cannot be found,
+    `output` the part of a tuple or dictionary that holds the logits. Raises the errors of `TorchModel`.
     """
-    reading = reading_of(preparation)
-    kind = AttackableTorchModel if reading is not None and reading.keeps_framed else TorchModel
-    return kind(
-        network, preparation, class_names, name=name, head=head, device=device, precision=precision, library=library
+    opened = TorchModel(
+        network,
+        preparation,
+        class_names,
+        name=name,
+        head=head,
+        output=output,
+        device=device,
+        precision=precision,
+        library=library,
     )
+    return AttackableTorchModel(opened) if opened.attackable else opened

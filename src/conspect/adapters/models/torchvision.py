@@ -54,6 +54,7 @@ def load(request: Request) -> TorchModel:
         names,
         name=request.label,
         head=request.head,
+        output=request.output,
         device=request.device,
         precision=request.precision,
         library=f"torchvision {torchvision.__version__}",

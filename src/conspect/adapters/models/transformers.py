@@ -38,6 +38,7 @@ def load(request: Request) -> TorchModel:
         request.class_names(lambda: from_id2label(network.config.id2label)),
         name=request.label,
         head=request.head,
+        output=request.output,
         device=request.device,
         precision=request.precision,
         library=f"transformers {transformers.__version__} ({type(network).__name__})",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from conspect.adapters.preprocessing.known_images import known_images
 from conspect.adapters.preprocessing.steps import Preparation, Preprocessing
+from conspect.core.digests import digest_arrays, digest_json
 
 AGREEMENT = 1e-5
 
@@ -45,6 +47,32 @@ class LibraryPreparation:
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 RGB to what the network takes."""
         return self.transform(image)
+
+
+@dataclass(frozen=True)
+class GreyPreparation:
+    """A preparation for a network of one channel: the image is made grey (ITU-R 601) before, and its first channel kept."""
+
+    colour: Preparation
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for the report."""
+        return f"made grey, {self.colour.sentence}, one channel kept"
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`[height, width, 3]` uint8 RGB to `[1, y, x]` float32."""
+        grey = np.asarray(Image.fromarray(image).convert("L"))
+        prepared = self.colour(np.repeat(grey[:, :, None], 3, axis=2))
+        return np.ascontiguousarray(prepared[:1])
+
+
+def preparation_digest(preparation: Preparation) -> str:
+    """What decides a preparation's values: its steps where they are known, and what it makes of the known images."""
+    reading = reading_of(preparation)
+    values = [np.rint(np.asarray(preparation(image), np.float64) * 100).astype(np.int64) for image in known_images()]
+    coarse = [digest_arrays({"": one}) for one in values] if reading is None else []
+    return digest_json([preparation.sentence, None if reading is None else reading.to_json(), coarse])
 
 
 def _close(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
-from conspect.core.digests import digest_arrays
 
 if TYPE_CHECKING:
     import torch
@@ -93,17 +90,3 @@ def complain(place: object, code: str, **kinds: list[str]) -> None:
 
 def _first(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-
-
-def digest_network(network: nn.Module) -> str:
-    """SHA-256 over names, dtypes, shapes and values of all parameters and buffers."""
-    import torch
-
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for name, value in network.state_dict().items():
-        plain = value.detach().cpu().contiguous()
-        # NumPy has no bfloat16 and no float8: their bytes are taken.
-        if plain.dtype.is_floating_point and plain.dtype.itemsize < 4:
-            plain = plain.reshape(-1).view(torch.uint8)
-        arrays[name] = plain.numpy()
-    return digest_arrays(arrays)

@@ -45,3 +45,13 @@ def from_id2label(table: object) -> tuple[str, ...]:
 def unique(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names, with the index behind those that occur more than once (ImageNet has two cranes)."""
     return tuple(f"{name} ({index})" if names.count(name) > 1 else name for index, name in enumerate(names))
+
+
+def distinct(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The names, if all differ. Raises UserError MODEL002 that names the double: two outputs would be one class."""
+    twice = sorted({one for one in names if names.count(one) > 1})
+    if twice:
+        places = [index for index, one in enumerate(names) if one == twice[0]]
+        problem = f"{name} has {len(places)} classes called {twice[0]!r}, numbers {', '.join(map(str, places))}"
+        raise user_error("MODEL002", problem, "give every class a name of its own, such as 'crane (bird)'")
+    return names

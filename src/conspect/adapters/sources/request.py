@@ -15,13 +15,14 @@ from conspect.adapters.sources.kinds import Precision
 class Request:
     """`name` at a library or a hub, or `path` of a local file or folder; the rest refines what is there.
 
-    `head` and `classes` are a vision model's alone.
+    `head`, `output` and `classes` are a vision model's alone.
     """
 
     name: str | None = None
     path: Path | None = None
     weights: str | None = None
     head: str | None = None
+    output: str | None = None
     classes: tuple[str, ...] | Path | None = None
     preprocessing: Path | None = None
     known: Path | None = None

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.preprocessing import Preparation, what_was_checked
-from conspect.adapters.preprocessing.known_images import known_images
+from conspect.adapters.preprocessing import Preparation, preparation_digest, what_was_checked
+from conspect.adapters.runtimes.network_digest import network_digest
+from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import torch_runtime
-from conspect.adapters.runtimes.weights import digest_network
 from conspect.core.digests import digest_json
 from conspect.core.statements import Statement
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 BATCH = 64
+# What tells tokenizers apart: accents, capitals, numbers, signs, other scripts, length.
+SENTENCES = (
+    "A photo of a naïve cat, 2 wheels", "TRUCK", "truck", "  two  spaces ", "eins-zwei_drei/4.50 €", "猫と犬", "a " * 100,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,22 +53,31 @@ class TorchVlm:
         towers.network.eval().to(self._runtime.device)
         self.name, self.preprocessing = name, preparation.sentence
         self.logit_scale, self.logit_bias = towers.scale, towers.bias
-        self.embedding_size = int(self.embed(np.stack([self.prepare(known_images()[0])])).shape[1])
-        parts: list[object] = [
-            digest_network(towers.network),
-            str(towers.network),
-            preparation.sentence,
-            self._runtime.keys,
-        ]
-        # The tokenizer is not part of the network: what it makes of a sentence stands for it.
-        tokens = towers.tokens(["A photo of a naïve cat, 2 wheels"])
-        parts.append({key: value.tolist() for key, value in tokens.items()})
-        self.digest = digest_json(parts)
+        probes = prepared_probes(self.prepare, name)
+        # The tokenizer and what is around the towers are no part of the network: what they make of sentences stands for them.
+        with calling(name, "the image tower", f"{list(probes.shape)} {probes.dtype}"):
+            self.embedding_size = int(self.embed(probes[:1]).shape[1])
+        embeddings = confirm_function(self.embed, probes, name=name, tolerance=self._runtime.tolerance)
+        tokens = towers.tokens(list(SENTENCES))
+        self.digest = digest_json(
+            [
+                network_digest(towers.network),
+                preparation_digest(preparation),
+                self._runtime.keys,
+                {key: value.tolist() for key, value in tokens.items()},
+                sketch(embeddings),
+                sketch(self.embed_texts(SENTENCES)),
+            ]
+        )
         self.statement = Statement(
             library,
             device,
             precision,
-            checked=("all weights loaded, none is left over", *what_was_checked(preparation)),
+            checked=(
+                "all weights loaded, none is left over",
+                "probe images have the same embeddings together, again, and alone",
+                *what_was_checked(preparation),
+            ),
         )
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,0 +1,107 @@
+"""Calling a network and telling what went into its head: a layer, a matrix product without a layer, or nothing of the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from conspect.adapters.models.replay import no_head
+
+aten = torch.ops.aten
+# Probabilities below are taken for it: their logarithm stands for the logits.
+LEAST = 1e-30
+Outputs = Callable[[Any, int], Tensor]
+
+
+class Watched(Protocol):
+    """A network of which every call tells what went into its head."""
+
+    network: nn.Module
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
+
+
+def pooled(given: Tensor) -> Tensor:
+    """What goes into a head as `[image, D]`: an average over positions does not care which side of an affine map it is on."""
+    return given.mean((2, 3)) if given.ndim == 4 else given.flatten(1)
+
+
+class WatchedLayer:
+    """What goes into one layer, averaged over positions where it is a 1 x 1 convolution."""
+
+    def __init__(self, network: nn.Module, layer: nn.Module, outputs: Outputs) -> None:
+        self.network, self._outputs = network, outputs
+        self._seen: list[Tensor] = []
+        convolves = isinstance(layer, nn.Conv2d)
+        layer.register_forward_pre_hook(
+            lambda _layer, inputs: self._seen.append(pooled(inputs[0]) if convolves else inputs[0].flatten(1))
+        )
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
+        self._seen.clear()
+        outputs = self._outputs(self.network(images), len(images))
+        if len(self._seen) != 1:
+            raise no_head("the model", f"the named layer is called {len(self._seen)} times for one batch", [])
+        return self._seen.pop(), outputs
+
+
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records matrix products with one row an image: what goes in `[image, D]`, the matrix `[out, D]` and an offset `[out]`."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rows = rows
+        self.calls: list[tuple[Tensor, Tensor, Tensor | None]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs the operation as it is and records it where it is a product."""
+        result = func(*args, **(kwargs or {}))
+        given: Any = None
+        weight: Any = None
+        offset: Any = None
+        if func is aten.linear.default:
+            given, weight, offset = args[0], args[1], args[2] if len(args) > 2 else None
+        elif func is aten.addmm.default:
+            given, weight, offset = args[1], args[2].T, args[0]
+        elif func in (aten.mm.default, aten.matmul.default) and args[1].ndim == 2:
+            given, weight = args[0], args[1].T
+        elif func is aten.bmm.default and len(args[0]) == 1:
+            given, weight = args[0][0], args[1][0].T
+        if given is not None and given.ndim == 2 and len(given) == self.rows and weight.ndim == 2:
+            plain = offset is None or offset.shape == weight.shape[:1]
+            self.calls.append((given, weight, offset if plain else None))
+        return result
+
+
+class WatchedProduct:
+    """What goes into the matrix product `place` of those in `network`: a head that is no layer, such as one of cosines."""
+
+    def __init__(self, network: nn.Module, place: int, outputs: Outputs) -> None:
+        self.network, self._place, self._outputs = network, place, outputs
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
+        with Products(len(images)) as products:
+            outputs = self._outputs(self.network(images), len(images))
+        if self._place >= len(products.calls):
+            raise no_head("the model", "it has not the same matrix products for every batch", [])
+        return products.calls[self._place][0], outputs
+
+
+class WatchedOutputs:
+    """The outputs of a network without a head in place of its embeddings; their logarithm where they are shares."""
+
+    def __init__(self, network: nn.Module, outputs: Outputs) -> None:
+        self.network, self._outputs = network, outputs
+        self.shares = False
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[image, class]` and outputs `[image, class]`."""
+        outputs = self._outputs(self.network(images), len(images))
+        return (outputs.clamp_min(LEAST).log() if self.shares else outputs), outputs

@@ -1,0 +1,94 @@
+"""A network on probe images before it sees any data: does it take what it is given, is it a function of one image, which one.
+
+The first call of foreign code is guarded here, whatever the library: what goes wrong in it is an error about the model with
+what it wants and what it was given, never a fault of Conspect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.preprocessing.known_images import known_images
+from conspect.core.diagnostics import ConspectError, user_error
+from conspect.core.spaces import Floats
+
+# A sketch tells embeddings apart that differ by a thousandth of their size, and keeps to one text where the order of
+# additions differs (1e-6, another number of threads or another processor) in 997 of 1,000 cases.
+DIRECTIONS, QUANTUM = 8, 1e-2
+# Computed alone or together, additions have another order; so much of the largest value may come of it in single precision.
+ROUNDING = 1e-3
+
+
+def prepared_probes(prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]], name: str) -> NDArray[np.float32]:
+    """The known images as the network is given them, stacked `[image, ...]` float32.
+
+    Raises UserError MODEL002 when the preprocessing fails, or gives images of different sizes different shapes.
+    """
+    with calling(name, "the preprocessing", "images [y, x, 3] uint8 of four sizes"):
+        prepared = [np.asarray(prepare(image)) for image in known_images()]
+    shapes = sorted({one.shape for one in prepared})
+    if len(shapes) > 1:
+        told = " and ".join(str(list(shape)) for shape in shapes[:2])
+        problem = f"{name}: the preprocessing has no fixed size: images of different sizes come out as {told}"
+        fix = 'ask for one: "size" with height and width, or "do_center_crop" with "crop_size"'
+        raise user_error("MODEL002", problem, fix)
+    return np.stack(prepared)
+
+
+@contextmanager
+def calling(name: str, what: str, given: str, wanted: str | None = None) -> Iterator[None]:
+    """Whatever foreign code raises inside the block becomes UserError MODEL002: what was called, given and wanted."""
+    try:
+        yield
+    except ConspectError:
+        raise
+    except Exception as error:  # it is foreign code: anything may come out
+        lines = str(error).strip().splitlines()
+        why = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+        takes = f"; {wanted}" if wanted else ""
+        fix = "mend size, channels or type in the file that `preprocessing` names, or the network"
+        raise user_error("MODEL002", f"{name}: {what} does not take {given}{takes} ({why})", fix) from error
+
+
+def confirm_function(
+    embed: Callable[[NDArray[np.float32]], Floats], batch: NDArray[np.float32], *, name: str, tolerance: float = 0.0
+) -> Floats:
+    """The embeddings `[image, D]` of probes, if each depends on its own image alone.
+
+    They are computed together, together again, and alone. Raises UserError MODEL002 where these differ: dropout or noise
+    that is left on, batch statistics instead of recorded ones, another memory of earlier images.
+    """
+    together, again = np.asarray(embed(batch)), np.asarray(embed(batch))
+    alone = np.concatenate([np.asarray(embed(batch[row : row + 1])) for row in range(len(batch))])
+    allowed = max(ROUNDING, tolerance) * max(float(np.abs(together).max(initial=0.0)), 1e-12)
+    for other, problem, fix in (
+        (
+            again,
+            "it gives the same images other values each time",
+            "turn off dropout, noise and whatever else is random at inference, also where it is called as a function "
+            "(functional.dropout(x, training=self.training))",
+        ),
+        (
+            alone,
+            "what it gives for an image depends on the other images of the batch",
+            "use the recorded statistics of batch norms (evaluation mode, track_running_stats=True), and nothing else that "
+            "mixes images",
+        ),
+    ):
+        if other.shape != together.shape or not np.abs(other - together).max(initial=0.0) <= allowed:
+            raise user_error("MODEL002", f"{name} is not a function of one image: {problem}", fix)
+    return together
+
+
+def sketch(values: Floats) -> list[list[int]]:
+    """A short text of arrays `[image, ...]`: projections on fixed random directions, in units of `QUANTUM` of their size."""
+    rows = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+    directions = np.random.default_rng(0).standard_normal((DIRECTIONS, rows.shape[1]))
+    scale = float(np.sqrt((rows**2).mean())) * np.sqrt(rows.shape[1]) if rows.size else 0.0
+    projected = rows @ directions.T / (scale if np.isfinite(scale) and scale > 0 else 1.0)
+    found: list[list[int]] = np.rint(np.nan_to_num(projected) / QUANTUM).astype(np.int64).tolist()
+    return found

@@ -1,0 +1,288 @@
+"""Networks as people have them: opened, and right, or refused with what they want and what they were given."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conspect.adapters.preprocessing import Preprocessing
+from conspect.core.diagnostics import UserError
+from conspect.core.statements import statement_of
+from tests.adapters.cases import pictures
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from conspect.adapters.models.torch_module import TorchModel, torch_model  # noqa: E402
+
+STEPS = Preprocessing((16, 16), mean=(0.5, 0.5, 0.5))
+
+
+def body(channels: int = 3, out: int = 8) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, out, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+class Ends(nn.Module):
+    """A body and a linear layer; `end(features, logits)` is what is returned."""
+
+    def __init__(self, end: Any, classes: int = 3) -> None:
+        super().__init__()
+        self.body, self.fc, self.end = body(), nn.Linear(8, classes), end
+
+    def forward(self, x: Any) -> Any:
+        features = self.body(x)
+        return self.end(features, self.fc(features))
+
+
+class Cosine(nn.Module):
+    """A head of cosines, written with functions alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.weight = body(), nn.Parameter(torch.randn(3, 8))
+
+    def forward(self, x: Any) -> Any:
+        return 16 * functional.linear(functional.normalize(self.body(x)), functional.normalize(self.weight))
+
+
+class Does(nn.Module):
+    """A layer that does what it is given."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        return self.function(x)
+
+
+def with_layer(function: Any) -> nn.Module:
+    return nn.Sequential(body(), Does(function), nn.Linear(8, 3))
+
+
+def pointwise(*after: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), *after, nn.Conv2d(8, 3, 1))
+
+
+def opened(network: Any, classes: int = 3, **options: Any) -> TorchModel:
+    return torch_model(network, STEPS, [f"class {k}" for k in range(classes)], **options)
+
+
+def outputs(model: TorchModel, network: Any) -> tuple[np.ndarray, Any]:
+    batch = np.stack([model.prepare(image) for image in pictures(6, seed=5)])
+    with torch.inference_mode():
+        return np.asarray(model.head.logits(model.embed(batch))), network(torch.tensor(batch))
+
+
+NETWORKS: dict[str, tuple[Any, dict[str, Any], Any]] = {
+    "temperature": (lambda: Ends(lambda _, z: z / 1.5), {}, lambda r: r),
+    "scale and shift": (lambda: Ends(lambda _, z: 3 * z + torch.tensor([1.0, 0, 2])), {}, lambda r: r),
+    "temperature in the softmax": (lambda: Ends(lambda _, z: (z / 2).softmax(1)), {}, lambda r: r.log()),
+    "features, then logits": (lambda: Ends(lambda f, z: (f, z)), {}, lambda r: r[1]),
+    "logits named among others": (lambda: Ends(lambda f, z: {"features": f, "logits": z}), {}, lambda r: r["logits"]),
+    "a named output": (lambda: Ends(lambda f, z: (z * 0, z)), {"output": "1"}, lambda r: r[1]),
+    "a convolution, logits [n, k, 1, 1]": (lambda: pointwise(nn.AdaptiveAvgPool2d(1)), {}, lambda r: r[:, :, 0, 0]),
+    "a convolution, then pooled": (
+        lambda: nn.Sequential(pointwise(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        {},
+        lambda r: r,
+    ),
+    "cosines": (Cosine, {}, lambda r: r),
+    "a matrix product": (lambda: Ends(lambda f, _: f @ torch.ones(8, 3).tril()), {}, lambda r: r),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_head_is_found_with_all_that_follows_it_folded_in(name: str) -> None:
+    torch.manual_seed(0)
+    make, options, logits_of = NETWORKS[name]
+    network = make().eval()
+    model = opened(network, **options)
+    found, returned = outputs(model, network)
+    wanted = logits_of(returned).numpy()
+    if "softmax" in name:
+        found, wanted = (one - one.mean(1, keepdims=True) for one in (found, wanted))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert not model.head.is_identity
+
+
+@pytest.mark.parametrize("end", [lambda z: z, lambda z: z[:, 0], torch.sigmoid], ids=["[n, 1]", "[n]", "a share"])
+def test_one_logit_is_two_classes_and_speaks_for_the_second(end: Any) -> None:
+    torch.manual_seed(0)
+    network = Ends(lambda _, z: end(z - 0.1), classes=1).eval()
+    model = opened(network, 2)
+    logits, returned = outputs(model, network)
+    assert logits.shape == (6, 2)
+    threshold = 0.5 if end is torch.sigmoid else 0.0
+    assert np.array_equal(logits.argmax(1), (returned.reshape(-1) > threshold).int().numpy())
+    with pytest.raises(UserError, match=r"(?s)MODEL002.*2 outputs and 1 class names.*two for one logit"):
+        opened(network, 1)
+
+
+def test_a_network_without_a_head_is_studied_by_its_outputs_and_says_so() -> None:
+    network = Ends(lambda f, z: torch.tanh(z) + f[:, :3] ** 2).eval()
+    model = opened(network)
+    logits, returned = outputs(model, network)
+    np.testing.assert_allclose(logits, returned.numpy(), atol=1e-5)
+    assert model.head.is_identity
+    assert any("tell head and encoder apart" in line for line in statement_of(model).cannot)
+    shares = opened(Ends(lambda f, z: (torch.tanh(z) + f[:, :3] ** 2).softmax(1)).eval())
+    found, returned = outputs(shares, shares._network)
+    np.testing.assert_allclose(np.exp(found), returned.numpy(), atol=1e-5)
+
+
+class Statistics(nn.Module):
+    """Batch norms without records: what they give depends on the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.fc = (
+            nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, track_running_stats=False)),
+            nn.Linear(8, 3),
+        )
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(torch.relu(self.body(x)).mean((2, 3)))
+
+
+class Remembers(Ends):
+    """Adds to every answer a little of how many images it has seen."""
+
+    seen = 0
+
+    def forward(self, x: Any) -> Any:
+        self.seen += len(x)
+        return super().forward(x + 0.05 * self.seen)
+
+
+def keep(_features: Any, logits: Any) -> Any:
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (
+            lambda: Ends(lambda f, z: functional.linear(functional.dropout(f, 0.5), torch.ones(3, 8))),
+            "other values each time",
+        ),
+        (
+            lambda: with_layer(functional.dropout),
+            "other values each time",
+        ),
+        (Statistics, "depends on the other images"),
+        (lambda: Remembers(keep), "other values each time"),
+        (
+            lambda: with_layer(lambda x: x - x.mean(0)),
+            "depends on the other images",
+        ),
+    ],
+    ids=[
+        "dropout of a function",
+        "dropout in a layer of one's own",
+        "batch statistics",
+        "memory",
+        "the mean of the batch",
+    ],
+)
+def test_what_is_not_a_function_of_one_image_is_refused(make: Any, told: str) -> None:
+    torch.manual_seed(0)
+    with pytest.raises(UserError, match=f"(?s)MODEL00[23].*{told}"):
+        opened(make())
+
+
+def test_a_network_that_loses_the_axis_of_a_batch_of_one_works_and_says_so() -> None:
+    network = Ends(lambda _, z: z.squeeze()).eval()
+    model = opened(network)
+    batch = np.stack([model.prepare(image) for image in pictures(3)])
+    np.testing.assert_allclose(model.embed(batch[:1]), model.embed(batch)[:1], atol=1e-5)
+    assert any("one image is computed as two" in line for line in statement_of(model).checked)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_a_network_of_another_precision_is_fed_in_its_own(kind: Any) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(body(), nn.Linear(8, 3)).eval()
+    plain = opened(network)
+    batch = np.stack([plain.prepare(image) for image in pictures(3)])
+    wanted = plain.embed(batch)
+    model = opened(network.to(kind))
+    np.testing.assert_allclose(model.embed(batch), wanted, rtol=0, atol=5e-2 * np.abs(wanted).max())
+    assert str(kind).removeprefix("torch.") in statement_of(model).precision
+
+
+def test_a_network_of_one_channel_gets_grey_images() -> None:
+    model = opened(nn.Sequential(body(1), nn.Linear(8, 3)))
+    red = np.zeros((20, 20, 3), np.uint8)
+    red[..., 0] = 200
+    assert model.prepare(red).shape == (1, 16, 16)
+    np.testing.assert_allclose(model.prepare(red), (60 / 255) - 0.5, atol=1e-5)
+    assert any("one channel" in line for line in statement_of(model).checked)
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(3 * 28 * 28, 3)),
+            r"take \[4, 3, 16, 16\] float32; its first linear layer takes 2,352",
+        ),
+        (nn.Sequential(body(5), nn.Linear(8, 3)), "its first convolution takes 5 channels"),
+        (
+            with_layer(lambda _: dict[str, Any]()["x"]),
+            "KeyError",
+        ),
+    ],
+    ids=["size", "channels", "a fault of its own"],
+)
+def test_what_the_network_does_not_take_is_told_in_one_message(network: Any, told: str) -> None:
+    with pytest.raises(UserError, match=f"(?s)MODEL002.*{told}"):
+        opened(network)
+
+
+def test_a_preprocessing_without_a_fixed_size_is_told() -> None:
+    with pytest.raises(UserError, match=r"(?s)MODEL002.*no fixed size.*\[3, 16, 16\]"):
+        torch_model(nn.Sequential(body(), nn.Linear(8, 3)), Preprocessing(16), ("a", "b", "c"))
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(UserError, match=r"(?s)MODEL002.*2 classes called 'crane', numbers 0, 2"):
+        torch_model(nn.Sequential(body(), nn.Linear(8, 3)), STEPS, ("crane", "bird", "crane"))
+
+
+class Offset(nn.Module):
+    """One linear layer after a subtraction that no state dict shows."""
+
+    def __init__(self, attribute: float = 0.0, buffer: float = 0.0) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.attribute, self.fc = attribute, nn.Linear(3, 3)
+        self.register_buffer("hidden", torch.tensor([buffer, 0.0, 0.0]), persistent=False)
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(x.mean((2, 3)) - self.attribute - self.hidden)
+
+
+class Doubled(Offset):
+    """The same weights and attributes, another function."""
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(2 * x.mean((2, 3)))
+
+
+def test_the_digest_covers_the_function_and_not_the_weights_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    patched = Offset()
+    monkeypatch.setattr(patched, "forward", lambda x: patched.fc(x.mean((2, 3)) * 1.5))
+    networks = [Offset(), Offset(attribute=1e-6), Offset(buffer=1e-6), Doubled(), patched]
+    digests = [opened(network).digest for network in networks]
+    assert len(set(digests)) == len(digests)
+    assert opened(Offset()).digest == digests[0]
+    hidden = {"value": 0.0}
+    reading = type("Reading", (Offset,), {"forward": lambda self, x: self.fc(x.mean((2, 3)) - hidden["value"])})
+    before = opened(reading()).digest
+    hidden["value"] = 0.1
+    assert opened(reading()).digest != before
