@@ -263,7 +263,7 @@ def model003(folder: Path, patch: pytest.MonkeyPatch) -> object:
             found: torch.Tensor = self.fc(x.mean((2, 3))) ** 2
             return found
 
-    return torch_model(Turned(), Preprocessing((8, 8)), ("a", "b"), name="turned")
+    return torch_model(Turned(), Preprocessing((8, 8)), ("a", "b"), name="turned", head="fc")
 
 
 @raises
