@@ -4,17 +4,30 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # Others' detectors and metrics to compare with, and the libraries that models come from, in an environment of their own:
 # they need torchvision, Conspect must not.
+# The explorer's page, built from explorer/ and never committed.
+BUNDLE := src/conspect/web/explorer/bundle
 PEERS := .venv-peers
 PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics matplotlib
 PEER_TESTS := hypothesis pytest pytest-timeout pytest-xdist
 MODEL_EXTRAS := onnx,open-clip,timm,torchvision,transformers
 
-.PHONY: changelog coverage demo help site test-wheel test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
+.PHONY: changelog coverage demo explorer test-explorer help site test-wheel test test-slow peers test-adapters test-peers lint types check bench bench-record wheel lock sbom audit test-minimum clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | sort | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.demo ## debug a real classifier on real photographs and write a report; ARGS="--images 300" for a quick look
+demo: $(VENV)/.demo explorer ## debug a real classifier on real photographs and write a report; ARGS="--images 300" for a quick look
 	$(VENV)/bin/conspect demo $(ARGS)
+
+# The demo does without the page where it cannot be built: its report needs none.
+explorer: $(VENV)/.demo ## the page of `conspect explore`
+	@$(MAKE) --no-print-directory $(BUNDLE)/index.html || echo "WARNING: the explorer's page could not be built; the report works without it" >&2
+
+$(BUNDLE)/index.html: explorer/package-lock.json explorer/build.sh explorer/index.html explorer/vite.config.ts $(shell find explorer/src -type f)
+	explorer/build.sh $(CURDIR)/$(VENV)/bin/python
+
+test-explorer: $(VENV)/.test explorer ## the page's own tests: types, units, and every view in a real browser where one is there
+	cd explorer && npm run --silent check && npm test --silent
+	$(VENV)/bin/python -m pytest tests/explorer --slow $(ARGS)
 
 test: $(VENV)/.test ## the tests that take seconds; ARGS are pytest's
 	$(VENV)/bin/python -m pytest -n 2 $(ARGS)

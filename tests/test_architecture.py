@@ -62,6 +62,7 @@ LIBRARIES = {
     "study": {"numpy", "PIL", "msgspec", "platformdirs"},
     "faults": {"msgspec", "numpy", "torch", "safetensors"},
     "web": {
+        "PIL",
         "msgspec",
         "numpy",
         "safetensors",

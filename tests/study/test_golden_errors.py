@@ -43,7 +43,7 @@ from conspect.study import Study, inputs
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
-OTHER_ROOMS = ("SPEC", "VERIFY", "MONITOR", "WEB")
+OTHER_ROOMS = ("EXPLORE", "SPEC", "VERIFY", "MONITOR", "WEB")
 
 
 class DeadRay:

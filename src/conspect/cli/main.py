@@ -21,6 +21,7 @@ COMMANDS: Commands = {
     "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
     "compare": ("conspect.cli.compare", "compare", "Say what changed between two studies."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
+    "explore": ("conspect.cli.explore", "explore", "Look at a study in the browser: ask, correct, prove."),
     "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
     "gate": ("conspect.cli.compare", "gate", "Let a study pass, or not, against a baseline."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),

@@ -1,0 +1,69 @@
+/** The whole view lives in the address, so that a link shows somebody else the same thing. */
+
+export type View = "study" | "images" | "heatmap" | "ask" | "image" | "labels" | "prove" | "compare" | "live";
+export const VIEWS: readonly View[] = ["study", "images", "heatmap", "ask", "image", "labels", "prove", "compare", "live"];
+
+export type Parameters = Readonly<Record<string, string>>;
+
+/** What of an address filters images; every view that shows images obeys these and no others. */
+export const FILTERS = ["label", "output", "set", "diagnosis", "pair", "holds", "least", "most", "tag", "text", "slice"] as const;
+
+export interface Place {
+  readonly view: View;
+  readonly parameters: Parameters;
+}
+
+export function placeOf(search: string): Place {
+  const given = new URLSearchParams(search);
+  const view = VIEWS.find((known) => known === given.get("view")) ?? "study";
+  const parameters: Record<string, string> = {};
+  for (const [key, value] of given) if (key !== "view" && value !== "") parameters[key] = value;
+  return { view, parameters };
+}
+
+export function addressOf(place: Place): string {
+  const search = new URLSearchParams({ view: place.view });
+  for (const key of Object.keys(place.parameters).sort()) {
+    const value = place.parameters[key];
+    if (value) search.set(key, value);
+  }
+  return `/?${search}`;
+}
+
+export function filtersOf(parameters: Parameters): Parameters {
+  return Object.fromEntries(FILTERS.flatMap((key) => (parameters[key] ? [[key, parameters[key]]] : [])));
+}
+
+class Address {
+  place = $state<Place>(placeOf(typeof location === "undefined" ? "" : location.search));
+
+  constructor() {
+    if (typeof addEventListener !== "undefined")
+      addEventListener("popstate", () => {
+        this.place = placeOf(location.search);
+      });
+  }
+
+  /** Goes to `view`; undefined takes a parameter away. */
+  go(view: View, parameters: Record<string, string | undefined> = {}): void {
+    const kept = Object.fromEntries(Object.entries(parameters).flatMap(([k, v]) => (v ? [[k, v]] : [])));
+    const place = { view, parameters: kept };
+    if (addressOf(place) === addressOf(this.place)) return;
+    history.pushState(null, "", addressOf(place));
+    this.place = place;
+    scrollTo(0, 0);
+  }
+
+  /** Changes parameters of the view that is shown, without a new step in the history. */
+  adjust(changes: Record<string, string | undefined>): void {
+    const parameters = { ...this.place.parameters } as Record<string, string>;
+    for (const [key, value] of Object.entries(changes)) {
+      if (value) parameters[key] = value;
+      else delete parameters[key];
+    }
+    this.place = { view: this.place.view, parameters };
+    history.replaceState(null, "", addressOf(this.place));
+  }
+}
+
+export const address = new Address();

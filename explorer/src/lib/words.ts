@@ -1,0 +1,24 @@
+/** Numbers as people read them. */
+
+export function percent(share: number | null | undefined, digits = 1): string {
+  return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
+}
+
+export function count(n: number): string {
+  return n.toLocaleString("en-US");
+}
+
+export function many(n: number, noun: string, plural = `${noun}s`): string {
+  return `${count(n)} ${n === 1 ? noun : plural}`;
+}
+
+/** A p-value in words: what is shown is never smaller than what is known. */
+export function pValue(p: number): string {
+  return p < 0.0001 ? "p < 0.0001" : `p = ${p.toPrecision(2)}`;
+}
+
+export function ordinal(n: number): string {
+  const rest = n % 100;
+  const end = rest >= 11 && rest <= 13 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
+  return `${n}${end}`;
+}

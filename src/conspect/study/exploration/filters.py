@@ -1,0 +1,102 @@
+"""Which images a question is about: conditions on label, output, diagnosis, confidence, a pair, tags and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import user_error
+from conspect.core.spaces import Float64
+from conspect.results.exploration import ImageSet
+from conspect.study.exploration.index import StudyIndex
+from conspect.study.exploration.phrases import Phrases, Reading
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """Conditions that all must hold; None and empty ask nothing. `pair`: "striped > metallic"; `holds`: its truth.
+
+    `confidence`: least and most softmax of the output, in 0..1. `text`: a part of the file's name.
+    """
+
+    label: str | None = None
+    output: str | None = None
+    images: ImageSet = ImageSet.ALL
+    diagnosis: str | None = None
+    pair: str | None = None
+    holds: bool | None = None
+    confidence: tuple[float, float] = (0.0, 1.0)
+    tag: str | None = None
+    text: str | None = None
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """What is known of single images beside the model's output, by row of the index.
+
+    `diagnoses`: row to kind of failure; `tags`: image id to tags; `metadata`: column to values by row.
+    """
+
+    diagnoses: Mapping[int, str]
+    tags: Mapping[str, tuple[str, ...]]
+    metadata: Mapping[str, Sequence[str | None]]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The rows that pass, ascending; and the margin `[image]` of all images where the filter names a pair or concept."""
+
+    rows: NDArray[np.int64]
+    margin: Float64 | None
+    reading: Reading | None
+
+
+def select(index: StudyIndex, phrases: Phrases, annotations: Annotations, asked: ImageFilter) -> Selection:
+    """The images that pass `asked`.
+
+    Raises UserError EXPLORE001 for a class, diagnosis or column that the study does not have, EXPLORE002 for a pair that
+    cannot be read.
+    """
+    passing = np.ones(len(index), dtype=bool)
+    if asked.label is not None:
+        passing &= index.labels == _class(index, asked.label)
+    if asked.output is not None:
+        passing &= index.outputs == _class(index, asked.output)
+    if asked.images is not ImageSet.ALL:
+        passing &= index.wrong == (asked.images is ImageSet.WRONG)
+    if asked.confidence != (0.0, 1.0):
+        least, most = asked.confidence
+        passing &= (index.confidence >= least) & (index.confidence <= most)
+    if asked.diagnosis is not None:
+        diagnosed = [row for row, diagnosis in annotations.diagnoses.items() if diagnosis == asked.diagnosis]
+        passing &= np.isin(np.arange(len(index)), diagnosed)
+    if asked.tag is not None:
+        passing &= np.asarray([asked.tag in annotations.tags.get(name, ()) for name in index.ids], dtype=bool)
+    if asked.text:
+        wanted = asked.text.casefold()
+        passing &= np.asarray([wanted in name.casefold() for name in index.ids], dtype=bool)
+    for column, value in asked.slices.items():
+        if column not in annotations.metadata:
+            known = ", ".join(annotations.metadata) or "none"
+            raise user_error("EXPLORE001", f"the images have no column {column[:100]!r}", f"columns: {known}")
+        passing &= np.asarray([entry == value for entry in annotations.metadata[column]], dtype=bool)
+    margin, reading = None, None
+    if asked.pair is not None:
+        reading = phrases.read(asked.pair)
+        margin = phrases.margin(index, reading)
+        if asked.holds is not None:
+            # A tie satisfies neither direction, as in the language.
+            passing &= (margin > 0) if asked.holds else ~(margin > 0)
+    return Selection(np.flatnonzero(passing), margin, reading)
+
+
+def _class(index: StudyIndex, name: str) -> int:
+    try:
+        return index.class_names.index(name)
+    except ValueError as error:
+        fix = f"classes: {', '.join(index.class_names[:20])}"
+        raise user_error("EXPLORE001", f"the model has no class {name[:100]!r}", fix) from error

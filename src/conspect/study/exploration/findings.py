@@ -1,0 +1,46 @@
+"""What a finished run said of single images and concepts, by name: the explorer shows it and decides nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conspect.results.exploration import ConceptEntry, Sentence
+from conspect.results.results import Results
+
+
+@dataclass(frozen=True)
+class ImageFinding:
+    """The diagnosis of a failure, and in words what is wrong and why."""
+
+    diagnosis: str
+    diagnosis_sentence: str | None = None
+    explanation: str | None = None
+
+
+@dataclass(frozen=True)
+class SuspectFinding:
+    """A label that is suspect: how much, in 0..1, and what the witnesses say instead."""
+
+    score: float
+    suggested: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """By image id, and of the concepts in the order of the study."""
+
+    images: dict[str, ImageFinding]
+    suspects: dict[str, SuspectFinding]
+    concepts: tuple[ConceptEntry, ...]
+    sentences: tuple[Sentence, ...]
+
+
+def findings_of(results: Results, sentences: tuple[str, ...]) -> Findings:
+    """What `results` says of images and concepts; `sentences`: the report's first lines."""
+    images = {failure.id: ImageFinding(failure.blame) for failure in results.localization.images}
+    return Findings(
+        images=images,
+        suspects={},
+        concepts=tuple(ConceptEntry(concept.name, concept.phrases) for concept in results.concepts),
+        sentences=tuple(Sentence(text) for text in sentences),
+    )

@@ -1,0 +1,96 @@
+"""Lists and counts of the images that pass a filter: rows of a gallery, a confusion matrix, a heatmap."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.heatmaps import by_group
+from conspect.core.spaces import Float64, Floats
+from conspect.results.exploration import Confusion, HeatmapView, ImageList, ImageRow, Order
+from conspect.study.exploration.filters import Annotations, Selection
+from conspect.study.exploration.index import StudyIndex
+
+MOST_ROWS = 1000
+# A spreadsheet runs a cell that begins with one of these.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def image_row(index: StudyIndex, annotations: Annotations, row: int, margin: Float64 | None) -> ImageRow:
+    """The image in `row` as a list shows it."""
+    return ImageRow(
+        row=row,
+        id=index.ids[row],
+        label=index.class_names[index.labels[row]],
+        output=index.class_names[index.outputs[row]],
+        confidence=round(float(index.confidence[row]), 4),
+        diagnosis=annotations.diagnoses.get(row),
+        margin=None if margin is None else round(float(margin[row]), 5),
+        tags=annotations.tags.get(index.ids[row], ()),
+    )
+
+
+def ordered(index: StudyIndex, selection: Selection, order: Order) -> NDArray[np.int64]:
+    """The selected rows in `order`; equal ones stay in the order of the images."""
+    rows = selection.rows
+    if order in (Order.STRONGEST, Order.WEAKEST) and selection.margin is not None:
+        keys: Floats = selection.margin[rows]
+    elif order is Order.FILE or order in (Order.STRONGEST, Order.WEAKEST):
+        return rows
+    else:
+        keys = index.confidence[rows]
+    falling = order in (Order.STRONGEST, Order.CONFIDENT)
+    return rows[np.argsort(-keys if falling else keys, kind="stable")]
+
+
+def image_list(
+    index: StudyIndex, annotations: Annotations, selection: Selection, *, order: Order, offset: int, limit: int
+) -> ImageList:
+    """Rows `offset` to `offset + limit` of the selected images in `order`."""
+    rows = ordered(index, selection, order)
+    margin, pair = selection.margin, selection.reading is not None and selection.reading.second is not None
+    return ImageList(
+        total=len(rows),
+        offset=offset,
+        images=tuple(
+            image_row(index, annotations, int(row), margin) for row in rows[offset : offset + min(limit, MOST_ROWS)]
+        ),
+        satisfying=int((margin[rows] > 0).sum()) if margin is not None and pair else None,
+    )
+
+
+def confusion(index: StudyIndex, selection: Selection) -> Confusion:
+    """Counts `[true class][output]` of the selected images."""
+    size = len(index.class_names)
+    flat = index.labels[selection.rows] * size + index.outputs[selection.rows]
+    counts = np.bincount(flat, minlength=size * size).reshape(size, size)
+    return Confusion(index.class_names, tuple(tuple(int(n) for n in row) for row in counts))
+
+
+def heatmap(
+    index: StudyIndex, selection: Selection, names: tuple[str, ...], directions: Float64, unseen: tuple[str, ...]
+) -> HeatmapView:
+    """Counts of "row's concept is stronger" over the selected images, exact for any selection."""
+    strengths = index.numerators(directions)[selection.rows]
+    counts = by_group(strengths, np.zeros(len(strengths), dtype=np.int64), 1)[0]
+    return HeatmapView(names, tuple(tuple(int(n) for n in row) for row in counts.greater), len(strengths), unseen)
+
+
+def as_csv(rows: Iterable[ImageRow]) -> str:
+    """A table for a spreadsheet, which must not take a hostile name for a formula."""
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["id", "label", "output", "confidence", "diagnosis", "margin", "tags"])
+    for row in rows:
+        margin = "" if row.margin is None else row.margin
+        texts = [row.id, row.label, row.output, row.confidence, row.diagnosis or "", margin, " ".join(row.tags)]
+        writer.writerow([_plain(cell) if isinstance(cell, str) else cell for cell in texts])
+    return table.getvalue()
+
+
+def _plain(cell: str) -> str:
+    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell

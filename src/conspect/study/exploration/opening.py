@@ -1,0 +1,70 @@
+"""Opening a finished study for questions: its results, its embeddings in the store, its notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from conspect.adapters.store.texts import cached_text_encoder
+from conspect.core.capabilities import metadata_of
+from conspect.core.protocols import ImageDataset, ProgressBar, silent
+from conspect.report.wording import findings
+from conspect.study.exploration.exploration import Exploration
+from conspect.study.exploration.findings import findings_of
+from conspect.study.exploration.index import StudyIndex
+from conspect.study.exploration.notes import Notes
+from conspect.study.exploration.phrases import Phrases
+from conspect.study.exploration.proving import Proving
+from conspect.study.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedStudy:
+    """A study ready for questions; `images` are those of the test split, `rows` the ones that the explorer's rows stand for."""
+
+    exploration: Exploration
+    images: ImageDataset
+    rows: tuple[int, ...]
+    folder: Path
+
+
+def opened(folder: Path, bar: ProgressBar = silent) -> OpenedStudy:
+    """Opens the study in `folder`.
+
+    Raises UserError STUDY003 when it was not run to its end, STUDY004 when its inputs changed since, EXPLORE004 for tables of
+    notes that are none, and the errors of the adapters.
+    """
+    study = Study.open(folder)
+    inputs = study.inputs
+    results = study.results()  # after the inputs are open, so that results of others are told, not measured anew
+    measured = study.measurements(bar)
+    shifted = np.exp(measured.logits - measured.logits.max(axis=1, keepdims=True))
+    index = StudyIndex(
+        ids=measured.ids,
+        labels=measured.labels,
+        outputs=measured.outputs,
+        confidence=(shifted.max(axis=1) / shifted.sum(axis=1)).astype(np.float32),
+        class_names=tuple(inputs.model.class_names),
+        head=inputs.model.head,
+        lens=measured.lens,
+        class_directions=measured.class_directions,
+        pairs=measured.pairs,
+    )
+    concepts = inputs.concepts
+    encode = cached_text_encoder(inputs.vlm, study.store)
+    exploration = Exploration(
+        study.folder.absolute().name,
+        results,
+        findings_of(results, tuple(findings(results))),
+        index,
+        phrases=Phrases(concepts.concepts, measured.lens.directions, concepts.concept_templates, encode),
+        notes=Notes(study.folder),
+        proving=Proving(study),
+        metadata={
+            column: [values[row] for row in measured.rows] for column, values in metadata_of(inputs.test).items()
+        },
+        digest=results.alignment.lens_digest[:16] + results.dataset.digest[:16],
+    )
+    return OpenedStudy(exploration, inputs.test, tuple(int(row) for row in measured.rows), study.folder)

@@ -1,0 +1,113 @@
+"""Every question that can be asked of a study, by path: the same over HTTP and from `conspect explore --ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from conspect.core.diagnostics import user_error
+from conspect.results import exploration as records
+from conspect.study.exploration.exploration import Exploration
+from conspect.web.explorer import queries
+
+Query = TypeVar("Query", bound=msgspec.Struct)
+
+
+class Method(Enum):
+    """Whether an endpoint only reads or also changes the study's notes."""
+
+    GET = "GET"
+    POST = "POST"
+
+
+@dataclass(frozen=True)
+class Endpoint(Generic[Query]):
+    """One question: where it is asked, what it takes, what it answers. `query` is read from the address or from the body."""
+
+    method: Method
+    path: str
+    summary: str
+    query: type[Query]
+    response: type[msgspec.Struct]
+    answer: Callable[[Exploration, Query], msgspec.Struct]
+
+
+ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    Endpoint(Method.GET, "/api/study", "What the study is of and what was found", queries.Nothing, records.StudyOverview,
+             lambda study, _: study.overview()),
+    Endpoint(Method.GET, "/api/images", "Images that pass a filter, a range of them", queries.Listing, records.ImageList,
+             lambda study, asked: study.images(asked.filter(), order=asked.order, offset=asked.offset, limit=asked.limit)),
+    Endpoint(Method.GET, "/api/confusion", "True classes against outputs of the images that pass a filter", queries.Filter,
+             records.Confusion, lambda study, asked: study.confusion(asked.filter())),
+    Endpoint(Method.GET, "/api/heatmap", "How often one concept is stronger than another, over the images that pass a filter",
+             queries.Filter, records.HeatmapView, lambda study, asked: study.heatmap(asked.filter())),
+    Endpoint(Method.GET, "/api/ask", "A concept or a pair in plain words", queries.Question, records.Answer,
+             lambda study, asked: study.ask(asked.q)),
+    Endpoint(Method.GET, "/api/image", "All that is known of one image", queries.OneImage, records.ImagePage,
+             lambda study, asked: study.image(asked.id)),
+    Endpoint(Method.GET, "/api/suspects", "Suspect labels, most suspect first", queries.Page, records.SuspectQueue,
+             lambda study, asked: study.suspects(offset=asked.offset, limit=asked.limit)),
+    Endpoint(Method.POST, "/api/decide", "Keep, relabel or drop an image", records.LabelDecision, records.Recount,
+             lambda study, asked: study.decide(asked)),
+    Endpoint(Method.POST, "/api/undecide", "Forget a decision", queries.OneImage, records.Recount,
+             lambda study, asked: study.undecide(asked.id)),
+    Endpoint(Method.POST, "/api/tag", "Tag images", queries.Tagging, records.Done,
+             lambda study, asked: study.tag(asked.ids, asked.tag, remove=asked.remove)),
+    Endpoint(Method.POST, "/api/specification/check", "What is wrong with a specification, and what it says in English",
+             queries.SpecificationText, records.CheckedText, lambda study, asked: study.proving.check(asked.text)),
+    Endpoint(Method.POST, "/api/specification/verify", "A verdict for each property of a specification",
+             queries.SpecificationText, records.Verdicts, lambda study, asked: study.proving.verify(asked.text)),
+)  # fmt: skip
+
+
+def endpoint_at(method: str, path: str) -> Endpoint[Any]:
+    """The endpoint that answers `path`. Raises UserError EXPLORE005 where there is none, or not for this method."""
+    known = [endpoint for endpoint in ENDPOINTS if endpoint.path == path]
+    if not known:
+        paths = ", ".join(endpoint.path for endpoint in ENDPOINTS)
+        raise user_error("EXPLORE005", f"nothing is asked at {path[:100]!r}", f"ask at one of: {paths}")
+    for endpoint in known:
+        if endpoint.method.value == method:
+            return endpoint
+    raise user_error("EXPLORE005", f"{path} is not asked by {method[:20]}", f"ask by {known[0].method.value}")
+
+
+def read_query(endpoint: Endpoint[Query], text: str) -> Query:
+    """The question in an address's query string. Raises UserError EXPLORE002 naming the value that is wrong."""
+    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=False, max_num_fields=50)
+    values = {key: value for key, value in pairs if value != ""}
+    if len(values) != len([pair for pair in pairs if pair[1] != ""]):
+        raise user_error("EXPLORE002", "a value is given twice", "give each once")
+    try:
+        return msgspec.convert(values, endpoint.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refused(endpoint, error) from error
+
+
+def read_body(endpoint: Endpoint[Query], body: bytes) -> Query:
+    """The question in a JSON body. Raises UserError EXPLORE002 naming the value that is wrong."""
+    try:
+        return msgspec.json.decode(body, type=endpoint.query)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _refused(endpoint, error) from error
+
+
+def answered(study: Exploration, address: str, body: bytes | None = None) -> bytes:
+    """The JSON answer to "/api/images?label=truck": what `conspect explore --ask` prints and the page gets.
+
+    `body`: of a POST. Raises UserError EXPLORE001 to EXPLORE005, and what the question itself raises.
+    """
+    parts = urlsplit(address)
+    endpoint = endpoint_at((Method.GET if body is None else Method.POST).value, parts.path)
+    query = read_query(endpoint, parts.query) if body is None else read_body(endpoint, body)
+    return msgspec.json.encode(endpoint.answer(study, query))
+
+
+def _refused(endpoint: Endpoint[Any], error: Exception) -> Exception:
+    takes = ", ".join(field.encode_name for field in msgspec.structs.fields(endpoint.query)) or "nothing"
+    return user_error("EXPLORE002", f"{endpoint.path}: {str(error)[:300]}", f"it takes: {takes}")

@@ -1,0 +1,99 @@
+"""What an endpoint is asked: typed, so that a wrong value is refused by name before anything is read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from conspect.core.diagnostics import user_error
+from conspect.results.exploration import ImageSet, Order
+from conspect.study.exploration.filters import ImageFilter
+
+MOST_AT_ONCE = 500
+Share = Annotated[float, Meta(ge=0, le=1)]
+Text = Annotated[str, Meta(max_length=2000)]
+Offset = Annotated[int, Meta(ge=0)]
+Limit = Annotated[int, Meta(ge=0, le=MOST_AT_ONCE)]
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """No question beside the path; no answer beside "done"."""
+
+
+class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic"."""
+
+    label: Text | None = None
+    output: Text | None = None
+    set: ImageSet = ImageSet.ALL
+    diagnosis: Text | None = None
+    pair: Text | None = None
+    holds: bool | None = None
+    least: Share = 0.0
+    most: Share = 1.0
+    tag: Text | None = None
+    text: Text | None = None
+    slice: Text | None = None
+
+    def filter(self) -> ImageFilter:
+        """The same for the study. Raises UserError EXPLORE002 for a slice that is not "column=value"."""
+        slices: dict[str, str] = {}
+        if self.slice is not None:
+            column, equals, value = self.slice.partition("=")
+            if not equals:
+                raise user_error("EXPLORE002", f"{self.slice[:60]!r} is no slice", 'write "column=value"')
+            slices[column] = value
+        return ImageFilter(
+            label=self.label,
+            output=self.output,
+            images=self.set,
+            diagnosis=self.diagnosis,
+            pair=self.pair,
+            holds=self.holds,
+            confidence=(self.least, self.most),
+            tag=self.tag,
+            text=self.text,
+            slices=slices,
+        )
+
+
+class Listing(Filter, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Conditions, an order and a range."""
+
+    order: Order = Order.FILE
+    offset: Offset = 0
+    limit: Limit = 60
+
+
+class Page(Struct, frozen=True, forbid_unknown_fields=True):
+    """A range of a list."""
+
+    offset: Offset = 0
+    limit: Limit = 60
+
+
+class Question(Struct, frozen=True, forbid_unknown_fields=True):
+    """A concept or a pair in plain words."""
+
+    q: Text
+
+
+class OneImage(Struct, frozen=True, forbid_unknown_fields=True):
+    """An image by its id."""
+
+    id: Text
+
+
+class Tagging(Struct, frozen=True, forbid_unknown_fields=True):
+    """Images and a tag to give them, or to take away."""
+
+    ids: Annotated[tuple[Text, ...], Meta(max_length=10_000)]
+    tag: Text
+    remove: bool = False
+
+
+class SpecificationText(Struct, frozen=True, forbid_unknown_fields=True):
+    """A specification in Con_spec."""
+
+    text: Annotated[str, Meta(max_length=100_000)]
