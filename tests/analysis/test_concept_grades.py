@@ -53,7 +53,7 @@ def test_a_concept_that_passes_every_measure_is_seen_and_has_no_reasons() -> Non
         ),
         ({"variants": [np.concatenate([noise(2), noise(3)], axis=1)]}, Grade.NOT_SEEN, "other phrases"),
         ({"by_model": noise()}, Grade.NOT_SEEN, "read off the model"),
-        ({"table": None}, Grade.PARTLY, "no table and no labels"),
+        ({"table": None}, Grade.PARTLY, "nothing says which"),
     ],
 )
 def test_a_concept_that_fails_one_measure_says_which(changes: dict[str, object], grade: Grade, reason: str) -> None:

@@ -108,9 +108,11 @@ def test_the_budget_ends_the_search() -> None:
     assert not found.complete
 
 
-def test_erasing_takes_a_concept_out_and_leaves_the_others() -> None:
+@pytest.mark.parametrize("along_variation", [False, True])
+def test_erasing_takes_a_concept_out_and_leaves_the_others(along_variation: bool) -> None:
     lens, head, embeddings = lens_and_head()
-    eraser = Eraser.of(lens, head, embeddings.mean(axis=0))
+    covariance = np.cov(embeddings, rowvar=False) if along_variation else None
+    eraser = Eraser.of(lens, head, embeddings.mean(axis=0), covariance)
     z = embeddings[0]
     moved = z - mask(frozenset({1, 3}), 5).astype(float) @ eraser.parts(z)
     before, after = (

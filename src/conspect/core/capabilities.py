@@ -59,6 +59,14 @@ class HasOmissions(Protocol):
 
 
 @runtime_checkable
+class HasPositions(Protocol):
+    """A vision model whose embedding is a mean over positions of the image, so that what is read off it has places."""
+
+    def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`[image, y, x, D]` of prepared images; the mean over y and x is the embedding."""
+
+
+@runtime_checkable
 class _OffersGradients(Protocol):
     def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
     def differentiable(self) -> Any: ...

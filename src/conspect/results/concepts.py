@@ -42,3 +42,9 @@ class Concept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reasons: tuple[str, ...]
     not_told_from: tuple[str, ...]
     measures: ConceptMeasures
+
+
+class ConceptScores(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `conspect concepts score --json` prints."""
+
+    concepts: tuple[Concept, ...]

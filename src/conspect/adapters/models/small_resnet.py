@@ -95,6 +95,15 @@ class SmallResNetModel:
 
         return departure(self._encoder, (torch.from_numpy(np.ascontiguousarray(batch)) for batch in batches))
 
+    def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`[image, y, x, D]` float32: the output of the last stage before it is averaged."""
+        import torch
+
+        with torch.inference_mode():
+            images = torch.from_numpy(np.ascontiguousarray(batch)).contiguous(memory_format=torch.channels_last)
+            before = self.encoder[:-2](images)  # all but the mean and the flattening
+            return np.asarray(before.permute(0, 2, 3, 1).numpy(), dtype=np.float32)
+
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` float32: the pooled output of the last stage, all components >= 0."""
         import torch

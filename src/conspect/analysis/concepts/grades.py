@@ -172,7 +172,7 @@ def _graded(measures: ConceptMeasures) -> GradedConcept:
     judge(measures.stability, STABILITY, "other phrases for it say something else (correlation {:.2f})")
     judge(measures.agreement, AGREEMENT, "what is read off the model is not what the VLM sees (correlation {:.2f})")
     if measures.separation is None and measures.shown is None:
-        doubted.append("no table and no labels say where it should be")
+        doubted.append("nothing says which classes or images should show it and which not")
     if measures.beyond_classes < BEYOND_CLASSES:
         doubted.append("within a class it only restates how much an image looks like other classes")
     if measures.group:

@@ -13,8 +13,9 @@ from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Floats
 from conspect.statistics.detection import Score, auroc, tally
 
-# An image stands out when this share of its class shows the concept less (or more); of each side the strongest are named.
-STANDS_OUT, NAMED = 0.8, 2
+# An image stands out when this share of its class shows the concept less (or more). So many concepts are named, of each class
+# its most telling one first.
+STANDS_OUT, NAMED = 0.8, 3
 # Without a table of attributes a concept belongs to a class whose images show it more than others do, this often.
 BELONGS_AUROC = 0.8
 
@@ -66,23 +67,26 @@ def contrast(
     label: int,
     output: int,
 ) -> list[Reason]:
-    """Reasons of one failure, the most telling first: at most `NAMED` of each side, none where nothing stands out.
+    """Reasons of one failure, the most telling first: at most `NAMED`, none where nothing stands out.
 
     `strengths [concept]` of the image and `usual [image, concept]` of the label's images that the model gets right, both read
     off the model. Only concepts that are `believed [concept]` and belong to exactly one of the two classes are considered.
     """
     if not len(usual):
         return []
-    reasons = []
+    best: list[Reason] = []
+    further: list[Reason] = []
     for side, mine, other in ((Side.OUTPUT, output, label), (Side.LABEL, label, output)):
         candidates = np.flatnonzero(believed & belongs[mine] & ~belongs[other])
         beyond = usual[:, candidates] < strengths[candidates]
         if side is Side.LABEL:
             beyond = usual[:, candidates] > strengths[candidates]
         shares = beyond.mean(axis=0)
-        order = np.argsort(-shares, kind="stable")[:NAMED]
-        reasons += [Reason(int(candidates[k]), side, float(shares[k])) for k in order if shares[k] >= STANDS_OUT]
-    return sorted(reasons, key=lambda reason: -reason.share)
+        order = [int(k) for k in np.argsort(-shares, kind="stable") if shares[k] >= STANDS_OUT]
+        named = [Reason(int(candidates[k]), side, float(shares[k])) for k in order]
+        best, further = best + named[:1], further + named[1:]
+    further.sort(key=lambda reason: -reason.share)
+    return sorted((best + further)[:NAMED], key=lambda reason: -reason.share)
 
 
 def sentence(reasons: Sequence[Reason], concepts: Sequence[str], label: str, output: str) -> str:
@@ -97,7 +101,10 @@ def sentence(reasons: Sequence[Reason], concepts: Sequence[str], label: str, out
             whose = f"of {label} images do" if not parts else "of them"
             verb = "shows " if not parts else ""
             percent = int(np.floor(100 * reason.share + 1e-9))
-            parts.append(f"{verb}{concepts[reason.concept].replace('-', ' ')} {word} than {percent} % {whose}")
+            than = f"{percent} % {whose}"
+            if percent == 100:
+                than = f"any {label} image does" if not parts else "any of them"
+            parts.append(f"{verb}{concepts[reason.concept].replace('-', ' ')} {word} than {than}")
     return f"{label} taken for {output}: " + ", and ".join(
         [", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts
     )

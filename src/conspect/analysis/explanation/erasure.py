@@ -4,8 +4,10 @@ Source: concept-based abductive and contrastive explanations (arXiv 2605.06640).
 mask m by e - C G^+ (m * C'e), with concept directions as the columns of C and G = C'C, and is then taken back to the model by a
 pseudo-inverse of r_map. Where the VLM has more dimensions than the model, or the alignment a lower rank, that way back changes
 scores that should stay. Here the same formula is used in the model's own space, with the folded directions C = (Q M)': scores of
-erased concepts become the mean's, all others stay, exactly, and the embedding moves no further than that needs. Every concept
-takes a fixed vector out of z, so with a linear head the logits of any set of erased concepts are sums.
+erased concepts become the mean's, all others stay, exactly. Which way the embedding moves for that is a choice: the shortest
+(orthogonal erasure), or, with the covariance S of embeddings, the way they vary, S C (C' S C)^+ (as in LEACE, Belrose et al.,
+NeurIPS 2023): only then what goes with a concept in real images goes with it, and nothing is kept that merely predicts it. Every
+concept takes a fixed vector out of z, so with a linear head the logits of any set of erased concepts are sums.
 """
 
 from __future__ import annotations
@@ -34,11 +36,14 @@ class Eraser:
     erased: Float64
 
     @classmethod
-    def of(cls, lens: Lens, head: Head, mean: Floats) -> Eraser:
-        """`mean [D]`: the mean embedding of the model, whose scores erased concepts get."""
+    def of(cls, lens: Lens, head: Head, mean: Floats, covariance: Float64 | None = None) -> Eraser:
+        """`mean [D]`: the mean embedding of the model, whose scores erased concepts get. `covariance [D, D]`: None for
+        orthogonal erasure.
+        """
         scores = lens.folded.weight
-        inverse = np.linalg.pinv(scores @ scores.T, rcond=RELATIVE_CUTOFF, hermitian=True)
-        return cls(head, scores, scores @ np.asarray(mean, dtype=np.float64), np.ascontiguousarray(inverse @ scores))
+        ways = scores if covariance is None else scores @ covariance
+        inverse = np.linalg.pinv(ways @ scores.T, rcond=RELATIVE_CUTOFF, hermitian=True)
+        return cls(head, scores, scores @ np.asarray(mean, dtype=np.float64), np.ascontiguousarray(inverse @ ways))
 
     def parts(self, embedding: Floats) -> Float64:
         """`[concept, D]`: what each concept puts into `embedding [D]`; erasing a set subtracts its rows."""

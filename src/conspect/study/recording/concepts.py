@@ -11,7 +11,7 @@ from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConc
 from conspect.analysis.explanation.contrast import belonging_by_strength, belonging_by_table, contrast, sentence
 from conspect.core.capabilities import concept_labels_of
 from conspect.core.spaces import Float64
-from conspect.results.concepts import Concept, ConceptMeasures
+from conspect.results.concepts import Concept, ConceptMeasures, ConceptScores
 from conspect.results.localization import Explanation, Reason
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
@@ -83,6 +83,11 @@ def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concep
         )
         for concept, found in zip(inputs.concepts.concepts, grades, strict=True)
     )
+
+
+def concept_scores(inputs: Inputs, measured: Measurements) -> ConceptScores:
+    """The grades of a study's concepts alone."""
+    return ConceptScores(concepts=concept_results(inputs, graded(inputs, measured)))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,0 +1,70 @@
+"""`conspect explain`: why the model said what it said of single images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from conspect.cli.progress import terminal_bar
+
+if TYPE_CHECKING:
+    from conspect.results.explanations import ImageExplanation
+
+SHADES = " .:-=+*#%@"
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.001, max=600),
+    default=0.1,
+    show_default=True,
+    help="Time for the minimal sets of each image.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def explain(study: Path, images: tuple[str, ...], seconds: float, as_json: bool) -> None:
+    """Explain test images of STUDY, by id, in concepts that are seen.
+
+    A sentence; sets of concepts that alone keep the output, or whose erasure changes it; the smallest change of strengths
+    that restores the label; and where in the image the named concepts are.
+    """
+    from conspect.results.files import encoded
+    from conspect.study import Study
+    from conspect.study.explaining import explain_images
+
+    opened = Study.open(study)
+    found = explain_images(opened.inputs, opened.measurements(terminal_bar), images, seconds=seconds)
+    if as_json:
+        click.echo(encoded(found, indent=None), nl=False)
+        return
+    click.echo("\n\n".join("\n".join(_lines(image)) for image in found.images))
+
+
+def _lines(image: ImageExplanation) -> list[str]:
+    lines = [f"{image.id}: {image.explanation.sentence}."]
+    if image.sets is not None:
+        lines += _sets("alone keeps it", image.sets.abductive, image.sets.complete)
+        lines += _sets("without these it changes", image.sets.contrastive, image.sets.complete)
+    if image.counterfactual is not None:
+        moved = ", ".join(f"{shift.concept} {shift.deviations:+.1f}" for shift in image.counterfactual.shifts)
+        lines.append(
+            f"  would be {image.counterfactual.restored} with (in standard deviations): {moved or 'next to no change'}; "
+            f"that lies {image.counterfactual.distance:.1f} times as far from real images as they from each other"
+        )
+    for one in image.maps:
+        low = min(min(row) for row in one.values)
+        span = max(max(row) for row in one.values) - low or 1.0
+        lines.append(f"  where {one.concept} is (dark to bright: {SHADES.strip()}):")
+        lines += ["    " + "".join(2 * SHADES[int(9 * (v - low) / span)] for v in row) for row in one.values]
+    return lines + [f"  left out: {why}" for why in image.left_out]
+
+
+def _sets(what: str, sets: tuple[tuple[str, ...], ...], complete: bool) -> list[str]:
+    if not sets:
+        return [f"  {what}: " + ("no set of seen concepts" if complete else "none found in the time given")]
+    smallest = sorted(sets, key=len)[:3]
+    return [f"  {what}: " + "; or ".join(", ".join(members) or "nothing at all" for members in smallest)]

@@ -1,0 +1,67 @@
+"""What `conspect explain --json` prints."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from conspect.results.localization import Explanation
+from conspect.results.shares import Count, Fraction
+
+
+class MinimalSets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sets of concepts: `abductive` ones alone keep the output, erasing a `contrastive` one changes it; none can be smaller.
+
+    `complete`: these are all; otherwise the time was up, or enough were found. `concepts`: how many could take part.
+    """
+
+    abductive: tuple[tuple[str, ...], ...]
+    contrastive: tuple[tuple[str, ...], ...]
+    complete: bool
+    concepts: Count
+
+
+class Shift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By how many standard deviations over the test images a concept's strength moves; positive = stronger."""
+
+    concept: str
+    deviations: float
+
+
+class Counterfactual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The smallest change of strengths after which the head says `restored`. `distance`: from the changed embedding to the
+    nearest real one, over the median of that between real ones; about 1 is where images lie.
+    """
+
+    restored: str
+    shifts: tuple[Shift, ...]
+    distance: float
+
+
+class ConceptMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A concept's strength split over the positions of the image, row by row; their mean is what is compared."""
+
+    concept: str
+    values: tuple[tuple[float, ...], ...]
+
+
+class ImageExplanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One image explained. `explanation` and `counterfactual` are of the contrast with `against`: the label of a failure, else
+    the class that comes second. `left_out`: what could not be said of this model, and why.
+    """
+
+    id: str
+    label: str
+    output: str
+    against: str
+    confidence: Fraction
+    explanation: Explanation
+    sets: MinimalSets | None
+    counterfactual: Counterfactual | None
+    maps: tuple[ConceptMap, ...]
+    left_out: tuple[str, ...]
+
+
+class ImageExplanations(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Images in the order in which they were asked for."""
+
+    images: tuple[ImageExplanation, ...]

@@ -1,0 +1,144 @@
+"""Single images of a study explained: a sentence, minimal sets, the smallest change that helps, and where concepts are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual
+from conspect.analysis.explanation.erasure import Eraser
+from conspect.analysis.explanation.maps import concept_map
+from conspect.analysis.explanation.minimal_sets import additive_keeps, minimal_sets
+from conspect.core.capabilities import HasPositions
+from conspect.core.diagnostics import user_error
+from conspect.core.spaces import Float64, Lens
+from conspect.results import explanations as records
+from conspect.study.inputs import Inputs
+from conspect.study.measuring.measurements import Measurements
+from conspect.study.recording.concepts import Explainer, believed, graded
+
+SETS, SHOWN_SHIFTS = 20, 5
+# Shifts below this many standard deviations are not worth a word.
+SMALL_SHIFT = 0.05
+
+
+def explain_images(
+    inputs: Inputs, measured: Measurements, images: Sequence[str], *, seconds: float = 0.1
+) -> records.ImageExplanations:
+    """Explanations of test images by id, `seconds` for the minimal sets of each.
+
+    Raises UserError STUDY002 for an image that is not among the readable test images.
+    """
+    rows = {name: row for row, name in enumerate(measured.ids)}
+    missing = [name for name in images if name not in rows]
+    if missing:
+        problem = f"there is no readable test image {missing[0][:80]!r}"
+        fix = f"use ids of results.json, such as {measured.ids[0]}"
+        raise user_error("STUDY002", problem, fix)
+    explaining = _Explaining(inputs, measured, seconds)
+    return records.ImageExplanations(images=tuple(explaining.image(rows[name]) for name in images))
+
+
+class _Explaining:
+    """What the images of one study share."""
+
+    def __init__(self, inputs: Inputs, measured: Measurements, seconds: float) -> None:
+        grades = graded(inputs, measured)
+        self.may_speak = believed(grades)
+        # Of concepts that cannot be told apart one stands for all, or erasing one would leave its twin.
+        first = np.array(
+            [all(k > place for k in found.measures.group) for place, found in enumerate(grades)], dtype=bool
+        )
+        self.taken = np.flatnonzero(self.may_speak & first)
+        self.inputs, self.measured, self.seconds = inputs, measured, seconds
+        self.explainer = Explainer.of(inputs, measured, self.may_speak)
+        lens, names = measured.lens, measured.lens.concept_names
+        self.lens = Lens(lens.alignment, tuple(names[k] for k in self.taken), lens.directions[self.taken])
+        head = inputs.model.head
+        self.linear = head.is_linear and len(self.taken) > 0
+        if self.linear:
+            z = measured.embeddings.astype(np.float64)
+            self.eraser = Eraser.of(self.lens, head, z.mean(axis=0), np.cov(z, rowvar=False))
+            self.moves = concept_moves(self.lens, measured.embeddings)
+
+    def image(self, row: int) -> records.ImageExplanation:
+        """Of the test image in `row`."""
+        measured, classes = self.measured, self.inputs.model.class_names
+        label, output = int(measured.labels[row]), int(measured.outputs[row])
+        logits = measured.logits[row]
+        against = label if label != output else int(np.argsort(-logits, kind="stable")[1])
+        shares = np.exp(logits - logits.max())
+        explanation = self.explainer.explanation(row, against, output)
+        left_out = []
+        if not self.linear:
+            left_out.append("minimal sets and counterfactuals need a linear head and a concept that is seen")
+        maps = self._maps(row, [reason.concept for reason in explanation.reasons])
+        if maps is None:
+            left_out.append("concept maps need an encoder that averages positions, and that this model offers them")
+        return records.ImageExplanation(
+            id=measured.ids[row],
+            label=classes[label],
+            output=classes[output],
+            against=classes[against],
+            confidence=round(float(shares[output] / shares.sum()), 4),
+            explanation=explanation,
+            sets=self._sets(measured.embeddings[row].astype(np.float64), output) if self.linear else None,
+            counterfactual=self._counterfactual(row, against) if self.linear else None,
+            maps=maps or (),
+            left_out=tuple(left_out),
+        )
+
+    def _sets(self, embedding: Float64, output: int) -> records.MinimalSets:
+        start, change = self.eraser.margins(embedding, output)
+        # Concepts whose erasure helps the output most are the first to go from an abductive set.
+        order = [int(k) for k in np.argsort(-change.min(axis=1), kind="stable")]
+        found = minimal_sets(
+            additive_keeps(start, change), len(self.taken), order=order, seconds=self.seconds, at_most=SETS
+        )
+        names = self.lens.concept_names
+
+        def named(sets: tuple[tuple[int, ...], ...]) -> tuple[tuple[str, ...], ...]:
+            return tuple(tuple(names[k] for k in members) for members in sets)
+
+        return records.MinimalSets(
+            abductive=named(found.abductive),
+            contrastive=named(found.contrastive),
+            complete=found.complete,
+            concepts=len(names),
+        )
+
+    def _counterfactual(self, row: int, against: int) -> records.Counterfactual | None:
+        everything = np.ones(len(self.taken), dtype=bool)
+        embeddings = self.measured.embeddings
+        found = counterfactual(
+            self.moves, self.inputs.model.head, embeddings[row], against, may_move=everything, real=embeddings
+        )
+        if found is None:
+            return None
+        order = np.argsort(-np.abs(found.shift), kind="stable")[:SHOWN_SHIFTS]
+        return records.Counterfactual(
+            restored=self.inputs.model.class_names[against],
+            shifts=tuple(
+                records.Shift(concept=self.lens.concept_names[k], deviations=round(float(found.shift[k]), 3))
+                for k in order
+                if abs(found.shift[k]) >= SMALL_SHIFT
+            ),
+            distance=round(found.distance, 3),
+        )
+
+    def _maps(self, row: int, concepts: list[str]) -> tuple[records.ConceptMap, ...] | None:
+        model = self.inputs.model
+        if not isinstance(model, HasPositions):
+            return None
+        image = self.inputs.test.image(int(self.measured.rows[row]))
+        positions: NDArray[np.float32] = model.positions(model.prepare(image)[None])[0]
+        maps = concept_map(self.measured.lens, positions)
+        names = self.measured.lens.concept_names
+        return tuple(
+            records.ConceptMap(
+                concept=name, values=tuple(tuple(round(float(v), 4) for v in line) for line in maps[names.index(name)])
+            )
+            for name in concepts
+        )

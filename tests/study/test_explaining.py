@@ -1,0 +1,86 @@
+"""Images of a study explained: with planted failures, whose reasons are known."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conspect.adapters.models import load_model
+from conspect.analysis.explanation.maps import concept_map
+from conspect.cli.concepts import concepts
+from conspect.cli.explain import explain
+from conspect.core.capabilities import HasPositions
+from conspect.core.diagnostics import UserError
+from conspect.core.spaces import AffineMap, Lens
+from conspect.study import Study
+from conspect.study.explaining import explain_images
+
+
+def failure(study: Study) -> str:
+    """The id of a red image that the encoder takes for another class."""
+    return next(image.id for image in study.results().localization.images if "encoder-" in image.id)
+
+
+def test_a_failure_is_explained_by_the_color_it_shows_and_the_one_it_lacks(finished: Study) -> None:
+    image = explain_images(finished.inputs, finished.measurements(), [failure(finished)]).images[0]
+    assert image.against == image.label != image.output
+    sides = {reason.side for reason in image.explanation.reasons}
+    assert "output" in sides or "label" in sides
+    assert image.explanation.sentence.startswith(f"{image.label} taken for {image.output}: shows ")
+    assert image.counterfactual is not None
+    assert image.counterfactual.restored == image.label
+    assert any("positions" in why for why in image.left_out)
+
+
+def test_erasing_a_contrastive_set_changes_the_output(finished: Study) -> None:
+    image = explain_images(finished.inputs, finished.measurements(), [failure(finished)], seconds=5).images[0]
+    assert image.sets is not None
+    assert image.sets.abductive or image.sets.contrastive
+    assert {name for members in image.sets.contrastive for name in members} <= set(finished.inputs.concepts.names)
+
+
+def test_an_image_that_is_not_there_is_named(finished: Study) -> None:
+    with pytest.raises(UserError) as caught:
+        explain_images(finished.inputs, finished.measurements(), ["nowhere.png"])
+    assert caught.value.diagnostics[0].code == "STUDY002"
+    assert "nowhere.png" in str(caught.value)
+
+
+def test_the_command_prints_the_sentence_or_json(finished: Study) -> None:
+    name = failure(finished)
+    told = CliRunner().invoke(explain, [str(finished.folder), name])
+    assert told.exit_code == 0, told.output
+    assert " taken for " in told.stdout
+    found = json.loads(CliRunner().invoke(explain, [str(finished.folder), name, "--json"]).stdout)
+    assert [image["id"] for image in found["images"]] == [name]
+
+
+def test_concepts_score_prints_every_grade(finished: Study) -> None:
+    told = CliRunner().invoke(concepts, ["score", str(finished.folder)])
+    assert told.exit_code == 0, told.output
+    assert all(name in told.stdout for name in finished.inputs.concepts.names)
+    found = json.loads(CliRunner().invoke(concepts, ["score", str(finished.folder), "--json"]).stdout)
+    recorded = {concept.name: concept.grade for concept in finished.results().concepts}
+    assert {concept["name"]: concept["grade"] for concept in found["concepts"]} == recorded
+
+
+def test_a_concept_map_adds_up_to_what_is_compared() -> None:
+    rng = np.random.default_rng(0)
+    lens = Lens(AffineMap(rng.normal(size=(4, 6)), rng.normal(size=4)), ("a", "b"), rng.normal(size=(2, 4)))
+    positions = rng.normal(size=(3, 5, 6))
+    maps = concept_map(lens, positions)
+    assert maps.shape == (2, 3, 5)
+    np.testing.assert_allclose(maps.mean(axis=(1, 2)), lens.folded(positions.mean(axis=(0, 1))[None])[0], rtol=1e-12)
+
+
+def test_the_mean_over_the_demo_models_positions_is_its_embedding() -> None:
+    pytest.importorskip("torch")
+    model = load_model("demo-resnet", None)
+    assert isinstance(model, HasPositions)
+    batch = np.stack(
+        [model.prepare(image) for image in np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)]
+    )
+    np.testing.assert_allclose(model.positions(batch).mean(axis=(1, 2)), model.embed(batch), atol=1e-5)
