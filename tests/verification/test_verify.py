@@ -155,7 +155,6 @@ def test_a_wanted_coverage_sizes_the_region_and_the_coverage_is_measured_elsewhe
         ("property p: for all x in focus(east): right > down\n", "VERIFY002"),
         ("property p: right > up\n", "VERIFY004"),
         ("property p: for all x in focus(east): hasCon(x, up)\n", "VERIFY005"),
-        ("property p: for all x in focus(east, coverage = 99.9%): right > up\n", "VERIFY006"),
         ('property p: for 90% of x in images(east, split = "nowhere"): right > up\n', "VERIFY007"),
         ('property p: for x = image("nowhere"): right > up\n', "VERIFY007"),
     ],

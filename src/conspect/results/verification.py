@@ -65,7 +65,8 @@ class Witness(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything said about one property; docs/verification.md has the fields.
 
-    `margin`: units of logits and unnormalised strengths. `gamma_max_bracket`: proved up to, witness at, searched up to.
+    `vacuous`: it holds because its premise never does. `margin`: units of logits and unnormalised strengths.
+    `gamma_max_bracket`: proved up to, witness at, searched up to.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statement: str
     verdict: Outcome
     reason: str
+    vacuous: bool = False
     margin: float | None
     region: RegionSummary | None
     gamma_max: float | None

@@ -44,8 +44,9 @@ def junit_xml(results: Sequence[PropertyResult]) -> str:
                 ET.SubElement(case, "failure", message=message, type="violated")
             elif result.verdict.outcome == "unknown":
                 ET.SubElement(case, "error", message=message, type="unknown")
-            if result.caveats:
-                ET.SubElement(case, "system-out").text = _clean("\n".join(result.caveats))
+            notes = [result.verdict.reason] if result.vacuous else []
+            if notes or result.caveats:
+                ET.SubElement(case, "system-out").text = _clean("\n".join([*notes, *result.caveats]))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
 
 

@@ -90,7 +90,8 @@ class PropertyResult:
 
     `margin`: how far the formula is from changing its value at the worst embedding of the region, in units of logits
     and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
-    violated, None when unknown. `certificate`: the claim's digest in the bundle, or None.
+    violated, None when unknown. `vacuous`: it holds because its premise never does, as the reason says. `certificate`:
+    the claim's digest in the bundle, or None.
     """
 
     name: str
@@ -111,6 +112,7 @@ class PropertyResult:
     decided_by: str = ""
     caveats: tuple[str, ...] = ()
     seconds: float = 0.0
+    vacuous: bool = False
     claim: Claim | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, object]:
@@ -125,6 +127,7 @@ class PropertyResult:
             "statement": self.statement,
             "verdict": self.verdict.outcome,
             "reason": self.verdict.reason,
+            "vacuous": self.vacuous,
             "margin": self.margin,
             "region": None
             if region is None

@@ -10,17 +10,20 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.diagnostics import UserError
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region
-from conspect.core.verdicts import HOLDS, VIOLATED, unknown
-from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Specification
+from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
+from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Not, Predict, Specification
 from conspect.verification.certificates.claims import Claim, image_claim, region_claim, share_claim
 from conspect.verification.certificates.writing import tie_of, tied
 from conspect.verification.engine.decider import Decider
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
+from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
-from conspect.verification.queries.planning import Obligation, plan
+from conspect.verification.queries.planning import Obligation, names_of, plan
+from conspect.verification.queries.premises import premise_of
 from conspect.verification.regions.focus import FocusRegions, rarity, rate
 from conspect.verification.results import PropertyResult, Rate, WitnessRecord
 
@@ -40,6 +43,9 @@ def verify(
     """
     jobs = plan(specification, subject, file)
     return Verification(subject, options or VerifyOptions(), bar).run(jobs)
+
+
+TOO_FEW = "VERIFY006"
 
 
 @dataclass(eq=False)
@@ -62,12 +68,19 @@ class Verification:
 
     def run(self, jobs: Sequence[Obligation]) -> list[PropertyResult]:
         """Results of jobs planned for the same subject."""
-        regions = {
-            index: self.focus.region(job.quantifier.region)
-            for index, job in enumerate(jobs)
-            if isinstance(job.quantifier, ForAll)
-        }
-        found: dict[int, PropertyResult] = self._about_regions(jobs, regions)
+        self._decide_for(jobs)
+        regions: dict[int, Region] = {}
+        found: dict[int, PropertyResult] = {}
+        for index, job in enumerate(jobs):
+            if isinstance(job.quantifier, ForAll):
+                try:
+                    regions[index] = self.focus.region(job.quantifier.region)
+                except UserError as error:
+                    # A class with too few images is the trouble of its own properties, not of the file.
+                    if error.diagnostics[0].code != TOO_FEW:
+                        raise
+                    found[index] = self._result(job, verdict=unknown(error.diagnostics[0].problem))
+        found |= self._about_regions(jobs, regions)
         found |= self._about_shares(jobs)
         for index, job in enumerate(jobs):
             if isinstance(job.quantifier, ForImage):
@@ -79,8 +92,9 @@ class Verification:
         passes = 2 if self.options.search_gamma else 1
         self.decider.progress = self.bar("verification", passes * len(order)) if order else (lambda steps: None)
         decided = self.decider.decide([(jobs[k], regions[k]) for k in order])
+        vacuous = self._vacuous([(jobs[k], regions[k], a.outcome.verdict) for k, a in zip(order, decided, strict=True)])
         results: dict[int, PropertyResult] = {}
-        for index, answer in zip(order, decided, strict=True):
+        for place, (index, answer) in enumerate(zip(order, decided, strict=True)):
             job, region = jobs[index], regions[index]
             started = time.perf_counter()
             assert isinstance(job.quantifier, ForAll)
@@ -99,7 +113,8 @@ class Verification:
             )
             results[index] = self._result(
                 job,
-                verdict=answer.outcome.verdict,
+                verdict=vacuous.get(place, answer.outcome.verdict),
+                vacuous=place in vacuous,
                 region=region,
                 margin=margin,
                 gamma_max=None if answer.bracket is None else answer.bracket.record(),
@@ -113,6 +128,42 @@ class Verification:
                 claim=claim,
             )
         return results
+
+    def _decide_for(self, jobs: Sequence[Obligation]) -> None:
+        """Takes up the leads that these properties ask for; what is known of regions stays when there are none."""
+        leads = tuple(sorted({lead for job in jobs for lead in leads_asked(job.table)} | set(self.decider.leads)))
+        if leads != self.decider.leads:
+            self.decider = Decider(self.subject, self.options, leads=leads)
+
+    def _vacuous(self, decided: Sequence[tuple[Obligation, Region, Verdict]]) -> dict[int, Verdict]:
+        """The verdicts of held properties whose premise no embedding of the region satisfies, by place.
+
+        Each premise is asked once for a region, as the property that denies it.
+        """
+        questions: dict[tuple[FormulaTable, str], tuple[Obligation, Region]] = {}
+        asked: dict[int, tuple[tuple[FormulaTable, str], str]] = {}
+        for place, (job, region, verdict) in enumerate(decided):
+            premise = premise_of(job.formula)
+            if verdict.outcome != "holds" or (premise is None and region.cut is None):
+                continue
+            what = "no embedding of the region satisfies its premise"
+            whole = region
+            if premise is None:
+                assert region.cut is not None
+                premise = Predict(self.subject.class_names[region.cut])
+                whole, what = replace(region, cut=None), "the region is empty: the model never says its class there"
+            denied = Not(premise)
+            table = tabulate(denied, names_of(self.subject))
+            key = (table, whole.digest)
+            questions.setdefault(key, (replace(job, formula=denied, table=table), whole))
+            asked[place] = key, what
+        decider = self.decider.without_search()
+        answers = dict(zip(questions, decider.decide(list(questions.values())), strict=True))
+        return {
+            place: Verdict("holds", f"vacuous: {what}")
+            for place, (key, what) in asked.items()
+            if answers[key].outcome.verdict.outcome == "holds"
+        }
 
     def _caveats(self, coverage: Rate, more: Sequence[str], focus: Focus) -> tuple[str, ...]:
         first = rarity(coverage)
@@ -144,6 +195,13 @@ class Verification:
             ids = self.subject.splits[split].ids
             images = (split, [ids[k] for k in np.flatnonzero(members[place])], outcomes[place])
             claim = share_claim(jobs[index], verdict.outcome, images, quantifier.share, level)
+            premise = premise_of(jobs[index].formula)
+            vacuous = (
+                premise is not None
+                and verdict.outcome == "holds"
+                and not self.describer.truth(premise, split)[members[place]].any()
+            )
+            reason = "vacuous: none of the images satisfies its premise"
             caveats = [
                 f"a statement about images like those of split {split}, at confidence {self.options.confidence:g}"
             ]
@@ -151,7 +209,8 @@ class Verification:
                 caveats.append(f"Holm-corrected p = {p_value:.3g}")
             results[index] = self._result(
                 jobs[index],
-                verdict=verdict,
+                verdict=Verdict("holds", reason) if vacuous else verdict,
+                vacuous=vacuous,
                 satisfaction=rate(*counts[place], self.options.confidence),
                 certificate=self._digest(claim),
                 decided_by="exact binomial test",
@@ -168,17 +227,20 @@ class Verification:
         embedding = np.asarray(self.subject.splits[split].embeddings[row], dtype=np.float64)
         margin = self.describer.margin(job.formula, embedding)
         verdict = HOLDS if truth else VIOLATED
-        if abs(margin) < 1e-9:
-            verdict = unknown("a tie, or nearly one, at this image")
+        premise = premise_of(job.formula)
+        vacuous = truth and premise is not None and not self.describer.truth(premise, split)[row]
+        if vacuous:
+            verdict = Verdict("holds", "vacuous: the image does not satisfy its premise")
         claim = image_claim(job, verdict.outcome, (split, self.subject.splits[split].ids[row]), embedding)
         witness = None if truth else self.describer.describe(embedding, None, image_id=quantifier.image_id)
         return self._result(
             job,
             verdict=verdict,
+            vacuous=vacuous,
             margin=margin,
             witness=witness,
-            decided_by="evaluation",
-            caveats=("evaluated in float64",),
+            decided_by="exact evaluation",
+            caveats=("the verdict is exact; the margin is evaluated in float64",),
             seconds=time.perf_counter() - started,
             certificate=self._digest(claim),
             claim=claim,

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from conspect import __version__
-from conspect.core.diagnostics import SourceLocation, UserError, user_error
+from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import writing_to
 from conspect.core.protocols import ProgressBar
@@ -29,8 +29,6 @@ from conspect.verification.verify import verify
 
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
 FORMAT = 3
-# Split-conformal sizes need about 1 / (1 - coverage) images of a class; a quick look has not so many.
-TOO_FEW_FOR_COVERAGE = "VERIFY006"
 
 
 def property_results(
@@ -151,11 +149,9 @@ def _by_coverage(
 ) -> CoverageRow:
     """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
-    try:
-        results = [result for tree in trees for result in verify(tree, subject, options, bar=bar)]
-    except UserError as error:
-        if error.diagnostics[0].code != TOO_FEW_FOR_COVERAGE:
-            raise
+    results = [result for tree in trees for result in verify(tree, subject, options, bar=bar)]
+    without = [r.verdict.reason for r in results if r.kind == "region" and r.region is None]
+    if without and len(without) == len(results):
         return CoverageRow(
             coverage=float(coverage),
             reached=None,
@@ -164,7 +160,7 @@ def _by_coverage(
             unknown=0,
             properties=0,
             share=None,
-            why=error.diagnostics[0].problem,
+            why=without[0],
         )
     reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
     verdicts = Counter(r.verdict.outcome for r in results)

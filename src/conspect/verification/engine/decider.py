@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -92,6 +92,19 @@ class Decider:
             len(subject.class_names), len(subject.concept_names), thresholds, self.leads, self.linear_norm
         )
         self.base = base_forms(subject, self.rows)
+
+    def without_search(self) -> Decider:
+        """The same decisions, with all that is known of regions, at one size alone and without a second opinion."""
+        options = replace(self.options, search_gamma=False, cross_check="none")
+        return Decider(
+            self.subject,
+            options,
+            leads=self.leads,
+            linear_norm=self.linear_norm,
+            _model=self._model,
+            _regions=self._regions,
+            _slopes=self._slopes,
+        )
 
     @property
     def model(self) -> ExactModel:

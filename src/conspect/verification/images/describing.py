@@ -12,7 +12,7 @@ from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.language import Readouts, margin
 from conspect.language.syntax.tree import Formula
-from conspect.verification.images import shares as statistical
+from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.results import NearImage, WitnessRecord
 
@@ -23,25 +23,29 @@ class Describer:
 
     subject: VerificationModel
     nearest: int
-    _readings: dict[str, Readouts] = field(default_factory=dict)
+    exact: ExactTruth = field(init=False)
     _truths: dict[tuple[Formula, str], NDArray[np.bool_]] = field(default_factory=dict)
     _norms: Float64 | None = None
 
+    def __post_init__(self) -> None:
+        self.exact = ExactTruth(self.subject)
+
     def truth(self, formula: Formula, split: str) -> NDArray[np.bool_]:
-        """Where a formula is true among the images of a split."""
+        """Where a formula is true among the images of a split, exactly."""
         key = (formula, split)
         if key not in self._truths:
-            if split not in self._readings:
-                self._readings[split] = statistical.readings(self.subject, split)
-            self._truths[key] = statistical.satisfied(formula, self._readings[split])
+            self._truths[key] = self.exact.of_split(formula, split)
         return self._truths[key]
 
-    def margin(self, formula: Formula, embedding: Float64) -> float:
-        """Margin of a formula at one embedding: logits, and cosines for strengths."""
+    def margin(self, formula: Formula, embedding: Float64) -> float | None:
+        """Margin of a formula at one embedding: logits, and cosines for strengths. None where floats overflow."""
         names = self.subject.concept_names
         thresholds = np.array([self.subject.thresholds.get(name, np.nan) for name in names], dtype=np.float64)
         point = embedding[None, :]
-        logits, strengths = self.subject.head.logits(point), self.subject.lens.strengths(point)
+        with np.errstate(all="ignore"):
+            logits, strengths = self.subject.head.logits(point), self.subject.lens.strengths(point)
+        if not (np.isfinite(logits).all() and np.isfinite(strengths).all()):
+            return None
         reading = Readouts(self.subject.class_names, names, logits, strengths, thresholds)
         return float(margin(formula, reading)[0])
 

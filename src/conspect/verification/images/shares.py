@@ -1,4 +1,4 @@
-"""Verdicts about shares of images, by exact binomial tests, and satisfaction rates with exact intervals."""
+"""Verdicts about shares of images, by exact binomial tests."""
 
 from __future__ import annotations
 
@@ -6,32 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
-from conspect.language import Readouts, holds
-from conspect.language.syntax.tree import Formula
 from conspect.statistics.testing import holm
-from conspect.verification.queries.model import VerificationModel
-
-
-def readings(subject: VerificationModel, split: str) -> Readouts:
-    """A split as the reference semantics reads it."""
-    embeddings = subject.splits[split].embeddings
-    thresholds = np.array([subject.thresholds.get(name, np.nan) for name in subject.concept_names], dtype=np.float64)
-    return Readouts(
-        subject.class_names,
-        subject.concept_names,
-        subject.head.logits(embeddings),
-        subject.lens.strengths(embeddings),
-        thresholds,
-    )
-
-
-def satisfied(formula: Formula, reading: Readouts) -> NDArray[np.bool_]:
-    """Where a formula is true `[image]`."""
-    return np.asarray(holds(formula, reading))
+from conspect.verification.images.binomial import tail_at_most
 
 
 def share_verdicts(
@@ -41,23 +20,48 @@ def share_verdicts(
 
     "holds" rejects that the true share is below p, "violated" that it is at least p; each family is corrected by Holm
     (1979) on its own. Of the two errors only one is possible for each property, so the probability that the file has
-    any wrong verdict of a kind is at most 1 - confidence.
+    any wrong verdict of a kind is at most 1 - confidence. Tails are compared with their limits exactly; the p-value
+    that is returned is for reading.
     """
     if not counts:
         return []
     k = np.array([c[0] for c in counts])
     n = np.array([c[1] for c in counts])
     p = np.array([float(share) for share in shares])
-    above = holm(stats.binom.sf(k - 1, n, p))
-    below = holm(stats.binom.cdf(k, n, p))
-    level = 1 - confidence
-    found: list[tuple[Verdict, float]] = []
+    level = Fraction(1) - Fraction(str(confidence))
+    tails = {True: stats.binom.sf(k - 1, n, p), False: stats.binom.cdf(k, n, p)}
+    rejected = {
+        upper: _rejected(np.asarray(tails[upper]), counts, shares, level, upper=upper) for upper in (True, False)
+    }
+    above, below = holm(tails[True]), holm(tails[False])
+    verdicts: list[tuple[Verdict, float]] = []
     for index, (successes, trials) in enumerate(counts):
-        if trials and above[index] <= level:
-            found.append((HOLDS, float(above[index])))
-        elif trials and below[index] <= level:
-            found.append((VIOLATED, float(below[index])))
+        if not trials:
+            verdicts.append((unknown("there are no images"), 1.0))
+        elif rejected[True][index]:
+            verdicts.append((HOLDS, float(above[index])))
+        elif rejected[False][index]:
+            verdicts.append((VIOLATED, float(below[index])))
+        elif rejected[True][index] is None or rejected[False][index] is None:
+            verdicts.append((unknown("the share is so close to its limit that deciding it takes too much work"), 1.0))
         else:
             why = f"{successes} of {trials} images do not decide it at confidence {confidence:g}"
-            found.append((unknown(why if trials else "there are no images"), 1.0))
-    return found
+            verdicts.append((unknown(why), 1.0))
+    return verdicts
+
+
+def _rejected(
+    tails: np.ndarray, counts: Sequence[tuple[int, int]], shares: Sequence[Fraction], level: Fraction, *, upper: bool
+) -> list[bool | None]:
+    """Holm's steps: from the smallest tail on, the j-th (from 0) of m is compared with level / (m - j)."""
+    order = np.argsort(tails, kind="stable").tolist()
+    verdicts: list[bool | None] = [False] * len(counts)
+    for step, index in enumerate(order):
+        successes, trials = counts[index]
+        if not trials:
+            continue
+        limit = level / (len(counts) - step)
+        verdicts[index] = tail_at_most(successes, trials, shares[index], limit, upper=upper)
+        if not verdicts[index]:
+            break  # once one is not rejected, none of the larger ones is
+    return verdicts

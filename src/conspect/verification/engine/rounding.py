@@ -1,0 +1,61 @@
+"""How far floats may be from the exact readouts of an embedding: bounds for float64 (to decide) and float32 (at run time).
+
+A sum of n products in any order, with or without fused steps, is off by at most n u / (1 - n u) times the sum of the
+products' sizes, where u is the unit roundoff (Higham 2002, ch. 3 and 4). The bounds follow a head's layers and the lens
+by that rule; they are evaluated in float64 and widened by far more than that evaluation can lose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conspect.core.spaces import AffineMap, Float64
+from conspect.verification.queries.model import VerificationModel
+
+DOUBLE, SINGLE = 2.0**-53, 2.0**-24
+_WIDER = 1.0 + 1e-6
+_TINY = 1e-290  # covers what underflow can lose
+
+
+@dataclass(frozen=True, eq=False)
+class ReadoutErrors:
+    """Bounds on |computed - exact|: `logits [image, class]`, `numerators [image, concept]` (q'y), `norm [image]` (|y|)."""
+
+    logits: Float64
+    numerators: Float64
+    norm: Float64
+
+
+def readout_errors(model: VerificationModel, magnitudes: Float64, unit: float) -> ReadoutErrors:
+    """Bounds for embeddings with |z| <= `magnitudes [image, D]`, computed with unit roundoff `unit`.
+
+    Weights, offsets and embedding are rounded to that precision first; with float64 that loses nothing and the bound is
+    merely wider.
+    """
+    values, errors = magnitudes, unit * magnitudes
+    for depth, layer in enumerate(model.head.layers):
+        if depth:
+            values = np.maximum(values, 0.0)  # ReLU neither enlarges a value nor an error
+        values, errors = _through(layer, values, errors, unit)
+    logits = errors
+    mapped, mapped_errors = _through(model.lens.alignment, magnitudes, unit * magnitudes, unit)
+    directions = AffineMap(np.asarray(model.lens.directions, dtype=np.float64), np.zeros(len(model.concept_names)))
+    _, numerators = _through(directions, mapped, mapped_errors, unit)
+    width = mapped.shape[1]
+    length = np.sqrt(np.square(mapped).sum(axis=1))
+    norm = np.sqrt(np.square(mapped_errors).sum(axis=1)) + _gamma(width + 4, unit) * length
+    return ReadoutErrors(*(_WIDER * part + _TINY for part in (logits, numerators, norm)))
+
+
+def _through(affine: AffineMap, values: Float64, errors: Float64, unit: float) -> tuple[Float64, Float64]:
+    """Sizes and error bounds behind an affine map, from those before it."""
+    weight = np.abs(np.asarray(affine.weight, dtype=np.float64))
+    sizes = (values + errors) @ weight.T + np.abs(affine.offset)
+    # Two more roundings than terms: the weight's own, and that of the offset's addition.
+    return sizes, errors @ weight.T + _gamma(weight.shape[1] + 3, unit) * sizes
+
+
+def _gamma(terms: int, unit: float) -> float:
+    return terms * unit / (1.0 - terms * unit)
