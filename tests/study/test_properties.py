@@ -122,4 +122,19 @@ def test_two_files_of_one_stem_have_certificates_of_their_own(asked: Path) -> No
     text = (asked / "study.toml").read_text().replace('["my.cspec"]', '["my.cspec", "other/my.cspec"]')
     (asked / "study.toml").write_text(text)
     Study.open(asked).run()
-    assert len(list((asked / "certificates").glob("my-*.json"))) == 2
+    assert len(list((asked / "certificates").glob("my-????????????.json"))) == 2
+
+
+def test_what_is_provable_over_each_shape_has_a_certificate_of_its_own(asked: Path) -> None:
+    from conspect.checker import check
+
+    found = Study.open(asked).run().verification
+    assert found is not None
+    assert found.provable_coverage is not None
+    path = asked / "certificates" / "my.coverage.json"
+    claims = check.check_file(path)
+    assert len(claims) == sum(len(one.by_shape) for one in found.provable_coverage.properties)
+    assert {claim.verdict for claim in claims} == {"holds"}
+    path.unlink()
+    Study.open(asked).run()
+    assert path.is_file()

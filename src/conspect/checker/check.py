@@ -342,8 +342,13 @@ class Model:
         """The base row that is zero everywhere."""
         return self.classes + self.concepts
 
+    def bar(self, concept: int) -> int:
+        """The row of threshold times |y|, in regions that read the length; the length itself is the row after zero."""
+        return self.zero + 2 + concept
+
     def row(self, index: int) -> tuple[Sequence[int], int]:
         """Slope and constant of a base form in z, over 2**shift; strengths are Q (M z + d), not a rounded product."""
+        need(index <= self.zero, "only regions of readouts have such a row")
         if index not in self.kept:
             self.budget.spend()
             if index == self.zero:
@@ -362,13 +367,59 @@ class Model:
         return self.kept[index]
 
 
+class Readouts(NamedTuple):
+    """What a region of readouts is made of: logits relative to that of a class (or none), then strengths.
+
+    Strengths relative to the first one; with `presence` the strengths themselves and the length |y|, which makes `hasCon`
+    linear. An embedding belongs to the region exactly when its readouts do.
+    """
+
+    class_index: int | None
+    presence: bool
+
+    @classmethod
+    def read(cls, value: Any, model: Model) -> Readouts:
+        """From a region's `reads`."""
+        index, presence = fields(value, ["class", "presence"], "readouts")
+        need(type(presence) is bool, "readouts do not say whether they have the length")
+        need(index is None or whole(index, 0, model.classes - 1, "a class") == index, "readouts of no class")
+        return cls(index, presence)
+
+    def dimension(self, model: Model) -> int:
+        """How many readouts there are."""
+        logits = 0 if self.class_index is None else model.classes - 1
+        return logits + (model.concepts + 1 if self.presence else model.concepts - 1)
+
+    def row(self, index: int, model: Model) -> tuple[list[int], int]:
+        """A base row as a form in the readouts: one of them, or 0."""
+        slope = [0] * self.dimension(model)
+        logits = 0 if self.class_index is None else model.classes - 1
+        if index < model.classes:
+            need(self.class_index is not None, "the region does not read logits")
+            if index != self.class_index:
+                slope[index - (index > (self.class_index or 0))] = 1
+            return slope, 0
+        need(index != model.zero and (index < model.zero or self.presence), "the region does not read this")
+        place = index - model.classes - (1 if index > model.zero or not self.presence else 0)
+        if place >= 0:
+            slope[logits + place] = 1
+        return slope, 0
+
+
 class Region:
-    """{centre + factor w : |w| <= size}; base rows and mapped coordinates become forms in w when they are asked for."""
+    """{centre + factor w : |w| <= size}; base rows and mapped coordinates become forms in w when they are asked for.
+
+    A region of readouts (shape span) is one of values of what formulas read, see `Readouts`.
+    """
 
     def __init__(self, value: Any, model: Model) -> None:
-        shape, centre, factor = fields(value, ["shape", "centre", "factor"], "a region")
-        need(shape in ("box", "pca-box", "ellipsoid"), "unknown region shape")
-        self.shape, self.norm, D = shape, "euclid" if shape == "ellipsoid" else "max", model.dimension
+        shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
+        need(shape in ("box", "pca-box", "ellipsoid", "span"), "unknown region shape")
+        self.reads = Readouts.read(reads, model) if shape == "span" else None
+        need((reads is None) == (self.reads is None), "only span and band are made of readouts")
+        self.shape, self.norm = shape, "euclid" if shape in ("ellipsoid", "span") else "max"
+        self.dimension = D = model.dimension if self.reads is None else self.reads.dimension(model)
+        need(D > 0, "a region without axes")
         raw_centre, centre, one = floats(centre, (D,), "a centre", model.budget)
         sizes = (D,) if shape == "box" else (D, D)
         raw_factor, factor, two = floats(factor, sizes, "a factor", model.budget)
@@ -379,8 +430,11 @@ class Region:
         self.columns = None if shape == "box" else [factor[k::D] for k in range(D)]
         self.arrays = digest_arrays({"centre": ("<f8", (D,), raw_centre), "factor": ("<f8", sizes, raw_factor)})
         self.model = model
+        # Logits are linear in what the region is made of; base forms in w stand over 2**exponent.
+        self.linear = model.linear or self.reads is not None
+        self.exponent = self.shift + (model.shift if self.reads is None else 0)
         self.kept: dict[int, tuple[list[int], int]] = {}
-        self.reaches: dict[Any, tuple[int, int]] = {}
+        self.reaches: dict[Any, tuple[int, int, int]] = {}
         self.totals: dict[int, int] = {}
         self.bounds: dict[Fraction, Any] = {}
         self.seen_lens: list[tuple[list[int], int]] = []
@@ -395,9 +449,10 @@ class Region:
         return [dot(slope, column) for column in self.columns], start
 
     def row(self, index: int) -> tuple[list[int], int]:
-        """A base form in w, over 2**(model.shift + shift)."""
+        """A base form in w, over 2**exponent."""
         if index not in self.kept:
-            self.kept[index] = self.seen(*self.model.row(index))
+            form = self.model.row(index) if self.reads is None else self.reads.row(index, self.model)
+            self.kept[index] = self.seen(*form)
         return self.kept[index]
 
     def total(self, index: int) -> int:
@@ -413,11 +468,11 @@ class Region:
             self.seen_lens = [self.seen(row, constant) for row, constant in zip(lens.rows, lens.constants)]
         return self.seen_lens
 
-    def reach(self, weights: tuple[tuple[int, int], ...]) -> tuple[int, int]:
-        """For a weighted sum of base rows: the dual norm of its slope (ellipsoids: squared), and its constant."""
+    def reach(self, weights: tuple[tuple[int, Any], ...]) -> tuple[int, int, int]:
+        """For a weighted sum of base rows: the dual norm of its slope (ellipsoids: squared), its constant, a factor."""
         if weights not in self.reaches:
-            slope, constant, _ = combined([(weight, *self.row(row)) for row, weight in weights])
-            self.reaches[weights] = (spread(slope, self.norm), constant)
+            slope, constant, common = combined([(weight, *self.row(row)) for row, weight in weights])
+            self.reaches[weights] = (spread(slope, self.norm), constant, common)
         return self.reaches[weights]
 
     def digest(self, size: Fraction, cut: int | None) -> str:
@@ -430,8 +485,50 @@ class Region:
             offset = list(map(mul, self.diagonal, w))
         else:
             offset, _, _ = combined([(v, column, 0) for v, column in zip(w, self.columns)])
-            offset = offset or [0] * self.model.dimension
+            offset = offset or [0] * self.dimension
         return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift
+
+
+class Band:
+    """Readouts whose differences, one for each ordered pair of base rows, are at least centre - size * factor.
+
+    Pairs: of logits if the region reads them, of strengths, and with `presence` of each strength and its threshold times
+    |y|, in both directions.
+    """
+
+    def __init__(self, value: Any, model: Model) -> None:
+        shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
+        self.model, self.shape, self.norm, self.linear = model, shape, "band", True
+        self.reads = Readouts.read(reads, model)
+        groups = [range(model.classes)] if self.reads.class_index is not None else []
+        groups.append(range(model.classes, model.zero))
+        self.pairs = [(a, b) for group in groups for a in group for b in group if a != b]
+        if self.reads.presence:
+            bars = [(model.classes + k, model.bar(k)) for k in sorted(model.thresholds)]
+            self.pairs += [*bars, *((b, a) for a, b in bars)]
+        count = (len(self.pairs),)
+        raw_centre, middles, one = floats(centre, count, "a centre", model.budget)
+        raw_factor, widths, two = floats(factor, count, "a factor", model.budget)
+        need(all(width >= 0 for width in widths), "a band has a negative width")
+        self.middles = [Fraction(v, 1 << one) for v in middles]
+        self.widths = [Fraction(v, 1 << two) for v in widths]
+        self.arrays = digest_arrays({"centre": ("<f8", count, raw_centre), "factor": ("<f8", count, raw_factor)})
+
+    def digest(self, size: Fraction, cut: int | None) -> str:
+        """As that of a region."""
+        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
+
+    def least(self, axis: int, size: Fraction) -> Fraction:
+        """How far the first row of a pair is above the second, at least."""
+        return self.middles[axis] - size * self.widths[axis]
+
+
+Place = Region | Band
+
+
+def read_region(value: Any, model: Model) -> Place:
+    """A region by its shape."""
+    return (Band if isinstance(value, dict) and value.get("shape") == "band" else Region)(value, model)
 
 
 def spread(slope: Sequence[int], norm: str) -> int:
@@ -497,17 +594,21 @@ def predicted(index: int, lead: Fraction, model: Model) -> list[Above]:
     return [Above(index, k, lead == 0, lead) for k in range(model.classes) if k != index]
 
 
-def compared(kind: str, args: Any, wanted: bool, model: Model) -> Above | Has:
-    """The literal of a comparison of strengths or of `hasCon`, which is linear for a threshold of 0."""
-    if kind == "has" and model.thresholds[args[0]] != 0:
+def compared(kind: str, args: Any, wanted: bool, place: Place) -> Above | Has:
+    """The literal of a comparison of strengths or of `hasCon`, linear for a threshold of 0 or where |y| is a readout."""
+    model = place.model
+    if kind == "has" and place.reads is None and model.thresholds[args[0]] != 0:
         return Has(args[0], wanted)
-    second = model.zero if kind == "has" else model.classes + args[1]
+    need(kind != "has" or place.reads is None or place.reads.presence, "the region does not read what hasCon asks for")
+    bar = model.zero if place.reads is None else model.bar(args[0])
+    second = bar if kind == "has" else model.classes + args[1]
     literal = Above(model.classes + args[0], second, True)
     return literal if wanted else literal.denied()
 
 
-def assume(formula: Table, model: Model, parts: Any, literals: Any, pending: Any) -> None:
+def assume(formula: Table, place: Place, parts: Any, literals: Any, pending: Any) -> None:
     """Adds parts (node, polarity) or literals to a state: conjunctions at once, disjunctions to `pending`."""
+    model = place.model
     waiting = list(reversed(parts))
     while waiting:
         model.budget.spend()
@@ -524,7 +625,7 @@ def assume(formula: Table, model: Model, parts: Any, literals: Any, pending: Any
             else:
                 pending.append([[literal.denied()] for literal in above])
         elif kind in ("stronger", "has"):
-            literals.append(compared(kind, args, wanted, model))
+            literals.append(compared(kind, args, wanted, place))
         elif kind == "not":
             waiting.append((args[0], not wanted))
         elif kind == "iff":
@@ -550,8 +651,19 @@ class Branch(NamedTuple):
     parts: Sequence[Any]
 
 
-def check_proof(steps: Any, formula: Table, region: Region, size: Fraction, cut: int | None) -> None:
+def check_proof(steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None) -> None:
     """Walks the proof through the negated formula; every branch must close."""
+    for step, branch in leaves(steps, formula, region, size, cut):
+        if isinstance(region, Band):
+            close_cycle(step, branch, region, size)
+        else:
+            close(step, branch, region, size)
+
+
+def leaves(
+    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None
+) -> Iterator[tuple[list[Any], Branch]]:
+    """The closing steps of a proof, each with the branch that it has to close."""
     model = region.model
     need(isinstance(steps, list) and len(steps) <= MOST_STEPS, "a proof is not a list of steps")
     opening = [] if cut is None else predicted(cut, Fraction(0), model)
@@ -563,12 +675,12 @@ def check_proof(steps: Any, formula: Table, region: Region, size: Fraction, cut:
         branch = stack.pop()
         if branch.parts:
             literals, pending = list(branch.literals), list(branch.pending)
-            assume(formula, model, branch.parts, literals, pending)
+            assume(formula, region, branch.parts, literals, pending)
             branch = Branch(literals, pending, branch.ends, branch.phases, ())
         model.budget.spend()
         need(isinstance(step, list) and step and isinstance(step[0], str), "a step is not a list with a name")
-        if step[0] == "close":
-            close(step, branch, region, size)
+        if step[0] in ("close", "cycle"):
+            yield step, branch
         elif step[0] == "open":
             need(len(step) == 2, "a step has the wrong length")
             which = whole(step[1], 0, len(branch.pending) - 1, "the disjunction opened")
@@ -583,7 +695,7 @@ def check_proof(steps: Any, formula: Table, region: Region, size: Fraction, cut:
             for part in ((middle, high), (low, middle)):
                 stack.append(branch._replace(ends=branch.ends | {axis: part}))
         else:
-            need(step[0] == "phase" and len(step) == 3 and not model.linear, "unknown kind of step")
+            need(step[0] == "phase" and len(step) == 3 and not region.linear, "unknown kind of step")
             layer = whole(step[1], 0, len(model.layers) - 2, "a layer")
             key = (layer, whole(step[2], 0, len(model.layers[layer].rows) - 1, "a neuron"))
             for active in (False, True):
@@ -594,39 +706,28 @@ def check_proof(steps: Any, formula: Table, region: Region, size: Fraction, cut:
 def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
     """Refuses unless the multipliers exclude that any embedding of the branch satisfies its literals."""
     model = region.model
-    need(2 <= len(step) <= 4 and isinstance(step[1], list), "a closing step has the wrong shape")
+    need(step[0] == "close" and 2 <= len(step) <= 4, "a closing step has the wrong shape")
     bounds = dict_of(step[2]) if len(step) > 2 else {}
-    weights: dict[int, int] = {}
     parts: list[Part] = []
-    start, strict, seen, unit = Fraction(0), False, set(), 1 << model.shift + region.shift
-    for pair in step[1]:
-        need(isinstance(pair, list) and len(pair) == 2, "a multiplier is not a pair")
-        index = whole(pair[0], 0, len(branch.literals) - 1, "a literal's number")
-        need(type(pair[1]) is int and pair[1] > 0, "a multiplier is not positive")
-        need(index not in seen, "a literal has two multipliers")
-        seen.add(index)
-        literal = branch.literals[index]
-        if isinstance(literal, Above):
-            strict = strict or literal.strict
-            weights[literal.first] = weights.get(literal.first, 0) + pair[1]
-            weights[literal.second] = weights.get(literal.second, 0) - pair[1]
-            start -= pair[1] * literal.lead * unit if literal.lead else 0
-        else:
-            strict = strict or literal.wanted
+    chosen = multiplied(step[1], branch)
+    weights, lead, strict = summed(chosen, model)
+    start = -lead * (1 << region.exponent)
+    for index, literal, multiplier in chosen:
+        if isinstance(literal, Has):
             need(index in bounds, "a hasCon literal without its bound")
             more, constant = cone(literal, bounds[index], region, (size, branch.ends))
-            parts += [(pair[1] * weight, row, middle) for weight, row, middle in more]
-            start += pair[1] * constant
-    if not model.linear and (len(step) > 3 or any(weights.get(row) for row in range(model.classes))):
+            parts += [(multiplier * weight, row, middle) for weight, row, middle in more]
+            start += multiplier * constant
+    if not region.linear and (len(step) > 3 or any(weights.get(row) for row in range(model.classes))):
         parts.append(relaxed_head(weights, step[3] if len(step) > 3 else [], region, (size, branch.phases)))
         weights = {row: weight for row, weight in weights.items() if row >= model.classes}
     base = tuple((row, weight) for row, weight in sorted(weights.items()) if weight)
     if not parts and not branch.ends:
-        reach, middle = region.reach(base) if base else (0, 0)
-        closed = excluded(reach, middle + start if start else middle, region.norm, size, strict)
+        reach, middle, common = region.reach(base) if base else (0, 0, 1)
+        closed = excluded(reach, middle + common * start if start else middle, region.norm, size, strict)
     else:
         slope, middle, common = combined([*parts, *((weight, *region.row(row)) for row, weight in base)])
-        slope = slope or [0] * model.dimension
+        slope = slope or [0] * region.dimension
         constant = middle + common * start
         if branch.ends:
             reached = reach_within(slope, size, branch.ends)
@@ -634,6 +735,55 @@ def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
         else:
             closed = excluded(spread(slope, region.norm), constant, region.norm, size, strict)
     need(closed, "multipliers prove nothing")
+
+
+def multiplied(pairs: Any, branch: Branch) -> list[tuple[int, Above | Has, int]]:
+    """The literals that a closing step adds up, by number, with their multipliers."""
+    need(isinstance(pairs, list), "multipliers are not a list")
+    chosen, seen = [], set()
+    for pair in pairs:
+        need(isinstance(pair, list) and len(pair) == 2, "a multiplier is not a pair")
+        index = whole(pair[0], 0, len(branch.literals) - 1, "a literal's number")
+        need(type(pair[1]) is int and pair[1] > 0, "a multiplier is not positive")
+        need(index not in seen, "a literal has two multipliers")
+        seen.add(index)
+        chosen.append((index, branch.literals[index], pair[1]))
+    return chosen
+
+
+def summed(chosen: Sequence[tuple[int, Above | Has, int]], model: Model) -> tuple[dict[int, Any], Fraction, bool]:
+    """The weights of base rows in the sum of linear literals, the sum of their leads, and whether any literal is strict."""
+    weights: dict[int, Any] = {}
+    lead, strict = Fraction(0), False
+    for _, literal, multiplier in chosen:
+        if isinstance(literal, Has):
+            strict = strict or literal.wanted
+            continue
+        strict = strict or literal.strict
+        lead += multiplier * literal.lead
+        add_pair(weights, literal.first, literal.second, multiplier, model)
+    return weights, lead, strict
+
+
+def add_pair(weights: dict[int, Any], first: int, second: int, multiplier: int, model: Model) -> None:
+    """Adds a multiple of the difference of two base rows; threshold times |y| becomes a multiple of |y|."""
+    for row, signed in ((first, multiplier), (second, -multiplier)):
+        is_bar = row > model.zero + 1
+        at, weight = (model.zero + 1, signed * model.thresholds[row - model.bar(0)]) if is_bar else (row, signed)
+        weights[at] = weights.get(at, 0) + weight
+
+
+def close_cycle(step: Any, branch: Branch, band: Band, size: Fraction) -> None:
+    """Refuses unless literals and axes of a band add up to: nothing is above itself by more than 0 (0, if one is strict)."""
+    need(step[0] == "cycle" and len(step) == 3 and isinstance(step[2], list), "a cycle has the wrong shape")
+    weights, above, strict = summed(multiplied(step[1], branch), band.model)
+    for number in step[2]:
+        axis = whole(number, 0, len(band.pairs) - 1, "an axis of the band")
+        first, second = band.pairs[axis]
+        add_pair(weights, first, second, 1, band.model)
+        above += band.least(axis, size)
+    need(not any(weights.values()), "a cycle does not return to where it began")
+    need(exact(above) > 0 or (above == 0 and strict), "a cycle proves nothing")
 
 
 def reach_within(slope: Sequence[int], size: Fraction, ends: Ends) -> Any:
@@ -665,7 +815,7 @@ def cone(literal: Any, bound: Any, region: Region, state: Any) -> tuple[list[Par
     """
     model, (concept, wanted), (size, ends) = region.model, literal, state
     threshold, sign = model.thresholds[concept], 1 if wanted else -1
-    mapped, unit = region.mapped(), 1 << model.shift + region.shift
+    mapped, unit = region.mapped(), 1 << region.exponent
     scale = model.mapped.shift + region.shift
     parts: list[Part] = [(sign, *region.row(model.classes + concept))]
     if (threshold > 0) == wanted:
@@ -768,10 +918,18 @@ def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
 # ---------------------------------------------------------------- points
 
 
+def whole_region(regions: Sequence[Place], number: Any) -> Region:
+    """The region of embeddings that a point's coordinates are of."""
+    region = regions[whole(number, 0, len(regions) - 1, "a point's region")]
+    need(isinstance(region, Region) and region.reads is None, "coordinates in a region of readouts")
+    assert isinstance(region, Region)
+    return region
+
+
 class Point:
     """An exact point: an embedding z / denominator, given itself or by coordinates w of a region; forms are kept."""
 
-    def __init__(self, value: Any, model: Model, regions: Sequence[Region]) -> None:
+    def __init__(self, value: Any, model: Model, regions: Sequence[Place]) -> None:
         kinds = ("embedding", "coordinates", "corner")
         need(isinstance(value, dict) and value.get("kind") in kinds, "unknown kind of point")
         kind = value["kind"]
@@ -802,16 +960,16 @@ class Point:
         self.z: list[int] = self.numbers
         self.denominator: int = self.below
         if kind == "coordinates":
-            self.region = regions[whole(numbers[-1], 0, len(regions) - 1, "a point's region")]
+            self.region = whole_region(regions, numbers[-1])
             self.z, self.denominator = self.region.embedding(self.numbers, self.below)
         # What base rows, or the logits of a head with ReLU layers, are multiplied by here.
         self.unit = self.below << model.shift + (self.region.shift if self.region is not None else 0)
 
-    def read_corner(self, value: Any, model: Model, regions: Sequence[Region]) -> None:
+    def read_corner(self, value: Any, model: Model, regions: Sequence[Place]) -> None:
         """A corner of a box: every coordinate w is plus or minus `size`."""
         _, text, size, region = fields(value, ["kind", "signs", "size", "region"], "a corner")
         self.model, self.raw = model, b""
-        self.region = regions[whole(region, 0, len(regions) - 1, "a corner's region")]
+        self.region = whole_region(regions, region)
         reach = rational(size, "a corner's size")
         need(self.region.norm == "max" and reach >= 0, "only boxes have corners")
         count = len(self.region.centre)
@@ -844,6 +1002,7 @@ class Point:
             if region.norm == "max":
                 return all(abs(v) * q <= bound for v in self.numbers)
             return spread(self.numbers, "euclid") * q * q <= bound * bound
+        need(region.reads is None, "a witness in a region of readouts")
         need(self.region is None and region.shape == "box", "only a box can tell whether an embedding is inside")
         offset, scale = q * self.denominator, q << region.shift
         p *= self.denominator
@@ -1060,10 +1219,10 @@ def check_image(claim: dict[str, Any], model: Model, points: Sequence[Point]) ->
     return f"for x = image({shown(claim['split'])}/{shown(claim['image'])}): {written(formula, model)}"
 
 
-def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Region], points: Sequence[Point]) -> str:
+def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], points: Sequence[Point]) -> str:
     """One claim about a region: its proof or its witness."""
     evidence = {"holds": ["proof"], "violated": ["witness"], "unknown": []}[claim["verdict"]]
-    names = ["class", "coverage", "cut", "region", "region_digest", "size"]
+    names = ["class", "coverage", "cut", "part", "reads", "region", "region_digest", "size"]
     fields(claim, [*COMMON, *names, *evidence], "a claim about a region")
     region = regions[whole(claim["region"], 0, len(regions) - 1, "a region's number")]
     size, cut = rational(claim["size"], "a size"), claim["cut"]
@@ -1071,11 +1230,16 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Region],
     need(cut is None or whole(cut, 0, model.classes - 1, "a cut") == cut, "a cut is no class")
     need(claim["class"] in model.class_names, "a region of no class")
     need(claim["region_digest"] == region.digest(size, cut), "the region is not the one that its digest names")
+    reads = None if region.reads is None else {"class": region.reads.class_index, "presence": region.reads.presence}
+    need(claim["reads"] == reads, "the region is made of other readouts than the claim says")
+    need(claim["part"] in ("whole", "conclusion"), "a claim does not say which part of its property it proves")
     formula = read_formula(claim["formula"], model)
     if claim["verdict"] == "holds":
         check_proof(claim["proof"], formula, region, size, cut)
     elif claim["verdict"] == "violated":
         point = points[whole(claim["witness"], 0, len(points) - 1, "a witness's number")]
+        need(isinstance(region, Region), "a witness in a band")
+        assert isinstance(region, Region)
         need(point.lies_in(region, size), "the witness lies outside the region")
         need(not point.satisfies(formula), "the formula is true at the witness")
         need(cut is None or point.predicts(cut), "the witness lies outside the cut of the region")
@@ -1101,7 +1265,7 @@ def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected =
     lists = [body[key] for key in ("regions", "points", "claims")]
     need(all(isinstance(value, list) for value in lists), "regions, points or claims are not lists")
     need(lists[2], "the certificate claims nothing")
-    regions = [Region(value, model) for value in lists[0]]
+    regions = [read_region(value, model) for value in lists[0]]
     points = [Point(value, model, regions) for value in lists[1]]
     seen: set[Any] = set()
     for claim in lists[2]:

@@ -18,6 +18,7 @@ from conspect.results.verification import (
     ShapeCoverage,
     ShapeRow,
 )
+from conspect.verification.certificates.claims import RegionClaim, coverage_claim
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.regions import provable
@@ -34,15 +35,16 @@ def provable_coverage(
     subject: VerificationModel,
     *,
     bar: ProgressBar,
-) -> ProvableCoverage | None:
-    """The headline of all properties over regions; None without any, or without images to estimate regions from.
+) -> tuple[ProvableCoverage | None, list[RegionClaim]]:
+    """The headline of all properties over regions, and the claims that prove it, property by property, shape by shape.
 
-    `trees`: file name and specification. `results`: of the same properties, in the same order, for the ceiling.
+    None and no claims without any property, or without images to estimate regions from. `trees`: file name and
+    specification. `results`: of the same properties, in the same order, for the ceiling.
     """
     obligations = [obligation for file, tree in trees for obligation in plan(tree, subject, file)]
     chosen = [k for k, obligation in enumerate(obligations) if isinstance(obligation.quantifier, ForAll)]
     if not chosen:
-        return None
+        return None, []
     asked = [obligations[k] for k in chosen]
     try:
         search = provable.ProvableCoverage.of(asked, subject, VerifyOptions())
@@ -50,12 +52,17 @@ def provable_coverage(
     except UserError as error:
         if error.diagnostics[0].code != "VERIFY006":
             raise
-        return None
+        return None, []
     rates = [results[k].satisfaction for k in chosen]
     properties = tuple(
         _property(obligation, by_shape, rate) for obligation, by_shape, rate in zip(asked, proved, rates, strict=True)
     )
-    return ProvableCoverage(
+    claims = [
+        coverage_claim(obligation, shape, by_shape[shape], subject.measure_split)
+        for obligation, by_shape in zip(asked, proved, strict=True)
+        for shape in by_shape
+    ]
+    record = ProvableCoverage(
         by_shape={
             shape: _curve(
                 [float(p[shape].coverage) if shape in p else 0.0 for p in proved],
@@ -68,11 +75,12 @@ def provable_coverage(
         definition_only=sum(_is_lone(obligation) for obligation in asked),
         properties=properties,
     )
+    return record, claims
 
 
 def _is_lone(obligation: Obligation) -> bool:
-    formula = without_premise(obligation.formula) or obligation.formula
-    return isinstance(formula, Stronger)
+    conclusion = without_premise(obligation.formula)
+    return isinstance(obligation.formula if conclusion is None else conclusion, Stronger)
 
 
 def _property(

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from conspect.checker import check
@@ -24,6 +25,11 @@ class KeptSource:
     name: str
     digest: str
     certificate: Path
+
+    @property
+    def coverage(self) -> Path:
+        """Where the certificate of what is provable over each shape lies."""
+        return self.certificate.with_name(f"{self.certificate.stem}.coverage.json")
 
 
 def certificate_paths(files: Sequence[Path], folder: Path) -> list[Path]:
@@ -66,9 +72,31 @@ class KeptVerification:
         tie = tie_of(subject)
         claimed: Counter[tuple[str, str, str]] = Counter()
         for source in self.sources:
-            data = check.read(source.certificate)
-            claims = check.check_data(data, list(tie.items()))
-            if json.loads(data)["sources"] != {source.name: source.digest}:
-                return False
+            claims = _claims(source.certificate, source, tie)
             claimed.update((source.name, claim.name, claim.verdict) for claim in claims)
-        return claimed == verdicts
+        return claimed == verdicts and self._is_covered(record, tie)
+
+    def _is_covered(self, record: Verification, tie: dict[str, str]) -> bool:
+        """Whether every proved region of the record is claimed, in the size that stands there."""
+        properties = () if record.provable_coverage is None else record.provable_coverage.properties
+        for source in self.sources:
+            proved = {
+                (f"{one.id} over {shape}", Fraction(entry.size))
+                for one in properties
+                if one.file == source.name
+                for shape, entry in one.by_shape.items()
+            }
+            if proved:
+                _claims(source.coverage, source, tie)
+                sizes = json.loads(check.read(source.coverage))["claims"]
+                if {(claim["name"], Fraction(claim["size"])) for claim in sizes} != proved:
+                    return False
+        return True
+
+
+def _claims(path: Path, source: KeptSource, tie: dict[str, str]) -> list[check.Claim]:
+    """The accepted claims of a certificate of this source about this model; Refused for any other."""
+    data = check.read(path)
+    claims = check.check_data(data, list(tie.items()))
+    check.need(json.loads(data)["sources"] == {source.name: source.digest}, "the certificate speaks of another text")
+    return claims

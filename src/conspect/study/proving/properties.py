@@ -77,15 +77,20 @@ def _verified(
         with writing_to(source.certificate.parent):
             body = bundle(subject, [result.claim for result in found], {source.name: source.digest})
             write_bundle(source.certificate, body)
+    coverage, claims = provable_coverage(
+        [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
+    )
+    for source in sources:
+        body = bundle(subject, [claim for claim in claims if claim.file == source.name], {source.name: source.digest})
+        if body["claims"]:
+            write_bundle(source.coverage, body)
     return Verification(
         files=tuple(file.name for file in files),
         by_gamma=_by_gamma(results),
         by_coverage=tuple(_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES),
         statistically=_statistically(results),
         properties=tuple(_short(result) for result in results),
-        provable_coverage=provable_coverage(
-            [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
-        ),
+        provable_coverage=coverage,
     )
 
 

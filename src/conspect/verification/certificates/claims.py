@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.digests import digest_json
-from conspect.core.regions import Region
+from conspect.core.regions import Region, Shape
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import Outcome as Decided
 from conspect.core.verdicts import unknown
@@ -25,6 +25,10 @@ from conspect.verification.engine.prover import Outcome, Proof
 from conspect.verification.engine.steps import Close
 from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.planning import Obligation
+from conspect.verification.regions.readouts import ReadoutKinds
+
+if TYPE_CHECKING:  # the search for provable coverage needs the decider, which needs claims
+    from conspect.verification.regions.provable import ProvedCoverage
 
 Said: TypeAlias = dict[str, object]
 # The checker reads no longer integer than this many digits; Python itself refuses to write 4,300.
@@ -55,13 +59,18 @@ class _Claim:
 
 @dataclass(frozen=True, eq=False)
 class RegionClaim(_Claim):
-    """A formula over all embeddings of a region. `coverage`: images of the class inside, images, and their split."""
+    """A formula over all embeddings of a region. `coverage`: images of the class inside, images, and their split.
+
+    `reads`: what the region is made of, if not of embeddings. `premise_dropped`: the formula is the property's conclusion.
+    """
 
     class_name: str
     region: Region
     coverage: tuple[int, int, str] | None = None
     proof: Proof | None = None
     witness: Witness | None = None
+    reads: ReadoutKinds | None = None
+    premise_dropped: bool = False
 
     kind: ClassVar[str] = "region"
 
@@ -73,8 +82,15 @@ class RegionClaim(_Claim):
             "size": str(self.region.size),
             "cut": self.region.cut,
             "region_digest": self.region.digest,
+            "reads": readouts_record(self.reads),
+            "part": "conclusion" if self.premise_dropped else "whole",
             "coverage": None if self.coverage is None else dict(zip(names, self.coverage, strict=True)),
         }
+
+
+def readouts_record(reads: ReadoutKinds | None) -> Said | None:
+    """What a region of readouts is made of, as JSON; None for a region of embeddings."""
+    return None if reads is None else {"class": reads.class_index, "presence": reads.presence}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +158,24 @@ def region_claim(
         coverage,
         outcome.proof,
         outcome.witness,
+    )
+
+
+def coverage_claim(job: Obligation, shape: Shape, proved: ProvedCoverage, split: str) -> RegionClaim:
+    """The claim that a property, or its conclusion, holds over the largest region of a shape; `split`: where measured."""
+    images = proved.measured.n
+    return RegionClaim(
+        f"{job.name} over {shape}",
+        job.file,
+        job.statement,
+        proved.table,
+        "holds",
+        job.class_name or "",
+        proved.region,
+        (round(proved.measured.rate * images), images, split) if images else None,
+        proved.proof,
+        reads=proved.kinds,
+        premise_dropped=proved.premise_dropped,
     )
 
 

@@ -20,10 +20,11 @@ import numpy as np
 from conspect.core.digests import digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
-from conspect.verification.certificates.claims import Claim, ImageClaim, RegionClaim, Said, ShareClaim
+from conspect.verification.certificates.claims import Claim, ImageClaim, RegionClaim, Said, ShareClaim, readouts_record
 from conspect.verification.certificates.encoding import encoded
 from conspect.verification.engine.points import Witness
 from conspect.verification.queries.model import VerificationModel
+from conspect.verification.regions.readouts import ReadoutKinds
 
 FORMAT = "conspect-certificate-2"
 Body = dict[str, object]
@@ -115,13 +116,18 @@ class _Shared:
     points: list[Body] = field(default_factory=list)
     places: dict[object, int] = field(default_factory=dict)
 
-    def region(self, region: Region) -> int:
+    def region(self, region: Region, reads: ReadoutKinds | None = None) -> int:
         """The number of a region's arrays."""
-        key = ("region", region.arrays_digest, region.shape)
+        key = ("region", region.arrays_digest, region.shape, reads)
         if key not in self.places:
             self.places[key] = len(self.regions)
             self.regions.append(
-                {"shape": region.shape, "centre": encoded(region.centre), "factor": encoded(region.factor)}
+                {
+                    "shape": region.shape,
+                    "centre": encoded(region.centre),
+                    "factor": encoded(region.factor),
+                    "reads": readouts_record(reads),
+                }
             )
         return self.places[key]
 
@@ -152,7 +158,7 @@ def _carried(claim: Claim, shared: _Shared) -> Said:
     said = claim.said()
     match claim:
         case RegionClaim():
-            region = shared.region(claim.region)
+            region = shared.region(claim.region, claim.reads)
             said["region"] = region
             if claim.verdict == "holds" and claim.proof is not None:
                 said["proof"] = [step.record() for step in claim.proof.steps]

@@ -131,16 +131,21 @@ class SizedRegion:
             value = lambda row: self.region.forms.value(row, vector)  # noqa: E731
         else:
             value = lambda row: self.region.model.value(row, vector)  # noqa: E731
-        if self.head.is_linear:
+        if self.head.is_linear and (from_region or not self.rows.leads):
             return ExactPoint(self.region.model, lambda: embedding, value, self.rows)
-        relu = self.relu
-        assert relu is not None
-        logits = relu.logits([Fraction(v, embedding.denominator) for v in embedding.integers])
         # What the affine rows are multiplied by, so that logits compare with raised logits.
         unit = (1 << (self.region.forms.shift if from_region else self.region.model.shift)) * vector.denominator
+        logits: list[Fraction] = []
+        if not self.head.is_linear:
+            assert self.relu is not None
+            logits = self.relu.logits([Fraction(v, embedding.denominator) for v in embedding.integers])
 
         def row_value(row: int) -> int | Fraction:
             logit = self.rows.logit(row)
-            return value(row) if logit is None else (logits[logit.class_index] + logit.lead) * unit
+            if logit is None:
+                return value(row)
+            if not logits:  # raised logits are no rows of the model
+                return value(logit.class_index) + logit.lead * unit
+            return (logits[logit.class_index] + logit.lead) * unit
 
         return ExactPoint(self.region.model, lambda: embedding, row_value, self.rows)

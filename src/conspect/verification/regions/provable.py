@@ -24,14 +24,14 @@ from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import ForAll, Formula
 from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.difference_graph import BandOutcome, DifferenceGraph
-from conspect.verification.engine.prover import Outcome
+from conspect.verification.engine.prover import Outcome, Proof
 from conspect.verification.engine.sizes import SizeSearch
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.regions.focus import FocusRegions, rate
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions, SizedSplit
-from conspect.verification.regions.readouts import kinds_read, without_premise
+from conspect.verification.regions.readouts import ReadoutKinds, kinds_read, without_premise
 from conspect.verification.results import Rate
 
 SHAPES: tuple[Shape, ...] = ("box", "ellipsoid", "span", "band")
@@ -57,6 +57,14 @@ class ProvedCoverage:
     region: Region
     table: FormulaTable
     evidence: Evidence
+    kinds: ReadoutKinds | None
+
+    @property
+    def proof(self) -> Proof:
+        """The closed tree of cases at `size`."""
+        if isinstance(self.evidence, BandOutcome):
+            return Proof(list(self.evidence.steps))
+        return self.evidence.proof or Proof()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +78,7 @@ class _Candidate:
     table: FormulaTable
     prove: Callable[[float], tuple[Evidence, float] | None]
     premise_dropped: bool = False
+    kinds: ReadoutKinds | None = None
 
 
 @dataclass(eq=False)
@@ -135,6 +144,7 @@ class ProvableCoverage:
                 candidate.region.resized(Fraction(size)),
                 candidate.table,
                 evidence,
+                candidate.kinds,
             )
         return best
 
@@ -182,7 +192,7 @@ class ProvableCoverage:
             prove = self._prover(table, place.region, self.readouts.decider(kinds))
         else:
             prove = self._graph_prover(table, place)
-        return _Candidate(place.region, place.sized, place.measured, kinds.label, table, prove, dropped)
+        return _Candidate(place.region, place.sized, place.measured, kinds.label, table, prove, dropped, kinds)
 
     def _over_embeddings(self, table: FormulaTable, class_name: str, shape: Shape) -> _Candidate:
         """The papers' shapes, in all dimensions of the embedding."""
