@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
-from conspect.adapters.datasets.image_files import MAXIMUM_PIXELS, read_image
+from conspect.adapters.datasets.image_files import MAXIMUM_PIXELS, decode_image, read_image
 from conspect.core.protocols import UnreadableImage
 
 RED, WHITE = [200, 30, 60], [255, 255, 255]
@@ -80,11 +80,40 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert np.array_equal(read_image(saved(tmp_path / "a.tiff", Image.fromarray(samples))), found)
 
 
-def test_grey_black_and_white_and_float_pictures_become_rgb(tmp_path: Path) -> None:
+def test_grey_and_black_and_white_pictures_become_rgb(tmp_path: Path) -> None:
     assert read_image(saved(tmp_path / "a.png", Image.new("L", (1, 1), 77))).tolist() == [[[77] * 3]]
     assert read_image(saved(tmp_path / "b.png", Image.new("1", (1, 1), 1))).tolist() == [[WHITE]]
-    floats = Image.fromarray(np.array([[-5.0, 12.4, 999.0]], dtype=np.float32))
-    assert read_image(saved(tmp_path / "c.tiff", floats)).tolist() == [[[0] * 3, [12] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+@pytest.mark.parametrize("white", [1, 255, 4000])
+def test_samples_that_do_not_say_what_is_white_are_unreadable_by_name(tmp_path: Path, kind: type, white: int) -> None:
+    values = (np.linspace(0, 1, 16).reshape(4, 4) * white).astype(kind)
+    with pytest.raises(
+        UnreadableImage, match=r"c\.tiff: its samples are 32-bit .*, which do not say which value is white"
+    ):
+        read_image(saved(tmp_path / "c.tiff", Image.fromarray(values)))
+
+
+def test_sixteen_bits_are_scaled_and_a_clear_value_is_laid_over_white(tmp_path: Path) -> None:
+    values = np.array([[0, 257 * 100, 65535, 7]], dtype=np.uint16)
+    for ending in ("png", "tiff"):
+        found = read_image(saved(tmp_path / f"a.{ending}", Image.fromarray(values)))
+        assert found[0, :, 0].tolist() == [0, 100, 255, 0]
+    clear = Image.fromarray(values)
+    found = read_image(saved(tmp_path / "b.png", clear, transparency=7))
+    assert found[0, :, 0].tolist() == [0, 100, 255, 255]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "eps", "gif"])
+def test_no_decoder_runs_that_is_not_on_the_list(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was run"))
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n{} loop\n%%EOF\n")
+    with pytest.raises(UnreadableImage):
+        read_image(path)
+    with pytest.raises(UnreadableImage):
+        decode_image(path.read_bytes(), "a")
 
 
 def test_cmyk_is_converted(tmp_path: Path) -> None:

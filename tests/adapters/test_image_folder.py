@@ -126,7 +126,12 @@ def test_a_sample_has_the_labels_of_its_images() -> None:
 
 def test_the_digest_of_arrays_sees_pixels_labels_ids_and_classes() -> None:
     base = colour_dataset(4)
-    parts = {"class_names": ("thing",), "ids": base.ids, "labels": base.labels, "pixels": base.pixels}
-    changes = {"class_names": ("other",), "ids": base.ids[::-1], "labels": base.labels + 1, "pixels": base.pixels[::-1]}
+    parts = {"class_names": ("thing", "more"), "ids": base.ids, "labels": base.labels, "pixels": base.pixels}
+    changes = {
+        "class_names": ("other", "more"),
+        "ids": base.ids[::-1],
+        "labels": base.labels + 1,
+        "pixels": base.pixels[::-1],
+    }
     digests = {ArrayDataset("n", "s", **parts | {name: value}).digest for name, value in changes.items()}
     assert len(digests | {base.digest}) == 5

@@ -65,7 +65,7 @@ def test_floats_grey_images_and_scores_are_understood() -> None:
 )
 def test_what_is_no_image_is_unreadable_by_name(image: np.ndarray) -> None:
     with pytest.raises(UnreadableImage, match="DATA006: 10:"):
-        from_maite(Theirs([image], [[1, 0]]), split="test").image(0)
+        from_maite(Theirs([image], [[1, 0]]), split="test", white=255).image(0)
 
 
 @pytest.mark.parametrize("target", [[1.0], [[1.0, 0.0]], [np.nan, 1.0], 1])

@@ -1,10 +1,12 @@
-"""Writing files so that a reader sees a whole file or none."""
+"""Reading text whatever wrote it, and writing files so that a reader sees a whole file or none."""
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,9 +15,32 @@ from pathlib import Path
 
 from conspect.core.diagnostics import outside_error
 
+LARGEST_TEXT = 1 << 26
 LEFTOVER_SECONDS = 24 * 3600
 # The end of a temporary's name: process and random digits. Other programs' temporaries are left alone.
 LEFTOVER = re.compile(r"\.\d+\.[0-9a-f]{8}\.tmp$")
+
+
+def read_text(path: Path, *, most: int = LARGEST_TEXT) -> str:
+    """The text of a regular file of at most `most` bytes: UTF-8, or what a byte order mark says (UTF-8, UTF-16, UTF-32).
+
+    The mark is not part of the text. Raises OSError for what is no such file (a pipe, a device, a folder, a larger one),
+    ValueError (UnicodeDecodeError) for bytes that are not text.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path.name} is not a regular file")
+    if status.st_size > most:
+        raise OSError(f"{path.name} has {status.st_size:,} bytes, more than {most:,}")
+    return decoded_text(path.read_bytes())
+
+
+def decoded_text(content: bytes) -> str:
+    """UTF-8 text, or text in the encoding of its byte order mark, without the mark. Raises UnicodeDecodeError."""
+    # UTF-32's mark begins with UTF-16's, so it is looked for first.
+    wide = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
+    encoding = next((name for name, marks in wide.items() if content.startswith(marks)), "utf-8-sig")
+    return content.decode(encoding)
 
 
 @contextmanager

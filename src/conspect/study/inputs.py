@@ -11,13 +11,16 @@ import platformdirs
 
 from conspect import assets
 from conspect.adapters.datasets import open_split
+from conspect.adapters.datasets.names import check_names
 from conspect.adapters.datasets.views.subsets import rest, sample
 from conspect.adapters.models import load_model
+from conspect.adapters.sources.classes import distinct
 from conspect.adapters.vlms import load_vlm
 from conspect.core.attribute_table import read_attribute_table
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.files import read_text
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
 from conspect.study.config import StudyConfig
 
@@ -76,8 +79,12 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
 
 
 def check_classes(model: VisionModel, *datasets: ImageDataset) -> None:
-    """Raises UserError STUDY002 when a data set has a class that the model does not know."""
+    """Raises UserError STUDY002 when a data set has a class that the model does not know, MODEL002 or DATA007 when one name
+    stands for two classes.
+    """
+    distinct(tuple(model.class_names), model.name)
     for dataset in datasets:
+        check_names(dataset.class_names, (), dataset.split)
         unknown = sorted(set(dataset.class_names) - set(model.class_names))
         if unknown:
             raise user_error(
@@ -128,7 +135,7 @@ def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
         return assets.demo_concepts()
     path = folder / config.concepts.file
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path))
         entries = table["concepts"]
         concepts = ConceptSet(
             concepts=tuple(Concept(name, _phrases(name, entry)) for name, entry in entries.items()),

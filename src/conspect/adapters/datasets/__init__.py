@@ -13,10 +13,11 @@ from conspect.core.protocols import ImageDataset, ProgressBar, silent
 if TYPE_CHECKING:
     from conspect.adapters.datasets.columns import Columns
 
+LabelKind = Literal["names", "numbers"]
 DataKind = Literal["cifar10", "cifar100", "csv", "huggingface", "image-folder", "parquet", "rival10", "webdataset"]
 
 
-SPLITS, TABLE = ("train", "test"), ("label_column", "id_column", "concept_columns", "classes")
+SPLITS, TABLE = ("train", "test"), ("labels", "label_column", "id_column", "concept_columns", "classes")
 EVERY = ("slices", "images", "alignment_images")
 KINDS: dict[str, Keys] = {
     "cifar10": Keys(takes=("directory", *EVERY)),
@@ -25,7 +26,7 @@ KINDS: dict[str, Keys] = {
     "huggingface": Keys(
         one_of=("directory", "hub"), takes=("revision", "streaming", *SPLITS, "image_column", *TABLE, *EVERY)
     ),
-    "image-folder": Keys(needs=SPLITS, takes=EVERY),
+    "image-folder": Keys(needs=SPLITS, takes=("classes", *EVERY)),
     "parquet": Keys(needs=SPLITS, takes=("image_column", *TABLE, *EVERY)),
     "rival10": Keys(needs=("directory",), takes=EVERY),
     "webdataset": Keys(needs=SPLITS, takes=(*TABLE, *EVERY)),
@@ -48,6 +49,7 @@ class DataSource:
     id_column: str | None = None
     concept_columns: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    labels: LabelKind | None = None
     absolute_paths: bool | None = None
     slices: tuple[str, ...] | None = None
 
@@ -66,6 +68,7 @@ class DataSource:
             slices=self.slices or (),
             concepts=self.concept_columns or (),
             classes=self.classes,
+            labels=self.labels,
         )
 
 
@@ -123,4 +126,4 @@ def open_split(  # noqa: PLR0911
         )
     from conspect.adapters.datasets import image_folder
 
-    return image_folder.load(folder / where, split=split)
+    return image_folder.load(folder / where, split=split, classes=source.classes)

@@ -9,6 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.datasets.image_files import how_to_give
+from conspect.adapters.datasets.names import check_names
+from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes, digest_json
 
 
@@ -23,6 +26,24 @@ class ArrayDataset:
     labels: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises UserError DATA007 for pixels, ids, labels or names that are not as they should be."""
+        pixels, labels = self.pixels, np.asarray(self.labels)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
+            problem = (
+                f"pixels of {self.name!r} are {pixels.dtype} {list(pixels.shape)}, not uint8 [image, height, width, 3]"
+            )
+            raise user_error("DATA007", problem, how_to_give(pixels))
+        if len(pixels) != len(self.ids) or labels.shape != (len(self.ids),):
+            problem = (
+                f"{self.name!r} has {len(pixels)} images, {len(self.ids)} ids and labels of shape {list(labels.shape)}"
+            )
+            raise user_error("DATA007", problem, "give one id and one label for each image")
+        if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < len(self.class_names))).all():
+            fix = f"labels are whole numbers from 0 to {len(self.class_names) - 1}, places in class_names"
+            raise user_error("DATA007", f"labels of {self.name!r} are {labels.dtype}, or outside its classes", fix)
+        check_names(self.class_names, self.ids, self.split)
 
     def __len__(self) -> int:
         return len(self.ids)

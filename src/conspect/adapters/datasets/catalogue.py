@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.image_files import decode_image, read_image
-from conspect.core.diagnostics import user_error
+from conspect.adapters.datasets.names import check_names
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 
 
@@ -32,7 +31,8 @@ class ImageSource(Protocol):
 class Catalogue:
     """Ids, labels (index into `class_names`, int64), metadata and concept labels of the images of a source.
 
-    Raises UserError DATA007 when an id stands for two images.
+    `omissions`: what was found and left out, one sentence a kind. Raises UserError DATA007 when an id stands for two images,
+    or a class name for two classes.
     """
 
     name: str
@@ -44,12 +44,10 @@ class Catalogue:
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     concept_names: tuple[str, ...] = ()
     concept_labels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    omissions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        twice = [name for name, count in Counter(self.ids).items() if count > 1]
-        if twice:
-            problem = f"{len(twice)} ids of the {self.split} images stand for more than one image, such as {twice[0]!r}"
-            raise user_error("DATA007", problem, "give every image an id of its own")
+        check_names(self.class_names, self.ids, self.split)
         if not self.concept_names:
             object.__setattr__(self, "concept_labels", np.zeros((len(self.ids), 0)))
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.datasets.names import check_names, composed
+from conspect.adapters.sources.classes import unique
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 
+if TYPE_CHECKING:
+    from conspect.adapters.datasets import LabelKind
+
 Table = Mapping[str, Sequence[object]]
+WHOLE = re.compile(r"[0-9]+([.,]0+)?")
 YES, NO, UNKNOWN = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}, {"", "nan", "none", "null"}
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column is what. `classes`: what the numbers of a label column stand for. Without `id` the source names images."""
+    """Which column is what. `classes`: what the numbers of a label column stand for, or the
+    names that may occur; `labels` says which where that is not clear. Without `id` the source names images."""
 
     image: str
     label: str
@@ -27,6 +36,7 @@ class Columns:
     slices: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    labels: LabelKind | None = None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -35,8 +45,8 @@ class Columns:
         return tuple(dict.fromkeys(named))
 
     def with_classes(self, names: tuple[str, ...]) -> Columns:
-        """The same, with names for the numbers of the label column."""
-        return replace(self, classes=names)
+        """The same, with the names that the source itself gives for the numbers of its label column."""
+        return replace(self, classes=unique(names), labels="numbers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,22 +115,62 @@ def _labels(
     for row, text in enumerate(texts):
         if text is None:
             raise _wrong(path, first + row, f"{columns.label!r} is empty", "give every image a class")
-    found = [str(text) for text in texts]
-    names = columns.classes
-    if names is not None and not set(found) <= set(names):
-        return names, _numbers(found, names, columns.label, path, first)
-    if names is None:
-        if all(text.isdecimal() for text in found):
+    found = _whole_numbers([composed(str(text)) for text in texts], columns.classes or ())
+    if columns.classes is None:
+        if all(_is_number(text) for text in found):
             fix = 'say what they stand for, in order: classes = ["cat", "dog", ...] in [data]'
             raise user_error("DATA007", f"the labels in {columns.label!r} are numbers", fix, SourceLocation(str(path)))
         names = tuple(sorted(set(found)))
+    else:
+        names = tuple(composed(name) for name in columns.classes)
+        check_names(names, (), "study's")
+        if _are_numbers(found, names, columns, path):
+            return names, _numbers(found, names, columns.label, path, first)
     place = {name: index for index, name in enumerate(names)}
+    for row, text in enumerate(found):
+        if text not in place:
+            close = difflib.get_close_matches(text, names, n=1)
+            fix = f"did you mean {close[0]!r}?" if close else f"the classes: {', '.join(names[:8])}"
+            raise _wrong(path, first + row, f"{columns.label!r} is {text[:40]!r}, which is not one of the classes", fix)
     return names, np.asarray([place[text] for text in found], dtype=np.int64)
+
+
+def _whole_numbers(found: list[str], names: Sequence[str]) -> list[str]:
+    """Labels such as 1.0, which a table program makes of whole numbers with gaps, as 1; others as they are."""
+    if set(found) <= set(names) or not all(WHOLE.fullmatch(text) for text in found):
+        return found
+    return [re.split(r"[.,]", text)[0] for text in found]
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and text.isascii()
+
+
+def _are_numbers(found: list[str], names: tuple[str, ...], columns: Columns, path: Path) -> bool:
+    """Whether labels are places in `names` or names: what is said, else what the labels alone say.
+
+    The rule looks at no split's particular labels: where every label is a number and a class is called by a number, both
+    readings are shown and one is asked for. Raises UserError DATA007.
+    """
+    if columns.labels is not None:
+        return columns.labels == "numbers"
+    if not all(_is_number(text) for text in found):
+        # One of them is wrong: the rest says which.
+        return any(_is_number(text) for text in found) and not set(found) & set(names)
+    clash = next((k for k, name in enumerate(names) if _is_number(name) and name != str(k)), None)
+    if clash is not None:
+        name = names[clash]
+        as_number = names[int(name)] if len(name) < 10 and int(name) < len(names) else "no class"
+        problem = f"a label {name} in {columns.label!r} is class {name!r} by name, and {as_number!r} counted from 0"
+        fix = 'say which: labels = "names" or labels = "numbers" in [data]'
+        raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+    return True
 
 
 def _numbers(found: list[str], names: tuple[str, ...], column: str, path: Path, first: int) -> NDArray[np.int64]:
     for row, text in enumerate(found):
-        if not text.isdecimal() or int(text) >= len(names):
+        # The length first: Python refuses to convert thousands of digits, with an error of its own.
+        if not _is_number(text) or len(text) > 9 or int(text) >= len(names):
             fix = f"labels are names in `classes`, or numbers from 0 to {len(names) - 1}"
             raise _wrong(path, first + row, f"{column!r} is {text[:40]!r}", fix)
     return np.asarray([int(text) for text in found], dtype=np.int64)

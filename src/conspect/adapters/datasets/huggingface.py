@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
+from conspect.adapters.datasets.cells import encoded
 from conspect.adapters.datasets.columns import Columns, Table, describe, require
 from conspect.adapters.datasets.packages import need
-from conspect.adapters.datasets.parquet import encoded
 from conspect.adapters.datasets.stream_copy import Row, copy_of
 from conspect.core.diagnostics import SourceLocation, outside_error
 from conspect.core.digests import digest_json
@@ -136,13 +136,7 @@ def _rows(data: Any, columns: Columns, origin: Origin, images: int | None, advan
 
 def _content(cell: object, origin: Origin) -> bytes:
     """The bytes of an image cell. A path is followed only into the data set's own folder."""
-    content = encoded(cell)
-    path = cell.get("path") if isinstance(cell, dict) else None
-    if content or not isinstance(path, str) or origin.directory is None:
-        return content
-    file = Path(path).resolve()
-    inside = file.is_relative_to(origin.directory.resolve()) and file.is_file()
-    return file.read_bytes() if inside else b""
+    return encoded(cell, origin.directory)
 
 
 def _with_class_names(columns: Columns, features: Any) -> Columns:

@@ -11,9 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from conspect.core.diagnostics import Diagnostic, SourceLocation
+from conspect.core.diagnostics import Diagnostic, SourceLocation, user_error
 from conspect.core.protocols import UnreadableImage
 
+# The decoders that are used, and no others: Pillow's own list holds one that runs Ghostscript and several of rare formats.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+SUFFIXES = {
+    ".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".jp2", ".j2k", ".jpx", ".jpc", ".jpf", ".png",
+    ".apng", ".pbm", ".pgm", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 # Larger images are refused before they are decoded (a decompression bomb costs memory, not just time).
 MAXIMUM_PIXELS = 100_000_000
 
@@ -22,7 +28,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """The image `[height, width, 3]` uint8, RGB.
 
     EXIF rotation is applied; of animations the first frame counts; transparency is laid over white; CMYK, palettes and
-    grey are converted; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything else.
+    grey are converted; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything else, also for samples
+    of floats or of 32 bits, which do not say which value is white.
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise unreadable(path.name, "not a regular file", SourceLocation(str(path)))
@@ -53,7 +60,8 @@ def unreadable(name: str, why: str, place: SourceLocation | None = None) -> Unre
 def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, stricter limit
-        with Image.open(source) as image:
+        Image.init()
+        with Image.open(source, formats=[one for one in FORMATS if one in Image.OPEN]) as image:
             if image.width * image.height > MAXIMUM_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAXIMUM_PIXELS:,}")
             image.seek(0)
@@ -70,11 +78,55 @@ def _reason(error: Exception) -> str:
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I") or image.mode == "F":
-        samples = np.asarray(image, dtype=np.float64)
-        eight_bit = samples / 257.0 if image.mode.startswith("I") else samples
-        grey = np.clip(np.rint(eight_bit), 0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        return _deep_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def _deep_grey(image: Image.Image) -> NDArray[np.uint8]:
+    """One channel of more than eight bits. Raises ValueError where the file does not say which value is white."""
+    samples = np.asarray(image)
+    # Older versions of Pillow open 16-bit PNG and PGM with 32-bit integers.
+    sixteen = samples.dtype.itemsize == 2 or (image.format in ("PNG", "PPM") and image.mode == "I")
+    if samples.dtype.kind == "f" or not sixteen or samples.min(initial=0) < 0 or samples.max(initial=0) > 65535:
+        kind = f"{8 * samples.dtype.itemsize}-bit {'floats' if samples.dtype.kind == 'f' else 'integers'}"
+        raise ValueError(f"its samples are {kind}, which do not say which value is white; write 8 or 16 bits")
+    grey = np.rint(samples.astype(np.float64) / 257.0).astype(np.uint8)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        grey = np.where(samples == clear, np.uint8(255), grey)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def as_rgb(image: object, name: str) -> NDArray[np.uint8]:
+    """`image` itself, if it is `[height, width, 3]` uint8 RGB as a data set promises.
+
+    Raises UserError DATA007 that names shape and type: floats would become black, channels first another picture.
+    """
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        problem = f"image {name!r} is {array.dtype} {list(array.shape)}, not uint8 [height, width, 3]"
+        raise user_error("DATA007", problem, how_to_give(array))
+    return array
+
+
+def how_to_give(array: NDArray[np.generic]) -> str:
+    """What to do with pixels (of one image or several) that are not uint8 with three channels last."""
+    steps = []
+    if array.dtype.kind == "f":
+        low, high = float(np.nanmin(array, initial=0)), float(np.nanmax(array, initial=0))
+        shown = f"they are from {low:.3g} to {high:.3g}"
+        steps.append(
+            f"multiply by 255 and round to uint8 ({shown})"
+            if low >= 0 and high <= 1
+            else f"scale to 0..255 and round ({shown})"
+        )
+    elif array.dtype != np.uint8:
+        steps.append(f"scale {array.dtype} to uint8, 0..255, yourself: which value is white is not said")
+    if array.ndim >= 3 and array.shape[-1] != 3 and array.shape[-3] == 3:
+        steps.append("put the channels last (numpy.moveaxis(pixels, -3, -1))")
+    elif array.ndim >= 3 and array.shape[-1] == 1:
+        steps.append("repeat the one channel three times")
+    return " and ".join(steps) or "give red, green and blue, in this order, as the last axis"

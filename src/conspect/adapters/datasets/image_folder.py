@@ -3,52 +3,153 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
-from conspect.core.diagnostics import user_error
+from conspect.adapters.datasets.image_files import SUFFIXES
+from conspect.adapters.datasets.names import composed_apart
+from conspect.core.diagnostics import SourceLocation, user_error
+
+# What file managers, archivers and storage systems put between images: never a class, never an image of the data set.
+JUNK_FOLDERS = {
+    "@eadir", "__macosx", "lost+found", "#recycle", "$recycle.bin", "system volume information", "thumbs", "thumbnails",
+    "__pycache__",
+}  # fmt: skip
+JUNK_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"}
+SHOWN = 3
 
 
-def load(root: Path, *, split: str = "test", name: str | None = None) -> Catalogue:
-    """All files with an image's suffix in the class folders of `root`.
+@dataclass
+class _Omitted:
+    """What was left out, by reason, as paths below the root."""
+
+    root: Path
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, path: Path) -> None:
+        self.found.setdefault(reason, []).append(
+            os.fsencode(path.relative_to(self.root)).decode("utf-8", "backslashreplace")
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """One a reason, with the number and the first few."""
+        told = []
+        for reason, paths in sorted(self.found.items()):
+            endings = Counter(Path(path).suffix.lower() or "none" for path in paths)
+            kinds = ", ".join(f"{ending} {count}" for ending, count in endings.most_common(SHOWN))
+            more = ", ..." if len(paths) > SHOWN else ""
+            shown = ", ".join(sorted(paths)[:SHOWN])
+            told.append(f"{len(paths)} {reason}{f' ({kinds})' if 'ending' in reason else ''}: {shown}{more}")
+        return tuple(told)
+
+
+def load(
+    root: Path, *, split: str = "test", name: str | None = None, classes: tuple[str, ...] | None = None
+) -> Catalogue:
+    """All files with an image's suffix in the class folders of `root`; linked folders are followed once each.
 
     Ids are paths below `root`, printable in every case; metadata "subfolder" is the folder between class and file. A file
-    that later turns out unreadable stays in the counts and is listed. Raises UserError DATA003 when there is no class
-    folder or no image.
+    that later turns out unreadable stays in the counts and is listed; what is no image of the data set is left out, and
+    counted in `omissions`. `classes`: names for folders that are called by number or by synset. Raises UserError DATA003
+    when there is no class folder or no image, DATA007 when folders and `classes` do not fit.
     """
     if not root.is_dir():
         raise user_error("DATA003", f"{root} is not a folder", "give a folder with one sub-folder of images per class")
-    suffixes = set(Image.registered_extensions())
-    class_names = tuple(
-        sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    )
+    omitted = _Omitted(root)
+    folders = sorted(_class_folders(root, omitted))
     files: list[str] = []
     labels: list[int] = []
-    for index, class_name in enumerate(class_names):
-        for path in sorted(_files(root / class_name)):
-            if path.suffix.lower() in suffixes:
+    for index, folder in enumerate(folders):
+        before = len(files)
+        for path in sorted(_files(folder, omitted)):
+            if path.suffix.lower() in SUFFIXES:
                 files.append(path.relative_to(root).as_posix())
                 labels.append(index)
+            else:
+                omitted.add("files of another ending are not read", path)
+        if len(files) == before:
+            omitted.add("class folders have no image", folder)
     if not files:
-        raise user_error(
-            "DATA003",
-            f"{root} has no images in class folders",
-            f"put them at {root}/CLASS/NAME.jpg (or .png, .webp, ...)",
-        )
+        left_out = f"; left out: {'; '.join(omitted.sentences())}" if omitted.found else ""
+        fix = f"put them at {root}/CLASS/NAME.jpg (or .png, .webp, ...)"
+        raise user_error("DATA003", f"{root} has no images in class folders{left_out}", fix)
+    class_names = _class_names([folder.name for folder in folders], classes, root)
     # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
     ids = tuple(os.fsencode(file).decode("utf-8", "backslashreplace") for file in files)
-    numbers = np.asarray(labels, dtype=np.int64)
     between = tuple("/".join(one.split("/")[1:-1]) or None for one in ids)
     return Catalogue(
-        name or root.name, split, class_names, ids, numbers, Files(root, tuple(files)), metadata={"subfolder": between}
+        name=name or root.name,
+        split=split,
+        class_names=class_names,
+        ids=ids,
+        labels=np.asarray(labels, dtype=np.int64),
+        source=Files(root, tuple(files)),
+        metadata={"subfolder": between},
+        omissions=omitted.sentences(),
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent) / name for name in names if not name.startswith("."))
+def _class_folders(root: Path, omitted: _Omitted) -> Iterator[Path]:
+    for entry in root.iterdir():
+        if not entry.is_dir():
+            if not entry.name.startswith("."):
+                omitted.add("files beside the class folders are not read", entry)
+        elif _is_junk(entry.name, JUNK_FOLDERS):
+            omitted.add("hidden files, thumbnails and leftovers of other programs are left out", entry)
+        else:
+            yield entry
+
+
+def _is_junk(name: str, junk: set[str]) -> bool:
+    return name.startswith(".") or name.lower() in junk
+
+
+def _files(folder: Path, omitted: _Omitted) -> Iterator[Path]:
+    """The files below `folder`, also in linked folders; none is entered twice, so that loops end."""
+    waiting, seen = [folder], set[tuple[int, int]]()
+    while waiting:
+        current = waiting.pop()
+        try:
+            status = current.stat()
+            entries = sorted(current.iterdir())
+        except OSError:  # a link that leads nowhere, or a folder that may not be entered
+            omitted.add("folders cannot be opened", current)
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            omitted.add("links lead to a folder that is read already", current)
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            inside = entry.is_dir()
+            if _is_junk(entry.name, JUNK_FOLDERS if inside else JUNK_FILES):
+                omitted.add("hidden files, thumbnails and leftovers of other programs are left out", entry)
+            elif inside:
+                waiting.append(entry)
+            else:
+                yield entry
+
+
+def _class_names(folders: list[str], classes: tuple[str, ...] | None, root: Path) -> tuple[str, ...]:
+    """What the folders are called; with `classes`, what they stand for where they are called by number or by synset."""
+    names = composed_apart([os.fsencode(folder).decode("utf-8", "backslashreplace") for folder in folders])
+    if classes is None or set(names) <= set(classes):
+        return names
+    place = SourceLocation(str(root))
+    numbers = [int(name) for name in names if name.isdecimal() and name.isascii() and len(name) < 10]
+    if len(numbers) == len(names):
+        if max(numbers) < len(classes):
+            return tuple(classes[number] for number in numbers)
+        counted = "from 1 to as many as there are classes" if max(numbers) == len(classes) else "beyond the classes"
+        fix = "folders called by number count from 0; rename them, or give their names as `classes`"
+        raise user_error("DATA007", f"the class folders are numbered {counted}", fix, place)
+    # Sorted synsets in the order of the names, as ImageNet's folders and lists are.
+    if len(names) == len(classes) and all(name[:1] == "n" and name[1:].isdecimal() for name in names):
+        return classes
+    unknown = sorted(set(names) - set(classes))
+    fix = "folders are called as the classes, by number from 0, or by synset with as many `classes` as folders"
+    raise user_error("DATA007", f"no class is called as the folder {unknown[0]!r}", fix, place)

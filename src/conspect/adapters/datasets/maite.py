@@ -34,16 +34,17 @@ class _MaiteImages:
     def digests(self) -> list[str]:
         """Of each image as it comes."""
         images = (np.ascontiguousarray(self.dataset[index][0]) for index in range(len(self.names)))
-        return [digest_bytes(f"{one.dtype.str}{one.shape}".encode(), one.tobytes()) for one in images]
+        return [digest_bytes(f"{one.dtype.str}{one.shape}{self.white!r}".encode(), one.tobytes()) for one in images]
 
 
 def from_maite(
-    dataset: Any, *, split: str, name: str | None = None, white: float = 255.0, bar: ProgressBar = silent
+    dataset: Any, *, split: str, name: str | None = None, white: float | None = None, bar: ProgressBar = silent
 ) -> Catalogue:
     """A MAITE data set as one of ours: texts and numbers of its datum metadata become metadata columns.
 
-    `white`: the value of a white pixel (255, or 1 for images of floats). The class is the target's largest entry. An image
-    of another shape or outside 0..white is unreadable. Raises UserError DATA007 when classes or targets are not as MAITE says.
+    `white`: the value of a white pixel. None: 255 of uint8 images, and of floats what all of them agree with (1 where none
+    is larger, 255 where they go up to that). The class is the target's largest entry. An image of another shape or outside
+    0..white is unreadable. Raises UserError DATA007 when classes or targets are not as MAITE says, or white must be said.
     """
     about = dict(getattr(dataset, "metadata", {}))
     names = about.get("index2label")
@@ -51,10 +52,17 @@ def from_maite(
         fix = 'give it metadata {"id": ..., "index2label": {0: "cat", 1: "dog"}}'
         raise user_error("DATA007", "the MAITE data set does not name its classes 0, 1, 2, ...", fix)
     advance = bar(f"targets ({split})", len(dataset))
+    types: set[str] = set()
+    low, high = 0.0, 0.0
     labels: list[int] = []
     details: list[Mapping[str, object]] = []
     for index in range(len(dataset)):
-        _, target, metadata = dataset[index]
+        image, target, metadata = dataset[index]
+        if white is None:
+            array = np.asarray(image)
+            if array.dtype.kind in "uif" and np.isfinite(array).all():  # others are unreadable, by name
+                types.add(str(array.dtype))
+                low, high = min(low, float(array.min(initial=0))), max(high, float(array.max(initial=0)))
         scores = np.asarray(target, dtype=np.float64)
         if scores.shape != (len(names),) or not np.isfinite(scores).all():
             fix = f"targets are {len(names)} scores, one for each class"
@@ -62,6 +70,8 @@ def from_maite(
         labels.append(int(scores.argmax()))
         details.append(metadata)
         advance(1)
+    if white is None:
+        white = _white(types, low, high)
     ids = tuple(str(one.get("id", index)) for index, one in enumerate(details))
     columns = {key for one in details for key in one if key != "id"}
     return Catalogue(
@@ -100,6 +110,22 @@ class MaiteDataset:
         about = {name: values[index] for name, values in columns.items() if values[index] is not None}
         image = np.ascontiguousarray(self.dataset.image(index).transpose(2, 0, 1))
         return image, target, {**about, "id": self.dataset.ids[index]}
+
+
+def _white(types: set[str], low: float, high: float) -> float:
+    """The white of images of `types` with values `low` to `high`. Raises UserError DATA007 where it must be said."""
+    if types <= {"uint8"} or low == high == 0:
+        return 255.0
+    floats = all(one.startswith("float") for one in types)
+    if floats and low >= 0 and 0 < high <= 1:
+        return 1.0
+    # Floats up to 255, of which some are beyond what sharpening or another resize makes of 0..1.
+    if floats and low >= 0 and 2 < high <= 255:
+        return 255.0
+    problem = f"images are {' and '.join(sorted(types))}, from {low:.3g} to {high:.3g}: which value is white?"
+    raise user_error(
+        "DATA007", problem, "say it: white=1 for images of floats in 0..1, white=65535 for 16 bits; from black, 0"
+    )
 
 
 def _to_rgb(image: Any, name: str, white: float) -> NDArray[np.uint8]:

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
+from conspect.adapters.datasets.cells import encoded, kind_of
 from conspect.adapters.datasets.columns import Columns, describe, require
 from conspect.adapters.datasets.packages import need
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 
 # Images are read a row group at a time; threads that read ahead stay within this many.
 GROUPS_KEPT = 4
+# So many cells are looked at for a first image.
+FIRST_CELLS = 100
 
 
 def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
@@ -40,6 +43,7 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
             found = parquet.read(columns=list(columns.wanted))
         for name in columns.wanted:
             table[name] += found.column(name).to_pylist()
+    _check_images(images, path)
     columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata)
     about = describe(table, columns, path)
     width = len(str(len(about.labels) - 1))
@@ -63,7 +67,7 @@ class _RowGroups:
     def __init__(self, files: list[Path], column: str) -> None:
         import pyarrow.parquet as pq
 
-        self.column = column
+        self.column, self.folder = column, files[0].parent
         self.opened = []
         for path in files:
             with _whole(path):
@@ -77,6 +81,10 @@ class _RowGroups:
 
     def fetch(self, row: int) -> bytes:
         """The encoded image of a row; empty where there is none."""
+        return encoded(self.cell(row), self.folder)
+
+    def cell(self, row: int) -> object:
+        """What stands in the image column of a row."""
         group = bisect_right(self.starts, row) - 1
         with self._lock:
             if group not in self._kept:
@@ -86,8 +94,22 @@ class _RowGroups:
                 if len(self._kept) > GROUPS_KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(group)
-            value = self._kept[group][row - self.starts[group]].as_py()
-        return encoded(value)
+            value: object = self._kept[group][row - self.starts[group]].as_py()
+        return value
+
+
+def _check_images(images: _RowGroups, path: Path) -> None:
+    """Raises UserError DATA007 with the column's type when the first cell that is not empty is no encoded image."""
+    for row in range(min(images.starts[-1], FIRST_CELLS)):
+        cell = images.cell(row)
+        if cell is None:
+            continue
+        if not encoded(cell, images.folder):
+            kind = images.opened[0].schema_arrow.field(images.column).type
+            problem = f"the column {images.column!r} is {kind} and holds {kind_of(cell)}, not an encoded image"
+            fix = "write images as bytes of JPEG or PNG files, as base64 text, or as paths below the table's folder"
+            raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+        return
 
 
 @contextmanager
@@ -100,12 +122,6 @@ def _whole(path: Path) -> Iterator[None]:
     except (OSError, ValueError, pa.ArrowException) as error:
         problem = f"not a whole Parquet file: {str(error)[:200]}"
         raise outside_error("DATA002", problem, "write it again", SourceLocation(str(path))) from error
-
-
-def encoded(value: object) -> bytes:
-    """The bytes of a cell: bytes, or a struct with `bytes`; empty for anything else. A path in it is not followed."""
-    content = value.get("bytes") if isinstance(value, dict) else value
-    return content if isinstance(content, bytes) else b""
 
 
 def _with_class_names(columns: Columns, metadata: dict[bytes, bytes] | None) -> Columns:

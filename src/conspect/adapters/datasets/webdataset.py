@@ -20,6 +20,8 @@ from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.protocols import ProgressBar, silent
 
 IMAGES = {"jpg", "jpeg", "png", "webp", "bmp", "gif", "ppm", "tif", "tiff"}
+TEXTS = {"cls", "txt", "json"}
+JUNK = {"__macosx", "@eadir"}
 LARGEST_TEXT, LARGEST_IMAGE = 1 << 20, 1 << 28
 MOST_SHARDS = 100_000
 
@@ -33,6 +35,7 @@ class _Sample:
     offset: int = 0
     size: int = 0
     fields: dict[str, object] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
 
     def fetch(self) -> bytes:
         """The encoded image; empty when the sample has none."""
@@ -51,8 +54,9 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
     shards = _shards(pattern, folder)
     advance = bar(f"shards ({split})", len(shards))
     samples: list[_Sample] = []
+    strays: list[str] = []
     for shard in shards:
-        samples += _samples(shard)
+        samples += _samples(shard, strays)
         advance(1)
     place = shards[0] if len(shards) == 1 else folder / pattern
     require(columns, dict.fromkeys(name for sample in samples for name in sample.fields), place, image=False)
@@ -69,6 +73,9 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
         metadata=about.metadata,
         concept_names=about.concept_names,
         concept_labels=about.concept_labels,
+        omissions=()
+        if not strays
+        else (f"{len(strays)} members of shards belong to no sample: {', '.join(strays[:3])}",),
     )
 
 
@@ -103,7 +110,8 @@ def _expanded(pattern: str) -> list[str]:
     return ["".join(one) for one in product(*choices)]
 
 
-def _samples(shard: Path) -> list[_Sample]:
+def _samples(shard: Path, strays: list[str]) -> list[_Sample]:
+    """The samples of a shard; members that belong to none go to `strays`."""
     found: dict[str, _Sample] = {}
     try:
         with tarfile.open(shard, mode="r:") as archive, shard.open("rb") as stream:
@@ -112,13 +120,20 @@ def _samples(shard: Path) -> list[_Sample]:
                 if name is None:
                     continue
                 stem, _, ending = name.name.partition(".")
+                if not stem or not ending or any(part.lower() in JUNK for part in name.parts):
+                    strays.append(member.name[:100])
+                    continue
                 key = (name.parent / stem).as_posix()
                 sample = found.setdefault(key, _Sample(shard, key))
                 _take(sample, ending.lower(), member, stream)
     except (tarfile.TarError, OSError, EOFError) as error:
         fix = "write the shard again; a compressed one (.tar.gz) must be unpacked to .tar first"
         raise outside_error("DATA002", f"not a whole tar archive: {error}", fix, SourceLocation(str(shard))) from error
-    return list(found.values())
+    # Such as a README.md: nothing in it is an image, a class or a text.
+    strays += [
+        f"{one.key} ({', '.join(sorted(one.seen))})" for one in found.values() if not one.seen & (IMAGES | TEXTS)
+    ]
+    return [one for one in found.values() if one.seen & (IMAGES | TEXTS)]
 
 
 def _safe_name(member: tarfile.TarInfo, shard: Path) -> PurePosixPath | None:
@@ -141,7 +156,13 @@ def _safe_name(member: tarfile.TarInfo, shard: Path) -> PurePosixPath | None:
 
 def _take(sample: _Sample, ending: str, member: tarfile.TarInfo, stream: BinaryIO) -> None:
     """Puts one file of a sample in its place: the image's by position, texts by value."""
-    if ending in IMAGES and not sample.size:
+    if ending in sample.seen or (ending in IMAGES and sample.seen & IMAGES):
+        what = f"a second .{ending}" if ending in sample.seen else f"an image beside another, .{ending}"
+        problem = f"the key {sample.key!r} has {what}: which belongs to which label is not known"
+        fix = "write the shard again with each key once; tar -r appends what it should replace"
+        raise user_error("DATA007", problem, fix, SourceLocation(str(sample.shard)))
+    sample.seen.add(ending)
+    if ending in IMAGES:
         sample.offset, sample.size = member.offset_data, member.size
     if ending not in ("cls", "txt", "json") or member.size > LARGEST_TEXT:
         return

@@ -13,6 +13,7 @@ from PIL import Image
 
 from conspect.adapters.preprocessing.steps import Preprocessing
 from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.files import read_text
 
 FILE = "preprocessor_config.json"
 WARPED_FROM = 384  # ConvNeXt's processor warps to a square from this side on, and crops below
@@ -34,7 +35,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     Raises UserError MODEL002 for a file that is not there or asks for a step that is not known here.
     """
     try:
-        return from_config(json.loads(path.read_text(encoding="utf-8")))
+        return from_config(json.loads(read_text(path)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise user_error(
             "MODEL002",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.files import read_text
 
 FILE = "config.json"
 
@@ -17,7 +19,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     Raises UserError MODEL002.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if path.suffix != ".json":
             names: object = [line.strip() for line in text.splitlines() if line.strip()]
         else:
@@ -43,7 +45,9 @@ def from_id2label(table: object) -> tuple[str, ...]:
 
 
 def unique(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, with the index behind those that occur more than once (ImageNet has two cranes)."""
+    """The names, with the index behind those that occur more than once (ImageNet has two cranes), in NFC."""
+    same = tuple(unicodedata.normalize("NFC", name) for name in names)
+    names = same if len(set(same)) == len(set(names)) else names
     return tuple(f"{name} ({index})" if names.count(name) > 1 else name for index, name in enumerate(names))
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from conspect.adapters.datasets.image_files import as_rgb
 from conspect.adapters.store.places import Place, Store
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
@@ -167,7 +168,7 @@ def _prepared_batches(
 
     def prepare(row: int) -> NDArray[np.float32] | str:
         try:
-            return encoder.prepare(dataset.image(row))
+            return encoder.prepare(as_rgb(dataset.image(row), dataset.ids[row]))
         except UnreadableImage as error:
             return error.diagnostics[0].problem
 

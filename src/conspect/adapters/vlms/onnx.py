@@ -22,6 +22,7 @@ from conspect.adapters.sources.hub import opening
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
+from conspect.core.files import read_text
 from conspect.core.statements import Statement
 
 IMAGES, TEXTS = ("image_embeds", "pooler_output"), ("text_embeds", "pooler_output")
@@ -139,7 +140,7 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = json.loads(read_text(path))
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} is not a JSON object")
     return found

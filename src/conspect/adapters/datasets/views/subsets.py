@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.datasets.views.derived import Derived
-from conspect.core.capabilities import concept_labels_of, file_of, metadata_of
+from conspect.core.capabilities import concept_labels_of, file_of, metadata_of, omissions_of
 from conspect.core.digests import digest_json
 from conspect.core.protocols import ImageDataset
 
@@ -52,6 +52,11 @@ class Subset(Derived):
         """Metadata of the chosen rows."""
         columns = metadata_of(self.whole)
         return {name: tuple(values[row] for row in self.rows) for name, values in columns.items()}
+
+    @property
+    def omissions(self) -> tuple[str, ...]:
+        """What the whole data set left out when it was found."""
+        return omissions_of(self.whole)
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image `[height, width, 3]` uint8, RGB. Raises UnreadableImage."""
