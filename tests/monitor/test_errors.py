@@ -12,6 +12,7 @@ from conspect.monitor.detectors.baselines import NearestNeighbours
 from conspect.monitor.runtime import Monitor, Thresholds
 from conspect.statistics.detection import Score, measure
 from tests.fakes import FakeModel
+from tests.monitor.fitted import monitor_and_guarantee
 
 CAUSES = {
     "MONITOR001": lambda: Score(np.array([np.nan]), "suspect"),
@@ -20,6 +21,7 @@ CAUSES = {
     "MONITOR004": lambda: Monitor.load(Path("no such folder")),
     "MONITOR005": lambda: Thresholds(accept=1.0, suspect=0.0),
     "MONITOR006": lambda: encoder_graph(FakeModel()),
+    "MONITOR007": lambda: monitor_and_guarantee()[0].require_model(FakeModel()),
 }
 PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
 

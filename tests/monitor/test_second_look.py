@@ -57,7 +57,7 @@ def test_features_are_what_their_names_say() -> None:
         assert o == logits[0].argmax()
         assert by_name["log-odds over looks"][k] == pytest.approx(odds.mean(), rel=1e-3)
         assert by_name["spread"][k] == pytest.approx(odds.std(), rel=1e-3, abs=1e-3)
-        assert by_name["agreement"][k] == np.mean(logits.argmax(1) == o)
+        assert by_name["agreement"][k] == pytest.approx(np.mean(logits.argmax(1) == o))
         assert by_name["first tier"][k] == first[k]
         rivals = np.delete(named, o, axis=1).max(1)
         assert by_name["lens gap over looks"][k] == pytest.approx((named[:, o] - rivals).mean(), rel=1e-3, abs=1e-4)

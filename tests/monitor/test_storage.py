@@ -63,7 +63,7 @@ def poison(arrays):
 
 
 HOSTILE = {
-    "another version": lambda f: edit(f, version=2),
+    "another version": lambda f: edit(f, version=1),
     "another format": lambda f: edit(f, format="pickle"),
     "other features": lambda f: edit(f, features=["one"]),
     "no names": lambda f: edit(f, classes=[]),

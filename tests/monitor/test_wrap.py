@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from conspect.bench.monitor import synthetic_monitor
 from conspect.core.diagnostics import UserError
 from conspect.monitor.export import with_embedding
-from conspect.monitor.runtime import SUSPECT
+from conspect.monitor.runtime import SUSPECT, Thresholds
+from conspect.monitor.runtime.looks import LOOKS
+from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
 from conspect.monitor.runtime.wrap import wrap
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 from tests.monitor.world import CLASS_NAMES, CLASSES, DIMENSION, HEAD
@@ -254,3 +258,39 @@ print(*sorted(name for name in tops if hasattr(sys.modules[name], "__spec__") an
         "numpy",
         "safetensors",
     }
+
+
+@pytest.mark.parametrize("layout", ["torch", "onnx"])
+def test_a_wrapped_model_looks_again_as_the_monitor_was_fitted_to(layout, tmp_path):
+    small = synthetic_monitor(dimension=12)[0]
+    width = len(LOOK_FEATURES)
+    folded, rng = small.detector.folded, np.random.default_rng(0)
+    sizes = (folded.concepts, width, width, (2, width), folded.classes)
+    arrays = [np.abs(rng.normal(size=size)).astype(np.float32) for size in sizes]
+    tier = SecondLook(4, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], LOOKS)
+    monitor = replace(small, second_look=tier, second_thresholds=Thresholds(0.0, 1.0))
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 12, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10)).eval()
+    images = rng.normal(size=(5, 3, 16, 16)).astype(np.float32)
+    with torch.no_grad():
+        looks = [torch.from_numpy(images), *(look(torch.from_numpy(images)) for look in LOOKS)]
+        embeddings = np.stack([net[:-1](one).numpy() for one in looks], axis=1)
+        logits = np.stack([net(one).numpy() for one in looks], axis=1)
+    expected = monitor.check_looks(embeddings, logits)
+    stream = monitor.stream()
+    if layout == "torch":
+        with torch.no_grad():
+            returned, decisions = wrap(net, monitor, second_look=True, stream=stream)(torch.from_numpy(images))
+        returned = returned.numpy()
+    else:
+        torch.onnx.export(net, (torch.from_numpy(images),), tmp_path / "m.onnx", dynamo=False, opset_version=17,
+                          input_names=["x"], dynamic_axes={"x": {0: "n"}})  # fmt: skip
+        whole = with_embedding(onnx.load(tmp_path / "m.onnx"))
+        session = onnxruntime.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
+        returned, decisions = wrap(session, monitor, second_look=True, stream=stream)(images)
+    assert returned == pytest.approx(logits[:, 0], abs=1e-4)
+    assert decisions.suspicion == pytest.approx(expected.suspicion, abs=1e-2)
+    assert (decisions.verdicts == expected.verdicts).all()
+    assert stream.seen == 5
+    with pytest.raises(UserError, match=r"MONITOR001.*no second look"):
+        wrap(net, small, second_look=True)

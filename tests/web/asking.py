@@ -85,8 +85,12 @@ class Asked:
 def asking(model=None, **options) -> Asked:
     lines: list = []
     limits = options.pop("limits", Limits())
+    watching, looking = options.pop("monitor", monitor()), options.pop("second_look", False)
     made = Service(
-        Deployed(monitor(), model), limits, log=lambda event, fields: lines.append((event, fields)), **options
+        Deployed(watching, model, second_look=looking),
+        limits,
+        log=lambda event, fields: lines.append((event, fields)),
+        **options,
     )
     return Asked(made, lines)
 

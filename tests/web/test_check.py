@@ -3,15 +3,20 @@
 import io
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save
 
-from conspect.monitor.runtime import Monitor
+from conspect.core.diagnostics import UserError
+from conspect.monitor.runtime import Monitor, Thresholds
+from conspect.monitor.runtime.looks import LOOKS
+from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
+from conspect.study.monitor.serving import Deployed
 from conspect.web.answers import NOT_FINITE
-from tests.web.asking import LinearModel, asking, embeddings, images, limited, monitor
+from tests.web.asking import LinearModel, asking, embeddings, images, limited, monitor, require_failure
 
 SAFETENSORS = {"content-type": "application/x-safetensors"}
 
@@ -173,3 +178,26 @@ def test_one_failing_request_fails_alone():
     assert "white" not in answers[2].text
     assert [event for event, fields in ask.lines if "white" in fields.get("trace", "")] == ["fault"]
     ask.service.close()
+
+
+def test_with_a_second_look_the_verdict_is_that_of_all_looks_and_drift_that_of_the_first():
+    model = LinearModel()
+    folded, width, rng = monitor().detector.folded, len(LOOK_FEATURES), np.random.default_rng(0)
+    sizes = (folded.concepts, width, width, (2, width), folded.classes)
+    arrays = [np.abs(rng.normal(size=size)).astype(np.float32) for size in sizes]
+    tier = SecondLook(4, arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], LOOKS)
+    looking = replace(monitor(), second_look=tier, second_thresholds=Thresholds(0.0, 1.0))
+    made = asking(model, monitor=looking, second_look=True)
+    pixels = images(5)
+    prepared = np.stack([model.prepare(image) for image in pixels])
+    embeddings = np.stack([model.embed(one) for one in (prepared, *(look(prepared) for look in LOOKS))], axis=1)
+    logits = np.stack([model.head.logits(embeddings[:, k]) for k in range(4)], axis=1)
+    expected = looking.check_looks(embeddings, logits)
+    results = made(content=save({"images": pixels}), headers=SAFETENSORS).json()["results"]
+    assert [one["suspicion"] for one in results] == pytest.approx(expected.suspicion, abs=1e-3)
+    assert [one["verdict"] for one in results] == expected.names()
+    refused = made(json={"embeddings": embeddings[:, 0].tolist()})
+    assert require_failure(refused, 422, "WEB109")["problem"].startswith("this service looks at every input again")
+    made.service.close()
+    with pytest.raises(UserError, match=r"MONITOR001.*no second look"):
+        Deployed(monitor(), model, second_look=True)

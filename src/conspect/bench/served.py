@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from conspect.adapters.models import load_model
 from conspect.bench.monitor import synthetic_monitor
+from conspect.monitor.runtime.identity import Identity
 from conspect.study.config import DataConfig, ModelConfig, StudyConfig
 
 START_SECONDS = 120.0
@@ -66,7 +69,8 @@ def write_demo_study(folder: Path) -> Path:
     """A study of the demo's model with a monitor of the demo's sizes, fitted on synthetic embeddings: enough to time."""
     model = load_model("demo-resnet", None)
     monitor, _ = synthetic_monitor(dimension=model.embedding_size)
-    replace(monitor, class_names=tuple(model.class_names)).save(folder / "monitor")
+    identity = Identity.of(model, model.prepare(np.zeros((32, 32, 3), np.uint8)), "none")
+    replace(monitor, class_names=tuple(model.class_names), identity=identity).save(folder / "monitor")
     config = StudyConfig(data=DataConfig(kind="cifar10"), model=ModelConfig(name="demo-resnet"))
     (folder / "study.toml").write_text(config.to_toml(), encoding="utf-8")
     return folder

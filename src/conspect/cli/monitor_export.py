@@ -21,23 +21,25 @@ STARTS = ("embedding", "image")
     show_default=True,
     help="Where the graph begins: at embedding and logits, or at the image, with the model in it.",
 )
+@click.option("--second-look", is_flag=True, help="The verdict of several looks at each input, not of one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def export(study: Path, file: Path, start: str, as_json: bool) -> None:
+def export(study: Path, file: Path, start: str, second_look: bool, as_json: bool) -> None:
     """Write the monitor that `conspect monitor fit` left in STUDY/monitor as one ONNX graph."""
     from conspect.monitor.export import attached, monitor_graph, signature, write
     from conspect.monitor.runtime import Monitor
     from conspect.monitor.runtime.storage import read_guarantee
     from conspect.study import Study
+    from conspect.study.inputs import open_model
 
     opened = Study.open(study)
-    monitor, guarantee = Monitor.load(opened.monitor_folder), read_guarantee(opened.monitor_folder)
+    model = open_model(opened.config, opened.folder)
+    monitor, guarantee = Monitor.load(opened.monitor_folder, model=model), read_guarantee(opened.monitor_folder)
     if start == "image":
         from conspect.adapters.models.onnx_graph import encoder_graph
-        from conspect.study.inputs import open_model
 
-        graph = attached(encoder_graph(open_model(opened.config, opened.folder)), monitor, guarantee=guarantee)
+        graph = attached(encoder_graph(model), monitor, guarantee=guarantee, second_look=second_look)
     else:
-        graph = monitor_graph(monitor, guarantee=guarantee)
+        graph = monitor_graph(monitor, guarantee=guarantee, second_look=second_look)
     write(graph, file)
     inputs, outputs = signature(graph)
     if as_json:

@@ -16,6 +16,7 @@ PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
 @click.option(
     "--monitor", type=click.Path(path_type=Path), help="Folder of the monitor; STUDY/monitor when there is a study."
 )
+@click.option("--second-look", is_flag=True, help="Look at every image four times; images only.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
 @click.option(
@@ -39,6 +40,7 @@ PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
 def serve(  # noqa: PLR0917 (click passes every option by name)
     study: Path | None,
     monitor: Path | None,
+    second_look: bool,
     host: str,
     port: int,
     token_file: Path | None,
@@ -75,4 +77,4 @@ def serve(  # noqa: PLR0917 (click passes every option by name)
         seconds=timeout,
     )
     token = None if token_file is None else read_token(token_file)
-    run(deployed(study, monitor), host=host, port=port, token=token, limits=limits)
+    run(deployed(study, monitor, second_look=second_look), host=host, port=port, token=token, limits=limits)

@@ -6,7 +6,7 @@ function that says what its absence means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -78,6 +78,22 @@ class _OffersRecords(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class PixelGraph:
+    """A model as an ONNX graph: `image [image, y, x, 3]` uint8 RGB to `embedding [image, D]` and `logits [image, class]`.
+
+    `graph`: an onnx.ModelProto. `framed`: what makes an image of any size one that the graph takes, as the model does.
+    """
+
+    graph: Any
+    framed: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+@runtime_checkable
+class _OffersGraph(Protocol):
+    def pixel_graph(self) -> PixelGraph | None: ...
+
+
+@dataclass(frozen=True, eq=False)
 class ConceptLabels:
     """`presence [image, concept]`: 1 shown, 0 not shown, NaN not known; without concepts where nothing is labelled."""
 
@@ -110,6 +126,11 @@ def omissions_of(dataset: ImageDataset) -> tuple[str, ...]:
 def with_gradients(model: VisionModel) -> DifferentiableModel | None:
     """The model where it offers a torch module with gradients; None where it does not."""
     return cast("DifferentiableModel", model) if isinstance(model, _OffersGradients) else None
+
+
+def graph_of(model: VisionModel) -> PixelGraph | None:
+    """The model from pixels on, as a graph; None where it cannot be written as one."""
+    return model.pixel_graph() if isinstance(model, _OffersGraph) else None
 
 
 def with_records(model: VisionModel) -> RecordingModel | None:

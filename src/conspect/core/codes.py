@@ -113,6 +113,7 @@ CODES: dict[str, str] = {
     "MONITOR004": "a saved monitor cannot be read or written",
     "MONITOR005": "an option of the monitor is out of range",
     "MONITOR006": "the monitor or its model cannot be exported",
+    "MONITOR007": "the monitor belongs to another model or lens",
     # The service: WEB0 starting it, WEB1 answers to a request, each with its HTTP status
     "WEB001": "the service cannot listen on this address",
     "WEB002": "a token is needed, or its file cannot be used",

@@ -17,6 +17,7 @@ from conspect.monitor.detectors.paper import CosineHeatmaps, LikelihoodRatio, St
 from conspect.monitor.detectors.vlm_tier import VlmEvidence, VlmTier
 from conspect.monitor.fitting.fusion import FitOptions, FittedDetector, ModelOutputs, Readout, prepare
 from conspect.monitor.fitting.second_look import FittedSecondLook, fit_second_look
+from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.second_look import Looks
 from conspect.statistics.detection import HIGHER_IS_BETTER, MetricName, Score, measure
 from conspect.statistics.detection_bootstrap import Estimate, Resampled, resample
@@ -83,11 +84,13 @@ class Detectors:
         witnessed: VlmEvidence | None = None,
         looked: Looks | None = None,
         also_suspect: tuple[ModelOutputs, Looks | None] | None = None,
+        further: tuple[Look, ...] = (),
         options: FitOptions | None = None,
     ) -> Detectors:
         """`inputs`, `labels`: the held-out fit split; `witnessed`: the VLM's word on its first images, for the second tier.
 
-        `looked`: several looks at each image, for the second look. `also_suspect`: further inputs to flag, and their looks.
+        `looked`: several looks at each image, for the second look; `further`: which these are beside the first.
+        `also_suspect`: further inputs to flag, and their looks.
         They teach a second fused detector and the second look; one look alone tells them apart at the cost of honest errors.
         """
         classes = inputs.logits.shape[1]
@@ -102,7 +105,9 @@ class Detectors:
             also = None
             if more is not None and more_looked is not None:
                 also = fused.detector.suspicion(more.embeddings, more.logits)[0], more_looked
-            second_look = fit_second_look(fused.detector.folded, fused.cross_fitted, looked, wrong, also_suspect=also)
+            second_look = fit_second_look(
+                fused.detector.folded, fused.cross_fitted, looked, wrong, also_suspect=also, further=further
+            )
         if witnessed is not None:
             second = _second_tier(fused.cross_fitted, witnessed, inputs.outputs, wrong)
             if second_look is not None:

@@ -76,7 +76,7 @@ class Service:
         hosts: frozenset[str] = frozenset(),
     ) -> None:
         self.limits = limits or Limits()
-        self.engine = Engine(deployed.monitor, deployed.model, capacity=self.limits.queue, batch=self.limits.batch)
+        self.engine = Engine(deployed, capacity=self.limits.queue, batch=self.limits.batch)
         self._checking = Checking(self.engine, self.limits)
         self.metrics = Metrics(self.engine)
         routes = frozenset({CHECK, OPEN, METRICS, SCHEMA, ABOUT})

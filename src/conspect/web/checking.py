@@ -48,6 +48,9 @@ class Checking:
         if self.engine.model is None and read.images is not None:
             problem = "images cannot be checked: this service has a monitor and no model"
             raise user_error("WEB109", problem, "send embeddings and logits, or serve a study")
+        if self.engine.looks and read.images is None:
+            problem = "this service looks at every input again, and an embedding cannot be looked at"
+            raise user_error("WEB109", problem, "send images, or serve without --second-look")
         if self.engine.model is None and read.logits is None:
             problem = "there are no logits, and no model to compute them with"
             raise user_error("WEB109", problem, f"send {self._shapes}")

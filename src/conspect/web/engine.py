@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.core.protocols import VisionModel
-from conspect.monitor.runtime import Decisions, Monitor
+from conspect.monitor.runtime import Decisions
 from conspect.monitor.runtime.stream import Status
+from conspect.study.monitor.serving import Deployed
 from conspect.web.failures import Busy
 
 LONGEST_WAIT = 60  # seconds that a client is asked to stay away at most
@@ -70,8 +70,9 @@ STOP = Submission()
 class Engine:
     """Runs until `close`. `waiting`: inputs admitted and not answered, never more than `capacity`."""
 
-    def __init__(self, monitor: Monitor, model: VisionModel | None, *, capacity: int = 1024, batch: int = 64) -> None:
-        self.monitor, self.model = monitor, model
+    def __init__(self, deployed: Deployed, *, capacity: int = 1024, batch: int = 64) -> None:
+        monitor = deployed.monitor
+        self.monitor, self.model, self.looks = monitor, deployed.model, deployed.looks()
         self.capacity, self.batch = capacity, batch
         self.waiting = 0
         self._seconds_an_input = 1e-3
@@ -146,19 +147,13 @@ class Engine:
 
     def _check(self, jobs: Sequence[Submission]) -> list[CheckedInputs]:
         start = time.perf_counter()
-        pictures = [job.prepared for job in jobs if job.prepared is not None]
-        seen = iter(self._embedded(np.concatenate(pictures)) if pictures else ())
-        parts = [
-            job.embeddings if job.embeddings is not None else np.stack([next(seen) for _ in range(len(job))])
-            for job in jobs
-        ]
         # Input from outside may overflow; the monitor calls what is not finite suspect.
         with np.errstate(all="ignore"):
-            logits = [self._logits(part, job) for part, job in zip(parts, jobs, strict=True)]
-            embeddings, scores = np.concatenate(parts), np.concatenate(logits)
-            decisions = self.monitor.check(embeddings, scores)
+            embeddings, scores, decisions = self._decided(jobs)
             with self._lock:
                 self._stream.update(decisions, self.monitor.numerators(embeddings))
+            if self.looks:
+                decisions = self._decided_again(jobs, embeddings, scores)
         finite = np.isfinite(embeddings).all(1) & np.isfinite(scores).all(1) & np.isfinite(decisions.suspicion)
         ends = np.cumsum([len(job) for job in jobs])
         taken = (time.perf_counter() - start) / int(ends[-1])
@@ -170,6 +165,30 @@ class Engine:
             )
             for s in spans
         ]
+
+    def _decided(self, jobs: Sequence[Submission]) -> tuple[NDArray[np.floating], NDArray[np.floating], Decisions]:
+        """Embeddings, logits and decisions of all inputs, by one look at each."""
+        pictures = [job.prepared for job in jobs if job.prepared is not None]
+        seen = iter(self._embedded(np.concatenate(pictures)) if pictures else ())
+        parts = [
+            job.embeddings if job.embeddings is not None else np.stack([next(seen) for _ in range(len(job))])
+            for job in jobs
+        ]
+        logits = [self._logits(part, job) for part, job in zip(parts, jobs, strict=True)]
+        embeddings, scores = np.concatenate(parts), np.concatenate(logits)
+        return embeddings, scores, self.monitor.check(embeddings, scores)
+
+    def _decided_again(
+        self, jobs: Sequence[Submission], embeddings: NDArray[np.floating], scores: NDArray[np.floating]
+    ) -> Decisions:
+        """By several looks. The stream has had the first: drift is measured against what calibration saw at one look."""
+        if self.model is None:
+            raise RuntimeError("an engine without a model was to look again")
+        pictures = np.concatenate([job.prepared for job in jobs if job.prepared is not None])
+        again = [self._embedded(np.ascontiguousarray(look(pictures))) for look in self.looks]
+        every = np.stack([embeddings, *again], axis=1)
+        logits = np.stack([scores, *(self.model.head.logits(part) for part in again)], axis=1)
+        return self.monitor.check_looks(every, logits)
 
     def _embedded(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.model is None:

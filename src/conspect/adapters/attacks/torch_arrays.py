@@ -70,3 +70,15 @@ class TorchArrays:
     def above(self, x: Tensor, threshold: Tensor) -> Tensor:
         hard, soft = (x > threshold).to(x.dtype), torch.sigmoid(x - threshold)
         return soft + (hard - soft).detach()
+
+    def same_place(self, one: Tensor, other: Tensor) -> Tensor:
+        return (one == other).float()
+
+    def gaps(self, x: Tensor) -> Tensor:
+        return (x[:, :, None] - x[:, None, :]).flatten(1)
+
+    def absolute(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+    def root(self, x: Tensor) -> Tensor:
+        return x.sqrt()

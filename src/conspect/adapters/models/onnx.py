@@ -16,6 +16,7 @@ from conspect.adapters.preprocessing.known_images import known_images
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
 from conspect.adapters.sources import classes
 from conspect.adapters.sources.request import Request
+from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.spaces import AffineMap, Head
@@ -78,7 +79,7 @@ class OnnxModel:
         if cut.embedding not in {value.name for value in model.graph.output}:
             shape = onnx.helper.make_empty_tensor_value_info(cut.embedding)
             model.graph.output.append(shape)
-        self._cut, self._steps = cut, steps
+        self._cut, self._steps, self._path = cut, steps, path
         self._session = Session(model, device=device, place=path, code="MODEL002")
         inputs = self._session.inputs
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
@@ -119,6 +120,14 @@ class OnnxModel:
         embeddings, outputs = self._session.run({self._input: images}, [self._cut.embedding, self._output])
         # What is pooled to one value a channel may still carry its two axes.
         return embeddings.reshape(len(batch), -1), outputs
+
+    def pixel_graph(self) -> PixelGraph:
+        """The model's own graph, with its normalisation before it and its head behind it."""
+        from conspect.adapters.models.onnx_joined import joined
+
+        graph = read_graph(self._path, "MODEL002")
+        made = joined(graph, self._cut.embedding, self.head, self._steps, channels_last=self._channels_last)
+        return PixelGraph(made, self._steps.framed)
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to `[3, y, x]` float32."""

@@ -1,4 +1,4 @@
-"""A vision model as an ONNX graph from pixels to embedding and logits, by torch's exporter; checked before it is given."""
+"""A vision model as an ONNX graph from pixels to embedding and logits, checked against the model before it is given."""
 
 from __future__ import annotations
 
@@ -9,39 +9,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from conspect.core.capabilities import with_gradients
-from conspect.core.diagnostics import outside_error
+from conspect.core.capabilities import PixelGraph, graph_of
+from conspect.core.diagnostics import ConspectError, outside_error
 from conspect.core.protocols import VisionModel
 
 if TYPE_CHECKING:
     import onnx
+    import torch
 
 OPSET = 17
 PACKAGES = ("torch", "onnx", "onnxruntime")
 # Largest difference, relative to the largest embedding component, between the graph and the model on random pixels.
 TOLERANCE = 1e-3
+ALONE = "export the monitor alone, from embedding and logits, and put it behind the model"
 
 
 def encoder_graph(model: VisionModel, *, seed: int = 0) -> onnx.ModelProto:
     """`image [image, y, x, 3]` uint8 RGB at the model's own size to `embedding [image, D]` and `logits [image, class]`.
 
-    The number of images is free. Needs a model that fulfils `DifferentiableModel`; its preprocessing is part of the
-    graph, except that images are not resized. Raises OutsideError MONITOR006 for a missing package, for a model that
-    offers no torch module or that torch cannot export, and when the graph's embeddings are not the model's.
+    The number of images is free, unless the model's own file fixes it. Scaling and normalisation are part of the graph;
+    images are neither resized nor cropped. Raises OutsideError MONITOR006 for a missing package, for a model that cannot be
+    written as a graph, and when the graph's values are not the model's.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         problem = f"exporting a model needs {' and '.join(missing)}"
         raise outside_error("MONITOR006", problem, "pip install 'conspect[export,torch]'")
-    offering = with_gradients(model)
-    if offering is None:
-        fix = "export the monitor alone, from embedding and logits, and put it behind the model"
-        raise outside_error("MONITOR006", f"{model.name} offers no torch module to export", fix)
+    written = graph_of(model)
+    if written is None:
+        problem = (
+            f"{model.name} cannot be written as a graph: it is no torch module or ONNX file, or takes images as a "
+        )
+        raise outside_error(
+            "MONITOR006", problem + "library's own preprocessing, or a form of its own, wants them", ALONE
+        )
+    image = np.random.default_rng(seed).integers(0, 256, (3, 90, 120, 3), dtype=np.uint8)
+    _compare(model, written, image)
+    return written.graph  # type: ignore[no-any-return]
+
+
+def traced(network: torch.nn.Module, side: tuple[int, int], name: str) -> onnx.ModelProto:
+    """The graph of a torch module from RGB in 0..1 `[image, 3, y, x]` to embeddings and logits, from uint8 pixels on.
+
+    Raises OutsideError MONITOR006 when torch cannot export it.
+    """
+    if any(find_spec(package) is None for package in PACKAGES):
+        raise outside_error("MONITOR006", "exporting a model needs onnx", "pip install 'conspect[export,torch]'")
     import onnx
     import torch
-
-    network = offering.differentiable()
 
     class FromPixels(torch.nn.Module):
         def __init__(self) -> None:
@@ -52,8 +69,8 @@ def encoder_graph(model: VisionModel, *, seed: int = 0) -> onnx.ModelProto:
             embeddings, logits = self.network(pixels.permute(0, 3, 1, 2).to(torch.float32) / 255)
             return embeddings, logits
 
-    framed = offering.framed(np.zeros((8, 8, 3), dtype=np.uint8))
-    sample = np.random.default_rng(seed).integers(0, 256, (3, *framed.shape), dtype=np.uint8)
+    device = next((one.device for one in network.parameters()), torch.device("cpu"))
+    sample = np.random.default_rng(0).integers(0, 256, (2, *side, 3), dtype=np.uint8)
     names = ["embedding", "logits"]
     try:
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
@@ -62,7 +79,7 @@ def encoder_graph(model: VisionModel, *, seed: int = 0) -> onnx.ModelProto:
             file = Path(folder) / "model.onnx"
             torch.onnx.export(
                 FromPixels().eval(),
-                (torch.from_numpy(sample[:2]),),
+                (torch.from_numpy(sample).to(device),),
                 file,
                 input_names=["image"],
                 output_names=names,
@@ -70,28 +87,33 @@ def encoder_graph(model: VisionModel, *, seed: int = 0) -> onnx.ModelProto:
                 opset_version=OPSET,
                 dynamo=False,
             )
-            graph = file.read_bytes()
+            return onnx.load_model_from_string(file.read_bytes())
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-        fix = "export the monitor alone, from embedding and logits, and put it behind the model"
-        problem = (
-            f"torch cannot export {model.name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        )
-        raise outside_error("MONITOR006", problem, fix) from error
-    _compare(model, graph, sample)
-    return onnx.load_model_from_string(graph)
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise outside_error("MONITOR006", f"torch cannot export {name}: {why}", ALONE) from error
 
 
-def _compare(model: VisionModel, graph: bytes, sample: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
-    """Raises unless the graph gives the embeddings and logits of the model, also for another number of images."""
+def _compare(model: VisionModel, written: PixelGraph, images: NDArray[np.uint8]) -> None:
+    """Raises unless the graph gives the embeddings and logits of the model, for several images and for one."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    embeddings = model.embed(np.stack([model.prepare(image) for image in sample]))
-    expected = embeddings, model.head.logits(embeddings)
-    run = session.run(["embedding", "logits"], {"image": sample})
-    for found, wanted in zip(map(np.asarray, run), map(np.asarray, expected), strict=True):
-        if found.shape != wanted.shape or not np.abs(found - wanted).max() <= TOLERANCE * np.abs(wanted).max():
-            fix = "its torch module and its embed() must compute the same; or export the monitor alone"
-            raise outside_error(
-                "MONITOR006", f"the exported graph of {model.name} gives other values than the model", fix
-            )
+    try:
+        session = onnxruntime.InferenceSession(written.graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        (given,) = session.get_inputs()
+        fixed = isinstance(given.shape[0], int)
+        for count in {len(images), 1} if not fixed else {given.shape[0]}:
+            some = np.repeat(images, -(-count // len(images)), axis=0)[:count]
+            embeddings = model.embed(np.stack([model.prepare(image) for image in some]))
+            expected = embeddings, model.head.logits(embeddings)
+            run = session.run(["embedding", "logits"], {"image": np.stack([written.framed(image) for image in some])})
+            if not all(map(_close, map(np.asarray, run), map(np.asarray, expected))):
+                raise ValueError("it gives other values than the model")
+    except Exception as error:  # whatever ONNX Runtime raises of a graph that it does not take
+        if isinstance(error, ConspectError):
+            raise
+        problem = f"the exported graph of {model.name} does not compute what the model does: {error}"
+        raise outside_error("MONITOR006", problem[:400], ALONE) from error
+
+
+def _close(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> bool:
+    return found.shape == wanted.shape and bool(np.abs(found - wanted).max() <= TOLERANCE * np.abs(wanted).max())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
+from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.spaces import Head
@@ -86,6 +87,12 @@ class SmallResNetModel:
 
         layer = self.head.layers[0]
         return Differentiable(self._encoder, layer.weight, layer.offset, self._mean / 255, self._deviation / 255)
+
+    def pixel_graph(self) -> PixelGraph:
+        """The network as an ONNX graph."""
+        from conspect.adapters.models.onnx_graph import traced
+
+        return PixelGraph(traced(self.differentiable(), (SIDE, SIDE), self.name), self.framed)
 
     def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None:
         """How far batch norms are from their records on prepared images; see `norm_records.departure`."""

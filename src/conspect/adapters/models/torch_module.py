@@ -30,6 +30,7 @@ from conspect.adapters.runtimes.probes import calling, confirm_function, prepare
 from conspect.adapters.runtimes.torch_runtime import TorchRuntime, need, torch_runtime
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.kinds import Precision
+from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_json
 from conspect.core.statements import Statement
@@ -170,6 +171,19 @@ class TorchModel:
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to what the network takes, float32."""
         return self._prepare(image)
+
+    def pixel_graph(self) -> PixelGraph | None:
+        """The network as an ONNX graph; None where it takes images in a form of its own, or as a library prepares them."""
+        from conspect.adapters.models.onnx_graph import traced
+        from conspect.adapters.models.torch_gradients import DifferentiableNetwork
+        from conspect.adapters.models.torch_watch import WatchedProduct
+
+        reading, form = self._reading, self._form
+        usual = form.type == "float32" and not (form.channels_last or form.grey or self._pairs)
+        if reading is None or reading.side is None or not usual or isinstance(self._watched, WatchedProduct):
+            return None
+        network = DifferentiableNetwork(self._watched, self.head, reading)
+        return PixelGraph(traced(network, reading.side, self.name), reading.framed)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` float32: what goes into the head.

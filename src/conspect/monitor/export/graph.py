@@ -1,7 +1,7 @@
 """A monitor as an ONNX graph: from embedding and logits, or from what an encoder's graph gives, to a verdict.
 
 The same arithmetic as `Detector` and `Monitor.check`, in float32. Needs the package onnx to build the graph; any ONNX
-runtime from operator set 17 on runs it, and Conspect is not needed there.
+runtime that knows operator set 17 runs it, and Conspect is not needed there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import numpy as np
 
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.files import write_atomically, writing_to
+from conspect.monitor.export.looking import FIRST_LOGITS, around
 from conspect.monitor.export.onnx_arrays import Node, OnnxArrays
 from conspect.monitor.runtime import SUSPECT, VERDICTS, Monitor, Thresholds
+from conspect.monitor.runtime.second_look import look_components
 from conspect.monitor.runtime.storage import contents
+from conspect.monitor.runtime.suspicion import weighed
 
 if TYPE_CHECKING:
     import onnx
@@ -30,30 +33,40 @@ OUTPUTS = ("suspicion", "verdict", "output")
 
 
 def monitor_graph(
-    monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None, opset: int = OPSET
+    monitor: Monitor,
+    *,
+    guarantee: Mapping[str, Any] | None = None,
+    opset: int = OPSET,
+    second_look: bool = False,
 ) -> onnx.ModelProto:
     """One graph: `embedding [image, D]`, `logits [image, class]` float32 to `suspicion`, `verdict`, `output` `[image]`.
 
     `suspicion`: float32, nats, higher = suspect. `verdict`: int8, index into `runtime.VERDICTS`; an input with NaN is
     suspect. `output`: int64, the class with the largest logit. The number of images is free. Names of classes and
-    concepts, thresholds, the guarantee and the digest of the arrays stand in the model's metadata.
-    Raises OutsideError MONITOR006 without the package onnx.
+    concepts, thresholds, the guarantee and the digest of the arrays stand in the model's metadata. With `second_look` the
+    inputs are `[image, look, D]` and `[image, look, class]`, and the verdict is that of the second look.
+    Raises OutsideError MONITOR006 without the package onnx, UserError MONITOR001 without a second look.
     """
     _need_onnx()
+    looks = len(monitor.required_second_look().required_looks()) + 1 if second_look else None
     import onnx
     from onnx import TensorProto, helper
 
     arrays = OnnxArrays(opset)
     embedding, logits = Node(arrays, EMBEDDING), Node(arrays, LOGITS)
-    suspicion, output = monitor.detector.suspicion_with(arrays, embedding, logits)
-    _decide(arrays, suspicion, output, monitor.thresholds)
+    if second_look:
+        suspicion, output = _looking(arrays, monitor, embedding, logits)
+        _decide(arrays, suspicion, output, monitor.second_thresholds or monitor.thresholds)
+    else:
+        suspicion, output = monitor.detector.suspicion_with(arrays, embedding, logits)
+        _decide(arrays, suspicion, output, monitor.thresholds)
     classes, dimension = monitor.detector.folded.classes, monitor.detector.folded.weight.shape[1]
     graph = helper.make_graph(
         arrays.nodes,
         "conspect_monitor",
         [
-            helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["image", dimension]),
-            helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["image", classes]),
+            helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, _axes(looks, dimension)),
+            helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, _axes(looks, classes)),
         ],
         [
             helper.make_tensor_value_info(name, kind, ["image"])
@@ -68,35 +81,66 @@ def monitor_graph(
     return model
 
 
+def _axes(looks: int | None, width: int) -> list[str | int]:
+    return ["image", width] if looks is None else ["image", looks, width]
+
+
+def _looking(arrays: OnnxArrays, monitor: Monitor, embedding: Node, logits: Node) -> tuple[Node, Node]:
+    """Suspicion and output `[image, 1]` by the second look, from `[image, look, ...]`."""
+    tier, folded = monitor.required_second_look(), monitor.detector.folded
+
+    def look(whole: Node, number: int) -> Node:
+        return arrays.add("Gather", whole, np.int64(number), axis=1)
+
+    embeddings, scores = ([look(whole, k) for k in range(tier.looks)] for whole in (embedding, logits))
+    first, _ = monitor.detector.suspicion_with(arrays, embeddings[0], scores[0])
+    readings = [arrays.linear(one, folded.weight) + arrays.vector(folded.offset) for one in embeddings]
+    components, output = look_components(arrays, scores, readings, first, folded, tier.deviation)
+    return weighed(arrays, tier, components, output), output
+
+
 def attached(
-    encoder: onnx.ModelProto, monitor: Monitor, *, guarantee: Mapping[str, Any] | None = None
+    encoder: onnx.ModelProto,
+    monitor: Monitor,
+    *,
+    guarantee: Mapping[str, Any] | None = None,
+    second_look: bool = False,
 ) -> onnx.ModelProto:
     """The graph of a model with the monitor behind it: the encoder's inputs to `logits`, `suspicion`, `verdict`, `output`.
 
-    `encoder`: of operator set 17, with outputs `embedding [image, D]` and `logits [image, class]`. Raises
-    UserError MONITOR001 when these outputs are missing or of another shape, OutsideError MONITOR006 without onnx.
+    `encoder`: of operator set 13 or later, with outputs `embedding [image, D]` and `logits [image, class]`; with
+    `second_look` its input is `[image, y, x, 3]` and goes through it once for every look. Raises UserError MONITOR001 when
+    these outputs are missing or of another shape, or the encoder takes a fixed number of images and is to look again;
+    OutsideError MONITOR006 without onnx.
     """
-    own = monitor_graph(monitor, guarantee=guarantee)
+    _need_onnx()
     import onnx
     from onnx import compose, helper
 
+    opset = next(one.version for one in encoder.opset_import if one.domain in {"", "ai.onnx"})
+    own = monitor_graph(monitor, guarantee=guarantee, opset=opset, second_look=second_look)
+    folded = monitor.detector.folded
+    _require_outputs(encoder, {EMBEDDING: folded.weight.shape[1], LOGITS: folded.classes})
+    encoder.ir_version = own.ir_version = max(encoder.ir_version, IR_VERSION)
+    if second_look:
+        encoder = around(encoder, monitor.required_second_look().required_looks(), opset)
+    outputs = [FIRST_LOGITS if second_look else LOGITS, *OUTPUTS]
+    whole = compose.merge_models(encoder, own, io_map=[(EMBEDDING, EMBEDDING), (LOGITS, LOGITS)], outputs=outputs)
+    whole.producer_name = "conspect"
+    del whole.metadata_props[:]
+    helper.set_model_props(whole, {entry.key: entry.value for entry in own.metadata_props})
+    onnx.checker.check_model(whole, full_check=True)
+    return whole
+
+
+def _require_outputs(encoder: onnx.ModelProto, wanted: Mapping[str, int]) -> None:
     widths = {out.name: [axis.dim_value for axis in out.type.tensor_type.shape.dim] for out in encoder.graph.output}
-    wanted = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in own.graph.input}
     # A width of 0 stands for one that the graph leaves open.
     if any(len(widths.get(name, [])) != 2 or widths[name][1] not in (0, width) for name, width in wanted.items()):
         fix = (
             f"the encoder's graph gives {EMBEDDING} [image, {wanted[EMBEDDING]}] and {LOGITS} [image, {wanted[LOGITS]}]"
         )
         raise user_error("MONITOR001", f"an encoder with the outputs {widths}", fix)
-    encoder.ir_version = IR_VERSION
-    whole = compose.merge_models(
-        encoder, own, io_map=[(EMBEDDING, EMBEDDING), (LOGITS, LOGITS)], outputs=[LOGITS, *OUTPUTS]
-    )
-    whole.producer_name = "conspect"
-    del whole.metadata_props[:]
-    helper.set_model_props(whole, {entry.key: entry.value for entry in own.metadata_props})
-    onnx.checker.check_model(whole, full_check=True)
-    return whole
 
 
 def write(model: onnx.ModelProto, path: Path) -> None:

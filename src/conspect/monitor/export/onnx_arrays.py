@@ -122,6 +122,19 @@ class OnnxArrays:
     def above(self, x: Node, threshold: Node) -> Node:
         return self.add("Cast", self.add("Greater", x, threshold), to=1)
 
+    def same_place(self, one: Node, other: Node) -> Node:
+        return self.add("Cast", self.add("Equal", one, other), to=1)
+
+    def gaps(self, x: Node) -> Node:
+        columns, rows = (self.add("Unsqueeze", x, np.array([axis])) for axis in (2, 1))
+        return self.add("Flatten", columns - rows, axis=1)
+
+    def absolute(self, x: Node) -> Node:
+        return self.add("Abs", x)
+
+    def root(self, x: Node) -> Node:
+        return self.add("Sqrt", x)
+
     def squeezed(self, x: Node, name: str | None = None) -> Node:
         """`[image]` of `[image, 1]`."""
         return self.add("Squeeze", x, np.array([1]), name=name)

@@ -13,6 +13,7 @@ from conspect.monitor.detectors.paper import SHRINKAGE, StoredHeatmaps
 from conspect.monitor.fitting.fusion import FittedDetector, ModelOutputs
 from conspect.monitor.fitting.second_look import FittedSecondLook
 from conspect.monitor.runtime import ACCEPT, SUSPECT, Monitor, Thresholds
+from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.second_look import Looks
 from conspect.monitor.runtime.stream import stream_reference
 from conspect.statistics.detection import Score
@@ -105,10 +106,12 @@ def calibrate(
     concept_names: tuple[str, ...],
     wanted: TargetRates | None = None,
     second_look: tuple[FittedSecondLook, Looks] | None = None,
+    identity: Identity | None = None,
 ) -> tuple[Monitor, Guarantee]:
     """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits.
 
-    `second_look`: that tier and the looks at the calibration split; its thresholds keep the same rates.
+    `second_look`: that tier and the looks at the calibration split; its thresholds keep the same rates. `identity`: the
+    model and lens that the monitor belongs to.
     """
     wanted = wanted or TargetRates()
     detector = fitted.detector
@@ -135,7 +138,7 @@ def calibrate(
     )
     reference = stream_reference(detector, held.embeddings, held.logits)
     monitor = Monitor(
-        detector, limits, class_names, concept_names, right_shares, wrong_shares, reference, tier, tier_limits
+        detector, limits, class_names, concept_names, right_shares, wrong_shares, reference, tier, tier_limits, identity
     )
     return monitor, guarantee
 

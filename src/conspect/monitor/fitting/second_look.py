@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Floats
 from conspect.monitor.runtime.detector import Folded
+from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.second_look import Looks, SecondLook, look_features
 from conspect.monitor.runtime.suspicion import LARGEST_SQUARE
 from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected
@@ -33,13 +34,15 @@ def fit_second_look(
     wrong: NDArray[np.bool_],
     *,
     also_suspect: tuple[Floats, Looks] | None = None,
+    further: tuple[Look, ...] = (),
     folds: int = 5,
     seed: int = 0,
 ) -> FittedSecondLook:
     """Corrects the mean log-odds over looks by a penalised logistic regression on LOOK_FEATURES and their squares.
 
     `first`: the first tier's cross-fitted suspicion of the fit split. `also_suspect`: first tier's suspicion `[image]` and
-    looks of further inputs to flag. The penalty is chosen by cross-validated likelihood; a large one leaves the
+    looks of further inputs to flag. `further`: which looks they are, for whoever has to take them later. The penalty is
+    chosen by cross-validated likelihood; a large one leaves the
     recalibrated log-odds. Raises UserError MONITOR002 when all outputs are of one kind.
     """
     if wrong.all() or not wrong.any():
@@ -67,7 +70,7 @@ def fit_second_look(
     # sharpness * -log-odds, written on the standardised feature that the run time has.
     weights[0, 0] -= model.sharpness * spread[0]
     offset = weight[2 * width :] + bias - model.sharpness * mean[0]
-    arrays = (np.asarray(array, dtype=np.float32) for array in (deviation, mean, scale, weights, offset))
-    tier = SecondLook(looked.logits.shape[1], *arrays)
+    arrays = [np.asarray(array, dtype=np.float32) for array in (deviation, mean, scale, weights, offset)]
+    tier = SecondLook(looked.logits.shape[1], arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], further)
     own, _ = tier.suspicion(looked, first.suspicion, folded)
     return FittedSecondLook(tier, Score(own.astype(np.float64), "suspect"))

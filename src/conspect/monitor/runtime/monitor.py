@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import storage
 from conspect.monitor.runtime.decisions import Decisions, Reason
 from conspect.monitor.runtime.detector import Float32
 from conspect.monitor.runtime.record import MonitorRecord
-from conspect.monitor.runtime.second_look import Looks
+from conspect.monitor.runtime.second_look import Looks, SecondLook
 from conspect.monitor.runtime.stream import Stream
 
 
@@ -44,13 +45,18 @@ class Monitor(MonitorRecord):
 
         Raises UserError MONITOR001 for arrays of another shape, or when the monitor was fitted without a second look.
         """
+        tier, limits = self.required_second_look(), self.second_thresholds or self.thresholds
+        looked = Looks(embeddings, logits)
+        first = self.check(looked.embeddings[:, 0], looked.logits[:, 0]).suspicion
+        suspicion, outputs = tier.suspicion(looked, first, self.detector.folded)
+        return Decisions(outputs, suspicion, limits.verdicts(suspicion))
+
+    def required_second_look(self) -> SecondLook:
+        """The tier for several looks. Raises UserError MONITOR001 when the monitor was fitted without one."""
         if self.second_look is None or self.second_thresholds is None:
             fix = "fit the monitor with the looks of the fit split"
             raise user_error("MONITOR001", "the monitor has no second look", fix)
-        looked = Looks(embeddings, logits)
-        first = self.check(looked.embeddings[:, 0], looked.logits[:, 0]).suspicion
-        suspicion, outputs = self.second_look.suspicion(looked, first, self.detector.folded)
-        return Decisions(outputs, suspicion, self.second_thresholds.verdicts(suspicion))
+        return self.second_look
 
     def numerators(self, embeddings: NDArray[np.floating]) -> Float32:
         """Strength numerators `[concept, image]` of `embeddings [image, D]`."""
@@ -96,7 +102,21 @@ class Monitor(MonitorRecord):
         storage.save(self, folder, guarantee=guarantee)
 
     @classmethod
-    def load(cls, folder: Path) -> Monitor:
-        """Reads what `save` wrote. Raises OutsideError MONITOR004 for anything missing, damaged or of another version."""
+    def load(cls, folder: Path, *, model: VisionModel | None = None) -> Monitor:
+        """Reads what `save` wrote; `model`: the one that it is going to watch.
+
+        Raises OutsideError MONITOR004 for anything missing, damaged or of another version, UserError MONITOR007 when the
+        monitor belongs to another model, or does not say to which.
+        """
         record = storage.load(folder)
-        return cls(**{field.name: getattr(record, field.name) for field in fields(record)})
+        loaded = cls(**{field.name: getattr(record, field.name) for field in fields(record)})
+        if model is not None:
+            loaded.require_model(model)
+        return loaded
+
+    def require_model(self, model: VisionModel) -> None:
+        """Raises UserError MONITOR007 unless the monitor says that it was fitted on this model, by its digest."""
+        if self.identity is None:
+            problem = f"the monitor does not say which model it belongs to, so not that it is {model.name}"
+            raise user_error("MONITOR007", problem, "fit it anew: conspect monitor fit --study DIR")
+        self.identity.require_model(model.name, model.digest)

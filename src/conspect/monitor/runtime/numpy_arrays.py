@@ -65,6 +65,18 @@ class ManyImages:
     def above(self, x: Float32, threshold: Float32) -> Float32:
         return (x > threshold).astype(np.float32)
 
+    def same_place(self, one: Any, other: Any) -> Float32:
+        return np.asarray(np.equal(one, other), dtype=np.float32)
+
+    def gaps(self, x: Float32) -> Float32:
+        return (x[:, None] - x[None, :]).reshape(len(x) ** 2, -1)
+
+    def absolute(self, x: Float32) -> Float32:
+        return np.abs(x)
+
+    def root(self, x: Float32) -> Float32:
+        return np.sqrt(x)
+
 
 class OneImage:
     """Components are a vector, and what is one number for each image is a number: no axis to carry along."""
@@ -120,3 +132,15 @@ class OneImage:
 
     def above(self, x: Any, threshold: Any) -> Any:
         return (x > threshold).astype(np.float32)
+
+    def same_place(self, one: Any, other: Any) -> Any:
+        return float(one == other)
+
+    def gaps(self, x: Any) -> Any:
+        return np.subtract.outer(x, x).ravel()
+
+    def absolute(self, x: Any) -> Any:
+        return np.abs(x)
+
+    def root(self, x: Any) -> Any:
+        return math.sqrt(x)

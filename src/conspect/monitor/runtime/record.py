@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from conspect.monitor.runtime.decisions import Thresholds
 from conspect.monitor.runtime.detector import Detector, Float32
+from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.second_look import SecondLook
 
 
@@ -15,7 +16,8 @@ class MonitorRecord:
 
     `right_shares`, `wrong_shares` `[class, concept * concept]`: shrunken shares of i > j among right and wrong outputs.
     `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion. `second_look` and its
-    thresholds: an optional tier for several looks at each image.
+    thresholds: an optional tier for several looks at each image. `identity`: the model and lens that it belongs to; None
+    where it was fitted on arrays alone.
     """
 
     detector: Detector
@@ -27,3 +29,4 @@ class MonitorRecord:
     reference: Float32
     second_look: SecondLook | None = None
     second_thresholds: Thresholds | None = None
+    identity: Identity | None = None

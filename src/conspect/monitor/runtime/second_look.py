@@ -6,6 +6,7 @@ was not worth much. It costs one more forward pass of the model for each further
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64, Floats
-from conspect.monitor.runtime.detector import Float32, Folded
-from conspect.monitor.runtime.suspicion import LARGEST_SQUARE, LEAST_PROBABILITY
+from conspect.monitor.runtime.detector import MANY, Float32, Folded
+from conspect.monitor.runtime.looks import Look
+from conspect.monitor.runtime.suspicion import LEAST_PROBABILITY, Arrays, V, others_of, weighed
 
+# Pairs of concepts are looked at for so many images at once.
+IMAGES_AT_ONCE = 256
 # Columns of `SecondLook.features`. For the output class o of the first look:
 LOOK_FEATURES = (
     "log-odds over looks",  # of o under the softmax, nats, mean over looks
@@ -53,7 +57,7 @@ class SecondLook:
     """Suspicion from several looks: `weights [2, feature]` on the standardised features and on their squares.
 
     `mean`, `scale [feature]` standardise, `bias [class]` by output class, `deviation [concept]` of the numerators. float32.
-    `looks`: how many there were in fitting; as many are needed to ask.
+    `looks`: how many there were in fitting; as many are needed to ask. `further`: all but the first, where they are known.
     """
 
     looks: int
@@ -62,6 +66,14 @@ class SecondLook:
     scale: Float32
     weights: Float32
     bias: Float32
+    further: tuple[Look, ...] = ()
+
+    def required_looks(self) -> tuple[Look, ...]:
+        """The further looks. Raises UserError MONITOR001 when the tier does not know what they were."""
+        if len(self.further) != self.looks - 1:
+            fix = "fit the second look with further=, or give the looks to check_looks yourself"
+            raise user_error("MONITOR001", "the second look does not know which looks it was fitted with", fix)
+        return self.further
 
     def features(self, looked: Looks, first: Floats, folded: Folded) -> tuple[Float64, NDArray[np.intp]]:
         """`[image, feature]` in the order of LOOK_FEATURES and the output class `[image]`.
@@ -76,47 +88,70 @@ class SecondLook:
     def suspicion(self, looked: Looks, first: Floats, folded: Folded) -> tuple[Float32, NDArray[np.intp]]:
         """Log-odds that the output of the first look is wrong `[image]`, higher = suspect; and that output."""
         features, outputs = self.features(looked, first, folded)
-        standard = (features - self.mean) * self.scale
-        squares = np.minimum(np.square(standard), LARGEST_SQUARE)
-        found = standard @ self.weights[0] + squares @ self.weights[1] + self.bias[outputs]
-        return found.astype(np.float32), outputs
+        return np.asarray(weighed(MANY, self, features.T, outputs), dtype=np.float32), outputs
 
 
 def look_features(looked: Looks, first: Floats, folded: Folded, deviation: Floats) -> tuple[Float64, NDArray[np.intp]]:
-    """See `SecondLook.features`; `deviation [concept]` scales the movement."""
-    images, looks, classes = looked.logits.shape
-    outputs = looked.logits[:, 0].argmax(1)
-    rows = np.arange(images)
-    readings = folded.readings(looked.embeddings.reshape(images * looks, -1)).T.reshape(images, looks, -1)
-    numerators = readings[..., : folded.concepts]
-    named = readings[..., folded.concepts : folded.concepts + classes]
-    odds = _log_odds(looked.logits, outputs)
-    own = named[rows, :, outputs]
-    others = np.array(named)
-    others[rows, :, outputs] = -np.inf
-    gaps = numerators[:, :1, :, None] - numerators[:, :1, None, :]
-    survive = (numerators[:, 1:, :, None] - numerators[:, 1:, None, :]) * np.sign(gaps) > 0
-    weight = np.abs(gaps)
-    total = np.maximum(weight.sum((1, 2, 3)) * max(looks - 1, 1), LEAST_PROBABILITY)
-    moved = (numerators[:, 1:] - numerators[:, :1]) / np.where(deviation > 0, deviation, 1)
-    found = [
-        odds.mean(1),
-        np.asarray(first, dtype=np.float64),
-        (own - others.max(2)).mean(1),
-        (looked.logits.argmax(2) == outputs[:, None]).mean(1),
-        odds.std(1),
-        (survive * weight).sum((1, 2, 3)) / total,
-        np.sqrt(np.square(moved).sum((1, 2)) / max(moved.shape[1] * moved.shape[2], 1)),
-    ]
-    return np.column_stack(found), outputs
+    """See `SecondLook.features`; `deviation [concept]` scales the movement. In float64, some images at a time."""
+    found = np.empty((len(looked), len(LOOK_FEATURES)))
+    outputs = np.empty(len(looked), dtype=np.intp)
+    start_at = np.asarray(first, dtype=np.float64)
+    for start in range(0, len(looked), IMAGES_AT_ONCE):
+        rows = slice(start, start + IMAGES_AT_ONCE)
+        some = looked.take(np.arange(len(looked))[rows])
+        logits = [np.asarray(some.logits[:, k].T, dtype=np.float64) for k in range(some.logits.shape[1])]
+        readings = [folded.readings(some.embeddings[:, k]).astype(np.float64) for k in range(len(logits))]
+        components, outputs[rows] = look_components(MANY, logits, readings, start_at[rows], folded, deviation)
+        found[rows] = components.T
+    return found, outputs
 
 
-def _log_odds(logits: Floats, outputs: NDArray[np.intp]) -> Float64:
-    """Of class `outputs [image]` under the softmax of each look, `[image, look]`, nats."""
-    rows = np.arange(len(logits))
-    shifted = np.asarray(logits - logits.max(2, keepdims=True), dtype=np.float64)
-    own = np.exp(shifted[rows, :, outputs])
-    rest = np.exp(shifted)
-    rest[rows, :, outputs] = 0.0
-    floor = float(LEAST_PROBABILITY)
-    return np.asarray(np.log(np.maximum(own, floor)) - np.log(np.maximum(rest.sum(2), floor)))
+def look_components(  # noqa: PLR0917
+    arrays: Arrays[V], logits: Sequence[V], readings: Sequence[V], first: V, folded: Folded, deviation: Floats
+) -> tuple[V, V]:
+    """The components of LOOK_FEATURES and the first look's output, from each look's logits and readings."""
+    classes, looks = folded.classes, len(logits)
+    parts = [arrays.split(one, (folded.concepts, classes, 2 * classes)) for one in readings]
+    numerators, named = [part[0] for part in parts], [part[1] for part in parts]
+    outputs = arrays.largest_place(logits[0])
+    odds = [_log_odds(arrays, one, outputs) for one in logits]
+    mean = _sum(odds) / np.float32(looks)
+    agreeing = _sum([arrays.same_place(arrays.largest_place(one), outputs) for one in logits])
+    leads = _sum([-arrays.largest(others_of(arrays, one, outputs)) for one in named])
+    gaps = arrays.gaps(numerators[0])
+    weight, nothing = arrays.absolute(gaps), arrays.vector(np.zeros(folded.concepts**2, dtype=np.float32))
+    # A predicate i > j survives a look where its gap keeps its sign.
+    kept = [arrays.sum(arrays.above(arrays.gaps(one) * gaps, nothing) * weight) for one in numerators[1:]]
+    further = max(looks - 1, 1)
+    total = arrays.at_least(arrays.sum(weight) * np.float32(further), LEAST_PROBABILITY)
+    scale = arrays.vector(np.asarray(1 / np.where(deviation > 0, deviation, 1), dtype=np.float32))
+    moved = [(one - numerators[0]) * scale for one in numerators[1:]]
+    nowhere = numerators[0] - numerators[0]
+    return arrays.stack(
+        (
+            mean,
+            first,
+            leads / np.float32(looks),
+            agreeing / np.float32(looks),
+            arrays.root(_sum([(one - mean) * (one - mean) for one in odds]) / np.float32(looks)),
+            (_sum(kept) if kept else arrays.sum(nowhere)) / total,
+            arrays.root(
+                arrays.sum(_sum([one * one for one in moved] or [nowhere])) / np.float32(further * folded.concepts)
+            ),
+        )
+    ), outputs
+
+
+def _log_odds(arrays: Arrays[V], logits: V, outputs: V) -> V:
+    """Of class `outputs` under the softmax, nats; neither it nor what is left of it counts as less than a floor."""
+    shifted = logits - arrays.largest(logits)
+    own = arrays.exp(arrays.chosen(shifted, outputs))
+    rest = arrays.sum(arrays.exp(arrays.without(shifted, outputs)))
+    return arrays.log(arrays.at_least(own, LEAST_PROBABILITY)) - arrays.log(arrays.at_least(rest, LEAST_PROBABILITY))  # type: ignore[no-any-return]
+
+
+def _sum(values: Sequence[V]) -> V:
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total

@@ -7,6 +7,7 @@ fit is refused before anything is computed with it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from conspect.core.digests import digest_bytes
 from conspect.core.files import write_atomically, write_json
 from conspect.monitor.runtime.decisions import Thresholds
 from conspect.monitor.runtime.detector import Detector, Float32, Folded
+from conspect.monitor.runtime.identity import PROBES, Identity
+from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
 from conspect.monitor.runtime.suspicion import FEATURES
 
-FORMAT, VERSION = "conspect monitor", 1
+FORMAT, VERSION = "conspect monitor", 2
 ARRAYS_FILE, JSON_FILE = "monitor.safetensors", "monitor.json"
-LARGEST_JSON = 16 << 20
+LARGEST_JSON, LARGEST_PROBE = 16 << 20, 1 << 26
 
 
 def save(monitor: MonitorRecord, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
@@ -64,6 +67,7 @@ def contents(monitor: MonitorRecord, *, guarantee: Mapping[str, Any] | None = No
             "suspect": _finite(monitor.thresholds.suspect),
         },
         "second_look": _about_looks(monitor),
+        "identity": _about_identity(monitor),
         "guarantee": guarantee,
     }
     return content, about
@@ -100,8 +104,21 @@ def _about_looks(monitor: MonitorRecord) -> dict[str, Any] | None:
     limits = monitor.second_thresholds
     return {
         "looks": monitor.second_look.looks,
+        "further": [[look.mirrored, look.down, look.right] for look in monitor.second_look.further],
         "features": list(LOOK_FEATURES),
         "thresholds": {"accept": _finite(limits.accept), "suspect": _finite(limits.suspect)},
+    }
+
+
+def _about_identity(monitor: MonitorRecord) -> dict[str, Any] | None:
+    one = monitor.identity
+    if one is None:
+        return None
+    return {
+        "model_name": one.model_name,
+        "model_digest": one.model_digest,
+        "lens_digest": one.lens_digest,
+        "probe_shape": list(one.probe_shape),
     }
 
 
@@ -127,6 +144,7 @@ def _arrays(monitor: MonitorRecord) -> dict[str, Float32]:
         "wrong_shares": monitor.wrong_shares,
         "reference": monitor.reference,
         **looks,
+        **({} if monitor.identity is None else {"probe_embeddings": monitor.identity.probe_embeddings}),
         **{name: getattr(detector, name) for name in _shapes(detector.folded, len(detector.whitening))},
     }
 
@@ -155,6 +173,10 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorReco
     expected["reference"] = (len(arrays["reference"]), len(concepts) + 1)
     if about.get("second_look") is not None:
         expected |= {f"look_{name}": shape for name, shape in _look_shapes(folded).items()}
+    identity = None
+    if about.get("identity") is not None:
+        expected["probe_embeddings"] = (PROBES, folded.weight.shape[1])
+        identity = _identity(about["identity"], arrays["probe_embeddings"])
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} is {arrays[name].shape}, not {shape}")
@@ -170,7 +192,9 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorReco
         looks = about["second_look"]
         if looks["features"] != list(LOOK_FEATURES) or not isinstance(looks["looks"], int) or looks["looks"] < 1:
             raise ValueError("its second look is not of this version")
-        second = SecondLook(looks["looks"], **{name: arrays[f"look_{name}"] for name in _look_shapes(folded)})
+        further = tuple(Look(bool(mirrored), int(down), int(right)) for mirrored, down, right in looks["further"])
+        own = {name: arrays[f"look_{name}"] for name in _look_shapes(folded)}
+        second = SecondLook(looks["looks"], **own, further=further)
         second_thresholds = _limits(looks["thresholds"])
     return MonitorRecord(
         Detector(folded=folded, **{name: arrays[name] for name in _shapes(folded, len(arrays["whitening"]))}),
@@ -180,7 +204,20 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorReco
         *shares,
         second,
         second_thresholds,
+        identity,
     )
+
+
+def _identity(about: dict[str, Any], embeddings: Float32) -> Identity:
+    name, model, lens = (about[key] for key in ("model_name", "model_digest", "lens_digest"))
+    shape = tuple(about["probe_shape"])
+    if not all(isinstance(one, str) for one in (name, model, lens)) or not all(
+        type(n) is int and 0 < n < 1 << 16 for n in shape
+    ):
+        raise ValueError("its identity is not of this version")
+    if math.prod(shape) > LARGEST_PROBE:
+        raise ValueError(f"its probes of shape {list(shape)} are larger than any network's input")
+    return Identity(name, model, lens, shape, embeddings)
 
 
 def _limits(stored: dict[str, Any]) -> Thresholds:

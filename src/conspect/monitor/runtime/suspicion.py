@@ -95,6 +95,18 @@ class Arrays(Protocol[V]):
     def above(self, x: V, threshold: V) -> V:
         """1 where x is larger, else 0."""
 
+    def same_place(self, one: V, other: V) -> V:
+        """1 where the two indices are equal, else 0."""
+
+    def gaps(self, x: V) -> V:
+        """Component i minus component j, for all pairs (i, j)."""
+
+    def absolute(self, x: V) -> V:
+        """Of each component."""
+
+    def root(self, x: V) -> V:
+        """Of each component, 0 or more."""
+
 
 def suspicion(arrays: Arrays[V], detector: Detector, embeddings: V, logits: V) -> tuple[V, V]:
     """Log-odds that the output is wrong, nats, higher = suspect; and the output, the class with the largest logit."""
@@ -109,14 +121,14 @@ def features(arrays: Arrays[V], detector: Detector, logits: V, readings: V, outp
     folded, classes = detector.folded, detector.folded.classes
     numerators, named, correction, evidence = arrays.split(readings, (folded.concepts, classes, classes, classes))
     top = arrays.chosen(logits, outputs)
-    others = _others(arrays, logits, outputs)
+    others = others_of(arrays, logits, outputs)
     # What remains of the softmax beside the output is added up by itself, not left over from a difference: where the
     # model is sure, 1 - p would be rounding alone.
     weights = arrays.exp(others)
     beside = arrays.sum(weights)
     total = beside + np.float32(1)
     logarithm = arrays.log(total)
-    second = _others(arrays, logits * detector.sharpness[0] + correction, outputs)
+    second = others_of(arrays, logits * detector.sharpness[0] + correction, outputs)
     highest = arrays.largest(second)
     gap = (
         arrays.linear(logits, detector.whitening[:, :classes])
@@ -130,7 +142,7 @@ def features(arrays: Arrays[V], detector: Detector, logits: V, readings: V, outp
             -arrays.largest(others),
             top + logarithm,
             logarithm - arrays.sum(weights * others) / total,
-            -arrays.largest(_others(arrays, named, outputs)),
+            -arrays.largest(others_of(arrays, named, outputs)),
             -(highest + arrays.log(arrays.sum(arrays.exp(second - highest)))),
             arrays.chosen(evidence, outputs),
             arrays.sum(present * arrays.vector(detector.failure)),
@@ -139,14 +151,34 @@ def features(arrays: Arrays[V], detector: Detector, logits: V, readings: V, outp
     )
 
 
-def weighed(arrays: Arrays[V], detector: Detector, found: V, outputs: V) -> V:
+class Weights(Protocol):
+    """What features are weighed with: `mean`, `scale [feature]`, `weights [2, feature]`, `bias [class]`."""
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """Taken off each feature."""
+
+    @property
+    def scale(self) -> NDArray[np.float32]:
+        """What is left is multiplied by this."""
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Of the standardised features, and of their squares."""
+
+    @property
+    def bias(self) -> NDArray[np.float32]:
+        """By output class."""
+
+
+def weighed(arrays: Arrays[V], by: Weights, found: V, outputs: V) -> V:
     """The weighted sum of standardised features, their squares, and a bias by output class."""
-    standard = (found - arrays.vector(detector.mean)) * arrays.vector(detector.scale)
+    standard = (found - arrays.vector(by.mean)) * arrays.vector(by.scale)
     squares = arrays.at_most(standard * standard, LARGEST_SQUARE)
-    terms = standard * arrays.vector(detector.weights[0]) + squares * arrays.vector(detector.weights[1])
-    return arrays.sum(terms) + arrays.rows(detector.bias, outputs)  # type: ignore[no-any-return]
+    terms = standard * arrays.vector(by.weights[0]) + squares * arrays.vector(by.weights[1])
+    return arrays.sum(terms) + arrays.rows(by.bias, outputs)  # type: ignore[no-any-return]
 
 
-def _others(arrays: Arrays[V], scores: V, outputs: V) -> V:
+def others_of(arrays: Arrays[V], scores: V, outputs: V) -> V:
     """How far the scores of all classes but the output's lie above the output's own."""
     return arrays.without(scores - arrays.chosen(scores, outputs), outputs)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import user_error
 from conspect.monitor.runtime.decisions import SUSPECT, Decisions, Reason
 from conspect.monitor.runtime.detector import Float32
+from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.monitor import Monitor
 from conspect.monitor.runtime.stream import Stream
 
@@ -46,9 +47,15 @@ class Watched:
     """
 
     def __init__(
-        self, run: Callable[..., _Seen], monitor: Monitor, *, on_suspect: OnSuspect | None, stream: Stream | None
+        self,
+        run: _TorchModule | _OnnxSession,
+        monitor: Monitor,
+        *,
+        on_suspect: OnSuspect | None,
+        stream: Stream | None,
+        looks: tuple[Look, ...] = (),
     ) -> None:
-        self._run = run
+        self._run, self._looks = run, looks
         self.monitor, self.stream = monitor, stream
         self._on_suspect = on_suspect
         self._lock = threading.Lock()
@@ -56,11 +63,14 @@ class Watched:
     def __call__(self, *args: Any, **options: Any) -> tuple[Any, Decisions]:
         """Runs the model on what it is given. Raises UserError MONITOR001 when its embeddings do not fit the monitor."""
         embeddings, logits, returned = self._run(*args, **options)
-        decisions = self.monitor.check(embeddings, logits)
+        first = decisions = self.monitor.check(embeddings, logits)
+        if self._looks:
+            decisions = self._again(embeddings, logits, args, options)
         if self.stream is not None:
             numerators = self.monitor.numerators(embeddings)
             with self._lock:
-                self.stream.update(decisions, numerators)
+                # Drift is measured against what the calibration split showed at the first look.
+                self.stream.update(Decisions(first.outputs, first.suspicion, decisions.verdicts), numerators)
         if self._on_suspect is not None:
             for index in np.flatnonzero(decisions.verdicts == SUSPECT).tolist():
                 output = int(decisions.outputs[index])
@@ -68,6 +78,16 @@ class Watched:
                 name = self.monitor.class_names[output]
                 self._on_suspect(Alarm(index, name, float(decisions.suspicion[index]), reasons))
         return returned, decisions
+
+    def _again(
+        self, embeddings: NDArray[np.floating], logits: NDArray[np.floating], args: tuple[Any, ...], options: Any
+    ) -> Decisions:
+        if len(args) != 1:
+            problem = f"a second look at {len(args)} inputs"
+            raise user_error("MONITOR001", problem, "call it with one batch of images, or wrap without second_look")
+        runs = [self._run(self._run.looked(args[0], look), **options) for look in self._looks]
+        every = np.stack([embeddings, *(run[0] for run in runs)], axis=1)
+        return self.monitor.check_looks(every, np.stack([logits, *(run[1] for run in runs)], axis=1))
 
 
 def wrap(
@@ -79,6 +99,8 @@ def wrap(
     logits: str | None = None,
     on_suspect: OnSuspect | None = None,
     stream: Stream | None = None,
+    second_look: bool = False,
+    same_model: bool = False,
 ) -> Watched:
     """Puts `monitor` behind a torch module or an ONNX Runtime session; what the model returns stays the same.
 
@@ -87,16 +109,22 @@ def wrap(
     with `logits`. Replicas in other threads (DataParallel) are not seen.
     A session: `embedding` and `logits` name outputs; by default the last ones `[image, D]` and `[image, class]`. A graph
     without an embedding among its outputs gets one from `conspect.monitor.export.with_embedding`.
-    Raises UserError MONITOR001 when no head or output fits.
+    A monitor that knows its model asks this one for the embeddings of two inputs of noise before it is wrapped;
+    `same_model` says that you know it to be that model, where it cannot be asked so. `second_look`: every batch of images
+    goes through the model again, mirrored and moved a little, and the verdicts are those of the second look.
+    Raises UserError MONITOR001 when no head or output fits or there is no second look, MONITOR007 for another model.
     """
+    looks = monitor.required_second_look().required_looks() if second_look else ()
     if callable(getattr(model, "register_forward_pre_hook", None)):
-        run: Callable[..., _Seen] = _TorchModule(model, _torch_head(model, monitor) if head is None else head)
+        run: _TorchModule | _OnnxSession = _TorchModule(model, _torch_head(model, monitor) if head is None else head)
     elif callable(getattr(model, "get_outputs", None)):
         run = _OnnxSession(model, monitor, embedding, logits)
     else:
         fix = "wrap a torch module or an onnxruntime.InferenceSession; for another model call monitor.check"
         raise user_error("MONITOR001", f"a model of type {type(model).__name__} to wrap", fix)
-    return Watched(run, monitor, on_suspect=on_suspect, stream=stream)
+    if monitor.identity is not None and not same_model:
+        monitor.identity.require_same_embeddings(run.embed)
+    return Watched(run, monitor, on_suspect=on_suspect, stream=stream, looks=looks)
 
 
 class _TorchModule:
@@ -107,6 +135,21 @@ class _TorchModule:
         self._caught = threading.local()
         self._replayed = False
         head.register_forward_pre_hook(self._catch)
+
+    def embed(self, given: NDArray[np.float32]) -> Float32:
+        """Embeddings of inputs as the network takes them."""
+        # A parameter makes a tensor of its own type and place, so that torch need not be imported here.
+        first = next(iter(self._model.parameters()))
+        training = self._model.training
+        self._model.train(False)
+        try:
+            return self(first.detach().new_tensor(given))[0]
+        finally:
+            self._model.train(training)
+
+    def looked(self, images: Any, look: Look) -> Any:
+        """The same batch as the look shows it."""
+        return look(images)
 
     def _catch(self, _head: Any, args: tuple[Any, ...]) -> None:
         self._caught.input = args[0] if args else None
@@ -144,6 +187,14 @@ class _OnnxSession:
         unknown = {self._logits, self._embedding} - set(outputs)
         if unknown:
             raise user_error("MONITOR001", f"no output {', '.join(sorted(unknown))}", f"outputs: {', '.join(outputs)}")
+
+    def embed(self, given: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Embeddings of inputs as the network takes them."""
+        return self(given)[0]
+
+    def looked(self, images: Any, look: Look) -> Any:
+        """The same batch as the look shows it."""
+        return {name: look(array) for name, array in images.items()} if isinstance(images, dict) else look(images)
 
     def __call__(self, given: Any) -> _Seen:
         feed = given if isinstance(given, dict) else {self._inputs[0]: given}

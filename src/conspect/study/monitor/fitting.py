@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conspect.adapters.store.places import Store
-from conspect.core.protocols import ProgressBar
+from conspect.core.protocols import ProgressBar, VisionModel
 from conspect.monitor.evaluation import Detectors, Training
 from conspect.monitor.fitting.calibration import Guarantee, TargetRates, calibrate
 from conspect.monitor.fitting.fusion import Readout
 from conspect.monitor.fitting.second_look import FittedSecondLook
 from conspect.monitor.runtime import Monitor
+from conspect.monitor.runtime.identity import Identity
+from conspect.monitor.runtime.looks import LOOKS
 from conspect.monitor.runtime.second_look import Looks
 from conspect.monitor.runtime.storage import JSON_FILE
 from conspect.statistics.threads import one_thread
@@ -70,6 +72,7 @@ def fit_monitor(
             witnessed=splits.fit.witnessed,
             looked=splits.fit.looked,
             also_suspect=also,
+            further=LOOKS,
         )
         advance(1)
         monitor, guarantee = calibrate(
@@ -80,6 +83,7 @@ def fit_monitor(
             concept_names=measured.lens.concept_names,
             wanted=wanted,
             second_look=_with_looks(detectors, splits.calibration),
+            identity=_identity(inputs.model, splits.fit, measured),
         )
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee.to_json())
     advance(1)
@@ -90,6 +94,10 @@ def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondL
     if detectors.second_look is None or calibration.looked is None:
         return None
     return detectors.second_look, calibration.looked
+
+
+def _identity(model: VisionModel, split: Split, measured: Measurements) -> Identity:
+    return Identity.of(model, model.prepare(split.dataset.image(0)), measured.lens.digest)
 
 
 def rates_of(folder: Path) -> dict[str, float]:

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.views.looks import LOOKS
-from conspect.adapters.datasets.views.looks import Looked as LookedAt
 from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import Store
@@ -17,10 +15,12 @@ from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.monitor.detectors.vlm_tier import VlmEvidence
 from conspect.monitor.fitting.fusion import ModelOutputs
+from conspect.monitor.runtime.looks import LOOKS
 from conspect.monitor.runtime.second_look import Looks
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs, labels_in_model_order
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.monitor.looking import LookingEncoder
 
 # Without held-out images the study's own are split so; only the last part is reported on.
 FIT_SHARE, CALIBRATION_SHARE = 0.4, 0.2
@@ -125,7 +125,7 @@ def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str,
     """The split with `LOOKS` at each image beside the image itself, from the store where they are there."""
     model, advance = inputs.model, bar(stage, len(LOOKS) * len(split))
     found = [split.inputs.embeddings]
-    found += [embed(model, LookedAt(split.dataset, look), store, progress=advance).values for look in LOOKS]
+    found += [embed(LookingEncoder(model, look), split.dataset, store, progress=advance).values for look in LOOKS]
     logits = [split.inputs.logits, *(model.head.logits(embeddings) for embeddings in found[1:])]
     return replace(split, looked=Looks(np.stack(found, axis=1), np.stack(logits, axis=1)))
 
