@@ -44,6 +44,7 @@ ROOMS = {
         "bench",
         "web",
     },
+    "testing": {"study", "verification", "language", "core"},
     "web": {"study", "results", "report", "core", "assets", "language", "verification", "checker", "monitor"},
     "bench": EVERYTHING,
 }
@@ -74,6 +75,7 @@ LIBRARIES = {
         "python_multipart",
         "prometheus_client",
     },
+    "testing": {"pytest"},
     "cli": {"click", "tqdm", "numpy"},
 }
 HEAVY = {

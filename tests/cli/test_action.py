@@ -1,0 +1,119 @@
+"""The GitHub Action's own steps, run one after the other as a runner does, and the example repository that uses it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conspect.results.files import encoded
+from conspect.study import Study, inputs
+from tests.comparison.studies import with_failures
+from tests.documentation import ROOT
+from tests.fakes import FakeModel, FakeVlm, write_study
+
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Path:
+    """A runner's folder, with a study in it and a `conspect` on the path that opens the fakes."""
+    write_study(tmp_path / "study")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    command = tools / "conspect"
+    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tests.study.fake_cli \"$@\"\n")
+    command.chmod(0o755)
+    return tmp_path
+
+
+def baseline(folder: Path, place: Path, *, perfect: bool) -> None:
+    """Results of the same study; `perfect`: of a model that fails nowhere."""
+    copy = shutil.copytree(folder, place.parent / "baseline-study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inputs, "load_model", lambda name, path: FakeModel())
+        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        results = Study.open(copy).run()
+    place.write_bytes(encoded(with_failures(results, []) if perfect else results))
+
+
+def run_steps(folder: Path, **given: str) -> tuple[int, dict[str, str], str]:
+    """Exit code of the first step that fails (0: none does), the outputs, and the summary of the job."""
+    values = {name: str(entry.get("default", "")) for name, entry in ACTION["inputs"].items()} | given
+    assert not [name for name, entry in ACTION["inputs"].items() if entry.get("required") and not values[name]]
+    output, summary = folder / "output", folder / "summary"
+    for file in (output, summary):
+        file.touch()
+    code, ran = 0, 0
+    for step in ACTION["runs"]["steps"]:
+        condition = re.fullmatch(r"\$\{\{ inputs\.(\w+) != '' \}\}", step.get("if", "${{ inputs.study != '' }}"))
+        assert condition is not None, step["if"]
+        if not values[condition.group(1)]:
+            continue
+        own = {
+            name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: values[match.group(1)], text)
+            for name, text in step["env"].items()
+        }
+        environment = {
+            **os.environ,
+            **own,
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
+            "GITHUB_OUTPUT": str(output),
+            "GITHUB_STEP_SUMMARY": str(summary),
+        }
+        ran += 1
+        code = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=folder,
+            env=environment,
+            check=False,
+        ).returncode
+        if code:
+            break
+    assert ran
+    outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    return code, outputs, summary.read_text()
+
+
+@pytest.mark.parametrize(("perfect", "code", "verdict"), [(True, 1, "fail"), (False, 0, "investigate")])
+def test_the_action_gates_a_study(runner: Path, perfect: bool, code: int, verdict: str) -> None:
+    baseline(runner / "study", runner / "baseline.json", perfect=perfect)
+    done = run_steps(runner, study="study", baseline="baseline.json", install="")
+    assert done[:2] == (code, {"verdict": verdict})
+    assert f" {verdict}" in done[2]
+    written = {path.name for path in (runner / "conspect-reports").iterdir()}
+    assert written == {"report.html", "results.json", "gate.xml", "gate.sarif", "gate.md"}
+
+
+def test_a_step_that_cannot_work_fails_with_conspects_exit_code(runner: Path) -> None:
+    assert run_steps(runner, study="study", baseline="nowhere.json", install="")[0] == 2
+
+
+def test_the_example_repository_names_what_the_action_and_the_hooks_have() -> None:
+    example = ROOT / "examples" / "ci"
+    workflow = yaml.safe_load((example / ".github/workflows/model.yml").read_text(encoding="utf-8"))
+    (given,) = [step["with"] for step in workflow["jobs"]["gate"]["steps"] if "conspect" in str(step.get("uses"))]
+    assert set(given) <= set(ACTION["inputs"])
+    assert (example / given["study"] / "study.toml").is_file()
+    assert (example / given["specifications"]).is_file()
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    used = yaml.safe_load((example / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [hook["id"] for hook in used["repos"][0]["hooks"]] == [hook["id"] for hook in hooks]
+
+
+def test_every_workflow_is_yaml_whose_commands_exist() -> None:
+    commands = []
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+        commands += [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert len(commands) >= 6
+    targets = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in commands:
+        first, *rest = command.split()
+        assert (ROOT / first).is_file() if first.startswith(".ci/") else first == "make" and f"\n{rest[0]}:" in targets
