@@ -6,7 +6,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["pytester", "tests.object_store"]
+pytest_plugins = ["pytester", "tests.finished_study", "tests.object_store"]
 
 settings.register_profile("conspect", deadline=None, derandomize=True)
 settings.load_profile("conspect")

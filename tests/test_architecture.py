@@ -22,6 +22,7 @@ ROOMS = {
     "analysis": {"language", "statistics", "core"},
     "monitor": {"language", "statistics", "core"},
     "verification": {"language", "statistics", "core"},
+    "assurance": {"results", "language", "core"},
     "comparison": {"results", "statistics", "core"},
     "assets": {"core"},
     "adapters": {"core", "assets"},
@@ -30,6 +31,7 @@ ROOMS = {
     "faults": EVERYTHING - {"cli", "web", "bench", "report"},
     "study": EVERYTHING - {"cli", "web", "bench", "faults"},
     "cli": {
+        "assurance",
         "comparison",
         "study",
         "results",
@@ -57,6 +59,7 @@ LIBRARIES = {
     "analysis": {"numpy", "numba", "scipy"},
     "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},
+    "assurance": {"msgspec"},
     "comparison": {"numpy", "msgspec"},
     "results": {"msgspec"},
     "report": {"jinja2", "markupsafe", "msgspec", "scipy"},

@@ -18,12 +18,14 @@ from conspect.core.diagnostics import ConspectError
 
 COMMANDS: Commands = {
     "bench": ("conspect.cli.bench", "bench", "Measure this installation against its targets."),
+    "card": ("conspect.cli.card", "card", "Write a model card: what is known of the model, in words."),
     "certificate": ("conspect.cli.certificate", "certificate", "Check certificates with exact arithmetic."),
     "compare": ("conspect.cli.compare", "compare", "Say what changed between two studies."),
     "concepts": ("conspect.cli.concepts", "concepts", "Say which concepts of a study are seen."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
-    "explore": ("conspect.cli.explore", "explore", "Look at a study in the browser: ask, correct, prove."),
+    "evidence": ("conspect.cli.card", "evidence", "Write an assurance case: claims, what shows them, and gaps."),
     "explain": ("conspect.cli.explain", "explain", "Say why the model said what it said of an image."),
+    "explore": ("conspect.cli.explore", "explore", "Look at a study in the browser: ask, correct, prove."),
     "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
     "gate": ("conspect.cli.compare", "gate", "Let a study pass, or not, against a baseline."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),

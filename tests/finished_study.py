@@ -1,3 +1,5 @@
+"""The study of the fakes after a run. Registered as a plugin in conftest.py, so that every folder has its fixtures."""
+
 from pathlib import Path
 
 import pytest
