@@ -39,9 +39,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Specificat
 
 def study_folder(config: pytest.Config) -> Path | None:
     """The study's folder: of the command line, else of the configuration file; None when neither names one."""
-    given = config.getoption("--conspect-study")
+    given: str | None = config.getoption("--conspect-study")
     if given:
-        return config.invocation_params.dir / given
+        return Path(config.invocation_params.dir, str(given))
     named = str(config.getini("conspect_study"))
     base = config.inipath.parent if config.inipath is not None else config.rootpath
     return base / named if named else None
