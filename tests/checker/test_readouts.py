@@ -106,6 +106,7 @@ def test_what_is_proved_over_spans_and_bands_is_accepted(good):
     ],
 )
 def test_forged_proofs_over_readouts_are_refused(good, shape, change):
+    assert of_shape(good, shape)
     for index in range(len(of_shape(good, shape))):
         body = json.loads(json.dumps(good))
         claim = of_shape(body, shape)[index]
