@@ -39,10 +39,10 @@ def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], en
 
 def variant_directions(concepts: Sequence[Concept], templates: Sequence[str], encode: TextEncoder) -> list[Float64]:
     """By concept, unit directions `[variant, E]` of every phrase in every template alone; see `concept_directions`."""
-    return [
-        concept_directions([Concept(prompt, (prompt,)) for prompt in _prompts(concept, templates)], ("{}",), encode)
-        for concept in concepts
-    ]
+    prompts = [_prompts(concept, templates) for concept in concepts]
+    alone = [Concept(prompt, (prompt,)) for group in prompts for prompt in group]
+    ends = np.cumsum([len(group) for group in prompts])[:-1]
+    return np.split(concept_directions(alone, ("{}",), encode), ends)
 
 
 def _prompts(concept: Concept, templates: Sequence[str]) -> list[str]:

@@ -1,17 +1,23 @@
-"""`conspect concepts`: which concepts of a study are seen."""
+"""`conspect concepts`: which concepts of a study are seen, and which others could be."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.diagnostics import user_error
+
+if TYPE_CHECKING:
+    from conspect.results.concepts import SuggestedConcepts
 
 
 @click.group()
 def concepts() -> None:
-    """Grade the concepts of a study."""
+    """Grade the concepts of a study, and find others."""
 
 
 @concepts.command()
@@ -33,3 +39,102 @@ def score(study: Path, as_json: bool) -> None:
         twins = f" (with: {', '.join(concept.not_told_from)})" if concept.not_told_from else ""
         why = "; ".join(concept.reasons)
         click.echo(f"{concept.name:{width}}  {concept.grade:8}  {why}{twins}".rstrip())
+
+
+@concepts.command()
+@click.argument("study", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--words", type=click.Path(path_type=Path, dir_okay=False), help="Candidates: a text file, one word a line."
+)
+@click.option(
+    "--ontology", type=click.Path(path_type=Path, dir_okay=False), help="Candidates: concepts of an OWL or RDF file."
+)
+@click.option(
+    "--endpoint", metavar="URL", help="Candidates: ask a language model, OpenAI-compatible; shown before it is sent."
+)
+@click.option("--model", metavar="NAME", help="The language model to ask at --endpoint.")
+@click.option("--key-variable", metavar="NAME", help="The environment variable that holds the endpoint's key.")
+@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="Suggestions at most.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write them as a concepts file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def suggest(  # noqa: PLR0917 (click passes by name)
+    study: Path,
+    words: Path | None,
+    ontology: Path | None,
+    endpoint: str | None,
+    model: str | None,
+    key_variable: str | None,
+    limit: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Find concepts that are seen on STUDY's images and tell its classes or its failures.
+
+    Without --words, --ontology or --endpoint the candidates are a built-in vocabulary of some 750 visual words.
+    """
+    from conspect.results.files import encoded
+    from conspect.study import Study
+    from conspect.study.suggesting import suggest_concepts
+
+    opened = Study.open(study)
+    if sum(given is not None for given in (words, ontology, endpoint)) > 1 or (endpoint is None) != (model is None):
+        fix = "give one of --words, --ontology, and --endpoint with --model"
+        raise user_error("CLI001", "the candidates come from one place", fix)
+    candidates = _candidates(words, ontology) if endpoint is None else ()
+    if endpoint is not None and model is not None:
+        candidates = _asked(endpoint, model, key_variable, opened.inputs.model.class_names)
+    measured = opened.measurements(terminal_bar)
+    found = suggest_concepts(opened.inputs, measured, opened.store, candidates, limit=limit)
+    if out is not None:
+        _write(found, out)
+    if as_json:
+        click.echo(encoded(found, indent=None), nl=False)
+        return
+    for concept in found.suggestions:
+        tells = f"{'more' if concept.more else 'less'} in {concept.class_name} (AUROC {concept.auroc:.2f})"
+        fails = f"; failures {concept.failures:+.2f} (p = {concept.p_value:.1g})" if concept.p_value < 0.05 else ""
+        click.echo(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}")
+    click.echo(
+        f"{len(found.suggestions)} of {found.candidates:,} candidates; left out: {found.not_seen:,} not seen, "
+        f"{found.tell_nothing:,} that tell nothing, {found.near_duplicates:,} near-duplicates, "
+        f"{found.names_of_classes:,} names of classes",
+        err=True,
+    )
+
+
+def _candidates(words: Path | None, ontology: Path | None) -> tuple[str, ...]:
+    from conspect.adapters.ontologies.rdf import read_ontology
+    from conspect.adapters.ontologies.wordlists import built_in_words, distinct, read_words
+
+    if words is not None:
+        return read_words(words)
+    if ontology is not None:
+        return distinct(concept for carried in read_ontology(ontology).values() for concept in carried)
+    return built_in_words()
+
+
+def _asked(endpoint: str, model: str, key_variable: str | None, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Words of a language model, after the user has seen the request, and again after the user has seen the words."""
+    from conspect.adapters.ontologies.endpoint import asked_words, word_request
+
+    request = word_request(endpoint, model, class_names, 100)
+    click.echo(f"this would be sent to {request.url}:\n{request.body}", err=True)
+    click.confirm("send it?", abort=True, err=True)
+    answered = asked_words(request, None if key_variable is None else os.environ.get(key_variable))
+    kept = tuple(word for word in answered if click.confirm(f"take {word!r}?", default=True, err=True))
+    if not kept:
+        raise user_error("STUDY002", "no word was taken", "take at least one, or use the built-in vocabulary")
+    return kept
+
+
+def _write(found: SuggestedConcepts, out: Path) -> None:
+    import json
+
+    from conspect.core.files import write_atomically, writing_to
+
+    if out.exists():
+        raise user_error("CLI001", f"{out} already exists", "choose another file")
+    # A JSON string is a TOML basic string.
+    lines = [f"{json.dumps(concept.name)} = [{json.dumps(concept.name)}]" for concept in found.suggestions]
+    with writing_to(out.parent):
+        write_atomically(out, "\n".join(["[concepts]", *lines, ""]).encode())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from conspect.results.shares import Fraction
+from conspect.results.shares import Count, Fraction
 
 Grade: TypeAlias = Literal["seen", "partly", "not seen"]
 
@@ -48,3 +48,33 @@ class ConceptScores(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What `conspect concepts score --json` prints."""
 
     concepts: tuple[Concept, ...]
+
+
+class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A word that is seen here. `agreement`: correlation of the model's reading with the VLM's within classes. `own_share`: share
+    of its variance within classes that class strengths do not explain. `auroc`: how well it tells `class` from the others,
+    whose images show it `more`, or less. `failures`: by how many standard deviations failures show it more than right images
+    of their class do, beyond what class strengths say, with its `p_value`, corrected for all candidates. `examples`: ids of
+    the images that show it most.
+    """
+
+    name: str
+    agreement: float
+    own_share: Fraction
+    class_name: str = field(name="class")
+    auroc: Fraction
+    more: bool
+    failures: float
+    p_value: Fraction
+    examples: tuple[str, ...]
+
+
+class SuggestedConcepts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `conspect concepts suggest --json` prints: of so many candidates, those worth a look, and why others were dropped."""
+
+    candidates: Count
+    names_of_classes: Count
+    not_seen: Count
+    tell_nothing: Count
+    near_duplicates: Count
+    suggestions: tuple[SuggestedConcept, ...]

@@ -1,0 +1,185 @@
+"""Concepts that nobody listed: of many candidate words, those that are seen here and tell something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import rankdata
+
+from conspect.core.spaces import Float64, Floats
+from conspect.statistics.testing import holm
+
+# A candidate is dropped for a better one that its strengths follow this closely, or whose direction is this near.
+DUPLICATE, SAME_DIRECTION = 0.9, 0.9
+# Seen: within classes the model's reading follows the VLM's, and class strengths do not explain the VLM's. Any word is a little
+# like one class or another, so that over all images every word of any language would pass.
+READABLE, OWN_SHARE, TELLS_CLASSES = 0.3, 0.2, 0.75
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A candidate that is worth a look. `agreement`: correlation of the model's reading with the VLM's within classes, 1 = the
+    same. `own_share`: share of its variance within classes that class strengths do not explain. `class_index`, `auroc`: the
+    class whose images the VLM's strength tells best from others, and how well, 0.5..1; `more`: they show it more. `failures`:
+    mean difference, in standard deviations within classes, of failures from right images, read off the model, beyond what its
+    class strengths say; `p_value` of it, corrected for all candidates (Holm). `examples`: rows of images that show it most.
+    """
+
+    candidate: int
+    agreement: float
+    own_share: float
+    class_index: int
+    auroc: float
+    more: bool
+    failures: float
+    p_value: float
+    examples: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Suggestions, the most telling first, and how many candidates were dropped, by reason."""
+
+    suggestions: tuple[Suggestion, ...]
+    names_of_classes: int
+    not_seen: int
+    tell_nothing: int
+    near_duplicates: int
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """`directions [candidate, E]`; strengths `by_vlm` and `by_model` `[image, candidate]`; `class_directions [class, E]`;
+    strengths of class names `classes_by_vlm` and `classes_by_model` `[image, class]`.
+    """
+
+    names: Sequence[str]
+    directions: Float64
+    by_vlm: Floats
+    by_model: Floats
+    class_names: Sequence[str]
+    class_directions: Float64
+    classes_by_vlm: Float64
+    classes_by_model: Float64
+
+
+def suggest(
+    candidates: Candidates, labels: NDArray[np.int64], outputs: NDArray[np.int64], *, limit: int, alpha: float = 0.05
+) -> Suggestions:
+    """At most `limit` of the candidates: not a class's name, seen (within classes the model's reading follows the VLM's), telling
+    one class from others or failures from right images, and no near-duplicate of a better one. `labels`, `outputs` `[image]`.
+    """
+    vlm, model = _standardised(candidates.by_vlm), _standardised(candidates.by_model)
+    vlm_within, model_within = _within(candidates.by_vlm, labels), _within(candidates.by_model, labels)
+    agreement = (vlm_within * model_within).mean(axis=0)
+    classes = _within(candidates.classes_by_vlm, labels)
+    own_share = np.square(vlm_within - classes @ np.linalg.lstsq(classes, vlm_within, rcond=None)[0]).mean(axis=0)
+    class_index, auroc = _best_class(candidates.by_vlm, labels, len(candidates.class_names))
+    failures, p_values = _failures(_beyond_classes(model, candidates.classes_by_model), labels, labels != outputs)
+    corrected = holm(p_values)
+    named = _names_a_class(candidates)
+    readable = (agreement >= READABLE) & (own_share >= OWN_SHARE)
+    telling = (np.abs(auroc - 0.5) + 0.5 >= TELLS_CLASSES) | (corrected < alpha)
+    # One scale for both uses: how far the AUROC is from a coin, and the size of the shift where it is significant.
+    worth = (
+        np.maximum(np.abs(auroc - 0.5), np.where(corrected < alpha, np.abs(failures) / 2, 0.0)) * agreement * own_share
+    )
+    usable = np.flatnonzero(~named & readable & telling)
+    order = usable[np.argsort(-worth[usable], kind="stable")]
+    chosen: list[int] = []
+    duplicates = 0
+    for k in order:
+        kept = np.array(chosen, dtype=np.int64)
+        same = np.abs(vlm[:, kept].T @ vlm[:, k]) / len(vlm) >= DUPLICATE
+        near = candidates.directions[kept] @ candidates.directions[k] >= SAME_DIRECTION
+        if (same | near).any():
+            duplicates += 1
+        elif len(chosen) < limit:
+            chosen.append(int(k))
+    return Suggestions(
+        suggestions=tuple(
+            Suggestion(
+                candidate=k,
+                agreement=float(agreement[k]),
+                own_share=float(own_share[k]),
+                class_index=int(class_index[k]),
+                auroc=float(np.abs(auroc[k] - 0.5) + 0.5),
+                more=bool(auroc[k] >= 0.5),
+                failures=float(failures[k]),
+                p_value=float(corrected[k]),
+                examples=tuple(int(row) for row in np.argsort(-vlm[:, k], kind="stable")[:EXAMPLES]),
+            )
+            for k in chosen
+        ),
+        names_of_classes=int(named.sum()),
+        not_seen=int((~named & ~readable).sum()),
+        tell_nothing=int((~named & readable & ~telling).sum()),
+        near_duplicates=duplicates,
+    )
+
+
+def _standardised(strengths: Floats) -> Float64:
+    centred = np.asarray(strengths, dtype=np.float64) - np.mean(strengths, axis=0, dtype=np.float64)
+    spread = centred.std(axis=0)
+    return np.asarray(centred / np.where(spread > 1e-12, spread, 1.0), dtype=np.float64)
+
+
+def _beyond_classes(strengths: Float64, classes: Float64) -> Float64:
+    """What class strengths do not explain: a failure looks like its output, which moves every word that is like a class."""
+    design = np.column_stack([classes, np.ones(len(classes))])
+    return np.asarray(strengths - design @ np.linalg.lstsq(design, strengths, rcond=None)[0], dtype=np.float64)
+
+
+def _within(strengths: Floats, labels: NDArray[np.int64]) -> Float64:
+    """Standardised after the mean of the image's class is taken off."""
+    centred = np.array(strengths, dtype=np.float64)
+    for index in np.unique(labels):
+        centred[labels == index] -= centred[labels == index].mean(axis=0)
+    return _standardised(centred)
+
+
+def _best_class(strengths: Floats, labels: NDArray[np.int64], classes: int) -> tuple[NDArray[np.int64], Float64]:
+    """The class that each candidate tells best from the others, and its AUROC (below 0.5: its images show it less)."""
+    # By rows of the transposed array, which lie together in memory.
+    ranks = rankdata(np.ascontiguousarray(strengths.T), axis=1).T
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    sums = np.stack([ranks[labels == index].sum(axis=0) for index in range(classes)])
+    pairs = counts * (len(labels) - counts)
+    wins = sums - (counts * (counts + 1) / 2)[:, None]
+    aurocs = np.where(pairs[:, None] > 0, wins / np.maximum(pairs, 1)[:, None], 0.5)
+    best = np.abs(aurocs - 0.5).argmax(axis=0)
+    return best, aurocs[best, np.arange(strengths.shape[1])]
+
+
+def _failures(strengths: Float64, labels: NDArray[np.int64], wrong: NDArray[np.bool_]) -> tuple[Float64, Float64]:
+    """Mean difference of failures from right images within classes, in standard deviations, and its two-sided p-value (Welch,
+    normal tail): classes count by their failures, so that a class which fails more is no sign of anything.
+    """
+    centred = strengths.copy()
+    for index in np.unique(labels):
+        right = (labels == index) & ~wrong
+        centred[labels == index] -= (
+            centred[right].mean(axis=0) if right.any() else centred[labels == index].mean(axis=0)
+        )
+    failed, right_ones = centred[wrong], centred[~wrong]
+    if len(failed) < 2 or len(right_ones) < 2:
+        return np.zeros(strengths.shape[1]), np.ones(strengths.shape[1])
+    spread = np.sqrt(right_ones.var(axis=0) + 1e-24)
+    error = np.sqrt(failed.var(axis=0, ddof=1) / len(failed) + right_ones.var(axis=0, ddof=1) / len(right_ones) + 1e-24)
+    difference = failed.mean(axis=0) - right_ones.mean(axis=0)
+    return difference / spread, np.asarray(2 * ndtr(-np.abs(difference / error)), dtype=np.float64)
+
+
+def _names_a_class(candidates: Candidates) -> NDArray[np.bool_]:
+    """Candidates that contain a class's name as a word, or whose direction is a class's."""
+    words = {word for name in candidates.class_names for word in (name.lower(), f"{name.lower()}s")}
+    said = np.array(
+        [bool(words & ({name.lower()} | set(name.lower().split()))) for name in candidates.names], dtype=bool
+    )
+    near = (candidates.directions @ candidates.class_directions.T >= SAME_DIRECTION).any(axis=1)
+    return np.asarray(said | near, dtype=bool)

@@ -1,0 +1,65 @@
+"""Concepts for a study that nobody had to list: candidates measured on its images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from conspect.adapters.store.places import Store
+from conspect.adapters.store.texts import cached_text_encoder
+from conspect.analysis.concepts.suggestions import Candidates, suggest
+from conspect.analysis.prompts import concept_directions
+from conspect.core.concepts import Concept
+from conspect.core.spaces import Lens
+from conspect.results.concepts import SuggestedConcept, SuggestedConcepts
+from conspect.study.inputs import Inputs
+from conspect.study.measuring.measurements import Measurements
+
+
+def suggest_concepts(
+    inputs: Inputs, measured: Measurements, store: Store, words: Sequence[str], *, limit: int
+) -> SuggestedConcepts:
+    """The words that are seen on the study's test images and tell classes or failures, the most telling first."""
+    encode = cached_text_encoder(inputs.vlm, store)
+    candidates = [Concept(word, (word,)) for word in words]
+    directions = concept_directions(candidates, inputs.concepts.concept_templates, encode)
+    lens = Lens(measured.lens.alignment, tuple(words), directions)
+    classes = inputs.model.class_names
+    class_lens = Lens(measured.lens.alignment, classes, measured.class_directions)
+    found = suggest(
+        Candidates(
+            words,
+            directions,
+            lens.cosines(measured.vlm_embeddings.astype(np.float64)),
+            lens.strengths(measured.embeddings),
+            classes,
+            measured.class_directions,
+            class_lens.cosines(measured.vlm_embeddings.astype(np.float64)),
+            class_lens.strengths(measured.embeddings),
+        ),
+        measured.labels,
+        measured.outputs,
+        limit=limit,
+    )
+    return SuggestedConcepts(
+        candidates=len(words),
+        names_of_classes=found.names_of_classes,
+        not_seen=found.not_seen,
+        tell_nothing=found.tell_nothing,
+        near_duplicates=found.near_duplicates,
+        suggestions=tuple(
+            SuggestedConcept(
+                name=words[one.candidate],
+                agreement=round(one.agreement, 4),
+                own_share=round(one.own_share, 4),
+                class_name=classes[one.class_index],
+                auroc=round(one.auroc, 4),
+                more=one.more,
+                failures=round(one.failures, 4),
+                p_value=one.p_value,
+                examples=tuple(measured.ids[row] for row in one.examples),
+            )
+            for one in found.suggestions
+        ),
+    )

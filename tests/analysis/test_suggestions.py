@@ -1,0 +1,65 @@
+"""Suggested concepts: planted strengths of candidates whose worth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conspect.analysis.concepts.suggestions import Candidates, suggest
+
+IMAGES, CLASSES = 900, 3
+NAMES = ("stripes", "stripes again", "truck wheels", "nothing", "unread", "lost on failures", "trucks")
+
+
+def planted() -> tuple[Candidates, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = np.arange(IMAGES) % CLASSES
+    outputs = labels.copy()
+    wrong = rng.random(IMAGES) < 0.15
+    outputs[wrong] = (labels[wrong] + 1) % CLASSES
+    noise = rng.normal(size=(IMAGES, len(NAMES)))
+    vlm = noise.copy()
+    vlm[:, 0] += 3.0 * (labels == 1)
+    vlm[:, 1] = vlm[:, 0] + 0.1 * noise[:, 1]
+    vlm[:, 5] -= 1.5 * wrong
+    model = vlm + 0.2 * rng.normal(size=vlm.shape)
+    model[:, 4] = rng.normal(size=IMAGES)
+    seen = np.eye(CLASSES)[labels] + 0.1 * rng.normal(size=(IMAGES, CLASSES))
+    candidates = Candidates(
+        NAMES, np.eye(8)[: len(NAMES)], vlm, model, ("truck", "cat", "dog"), np.eye(8)[7:].repeat(3, 0), seen, seen
+    )
+    return candidates, labels, outputs
+
+
+def test_what_tells_classes_or_failures_is_suggested_and_the_rest_is_counted_by_reason() -> None:
+    candidates, labels, outputs = planted()
+    found = suggest(candidates, labels, outputs, limit=10)
+    names = {NAMES[s.candidate] for s in found.suggestions}
+    assert names in ({"stripes", "lost on failures"}, {"stripes again", "lost on failures"})
+    assert (found.names_of_classes, found.not_seen, found.tell_nothing, found.near_duplicates) == (2, 1, 1, 1)
+
+
+def test_a_suggestion_says_which_class_and_which_images() -> None:
+    candidates, labels, outputs = planted()
+    by_name = {NAMES[s.candidate]: s for s in suggest(candidates, labels, outputs, limit=10).suggestions}
+    stripes = by_name.get("stripes") or by_name["stripes again"]
+    assert stripes.class_index == 1
+    assert stripes.more
+    assert stripes.auroc > 0.95
+    assert set(labels[list(stripes.examples)]) == {1}
+    lost = by_name["lost on failures"]
+    assert lost.failures < -0.8
+    assert lost.p_value < 1e-6
+
+
+def test_a_class_that_fails_more_is_no_sign_of_its_concepts() -> None:
+    candidates, labels, outputs = planted()
+    outputs = np.where((labels == 1) & (np.arange(IMAGES) % 2 == 0), 0, labels)
+    by_name = {NAMES[s.candidate]: s for s in suggest(candidates, labels, outputs, limit=10).suggestions}
+    stripes = by_name.get("stripes") or by_name["stripes again"]
+    assert stripes.p_value > 0.05
+
+
+def test_the_limit_keeps_the_most_telling() -> None:
+    candidates, labels, outputs = planted()
+    found = suggest(candidates, labels, outputs, limit=1)
+    assert len(found.suggestions) == 1
