@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 
 from conspect.bench.random_properties import random_formula, random_subject
 from conspect.core.spaces import AffineMap, Floats, Head, Lens
-from conspect.language import ExactReadouts, holds_exactly
+from conspect.language import ExactReadouts, check_text, holds_exactly
 from conspect.language.syntax.tree import And, Focus, ForAll, Formula, HasConcept, Implies, Not, Or, Predict, Stronger
 from conspect.verification.engine.difference_graph import DifferenceGraph
 from conspect.verification.engine.exact import ExactModel
@@ -22,6 +22,7 @@ from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.regions.provable import ProvableCoverage
 from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace
 from conspect.verification.regions.shapes import Band
+from conspect.verification.verify import verify
 
 SPLITS = ("train", "val", "test")
 
@@ -215,3 +216,30 @@ def test_random_formulas_are_never_proved_over_images_that_refute_them() -> None
                     compared += 1
                     assert truth(model, formula, z)
     assert compared > 200
+
+
+def test_the_language_asks_for_spans_and_bands_and_a_real_image_refutes() -> None:
+    model = model_with_images(1)
+    text = "\n".join(
+        f"property {shape}{k}: for all x in focus(car, coverage = 80%, shape = {shape}): {body}"
+        for shape in ("span", "band")
+        for k, body in enumerate(("predict(x, car) implies (a > b or b > a)", "a > b", "b > a", "predict(x, truck)"))
+    )
+    results = verify(check_text(text.encode()).require(), model)
+    kinds = {result.name: result.verdict.outcome for result in results}
+    for shape in ("span", "band"):
+        assert "holds" not in (kinds[f"{shape}1"], kinds[f"{shape}2"]) or kinds[f"{shape}1"] != kinds[f"{shape}2"]
+        assert kinds[f"{shape}3"] == "violated"
+    for result in results:
+        assert result.coverage is not None
+        assert result.coverage.n == 20
+        assert result.region is not None
+        assert result.region.shape == result.name[:4]
+        if result.verdict.outcome == "violated":
+            assert result.witness is not None
+            split = model.splits["test"]
+            row = split.ids.index(result.witness.image_id or "")
+            formula = {"1": Stronger("a", "b"), "2": Stronger("b", "a"), "3": Predict("truck")}[result.name[4]]
+            assert not truth(model, formula, split.embeddings[row])
+            assert split.labels[row] == 0
+    assert {"holds", "violated"} <= set(kinds.values())

@@ -50,7 +50,7 @@ def region_options(command: F) -> F:
         click.option(
             "--region",
             "shape",
-            type=click.Choice(["box", "ellipsoid", "pca-box"]),
+            type=click.Choice(["box", "ellipsoid", "pca-box", "span", "band"]),
             default="box",
             show_default=True,
             help="Shape of the regions of focus(...).",

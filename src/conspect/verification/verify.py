@@ -25,6 +25,7 @@ from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of, plan
 from conspect.verification.queries.premises import premise_of
 from conspect.verification.regions.focus import FocusRegions, rarity, rate
+from conspect.verification.regions.readout_verdicts import ReadoutVerdicts
 from conspect.verification.results import PropertyResult, Rate, WitnessRecord
 
 
@@ -46,6 +47,7 @@ def verify(
 
 
 TOO_FEW = "VERIFY006"
+READOUT_SHAPES = ("span", "band")
 
 
 @dataclass(eq=False)
@@ -73,8 +75,12 @@ class Verification:
         found: dict[int, PropertyResult] = {}
         for index, job in enumerate(jobs):
             if isinstance(job.quantifier, ForAll):
+                shape = job.quantifier.region.shape or self.options.shape
                 try:
-                    regions[index] = self.focus.region(job.quantifier.region)
+                    if shape in READOUT_SHAPES:
+                        found[index] = self._about_readouts(job, job.quantifier.region, shape)
+                    else:
+                        regions[index] = self.focus.region(job.quantifier.region)
                 except UserError as error:
                     # A class with too few images is the trouble of its own properties, not of the file.
                     if error.diagnostics[0].code != TOO_FEW:
@@ -174,6 +180,33 @@ class Verification:
         if focus.cut:
             found.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
         return tuple(found)
+
+    def _about_readouts(self, job: Obligation, focus: Focus, shape: str) -> PropertyResult:
+        """A property over a region of what it reads; the witness against it is a real image."""
+        started = time.perf_counter()
+        answer = ReadoutVerdicts(self.subject, self.options, self.focus, self.describer.exact).decide(job, focus, shape)
+        witness, margin = None, None
+        if answer.image is not None:
+            split, row = answer.image
+            embedding = np.asarray(self.subject.splits[split].embeddings[row], dtype=np.float64)
+            witness = self.describer.describe(embedding, None, image_id=self.subject.splits[split].ids[row])
+            margin = self.describer.margin(job.formula, embedding)
+        caveats = [
+            f"decided in exact arithmetic over what the property reads{answer.note}; not part of the certificate"
+        ]
+        if shape == "band":
+            caveats.append("of a lone comparison of two concepts a proof over a band is the band's own definition")
+        return self._result(
+            job,
+            verdict=answer.verdict,
+            region=answer.region,
+            margin=margin,
+            coverage=answer.coverage,
+            witness=witness,
+            decided_by=answer.decided_by,
+            caveats=tuple(caveats),
+            seconds=time.perf_counter() - started,
+        )
 
     def _about_shares(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:
         chosen = [(k, job.quantifier) for k, job in enumerate(jobs) if isinstance(job.quantifier, ForShare)]

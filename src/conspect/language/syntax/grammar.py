@@ -50,7 +50,7 @@ PREDICATES = ("predict", "hasCon")
 ITEM_WORDS = frozenset({"class", "concept", "con", "network", "rep", "img", "imageCon", "property", "Module"})
 RESERVED = ITEM_WORDS | WORDS.keys() | {*PREDICATES, "E", "for", "forall", "each", "in", "of", "where"}
 QUANTIFIER_WORDS = frozenset({"all", "every", "any", "at", "least"})  # quoted when a variable is called so
-SHAPES = ("box", "ellipsoid", "pca-box")
+SHAPES = ("box", "ellipsoid", "pca-box", "span", "band")
 
 # Signs of other languages that people write by habit: each with what to write instead.
 MISTAKEN: dict[str, str] = {

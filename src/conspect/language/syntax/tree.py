@@ -163,7 +163,7 @@ def _operands(value: object, kind: type[And] | type[Or]) -> tuple[Formula, ...]:
     return value.operands if isinstance(value, kind) else (_formula(value),)
 
 
-RegionShape: TypeAlias = Literal["box", "ellipsoid", "pca-box"]
+RegionShape: TypeAlias = Literal["box", "ellipsoid", "pca-box", "span", "band"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from conspect.verification.certificates.claims import RegionClaim, Said
 from conspect.verification.certificates.writing import thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
-from conspect.verification.verify import Verification
+from conspect.verification.verify import READOUT_SHAPES, Verification
 
 # What the certificate adds for its own use, and what only a proof or a witness can decide.
 OWN = ("digest", "file", "point", "proof", "region", "witness")
@@ -38,9 +38,14 @@ def expected_claims(source: Source, subject: VerificationModel, options: VerifyO
     evaluated = verification.run([job for job in jobs if not isinstance(job.quantifier, ForAll)])
     known = {result.name: result.claim.said() for result in evaluated if result.claim is not None}
     for job in jobs:
-        if isinstance(job.quantifier, ForAll):
+        if isinstance(job.quantifier, ForAll) and has_claim(job.quantifier, options):
             known[job.name] = _about_region(job, job.quantifier, verification)
-    return [_plain(known[job.name]) for job in jobs]
+    return [_plain(known[job.name]) for job in jobs if job.name in known]
+
+
+def has_claim(quantifier: ForAll, options: VerifyOptions) -> bool:
+    """Whether a certificate speaks of such a region; spans and bands are decided, and not certified yet."""
+    return (quantifier.region.shape or options.shape) not in READOUT_SHAPES
 
 
 def differences(

@@ -209,11 +209,8 @@ class ProvableCoverage:
     def _prover(
         self, table: FormulaTable, region: Region, decider: Decider
     ) -> Callable[[float], tuple[Evidence, float] | None]:
-        search = SizeSearch(decider)
-
         def prove(size: float) -> tuple[Evidence, float] | None:
-            end = search.proved_at(table, None, region, size, time.monotonic() + self.options.seconds_budget)
-            return (end.outcome, end.outcome.carries) if end.outcome.verdict.outcome == "holds" else None
+            return span_proof(decider, table, region, size, time.monotonic() + self.options.seconds_budget)
 
         return prove
 
@@ -224,13 +221,24 @@ class ProvableCoverage:
         if key not in self._graphs:
             self._graphs[key] = self.readouts.graph(place)
         graph = self._graphs[key]
+        return lambda size: band_proof(graph, table, size, self.options)
 
-        def prove(size: float) -> tuple[Evidence, float] | None:
-            deadline = time.monotonic() + self.options.seconds_budget
-            outcome = graph.decide(table, Fraction(size), node_budget=self.options.node_budget, deadline=deadline)
-            return (outcome, outcome.carries) if outcome.proved else None
 
-        return prove
+def span_proof(
+    decider: Decider, table: FormulaTable, region: Region, size: float, deadline: float
+) -> tuple[Outcome, float] | None:
+    """The outcome and how far it carries, when the formula is proved over a region at a size."""
+    end = SizeSearch(decider).proved_at(table, None, region, size, deadline)
+    return (end.outcome, end.outcome.carries) if end.outcome.verdict.outcome == "holds" else None
+
+
+def band_proof(
+    graph: DifferenceGraph, table: FormulaTable, size: float, options: VerifyOptions
+) -> tuple[BandOutcome, float] | None:
+    """The outcome and how far it carries, when the formula is proved over a band at a size."""
+    deadline = time.monotonic() + options.seconds_budget
+    outcome = graph.decide(table, Fraction(size), node_budget=options.node_budget, deadline=deadline)
+    return (outcome, outcome.carries) if outcome.proved else None
 
 
 def _within(carries: float) -> float:

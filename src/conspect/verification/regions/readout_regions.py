@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import permutations
 
@@ -58,6 +58,12 @@ class ClassRegion:
     region: SpanEllipsoid | Band
     sized: SizedSplit
     measured: Float64
+
+    def at(self, size: Fraction, note: str) -> ClassRegion:
+        """The same region at another size."""
+        region = self.region.resized(size)
+        assert isinstance(region, (SpanEllipsoid, Band))
+        return replace(self, region=replace(region, provenance=f"{region.provenance}; {note}"))
 
 
 @dataclass(eq=False)
