@@ -63,6 +63,8 @@ CODES: dict[str, str] = {
     "SPEC123": "an option of the region is unknown, given twice or contradicts another",
     "SPEC124": "a number is out of its range",
     "SPEC125": "the region is cut with another class than its own",
+    "SPEC126": "a connective stands where a name is due",
+    "SPEC127": "a word that the language has not, or writes otherwise",
     "SPEC201": "unknown concept",
     "SPEC202": "unknown class",
     "SPEC203": "a class stands where a concept is due",
@@ -92,6 +94,7 @@ CODES: dict[str, str] = {
     "SPEC505": "a name is declared twice",
     "SPEC506": "the module's network or representation is not declared",
     "SPEC507": "two modules have the same name",
+    "SPEC508": "the premise contradicts the region's cut",
     # Verification and certificates
     "VERIFY001": "the study has no class of this name",
     "VERIFY002": "the study's lens has no concept of this name",

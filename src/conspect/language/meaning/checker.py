@@ -28,6 +28,7 @@ from conspect.language.syntax.tree import (
     HasConcept,
     ImageConcepts,
     Images,
+    Implies,
     Item,
     Module,
     NameDeclaration,
@@ -220,6 +221,7 @@ class _Check:
         match item.quantifier:
             case ForAll(region):
                 self._region(region)
+                self._cut_fits(region, item)
             case ForShare(_, images):
                 self._images(images)
             case ForImage(image_id, span):
@@ -229,6 +231,19 @@ class _Check:
                     problem = f"the data set has no image '{image_id[:40]}'{hint}"
                     self.report("SPEC210", problem, "write an image id as the study lists it", span, name=image_id)
         self._formula(item, strict=self.strict)
+
+    def _cut_fits(self, region: Focus, item: Property) -> None:
+        """Warns of a premise that contradicts the region's cut: such a property holds of nothing."""
+        formula = item.formula
+        if not (region.cut and isinstance(formula, Implies) and isinstance(formula.left, Predict)):
+            return
+        name = formula.left.class_name
+        if name != region.class_name:
+            problem = (
+                f"the region holds what the model calls '{region.class_name[:40]}', the premise asks for '{name[:40]}'"
+            )
+            fix = "let both name one class: as it is, the premise never holds and nothing is claimed"
+            self.report("SPEC508", problem, fix, formula.left.span, name=name, warn=True)
 
     def _region(self, region: Focus) -> None:
         if self._class(region.class_name, region.span, strict=self.strict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from conspect.language.syntax.grammar import ITEM_WORDS, NAME_LIMIT
+from conspect.language.syntax.grammar import CONNECTIVE_WORDS, ITEM_WORDS, NAME_LIMIT
 from conspect.language.syntax.lexer import tokenize
 from conspect.language.syntax.source import Problems, Source
 from conspect.language.syntax.suggestions import Suggester
@@ -90,6 +90,17 @@ class Cursor:
             return follower == "(" and self.starts_line()
         return follower in ("name", "string") and self.starts_line()
 
+    def at_capitalised(self, *words: str) -> bool:
+        """True at one of these words written with other capitals."""
+        if self.kinds[self.index] != "name" or self.texts[self.index] in words:
+            return False
+        return self.texts[self.index].lower() in {word.lower() for word in words}
+
+    def miswritten(self, word: str) -> None:
+        """Reports the current word, which means another one, and goes on as if that stood there."""
+        self.mistake("SPEC127", f"'{self.text[:40]}' is written '{word}'", f"write {word}")
+        self.texts[self.index] = word
+
     def at_specification(self) -> bool:
         """True at `E name ::>` or `E name :`, which begins a property of a module."""
         return self.at_word("E") and self.kind_after() in ("name", "string") and self.kind_after(2) in ("::>", ":")
@@ -121,6 +132,11 @@ class Cursor:
         if self.kind not in ("name", "string"):
             raise self.fail("SPEC111", f"{what} is expected, not {self.shown()}", fix)
         text = self.text
+        if self.kind == "name" and text in CONNECTIVE_WORDS:
+            fix = f"write connectives between predicates, as in 'not hasCon(x, a)' or 'a > b {text} b > c'"
+            if text == "not":
+                fix = "write 'not' before the predicate, as in 'not hasCon(x, a)'"
+            self.mistake("SPEC126", f"'{text}' is a connective, and {what} is due here", fix)
         if not text.strip() or len(text) > NAME_LIMIT:
             fix = f"a name has between 1 and {NAME_LIMIT} characters"
             self.mistake("SPEC105", f"the name has {len(text)} characters", fix)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from conspect.language.syntax.cursor import Abandon, Cursor
-from conspect.language.syntax.grammar import BINDING, DEPTH_LIMIT, PREDICATES, WORDS, Connective
+from conspect.language.syntax.grammar import (
+    BINDING,
+    CONNECTIVE_WORDS,
+    DEPTH_LIMIT,
+    EVERYDAY,
+    PREDICATES,
+    WORDS,
+    Connective,
+)
 from conspect.language.syntax.tree import (
     And,
     Chain,
@@ -117,7 +125,8 @@ class FormulaParser:
         if kind != "name" or self.cursor.text not in WORDS or self.cursor.text == "not":
             return None
         # A concept may be called v: `v > wings` compares it, `v >(x, a, b)` does not.
-        if self.cursor.kind_after() == ">" and self.cursor.kind_after(2) != "(":
+        compares = self.cursor.kind_after() == ">" and self.cursor.kind_after(2) != "("
+        if compares and self.cursor.text not in CONNECTIVE_WORDS:
             return None
         return WORDS[self.cursor.text]
 
@@ -126,6 +135,12 @@ class FormulaParser:
         if cursor.at_item() or cursor.at_specification():
             fix = "finish the formula above before the next item"
             raise cursor.fail("SPEC111", f"a formula is expected, not {cursor.shown()}", fix)
+        everyday = (
+            cursor.kind == "name" and cursor.text in EVERYDAY and cursor.kind_after() in ("name", "string", "{", "(")
+        )
+        if everyday and not (cursor.text == "each" and cursor.text_after() == "of"):
+            # Not recovered from: the rest of such a sentence would only be misread.
+            raise cursor.fail("SPEC127", f"'{cursor.text}' is not a word of formulas", EVERYDAY[cursor.text])
         try:
             if cursor.kind == ">":
                 return self._stronger(first), 1
@@ -145,7 +160,8 @@ class FormulaParser:
 
     def _stray_operator(self) -> bool:
         """True at an operator's word that is not the name of a concept in a comparison."""
-        return self.cursor.text in WORDS and self.cursor.kind_after() != ">"
+        text = self.cursor.text
+        return text in WORDS and (text in CONNECTIVE_WORDS or self.cursor.kind_after() != ">")
 
     def _worded(self, first: int) -> tuple[Formula, int]:
         cursor = self.cursor
@@ -176,7 +192,8 @@ class FormulaParser:
         """`a > b`, `a > b > c`, or with `each of {...}` on a side."""
         cursor = self.cursor
         kinds, texts = cursor.kinds, cursor.texts
-        if kinds[first : first + 3] == _PLAIN and kinds[first + 3] != ">" and texts[first + 2] != "each":
+        plain = kinds[first : first + 3] == _PLAIN and kinds[first + 3] != ">"
+        if plain and texts[first + 2] != "each" and texts[first + 2] not in CONNECTIVE_WORDS:
             cursor.index = first + 3  # the common case, short because large files are made of it
             return Stronger(texts[first], texts[first + 2], cursor.span(first)), 1
         sides = [self._side()]
@@ -236,6 +253,11 @@ class FormulaParser:
             found.append((name, index, comma))
             if comma or (spaced and cursor.kind in ("name", "string")):
                 continue
+            if spaced and cursor.kind in ("or", "and", "not"):
+                fix = "write each predicate by itself, with the connective between them"
+                raise cursor.fail(
+                    "SPEC126", f"{cursor.shown()} is a connective and cannot stand in a list of names", fix
+                )
             if cursor.kind in ("name", "string"):
                 cursor.mistake("SPEC111", f"',' is expected before {cursor.shown()}", f"write {example}")
                 continue
@@ -251,7 +273,8 @@ class FormulaParser:
         arguments = self._arguments(example, option=lambda: lead.append(self._lead()))
         if not 1 <= len(arguments) <= 2:
             raise self._wrong_count("predict", len(arguments), example, first)
-        if len(arguments) == 2:
+        # A module's class may stand in the place of the variable, as it does in `>`.
+        if len(arguments) == 2 and (not self.around.in_module or arguments[0][0] != self.around.class_name):
             self._variable(arguments[0])
         return Predict(arguments[-1][0], lead[0] if lead else Fraction(0), self.cursor.span(first))
 

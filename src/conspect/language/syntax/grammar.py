@@ -46,11 +46,24 @@ WRITTEN: dict[Spelling, dict[Connective, str]] = {
     "house": {"not": "not ", "and": "and", "or": "or", "implies": "implies", "iff": "iff"},
 }
 
+# Connectives that are words, and never names without quotes; v is both.
+CONNECTIVE_WORDS = frozenset(WORDS) - {"v"}
+
 PREDICATES = ("predict", "hasCon")
 ITEM_WORDS = frozenset({"class", "concept", "con", "network", "rep", "img", "imageCon", "property", "Module"})
 RESERVED = ITEM_WORDS | WORDS.keys() | {*PREDICATES, "E", "for", "forall", "each", "in", "of", "where"}
 QUANTIFIER_WORDS = frozenset({"all", "every", "any", "at", "least"})  # quoted when a variable is called so
 SHAPES = ("box", "ellipsoid", "pca-box", "span", "band")
+
+# Words that people write by habit where Con_spec has others: each with what to write instead.
+EVERYDAY: dict[str, str] = {
+    "if": "write 'a implies b' or 'a => b' for 'if a then b'",
+    "then": "write 'a implies b' or 'a => b' for 'if a then b'",
+    "any": "write 'a > c or b > c'; 'each of {a, b} > c' asks for all of them",
+    "some": "write 'a > c or b > c'; 'each of {a, b} > c' asks for all of them",
+    "exists": "there is no existential quantifier: deny a 'for all' instead",
+    "each": "write 'each of {a, b} > c'",
+}
 
 # Signs of other languages that people write by habit: each with what to write instead.
 MISTAKEN: dict[str, str] = {

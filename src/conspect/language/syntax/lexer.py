@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r'|(?P<unclosed>"[^\n]*)'
     r"|(?P<stray>[^\s\w" + re.escape("".join({c for sign in _ALL_SIGNS for c in sign})) + r'"\#]+|.)'
 )
+_CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _ESCAPE = re.compile(r"\\(?:([\"\\nt])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
@@ -98,6 +99,13 @@ def _mend(group: str, text: str, start: int, before: str, problems: Problems) ->
 
 def _report_stray(text: str, start: int, problems: Problems) -> None:
     if text[0] == "\ufffd":  # stands for what could not be decoded, which is reported already
+        return
+    if text[0] in _CURLY:
+        problems.error("SPEC103", "curly quotes are not part of the language", 'write straight quotes: "..."', start)
+        return
+    if text[0] in "-\u2212" and problems.source.text[start + 1 : start + 2].isdigit():
+        fix = "write it without the sign: sizes, shares and leads are never negative"
+        problems.error("SPEC124", "a negative number is out of range", fix, start)
         return
     shown = " ".join(f"U+{ord(c):04X}" if not c.isprintable() else repr(c) for c in text[:3])
     fix = "remove it; names with such characters are written in double quotes"

@@ -105,6 +105,8 @@ class SpecificationParser:
 
     def _item(self) -> Item:
         cursor, first = self.cursor, self.cursor.index
+        if cursor.at_capitalised(*ITEM_WORDS) and cursor.kind_after() in ("name", "string"):
+            cursor.miswritten(next(word for word in ITEM_WORDS if word.lower() == cursor.text.lower()))
         word = cursor.text if cursor.kind == "name" and cursor.text in ITEM_WORDS else ""
         follower = cursor.kind_after()
         if word == "imageCon" and follower == "(":
@@ -146,6 +148,9 @@ class SpecificationParser:
                 cursor.mistake("SPEC105", problem, f"write what a caption would say, in 1 to {PHRASE_LIMIT} characters")
             phrases.append(cursor.text)
             cursor.advance()
+            if cursor.kind == "string":
+                cursor.mistake("SPEC111", "',' is expected between two phrases", "write a comma between phrases")
+                continue
             if not cursor.accept(","):
                 return tuple(phrases)
 

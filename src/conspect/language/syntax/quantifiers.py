@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import cast
 
 from conspect.language.syntax.cursor import Cursor
-from conspect.language.syntax.grammar import SHAPES
+from conspect.language.syntax.grammar import EVERYDAY, SHAPES
 from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Images, Quantifier, RegionShape
 
 _EXAMPLES = (
@@ -25,6 +25,10 @@ class QuantifierParser:
 
     def at_quantifier(self) -> bool:
         """True at `for`, `forall` or its sign, unless `for` is a concept in a comparison."""
+        if self.cursor.at_capitalised("for", "forall") and self.cursor.kind_after() in ("name", "number"):
+            self.cursor.miswritten(self.cursor.text.lower())
+        if self.cursor.at_word("exists") and self.cursor.kind_after() == "name":
+            raise self.cursor.fail("SPEC127", "'exists' is not a quantifier of this language", EVERYDAY["exists"])
         return self.cursor.kind == "∀" or (self.cursor.at_word("for", "forall") and self.cursor.kind_after() != ">")
 
     def quantifier(self) -> tuple[Quantifier, str]:
