@@ -239,7 +239,7 @@ def test_the_language_asks_for_spans_and_bands_and_a_real_image_refutes() -> Non
             assert result.witness is not None
             split = model.splits["test"]
             row = split.ids.index(result.witness.image_id or "")
-            formula = {"1": Stronger("a", "b"), "2": Stronger("b", "a"), "3": Predict("truck")}[result.name[4]]
-            assert not truth(model, formula, split.embeddings[row])
+            asked: dict[str, Formula] = {"1": Stronger("a", "b"), "2": Stronger("b", "a"), "3": Predict("truck")}
+            assert not truth(model, asked[result.name[4]], split.embeddings[row])
             assert split.labels[row] == 0
     assert {"holds", "violated"} <= set(kinds.values())
