@@ -32,6 +32,7 @@ ROOMS = {
     "study": EVERYTHING - {"cli", "web", "bench", "faults"},
     "cli": {
         "assurance",
+        "editor",
         "comparison",
         "study",
         "results",
@@ -46,6 +47,7 @@ ROOMS = {
         "bench",
         "web",
     },
+    "editor": {"language", "results", "core"},
     "testing": {"study", "verification", "language", "core"},
     "web": {"study", "results", "report", "core", "assets", "language", "verification", "checker", "monitor"},
     "bench": EVERYTHING,
@@ -78,6 +80,7 @@ LIBRARIES = {
         "python_multipart",
         "prometheus_client",
     },
+    "editor": {"pygls", "lsprotocol"},
     "testing": {"pytest"},
     "cli": {"click", "tqdm", "numpy"},
 }

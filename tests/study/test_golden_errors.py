@@ -34,6 +34,7 @@ from conspect.adapters.sources.known_outputs import confirm_known_output
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import place_of
 from conspect.adapters.vlms.pocket import pocket, text_tower
+from conspect.cli.language_server import language_server
 from conspect.cli.study import init
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
@@ -310,6 +311,14 @@ def vlm002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 def cli001(folder: Path, patch: pytest.MonkeyPatch) -> object:
     init.main([str(folder)], standalone_mode=False)
     return init.main([str(folder)], standalone_mode=False)
+
+
+@raises
+def cli002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "pygls", None)
+    patch.delitem(sys.modules, "conspect.editor.server", raising=False)
+    patch.setitem(sys.modules, "lsprotocol", None)
+    return language_server.main([], standalone_mode=False)
 
 
 def ready(folder: Path) -> Path:

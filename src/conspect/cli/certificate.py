@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conspect.cli.lazy import SuggestingGroup
 from conspect.cli.verify import region_options, stop, verify_options
 from conspect.core.diagnostics import ConspectError, user_error
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # numpy and the language are loaded only when a study is comp
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def certificate() -> None:
     """Check what makes a verdict certain, in exact arithmetic."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conspect.cli.lazy import SuggestingGroup
 from conspect.cli.progress import terminal_bar
 from conspect.core.diagnostics import user_error
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from conspect.results.concepts import SuggestedConcepts
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def concepts() -> None:
     """Grade the concepts of a study, and find others."""
 

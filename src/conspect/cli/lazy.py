@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import Any, TypeAlias
 
@@ -11,7 +12,22 @@ import click
 Commands: TypeAlias = dict[str, tuple[str, str, str]]
 
 
-class LazyGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A group that asks, for a word that is none of its commands, whether a similar one was meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the suggestion in the message."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            if close:
+                ctx.fail(f"No such command {name!r}; did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(SuggestingGroup):
     """A group that knows its commands' names and help without importing them."""
 
     def __init__(self, *args: Any, table: Commands, **options: Any) -> None:

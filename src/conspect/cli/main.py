@@ -29,6 +29,7 @@ COMMANDS: Commands = {
     "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
     "gate": ("conspect.cli.compare", "gate", "Let a study pass, or not, against a baseline."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
+    "language-server": ("conspect.cli.language_server", "language_server", "Serve Con_spec to an editor."),
     "localize": ("conspect.cli.localize", "localize", "Find the part of a model that broke since a sound version."),
     "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
     "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),

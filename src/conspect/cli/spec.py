@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from conspect.cli.lazy import SuggestingGroup
 from conspect.core.diagnostics import ConspectError, Diagnostic, SourceLocation, UserError, user_error
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
@@ -19,7 +20,7 @@ _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def spec() -> None:
     """Check, format, explain and generate Con_spec specifications (.cspec)."""
 

@@ -1,0 +1,48 @@
+"""The study beside a specification: its classes, concepts with their grades, and splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conspect.language.meaning.vocabulary import Vocabulary
+from conspect.results.files import decoded
+from conspect.results.results import Results
+
+RESULTS_FILE, CONFIG_FILE = "results.json", "study.toml"
+LEVELS_UP = 6
+
+
+@dataclass(frozen=True)
+class StudyNames:
+    """Names that exist in a study; `concepts`: name to what is known of it, in words."""
+
+    folder: Path
+    classes: tuple[str, ...]
+    concepts: dict[str, str] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
+
+    def vocabulary(self) -> Vocabulary:
+        """For the checker of the language."""
+        return Vocabulary(self.classes, tuple(self.concepts))
+
+
+def study_beside(file: Path) -> StudyNames | None:
+    """Of the nearest folder above `file` that holds a study that was run; None without one, or when it cannot be read."""
+    for folder in list(file.resolve().parents)[:LEVELS_UP]:
+        path = folder / RESULTS_FILE
+        if (folder / CONFIG_FILE).is_file() and path.is_file():
+            try:
+                return names_of(decoded(path.read_bytes(), Results), folder)
+            except (OSError, ValueError):  # a study of another version: the editor works without its names
+                return None
+    return None
+
+
+def names_of(results: Results, folder: Path) -> StudyNames:
+    """The names in the results of a study."""
+    concepts = {}
+    for concept in results.concepts:
+        reasons = f" ({'; '.join(concept.reasons)})" if concept.reasons else ""
+        concepts[concept.name] = f"concept, {concept.grade}{reasons}; phrases: {', '.join(concept.phrases)}"
+    return StudyNames(folder, results.classes, concepts, (results.asked.train.split, results.dataset.split))
