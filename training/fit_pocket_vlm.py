@@ -31,6 +31,7 @@ from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.models import load_model
 from conspect.adapters.vlms.pocket import pocket, text_tower
 from conspect.analysis.alignment import AlignmentSums, fit, fit_arrays, stream_sums
+from conspect.analysis.heatmaps import by_group
 from conspect.analysis.lens_quality import pair_agreement
 from conspect.analysis.prompts import class_directions, concept_directions
 from conspect.assets import demo_class_attributes, demo_concepts
@@ -275,7 +276,8 @@ def main() -> None:
     }
     for key, named in (("pair_agreement", concepts.concepts), ("pair_agreement_unseen_words", concepts.unseen())):
         ways = concept_directions(named, concepts.concept_templates, encode)
-        row[key] = round(pair_agreement(embeddings @ ways.T, test.labels, table).mean, 4)
+        counts = by_group(embeddings @ ways.T, test.labels, len(cifar10.CLASS_NAMES))
+        row[key] = round(pair_agreement(counts, table).mean, 4)
     labelled = labelled_rows(train.labels)
     aligned_on = np.setdiff1d(np.arange(len(x)), labelled)[::5]
     on_image = embed(arrays, x)

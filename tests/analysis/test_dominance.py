@@ -1,10 +1,12 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from conspect.analysis.dominance import count, count_reference, has_numba
+from conspect.analysis.dominance import count, count_agreeing, count_agreeing_reference, count_reference, has_numba
 
 KERNELS = ["numpy", *(["numba"] if has_numba() else [])]
 # Few distinct values, so that ties are common; NaN and infinities among them.
@@ -50,3 +52,15 @@ def test_views_and_one_column_are_counted_as_they_are() -> None:
     values = np.random.default_rng(0).normal(size=(50, 40))
     assert np.array_equal(count(values[::3, ::4]), count_reference(values[::3, ::4]))
     assert np.array_equal(count(values[:, :1]), [[0]])
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@given(seed=st.integers(0, 2**16), rows=st.integers(0, 500), columns=st.integers(1, 12), digits=st.integers(0, 3))
+def test_agreements_equal_the_reference_to_the_bit(
+    kernel: Literal["numpy", "numba"], seed: int, rows: int, columns: int, digits: int
+) -> None:
+    """Few digits: many ties, in one of the arrays or in both."""
+    first, second = np.round(np.random.default_rng(seed).normal(size=(2, rows, columns)), digits)
+    counts = count_agreeing(first, second, kernel=kernel)
+    assert np.array_equal(counts, count_agreeing_reference(first, second))
+    assert np.array_equal(np.diag(counts), [rows] * columns)

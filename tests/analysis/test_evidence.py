@@ -1,7 +1,9 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from conspect.analysis.evidence import BrokenPair, broken_pairs
-from conspect.analysis.heatmaps import HeatmapCounts
+from conspect.analysis.evidence import BrokenPair, UsualPairs, broken_pairs
+from conspect.analysis.heatmaps import HeatmapCounts, aggregate
 
 # Of 100 images of the class: how often row > column.
 USUAL = HeatmapCounts(np.array([[0, 98, 90, 98], [2, 0, 60, 50], [10, 40, 0, 30], [2, 50, 70, 0]]), 100)
@@ -30,3 +32,21 @@ def test_an_image_that_breaks_nothing_and_a_class_without_images_give_nothing() 
 
 def test_half_of_the_images_is_not_usual() -> None:
     assert broken_pairs(np.array([0.1, 0.9]), HeatmapCounts(np.array([[0, 5], [5, 0]]), 10)) == []
+
+
+@given(
+    seed=st.integers(0, 2**16),
+    images=st.integers(0, 60),
+    concepts=st.integers(1, 14),
+    digits=st.integers(0, 2),
+    limit=st.integers(1, 5),
+)
+def test_pairs_sorted_once_are_those_of_a_sort_for_each_image(
+    seed: int, images: int, concepts: int, digits: int, limit: int
+) -> None:
+    """Few digits: ties in reliability and in gaps."""
+    rng = np.random.default_rng(seed)
+    usual = aggregate(np.round(rng.normal(size=(images, concepts)) + np.arange(concepts) / 4, digits))
+    pairs = UsualPairs(usual)
+    for strengths in np.round(rng.normal(size=(5, concepts)), digits):
+        assert pairs.broken(strengths, limit=limit) == broken_pairs(strengths, usual, limit=limit)

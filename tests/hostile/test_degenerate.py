@@ -203,7 +203,7 @@ def test_degenerate_data_have_defined_results_or_a_diagnostic(name: str, tmp_pat
     if name == "identical concepts":
         assert not np.any([heatmap["greater"] for heatmap in found["heatmaps"]["ground_truth"]])
     Page(render(record, {}))
-    strengths = opened.measurements().lens.strengths(opened.measurements().embeddings)
+    strengths = opened.measurements().lens.strengths(opened.measurements().test.model_embeddings())
     assert np.isfinite(strengths).all()
 
 
@@ -264,7 +264,8 @@ def test_a_monitor_of_degenerate_data_is_fitted_or_a_diagnostic(name: str, tmp_p
         assert name in NO_MONITOR
         return
     measured = opened.measurements()
-    decisions = fitted.monitor.check(measured.embeddings, measured.logits)
+    embeddings = measured.test.model_embeddings()
+    decisions = fitted.monitor.check(embeddings, opened.inputs.model.head.logits(embeddings))
     assert decisions.outputs.tolist() == measured.outputs.tolist()
     assert np.isfinite(decisions.suspicion).all()
 

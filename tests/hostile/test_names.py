@@ -35,7 +35,7 @@ property {name}:
 CODES = {
     *("head", "encoder", "undecided", "holds", "violated", "unknown", "accept", "suspect", "uncertain"),
     *("forall", "statistical", "region", "share", "box", "ellipsoid", "pca-box", "held-out", "split"),
-    *("evidence", "evidence without records"),
+    *("evidence", "evidence without records", "seen", "partly", "not seen", "label", "output"),
 }
 
 

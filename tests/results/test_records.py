@@ -24,7 +24,7 @@ from conspect.results.files import decoded, encoded, record_of, write_record
 from conspect.results.results import Manifest
 from conspect.results.shares import Interval, Share
 
-MANIFEST = Manifest(conspect="0", config="a", results="b", seed=0, digests={"model": "c"})
+MANIFEST = Manifest(conspect="0", config="a", results="b", failures="d", seed=0, digests={"model": "c"})
 MODULES = (data, heatmaps, localization, models, monitor, results, shares, slices, validation, verification)
 
 

@@ -57,8 +57,8 @@ def test_a_record_is_asked_on_both_splits_and_changes_the_method(finished: Study
     finally:
         object.__setattr__(inputs, "model", FakeModel())
     assert found.method == "evidence"
-    assert found.departure_train == min(RECORD_IMAGES, len(measured.train_ids))
-    assert found.departure_test == min(RECORD_IMAGES, len(measured.rows))
+    assert found.departure_train == min(RECORD_IMAGES, len(measured.train))
+    assert found.departure_test == min(RECORD_IMAGES, len(measured.test))
     assert len(blames) == 13
 
 

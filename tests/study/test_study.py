@@ -166,7 +166,7 @@ def test_the_promised_field_is_there(results: dict, path: str) -> None:
 
 def test_a_run_leaves_results_manifest_and_report_and_no_other_file(finished: Study) -> None:
     names = {path.name for path in finished.folder.iterdir()}
-    made = {"results.json", "manifest.json", "report.html", "embeddings"}
+    made = {"results.json", "manifest.json", "report.html", "failures.arrows", "embeddings"}
     assert names == made | {"study.toml", "concepts.toml", "attributes.csv", "images"}
     manifest = json.loads((finished.folder / "manifest.json").read_text())
     assert set(manifest["digests"]) == {"model", "head", "vlm", "train", "test", "concepts", "lens"}
@@ -238,9 +238,9 @@ def test_own_objects_take_the_place_of_what_study_toml_names(tmp_path: Path, pri
 def test_the_same_image_is_never_fitted_on_and_judged(finished: Study) -> None:
     measured = finished.measurements()
     assert (
-        not set(measured.train_ids) & set(measured.ids) or finished.inputs.train.digest != finished.inputs.test.digest
+        not set(measured.train.ids) & set(measured.ids) or finished.inputs.train.digest != finished.inputs.test.digest
     )
-    assert measured.train_labels.tolist() == [CLASSES.index(name.split("/")[0]) for name in measured.train_ids]
+    assert measured.train.labels.tolist() == [CLASSES.index(name.split("/")[0]) for name in measured.train.ids]
     assert measured.labels.tolist() == [CLASSES.index(name.split("/")[0]) for name in measured.ids]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.analysis.heatmaps import HeatmapCounts
 from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Floats
 
@@ -28,18 +30,16 @@ class PairAgreement:
     images: int
 
 
-def pair_agreement(strengths: Floats, labels: NDArray[np.int64], table: ClassAttributes) -> PairAgreement:
+def pair_agreement(counts: Sequence[HeatmapCounts], table: ClassAttributes) -> PairAgreement:
     """Over images of each class, how often a relevant concept's strength exceeds an irrelevant one's, strictly.
 
-    `strengths [image, concept]` (any positive multiple per image will do), `labels [image]` index the table's classes.
+    `counts`: of each class of the table, over its images.
     """
     by_class = np.full(len(table.class_names), np.nan)
     total, images = 0.0, 0
-    for index in range(len(table.class_names)):
-        rows = strengths[labels == index]
-        relevant, irrelevant = rows[:, table.relevant[index]], rows[:, table.irrelevant[index]]
-        if len(rows) and relevant.shape[1] and irrelevant.shape[1]:
-            right = (relevant[:, :, None] > irrelevant[:, None, :]).mean(axis=(1, 2))
-            by_class[index] = right.mean()
-            total, images = total + float(right.sum()), images + len(rows)
+    for index, heatmap in enumerate(counts):
+        greater = heatmap.greater[np.ix_(table.relevant[index], table.irrelevant[index])]
+        if heatmap.images and greater.size:
+            by_class[index] = greater.sum() / (greater.size * heatmap.images)
+            total, images = total + float(greater.sum()) / greater.size, images + heatmap.images
     return PairAgreement(total / images if images else float("nan"), by_class, images)

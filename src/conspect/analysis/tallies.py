@@ -7,7 +7,7 @@ is one pass in bounded memory, on one machine or many. Source of the analyses: p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.alignment import AlignmentQuality, AlignmentSums
-from conspect.analysis.dominance import Counts, count
+from conspect.analysis.dominance import Counts, count, count_agreeing
 from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, differential
 from conspect.analysis.lens_quality import zero_shot
 from conspect.analysis.localization import LocalizationSummary, count_verdicts, summary_of
+from conspect.analysis.slices import satisfied_shares
+from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Float64, Floats, Lens
 
 Labels = NDArray[np.int64]
@@ -162,11 +164,15 @@ class QualitySums:
 class Tallies:
     """One shard's share of every analysis. `by_vlm [class, concept, concept]`: counts by the VLM's own embeddings.
 
-    `strengths [class, concept]`: sums of strengths over the images of a class, float64.
+    `agreed [class, concept, concept]`: images in which lens and VLM put the two concepts in the same order; `unseen [class,
+    word, word]`: counts by the VLM's own embeddings of words it was not fitted on. `strengths [class, concept]`: sums of
+    strengths over the images of a class, float64.
     """
 
     heatmaps: HeatmapTallies
     by_vlm: Counts
+    agreed: Counts
+    unseen: Counts
     oracles: OracleTallies
     quality: QualitySums
     strengths: Float64
@@ -178,6 +184,10 @@ class Tallies:
         """One heatmap a true class, by the VLM's own embeddings."""
         return _heatmaps(self.by_vlm, self.heatmaps.confusion.sum(1))
 
+    def unseen_by_vlm(self) -> list[HeatmapCounts]:
+        """One heatmap a true class, of the unseen words, by the VLM's own embeddings."""
+        return _heatmaps(self.unseen, self.heatmaps.confusion.sum(1))
+
     def mean_strengths(self) -> Float64:
         """Mean strength `[class, concept]`; NaN for a class without images."""
         with np.errstate(invalid="ignore"):
@@ -185,32 +195,71 @@ class Tallies:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What turns a pair of embeddings into strengths and answers: the lens, and `classes [class, E]`, the classes' directions."""
+class ImageAnswers:
+    """What each image of a part is taken for, class indices `[image]`, and which share of its expected predicates it keeps.
+
+    By the model, by the refitted head, by the VLM on the image and in r_map(encoder(x)). `satisfied [image]`: 0..1, NaN
+    where nothing is expected.
+    """
+
+    outputs: Labels
+    refitted: Labels
+    vlm_on_image: Labels
+    vlm_on_mapped: Labels
+    satisfied: Float64
+
+    @classmethod
+    def joined(cls, parts: Sequence[ImageAnswers]) -> ImageAnswers:
+        """Those of consecutive parts, one after the other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+@dataclass(frozen=True, eq=False)
+class Interpreter:
+    """What turns a pair of embeddings into strengths and answers: the lens, and `classes [class, E]`, the classes' directions.
+
+    `unseen [word, E]`: directions of words that the VLM was not fitted on. `expected`: which concept is relevant to which
+    class; with it, answers say which share of the expected predicates an image keeps.
+    """
 
     lens: Lens
     classes: Float64
+    unseen: Float64 | None = None
+    expected: ClassAttributes | None = None
 
-    def tally(self, z: Floats, y: Floats, *, labels: Labels, outputs: Labels, refitted: Labels) -> Tallies:
+    def tally(
+        self, z: Floats, y: Floats, *, labels: Labels, outputs: Labels, refitted: Labels
+    ) -> tuple[Tallies, ImageAnswers]:
         """Of images `z [image, D]`, `y [image, E]`; `labels`, `outputs` and `refitted` (a refitted head's) `[image]`."""
         number = len(self.classes)
         mapped = self.lens.alignment(z)
-        vlm = np.asarray(y @ self.lens.directions.T, dtype=np.float64)
+        numerators, vlm = self.lens.folded(z), np.asarray(y @ self.lens.directions.T, dtype=np.float64)
+        words = np.zeros((len(y), 0)) if self.unseen is None else np.asarray(y @ self.unseen.T, dtype=np.float64)
         sums = np.zeros((number, len(self.lens.concept_names)))
         np.add.at(sums, labels, self.lens.cosines(mapped))
-        return Tallies(
-            HeatmapTallies.of(self.lens.folded(z), labels, outputs, number),
+        answers = ImageAnswers(
+            outputs,
+            refitted,
+            zero_shot(y, self.classes),
+            zero_shot(mapped, self.classes),
+            satisfied_shares(numerators, labels, self.expected),
+        )
+        tallies = Tallies(
+            HeatmapTallies.of(numerators, labels, outputs, number),
             counts_by_group(vlm, labels, number),
+            agreements_by_group(numerators, vlm, labels, number),
+            counts_by_group(words, labels, number),
             OracleTallies.of(
                 labels,
                 outputs,
-                vlm_on_image=zero_shot(y, self.classes),
-                vlm_on_mapped=zero_shot(mapped, self.classes),
+                vlm_on_image=answers.vlm_on_image,
+                vlm_on_mapped=answers.vlm_on_mapped,
                 refitted=refitted,
             ),
             QualitySums.of(mapped, y),
             sums,
         )
+        return tallies, answers
 
 
 def counts_by_group(strengths: Floats, groups: NDArray[np.integer], number: int) -> Counts:
@@ -220,6 +269,16 @@ def counts_by_group(strengths: Floats, groups: NDArray[np.integer], number: int)
     for group in np.unique(groups):
         found[group] = count(strengths[groups == group])
     return found
+
+
+def agreements_by_group(first: Floats, second: Floats, groups: NDArray[np.integer], number: int) -> Counts:
+    """`counts[g, i, j]`: images of group g in which both strengths `[image, concept]` order concepts i and j alike."""
+    concepts = first.shape[1]
+    counts = np.zeros((number, concepts, concepts), dtype=np.int64)
+    for group in np.unique(groups):
+        own = groups == group
+        counts[group] = count_agreeing(first[own], second[own])
+    return counts
 
 
 def _heatmaps(greater: Counts, images: Counts) -> list[HeatmapCounts]:

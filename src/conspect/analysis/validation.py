@@ -10,33 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.heatmaps import HeatmapCounts, by_group
+from conspect.analysis.dominance import Counts
+from conspect.analysis.heatmaps import HeatmapCounts
 from conspect.core.concepts import ClassAttributes
-from conspect.core.spaces import Floats
+from conspect.core.spaces import Float64
 
 
-@dataclass(frozen=True, eq=False)
-class Validation:
-    """Counts per class with the VLM's own embedding and through the lens, and how often both agree on a predicate.
+def agreement(agreed: Counts, images: NDArray[np.integer]) -> Float64:
+    """`[class]`: share of (image, unordered pair) on which VLM and lens order the pair alike; NaN without images or pairs.
 
-    `agreement [class]`: share of (image, unordered pair) on which the two single-input heatmaps say the same.
+    `agreed [class, concept, concept]` as `Tallies` has it, `images [class]`.
     """
-
-    by_vlm: list[HeatmapCounts]
-    by_lens: list[HeatmapCounts]
-    agreement: NDArray[np.float64]
-
-
-def validate(vlm_strengths: Floats, lens_strengths: Floats, labels: NDArray[np.int64], classes: int) -> Validation:
-    """Both strengths `[image, concept]` of the same held-out images, grouped by true label."""
-    agreement = np.full(classes, np.nan)
-    pairs = np.triu_indices(vlm_strengths.shape[1], 1)
-    for index in range(classes):
-        rows = labels == index
-        if rows.any() and len(pairs[0]):
-            one, two = (np.sign(s[rows][:, pairs[0]] - s[rows][:, pairs[1]]) for s in (vlm_strengths, lens_strengths))
-            agreement[index] = (one == two).mean()
-    return Validation(by_group(vlm_strengths, labels, classes), by_group(lens_strengths, labels, classes), agreement)
+    pairs = np.triu_indices(agreed.shape[1], 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(agreed[:, pairs[0], pairs[1]].sum(1) / (np.asarray(images) * len(pairs[0])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ class Lens:
 
     def cosines(self, mapped: Floats) -> Float64:
         """cos(y, q_k) `[image, concept]` of embeddings `[image, E]` that are in the VLM's space already; 0 where y vanishes."""
+        # float32 may overflow when it is squared
+        mapped = np.asarray(mapped, dtype=np.float64)
         norms = np.linalg.norm(mapped, axis=1, keepdims=True)
         cosines = mapped @ self.directions.T / np.where(norms > 0, norms, 1.0)
         return np.asarray(np.clip(cosines, -1.0, 1.0), dtype=np.float64)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.store.embeddings import embed
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.faults.subjects import TEST, TRAIN, Subject
@@ -31,12 +30,8 @@ def study_subject(folder: Path, bar: ProgressBar) -> Subject:
             "BENCH001", problem, "use a study of demo-resnet, or of a network of training/train_vision_model.py"
         )
     measured = study.measurements(bar)
-    row_of = {name: row for row, name in enumerate(inputs.train.ids)}
-    rows = {
-        TRAIN: np.array([row_of[name] for name in measured.train_ids[:TRAIN_IMAGES]], dtype=np.int64),
-        TEST: measured.rows[:TEST_IMAGES],
-    }
-    train_vlm = embed(inputs.vlm, inputs.train, study.store).values
+    train, test = measured.train, measured.test
+    rows = {TRAIN: train.rows[:TRAIN_IMAGES], TEST: test.rows[:TEST_IMAGES]}
 
     def framed(dataset: ImageDataset, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         return np.stack([model.framed(dataset.image(int(row))) for row in chosen])  # type: ignore[attr-defined]
@@ -47,8 +42,11 @@ def study_subject(folder: Path, bar: ProgressBar) -> Subject:
         head=model.head.layers[0],
         prepare=model.prepare,
         pixels={TRAIN: framed(inputs.train, rows[TRAIN]), TEST: framed(inputs.test, rows[TEST])},
-        labels={TRAIN: measured.train_labels[:TRAIN_IMAGES], TEST: measured.labels[:TEST_IMAGES]},
-        vlm={TRAIN: train_vlm[rows[TRAIN]], TEST: measured.vlm_embeddings[:TEST_IMAGES]},
+        labels={TRAIN: train.labels[:TRAIN_IMAGES], TEST: test.labels[:TEST_IMAGES]},
+        vlm={
+            TRAIN: train.vlm_embeddings(np.arange(len(rows[TRAIN]))),
+            TEST: test.vlm_embeddings(np.arange(len(rows[TEST]))),
+        },
         class_names=model.class_names,
         concept_names=inputs.concepts.names,
         directions=measured.lens.directions,

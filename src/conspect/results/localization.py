@@ -117,7 +117,7 @@ class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Verdicts by three methods. `mostly`: the part to which the lens puts most failures; null when it decides none.
 
     `oracle_agreement` and `kappa`: of lens and refitted head over the failures that the lens decides. `worst`: null without
-    failures.
+    failures. `images`: the first thousand; the file `table` beside results.json, an Arrow stream, has all.
     """
 
     failures: Count
@@ -133,3 +133,4 @@ class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     by_class: tuple[ClassFailures, ...]
     worst: WorstClass | None
     images: tuple[Failure, ...]
+    table: str

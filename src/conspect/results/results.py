@@ -44,10 +44,11 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """manifest.json: digests of what results.json was made of, and of results.json itself."""
+    """manifest.json: digests of what results.json was made of, and of results.json and its table of failures themselves."""
 
     conspect: str
     config: str
     results: str
+    failures: str
     seed: int
     digests: dict[str, str]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.store.embeddings import embed
+from conspect.adapters.store.embeddings import embedded_shards
+from conspect.adapters.store.pairs import StoredPairs
 from conspect.adapters.store.places import Store
 from conspect.analysis.fault_evidence import FEATURES, Departure, OwnEvidence
 from conspect.analysis.localization import Blame, Culprit, EvidenceWeights, blame_of, swap_test
@@ -18,15 +20,19 @@ from conspect.assets import read_bytes
 from conspect.core.capabilities import with_records
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionModel, silent
+from conspect.core.spaces import Float64, Head
 from conspect.results.localization import DefaultVerdicts, SwappedFailure, SwapTest
 from conspect.results.shares import CulpritCounts
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.measuring.streaming import blocks
 
 # Evidence is fitted on at most so many training images, and batch norms are compared with their records on so many of each split.
 EVIDENCE_IMAGES, RECORD_IMAGES, BATCH = 4000, 384, 128
+# Failures whose evidence is weighed at once: their embeddings are in memory meanwhile.
+FAILURES_AT_ONCE = 20_000
 # Below this accuracy of the sound head on the model's embeddings the two encoders do not share a space.
 LEAST_SHARED = 0.5
 
@@ -40,14 +46,15 @@ def blame_results(inputs: Inputs, measured: Measurements, *, seed: int) -> tuple
     departure = _departure(inputs, measured)
     blames: list[Blame] = []
     if len(failures):
-        rows = np.random.default_rng([seed, 2]).permutation(len(measured.train_labels))[:EVIDENCE_IMAGES]
-        own = OwnEvidence(
-            measured.train_embeddings[rows], measured.train_labels[rows], inputs.model.head.logits, departure, seed
-        )
-        with one_thread():
-            evidence = own.of(measured.embeddings[failures], measured.labels[failures])
-        chances = evidence_weights().head_probabilities(evidence, recorded=departure is not None)
-        blames = [blame_of(round(float(head), 4)) for head in chances]
+        train = measured.train
+        rows = np.random.default_rng([seed, 2]).permutation(len(train))[:EVIDENCE_IMAGES]
+        own = OwnEvidence(train.model_embeddings(rows), train.labels[rows], inputs.model.head.logits, departure, seed)
+        for start in range(0, len(failures), FAILURES_AT_ONCE):
+            part = failures[start : start + FAILURES_AT_ONCE]
+            with one_thread():
+                evidence = own.of(measured.test.model_embeddings(part), measured.labels[part])
+            chances = evidence_weights().head_probabilities(evidence, recorded=departure is not None)
+            blames += [blame_of(round(float(head), 4)) for head in chances]
     return DefaultVerdicts(
         method="evidence without records" if departure is None else "evidence",
         counts=counts(blames),
@@ -82,28 +89,28 @@ def swap_results(
     if (sound.class_names, sound.embedding_size) != (model.class_names, model.embedding_size):
         problem = f"{sound.name} and {model.name} differ in their classes or in the size of their embeddings"
         raise user_error("STUDY002", problem, "give an earlier version of the same model")
-    test = embed(sound, inputs.test, store, progress=bar(f"sound model ({inputs.test.split})", len(inputs.test)))
-    z, labels = test.values[measured.rows], measured.labels
-    other_encoder = sound.head.logits(measured.embeddings)
-    shared = float((other_encoder.argmax(1) == labels).mean())
+    labels, outputs = measured.labels, measured.outputs
+    progress = bar(f"sound model ({inputs.test.split})", len(inputs.test))
+    shards = embedded_shards(sound, inputs.test, store, progress=progress)
+    pairs = StoredPairs(shards, measured.test.pairs.z, measured.test.rows)
+    logits, shared = _swapped(pairs, sound.head, model.head, labels, outputs)
     if shared < LEAST_SHARED:
         problem = f"the head of {sound.name} is right on {100 * shared:.1f} % of the images with the embeddings of {model.name}"
         raise user_error("STUDY002", problem, "give an earlier version of the same model, not one trained anew")
-    logits = sound.head.logits(z)
-    failures = np.flatnonzero(measured.outputs != labels)
+    failures = np.flatnonzero(outputs != labels)
     blames = swap_test(
         labels[failures],
-        sound=logits[failures],
-        other_head=model.head.logits(z[failures]),
-        other_encoder=other_encoder[failures],
-        other=measured.logits[failures],
+        sound=logits.sound,
+        other_head=logits.other_head,
+        other_encoder=logits.other_encoder,
+        other=logits.other,
     )
-    old = logits.argmax(1) == labels
+    old = logits.right
     return SwapTest(
         model=model.name,
         sound=sound.name,
         method="swap test",
-        accuracy=float((measured.outputs == labels).mean()),
+        accuracy=float((outputs == labels).mean()),
         sound_accuracy=float(old.mean()),
         failures=len(failures),
         new_failures=int(old[failures].sum()),
@@ -112,7 +119,7 @@ def swap_results(
             SwappedFailure(
                 id=measured.ids[row],
                 label=model.class_names[int(labels[row])],
-                output=model.class_names[int(measured.outputs[row])],
+                output=model.class_names[int(outputs[row])],
                 new=bool(old[row]),
                 blame=blame.culprit.value,
                 head_probability=None if blame.head is None else round(blame.head, 4),
@@ -120,6 +127,35 @@ def swap_results(
             for row, blame in zip(failures, blames, strict=True)
         ),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _SwappedLogits:
+    """Of each failure, the logits `[failure, class]` that `swap_test` takes; of each image, is the sound model `right`."""
+
+    sound: Float64
+    other_head: Float64
+    other_encoder: Float64
+    other: Float64
+    right: NDArray[np.bool_]
+
+
+def _swapped(
+    pairs: StoredPairs, sound: Head, head: Head, labels: NDArray[np.int64], outputs: NDArray[np.int64]
+) -> tuple[_SwappedLogits, float]:
+    """`pairs`: embeddings by the sound encoder and by the failing one. Also how often the sound head is right on the latter."""
+    parts: list[tuple[Float64, Float64, Float64, Float64]] = []
+    right, shared = [], 0
+    for block in blocks(len(pairs)):
+        z, other = pairs.read(block)
+        own = slice(block.start, block.stop)
+        given, crossed = sound.logits(z), sound.logits(other)
+        right.append(given.argmax(1) == labels[own])
+        shared += int((crossed.argmax(1) == labels[own]).sum())
+        failed = outputs[own] != labels[own]
+        parts.append((given[failed], head.logits(z[failed]), crossed[failed], head.logits(other[failed])))
+    given, other_head, crossed, other_logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _SwappedLogits(given, other_head, crossed, other_logits, np.concatenate(right)), shared / len(pairs)
 
 
 def counts(blames: list[Blame]) -> CulpritCounts:
@@ -135,11 +171,9 @@ def _departure(inputs: Inputs, measured: Measurements) -> Departure | None:
     recording = with_records(inputs.model)
     if recording is None:
         return None
-    row_of = {name: row for row, name in enumerate(inputs.train.ids)}
-    train = np.array([row_of[name] for name in measured.train_ids[:RECORD_IMAGES]], dtype=np.int64)
     on_train, on_test = (
-        recording.departure(_batches(inputs.model, dataset, rows))
-        for dataset, rows in ((inputs.train, train), (inputs.test, measured.rows[:RECORD_IMAGES]))
+        recording.departure(_batches(inputs.model, split.dataset, split.rows[:RECORD_IMAGES]))
+        for split in (measured.train, measured.test)
     )
     return None if on_train is None or on_test is None else Departure(on_train, on_test)
 

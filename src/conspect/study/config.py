@@ -223,6 +223,8 @@ def key_types(section: str) -> dict[str, TypeForm]:
 
 def _expected(kind: TypeForm) -> str:
     """What a value of the type is, in words."""
+    if kind == tuple[str, ...] | str | None:
+        return "a list of texts, or the name of a file"
     if get_origin(kind) in {UnionType, Union}:
         return ", or ".join(_expected(part) for part in get_args(kind) if part is not NoneType)
     if get_origin(kind) is Literal:

@@ -17,7 +17,7 @@ from conspect.core.spaces import Float64, Lens
 from conspect.results import explanations as records
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
-from conspect.study.recording.concepts import Explainer, believed, graded
+from conspect.study.recording.concepts import ConceptSample, Explainer, believed, graded
 
 SETS, SHOWN_SHIFTS = 20, 5
 # Shifts below this many standard deviations are not worth a word.
@@ -45,7 +45,8 @@ class _Explaining:
     """What the images of one study share."""
 
     def __init__(self, inputs: Inputs, measured: Measurements, seconds: float) -> None:
-        grades = graded(inputs, measured)
+        self.sample = ConceptSample.of(inputs, measured)
+        grades = graded(inputs, measured, self.sample)
         self.may_speak = believed(grades)
         # Of concepts that cannot be told apart one stands for all, or erasing one would leave its twin.
         first = np.array(
@@ -53,24 +54,25 @@ class _Explaining:
         )
         self.taken = np.flatnonzero(self.may_speak & first)
         self.inputs, self.measured, self.seconds = inputs, measured, seconds
-        self.explainer = Explainer.of(inputs, measured, self.may_speak)
+        self.explainer = Explainer.of(inputs, measured, self.sample, self.may_speak)
         lens, names = measured.lens, measured.lens.concept_names
         self.lens = Lens(lens.alignment, tuple(names[k] for k in self.taken), lens.directions[self.taken])
         head = inputs.model.head
         self.linear = head.is_linear and len(self.taken) > 0
         if self.linear:
-            z = measured.embeddings.astype(np.float64)
+            z = self.sample.embeddings.astype(np.float64)
             self.eraser = Eraser.of(self.lens, head, z.mean(axis=0), np.cov(z, rowvar=False))
-            self.moves = concept_moves(self.lens, measured.embeddings)
+            self.moves = concept_moves(self.lens, self.sample.embeddings)
 
     def image(self, row: int) -> records.ImageExplanation:
         """Of the test image in `row`."""
         measured, classes = self.measured, self.inputs.model.class_names
         label, output = int(measured.labels[row]), int(measured.outputs[row])
-        logits = measured.logits[row]
+        embedding = measured.test.model_embeddings(np.array([row]))[0]
+        logits = self.inputs.model.head.logits(embedding[None])[0]
         against = label if label != output else int(np.argsort(-logits, kind="stable")[1])
         shares = np.exp(logits - logits.max())
-        explanation = self.explainer.explanation(row, against, output)
+        explanation = self.explainer.explanation(measured.lens.strengths(embedding[None])[0], against, output)
         left_out = []
         if not self.linear:
             left_out.append("minimal sets and counterfactuals need a linear head and a concept that is seen")
@@ -84,8 +86,8 @@ class _Explaining:
             against=classes[against],
             confidence=round(float(shares[output] / shares.sum()), 4),
             explanation=explanation,
-            sets=self._sets(measured.embeddings[row].astype(np.float64), output) if self.linear else None,
-            counterfactual=self._counterfactual(row, against) if self.linear else None,
+            sets=self._sets(embedding.astype(np.float64), output) if self.linear else None,
+            counterfactual=self._counterfactual(embedding, against) if self.linear else None,
             maps=maps or (),
             left_out=tuple(left_out),
         )
@@ -109,11 +111,10 @@ class _Explaining:
             concepts=len(names),
         )
 
-    def _counterfactual(self, row: int, against: int) -> records.Counterfactual | None:
+    def _counterfactual(self, embedding: NDArray[np.float32], against: int) -> records.Counterfactual | None:
         everything = np.ones(len(self.taken), dtype=bool)
-        embeddings = self.measured.embeddings
         found = counterfactual(
-            self.moves, self.inputs.model.head, embeddings[row], against, may_move=everything, real=embeddings
+            self.moves, self.inputs.model.head, embedding, against, may_move=everything, real=self.sample.embeddings
         )
         if found is None:
             return None
@@ -132,7 +133,7 @@ class _Explaining:
         model = self.inputs.model
         if not isinstance(model, HasPositions):
             return None
-        image = self.inputs.test.image(int(self.measured.rows[row]))
+        image = self.inputs.test.image(int(self.measured.test.rows[row]))
         positions: NDArray[np.float32] = model.positions(model.prepare(image)[None])[0]
         maps = concept_map(self.measured.lens, positions)
         names = self.measured.lens.concept_names

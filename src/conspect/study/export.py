@@ -8,11 +8,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.evidence import broken_pairs
-from conspect.analysis.heatmaps import by_group
 from conspect.core.capabilities import file_of, metadata_of
 from conspect.core.protocols import ProgressBar, silent
-from conspect.study.recording.assembly import BROKEN_PAIRS
+from conspect.study.measuring.details import image_details
+from conspect.study.recording.failures import verdicts_of
 from conspect.study.study import Study
 
 ExportFormat = Literal["csv", "fiftyone", "parquet"]
@@ -37,7 +36,7 @@ def export(study: Study, to: ExportFormat, out: Path, *, bar: ProgressBar = sile
     else:
         from conspect.adapters.exports.fiftyone import write_fiftyone
 
-        test, places = study.inputs.test, study.measurements().rows
+        test, places = study.inputs.test, study.measurements().test.rows
 
         def pixels(row: int) -> NDArray[np.uint8]:
             return test.image(int(places[row]))
@@ -51,38 +50,34 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
 
     Verdicts are those of the last run; they are None for images that are classified right.
     """
-    results = study.results()
+    study.results()  # refused when they are stale
     measured, test = study.measurements(bar), study.inputs.test
-    failures = {failure.id: failure for failure in results.localization.images}
+    verdicts = {verdict.row: verdict for verdict in verdicts_of(measured)}
     classes, concepts = study.inputs.model.class_names, study.inputs.concepts.names
-    usual = by_group(measured.lens_numerators, measured.labels, len(classes))
-    strengths = measured.lens.strengths(measured.embeddings)
-    shifted = np.exp(measured.logits - measured.logits.max(1, keepdims=True))
-    confidence = shifted.max(1) / shifted.sum(1)
     slices = {name: metadata_of(test)[name] for name in study.config.data.slices or ()}
-    advance = bar("rows", len(measured.ids))
-    rows = []
-    for row, name in enumerate(measured.ids):
-        place, failure = int(measured.rows[row]), failures.get(name)
-        path = file_of(test, place)
-        label, output = int(measured.labels[row]), int(measured.outputs[row])
-        broken = broken_pairs(strengths[row], usual[label], limit=BROKEN_PAIRS)
-        rows.append(
-            {
-                "id": name,
-                "path": None if path is None else str(path.resolve()),
-                "label": classes[label],
-                "output": classes[output],
-                "correct": label == output,
-                "confidence": float(confidence[row]),
-                "refitted_head_verdict": None if failure is None else failure.refitted_head_verdict,
-                "verdict": None if failure is None else failure.verdict,
-                "vlm_says": classes[int(measured.vlm_on_image[row])],
-                "vlm_says_through_lens": classes[int(measured.vlm_on_mapped[row])],
-                "broken": [f"{concepts[pair.stronger]} > {concepts[pair.weaker]}" for pair in broken],
-                **{f"slice {column}": values[place] for column, values in slices.items()},
-                **{f"strength {concept}": float(strengths[row, k]) for k, concept in enumerate(concepts)},
-            }
-        )
-        advance(1)
+    advance, head, answers = bar("rows", len(measured.test)), study.inputs.model.head, measured.answers
+    rows: list[Row] = []
+    images = np.arange(len(measured.test))
+    for part in image_details(measured, head, images, study.store.engine, progress=advance):
+        for k, row in enumerate(part.images.tolist()):
+            place, verdict = int(measured.test.rows[row]), verdicts.get(row)
+            path = file_of(test, place)
+            label, output = int(measured.labels[row]), int(measured.outputs[row])
+            rows.append(
+                {
+                    "id": measured.ids[row],
+                    "path": None if path is None else str(path.resolve()),
+                    "label": classes[label],
+                    "output": classes[output],
+                    "correct": label == output,
+                    "confidence": float(part.confidence[k]),
+                    "refitted_head_verdict": None if verdict is None else verdict.by_refitted_head.value,
+                    "verdict": None if verdict is None else verdict.by_vlm.value,
+                    "vlm_says": classes[int(answers.vlm_on_image[row])],
+                    "vlm_says_through_lens": classes[int(answers.vlm_on_mapped[row])],
+                    "broken": [f"{concepts[pair.stronger]} > {concepts[pair.weaker]}" for pair in part.broken[k]],
+                    **{f"slice {column}": values[place] for column, values in slices.items()},
+                    **{f"strength {concept}": float(part.strengths[k, c]) for c, concept in enumerate(concepts)},
+                }
+            )
     return rows

@@ -28,6 +28,7 @@ from conspect.study.config import MonitorConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measuring.measurements import Measurements, Timings, measure
 from conspect.study.recording.assembly import assemble
+from conspect.study.recording.failures import FAILURES_FILE
 
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
@@ -124,7 +125,16 @@ class Study:
         from conspect.report.html import render
 
         measured = self.measurements(bar)
-        results = assemble(self.config, self.inputs, measured, self.timings, self.store.engine)
+        table = self.folder / FAILURES_FILE
+        results = assemble(
+            self.config,
+            self.inputs,
+            measured,
+            table=table,
+            timings=self.timings,
+            engine=self.store.engine,
+            bar=bar,
+        )
         if self.config.properties.files:
             from conspect.study.proving.properties import property_results
 
@@ -162,6 +172,9 @@ class Study:
             raise user_error("STUDY003", f"{path} cannot be read: {error}", fix) from error
         if manifest.results != digest_bytes(content):
             raise user_error("STUDY003", f"{path} is not what the last finished run wrote", fix)
+        table = self.folder / FAILURES_FILE
+        if not table.is_file() or manifest.failures != digest_file(table):
+            raise user_error("STUDY003", f"{table} is not what the last finished run wrote", fix)
         if manifest.config != self._config_digest():
             problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
             raise user_error("STUDY004", problem, fix)
@@ -288,17 +301,16 @@ class Study:
         from conspect.report.monitor import flagged_images
         from conspect.report.verification import witness_images
 
-        row_of = {name: row for row, name in enumerate(self.inputs.test.ids)}
         taken: dict[str, int] = {}
-        found: dict[str, str] = {}
+        wanted: list[str] = []
         for failure in sorted(results.localization.images, key=lambda failure: -failure.confidence):
             taken[failure.label] = taken.get(failure.label, 0) + 1
             if taken[failure.label] <= THUMBNAILS_PER_CLASS:
-                found[failure.id] = _thumbnail(self.inputs.test, row_of[failure.id])
-        for name in (*witness_images(results.verification), *flagged_images(results.monitor)):
-            if name in row_of and name not in found:
-                found[name] = _thumbnail(self.inputs.test, row_of[name])
-        return found
+                wanted.append(failure.id)
+        shown = dict.fromkeys((*wanted, *witness_images(results.verification), *flagged_images(results.monitor)))
+        # A table of all names would be larger than all else of a large study.
+        row_of = {name: row for row, name in enumerate(self.inputs.test.ids) if name in shown}
+        return {name: _thumbnail(self.inputs.test, row_of[name]) for name in shown if name in row_of}
 
     def _config_digest(self) -> str:
         """Of study.toml without its [gate], which shapes no result, and of the files it names.
@@ -320,6 +332,7 @@ class Study:
             conspect=__version__,
             config=self._config_digest(),
             results=digest_file(self.folder / RESULTS_FILE),
+            failures=digest_file(self.folder / FAILURES_FILE),
             seed=self.config.settings.seed,
             digests={**_digests(self.inputs), "lens": self.measurements().lens.digest},
         )

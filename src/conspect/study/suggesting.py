@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.analysis.concepts.suggestions import Candidates, suggest
@@ -15,6 +13,7 @@ from conspect.core.spaces import Lens
 from conspect.results.concepts import SuggestedConcept, SuggestedConcepts
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.recording.concepts import ConceptSample
 
 
 def suggest_concepts(
@@ -27,19 +26,20 @@ def suggest_concepts(
     lens = Lens(measured.lens.alignment, tuple(words), directions)
     classes = inputs.model.class_names
     class_lens = Lens(measured.lens.alignment, classes, measured.class_directions)
+    sample = ConceptSample.of(inputs, measured)
     found = suggest(
         Candidates(
             words,
             directions,
-            lens.cosines(measured.vlm_embeddings.astype(np.float64)),
-            lens.strengths(measured.embeddings),
+            lens.cosines(sample.vlm_embeddings),
+            lens.strengths(sample.embeddings),
             classes,
             measured.class_directions,
-            class_lens.cosines(measured.vlm_embeddings.astype(np.float64)),
-            class_lens.strengths(measured.embeddings),
+            class_lens.cosines(sample.vlm_embeddings),
+            class_lens.strengths(sample.embeddings),
         ),
-        measured.labels,
-        measured.outputs,
+        sample.labels,
+        sample.outputs,
         limit=limit,
     )
     return SuggestedConcepts(
@@ -58,7 +58,7 @@ def suggest_concepts(
                 more=one.more,
                 failures=round(one.failures, 4),
                 p_value=one.p_value,
-                examples=tuple(measured.ids[row] for row in one.examples),
+                examples=tuple(measured.ids[sample.images[row]] for row in one.examples),
             )
             for one in found.suggestions
         ),

@@ -13,7 +13,7 @@ from conspect.adapters.engines.local import LocalEngine
 from conspect.adapters.store.arrays import PairedFiles
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import LocalPlace, Store
-from conspect.analysis.tallies import Reading, Tallies
+from conspect.analysis.tallies import Interpreter, Tallies
 from conspect.bench.scale import World
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.spaces import Lens
@@ -151,10 +151,10 @@ def small_tasks(monkeypatch) -> None:
     monkeypatch.setattr(streaming.parts, "__defaults__", (400, 0))
 
 
-def reading(pairs: PairedFiles) -> Reading:
+def interpreter(pairs: PairedFiles) -> Interpreter:
     rng = np.random.default_rng(1)
     lens = Lens(aligned(pairs, LocalEngine()).map, tuple("abcdefghi"), rng.normal(size=(9, 512)))
-    return Reading(lens, rng.normal(size=(CLASSES, 512)))
+    return Interpreter(lens, rng.normal(size=(CLASSES, 512)))
 
 
 def differences(a: object, b: object, path: str = "") -> list[str]:
@@ -177,7 +177,7 @@ def test_sums_and_counts_are_those_of_the_local_engine(engine, written, killed: 
     mark.unlink(missing_ok=True)
     rng = np.random.default_rng(2)
     outputs, refitted = (np.where(rng.random(IMAGES) < 0.3, rng.integers(0, CLASSES, IMAGES), labels) for _ in range(2))
-    answers, one = KnownAnswers(labels, outputs, refitted), reading(pairs)
+    answers, one = KnownAnswers(labels, outputs, refitted), interpreter(pairs)
     ours, theirs = (tallied(p, one, answers, e) for p, e in ((own, engine), (pairs, LocalEngine())))
     assert isinstance(ours, Tallies)
     assert differences(ours, theirs) == []

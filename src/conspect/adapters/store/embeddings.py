@@ -11,7 +11,7 @@ so that an interrupted run gives the same bits as an uninterrupted one.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +35,8 @@ BATCHES_PER_SHARD = 16
 # Batches decoded ahead of the model: enough to hide decoding, few enough that memory stays bounded by the batch.
 BATCHES_AHEAD = 3
 FORMAT = 1
+# What reading a shard that is not one raises.
+DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,26 @@ class Shards(Sequence[Part]):
             return [self[k] for k in range(*index.indices(len(self)))]
         return _read(self.place, self.ranges[index], self.size)
 
+    def readable(self) -> NDArray[np.bool_]:
+        """Which images `[image]` could be read; no embedding is read for this."""
+        flags = [_read_flags(self.place, rows)[0] for rows in self.ranges]
+        return np.concatenate(flags) if flags else np.zeros(0, dtype=bool)
+
+    def unreadable(self) -> dict[int, str]:
+        """By row, why an image could not be read."""
+        return {row: reason for rows in self.ranges for row, reason in _read_flags(self.place, rows)[1].items()}
+
+    def rows(self, wanted: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Embeddings `[image, D]` of the chosen rows, in that order; shards are read one at a time."""
+        values = np.zeros((len(wanted), self.size), dtype=np.float32)
+        starts = np.asarray([rows.start for rows in self.ranges], dtype=np.int64)
+        owners = np.searchsorted(starts, wanted, side="right") - 1
+        order = np.argsort(owners, kind="stable")
+        for own in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1) if len(order) else []:
+            shard = int(owners[own[0]])
+            values[own] = self[shard][0][np.asarray(wanted)[own] - starts[shard]]
+        return values
+
 
 def embed(
     encoder: ImageEncoder,
@@ -115,18 +137,28 @@ def embedded_shards(
 ) -> Shards:
     """As `embed`, with the embeddings left in the store: memory does not grow with the number of images."""
     where = Store.at(store)
-    key = digest_json([FORMAT, encoder.digest, dataset.digest, BATCH, BATCHES_PER_SHARD])
-    place = where.place.below(key[:32])
+    place = place_of_embeddings(encoder, dataset, where)
     about = {"format": FORMAT, "encoder": encoder.digest, "dataset": dataset.digest, "images": len(dataset)}
     place.write("about.json", json.dumps(about, indent=1).encode())
-    size = BATCH * BATCHES_PER_SHARD
-    ranges = tuple(range(start, min(start + size, len(dataset))) for start in range(0, len(dataset), size))
+    ranges = shard_ranges(len(dataset))
     there = [place.has(_name(rows)) for rows in ranges]
     progress(sum(len(rows) for rows, found in zip(ranges, there, strict=True) if found))
     missing = [rows for rows, found in zip(ranges, there, strict=True) if not found]
     for _ in where.engine.map(partial(_compute, _Order(encoder, dataset, place, workers)), missing, progress):
         pass
     return Shards(place, ranges, encoder.embedding_size, encoder.digest, dataset.digest)
+
+
+def place_of_embeddings(encoder: ImageEncoder, dataset: ImageDataset, store: Store) -> Place:
+    """Where the shards of one data set in one space lie."""
+    key = digest_json([FORMAT, encoder.digest, dataset.digest, BATCH, BATCHES_PER_SHARD])
+    return store.place.below(key[:32])
+
+
+def shard_ranges(images: int) -> tuple[range, ...]:
+    """The rows of each shard."""
+    size = BATCH * BATCHES_PER_SHARD
+    return tuple(range(start, min(start + size, images)) for start in range(0, images, size))
 
 
 def _name(rows: range) -> str:
@@ -155,10 +187,15 @@ def _compute(order: _Order, rows: range, progress: Progress) -> None:
             progress(len(batch_rows))
     for offset in np.flatnonzero(~np.isfinite(values).all(axis=1)):
         reasons.setdefault(rows[offset], f"its embedding in {encoder.name} is not finite")
+    write_shard(order.place, rows, values, reasons)
+
+
+def write_shard(place: Place, rows: range, values: NDArray[np.float32], reasons: Mapping[int, str]) -> None:
+    """Writes the embeddings `[image, D]` of `rows`; those with a reason are unreadable."""
     readable = np.asarray([row not in reasons for row in rows], dtype=bool)
-    values[~readable] = 0.0
+    kept = np.where(readable[:, None], values, np.float32(0))
     metadata = {"unreadable": json.dumps({str(row): reason for row, reason in reasons.items()})}
-    order.place.write(_name(rows), save({"embeddings": values, "readable": readable.astype(np.uint8)}, metadata))
+    place.write(_name(rows), save({"embeddings": kept, "readable": readable.astype(np.uint8)}, metadata))
 
 
 def _prepared_batches(
@@ -200,20 +237,41 @@ def _prepared_batches(
         pool.shutdown(cancel_futures=True)
 
 
+def _read_flags(place: Place, rows: range) -> tuple[NDArray[np.bool_], dict[int, str]]:
+    """Which rows of a shard are readable, and by row why not. Raises OutsideError STORE002."""
+    name = _name(rows)
+    try:
+        with place.opened(name) as path, safe_open(path, framework="numpy") as stored:
+            return _flags(stored, rows)
+    except DAMAGE as error:
+        raise _damaged(place, name, error) from error
+
+
+def _flags(stored: safe_open, rows: range) -> tuple[NDArray[np.bool_], dict[int, str]]:
+    readable: NDArray[np.bool_] = stored.get_tensor("readable").astype(bool)  # type: ignore[no-untyped-call]
+    told = json.loads(stored.metadata()["unreadable"])  # type: ignore[no-untyped-call]
+    reasons = {int(row): str(why) for row, why in told.items()}
+    if readable.shape != (len(rows),):
+        raise ValueError(f"{readable.shape} marks of which rows are readable")
+    if sorted(reasons) != [rows[offset] for offset in np.flatnonzero(~readable)]:
+        raise ValueError("other rows have a reason than are marked unreadable")
+    return readable, reasons
+
+
 def _read(place: Place, rows: range, size: int) -> Part:
     name = _name(rows)
     try:
         with place.opened(name) as path, safe_open(path, framework="numpy") as stored:
-            values, readable = stored.get_tensor("embeddings"), stored.get_tensor("readable").astype(bool)
-            reasons = {int(row): str(why) for row, why in json.loads(stored.metadata()["unreadable"]).items()}
-        if values.shape != (len(rows), size) or values.dtype != np.float32 or readable.shape != (len(rows),):
+            values, (readable, reasons) = stored.get_tensor("embeddings"), _flags(stored, rows)
+        if values.shape != (len(rows), size) or values.dtype != np.float32:
             raise ValueError(f"shape {values.shape}, expected {(len(rows), size)}")
         if not np.isfinite(values).all():
             raise ValueError("values that are not finite")
-        if sorted(reasons) != [rows[offset] for offset in np.flatnonzero(~readable)]:
-            raise ValueError("other rows have a reason than are marked unreadable")
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise outside_error(
-            "STORE002", f"{place}/{name} is damaged: {error}", f"delete {name} and run again; it is computed anew"
-        ) from error
+    except DAMAGE as error:
+        raise _damaged(place, name, error) from error
     return values, readable, reasons
+
+
+def _damaged(place: Place, name: str, error: Exception) -> Exception:
+    fix = f"delete {name} and run again; it is computed anew"
+    return outside_error("STORE002", f"{place}/{name} is damaged: {error}", fix)

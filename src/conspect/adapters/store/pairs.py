@@ -31,11 +31,4 @@ class StoredPairs:
     def read(self, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`[pair, D]` and `[pair, E]` of consecutive pairs. Raises OutsideError STORE001 or STORE002."""
         wanted = self.rows[rows.start : rows.stop]
-        return _taken(self.z, wanted), _taken(self.y, wanted)
-
-
-def _taken(shards: Shards, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    starts = np.asarray([one.start for one in shards.ranges], dtype=np.int64)
-    owners = np.searchsorted(starts, rows, side="right") - 1
-    found = [shards[int(k)][0][rows[owners == k] - starts[k]] for k in np.unique(owners)]
-    return np.concatenate(found) if found else np.zeros((0, shards.size), dtype=np.float32)
+        return self.z.rows(wanted), self.y.rows(wanted)

@@ -17,6 +17,7 @@ from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.notes import Notes
 from conspect.study.exploration.phrases import Phrases
 from conspect.study.exploration.proving import Proving
+from conspect.study.measuring.details import confidences
 from conspect.study.study import Study
 
 
@@ -40,17 +41,16 @@ def opened(folder: Path, bar: ProgressBar = silent) -> OpenedStudy:
     inputs = study.inputs
     results = study.results()  # after the inputs are open, so that results of others are told, not measured anew
     measured = study.measurements(bar)
-    shifted = np.exp(measured.logits - measured.logits.max(axis=1, keepdims=True))
     index = StudyIndex(
         ids=measured.ids,
         labels=measured.labels,
         outputs=measured.outputs,
-        confidence=(shifted.max(axis=1) / shifted.sum(axis=1)).astype(np.float32),
+        confidence=confidences(measured, inputs.model.head).astype(np.float32),
         class_names=tuple(inputs.model.class_names),
         head=inputs.model.head,
         lens=measured.lens,
         class_directions=measured.class_directions,
-        pairs=measured.pairs,
+        pairs=measured.test.pairs,
     )
     concepts = inputs.concepts
     encode = cached_text_encoder(inputs.vlm, study.store)
@@ -63,8 +63,8 @@ def opened(folder: Path, bar: ProgressBar = silent) -> OpenedStudy:
         notes=Notes(study.folder),
         proving=Proving(study),
         metadata={
-            column: [values[row] for row in measured.rows] for column, values in metadata_of(inputs.test).items()
+            column: [values[row] for row in measured.test.rows] for column, values in metadata_of(inputs.test).items()
         },
         digest=results.alignment.lens_digest[:16] + results.dataset.digest[:16],
     )
-    return OpenedStudy(exploration, inputs.test, tuple(int(row) for row in measured.rows), study.folder)
+    return OpenedStudy(exploration, inputs.test, tuple(int(row) for row in measured.test.rows), study.folder)

@@ -1,4 +1,4 @@
-"""The arrays a study's analyses share: embeddings of both splits in both spaces, the lens, the outputs."""
+"""What a study's analyses share: embeddings in the store, the lens, what was counted, what each image is taken for."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.store.embeddings import Embeddings, embed
-from conspect.adapters.store.pairs import StoredPairs
+from conspect.adapters.store.embeddings import Shards, embedded_shards
 from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
-from conspect.analysis.alignment import AlignmentQuality, FittedAlignment, quality
-from conspect.analysis.lens_quality import zero_shot
+from conspect.analysis.alignment import FittedAlignment
 from conspect.analysis.prompts import class_directions, concept_directions, variant_directions
+from conspect.analysis.tallies import ImageAnswers, Interpreter, Tallies
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
-from conspect.core.spaces import Float64, Floats, Lens
-from conspect.statistics.logistic import cross_validated_probabilities
-from conspect.study.inputs import Inputs, labels_in_model_order
-from conspect.study.measuring.streaming import FOLDS, aligned
+from conspect.core.spaces import Float64, Lens
+from conspect.study.inputs import Inputs
+from conspect.study.measuring.split import StoredSplit
+from conspect.study.measuring.streaming import FOLDS, ComputedAnswers, aligned, counted, folds_of, refitted_heads
 
 ALIGNMENT_MINIMUM = 20
 
@@ -50,107 +49,97 @@ class Timings:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """What the analyses take. Rows are the readable test images; class indices are the model's.
+    """What the analyses take. Images are the readable ones; class indices are the model's. No embedding matrix is held.
 
+    `tallies`: everything that is counted over the test images, of all concepts; `answers`: what each is taken for.
     `unreadable`: split, id and reason of each image of either split that was left out. `variant_directions`: by concept, of
-    each phrase in each template alone, `[variant, E]`. `pairs`: the embeddings in both spaces as they lie in the store.
+    each phrase in each template alone, `[variant, E]`.
     """
 
-    rows: NDArray[np.int64]
-    ids: tuple[str, ...]
-    labels: NDArray[np.int64]
-    embeddings: NDArray[np.float32]
-    logits: Float64
-    outputs: NDArray[np.int64]
-    vlm_embeddings: NDArray[np.float32]
+    train: StoredSplit
+    test: StoredSplit
     lens: Lens
     class_directions: Float64
     unseen_directions: Float64 | None
     variant_directions: tuple[Float64, ...]
     alignment: FittedAlignment
-    alignment_quality: AlignmentQuality
-    vlm_on_image: NDArray[np.int64]
-    vlm_on_mapped: NDArray[np.int64]
-    refitted: NDArray[np.int64]
+    tallies: Tallies
+    answers: ImageAnswers
     unreadable: tuple[tuple[str, str, str], ...]
-    train_embeddings: NDArray[np.float32]
-    train_labels: NDArray[np.int64]
-    train_ids: tuple[str, ...]
-    pairs: StoredPairs
 
     @property
-    def lens_numerators(self) -> Float64:
-        """Strengths times ||M z + d||, `[image, concept]`: what comparisons need."""
-        return self.lens.folded(self.embeddings)
+    def labels(self) -> NDArray[np.int64]:
+        """True classes of the test images `[image]`."""
+        return self.test.labels
 
     @property
-    def vlm_numerators(self) -> Float64:
-        """The same of the VLM's own image embeddings."""
-        return np.asarray(self.vlm_embeddings @ self.lens.directions.T, dtype=np.float64)
+    def outputs(self) -> NDArray[np.int64]:
+        """The model's answers on them `[image]`."""
+        return self.answers.outputs
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of the test images."""
+        return self.test.ids
 
 
 def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
-    """Embeds, aligns, classifies. The lens is fitted on training images alone; the refitted head is cross-validated.
+    """Embeds, aligns, and counts in one pass over the store's shards.
 
-    Raises UserError STUDY005 when too few images are readable.
+    The lens is fitted on training images alone; the refitted head is cross-validated. Raises UserError STUDY005 when too
+    few images are readable.
     """
-    model, vlm = inputs.model, inputs.vlm
+    model, classes = inputs.model, inputs.model.class_names
 
-    def run(stage: str, encoder: ImageEncoder, dataset: ImageDataset) -> Embeddings:
+    def run(stage: str, encoder: ImageEncoder, dataset: ImageDataset) -> Shards:
         with timings.stage(stage):
-            return embed(encoder, dataset, store, progress=bar(f"{stage} ({dataset.split})", len(dataset)))
+            return embedded_shards(encoder, dataset, store, progress=bar(f"{stage} ({dataset.split})", len(dataset)))
 
     train_z, test_z = (run("model embeddings", model, d) for d in (inputs.train, inputs.test))
-    train_y, test_y = (run("VLM embeddings", vlm, d) for d in (inputs.train, inputs.test))
-    train_ok = np.flatnonzero(train_z.readable & train_y.readable)
-    rows = np.flatnonzero(test_z.readable & test_y.readable)
-    reasons = (
-        (inputs.train, train_y.unreadable | train_z.unreadable),
-        (inputs.test, test_y.unreadable | test_z.unreadable),
-    )
-    unreadable = tuple((data.split, *pair) for data, found in reasons for pair in sorted(found.items()))
-    if len(train_ok) < ALIGNMENT_MINIMUM or len(rows) < 1:
-        counts = f"{len(train_ok)} readable training images and {len(rows)} readable test images"
+    train_y, test_y = (run("VLM embeddings", inputs.vlm, d) for d in (inputs.train, inputs.test))
+    train = StoredSplit.of(inputs.train, train_z, train_y, classes)
+    test = StoredSplit.of(inputs.test, test_z, test_y, classes)
+    unreadable = (*_unreadable(inputs.train, train_z, train_y), *_unreadable(inputs.test, test_z, test_y))
+    if len(train) < ALIGNMENT_MINIMUM or len(test) < 1:
+        counts = f"{len(train)} readable training images and {len(test)} readable test images"
         named = f"; {len(unreadable)} cannot be read, such as {unreadable[0][1]}" if unreadable else ""
         fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
         raise user_error("STUDY005", counts + named, fix)
     with timings.stage("text directions"):
-        directions, classes, probes, variants = _text_directions(inputs, store, bar)
+        directions, class_vectors, probes, variants = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
-        fitted = aligned(
-            StoredPairs(train_z.shards, train_y.shards, train_ok),
-            store.engine,
-            progress=bar("alignment", len(train_ok)),
-        )
-        z, y = test_z.values[rows], test_y.values[rows]
-        checked = quality(fitted.map, z, y)
-    labels = labels_in_model_order(inputs.test, model.class_names)[rows]
-    logits = model.head.logits(z)
+        fitted = aligned(train.pairs, store.engine, progress=bar("alignment", len(train)))
     with timings.stage("refitted head"):
-        refitted = _refitted(z, labels, len(model.class_names), seed, bar)
+        folds = folds_of(len(test), seed, min(FOLDS, len(test)))
+        heads = refitted_heads(test.pairs, test.labels, len(classes), store.engine, folds=folds, seed=seed, bar=bar)
+    lens = Lens(fitted.map, inputs.concepts.names, directions)
+    with timings.stage("counting"):
+        pass_ = counted(
+            test.pairs,
+            Interpreter(lens, class_vectors, probes, inputs.attributes),
+            ComputedAnswers(test.labels, model.head, heads, folds),
+            store.engine,
+            progress=bar("counting", len(test)),
+        )
     return Measurements(
-        rows=rows,
-        ids=tuple(inputs.test.ids[row] for row in rows),
-        labels=labels,
-        embeddings=z,
-        logits=logits,
-        outputs=np.asarray(logits.argmax(1), dtype=np.int64),
-        vlm_embeddings=y,
-        lens=Lens(fitted.map, inputs.concepts.names, directions),
-        class_directions=classes,
+        train=train,
+        test=test,
+        lens=lens,
+        class_directions=class_vectors,
         unseen_directions=probes,
         variant_directions=variants,
         alignment=fitted,
-        alignment_quality=checked,
-        vlm_on_image=zero_shot(y, classes),
-        vlm_on_mapped=zero_shot(fitted.map(z), classes),
-        refitted=refitted,
+        tallies=pass_.tallies,
+        answers=pass_.answers,
         unreadable=unreadable,
-        train_embeddings=train_z.values[train_ok],
-        train_labels=labels_in_model_order(inputs.train, model.class_names)[train_ok],
-        train_ids=tuple(inputs.train.ids[row] for row in train_ok),
-        pairs=StoredPairs(test_z.shards, test_y.shards, rows),
     )
+
+
+def _unreadable(dataset: ImageDataset, z: Shards, y: Shards) -> tuple[tuple[str, str, str], ...]:
+    """Split, id and reason of images that one of the models could not read, by id."""
+    reasons = y.unreadable() | z.unreadable()
+    ids = dataset.ids
+    return tuple(sorted((dataset.split, ids[row], reason) for row, reason in reasons.items()))
 
 
 def _text_directions(
@@ -170,13 +159,3 @@ def _text_directions(
     except ValueError as error:
         raise user_error("STUDY002", str(error), "give that concept phrases that say the same thing") from error
     return directions, classes, probes, variants
-
-
-def _refitted(z: Floats, labels: NDArray[np.int64], classes: int, seed: int, bar: ProgressBar) -> NDArray[np.int64]:
-    """Classes `[image]` by a head refitted on the other folds; with a single image, by no head at all: class 0."""
-    folds = min(FOLDS, len(labels))
-    if folds < 2:
-        return np.zeros_like(labels)
-    advance = bar("refitted head", folds)
-    found = cross_validated_probabilities(z, labels, classes, folds=folds, seed=seed, progress=advance)
-    return np.asarray(found.argmax(1), dtype=np.int64)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.alignment import PENALTIES, AlignmentSums, FittedAlignment, fit, fold_sums
-from conspect.analysis.tallies import Reading, Tallies, merged
-from conspect.core.protocols import Engine, PairedRows, Progress, unseen
+from conspect.analysis.tallies import ImageAnswers, Interpreter, Tallies
+from conspect.core.protocols import Engine, PairedRows, Progress, ProgressBar, silent, unseen
 from conspect.core.spaces import Floats, Head
 from conspect.statistics.logistic import LogisticModel, fit_logistic
+from conspect.statistics.threads import one_thread
 
 Labels = NDArray[np.int64]
 FOLDS = 5
@@ -35,6 +36,11 @@ def parts(rows: int, size: int = TASK_ROWS, start: int = 0) -> list[range]:
     """Consecutive ranges of the rows from `start` to `rows` - 1: `size` each, more where there would be over `MOST_TASKS`."""
     size = max(size, -(-(rows - start) // MOST_TASKS))
     return [range(first, min(first + size, rows)) for first in range(start, rows, size)]
+
+
+def blocks(stop: int, start: int = 0) -> list[range]:
+    """Consecutive ranges of the rows from `start` to `stop` - 1, each small enough to be in memory."""
+    return [range(first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS)]
 
 
 def fold_sums_of(
@@ -61,8 +67,16 @@ def aligned(
     return fit(fold_sums_of(pairs, engine, folds=folds, progress=progress), penalties)
 
 
+def folds_of(images: int, seed: int, folds: int = FOLDS) -> Labels:
+    """The fold `[image]` of each image for cross-validation: random, from `seed`, of equal size."""
+    return np.asarray(np.random.default_rng(seed).permutation(images) % folds, dtype=np.int64)
+
+
 class Answers(Protocol):
     """What is known of images: labels, the model's outputs and a refitted head's, class indices `[image]` each."""
+
+    def part(self, rows: range) -> Answers:
+        """What is known of consecutive `rows` alone, so that no task takes more along."""
 
     def of(self, rows: range, z: Floats) -> tuple[Labels, Labels, Labels]:
         """Those of consecutive `rows`, whose embeddings are `z [image, D]`."""
@@ -70,59 +84,122 @@ class Answers(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class KnownAnswers:
-    """Answers that are arrays `[image]` already."""
+    """Answers that are arrays `[image]` already, of the images from `start` on."""
 
     labels: Labels
     outputs: Labels
     refitted: Labels
+    start: int = 0
+
+    def part(self, rows: range) -> KnownAnswers:
+        """Those of consecutive `rows`."""
+        return KnownAnswers(*self._cut(rows), start=rows.start)
 
     def of(self, rows: range, z: Floats) -> tuple[Labels, Labels, Labels]:
         """Those of consecutive `rows`."""
-        part = slice(rows.start, rows.stop)
-        return self.labels[part], self.outputs[part], self.refitted[part]
+        return self._cut(rows)
+
+    def _cut(self, rows: range) -> tuple[Labels, Labels, Labels]:
+        own = slice(rows.start - self.start, rows.stop - self.start)
+        return self.labels[own], self.outputs[own], self.refitted[own]
 
 
 @dataclass(frozen=True, eq=False)
 class ComputedAnswers:
-    """Outputs by the model's head; refitted ones by `heads`, of which head k was not fitted on the images k mod folds."""
+    """Outputs by the model's head; refitted ones by `heads`, of which head k was not fitted on the images of fold k.
+
+    `labels` and `folds [image]`, of the images from `start` on. Without heads every refitted answer is class 0.
+    """
 
     labels: Labels
     head: Head
     heads: tuple[LogisticModel, ...]
+    folds: Labels
+    start: int = 0
+
+    def part(self, rows: range) -> ComputedAnswers:
+        """Those of consecutive `rows`."""
+        own = slice(rows.start - self.start, rows.stop - self.start)
+        return ComputedAnswers(self.labels[own], self.head, self.heads, self.folds[own], rows.start)
 
     def of(self, rows: range, z: Floats) -> tuple[Labels, Labels, Labels]:
         """Those of consecutive `rows`, whose embeddings are `z [image, D]`."""
+        own = slice(rows.start - self.start, rows.stop - self.start)
         outputs = np.asarray(self.head.logits(z).argmax(1), dtype=np.int64)
-        refitted = np.empty(len(rows), dtype=np.int64)
-        folds = len(self.heads)
+        refitted, folds = np.zeros(len(rows), dtype=np.int64), self.folds[own]
         for fold, model in enumerate(self.heads):
-            own = slice((fold - rows.start) % folds, None, folds)
-            refitted[own] = (z[own] @ model.weight + model.bias).argmax(1)
-        return self.labels[rows.start : rows.stop], outputs, refitted
+            held_out = folds == fold
+            refitted[held_out] = (z[held_out] @ model.weight + model.bias).argmax(1)
+        return self.labels[own], outputs, refitted
 
 
 def refitted_heads(
-    pairs: PairedRows, labels: Labels, classes: int, engine: Engine, *, seed: int, progress: Progress = unseen
+    pairs: PairedRows,
+    labels: Labels,
+    classes: int,
+    engine: Engine,
+    *,
+    folds: Labels,
+    seed: int,
+    bar: ProgressBar = silent,
 ) -> tuple[LogisticModel, ...]:
-    """Heads for `ComputedAnswers`, fitted on a sample of at most `SAMPLE` images drawn with `seed`."""
-    number = min(SAMPLE, len(pairs))
-    rows = np.sort(np.random.default_rng(seed).choice(len(pairs), number, replace=False, shuffle=False))
+    """A head for each fold, fitted on the others' images in a sample of at most `SAMPLE` drawn with `seed`; by the engine.
+
+    `labels` and `folds [image]`. No head at all where there is one fold.
+    """
+    number = int(folds.max()) + 1
+    if number < 2:
+        return ()
+    rows = sampled_rows(len(pairs), SAMPLE, seed)
     tasks = [
         (part, rows[np.searchsorted(rows, part.start) : np.searchsorted(rows, part.stop)]) for part in parts(len(pairs))
     ]
-    z = np.concatenate(list(engine.map(partial(_sampled, pairs), tasks, progress)))
-    found = []
-    for fold in range(FOLDS):
-        others = rows % FOLDS != fold
-        found.append(fit_logistic(z[others], labels[rows[others]], classes))
-    return tuple(found)
+    advance = bar("refitted head", len(pairs) + number)
+    z = np.concatenate(list(engine.map(partial(_sampled, pairs), tasks, advance)))
+    heads = []
+    for fold in range(number):
+        others = folds[rows] != fold
+        with one_thread():
+            heads.append(fit_logistic(z[others], labels[rows[others]], classes))
+        advance(1)
+    return tuple(heads)
+
+
+def sampled_rows(images: int, limit: int, seed: int) -> NDArray[np.int64]:
+    """At most `limit` of the rows 0..images-1, ascending: all, or a random sample drawn with `seed`."""
+    if images <= limit:
+        return np.arange(images)
+    return np.sort(np.random.default_rng(seed).choice(images, limit, replace=False, shuffle=False))
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What one pass over all images gives: their tallies, and the answers on each."""
+
+    tallies: Tallies
+    answers: ImageAnswers
+
+
+def counted(
+    pairs: PairedRows, interpreter: Interpreter, answers: Answers, engine: Engine, *, progress: Progress = unseen
+) -> Counted:
+    """The tallies of all images, from which every count of the results follows, and what each is taken for."""
+    total: Tallies | None = None
+    each: list[ImageAnswers] = []
+    tasks = ((rows, answers.part(rows)) for rows in parts(len(pairs)))
+    for part in engine.map(partial(_counted, pairs, interpreter), tasks, progress):
+        total = part.tallies if total is None else total + part.tallies
+        each.append(part.answers)
+    if total is None:
+        raise ValueError("there are no images to count")
+    return Counted(total, ImageAnswers.joined(each))
 
 
 def tallied(
-    pairs: PairedRows, reading: Reading, answers: Answers, engine: Engine, *, progress: Progress = unseen
+    pairs: PairedRows, interpreter: Interpreter, answers: Answers, engine: Engine, *, progress: Progress = unseen
 ) -> Tallies:
-    """The tallies of all images, from which heatmaps, localization and the alignment's quality follow."""
-    return merged(engine.map(partial(_tally, pairs, reading, answers), parts(len(pairs)), progress))
+    """The tallies of `counted` alone."""
+    return counted(pairs, interpreter, answers, engine, progress=progress).tallies
 
 
 def _fold_sums(pairs: PairedRows, folds: int, rows: range, progress: Progress) -> list[AlignmentSums]:
@@ -134,13 +211,17 @@ def _fold_sums(pairs: PairedRows, folds: int, rows: range, progress: Progress) -
     return total
 
 
-def _tally(pairs: PairedRows, reading: Reading, answers: Answers, rows: range, progress: Progress) -> Tallies:
-    def shares() -> Iterator[Tallies]:
-        for block, z, y in _blocks(pairs, rows, progress):
-            labels, outputs, refitted = answers.of(block, z)
-            yield reading.tally(z, y, labels=labels, outputs=outputs, refitted=refitted)
-
-    return merged(shares())
+def _counted(pairs: PairedRows, interpreter: Interpreter, task: tuple[range, Answers], progress: Progress) -> Counted:
+    rows, answers = task
+    total: Tallies | None = None
+    each: list[ImageAnswers] = []
+    for block, z, y in _blocks(pairs, rows, progress):
+        labels, outputs, refitted = answers.of(block, z)
+        tallies, taken_for = interpreter.tally(z, y, labels=labels, outputs=outputs, refitted=refitted)
+        total = tallies if total is None else total + tallies
+        each.append(taken_for)
+    assert total is not None  # no task is empty
+    return Counted(total, ImageAnswers.joined(each))
 
 
 def _sampled(pairs: PairedRows, task: tuple[range, NDArray[np.int64]], progress: Progress) -> NDArray[np.float32]:
@@ -154,6 +235,6 @@ def _sampled(pairs: PairedRows, task: tuple[range, NDArray[np.int64]], progress:
 def _blocks(
     pairs: PairedRows, rows: range, progress: Progress
 ) -> Iterator[tuple[range, NDArray[np.float32], NDArray[np.float32]]]:
-    for block in parts(rows.stop, BLOCK_ROWS, rows.start):
+    for block in blocks(rows.stop, rows.start):
         yield block, *pairs.read(block)
         progress(len(block))

@@ -25,6 +25,8 @@ from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
 from conspect.study.monitor.splits import Split, Splits, measure_splits
 
 MONITOR_FOLDER = "monitor"
+# The baselines that need training images take so many at most, drawn at random.
+TRAINING_IMAGES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +64,16 @@ def fit_monitor(
     taught = attacks_to_learn_from(place, splits.fit)
     also = None if isinstance(taught, str) else (taught.inputs, taught.looked)
     head = inputs.model.head
+    training = measured.train.sample(TRAINING_IMAGES, seed)
     advance = bar("monitor", 2)
     with one_thread():
         detectors = Detectors.fit(
             Readout.of(measured.lens, measured.class_directions),
-            Training(measured.train_embeddings, measured.train_labels, head.layers[0] if head.is_linear else None),
+            Training(
+                measured.train.model_embeddings(training),
+                measured.train.labels[training],
+                head.layers[0] if head.is_linear else None,
+            ),
             splits.fit.inputs,
             splits.fit.labels,
             witnessed=splits.fit.witnessed,

@@ -24,6 +24,8 @@ from conspect.study.monitor.looking import LookingEncoder
 
 # Without held-out images the study's own are split so; only the last part is reported on.
 FIT_SHARE, CALIBRATION_SHARE = 0.4, 0.2
+# Of a larger study a random sample of so many images is reported on.
+REPORTED_IMAGES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +76,18 @@ class Splits:
 def measure_splits(
     config: MonitorConfig, inputs: Inputs, measured: Measurements, store: Path | Store, *, seed: int, bar: ProgressBar
 ) -> Splits:
-    """The study's test images to report on; held-out ones, or where there are none a part of these, to learn from.
+    """The study's test images to report on, at most `REPORTED_IMAGES`; to learn from held-out ones, or a part of these.
 
     The VLM sees the report split and the first `vlm_images` of the fit split.
     """
-    dataset = inputs.test if len(measured.rows) == len(inputs.test) else Subset(inputs.test, measured.rows)
+    test = measured.test
+    chosen = test.sample(REPORTED_IMAGES, seed)
+    embeddings = test.model_embeddings(chosen)
     own = Split(
-        dataset,
-        ModelOutputs(measured.embeddings, measured.logits),
-        measured.labels,
-        vlm_evidence_of(measured, measured.embeddings, measured.vlm_embeddings),
+        inputs.test if len(chosen) == len(inputs.test) else Subset(inputs.test, test.rows[chosen]),
+        ModelOutputs(embeddings, inputs.model.head.logits(embeddings)),
+        test.labels[chosen],
+        vlm_evidence_of(measured, embeddings, test.vlm_embeddings(chosen)),
     )
     own = look_again(own, inputs, store, stage="second look", bar=bar)
     if inputs.held_out is None:

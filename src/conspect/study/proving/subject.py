@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.analysis.mining import Criterion, mine
 from conspect.analysis.thresholds import calibrate
@@ -10,20 +11,27 @@ from conspect.language import from_pairs
 from conspect.language.syntax.tree import Specification
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.measuring.split import StoredSplit
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
+
+# Embeddings that verification holds of a split: regions and shares of so many images are sharp enough.
+SPLIT_IMAGES = 20_000
 
 
 def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> VerificationModel:
-    """Splits "train" (regions and thresholds), "val" and "test": two random halves of the test images."""
-    order = np.random.default_rng([seed, 1]).permutation(len(measured.rows))
-    halves = {"val": np.sort(order[: len(order) // 2]), "test": np.sort(order[len(order) // 2 :])}
+    """Splits "train" (regions and thresholds), "val" and "test": two random halves of the test images.
+
+    Of each at most `SPLIT_IMAGES`, drawn with `seed`, so that memory does not grow with the study.
+    """
+    order = np.random.default_rng([seed, 1]).permutation(len(measured.test))
+    first, second = order[: len(order) // 2], order[len(order) // 2 :]
     splits = {
-        name: EmbeddingSplit(measured.embeddings[rows], measured.labels[rows], tuple(measured.ids[row] for row in rows))
-        for name, rows in halves.items()
+        "val": _taken(measured.test, np.sort(first[:SPLIT_IMAGES])),
+        "test": _taken(measured.test, np.sort(second[:SPLIT_IMAGES])),
+        "train": _taken(measured.train, measured.train.sample(SPLIT_IMAGES, seed)),
     }
-    splits["train"] = EmbeddingSplit(measured.train_embeddings, measured.train_labels, measured.train_ids)
-    strengths = measured.lens.strengths(measured.train_embeddings)
-    thresholds = calibrate(strengths, measured.train_labels, inputs.attributes)
+    strengths = measured.lens.strengths(splits["train"].embeddings)
+    thresholds = calibrate(strengths, np.asarray(splits["train"].labels, dtype=np.int64), inputs.attributes)
     return VerificationModel(
         head=inputs.model.head,
         lens=measured.lens,
@@ -31,6 +39,12 @@ def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Verifica
         splits=splits,
         thresholds=dict(zip(measured.lens.concept_names, (float(t) for t in thresholds), strict=True)),
         digests={"model": inputs.model.digest, "vlm": inputs.vlm.digest, "data": inputs.test.digest},
+    )
+
+
+def _taken(split: StoredSplit, images: NDArray[np.int64]) -> EmbeddingSplit:
+    return EmbeddingSplit(
+        split.model_embeddings(images), split.labels[images], tuple(split.ids[image] for image in images)
     )
 
 

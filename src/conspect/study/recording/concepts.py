@@ -18,47 +18,80 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.shares import finite_or_none
 
 RANK_CUTOFF = 1e-4
+# Grades are of so many images at most, and what is usual of a class is read off them.
+GRADED = 20_000
 
 
-def graded(inputs: Inputs, measured: Measurements) -> list[GradedConcept]:
+@dataclass(frozen=True, eq=False)
+class ConceptSample:
+    """Strengths `[image, concept]` of at most `GRADED` test images, by the model and by the VLM itself.
+
+    `images`: which of the test images; `labels` and `outputs [image]`; `embeddings [image, D]`
+    and `vlm_embeddings [image, E]`.
+    """
+
+    images: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    outputs: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    vlm_embeddings: NDArray[np.float32]
+    by_model: Float64
+    by_vlm: Float64
+
+    @classmethod
+    def of(cls, inputs: Inputs, measured: Measurements, *, seed: int = 0) -> ConceptSample:
+        """All test images, or a sample drawn with `seed`."""
+        images, lens = measured.test.sample(GRADED, seed), measured.lens
+        z, seen = measured.test.model_embeddings(images), measured.test.vlm_embeddings(images)
+        return cls(
+            images,
+            measured.labels[images],
+            measured.outputs[images],
+            z,
+            seen,
+            lens.strengths(z),
+            lens.cosines(seen),
+        )
+
+
+def graded(inputs: Inputs, measured: Measurements, sample: ConceptSample) -> list[GradedConcept]:
     """A grade for each concept of the study, on its test images."""
-    lens = measured.lens
     return grade_concepts(
         ConceptEvidence(
-            by_vlm=lens.cosines(measured.vlm_embeddings),
-            by_model=lens.strengths(measured.embeddings),
-            labels=measured.labels,
-            classes=_cosines(measured.vlm_embeddings, measured.class_directions),
-            variants=[_cosines(measured.vlm_embeddings, variants) for variants in measured.variant_directions],
+            by_vlm=sample.by_vlm,
+            by_model=sample.by_model,
+            labels=sample.labels,
+            classes=_cosines(sample.vlm_embeddings, measured.class_directions),
+            variants=[_cosines(sample.vlm_embeddings, variants) for variants in measured.variant_directions],
             table=inputs.attributes,
-            presence=_presence(inputs, measured),
+            presence=_presence(inputs, measured.test.rows[sample.images]),
         )
     )
 
 
-def _presence(inputs: Inputs, measured: Measurements) -> Float64 | None:
-    """Labels `[image, concept]` where the test images carry any: 1, 0, NaN for not known."""
+def _presence(inputs: Inputs, rows: NDArray[np.int64]) -> Float64 | None:
+    """Labels `[image, concept]` of the images in `rows` where the data carry any: 1, 0, NaN for not known."""
     labelled = concept_labels_of(inputs.test)
     names = inputs.concepts.names
     if not set(names) & set(labelled.names):
         return None
-    presence = np.full((len(measured.rows), len(names)), np.nan)
+    presence = np.full((len(rows), len(names)), np.nan)
     for place, name in enumerate(names):
         if name in labelled.names:
-            presence[:, place] = labelled.presence[measured.rows, labelled.names.index(name)]
+            presence[:, place] = labelled.presence[rows, labelled.names.index(name)]
     return presence
 
 
-def words_rank(measured: Measurements) -> int:
+def words_rank(sample: ConceptSample) -> int:
     """In how many independent ways the concepts' strengths vary over the images, seen by the VLM: at most their number."""
-    strengths = measured.lens.cosines(measured.vlm_embeddings)
-    values = np.linalg.svd(strengths - strengths.mean(axis=0), compute_uv=False)
+    values = np.linalg.svd(sample.by_vlm - sample.by_vlm.mean(axis=0), compute_uv=False)
     return int((values > RANK_CUTOFF * values.max(initial=0.0)).sum())
 
 
 def _cosines(embeddings: NDArray[np.float32], directions: Float64) -> Float64:
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.asarray(embeddings @ directions.T / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
+    exact = np.asarray(embeddings, dtype=np.float64)  # float32 may overflow when it is squared
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    return np.asarray(exact @ directions.T / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
 
 
 def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concept, ...]:
@@ -87,7 +120,8 @@ def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concep
 
 def concept_scores(inputs: Inputs, measured: Measurements) -> ConceptScores:
     """The grades of a study's concepts alone."""
-    return ConceptScores(concepts=concept_results(inputs, graded(inputs, measured)))
+    sample = ConceptSample.of(inputs, measured)
+    return ConceptScores(concepts=concept_results(inputs, graded(inputs, measured, sample)))
 
 
 def _rounded(value: float | None) -> float | None:
@@ -101,34 +135,32 @@ def believed(grades: list[GradedConcept]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains failures of one study: strengths read off the model, and what is usual of each class's right images."""
+    """Explains failures of one study by what is usual of each class's right images, `usual [class][image, concept]`."""
 
     classes: tuple[str, ...]
     concepts: tuple[str, ...]
-    strengths: Float64
     belongs: NDArray[np.bool_]
     believed: NDArray[np.bool_]
     usual: tuple[Float64, ...]
 
     @classmethod
-    def of(cls, inputs: Inputs, measured: Measurements, may_speak: NDArray[np.bool_]) -> Explainer:
+    def of(
+        cls, inputs: Inputs, measured: Measurements, sample: ConceptSample, may_speak: NDArray[np.bool_]
+    ) -> Explainer:
         """`may_speak [concept]`: see `believed`."""
-        strengths = measured.lens.strengths(measured.embeddings)
         classes = inputs.model.class_names
         belongs = (
-            belonging_by_strength(measured.lens.cosines(measured.vlm_embeddings), measured.labels, len(classes))
+            belonging_by_strength(sample.by_vlm, sample.labels, len(classes))
             if inputs.attributes is None
             else belonging_by_table(inputs.attributes)
         )
-        right = measured.labels == measured.outputs
-        usual = tuple(strengths[right & (measured.labels == index)] for index in range(len(classes)))
-        return cls(classes, inputs.concepts.names, strengths, belongs, may_speak, usual)
+        right = sample.labels == sample.outputs
+        usual = tuple(sample.by_model[right & (sample.labels == index)] for index in range(len(classes)))
+        return cls(classes, inputs.concepts.names, belongs, may_speak, usual)
 
-    def explanation(self, row: int, label: int, output: int) -> Explanation:
-        """Why the test image in `row` was taken for `output`."""
-        reasons = contrast(
-            self.strengths[row], self.usual[label], self.belongs, self.believed, label=label, output=output
-        )
+    def explanation(self, strengths: Float64, label: int, output: int) -> Explanation:
+        """Why an image with `strengths [concept]` was taken for `output`."""
+        reasons = contrast(strengths, self.usual[label], self.belongs, self.believed, label=label, output=output)
         return Explanation(
             sentence=sentence(reasons, self.concepts, self.classes[label], self.classes[output]),
             reasons=tuple(

@@ -6,13 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, binarized
-from conspect.analysis.tallies import Reading
-from conspect.core.protocols import Engine
-from conspect.core.spaces import Lens
 from conspect.results.heatmaps import Binarized, CountMatrix, Difference, Heatmaps, LostPair
 from conspect.study.config import Settings
 from conspect.study.measuring.measurements import Measurements
-from conspect.study.measuring.streaming import KnownAnswers, tallied
 from conspect.study.recording.shares import counts_matrix
 
 # More concepts than this would not be legible; the report then shows those that differ most.
@@ -20,15 +16,15 @@ SHOWN_CONCEPTS = 48
 TOP_PAIRS = 6
 
 
-def shown_concepts(measured: Measurements, classes: int) -> NDArray[np.int64]:
+def shown_concepts(measured: Measurements) -> NDArray[np.int64]:
     """Indices of the concepts whose heatmaps go into results.json: all, or the `SHOWN_CONCEPTS` that tell classes apart.
 
     With more concepts, those are kept whose mean strength varies most between classes, in their original order.
     """
-    strengths = measured.lens.strengths(measured.embeddings)
-    if strengths.shape[1] <= SHOWN_CONCEPTS:
-        return np.arange(strengths.shape[1])
-    means = [strengths[measured.labels == c].mean(0) for c in range(classes) if (measured.labels == c).any()]
+    concepts = len(measured.lens.concept_names)
+    if concepts <= SHOWN_CONCEPTS:
+        return np.arange(concepts)
+    means = measured.tallies.mean_strengths()[measured.tallies.heatmaps.confusion.sum(1) > 0]
     return np.sort(np.argsort(-np.std(means, axis=0), kind="stable")[:SHOWN_CONCEPTS])
 
 
@@ -36,7 +32,6 @@ def heatmap_results(
     measured: Measurements,
     settings: Settings,
     shown: NDArray[np.int64],
-    engine: Engine,
     *,
     believed: NDArray[np.bool_],
 ) -> Heatmaps:
@@ -45,10 +40,11 @@ def heatmap_results(
     Top pairs name only concepts that are `believed [concept]`.
     """
     names = tuple(measured.lens.concept_names[k] for k in shown)
-    lens = Lens(measured.lens.alignment, names, measured.lens.directions[shown])
-    answers = KnownAnswers(measured.labels, measured.outputs, measured.refitted)
-    tallies = tallied(measured.pairs, Reading(lens, measured.class_directions), answers, engine)
-    maps, confidence = tallies.heatmaps, settings.confidence
+    maps, confidence = measured.tallies.heatmaps.taken(shown), settings.confidence
+    by_vlm = [
+        HeatmapCounts(counts.greater[np.ix_(shown, shown)], counts.images)
+        for counts in measured.tallies.ground_truth_by_vlm()
+    ]
     truth = maps.ground_truth()
     cells = [binarized(counts, settings.binarize_at, confidence=confidence).tolist() for counts in truth]
     by_label, by_output = (
@@ -62,7 +58,7 @@ def heatmap_results(
         concepts=names,
         of_concepts=len(measured.lens.concept_names),
         ground_truth=tuple(map(_counts, truth)),
-        ground_truth_by_vlm=tuple(map(_counts, tallies.ground_truth_by_vlm())),
+        ground_truth_by_vlm=tuple(map(_counts, by_vlm)),
         output_label=tuple(map(_counts, maps.output_label())),
         differential_by_label=by_label,
         differential_by_output=by_output,

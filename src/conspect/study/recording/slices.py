@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conspect.analysis.concept_detection import ConceptDetection, detect
-from conspect.analysis.slices import Slice, by_slice, satisfied_shares
+from conspect.analysis.localization import Localization
+from conspect.analysis.slices import Slice, by_slice
 from conspect.core.capabilities import concept_labels_of, metadata_of
-from conspect.core.spaces import Float64
 from conspect.results import slices as records
-from conspect.results.localization import Failure
 from conspect.results.shares import CulpritCounts
 from conspect.study.config import StudyConfig
 from conspect.study.inputs import Inputs, check_slices
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.shares import share
 
+# An AUROC needs every strength at once; of so many images its interval is narrow enough.
+LABELLED = 50_000
+
 
 def slice_results(
-    config: StudyConfig, inputs: Inputs, measured: Measurements, failures: Sequence[Failure]
+    config: StudyConfig, inputs: Inputs, measured: Measurements, verdicts: Sequence[Localization]
 ) -> records.Slices:
-    """Every value of the columns that [data] slices names, lowest accuracy first, with the lens's verdicts on `failures`."""
+    """Every value of the columns that [data] slices names, lowest accuracy first, with the lens's `verdicts` on failures."""
     metadata = metadata_of(inputs.test)
     asked = config.data.slices or ()
     check_slices(asked, inputs.test)
-    columns = {name: [metadata[name][row] for row in measured.rows] for name in asked}
-    verdict_of = {failure.id: failure.verdict for failure in failures}
+    columns = {name: [metadata[name][row] for row in measured.test.rows] for name in asked}
+    by_lens: list[str | None] = [None] * len(measured.test)
+    for verdict in verdicts:
+        by_lens[verdict.row] = verdict.by_vlm.value
     slices = by_slice(
         columns,
         measured.labels == measured.outputs,
-        [verdict_of.get(name) for name in measured.ids],
-        satisfied_shares(measured.lens_numerators, measured.labels, inputs.attributes),
+        by_lens,
+        measured.answers.satisfied,
     )
     return records.Slices(
         columns=tuple(
@@ -44,22 +46,26 @@ def slice_results(
     )
 
 
-def concept_label_results(inputs: Inputs, measured: Measurements, confidence: float) -> records.ConceptLabels | None:
+def concept_label_results(
+    inputs: Inputs, measured: Measurements, confidence: float, *, seed: int
+) -> records.ConceptLabels | None:
     """AUROC of each labelled concept, through the lens and by the VLM itself.
 
-    None when the test images carry no labels of the study's concepts.
+    Of at most `LABELLED` images, drawn with `seed`. None when the test images carry no labels of the study's concepts.
     """
     labelled = concept_labels_of(inputs.test)
     shared = [name for name in inputs.concepts.names if name in labelled.names]
     if not shared:
         return None
-    presence = labelled.presence[measured.rows][:, [labelled.names.index(name) for name in shared]]
+    images = measured.test.sample(LABELLED, seed)
+    presence = labelled.presence[measured.test.rows[images]][:, [labelled.names.index(name) for name in shared]]
     columns = np.asarray([inputs.concepts.names.index(name) for name in shared])
-    norms = np.linalg.norm(measured.vlm_embeddings, axis=1, keepdims=True)
-    by_vlm = measured.vlm_numerators / np.where(norms > 0, norms, 1.0)
     lens, vlm = (
-        _detected(strengths[:, columns], presence, measured, confidence)
-        for strengths in (measured.lens.strengths(measured.embeddings), by_vlm)
+        detect(strengths[:, columns], presence, measured.labels[images], confidence=confidence)
+        for strengths in (
+            measured.lens.strengths(measured.test.model_embeddings(images)),
+            measured.lens.cosines(measured.test.vlm_embeddings(images)),
+        )
     )
     return records.ConceptLabels(
         concepts=tuple(
@@ -77,12 +83,6 @@ def concept_label_results(inputs: Inputs, measured: Measurements, confidence: fl
         mean_vlm_within_classes=_mean_within(vlm),
         not_asked=tuple(name for name in labelled.names if name not in shared),
     )
-
-
-def _detected(
-    strengths: NDArray[np.floating[Any]], presence: Float64, measured: Measurements, confidence: float
-) -> list[ConceptDetection]:
-    return detect(np.asarray(strengths, dtype=np.float64), presence, measured.labels, confidence=confidence)
 
 
 def _auroc(detection: ConceptDetection) -> records.Auroc:

@@ -1,0 +1,143 @@
+"""A study of as many images as one likes, made of embeddings alone: they lie in the store before the study asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.store.embeddings import place_of_embeddings, shard_ranges, write_shard
+from conspect.adapters.store.places import Store
+from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
+from conspect.core.spaces import Float64, Head
+from conspect.study.inputs import Inputs
+
+DIMENSIONS, CLASSES, CONCEPTS, SEED = 512, 10, 100, 0
+CLASS_NAMES = tuple(f"class{k}" for k in range(CLASSES))
+CONCEPT_NAMES = tuple(f"concept{k}" for k in range(CONCEPTS))
+# One training image for so many test images, but no fewer than so many.
+TRAIN_SHARE, TRAIN_LEAST = 10, 10_000
+
+
+class World:
+    """Embeddings of classes that overlap, the VLM's as a noisy linear image of them; the model's head errs now and then."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(SEED)
+        self.centres = rng.standard_normal((CLASSES, DIMENSIONS), dtype=np.float32) / 6
+        self.true = rng.standard_normal((DIMENSIONS, DIMENSIONS), dtype=np.float32) / np.float32(np.sqrt(DIMENSIONS))
+        self.head = Head.linear(self.centres.astype(np.float64), -np.square(self.centres, dtype=np.float64).sum(1) / 2)
+        self.directions: Float64 = rng.standard_normal((CONCEPTS, DIMENSIONS))
+        means = self.centres.astype(np.float64) @ self.true
+        self.classes: Float64 = means / np.linalg.norm(means, axis=1, keepdims=True)
+        shares = np.round(rng.random((CLASSES, CONCEPTS)), 2)
+        self.attributes = ClassAttributes(CLASS_NAMES, CONCEPT_NAMES, shares)
+
+    def pairs(self, labels: NDArray[np.int64], seed: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings `[image, dimension]` of images with these classes, by the model and by the VLM."""
+        rng = np.random.default_rng([SEED, *seed])
+        z = rng.standard_normal((len(labels), DIMENSIONS), dtype=np.float32)
+        z += self.centres[labels]
+        y = z @ self.true
+        y += 0.3 * rng.standard_normal(y.shape, dtype=np.float32)
+        return z, y
+
+    def inputs(self, images: int) -> Inputs:
+        """A study's inputs: so many test images, a tenth as many to align on."""
+        train = NumberedImages("train", max(images // TRAIN_SHARE, TRAIN_LEAST))
+        concepts = ConceptSet(tuple(Concept(name, (name,)) for name in CONCEPT_NAMES), ("{}",), ("{}",))
+        return Inputs(train, NumberedImages("test", images), Model(self), Vlm(self), concepts, self.attributes)
+
+    def fill(self, inputs: Inputs, store: Store) -> None:
+        """Writes the embeddings of both splits in both spaces into the store."""
+        for number, dataset in enumerate((inputs.train, inputs.test)):
+            places = [place_of_embeddings(encoder, dataset, store) for encoder in (inputs.model, inputs.vlm)]
+            for rows in shard_ranges(len(dataset)):
+                own = dataset.labels[rows.start : rows.stop]
+                for place, values in zip(places, self.pairs(own, (number, rows.start)), strict=True):
+                    write_shard(place, rows, values, {})
+
+
+@dataclass(frozen=True)
+class NumberedImages:
+    """A data set of images that nobody looks at: grey squares with random classes."""
+
+    split: str
+    images: int
+    name: str = "numbers"
+    class_names: tuple[str, ...] = CLASS_NAMES
+
+    @property
+    def digest(self) -> str:
+        """Of what there is."""
+        return hashlib.sha256(f"{self.split} {self.images}".encode()).hexdigest()
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Their numbers."""
+        return tuple(f"{self.split}/{k:08d}" for k in range(self.images))
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Classes `[image]`."""
+        return np.random.default_rng([SEED, self.images]).integers(0, CLASSES, self.images)
+
+    def __len__(self) -> int:
+        return self.images
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """A grey square."""
+        return np.full((8, 8, 3), index % 256, dtype=np.uint8)
+
+
+class _Encoder:
+    """Embeddings come from the store; the image is never embedded."""
+
+    preprocessing, embedding_size = "none", DIMENSIONS
+
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The image as it is."""
+        return image.astype(np.float32)
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Never called where the store is filled."""
+        raise RuntimeError("an embedding is missing in the store")
+
+
+class Model(_Encoder):
+    """The vision model of a world."""
+
+    name, digest, class_names = "model of numbers", "scale-model", CLASS_NAMES
+
+    def __init__(self, world: World) -> None:
+        self.head = world.head
+
+
+class Vlm(_Encoder):
+    """Its VLM: knows the names of classes and concepts."""
+
+    name, digest = "VLM of numbers", "scale-vlm"
+
+    def __init__(self, world: World) -> None:
+        self._known = {"class": world.classes, "concept": world.directions}
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Directions `[text, dimension]` of names such as "class3" and "concept17"."""
+        named = [re.fullmatch(r"(class|concept)(\d+)", text) for text in texts]
+        rows = [self._known[match[1]][int(match[2])] for match in named if match is not None]
+        return np.asarray(rows, dtype=np.float32)
+
+
+def filled_study_folder(world: World, folder: Path, images: int) -> Inputs:
+    """Inputs whose embeddings lie in `folder`/embeddings, where a study in `folder` looks for them."""
+    from conspect.adapters.store.places import place_of
+
+    inputs = world.inputs(images)
+    world.fill(inputs, Store(place_of("embeddings", folder)))
+    return inputs
