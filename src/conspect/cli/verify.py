@@ -76,6 +76,7 @@ def region_options(command: F) -> F:
 @click.option("--study", required=True, type=click.Path(path_type=Path), help="The study that says what is verified.")
 @region_options
 @click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for one property.")
+@click.option("--float32", is_flag=True, help="A property holds only where its margin exceeds float32 rounding.")
 @click.option("--no-gamma-search", is_flag=True, help="Skip the search for the largest gamma and its curve.")
 @click.option(
     "--cross-check", type=click.Choice(["none", "scip"]), default="none", help="Ask SCIP for a second opinion."
@@ -142,6 +143,7 @@ def verify_options(choices: dict[str, object]) -> VerifyOptions:
         seconds_budget=float(str(choices.get("budget", 60.0))),
         search_gamma=not choices.get("no_gamma_search", False),
         cross_check=choices.get("cross_check", "none"),  # type: ignore[arg-type]
+        float32=bool(choices.get("float32", False)),
     )
 
 

@@ -66,6 +66,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything said about one property; docs/verification.md has the fields.
 
     `vacuous`: it holds because its premise never does. `margin`: units of logits and unnormalised strengths.
+    `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
     `gamma_max_bracket`: proved up to, witness at, searched up to.
     """
 
@@ -79,6 +80,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: str
     vacuous: bool = False
     margin: float | None
+    float32_slack: float | None = None
     region: RegionSummary | None
     gamma_max: float | None
     gamma_max_bracket: tuple[float | None, float | None, float] | None

@@ -23,7 +23,8 @@ def printed(result: PropertyResult) -> str:
         lines.append(f"         region: {result.region.shape}, {result.region.provenance}")
     facts = []
     if result.margin is not None:
-        facts.append(f"margin {result.margin:.4g}")
+        slack = "" if result.float32_slack is None else f" (float32 can be off by {result.float32_slack:.2g})"
+        facts.append(f"margin {result.margin:.4g}{slack}")
     if result.gamma_max is not None:
         facts.append(f"holds up to size {_bracket(result.gamma_max)}")
     if result.coverage is not None:

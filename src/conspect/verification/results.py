@@ -90,8 +90,9 @@ class PropertyResult:
 
     `margin`: how far the formula is from changing its value at the worst embedding of the region, in units of logits
     and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
-    violated, None when unknown. `vacuous`: it holds because its premise never does, as the reason says. `certificate`:
-    the claim's digest in the bundle, or None.
+    violated, None when unknown. `vacuous`: it holds because its premise never does, as the reason says.
+    `float32_slack`: how far float32 inference can move an atom's gap anywhere in the region; a larger margin survives it.
+    `certificate`: the claim's digest in the bundle, or None.
     """
 
     name: str
@@ -113,6 +114,7 @@ class PropertyResult:
     caveats: tuple[str, ...] = ()
     seconds: float = 0.0
     vacuous: bool = False
+    float32_slack: float | None = None
     claim: Claim | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, object]:
@@ -129,6 +131,7 @@ class PropertyResult:
             "reason": self.verdict.reason,
             "vacuous": self.vacuous,
             "margin": self.margin,
+            "float32_slack": self.float32_slack,
             "region": None
             if region is None
             else {

@@ -18,6 +18,7 @@ from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Not
 from conspect.verification.certificates.claims import Claim, image_claim, region_claim, share_claim
 from conspect.verification.certificates.writing import tie_of, tied
 from conspect.verification.engine.decider import Decider
+from conspect.verification.engine.rounding import formula_slack
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
@@ -113,14 +114,17 @@ class Verification:
             if answer.outcome.witness is not None:
                 witness = self.describer.describe(answer.outcome.witness.floats, region)
                 margin = self.describer.margin(job.formula, answer.outcome.witness.floats)
+            off = formula_slack(self.subject, region, job.table)
+            slack = off if np.isfinite(off) else None
             curve = tuple(
                 replace(point, coverage=float(((sizes <= point.gamma) & passed).mean()) if len(sizes) else None)
                 for point in answer.curve
             )
             results[index] = self._result(
                 job,
-                verdict=vacuous.get(place, answer.outcome.verdict),
+                verdict=self._at_run_time(vacuous.get(place, answer.outcome.verdict), margin, slack),
                 vacuous=place in vacuous,
+                float32_slack=slack,
                 region=region,
                 margin=margin,
                 gamma_max=None if answer.bracket is None else answer.bracket.record(),
@@ -171,6 +175,15 @@ class Verification:
             if answers[key].outcome.verdict.outcome == "holds"
         }
 
+    def _at_run_time(self, verdict: Verdict, margin: float | None, slack: float | None) -> Verdict:
+        """With `float32`, what is proved of exact numbers is claimed only where rounding cannot change it."""
+        if not self.options.float32 or verdict.outcome != "holds":
+            return verdict
+        if margin is not None and slack is not None and margin > slack:
+            return verdict
+        allowance = "of unknown size" if slack is None else f"of up to {slack:.3g}"
+        return unknown(f"proved in exact arithmetic, but not beyond float32 rounding {allowance}")
+
     def _caveats(self, coverage: Rate, more: Sequence[str], focus: Focus) -> tuple[str, ...]:
         first = rarity(coverage)
         found = [first] if first else []
@@ -198,7 +211,7 @@ class Verification:
             caveats.append("of a lone comparison of two concepts a proof over a band is the band's own definition")
         return self._result(
             job,
-            verdict=answer.verdict,
+            verdict=self._at_run_time(answer.verdict, None, None),
             region=answer.region,
             margin=margin,
             coverage=answer.coverage,

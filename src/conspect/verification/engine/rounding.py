@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Float64
+from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel
 
 DOUBLE, SINGLE = 2.0**-53, 2.0**-24
@@ -42,11 +44,40 @@ def readout_errors(model: VerificationModel, magnitudes: Float64, unit: float) -
     logits = errors
     mapped, mapped_errors = _through(model.lens.alignment, magnitudes, unit * magnitudes, unit)
     directions = AffineMap(np.asarray(model.lens.directions, dtype=np.float64), np.zeros(len(model.concept_names)))
-    _, numerators = _through(directions, mapped, mapped_errors, unit)
+    sizes, numerators = _through(directions, mapped, mapped_errors, unit)
+    numerators = numerators + 4 * unit * sizes  # at run time strengths are divided by the length, which rounds as well
     width = mapped.shape[1]
     length = np.sqrt(np.square(mapped).sum(axis=1))
     norm = np.sqrt(np.square(mapped_errors).sum(axis=1)) + _gamma(width + 4, unit) * length
     return ReadoutErrors(*(_WIDER * part + _TINY for part in (logits, numerators, norm)))
+
+
+def formula_slack(model: VerificationModel, region: Region, table: FormulaTable) -> float:
+    """How far float32 inference can move the gap of any atom of a formula, at any embedding of a region.
+
+    A formula whose margin is larger than this keeps its value: a margin changes by no more than its atoms' gaps do.
+    """
+    factor, size = np.abs(region.factor), float(region.size)
+    if region.factor.ndim == 2:
+        reach = factor.sum(axis=1) if region.norm == "max" else np.sqrt(np.square(factor).sum(axis=1))
+    else:
+        reach = factor
+    with np.errstate(all="ignore"):
+        errors = readout_errors(model, (np.abs(region.centre) + size * reach)[None, :], SINGLE)
+    logits, numerators, norm = errors.logits[0], errors.numerators[0], float(errors.norm[0])
+    slack = 0.0
+    for node in table:
+        args = [int(value) for value in node[1:]] if node[0] in ("stronger", "has") else []
+        if node[0] == "predict":
+            own = int(node[1])
+            others = np.delete(logits, own)
+            slack = max(slack, float(logits[own] + others.max(initial=0.0)))
+        elif node[0] == "stronger":
+            slack = max(slack, float(numerators[args[0]] + numerators[args[1]]))
+        elif node[0] == "has":
+            threshold = abs(model.thresholds[model.concept_names[args[0]]])
+            slack = max(slack, float(numerators[args[0]]) + threshold * norm)
+    return slack
 
 
 def _through(affine: AffineMap, values: Float64, errors: Float64, unit: float) -> tuple[Float64, Float64]:

@@ -78,6 +78,7 @@ class VerifyOptions:
     `gamma`: size in standard deviations (Mahalanobis distance for ellipsoids), used when neither the property nor
     `coverage` says otherwise. `estimate_from`: embeddings of the class that the model gets right, or all of the class.
     `node_budget`: conjuncts examined for one property before it is unknown. `seconds_budget`: the same in seconds.
+    `float32`: a property holds only where its margin exceeds what float32 inference can be off by.
     `confidence`: of every interval and statistical verdict, over the whole file.
     """
 
@@ -92,6 +93,7 @@ class VerifyOptions:
     curve_gammas: tuple[Fraction, ...] = tuple(Fraction(k, 10) for k in range(1, 11))
     nearest: int = 3
     cross_check: Literal["none", "scip"] = "none"
+    float32: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", _exact(self.gamma, "gamma"))
