@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
-from conspect.adapters.models.replay import confirm, ending_of, no_head
-from conspect.adapters.preprocessing import Preprocessing
-from conspect.adapters.preprocessing.known_images import known_images
-from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
+from conspect.adapters.models.replay import confirm, no_head
+from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, fitting, outputs_as_two_classes
+from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, preparation_digest
+from conspect.adapters.runtimes.input_form import TOLERANCES
+from conspect.adapters.runtimes.onnx_runtime import Session, form_of_input, read_graph
+from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
 from conspect.adapters.sources import classes
+from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.request import Request
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, user_error
@@ -24,7 +27,9 @@ from conspect.core.statements import Statement
 
 TOLERANCE = 1e-4
 # Nodes between the head and the output that keep the order of the logits, or only rename them.
-ENDS = ("Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast", "Flatten", "Reshape", "Squeeze")
+ENDS = ("Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Dropout")
+# Scales and shifts, which are fitted, and averages over positions, which do not care on which side of an affine map they are.
+SCALES = ("Mul", "Div", "Add", "Sub", "GlobalAveragePool", "AveragePool", "ReduceMean")
 FILE = "model.onnx"
 
 
@@ -52,7 +57,9 @@ def load(request: Request) -> OnnxModel:
         )
     steps = request.own_preprocessing() or preprocessing.read_preprocessing(path.parent / preprocessing.FILE)
     names = request.class_names(lambda: classes.read_classes(path.parent / classes.FILE))
-    return OnnxModel(path, steps, names, name=request.label, head=request.head, device=request.device)
+    return OnnxModel(
+        path, steps, names, name=request.label, head=request.head, output=request.output, device=request.device
+    )
 
 
 class OnnxModel:
@@ -66,20 +73,22 @@ class OnnxModel:
         *,
         name: str,
         head: str | None = None,
+        output: str | None = None,
         device: str = "cpu",
     ) -> None:
-        """`head`: the name of a node, or of its output, where the search finds none. Raises as `load` does."""
+        """`head`: the name of a node, or of its output, where the search finds none; `output`: the name or number of the
+        output with the logits. Raises as `load` does.
+        """
         model = read_graph(path, "MODEL002")
         import onnx
         import onnxruntime
 
+        self.name, self.class_names = name, distinct(class_names, name)
         content = digest_bytes(model.SerializeToString(deterministic=True))
-        cut = _find(model.graph, head, name)
-        self._output = model.graph.output[0].name
-        if cut.embedding not in {value.name for value in model.graph.output}:
-            shape = onnx.helper.make_empty_tensor_value_info(cut.embedding)
-            model.graph.output.append(shape)
-        self._cut, self._steps, self._path = cut, steps, path
+        self._output = _logits(model.graph, len(class_names), output, path)
+        cut = _find(model.graph, self._output, head, name)
+        if cut is not None and cut.embedding not in {value.name for value in model.graph.output}:
+            model.graph.output.append(onnx.helper.make_empty_tensor_value_info(cut.embedding))
         self._session = Session(model, device=device, place=path, code="MODEL002")
         inputs = self._session.inputs
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
@@ -87,78 +96,128 @@ class OnnxModel:
             raise user_error(
                 "MODEL002", problem, "give a classifier with one input [image, 3, y, x]", SourceLocation(str(path))
             )
-        self._input, self._channels_last = inputs[0].name, inputs[0].shape[3] == 3 and inputs[0].shape[1] != 3
-        self.name, self.class_names, self.head = name, class_names, cut.head
-        self.preprocessing = steps.sentence
-        self.embedding_size = int(cut.head.layers[0].weight.shape[1])
-        self._check(path)
-        kind = device.partition(":")[0]
-        self.digest = digest_json([content, steps.to_json(), cut.node, kind])
+        self._input, self._form = inputs[0].name, form_of_input(inputs[0])
+        self.tolerance = max(TOLERANCE, self._form.tolerance, _precision(model.graph))
+        self._prepare: Preparation = GreyPreparation(steps) if self._form.grey else steps
+        self.preprocessing = self._prepare.sentence
+        probes = prepared_probes(self._prepare, name)
+        self._embedding = None if cut is None else cut.embedding
+        self._steps, self._path, self._averaged = steps, path, False
+        self._shares = False
+        embeddings, outputs = self._run(probes)
+        found = None if cut is None else fitting(cut.head, embeddings, outputs, self.tolerance)
+        if cut is not None and found is None and head is not None:
+            raise no_head(name, f"{cut.node!r} applied to its input does not give the model's output", [])
+        if found is None:
+            self._embedding = None
+            self._shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1, atol=1e-3))
+            found = Head.identity(outputs.shape[1]), "softmax" if self._shares else "logits"
+        self.head, self._ending = found
+        if self.head.classes != len(class_names):
+            problem = (
+                f"its output has shape {outputs.shape[1:]} for an image, and there are {len(class_names)} class names"
+            )
+            fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
+            raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
+        self.embedding_size = int(self.head.layers[0].weight.shape[1])
+        confirmed = confirm_function(self.embed, probes, name=name, tolerance=self.tolerance)
+        node = NOTHING if cut is None or self._embedding is None else cut.node
+        described = [content, preparation_digest(self._prepare), node, self._output, device.partition(":")[0]]
+        self.digest = digest_json([*described, sketch(confirmed)])
+        replays = f"the head ({node}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"
         self.statement = Statement(
             f"ONNX Runtime {onnxruntime.__version__}",
             device,
             "as in the file",
-            checked=(f"the head ({cut.node}) replays the model's {self._ending} on every batch, to {TOLERANCE:g}",),
-            cannot=("be attacked: ONNX Runtime gives no gradients",),
+            checked=(
+                *([] if node == NOTHING else [replays]),
+                "probe images have the same embeddings together, again, and alone",
+            ),
+            cannot=(*([NO_HEAD] if node == NOTHING else []), "be attacked: ONNX Runtime gives no gradients"),
         )
 
-    def _check(self, path: Path) -> None:
-        embeddings, outputs = self._run(np.stack([self._steps(image) for image in known_images()]))
-        if outputs.ndim != 2 or outputs.shape[1] != len(self.class_names):
-            problem = f"its output has shape {outputs.shape[1:]} for an image, and there are {len(self.class_names)} class names"
-            raise user_error(
-                "MODEL002", problem, "give one name per output, in order, with `classes`", SourceLocation(str(path))
-            )
-        fits = embeddings.ndim == 2 and embeddings.shape[1] == self.embedding_size
-        ending = ending_of(self.head.logits(embeddings), outputs, TOLERANCE) if fits else None
-        if ending is None:
-            raise no_head(self.name, f"{self._cut.node!r} applied to its input does not give the model's output", [])
-        self._ending = ending
+    def _run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        names = [self._output, *([] if self._embedding in (None, self._output) else [str(self._embedding)])]
+        with calling(self.name, "the graph", f"{list(batch.shape)} {batch.dtype}", self._form.wanted):
+            found = self._session.run({self._input: self._form.fed(batch, self.name)}, names)
+        outputs = found[0].reshape(len(batch), -1).astype(np.float64)
+        if self._embedding is None:
+            return (np.log(np.maximum(outputs, 1e-30)) if self._shares else outputs), outputs
+        embeddings = found[-1].astype(np.float64)
+        self._averaged = embeddings.ndim == 4 and embeddings.shape[2:] != (1, 1)
+        # What is pooled before or after a 1 x 1 convolution is the same; one value a channel may still carry its two axes.
+        return (embeddings.mean((2, 3)) if embeddings.ndim == 4 else embeddings.reshape(len(batch), -1)), outputs
 
-    def _run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        images = batch.transpose(0, 2, 3, 1) if self._channels_last else batch
-        embeddings, outputs = self._session.run({self._input: images}, [self._cut.embedding, self._output])
-        # What is pooled to one value a channel may still carry its two axes.
-        return embeddings.reshape(len(batch), -1), outputs
-
-    def pixel_graph(self) -> PixelGraph:
-        """The model's own graph, with its normalisation before it and its head behind it."""
+    def pixel_graph(self) -> PixelGraph | None:
+        """The model's own graph, with its normalisation before it and its head behind it; None where its input or what goes
+        into its head is of another form than colour images in single precision and one vector an image.
+        """
         from conspect.adapters.models.onnx_joined import joined
 
+        if self._embedding is None or self._averaged or self._form.grey or self._form.type != "float32":
+            return None
         graph = read_graph(self._path, "MODEL002")
-        made = joined(graph, self._cut.embedding, self.head, self._steps, channels_last=self._channels_last)
+        made = joined(graph, self._embedding, self.head, self._steps, channels_last=self._form.channels_last)
         return PixelGraph(made, self._steps.framed)
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """`[height, width, 3]` uint8 to `[3, y, x]` float32."""
-        return self._steps(image)
+        """`[height, width, 3]` uint8 to `[3, y, x]` float32, or `[1, y, x]` for a graph of one channel."""
+        return self._prepare(image)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` float32: what goes into the head. Raises UserError MODEL003 when it does not replay."""
         embeddings, outputs = self._run(batch)
-        confirm(self.head, embeddings, outputs, self._ending, tolerance=TOLERANCE, name=self.name)
-        return embeddings
+        ending = self._ending
+        if outputs.shape[1] == 1:
+            outputs, ending = outputs_as_two_classes(outputs, ending)
+        confirm(self.head, embeddings, outputs, ending, tolerance=self.tolerance, name=self.name)
+        return embeddings.astype(np.float32)
 
 
-def _find(graph: Any, named: str | None, name: str) -> _Cut:
-    """The named node, or the Gemm, or MatMul and Add, that the first output comes from."""
+def _precision(graph: Any) -> float:
+    """The tolerance of half precision where weights are kept in it (tensors of type 10 float16 and 16 bfloat16)."""
+    kinds = {tensor.data_type for tensor in graph.initializer}
+    return max(TOLERANCES["float16"] if 10 in kinds else 0.0, TOLERANCES["bfloat16"] if 16 in kinds else 0.0)
+
+
+def _logits(graph: Any, classes: int, named: str | None, path: Path) -> str:
+    """The output called `named` or of that number; else the first with as many columns as classes (one for two)."""
+    names = [value.name for value in graph.output]
+    if named is not None:
+        chosen = next((name for index, name in enumerate(names) if named in (name, str(index))), None)
+        if chosen is None:
+            fix = f"name one with `output`: {', '.join(names)}"
+            raise user_error("MODEL002", f"it has no output {named!r}", fix, SourceLocation(str(path)))
+        return str(chosen)
+    columns = [
+        dims[1].dim_value if len(dims := value.type.tensor_type.shape.dim) > 1 else None for value in graph.output
+    ]
+    for wanted in (classes, 1 if classes == 2 else classes):
+        if wanted in columns:
+            return str(names[columns.index(wanted)])
+    return str(names[0])
+
+
+def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:
+    """The named node, or the Gemm, MatMul and Add, or 1 x 1 Conv that the output comes from; None where there is none."""
     constants = _constants(graph)
-    nodes = {output: node for node in graph.node for output in node.output}
+    nodes = {one: node for node in graph.node for one in node.output}
     cuts = [cut for node in graph.node if (cut := _cut(node, nodes, constants)) is not None]
     listed = [f"{cut.node} ({cut.head.layers[0].weight.shape[1]} -> {cut.head.classes})" for cut in cuts]
     if named is not None:
         for cut in cuts:
             if named == cut.node:
                 return cut
-        raise no_head(name, f"it has no Gemm or MatMul with constant weights called {named!r}", listed)
-    node = nodes.get(graph.output[0].name)
-    while node is not None and node.op_type in ENDS:
-        node = nodes.get(node.input[0])
-    last = None if node is None else _cut(node, nodes, constants)
-    if last is None:
-        kind = "its input" if node is None else f"a {node.op_type} node"
-        raise no_head(name, f"its output comes from {kind}, not from a Gemm or MatMul with constant weights", listed)
-    return last
+        raise no_head(name, f"it has no Gemm, MatMul or 1 x 1 Conv with constant weights called {named!r}", listed)
+    node = nodes.get(output)
+    while node is not None:
+        found = _cut(node, nodes, constants)
+        if found is not None:
+            return found
+        if node.op_type not in (*ENDS, *SCALES):
+            return None
+        node = next((nodes[one] for one in node.input if one in nodes and one not in constants), None)
+    return None
 
 
 def _constants(graph: Any) -> dict[str, NDArray[Any]]:
@@ -186,8 +245,10 @@ def _cut(node: Any, nodes: dict[str, Any], constants: dict[str, NDArray[Any]]) -
                 bias, product = constants[node.input[second]], nodes[node.input[first]]
         if product.op_type != "MatMul":
             return None
-    if product.op_type not in ("Gemm", "MatMul") or product.input[1] not in constants:
+    if product.op_type not in ("Gemm", "MatMul", "Conv") or product.input[1] not in constants:
         return None
+    if product.op_type == "Conv":
+        return _pointwise(product, constants)
     weight = constants[product.input[1]].astype(np.float64)
     options = {one.name: one.i if one.type == 2 else one.f for one in product.attribute}  # AttributeProto.INT is 2
     if product.op_type == "Gemm":
@@ -205,3 +266,23 @@ def _cut(node: Any, nodes: dict[str, Any], constants: dict[str, NDArray[Any]]) -
     )
     key = node.name or node.output[0]
     return _Cut(key, product.input[0], Head((AffineMap(np.ascontiguousarray(weight), offset),)))
+
+
+def _pointwise(node: Any, constants: dict[str, NDArray[Any]]) -> _Cut | None:
+    """A 1 x 1 convolution without groups, strides or padding: an affine map of every position."""
+    weight = constants[node.input[1]].astype(np.float64)
+    options = {one.name: one for one in node.attribute}
+    plain = all(set(options[key].ints) <= {value} for key, value in (("strides", 1), ("pads", 0)) if key in options)
+    grouped = "group" in options and options["group"].i != 1
+    biased = len(node.input) > 2
+    if (
+        weight.ndim != 4
+        or weight.shape[2:] != (1, 1)
+        or grouped
+        or not plain
+        or (biased and node.input[2] not in constants)
+    ):
+        return None
+    offset = constants[node.input[2]].astype(np.float64) if biased else np.zeros(len(weight))
+    matrix = np.ascontiguousarray(weight[:, :, 0, 0])
+    return _Cut(node.name or node.output[0], node.input[0], Head((AffineMap(matrix, offset),)))

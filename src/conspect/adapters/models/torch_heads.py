@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from conspect.adapters.models.torch_watch import Outputs, Watched
 
 PRODUCT, NOTHING = "matrix product", "none"
+NO_HEAD = (
+    "tell head and encoder apart: no affine map, nor affine maps with ReLUs between them, replays its outputs, which stand for "
+    "the embeddings; what is said of the lens and of concepts is said of the outputs"
+)
 
 
 @dataclass(frozen=True, eq=False)

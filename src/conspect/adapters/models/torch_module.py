@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.models.replay import confirm
 from conspect.adapters.models.torch_heads import (
+    NO_HEAD,
     NOTHING,
     find_head,
     named_head,
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
 
 NO_ATTACKS = "be attacked: an image of the network's own size is resized and cropped again, or the steps are not known"
 NO_LAYER = "be attacked or exported with a monitor: its head is no layer of its own"
-NO_HEAD = (
-    "tell head and encoder apart: no affine map, nor affine maps with ReLUs between them, replays its outputs, which stand for "
-    "the embeddings; what is said of the lens and of concepts is said of the outputs"
-)
 
 
 class TorchModel:

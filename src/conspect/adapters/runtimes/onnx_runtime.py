@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.runtimes.input_form import InputForm
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
 from conspect.core.diagnostics import SourceLocation, user_error
@@ -19,7 +21,12 @@ TYPES = {
     "tensor(float16)": np.float16,
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
 }
+# Several values of these types (4 bits and fewer) share a byte.
+PACKED = {21, 22, 23}
 FIX = "give an ONNX file of at most 2 GiB, weights included, that onnx.checker accepts"
 
 
@@ -39,6 +46,9 @@ def read_graph(path: Path, code: str) -> Any:
             model = onnx.load(path, load_external_data=False)
         except DecodeError as error:
             raise ValueError(f"not an ONNX file: {error}") from error
+        for tensor in _sparse(model.graph):
+            if tensor.external_data:
+                raise ValueError("a sparse tensor has external data, which are not looked for in the model's folder")
         for tensor in _tensors(model.graph):
             for entry in tensor.external_data:
                 if entry.key == "location" and not _inside(folder, entry.value):
@@ -47,7 +57,14 @@ def read_graph(path: Path, code: str) -> Any:
                     )
                     fix = "put the data beside the model; files elsewhere are never read"
                     raise user_error("MODEL005", problem, fix, SourceLocation(str(path)))
-        onnx.load_external_data_for_model(model, str(folder))
+        for tensor in _tensors(model.graph):
+            if tensor.external_data:
+                kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+                _check_external(tensor, folder, np.dtype(kind).itemsize if tensor.data_type not in PACKED else 0)
+        try:
+            onnx.load_external_data_for_model(model, str(folder))
+        except Exception as error:  # a file that is not there is onnx's own kind of error
+            raise ValueError(f"its external data cannot be read: {error}") from error
         try:
             onnx.checker.check_model(model)
         except onnx.checker.ValidationError as error:
@@ -60,6 +77,18 @@ def _inside(folder: Path, location: str) -> bool:
     return not Path(location).is_absolute() and target.is_relative_to(folder)
 
 
+def _sparse(graph: Any) -> Iterator[Any]:
+    """Values and indices of the sparse tensors of a graph and of the graphs in it."""
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _sparse(inner)
+
+
 def _tensors(graph: Any) -> Iterator[Any]:
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
@@ -69,6 +98,26 @@ def _tensors(graph: Any) -> Iterator[Any]:
             yield from (attribute.t, *attribute.tensors)
             for inner in (attribute.g, *attribute.graphs):
                 yield from _tensors(inner)
+
+
+def _check_external(tensor: Any, folder: Path, itemsize: int) -> None:
+    """Raises ValueError where the data of `tensor` are not as long as its shape says, or longer than their file."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    file = folder / entries.get("location", "")
+    if not file.is_file():
+        raise ValueError(f"the weights of {tensor.name!r} should lie in {file.name!r}, which is not there")
+    there = file.stat().st_size - int(entries.get("offset", 0))
+    declared = int(entries.get("length", there))
+    if not 0 <= declared <= there or math.prod(tensor.dims) * itemsize > there:
+        raise ValueError(f"the weights of {tensor.name!r} are said to be longer than {file.name!r} is")
+
+
+def form_of_input(value: Any) -> InputForm:
+    """In which form a graph takes images `[image, channel, y, x]` or `[image, y, x, channel]`."""
+    shape, kind = list(value.shape), np.dtype(TYPES.get(value.type, np.float32)).name
+    last = shape[3] in (1, 3) and shape[1] not in (1, 3)
+    grey = shape[3 if last else 1] == 1
+    return InputForm(f"its input {value.name!r} is {shape} {kind}", grey=grey, channels_last=last, type=kind)
 
 
 class Session:
