@@ -38,6 +38,51 @@ def test_the_values_are_those_of_transformers(name: str, options: dict[str, Any]
         assert ours.framed(image).shape[:2] == theirs.shape[1:]
 
 
+OLD = [
+    (kind, change)
+    for kind in (
+        "Beit", "Bit", "Blip", "ChineseCLIP", "CLIP", "ConvNext", "DeiT", "Levit", "MobileNetV1", "MobileNetV2", "Pvt", "Siglip",
+        "ViT",
+    )
+    for change in (
+        {}, {"size": 96}, {"size": 96, "crop_size": 80, "do_center_crop": True}, {"size": {"height": 50, "width": 70}},
+        {"size": {"shortest_edge": 96}}, {"size": 384, "resample": 0}, {"do_normalize": False, "rescale_factor": 1 / 127.5},
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "change"), OLD, ids=str)
+@pytest.mark.parametrize("form", ["feature_extractor_type", "image_processor_type"])
+def test_a_file_means_what_its_type_means_to_transformers_or_is_refused(
+    kind: str, change: dict[str, Any], form: str, tmp_path: Path
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    ending = "FeatureExtractor" if form.startswith("feature") else "ImageProcessor"
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps({form: kind + ending, **change}))
+    image = np.random.default_rng(0).integers(0, 256, (10, 30, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)
+    try:
+        processor = transformers.AutoImageProcessor.from_pretrained(tmp_path, backend="pil", local_files_only=True)
+        found = processor(images=image, return_tensors="np", input_data_format="channels_last")
+        theirs = np.asarray(found["pixel_values"][0])
+    except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
+        pytest.skip(f"transformers does not take it: {error}")
+    try:
+        ours = read_preprocessing(path)(image)
+    except UserError:
+        return
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_type_that_is_not_known_and_a_size_that_no_type_explains_are_refused() -> None:
+    with pytest.raises(ValueError, match="type 'PerceiverImageProcessor' is not known"):
+        from_config({"image_processor_type": "PerceiverImageProcessor"})
+    with pytest.raises(ValueError, match="size 224 is the shorter edge of some processors"):
+        from_config({"size": 224, "do_normalize": False})
+    assert from_config({"size": 224, "default_to_square": False, "do_normalize": False}).resize == 224
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

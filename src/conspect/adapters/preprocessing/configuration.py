@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from conspect.adapters.preprocessing.processor_types import completed
 from conspect.adapters.preprocessing.steps import Preprocessing
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.files import read_text
@@ -19,8 +20,8 @@ FILE = "preprocessor_config.json"
 WARPED_FROM = 384  # ConvNeXt's processor warps to a square from this side on, and crops below
 # Keys that change nothing for RGB images of any size.
 IGNORED = {
-    "data_format", "default_to_square", "device", "disable_grouping", "do_convert_rgb", "feature_extractor_type",
-    "image_processor_type", "image_seq_length", "input_data_format", "pad_size", "processor_class",
+    "data_format", "default_to_square", "device", "disable_grouping", "do_convert_rgb", "do_reduce_labels",
+    "feature_extractor_type",    "image_processor_type", "image_seq_length", "input_data_format", "pad_size", "processor_class",
     "return_tensors",
 }  # fmt: skip
 KNOWN = {
@@ -49,10 +50,13 @@ def from_config(config: Mapping[str, Any]) -> Preprocessing:
     """The steps that a `preprocessor_config.json` asks for. Raises ValueError, TypeError or KeyError."""
     if not isinstance(config, Mapping):
         raise ValueError("a JSON object is needed")
+    config, enlarged = completed(config)
     strange = sorted(key for key, value in config.items() if key not in IGNORED | KNOWN and value not in (None, False))
     if strange:
         raise ValueError(f"unknown steps: {', '.join(strange)}")
     resize, crop = _geometry(config)
+    if isinstance(resize, int):
+        resize = int(enlarged * resize)
     normalises = config.get("do_normalize", True)
     return Preprocessing(
         resize=resize,
@@ -72,6 +76,8 @@ def _geometry(config: Mapping[str, Any]) -> tuple[tuple[int, int] | int | None, 
     if config.get("crop_pct") is not None and resize is not None:
         if not isinstance(resize, int):
             raise ValueError("crop_pct needs a size with shortest_edge")
+        if crop is not None:
+            raise ValueError("crop_pct cuts already; leave do_center_crop out")
         if resize >= WARPED_FROM:
             return (resize, resize), crop
         return int(resize / config["crop_pct"]), (resize, resize)
@@ -93,6 +99,8 @@ def _size(value: object) -> tuple[int, int] | int:
 
 
 def _triple(value: object) -> tuple[float, float, float]:
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = list(value) * 3  # of networks of one channel
     if not isinstance(value, list | tuple) or len(value) != 3:
         raise ValueError(f"{value!r} is not three numbers")
     red, green, blue = (float(one) for one in value)
