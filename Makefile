@@ -48,11 +48,11 @@ test-peers: peers ## equality with pytorch-ood and torch-uncertainty
 
 peers: $(PEERS)/.installed ## the environment of those two
 
-lint: $(VENV)/.lint ## style
+lint: $(VENV)/.dev ## style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(VENV)/.lint ## types
+types: $(VENV)/.dev ## types
 	$(VENV)/bin/mypy
 
 check: lint types test ## style, types and tests
@@ -80,34 +80,30 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Conspect needs Python 3.11 to 3.13; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Written last, so that an interrupted installation is done again.
-$(VENV)/.demo: pyproject.toml lock.txt | $(VENV)/bin/python
-	$(PIP) install -q -c lock.txt -e '.[demo]'
+# Written last, so that an interrupted installation is done again. Everything but torch has its digest in the lock: which build
+# of torch fits depends on the machine.
+$(VENV)/.demo: pyproject.toml constraints.txt lock/demo.txt | $(VENV)/bin/python
+	$(PIP) install -q -c constraints.txt torch
+	$(PIP) install -q --no-deps --require-hashes -r lock/demo.txt
+	$(PIP) install -q --no-deps -e .
 	touch $@
 
-$(VENV)/.test: $(VENV)/.demo
-	$(PIP) install -q -c lock.txt -e '.[demo,test]'
+$(VENV)/.test: $(VENV)/.demo lock/test.txt
+	$(PIP) install -q --no-deps --require-hashes -r lock/test.txt
 	touch $@
 
-$(VENV)/.lint: $(VENV)/.test
-	$(PIP) install -q -c lock.txt -e '.[demo,test,lint]'
-	touch $@
-
-$(VENV)/.dev: $(VENV)/.lint
-	$(PIP) install -q -c lock.txt -e '.[demo,dev,docs]'
+$(VENV)/.dev: $(VENV)/.test lock/dev.txt
+	$(PIP) install -q --no-deps --require-hashes -r lock/dev.txt
 	touch $@
 
 # What stands behind a release: docs/releasing.md.
 wheel: $(VENV)/.release ## build twice and compare the bytes
 	.ci/wheel "$(CURDIR)/.venv-release/bin/python"
 
-# Newest versions that fit together, as the lock: what is installed now is forgotten first.
-lock: ## write lock.txt anew
-	rm -rf .venv-lock
-	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install -q -c constraints.txt -e '.[demo,dev,docs]'
-	{ sed -n '/^#/p' lock.txt; .venv-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >lock.new
-	mv lock.new lock.txt
+# Versions stay where they fit what pyproject.toml asks for; LOCK_ARGS are those of `uv pip compile`, such as --upgrade.
+lock: $(VENV)/bin/python ## write lock/*.txt anew
+	$(PIP) install -q uv
+	$(VENV)/bin/python .ci/lock $(LOCK_ARGS)
 
 sbom: $(VENV)/.release $(VENV)/.test ## bill of materials
 	mkdir -p dist

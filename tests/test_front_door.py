@@ -69,3 +69,40 @@ def test_every_target_of_the_makefile_is_in_its_help() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", text, flags=re.MULTILINE)
     explained = set(re.findall(r"^([a-z-]+):.*## .+$", text, flags=re.MULTILINE))
     assert explained == set(phony.split())
+
+
+@pytest.mark.parametrize("name", ["demo", "test", "dev"])
+def test_every_line_of_the_lock_has_a_version_and_a_digest(name: str) -> None:
+    text = (ROOT / "lock" / f"{name}.txt").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", text.strip())[1:]
+    assert len(entries) > 50
+    assert [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry] == []
+    assert [entry for entry in entries if entry.startswith(("torch==", "nvidia-", "triton"))] == []
+
+
+def test_the_lock_holds_every_package_that_its_extras_name() -> None:
+    """So that a package added to pyproject.toml and not locked is seen at once."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+
+    def wanted(entries: list[str]) -> set[str]:
+        names: set[str] = set()
+        for entry in entries:
+            inner = re.fullmatch(r"conspect\[(.+)\]", entry)
+            if inner is None:
+                names.add(named(entry))
+            else:
+                for extra in inner.group(1).split(","):
+                    names |= wanted(extras[extra])
+        return names
+
+    for name, taken in {"demo": ["demo"], "test": ["demo", "test"], "dev": ["demo", "dev", "docs"]}.items():
+        lines = (ROOT / "lock" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        locked = {named(line) for line in lines if "==" in line}
+        asked = wanted(project["dependencies"]).union(*(wanted(extras[extra]) for extra in taken))
+        assert asked - locked == {"torch"}
+
+
+def named(requirement: str) -> str:
+    """The name of a requirement, as the index compares names."""
+    return re.split(r"[<>=\[ ;]", requirement)[0].lower().replace("_", "-")
