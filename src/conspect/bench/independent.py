@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
+from itertools import permutations
 from math import isqrt
 from typing import Any
 
@@ -17,6 +18,8 @@ from conspect.core.regions import Region
 from conspect.language import expand
 from conspect.language.syntax.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
 from conspect.verification.queries.model import VerificationModel
+from conspect.verification.regions.provable import ProvedCoverage
+from conspect.verification.regions.readouts import without_premise
 
 TANGENTS = 300
 
@@ -62,6 +65,64 @@ class Independent:
                 return False
             solver.add(self._tangent([v for v in found if v is not None], region.size))
         return None
+
+    def holds_over_readouts(self, formula: Formula, proved: ProvedCoverage) -> bool | None:
+        """Whether the proved formula is true at every embedding whose readouts lie in a span or band.
+
+        The embedding itself is the unknown; of a span the ellipsoid is enclosed by tangent planes.
+        """
+        conclusion = without_premise(formula)
+        chosen = conclusion if proved.premise_dropped and conclusion is not None else formula
+        z = self.unknowns
+        identity = [[Fraction(int(i == k)) for i in range(len(z))] for k in range(len(z))]
+        point: list[Any] = [(Fraction(0), row) for row in identity]
+        self.logits = self._network(point)
+        self.mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)
+        self.strengths = {}
+        assert proved.kinds is not None
+        solver = z3.Solver()
+        solver.set("timeout", self.milliseconds)
+        length, names = z3.Real("length"), self.subject.concept_names
+        squared = z3.Sum([self.expression(form) * self.expression(form) for form in self.mapped])
+        values = [self.strength(name) for name in names]
+        if proved.kinds.presence:
+            solver.add(length >= 0, length * length == squared)
+        solver.add(z3.Not(self.translate(expand(chosen))))
+        if proved.shape == "band":
+            solver.add(*self._inside_band(proved, values, length))
+            return self._answer(solver)
+        own = proved.kinds.class_index
+        read = [] if own is None else [v - self.logits[own] for k, v in enumerate(self.logits) if k != own]
+        read += [*values, length] if proved.kinds.presence else [v - values[0] for v in values[1:]]
+        w = [z3.Real(f"v{k}") for k in range(len(read))]
+        region = proved.region
+        for place, (middle, row) in enumerate(zip(region.centre.tolist(), region.factor.tolist(), strict=True)):
+            spread = z3.Sum([rational(Fraction(f)) * v for f, v in zip(row, w, strict=True)])
+            solver.add(read[place] == rational(Fraction(middle)) + spread)
+        bound = rational(region.size)
+        solver.add(*[z3.And(v <= bound, -bound <= v) for v in w], z3.Sum([v * v for v in w]) <= bound * bound)
+        return self._answer(solver)
+
+    @staticmethod
+    def _answer(solver: Any) -> bool | None:
+        answer = solver.check()
+        return None if answer == z3.unknown else bool(answer == z3.unsat)
+
+    def _inside_band(self, proved: ProvedCoverage, values: list[Any], length: Any) -> list[Any]:
+        assert proved.kinds is not None
+        groups = [values] if proved.kinds.class_index is None else [self.logits, values]
+        gaps = [a - b for group in groups for a, b in permutations(group, 2)]
+        if proved.kinds.presence:
+            names = self.subject.concept_names
+            bars = [rational(Fraction(self.subject.thresholds[name])) * length for name in names]
+            over = [value - bar for value, bar in zip(values, bars, strict=True)]
+            gaps += [*over, *(-gap for gap in over)]
+        region = proved.region
+        least = [
+            rational(Fraction(middle) - region.size * Fraction(width))
+            for middle, width in zip(region.centre.tolist(), region.factor.tolist(), strict=True)
+        ]
+        return [gap >= low for gap, low in zip(gaps, least, strict=True)]
 
     def _tangent(self, found: list[Fraction], size: Fraction) -> Any:
         """p'w <= size |p| for p along the point, rounded to few bits; the norm is rounded up."""

@@ -13,15 +13,18 @@ from typing import Any
 
 from conspect.verification.certificates.writing import sealed, tied
 
+# Tries in a row without a mutation after which there is nothing to change.
+FRUITLESS = 200
 Change = Callable[[dict[str, Any], random.Random], bool]
 
 
 def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
-    """`count` mutations of a certificate with the name of what was done."""
+    """`count` mutations of a certificate with the name of what was done; none of a kind that has nothing to change there."""
     body = {key: value for key, value in body.items() if key != "seal"}
     text = sealed(body)
-    made = 0
-    while made < count:
+    made = tries = 0
+    while made < count and tries < FRUITLESS:
+        tries += 1
         how = rng.choice([*TEXTUAL, *STRUCTURAL])
         data: bytes | None
         if how in TEXTUAL:
@@ -31,7 +34,7 @@ def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tu
             done = STRUCTURAL[how](copied, rng)
             data = sealed(copied) if done else None
         if data is not None and data != text:
-            made += 1
+            made, tries = made + 1, 0
             yield how, data
 
 
@@ -78,7 +81,7 @@ TEXTUAL: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 
 def _claim(body: dict[str, Any], rng: random.Random, verdict: str) -> dict[str, Any] | None:
-    fitting = [claim for claim in body["claims"] if claim["verdict"] == verdict]
+    fitting = [claim for claim in body["claims"] if claim["verdict"] == verdict and claim["kind"] == "region"]
     return rng.choice(fitting) if fitting else None
 
 
@@ -175,11 +178,42 @@ def _formula_denied(body: dict[str, Any], rng: random.Random) -> bool:
 
 
 def _verdict_swapped(body: dict[str, Any], rng: random.Random) -> bool:
-    if not body["claims"]:
+    decided = [claim for claim in body["claims"] if claim["verdict"] != "unknown"]
+    if not decided:
         return False
-    claim = rng.choice(body["claims"])
+    claim = rng.choice(decided)
     claim["verdict"] = {"holds": "violated", "violated": "holds"}[claim["verdict"]]
     retied(body)
+    return True
+
+
+def _image_denied(body: dict[str, Any], rng: random.Random) -> bool:
+    """The opposite of what is true at an image, every digest made good."""
+    images = [claim for claim in body["claims"] if claim["kind"] == "image" and claim["verdict"] != "unknown"]
+    if not images:
+        return False
+    claim = rng.choice(images)
+    claim["formula"].append(["not", len(claim["formula"]) - 1])
+    retied(body)
+    return True
+
+
+def _share_made_certain(body: dict[str, Any], rng: random.Random) -> bool:
+    shares = [claim for claim in body["claims"] if claim["kind"] == "share" and claim["verdict"] == "holds"]
+    if not shares:
+        return False
+    rng.choice(shares)["share"] = "1"
+    retied(body)
+    return True
+
+
+def _cycle_cut(body: dict[str, Any], rng: random.Random) -> bool:
+    """A cycle over a band without one of its axes, which then does not return to where it began."""
+    steps = [s for c in body["claims"] for s in c.get("proof", []) if s[0] == "cycle" and s[2]]
+    if not steps:
+        return False
+    axes = rng.choice(steps)[2]
+    axes.pop(rng.randrange(len(axes)))
     return True
 
 
@@ -198,4 +232,7 @@ STRUCTURAL: dict[str, Change] = {
     "a witness outside the region": _witness_outside,
     "the opposite formula": _formula_denied,
     "the opposite verdict": _verdict_swapped,
+    "the opposite at an image": _image_denied,
+    "a share made certain": _share_made_certain,
+    "a cycle cut open": _cycle_cut,
 }

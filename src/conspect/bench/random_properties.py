@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,9 +15,12 @@ from conspect.language.syntax.tree import (
     And,
     Focus,
     ForAll,
+    ForImage,
     Formula,
+    ForShare,
     HasConcept,
     Iff,
+    Images,
     Implies,
     Not,
     Or,
@@ -47,9 +51,12 @@ def short(generator: np.random.Generator, shape: tuple[int, ...], bits: int, *, 
 
 
 def random_subject(
-    generator: np.random.Generator, dimension: int, *, relu: bool = False, full: bool = False
+    generator: np.random.Generator, dimension: int, *, relu: bool = False, depth: int = 0, full: bool = False
 ) -> VerificationModel:
-    """A subject of 2-4 classes and 2-5 concepts; with `relu`, a head of two layers and few neurons."""
+    """A subject of 2-4 classes and 2-5 concepts; with `relu`, a head of two layers and few neurons.
+
+    `depth`: that many hidden layers, in which some neurons are dead, always active, or read nothing.
+    """
     classes, concepts = int(generator.integers(2, 5)), int(generator.integers(2, 6))
     width = int(generator.integers(2, 6))
 
@@ -57,7 +64,9 @@ def random_subject(
         weight = short(generator, (outputs, inputs), 3, full=full)
         return AffineMap(weight, short(generator, (outputs,), 3, full=full))
 
-    if relu:
+    if depth:
+        head = _deep_head(generator, (dimension, *generator.integers(2, 4, size=depth).tolist(), classes), full=full)
+    elif relu:
         neurons = int(generator.integers(2, 6))
         head = Head((affine(neurons, dimension), affine(classes, neurons)))
     else:
@@ -76,6 +85,67 @@ def random_subject(
         size_split="all",
         measure_split="all",
     )
+
+
+def _deep_head(generator: np.random.Generator, widths: tuple[int, ...], *, full: bool) -> Head:
+    layers = []
+    for place, (inputs, outputs) in enumerate(pairwise(widths)):
+        weight, offset = short(generator, (outputs, inputs), 3, full=full), short(generator, (outputs,), 3, full=full)
+        if place < len(widths) - 2:
+            for neuron in range(outputs):
+                kind = generator.random()
+                if kind < 0.1:  # dead, always active, or without a weight
+                    offset[neuron] = -64.0
+                elif kind < 0.2:
+                    offset[neuron] = 64.0
+                elif kind < 0.3:
+                    weight[neuron] = 0.0
+        layers.append(AffineMap(weight, offset))
+    return Head(tuple(layers))
+
+
+def subject_with_images(generator: np.random.Generator, images: int = 90) -> VerificationModel:
+    """Three classes in clouds of a few dimensions, four concepts seen through a lens of rank 2, three splits."""
+    dimension = int(generator.integers(3, 6))
+    means, labels = 3 * generator.normal(size=(3, dimension)), np.arange(images) % 3
+
+    def split(name: str) -> EmbeddingSplit:
+        embeddings = (means[labels] + generator.normal(size=(images, dimension))).astype(np.float32)
+        return EmbeddingSplit(embeddings, labels, tuple(f"{name}{k}" for k in range(images)))
+
+    alignment = generator.normal(size=(4, 2)) @ generator.normal(size=(2, dimension))
+    directions = np.linalg.qr(generator.normal(size=(4, 4)))[0]
+    return VerificationModel(
+        Head.linear(means, -0.5 * np.square(means).sum(axis=1)),
+        Lens(AffineMap(alignment, generator.normal(size=4)), ("k0", "k1", "k2", "k3"), directions),
+        ("c0", "c1", "c2"),
+        {name: split(name) for name in ("train", "val", "test")},
+        {"k0": 0.1, "k1": -0.2, "k2": 0.0, "k3": 0.3},
+    )
+
+
+def readout_obligations(generator: np.random.Generator, subject: VerificationModel, count: int) -> list[Obligation]:
+    """Random properties of the first class, half of them with the premise that it is predicted."""
+    jobs = []
+    for index in range(count):
+        formula = random_formula(generator, subject, int(generator.integers(0, 3)), has_concept=index % 4 == 0)
+        if index % 2:
+            formula = Implies(Predict(subject.class_names[0]), formula)
+        jobs.append(make_job(subject, formula, f"r{index}"))
+    return jobs
+
+
+def image_properties(generator: np.random.Generator, subject: VerificationModel, count: int) -> list[Obligation]:
+    """Random properties of single images and of shares of images, in turn; shares are near the observed one."""
+    jobs = []
+    for index in range(count):
+        job = make_job(subject, random_formula(generator, subject, 2, has_concept=True), f"i{index}")
+        share = Fraction(int(generator.integers(1, 100)), 100)
+        images = Images(str(generator.choice([*subject.class_names])) if index % 4 else None)
+        image = ForImage(f"test{int(generator.integers(0, len(subject.splits['test'].ids)))}")
+        quantifier = image if index % 2 else ForShare(share, images)
+        jobs.append(replace(job, quantifier=quantifier, class_name=None if index % 2 else images.class_name))
+    return jobs
 
 
 def random_region(generator: np.random.Generator, dimension: int, *, shapes: tuple[str, ...], full: bool) -> Region:
@@ -154,24 +224,24 @@ def tied(region: Region, subject: VerificationModel, formula: Formula) -> Region
 
 
 def batches(
-    properties: int, seed: int, *, per_subject: int = 40, has_concept: bool = False, relu: bool = False
+    properties: int, seed: int, *, per_subject: int = 40, has_concept: bool = False, relu: bool = False, depth: int = 0
 ) -> Iterator[tuple[VerificationModel, list[Case]]]:
     """Subjects with their cases, `properties` cases in all; the same for the same seed."""
     generator = np.random.default_rng(seed)
     done = 0
-    largest = 3 if has_concept or relu else DIMENSIONS[-1]
+    largest = 3 if has_concept or relu or depth else DIMENSIONS[-1]
     dimensions = [d for d in DIMENSIONS if d <= largest]
     while done < properties:
         dimension = int(generator.choice(dimensions))
         full = bool(generator.random() < 0.3)
-        subject = random_subject(generator, dimension, relu=relu, full=full)
+        subject = random_subject(generator, dimension, relu=relu, depth=depth, full=full)
         shapes = ("box", "pca-box", "ellipsoid") if dimension <= 8 else ("box", "box", "pca-box")
         pool = [random_region(generator, dimension, shapes=shapes, full=full) for _ in range(3)]
         pool = [r if r.cut is None or r.cut < len(subject.class_names) else r.resized(r.size) for r in pool]
         cases = []
         for index in range(min(per_subject, properties - done)):
-            depth = int(generator.integers(0, 4))
-            formula = random_formula(generator, subject, depth, has_concept=has_concept)
+            nesting = int(generator.integers(0, 4))
+            formula = random_formula(generator, subject, nesting, has_concept=has_concept)
             region = pool[int(generator.integers(0, len(pool)))]
             moved = tied(region, subject, formula) if generator.random() < 0.15 else None
             job = make_job(subject, formula, f"p{done + index}")

@@ -1,4 +1,4 @@
-"""Does the verifier ever lie? Random properties against an independent exact decision, certificates, and mutations."""
+"""Does the verifier ever lie? Random properties against independent exact decisions, certificates, and mutations."""
 
 from __future__ import annotations
 
@@ -6,19 +6,36 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
+
+import numpy as np
 
 from conspect.bench.independent import Independent
+from conspect.bench.independent_images import holds_at_least, true_at
 from conspect.bench.mutations import mutated
-from conspect.bench.random_properties import Case, batches
+from conspect.bench.random_properties import (
+    Case,
+    batches,
+    image_properties,
+    readout_obligations,
+    subject_with_images,
+)
 from conspect.bench.rows import Row, row
 from conspect.checker import check
-from conspect.verification.certificates.claims import region_claim
+from conspect.verification.certificates.claims import Claim, RegionClaim, coverage_claim, region_claim
 from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.engine.decider import Answer, Decider
+from conspect.verification.engine.sizes import SizeSearch
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.regions.provable import ProvableCoverage
+from conspect.verification.verify import Verification
+
+OPTIONS = VerifyOptions(search_gamma=False, node_budget=2000, seconds_budget=5.0)
+DEPTHS = (1, 2, 3, 4)
+# Ends of the curve over sizes are compared for one property in so many.
+ENDS = 10
 
 
 @dataclass(eq=False)
@@ -28,89 +45,182 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
 
+    def compare(self, kind: str, name: str, outcome: str, truth: bool | None) -> None:
+        """Counts a verdict of a kind against an independent decision; None where there was none in its time."""
+        self.counts[kind] += 1
+        self.counts[f"{kind} {outcome}"] += 1
+        if truth is None:
+            self.counts[f"{kind} undecided independently"] += 1
+        elif outcome != "unknown" and (outcome == "holds") != truth:
+            self.counts["wrong"] += 1
+            self.bad.append(f"{name} ({kind}): said {outcome}, truth {truth}")
 
-def run(properties: int, mutations: int, seed: int = 0) -> dict[str, object]:
+
+def run(properties: int, mutations: int, seed: int = 0) -> dict[str, Any]:
     """Figures of one run: wrong verdicts, unknowns, refused certificates, accepted mutations, seconds.
 
-    A tenth of the properties each speak of `hasCon` and of ReLU heads, in 2 or 3 dimensions; the rest have linear atoms
-    in 2 to 64. Every certificate of every batch goes through the checker, mutations are spread over the batches.
+    Half of the properties have linear atoms in 2 to 64 dimensions. The rest, in 2 or 3 dimensions: a tenth with
+    `hasCon`, a fifth over heads with one to four hidden layers (with dead, always active and zero neurons), a twentieth
+    over spans and bands, and about single images and shares of images. Every certificate of every batch goes through the
+    checker; mutations are made from all of them.
     """
     started = time.perf_counter()
     tally = Tally()
-    plans = [
-        ("linear", properties - 2 * (properties // 10), {}),
-        ("hasCon", properties // 10, {"has_concept": True}),
-        ("relu", properties // 10, {"relu": True}),
-    ]
     rng = random.Random(seed)
+    made = list(bodies(properties, seed, tally))
     left = mutations
-    total = sum(-(-count // 40) for _, count, _ in plans)
-    for kind, count, choices in plans:
-        for subject, cases in batches(count, seed, **choices):
-            body = _batch(kind, subject, cases, tally)
-            share = -(-left // max(1, total))
-            total -= 1
-            left -= _mutate(body, share, rng, tally)
-    unknown, decided = tally.counts["linear unknown"], tally.counts["linear"]
+    for place, (kind, body) in enumerate(made):
+        share = -(-left // (len(made) - place))
+        left -= _mutate(kind, body, share, rng, tally)
+    counts = tally.counts
     return {
-        "properties": sum(tally.counts[kind] for kind, _, _ in plans),
-        "wrong_verdicts": tally.counts["wrong"],
-        "unknown_share_linear": unknown / max(1, decided),
-        "certificates_refused": tally.counts["refused"],
-        "witnesses_replayed": tally.counts["replayed"],
-        "mutated": tally.counts["mutated"],
-        "mutated_accepted": tally.counts["mutated accepted"],
-        "counts": dict(sorted(tally.counts.items())),
+        "properties": sum(counts[kind] for kind in KINDS),
+        "wrong_verdicts": counts["wrong"],
+        "unknown_share_linear": counts["linear unknown"] / max(1, counts["linear"]),
+        "certificates_refused": counts["refused"],
+        "witnesses_replayed": counts["replayed"],
+        "mutated": counts["mutated"],
+        "mutated_accepted": counts["mutated accepted"],
+        "counts": dict(sorted(counts.items())),
         "bad": tally.bad[:20],
         "seconds": round(time.perf_counter() - started, 1),
     }
 
 
+KINDS = ("linear", "hasCon", *(f"{depth} hidden" for depth in DEPTHS), "span", "band", "image", "share")
+
+
 def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0) -> list[Row]:
-    """A run against Z3: what was wrong, unknown, refused, and accepted though mutated."""
+    """A run against Z3 and plain fractions: what was wrong, unknown, refused, and accepted though mutated, by kind."""
     found = run(properties, mutations, seed)
-    counts = cast("dict[str, int]", found["counts"])
+    counts: dict[str, int] = found["counts"]
     undecided = sum(count for what, count in counts.items() if "undecided" in what)
-
-    def number(key: str) -> float:
-        return float(cast("float", found[key]))
-
+    by_kind = [
+        line
+        for kind in KINDS
+        for line in (
+            row(f"{kind}: properties compared", counts.get(kind, 0), "properties"),
+            row(f"{kind}: claims accepted by the checker", counts.get(f"{kind} accepted", 0), "claims"),
+            row(f"{kind}: certificates mutated", counts.get(f"{kind} mutated", 0), "certificates"),
+        )
+        if line["value"]
+    ]
     return [
-        row("random properties", number("properties"), "properties", (">=", properties)),
-        row("wrong verdicts", number("wrong_verdicts"), "verdicts", ("<=", 0)),
-        row("unknown among linear atoms", number("unknown_share_linear"), "share", ("<=", 0.01)),
-        row("certificates refused", number("certificates_refused"), "files", ("<=", 0)),
-        row("witnesses replayed", number("witnesses_replayed"), "witnesses"),
-        row("mutated certificates", number("mutated"), "certificates", (">=", mutations)),
-        row("mutated certificates accepted", number("mutated_accepted"), "certificates", ("<=", 0)),
-        row("not decided by Z3 in its time (verdict not compared)", undecided, "properties"),
-        row("time", number("seconds"), "s"),
+        row("random properties", found["properties"], "properties", (">=", properties)),
+        row("wrong verdicts", found["wrong_verdicts"], "verdicts", ("<=", 0)),
+        row("unknown among linear atoms", found["unknown_share_linear"], "share", ("<=", 0.01)),
+        row("ends of the curve over sizes compared", counts.get("end", 0), "ends"),
+        row("certificates refused", found["certificates_refused"], "files", ("<=", 0)),
+        row("witnesses replayed", found["witnesses_replayed"], "witnesses"),
+        row("mutated certificates", found["mutated"], "certificates", (">=", mutations)),
+        row("mutated certificates accepted", found["mutated_accepted"], "certificates", ("<=", 0)),
+        row("not decided independently in its time (verdict not compared)", undecided, "properties"),
+        *by_kind,
+        row("time", found["seconds"], "s"),
     ]
 
 
-def _batch(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, object]:
-    options = VerifyOptions(search_gamma=False, node_budget=2000, seconds_budget=5.0)
-    answers = Decider(subject, options).decide([(case.job, case.region) for case in cases])
+def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every batch decided, compared and checked; its certificate, with the kind of its properties."""
+    tenth, twentieth = properties // 10, properties // 20
+    plans: list[tuple[str, int, dict[str, Any]]] = [("hasCon", tenth, {"has_concept": True})]
+    plans += [(f"{depth} hidden", twentieth, {"depth": depth}) for depth in DEPTHS]
+    others = twentieth, twentieth, tenth
+    plans.append(("linear", properties - sum(count for _, count, _ in plans) - sum(others), {}))
+    for kind, count, choices in plans:
+        for subject, cases in batches(count, seed, **choices):
+            yield kind, _over_regions(kind, subject, cases, tally)
+    generator = np.random.default_rng(seed)
+    while tally.counts["span"] + tally.counts["band"] < 2 * twentieth:
+        yield "band", _over_readouts(generator, 2 * twentieth - tally.counts["span"] - tally.counts["band"], tally)
+    while tally.counts["image"] + tally.counts["share"] < tenth:
+        yield "image", _over_images(generator, tenth - tally.counts["image"] - tally.counts["share"], tally)
+
+
+def _over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, Any]:
+    decider = Decider(subject, OPTIONS)
+    answers = decider.decide([(case.job, case.region) for case in cases])
     independent = Independent(subject)
-    for case, answer in zip(cases, answers, strict=True):
-        tally.counts[kind] += 1
+    search = SizeSearch(decider)
+    claims: list[Claim] = []
+    for number, (case, answer) in enumerate(zip(cases, answers, strict=True)):
         outcome = answer.outcome.verdict.outcome
-        tally.counts[f"{kind} {outcome}"] += 1
         tally.counts[f"{kind} by {answer.outcome.decided_by}"] += 1
-        if case.at_tie:
-            tally.counts[f"{kind} at a tie"] += 1
-        truth = independent.holds(case.job.formula, case.region)
-        if truth is None:
-            tally.counts[f"{kind} undecided independently"] += 1
-        elif outcome != "unknown" and (outcome == "holds") != truth:
-            tally.counts["wrong"] += 1
-            tally.bad.append(f"{case.job.name} ({kind}, {case.region.shape}): said {outcome}, truth {truth}")
+        tally.counts[f"{kind} at a tie"] += case.at_tie
+        tally.compare(kind, case.job.name, outcome, independent.holds(case.job.formula, case.region))
         if outcome == "unknown":
             tally.counts[f"unknown: {answer.outcome.verdict.reason[:60]}"] += 1
-    data = sealed(_bundle(subject, cases, answers))
+        claims.append(region_claim(case.job, case.region, answer.outcome))
+        if (number + 1) % ENDS == 0:
+            claims += _ends(case, answer, search, independent, tally)
+    return _accepted(kind, subject, claims, tally)
+
+
+def _ends(
+    case: Case, answer: Answer, search: SizeSearch, independent: Independent, tally: Tally
+) -> Iterator[RegionClaim]:
+    """Both ends of the bracket of sizes, each as a claim of its own: proved at the lower, refuted at the upper."""
+    bracket = search.bracket(case.job, case.region, answer.outcome, OPTIONS.seconds_budget)
+    for name, end in (("low", bracket.low), ("high", bracket.high)):
+        if end is None:
+            continue
+        outcome = end.outcome.verdict.outcome
+        tally.compare("end", f"{case.job.name} {name}", outcome, independent.holds(case.job.formula, end.region))
+        claim = region_claim(case.job, end.region, end.outcome)
+        yield RegionClaim(**(vars(claim) | {"name": f"{claim.name} {name}"}))
+
+
+def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+    """What is provable over spans and bands, against Z3 on the embeddings themselves."""
+    subject = subject_with_images(generator)
+    jobs = readout_obligations(generator, subject, min(count, 20))
+    proved = ProvableCoverage.of(jobs, subject, OPTIONS).search(jobs, ("span", "band"))
+    independent = Independent(subject)
+    claims: list[Claim] = []
+    for job, by_shape in zip(jobs, proved, strict=True):
+        for shape in ("span", "band"):
+            if shape not in by_shape:
+                tally.counts[shape] += 1
+                continue
+            found = by_shape[shape]
+            tally.compare(shape, job.name, "holds", independent.holds_over_readouts(job.formula, found))
+            claims.append(coverage_claim(job, shape, found, "test"))
+    return _accepted("band", subject, claims, tally)
+
+
+def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+    """Single images and shares, against fractions and the definition of the binomial distribution."""
+    subject = subject_with_images(generator)
+    jobs = image_properties(generator, subject, min(count, 20))
+    claims: list[Claim] = []
+    verification = Verification(subject, OPTIONS)
+    for job in jobs:
+        (result,) = verification.run([job])
+        assert result.claim is not None
+        outcome = result.verdict.outcome
+        if result.kind == "image":
+            tally.compare("image", job.name, outcome, true_at(job, subject))
+        else:
+            truth = holds_at_least(job, subject, OPTIONS.confidence)
+            expected = {True: "holds", False: "violated", None: "unknown"}[truth]
+            tally.counts["share"] += 1
+            tally.counts[f"share {outcome}"] += 1
+            if outcome != expected:
+                tally.counts["wrong"] += 1
+                tally.bad.append(f"{job.name} (share): said {outcome}, should be {expected}")
+        claims.append(result.claim)
+    return _accepted("image", subject, claims, tally)
+
+
+def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], tally: Tally) -> dict[str, Any]:
+    """The certificate of the claims, as it is read back; the checker has to accept it."""
+    if not claims:
+        return {}
+    data = sealed(bundle(subject, claims))
     try:
         accepted = check.check_data(data)
         tally.counts["replayed"] += sum(claim.verdict == "violated" for claim in accepted)
+        tally.counts[f"{kind} accepted"] += len(accepted)
     except check.Refused as reason:
         tally.counts["refused"] += 1
         tally.bad.append(f"certificate refused ({kind}): {reason}")
@@ -119,24 +229,22 @@ def _batch(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: 
 
 def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> dict[str, object]:
     """The certificate of a batch of cases, as it is written."""
-    options = VerifyOptions(search_gamma=False)
-    answers = Decider(subject, options).decide([(case.job, case.region) for case in cases])
-    return _bundle(subject, cases, answers)
-
-
-def _bundle(subject: VerificationModel, cases: Sequence[Case], answers: Sequence[Answer]) -> dict[str, object]:
+    answers = Decider(subject, VerifyOptions(search_gamma=False)).decide([(case.job, case.region) for case in cases])
     pairs = zip(cases, answers, strict=True)
     return bundle(subject, [region_claim(c.job, c.region, a.outcome) for c, a in pairs])
 
 
-def _mutate(body: dict[str, object], count: int, rng: random.Random, tally: Tally) -> int:
+def _mutate(kind: str, body: dict[str, Any], count: int, rng: random.Random, tally: Tally) -> int:
+    if not body or count <= 0:
+        return 0
     for how, data in mutated(body, count, rng):
         tally.counts["mutated"] += 1
+        tally.counts[f"{kind} mutated"] += 1
         tally.counts[f"mutated: {how}"] += 1
         try:
             check.check_data(data)
         except check.Refused:
             continue
         tally.counts["mutated accepted"] += 1
-        tally.bad.append(f"a mutated certificate was accepted: {how}")
+        tally.bad.append(f"a mutated certificate was accepted ({kind}): {how}")
     return count
