@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -15,7 +17,10 @@ from conspect.cli.explain import explain
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Lens
+from conspect.report.wording import findings
 from conspect.study import Study
+from conspect.study.config import VlmConfig
+from conspect.study.demo import demo_vlm
 from conspect.study.explaining import explain_images
 
 
@@ -84,3 +89,26 @@ def test_the_mean_over_the_demo_models_positions_is_its_embedding() -> None:
         [model.prepare(image) for image in np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)]
     )
     np.testing.assert_allclose(model.positions(batch).mean(axis=(1, 2)), model.embed(batch), atol=1e-5)
+
+
+def test_a_vlm_fitted_on_other_classes_is_warned_of_in_the_first_lines(finished: Study) -> None:
+    results = finished.results()
+    assert results.vlm.strange_classes == ()
+    strange = msgspec.structs.replace(
+        results, vlm=msgspec.structs.replace(results.vlm, strange_classes=("zebra", "yak"))
+    )
+    assert "Careful" in findings(strange)[1]
+    assert "zebra, yak" in findings(strange)[1]
+    assert not any("Careful" in line for line in findings(results))
+
+
+def test_the_demo_takes_another_vlm_by_one_word(tmp_path: Path) -> None:
+    assert demo_vlm("open-clip:ViT-B-32/laion2b_s34b_b79k") == VlmConfig(
+        kind="open-clip", name="ViT-B-32", weights="laion2b_s34b_b79k"
+    )
+    assert demo_vlm("transformers:openai/clip-vit-base-patch32").name == "openai/clip-vit-base-patch32"
+    assert demo_vlm(f"open-clip:{tmp_path}").path == str(tmp_path.resolve())
+    assert demo_vlm("pocket") == VlmConfig()
+    for wrong in ("ViT-B-32", "open-clip:", "open-clip:ViT-B-32", "onnx:x"):
+        with pytest.raises(UserError):
+            demo_vlm(wrong)

@@ -25,15 +25,23 @@ if TYPE_CHECKING:
 @click.option(
     "--cifar10", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder with CIFAR-10."
 )
+@click.option(
+    "--vlm", metavar="KIND:NAME", help="Another VLM, such as open-clip:ViT-B-32/laion2b_s34b_b79k or a folder."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print results.json on standard output.")
-def demo(images: int, out: Path, seed: int, cifar10: Path | None, as_json: bool) -> None:
+def demo(  # noqa: PLR0917 (click passes by name)
+    images: int, out: Path, seed: int, cifar10: Path | None, vlm: str | None, as_json: bool
+) -> None:
     """Debug a real classifier on CIFAR-10's photographs, and write a report.
 
     A residual network trained by this project, seen through the pocket VLM: accuracy, heatmaps, fault localization.
     """
     from conspect.study.demo import demo_study
 
-    study = demo_study(out, images=images, seed=seed, cifar10=None if cifar10 is None else cifar10.resolve())
+    directory = None if cifar10 is None else cifar10.resolve()
+    study = demo_study(out, images=images, seed=seed, cifar10=directory, vlm=vlm)
+    if vlm is not None and study.config.vlm.name is not None:
+        click.echo(f"the VLM {vlm} is fetched from its hub where it is not on this machine yet", err=True)
     if sys.stderr.isatty():
         click.echo("opening data, model and VLM; the first time fetches CIFAR-10 (about 140 MB)", err=True)
     _finish(study.run(terminal_bar), out, as_json)

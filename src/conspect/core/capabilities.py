@@ -59,6 +59,15 @@ class HasOmissions(Protocol):
 
 
 @runtime_checkable
+class FittedOnClasses(Protocol):
+    """A VLM that was fitted on the labels of some classes, and means nothing by the names of others."""
+
+    @property
+    def fitted_on_classes(self) -> tuple[str, ...]:
+        """The names of those classes."""
+
+
+@runtime_checkable
 class HasPositions(Protocol):
     """A vision model whose embedding is a mean over positions of the image, so that what is read off it has places."""
 

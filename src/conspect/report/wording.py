@@ -20,6 +20,13 @@ def findings(results: Results) -> list[str]:
         f"{model.name} is right on {percent(model.accuracy)} of {results.dataset.readable:,} "
         f"{results.dataset.split} images of {results.dataset.name}; it fails on {located.failures:,}."
     ]
+    strange = results.vlm.strange_classes
+    if strange:
+        shown = ", ".join(strange[:3]) + (" and others" if len(strange) > 3 else "")
+        lines.append(
+            f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
+            "them means nothing; take a VLM that was trained on captions."
+        )
     decided = located.counts.head + located.counts.encoder
     if located.failures:
         lines.append(_by_default(located))

@@ -52,6 +52,7 @@ class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pair_agreement_unseen_words: Fraction | None = None
     pair_agreement_by_class: tuple[Fraction | None, ...] | None = None
     pair_agreement_through_lens: Fraction | None = None
+    strange_classes: tuple[str, ...] = ()
     within_class_auroc: Fraction | None = None
     words_rank: Count
 

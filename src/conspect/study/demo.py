@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from conspect.assets import demo_class_attributes
+from conspect.core.diagnostics import user_error
 from conspect.core.files import write_atomically, writing_to
 from conspect.language import from_attribute_table, write
-from conspect.study.config import DataConfig, ModelConfig, MonitorConfig, PropertiesConfig, Settings, StudyConfig
+from conspect.study.config import (
+    DataConfig,
+    ModelConfig,
+    MonitorConfig,
+    PropertiesConfig,
+    Settings,
+    StudyConfig,
+    VlmConfig,
+)
 from conspect.study.study import Study
 
 # The alignment wants many times more images than the 256 dimensions of the embedding; a quick look aligns on fewer.
@@ -15,10 +24,13 @@ ALIGNMENT_IMAGES, LEAST_ALIGNMENT_IMAGES = 10_000, 2_000
 SPECIFICATION = "expected.cspec"
 
 
-def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path | None = None) -> Study:
+def demo_study(
+    folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path | None = None, vlm: str | None = None
+) -> Study:
     """Writes the demo's study.toml and its specification into `folder` and opens the study.
 
-    The specification is generated from the class-attribute table: every relevant concept over every irrelevant one.
+    The specification is generated from the class-attribute table: every relevant concept over every irrelevant one. `vlm`: see
+    `demo_vlm`; None is the pocket VLM.
     """
     config = StudyConfig(
         data=DataConfig(
@@ -28,6 +40,7 @@ def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path
             directory=None if cifar10 is None else str(cifar10),
         ),
         model=ModelConfig(name="demo-resnet"),
+        vlm=VlmConfig() if vlm is None else demo_vlm(vlm),
         properties=PropertiesConfig(files=(SPECIFICATION,)),
         monitor=demo_monitor(images),
         settings=Settings(seed=seed),
@@ -36,6 +49,27 @@ def demo_study(folder: Path, *, images: int = 4000, seed: int = 0, cifar10: Path
     with writing_to(folder):
         write_atomically(folder / SPECIFICATION, demo_specification().encode())
     return study
+
+
+def demo_vlm(text: str) -> VlmConfig:
+    """The VLM that `KIND:NAME` names: open-clip:MODEL/WEIGHTS, transformers:NAME, or a local file or folder after either kind.
+
+    Raises UserError CLI001 for anything else.
+    """
+    kind, _, name = text.partition(":")
+    if name and kind in {"open-clip", "transformers"}:
+        place = Path(name)
+        if place.exists():
+            return VlmConfig(kind=kind, path=str(place.resolve()))  # type: ignore[arg-type]
+        model, _, weights = name.rpartition("/")
+        if kind == "transformers":
+            return VlmConfig(kind="transformers", name=name)
+        if model and weights:
+            return VlmConfig(kind="open-clip", name=model, weights=weights)
+    if text == "pocket":
+        return VlmConfig()
+    fix = "for instance open-clip:ViT-B-32/laion2b_s34b_b79k, transformers:openai/clip-vit-base-patch32, or open-clip:FOLDER"
+    raise user_error("CLI001", f"{text[:80]!r} names no VLM", fix)
 
 
 def demo_monitor(images: int) -> MonitorConfig:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from conspect import __version__
 from conspect.analysis import lens_quality, localization, validation
+from conspect.core.capabilities import FittedOnClasses
 from conspect.core.protocols import Engine, ImageDataset, ProgressBar
 from conspect.core.statements import statement_of
 from conspect.results.data import Asked, Dataset, Environment, TrainImages, Unreadable
@@ -152,9 +153,18 @@ def _vlm(
         pair_agreement_unseen_words=None if unseen is None else finite_or_none(unseen.mean),
         pair_agreement_by_class=None if by_vlm is None else tuple(finite_or_none(v) for v in by_vlm.by_class),
         pair_agreement_through_lens=None if by_lens is None else finite_or_none(by_lens.mean),
+        strange_classes=_strange_classes(inputs),
         within_class_auroc=None if labelled is None else labelled.mean_vlm_within_classes,
         words_rank=words_rank(seen),
     )
+
+
+def _strange_classes(inputs: Inputs) -> tuple[str, ...]:
+    """Classes of the study that its VLM was not fitted on; none for VLMs that were not fitted on classes."""
+    vlm = inputs.vlm
+    if not isinstance(vlm, FittedOnClasses):
+        return ()
+    return tuple(name for name in inputs.model.class_names if name not in vlm.fitted_on_classes)
 
 
 def _alignment(measured: Measurements, confidence: float) -> Alignment:

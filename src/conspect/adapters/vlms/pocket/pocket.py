@@ -33,6 +33,7 @@ SIDE = 192
 FEATURE_BLOCKS = (10, 12, 14, 15)
 FEATURES = 112 + 192 + 192 + 320 + 1280
 NUMBERS = FEATURES + SHARES
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MAP_ASSET = "pocket_vlm.safetensors"
 # Scores of classes are made as sharp as probabilities: what is left of them within a class would drown what varies there.
 SHARPNESS = 10.0
@@ -101,6 +102,7 @@ class PocketVlm:
     name = "pocket VLM (EfficientNet-Lite0 + MiniLM-L6)"
     preprocessing = f"resized to {SIDE} x {SIDE} (bicubic, aspect ratio not kept), (value - 127) / 128"
     embedding_size = text_tower.EMBEDDING_SIZE
+    fitted_on_classes = CLASSES
     statement = Statement(
         "ONNX Runtime (images) and transformers (texts)",
         cannot=("answer for classes other than CIFAR-10's ten, which it was fitted on (docs/pocket-vlm.md)",),
