@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,65 @@ def test_every_room_has_its_rules_and_is_described() -> None:
 )
 def test_the_check_can_fail(room: str, source: str) -> None:
     assert forbidden(room, imported(source, ("conspect", room)))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(("conspect", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def imported_modules(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """Module to the modules among `sources` that it imports, wherever the import stands but for types alone."""
+    graph: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                node.body = [ast.Pass()]
+        names = imported(ast.unparse(tree), tuple(name.split(".")))
+        known = {found if found in sources else found.rpartition(".")[0] for found in names}
+        graph[name] = (known & set(sources)) - {name}
+    return graph
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Sets of modules that import one another, directly or by way of each other."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for other in graph[waiting.pop()] - seen:
+                seen.add(other)
+                waiting.append(other)
+        return seen
+
+    beyond = {name: reached(name) for name in graph}
+    found = {frozenset({other for other in beyond[name] if name in beyond[other]}) for name in graph}
+    return [set(circle) for circle in found if circle]
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = imported_modules({module_name(path): path.read_text(encoding="utf-8") for path in modules()})
+    assert len(graph) > 300
+    assert sum(map(len, graph.values())) > 1000
+    assert circles(graph) == []
+
+
+def test_no_room_imports_what_stands_above_all_rooms() -> None:
+    """`conspect` itself names what every room offers: a room that imports it would import all others."""
+    assert [name_of(path) for path in modules() if room_of(path) and "conspect.__version__" in imports_of(path)] == []
+
+
+def test_a_circle_is_seen() -> None:
+    sources = {
+        "conspect.a.one": "def f():\n    from conspect.a import two",
+        "conspect.a.two": "from conspect.b.three import X",
+        "conspect.b.three": "import conspect.a.one",
+        "conspect.b.four": "from conspect.a.one import f\nif TYPE_CHECKING:\n    from conspect.b import five",
+        "conspect.b.five": "from conspect.b.four import g",
+    }
+    assert circles(imported_modules(sources)) == [{"conspect.a.one", "conspect.a.two", "conspect.b.three"}]
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)

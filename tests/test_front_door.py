@@ -60,7 +60,7 @@ def test_the_changelog_holds_the_mark_that_releases_are_written_at() -> None:
 def test_the_version_stands_in_one_place_and_the_citation_says_the_same() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "version" not in project["project"]
-    assert project["tool"]["hatch"]["version"]["path"] == "src/conspect/__init__.py"
+    assert project["tool"]["hatch"]["version"]["path"] == "src/conspect/core/version.py"
     assert f"\nversion: {conspect.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 

@@ -6,7 +6,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from conspect.core.version import VERSION
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from conspect.adapters.datasets.arrays import ArrayDataset

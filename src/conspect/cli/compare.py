@@ -57,15 +57,15 @@ def gate(  # noqa: PLR0917 (click passes every option by name)
 
     Exit codes: 0 pass, 1 fail, 3 investigate (an interval straddles its tolerance, or something cannot be measured).
     """
-    from conspect import __version__
     from conspect.comparison.gate import judge
+    from conspect.core.version import VERSION
     from conspect.report.gate import gate_junit, gate_lines, gate_markdown, gate_sarif
 
     verdict = judge(_compared(against, study), _tolerances(study))
     if junit is not None:
         _write(junit, gate_junit(verdict))
     if sarif is not None:
-        log = gate_sarif(verdict, version=__version__, study_file=(study / "study.toml").as_posix())
+        log = gate_sarif(verdict, version=VERSION, study_file=(study / "study.toml").as_posix())
         _write(sarif, json.dumps(log, indent=2) + "\n")
     if markdown is not None:
         _write(markdown, gate_markdown(verdict))

@@ -10,7 +10,7 @@ from conspect.core.diagnostics import outside_error
 @click.command("language-server")
 def language_server() -> None:
     """Serve Con_spec to an editor over standard input and output: mistakes, hover, completion, layout."""
-    from conspect import __version__
+    from conspect.core.version import VERSION
 
     try:
         from conspect.editor.server import server
@@ -18,4 +18,4 @@ def language_server() -> None:
         if error.name not in ("pygls", "lsprotocol"):
             raise
         raise outside_error("CLI002", "the package pygls is not installed", "pip install 'conspect[editor]'") from None
-    server(__version__).start_io()
+    server(VERSION).start_io()

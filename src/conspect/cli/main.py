@@ -12,9 +12,9 @@ from typing import NoReturn
 
 import click
 
-from conspect import __version__
 from conspect.cli.lazy import Commands, LazyGroup
 from conspect.core.diagnostics import ConspectError
+from conspect.core.version import VERSION
 
 COMMANDS: Commands = {
     "bench": ("conspect.cli.bench", "bench", "Measure this installation against its targets."),
@@ -49,7 +49,7 @@ class Terminated(BaseException):
 @click.group(
     cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(__version__, prog_name="conspect")
+@click.version_option(VERSION, prog_name="conspect")
 def main() -> None:
     """Understand, prove, debug and watch vision models, in words.
 

@@ -16,12 +16,12 @@ import numpy as np
 from msgspec.structs import replace
 from PIL import Image
 
-from conspect import __version__
 from conspect.adapters.store.places import Store, place_of
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 from conspect.core.files import write_atomically, writing_to
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
+from conspect.core.version import VERSION
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
 from conspect.study.config import MonitorConfig, StudyConfig, read_config
@@ -329,7 +329,7 @@ class Study:
 
     def _manifest(self) -> Manifest:
         return Manifest(
-            conspect=__version__,
+            conspect=VERSION,
             config=self._config_digest(),
             results=digest_file(self.folder / RESULTS_FILE),
             failures=digest_file(self.folder / FAILURES_FILE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conspect import __version__
+from conspect.core.version import VERSION
 from conspect.verification.results import PropertyResult
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -21,7 +21,7 @@ def sarif_log(results: Sequence[PropertyResult]) -> dict[str, object]:
         {"id": f"conspect/{key}", "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
         for key, (level, text) in RULES.items()
     ]
-    driver = {"name": "conspect", "version": __version__, "informationUri": "https://arxiv.org/abs/2403.19837"}
+    driver = {"name": "conspect", "version": VERSION, "informationUri": "https://arxiv.org/abs/2403.19837"}
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",

@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from conspect import __version__
 from conspect.core.diagnostics import ConspectError, UserError, user_error
+from conspect.core.version import VERSION
 from conspect.study.monitor.serving import Deployed
 from conspect.web.answers import Answers, Asked, Failure
 from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
@@ -94,7 +94,7 @@ class Service:
         # Its pages of documentation would load scripts from another host.
         # A redirect to a path's other spelling would name whatever host the request named.
         app = FastAPI(
-            title="Conspect monitor", version=__version__, docs_url=None, redoc_url=None, openapi_url=SCHEMA,
+            title="Conspect monitor", version=VERSION, docs_url=None, redoc_url=None, openapi_url=SCHEMA,
             redirect_slashes=False,
         )  # fmt: skip
         app.add_exception_handler(ConspectError, _told)

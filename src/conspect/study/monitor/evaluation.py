@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect import __version__
 from conspect.analysis import localization
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
@@ -19,6 +18,7 @@ from conspect.core.digests import digest_json
 from conspect.core.files import writing_to
 from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
+from conspect.core.version import VERSION
 from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
 from conspect.monitor.fitting.calibration import report
 from conspect.monitor.runtime import SUSPECT, VERDICTS
@@ -106,7 +106,7 @@ def _size(split: Split) -> SplitSize:
 
 def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], MonitorEvaluation]) -> MonitorEvaluation:
     """What `make` gave for the same recipe and version before, from `folder`, when the monitor is there too; else anew."""
-    key = digest_json([FORMAT, __version__, *recipe])
+    key = digest_json([FORMAT, VERSION, *recipe])
     path = folder / f"evaluation-{key[:32]}.json"
     try:
         if (folder / JSON_FILE).is_file():

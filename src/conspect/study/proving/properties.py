@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from conspect import __version__
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import writing_to
 from conspect.core.protocols import ProgressBar
+from conspect.core.version import VERSION
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
 from conspect.results.files import record_of
@@ -44,7 +44,7 @@ def property_results(
     key = digest_json(
         [
             FORMAT,
-            __version__,
+            VERSION,
             _digest(subject),
             [[f.name, t.decode("utf-8", "replace")] for f, t in zip(files, texts, strict=True)],
         ]

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect import __version__
 from conspect.analysis import lens_quality, localization, validation
 from conspect.core.capabilities import FittedOnClasses
 from conspect.core.protocols import Engine, ImageDataset, ProgressBar
 from conspect.core.statements import statement_of
+from conspect.core.version import VERSION
 from conspect.results.data import Asked, Dataset, Environment, TrainImages, Unreadable
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import ClassFailures, CrossTable, DefaultVerdicts, Failure, Localization, WorstClass
@@ -70,7 +70,7 @@ def assemble(
         validated = _validation(measured, inputs, shown, confidence)
     labelled = concept_label_results(inputs, measured, confidence, seed=config.settings.seed)
     return Results(
-        conspect=__version__,
+        conspect=VERSION,
         asked=_asked(config, inputs),
         dataset=_dataset(inputs.test, measured),
         classes=inputs.model.class_names,

@@ -8,7 +8,7 @@ from threading import Thread
 
 import uvicorn
 
-from conspect import __version__
+from conspect.core.version import VERSION
 from conspect.study.exploration.opening import OpenedStudy
 from conspect.web.explorer.app import application
 from conspect.web.explorer.pictures import Pictures
@@ -31,7 +31,7 @@ def serve(study: OpenedStudy, port: int, told: Callable[[str], None]) -> None:
     number = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
     hosts = frozenset({f"{HOST}:{number}", f"localhost:{number}"})
-    app = application(study.exploration, pictures_of(study), token=token, hosts=hosts, version=__version__)
+    app = application(study.exploration, pictures_of(study), token=token, hosts=hosts, version=VERSION)
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none")
     # The text encoder takes seconds to load: while somebody looks at the first page, not when they ask the first question.
     Thread(target=study.exploration.warm, daemon=True).start()
