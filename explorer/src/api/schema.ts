@@ -4,32 +4,15 @@
  */
 
 export interface paths {
-    "/api/study": {
+    "/api/ask": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What the study is of and what was found */
-        get: operations["study"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/images": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Images that pass a filter, a range of them */
-        get: operations["images"];
+        /** A concept or a pair in plain words */
+        get: operations["ask"];
         put?: never;
         post?: never;
         delete?: never;
@@ -55,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep, relabel or drop an image */
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/heatmap": {
         parameters: {
             query?: never;
@@ -64,23 +64,6 @@ export interface paths {
         };
         /** How often one concept is stronger than another, over the images that pass a filter */
         get: operations["heatmap"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ask": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A concept or a pair in plain words */
-        get: operations["ask"];
         put?: never;
         post?: never;
         delete?: never;
@@ -106,68 +89,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/suspects": {
+    "/api/images": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Suspect labels, most suspect first */
-        get: operations["suspects"];
+        /** Images that pass a filter, a range of them */
+        get: operations["images"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/decide": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Keep, relabel or drop an image */
-        post: operations["decide"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/undecide": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Forget a decision */
-        post: operations["undecide"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tag": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Tag images */
-        post: operations["tag"];
         delete?: never;
         options?: never;
         head?: never;
@@ -208,91 +140,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/study": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the study is of and what was found */
+        get: operations["study"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/suspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Suspect labels, most suspect first */
+        get: operations["suspects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tag images */
+        post: operations["tag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/undecide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget a decision */
+        post: operations["undecide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * StudyOverview
-         * @description What the first screen shows. `accuracy` and its interval are shares in 0..1.
+         * Answer
+         * @description What the lens says to a concept or pair in plain words.
+         *
+         *         `bins` and `counts_right`, `counts_wrong`: a histogram of the strength (or margin) over all images.
          */
-        StudyOverview: {
-            name: string;
-            state: components["schemas"]["StudyState"];
-            model: string;
-            lens: string;
-            dataset: string;
-            split: string;
-            images: number;
-            failures: number;
-            accuracy: number;
-            accuracy_low: number;
-            accuracy_high: number;
-            classes: string[];
-            images_of_class: number[];
-            concepts: components["schemas"]["ConceptEntry"][];
-            sentences: components["schemas"]["Sentence"][];
-            diagnoses: string[];
-            slices: {
-                [key: string]: string[];
-            };
-            tags: string[];
-            has_monitor: boolean;
-            has_properties: boolean;
-            digest: string;
+        Answer: {
+            best: components["schemas"]["ImageRow"][];
+            bins: number[];
+            by_class: components["schemas"]["HeatmapCell"][];
+            classes: components["schemas"]["Separation"][];
+            counts_right: number[];
+            counts_wrong: number[];
+            failures: components["schemas"]["Separation"][];
+            first: string;
+            in_study: boolean;
+            question: string;
+            second: string | null;
+            trust: string;
+            trust_reasons: string[];
+            worst: components["schemas"]["ImageRow"][];
         };
         /**
-         * StudyState
-         * @description Whether what is shown is the last word: a finished run, a run under way, or inputs that changed since.
-         * @enum {unknown}
+         * CheckedText
+         * @description A specification as it stands: what is wrong with it, and what it says where nothing is.
          */
-        StudyState: "finished" | "running" | "stale";
+        CheckedText: {
+            explanations: components["schemas"]["PropertyExplanation"][];
+            problems: components["schemas"]["SpecificationProblem"][];
+        };
         /**
          * ConceptEntry
          * @description A concept of the study: its phrases and whether the lens was found to see it (None: not graded).
          */
         ConceptEntry: {
-            name: string;
-            phrases: string[];
             /** @default null */
             grade: string | null;
+            name: string;
+            phrases: string[];
             /** @default [] */
             reasons: string[];
-        };
-        /**
-         * Sentence
-         * @description A finding in words, and the part of the explorer that shows what stands behind it.
-         */
-        Sentence: {
-            text: string;
-            /** @default null */
-            view: string | null;
-        };
-        /**
-         * ImageList
-         * @description A range of the images that pass a filter. `satisfying`: of all that pass, those in which the pair holds.
-         */
-        ImageList: {
-            total: number;
-            offset: number;
-            images: components["schemas"]["ImageRow"][];
-            /** @default null */
-            satisfying: number | null;
-        };
-        /**
-         * ImageRow
-         * @description An image in a list. `margin`: strength of the pair's first concept minus the second's, or a concept's strength.
-         */
-        ImageRow: {
-            row: number;
-            id: string;
-            label: string;
-            output: string;
-            confidence: number;
-            diagnosis: string | null;
-            margin: number | null;
-            /** @default [] */
-            tags: string[];
         };
         /**
          * Confusion
@@ -301,6 +261,68 @@ export interface components {
         Confusion: {
             classes: string[];
             counts: number[][];
+        };
+        /**
+         * CurvePoint
+         * @description The verdict over the region of one size, with the margin's certified lower end and the share of images inside.
+         */
+        CurvePoint: {
+            coverage: number | null;
+            gamma: number;
+            margin: number | null;
+            /** @enum {unknown} */
+            verdict: "holds" | "unknown" | "violated";
+        };
+        /**
+         * Decision
+         * @description What somebody decided about a suspect label.
+         * @enum {unknown}
+         */
+        Decision: "drop" | "keep" | "relabel";
+        /**
+         * Done
+         * @description A change was kept; `images`: how many it is of.
+         */
+        Done: {
+            images: number;
+        };
+        /**
+         * Filter
+         * @description Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
+         */
+        Filter: {
+            /** @default null */
+            diagnosis: string | null;
+            /** @default null */
+            holds: boolean | null;
+            /** @default null */
+            label: string | null;
+            /** @default 0 */
+            least: number;
+            /** @default 1 */
+            most: number;
+            /** @default null */
+            output: string | null;
+            /** @default null */
+            pair: string | null;
+            /** @default all */
+            set: components["schemas"]["ImageSet"];
+            /** @default null */
+            slice: string | null;
+            /** @default null */
+            tag: string | null;
+            /** @default null */
+            text: string | null;
+        };
+        /**
+         * HeatmapCell
+         * @description Share of images in which the row's concept is stronger than the column's, with its interval; None without images.
+         */
+        HeatmapCell: {
+            count: number;
+            high: number | null;
+            low: number | null;
+            value: number | null;
         };
         /**
          * HeatmapView
@@ -314,339 +336,49 @@ export interface components {
             unseen: string[];
         };
         /**
-         * Answer
-         * @description What the lens says to a concept or pair in plain words.
-         *
-         *         `bins` and `counts_right`, `counts_wrong`: a histogram of the strength (or margin) over all images.
+         * ImageList
+         * @description A range of the images that pass a filter. `satisfying`: of all that pass, those in which the pair holds.
          */
-        Answer: {
-            question: string;
-            first: string;
-            second: string | null;
-            in_study: boolean;
-            trust: string;
-            trust_reasons: string[];
-            by_class: components["schemas"]["HeatmapCell"][];
-            classes: components["schemas"]["Separation"][];
-            failures: components["schemas"]["Separation"][];
-            best: components["schemas"]["ImageRow"][];
-            worst: components["schemas"]["ImageRow"][];
-            bins: number[];
-            counts_right: number[];
-            counts_wrong: number[];
-        };
-        /**
-         * HeatmapCell
-         * @description Share of images in which the row's concept is stronger than the column's, with its interval; None without images.
-         */
-        HeatmapCell: {
-            value: number | null;
-            low: number | null;
-            high: number | null;
-            count: number;
-        };
-        /**
-         * Separation
-         * @description How well a strength or margin tells one group of images from the rest: area under the ROC curve, 0.5 for not at all.
-         */
-        Separation: {
-            group: string;
-            auroc: number;
-            low: number;
-            high: number;
-            images: number;
-            others: number;
-            p: number;
+        ImageList: {
+            images: components["schemas"]["ImageRow"][];
+            offset: number;
+            /** @default null */
+            satisfying: number | null;
+            total: number;
         };
         /**
          * ImagePage
          * @description All that is known of one image.
          */
         ImagePage: {
-            image: components["schemas"]["ImageRow"];
-            logits: number[];
-            probabilities: number[];
             diagnosis_sentence: string | null;
             explanation: string | null;
-            opinions: components["schemas"]["Opinion"][];
-            strengths: components["schemas"]["Strength"][];
-            neighbours_right: components["schemas"]["Neighbour"][];
-            neighbours_wrong: components["schemas"]["Neighbour"][];
-            monitor: components["schemas"]["MonitorOpinion"] | null;
+            image: components["schemas"]["ImageRow"];
+            logits: number[];
             metadata: {
                 [key: string]: string;
             };
+            monitor: components["schemas"]["MonitorOpinion"] | null;
+            neighbours_right: components["schemas"]["Neighbour"][];
+            neighbours_wrong: components["schemas"]["Neighbour"][];
+            opinions: components["schemas"]["Opinion"][];
+            probabilities: number[];
+            strengths: components["schemas"]["Strength"][];
         };
         /**
-         * Opinion
-         * @description What one witness says an image shows: the label, the model, the lens, a refitted head, the nearest images.
+         * ImageRow
+         * @description An image in a list. `margin`: strength of the pair's first concept minus the second's, or a concept's strength.
          */
-        Opinion: {
-            witness: string;
-            says: string;
-            confidence: number | null;
-            agrees_with_label: boolean;
-        };
-        /**
-         * Strength
-         * @description A concept on one image: cosine, and its percentile among images of the label and of the output (0..100).
-         */
-        Strength: {
-            concept: string;
-            strength: number;
-            percentile_in_label: number | null;
-            percentile_in_output: number | null;
-            /** @default null */
-            grade: string | null;
-        };
-        /**
-         * Neighbour
-         * @description One of the nearest images in the model's own space. `cosine`: 1 is the same direction.
-         */
-        Neighbour: {
-            row: number;
+        ImageRow: {
+            confidence: number;
+            diagnosis: string | null;
             id: string;
             label: string;
+            margin: number | null;
             output: string;
-            cosine: number;
-        };
-        /**
-         * MonitorOpinion
-         * @description What the monitor says of the output: accept, uncertain or suspect, and why.
-         */
-        MonitorOpinion: {
-            verdict: string;
-            suspicion: number;
-            reasons: string[];
-        };
-        /**
-         * SuspectQueue
-         * @description The queue of suspect labels, most suspect first, and the figures with the decisions so far.
-         */
-        SuspectQueue: {
-            total: number;
-            offset: number;
-            suspects: components["schemas"]["SuspectLabel"][];
-            recount: components["schemas"]["Recount"];
-        };
-        /**
-         * SuspectLabel
-         * @description An image whose label the witnesses speak against, and what was decided. `score`: 0 to 1, higher = more suspect.
-         */
-        SuspectLabel: {
-            image: components["schemas"]["ImageRow"];
-            score: number;
-            suggested: string;
-            opinions: components["schemas"]["Opinion"][];
-            /** @default null */
-            decision: components["schemas"]["LabelDecision"] | null;
-        };
-        /**
-         * LabelDecision
-         * @description A decision: keep the label, give another, or drop the image.
-         */
-        LabelDecision: {
-            id: string;
-            decision: components["schemas"]["Decision"];
-            /** @default null */
-            label: string | null;
-        };
-        /**
-         * Decision
-         * @description What somebody decided about a suspect label.
-         * @enum {unknown}
-         */
-        Decision: "drop" | "keep" | "relabel";
-        /**
-         * Recount
-         * @description The study's figures as they would be with the decisions: what was decided, images left, accuracy and failures.
-         */
-        Recount: {
-            kept: number;
-            relabelled: number;
-            dropped: number;
-            images: number;
-            failures: number;
-            accuracy: number;
-            accuracy_before: number;
-        };
-        /**
-         * Done
-         * @description A change was kept; `images`: how many it is of.
-         */
-        Done: {
-            images: number;
-        };
-        /**
-         * CheckedText
-         * @description A specification as it stands: what is wrong with it, and what it says where nothing is.
-         */
-        CheckedText: {
-            problems: components["schemas"]["SpecificationProblem"][];
-            explanations: components["schemas"]["PropertyExplanation"][];
-        };
-        /**
-         * SpecificationProblem
-         * @description A mistake in a text, or something odd (`warning`); line and column count from 1.
-         */
-        SpecificationProblem: {
-            code: string;
-            problem: string;
-            fix: string;
-            line: number | null;
-            column: number | null;
-            warning: boolean;
-        };
-        /**
-         * PropertyExplanation
-         * @description What a property claims, how often and where, in plain English.
-         */
-        PropertyExplanation: {
-            name: string;
-            line: number | null;
-            claim: string;
-            quantifier: string;
-            region: string;
-            notes: string[];
-        };
-        /**
-         * Verdicts
-         * @description A verdict for each property, in the order of the text.
-         */
-        Verdicts: {
-            properties: components["schemas"]["Property"][];
-        };
-        /**
-         * Property
-         * @description Everything said about one property; docs/verification.md has the fields.
-         *
-         *         `margin`: units of logits and unnormalised strengths. `gamma_max_bracket`: proved up to, witness at, searched up to.
-         */
-        Property: {
-            id: string;
-            /** @enum {unknown} */
-            kind: "image" | "region" | "share";
-            file: string;
-            line: number | null;
-            class: string | null;
-            statement: string;
-            /** @enum {unknown} */
-            verdict: "holds" | "unknown" | "violated";
-            reason: string;
-            margin: number | null;
-            region: components["schemas"]["RegionSummary"] | null;
-            gamma_max: number | null;
-            gamma_max_bracket: [
-                number | null,
-                number | null,
-                number
-            ] | null;
-            curve: components["schemas"]["CurvePoint"][];
-            coverage: number | null;
-            coverage_interval: components["schemas"]["Rate"] | null;
-            satisfaction: components["schemas"]["Rate"] | null;
-            witness: components["schemas"]["Witness"] | null;
-            certificate: string | null;
-            decided_by: string;
-            caveats: string[];
-            seconds: number;
-        };
-        /**
-         * RegionSummary
-         * @description The region that a property speaks of; `gamma` in standard deviations.
-         */
-        RegionSummary: {
-            shape: string;
-            gamma: number;
-            cut: boolean;
-            provenance: string;
-            digest: string;
-        };
-        /**
-         * CurvePoint
-         * @description The verdict over the region of one size, with the margin's certified lower end and the share of images inside.
-         */
-        CurvePoint: {
-            gamma: number;
-            margin: number | null;
-            /** @enum {unknown} */
-            verdict: "holds" | "unknown" | "violated";
-            coverage: number | null;
-        };
-        /**
-         * Rate
-         * @description A share of n held-out images with its exact (Clopper-Pearson) interval; null when n is 0.
-         */
-        Rate: {
-            rate: number | null;
-            low: number;
-            high: number;
-            n: number;
-        };
-        /**
-         * Witness
-         * @description An embedding that makes the property false: its strengths by concept, what the model says, its neighbours.
-         *
-         *         `embedding [D]` is left out (null) in results.json: the certificate carries it.
-         */
-        Witness: {
-            profile: {
-                [key: string]: number;
-            };
-            predicted: string;
-            nearest: components["schemas"]["NearImage"][];
-            size: number;
-            image: string | null;
-            /** @default null */
-            embedding: number[] | null;
-        };
-        /**
-         * NearImage
-         * @description A held-out image near a witness; `distance`: Euclidean, in the model's embedding space.
-         */
-        NearImage: {
-            id: string;
-            distance: number;
-            class: string;
-        };
-        /**
-         * Nothing
-         * @description No question beside the path; no answer beside "done".
-         */
-        Nothing: Record<string, never>;
-        /**
-         * Listing
-         * @description Conditions, an order and a range.
-         */
-        Listing: {
-            /** @default null */
-            label: string | null;
-            /** @default null */
-            output: string | null;
-            /** @default all */
-            set: components["schemas"]["ImageSet"];
-            /** @default null */
-            diagnosis: string | null;
-            /** @default null */
-            pair: string | null;
-            /** @default null */
-            holds: boolean | null;
-            /** @default 0 */
-            least: number;
-            /** @default 1 */
-            most: number;
-            /** @default null */
-            tag: string | null;
-            /** @default null */
-            text: string | null;
-            /** @default null */
-            slice: string | null;
-            /** @default file */
-            order: components["schemas"]["Order"];
-            /** @default 0 */
-            offset: number;
-            /** @default 60 */
-            limit: number;
+            row: number;
+            /** @default [] */
+            tags: string[];
         };
         /**
          * ImageSet
@@ -655,38 +387,168 @@ export interface components {
          */
         ImageSet: "all" | "right" | "wrong";
         /**
+         * LabelDecision
+         * @description A decision: keep the label, give another, or drop the image.
+         */
+        LabelDecision: {
+            decision: components["schemas"]["Decision"];
+            id: string;
+            /** @default null */
+            label: string | null;
+        };
+        /**
+         * Listing
+         * @description Conditions, an order and a range.
+         */
+        Listing: {
+            /** @default null */
+            diagnosis: string | null;
+            /** @default null */
+            holds: boolean | null;
+            /** @default null */
+            label: string | null;
+            /** @default 0 */
+            least: number;
+            /** @default 60 */
+            limit: number;
+            /** @default 1 */
+            most: number;
+            /** @default 0 */
+            offset: number;
+            /** @default file */
+            order: components["schemas"]["Order"];
+            /** @default null */
+            output: string | null;
+            /** @default null */
+            pair: string | null;
+            /** @default all */
+            set: components["schemas"]["ImageSet"];
+            /** @default null */
+            slice: string | null;
+            /** @default null */
+            tag: string | null;
+            /** @default null */
+            text: string | null;
+        };
+        /**
+         * MonitorOpinion
+         * @description What the monitor says of the output: accept, uncertain or suspect, and why.
+         */
+        MonitorOpinion: {
+            reasons: string[];
+            suspicion: number;
+            verdict: string;
+        };
+        /**
+         * NearImage
+         * @description A held-out image near a witness; `distance`: Euclidean, in the model's embedding space.
+         */
+        NearImage: {
+            class: string;
+            distance: number;
+            id: string;
+        };
+        /**
+         * Neighbour
+         * @description One of the nearest images in the model's own space. `cosine`: 1 is the same direction.
+         */
+        Neighbour: {
+            cosine: number;
+            id: string;
+            label: string;
+            output: string;
+            row: number;
+        };
+        /**
+         * Nothing
+         * @description No question beside the path; no answer beside "done".
+         */
+        Nothing: Record<string, never>;
+        /**
+         * OneImage
+         * @description An image by its id.
+         */
+        OneImage: {
+            id: string;
+        };
+        /**
+         * Opinion
+         * @description What one witness says an image shows: the label, the model, the lens, a refitted head, the nearest images.
+         */
+        Opinion: {
+            agrees_with_label: boolean;
+            confidence: number | null;
+            says: string;
+            witness: string;
+        };
+        /**
          * Order
          * @description How a list of images is sorted.
          * @enum {unknown}
          */
         Order: "confident" | "doubtful" | "file" | "strongest" | "weakest";
         /**
-         * Filter
-         * @description Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
+         * Page
+         * @description A range of a list.
          */
-        Filter: {
-            /** @default null */
-            label: string | null;
-            /** @default null */
-            output: string | null;
-            /** @default all */
-            set: components["schemas"]["ImageSet"];
-            /** @default null */
-            diagnosis: string | null;
-            /** @default null */
-            pair: string | null;
-            /** @default null */
-            holds: boolean | null;
+        Page: {
+            /** @default 60 */
+            limit: number;
             /** @default 0 */
-            least: number;
-            /** @default 1 */
-            most: number;
+            offset: number;
+        };
+        /**
+         * Property
+         * @description Everything said about one property; docs/verification.md has the fields.
+         *
+         *         `vacuous`: it holds because its premise never does. `margin`: units of logits and unnormalised strengths.
+         *         `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
+         *         `gamma_max_bracket`: proved up to, witness at, searched up to.
+         */
+        Property: {
+            caveats: string[];
+            certificate: string | null;
+            class: string | null;
+            coverage: number | null;
+            coverage_interval: components["schemas"]["Rate"] | null;
+            curve: components["schemas"]["CurvePoint"][];
+            decided_by: string;
+            file: string;
             /** @default null */
-            tag: string | null;
-            /** @default null */
-            text: string | null;
-            /** @default null */
-            slice: string | null;
+            float32_slack: number | null;
+            gamma_max: number | null;
+            gamma_max_bracket: [
+                number | null,
+                number | null,
+                number
+            ] | null;
+            id: string;
+            /** @enum {unknown} */
+            kind: "image" | "region" | "share";
+            line: number | null;
+            margin: number | null;
+            reason: string;
+            region: components["schemas"]["RegionSummary"] | null;
+            satisfaction: components["schemas"]["Rate"] | null;
+            seconds: number;
+            statement: string;
+            /** @default false */
+            vacuous: boolean;
+            /** @enum {unknown} */
+            verdict: "holds" | "unknown" | "violated";
+            witness: components["schemas"]["Witness"] | null;
+        };
+        /**
+         * PropertyExplanation
+         * @description What a property claims, how often and where, in plain English.
+         */
+        PropertyExplanation: {
+            claim: string;
+            line: number | null;
+            name: string;
+            notes: string[];
+            quantifier: string;
+            region: string;
         };
         /**
          * Question
@@ -696,31 +558,72 @@ export interface components {
             q: string;
         };
         /**
-         * OneImage
-         * @description An image by its id.
+         * Rate
+         * @description A share of n held-out images with its exact (Clopper-Pearson) interval; null when n is 0.
          */
-        OneImage: {
-            id: string;
+        Rate: {
+            high: number;
+            low: number;
+            n: number;
+            rate: number | null;
         };
         /**
-         * Page
-         * @description A range of a list.
+         * Recount
+         * @description The study's figures as they would be with the decisions: what was decided, images left, accuracy and failures.
          */
-        Page: {
-            /** @default 0 */
-            offset: number;
-            /** @default 60 */
-            limit: number;
+        Recount: {
+            accuracy: number;
+            accuracy_before: number;
+            dropped: number;
+            failures: number;
+            images: number;
+            kept: number;
+            relabelled: number;
         };
         /**
-         * Tagging
-         * @description Images and a tag to give them, or to take away.
+         * RegionSummary
+         * @description The region that a property speaks of; `gamma` in standard deviations.
          */
-        Tagging: {
-            ids: string[];
-            tag: string;
-            /** @default false */
-            remove: boolean;
+        RegionSummary: {
+            cut: boolean;
+            digest: string;
+            gamma: number;
+            provenance: string;
+            shape: string;
+        };
+        /**
+         * Sentence
+         * @description A finding in words, and the part of the explorer that shows what stands behind it.
+         */
+        Sentence: {
+            text: string;
+            /** @default null */
+            view: string | null;
+        };
+        /**
+         * Separation
+         * @description How well a strength or margin tells one group of images from the rest: area under the ROC curve, 0.5 for not at all.
+         */
+        Separation: {
+            auroc: number;
+            group: string;
+            high: number;
+            images: number;
+            low: number;
+            others: number;
+            p: number;
+        };
+        /**
+         * SpecificationProblem
+         * @description A mistake in a text, or something odd (`warning`); line and column count from 1.
+         */
+        SpecificationProblem: {
+            code: string;
+            column: number | null;
+            fix: string;
+            line: number | null;
+            problem: string;
+            warning: boolean;
         };
         /**
          * SpecificationText
@@ -728,6 +631,109 @@ export interface components {
          */
         SpecificationText: {
             text: string;
+        };
+        /**
+         * Strength
+         * @description A concept on one image: cosine, and its percentile among images of the label and of the output (0..100).
+         */
+        Strength: {
+            concept: string;
+            /** @default null */
+            grade: string | null;
+            percentile_in_label: number | null;
+            percentile_in_output: number | null;
+            strength: number;
+        };
+        /**
+         * StudyOverview
+         * @description What the first screen shows. `accuracy` and its interval are shares in 0..1.
+         */
+        StudyOverview: {
+            accuracy: number;
+            accuracy_high: number;
+            accuracy_low: number;
+            classes: string[];
+            concepts: components["schemas"]["ConceptEntry"][];
+            dataset: string;
+            diagnoses: string[];
+            digest: string;
+            failures: number;
+            has_monitor: boolean;
+            has_properties: boolean;
+            images: number;
+            images_of_class: number[];
+            lens: string;
+            model: string;
+            name: string;
+            sentences: components["schemas"]["Sentence"][];
+            slices: {
+                [key: string]: string[];
+            };
+            split: string;
+            state: components["schemas"]["StudyState"];
+            tags: string[];
+        };
+        /**
+         * StudyState
+         * @description Whether what is shown is the last word: a finished run, a run under way, or inputs that changed since.
+         * @enum {unknown}
+         */
+        StudyState: "finished" | "running" | "stale";
+        /**
+         * SuspectLabel
+         * @description An image whose label the witnesses speak against, and what was decided. `score`: 0 to 1, higher = more suspect.
+         */
+        SuspectLabel: {
+            /** @default null */
+            decision: components["schemas"]["LabelDecision"] | null;
+            image: components["schemas"]["ImageRow"];
+            opinions: components["schemas"]["Opinion"][];
+            score: number;
+            suggested: string;
+        };
+        /**
+         * SuspectQueue
+         * @description The queue of suspect labels, most suspect first, and the figures with the decisions so far.
+         */
+        SuspectQueue: {
+            offset: number;
+            recount: components["schemas"]["Recount"];
+            suspects: components["schemas"]["SuspectLabel"][];
+            total: number;
+        };
+        /**
+         * Tagging
+         * @description Images and a tag to give them, or to take away.
+         */
+        Tagging: {
+            ids: string[];
+            /** @default false */
+            remove: boolean;
+            tag: string;
+        };
+        /**
+         * Verdicts
+         * @description A verdict for each property, in the order of the text.
+         */
+        Verdicts: {
+            properties: components["schemas"]["Property"][];
+        };
+        /**
+         * Witness
+         * @description An embedding that makes the property false: its strengths by concept, what the model says, its neighbours.
+         *
+         *         `embedding [D]` is left out (null) in results.json: the certificate carries it.
+         */
+        Witness: {
+            /** @default null */
+            embedding: number[] | null;
+            image: string | null;
+            nearest: components["schemas"]["NearImage"][];
+            predicted: string;
+            profile: {
+                [key: string]: number;
+            };
+            size: number;
         };
     };
     responses: never;
@@ -738,50 +744,10 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    study: {
+    ask: {
         parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StudyOverview"];
-                };
-            };
-            /** @description What is wrong with the question, and the remedy */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    images: {
-        parameters: {
-            query?: {
-                label?: string | null;
-                output?: string | null;
-                set?: components["schemas"]["ImageSet"];
-                diagnosis?: string | null;
-                pair?: string | null;
-                holds?: boolean | null;
-                least?: number;
-                most?: number;
-                tag?: string | null;
-                text?: string | null;
-                slice?: string | null;
-                order?: components["schemas"]["Order"];
-                offset?: number;
-                limit?: number;
+            query: {
+                q: string;
             };
             header?: never;
             path?: never;
@@ -795,7 +761,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImageList"];
+                    "application/json": components["schemas"]["Answer"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */
@@ -846,6 +812,37 @@ export interface operations {
             };
         };
     };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelDecision"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recount"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     heatmap: {
         parameters: {
             query?: {
@@ -874,35 +871,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HeatmapView"];
-                };
-            };
-            /** @description What is wrong with the question, and the remedy */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    ask: {
-        parameters: {
-            query: {
-                q: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Answer"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */
@@ -943,9 +911,21 @@ export interface operations {
             };
         };
     };
-    suspects: {
+    images: {
         parameters: {
             query?: {
+                label?: string | null;
+                output?: string | null;
+                set?: components["schemas"]["ImageSet"];
+                diagnosis?: string | null;
+                pair?: string | null;
+                holds?: boolean | null;
+                least?: number;
+                most?: number;
+                tag?: string | null;
+                text?: string | null;
+                slice?: string | null;
+                order?: components["schemas"]["Order"];
                 offset?: number;
                 limit?: number;
             };
@@ -961,100 +941,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SuspectQueue"];
-                };
-            };
-            /** @description What is wrong with the question, and the remedy */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    decide: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LabelDecision"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recount"];
-                };
-            };
-            /** @description What is wrong with the question, and the remedy */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    undecide: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OneImage"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recount"];
-                };
-            };
-            /** @description What is wrong with the question, and the remedy */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    tag: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Tagging"];
-            };
-        };
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["ImageList"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */
@@ -1117,6 +1004,125 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verdicts"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    study: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyOverview"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    suspects: {
+        parameters: {
+            query?: {
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuspectQueue"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Tagging"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    undecide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OneImage"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recount"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */

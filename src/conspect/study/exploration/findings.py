@@ -37,10 +37,15 @@ class Findings:
 
 def findings_of(results: Results, sentences: tuple[str, ...]) -> Findings:
     """What `results` says of images and concepts; `sentences`: the report's first lines."""
-    images = {failure.id: ImageFinding(failure.blame) for failure in results.localization.images}
+    images = {
+        failure.id: ImageFinding(failure.blame, explanation=failure.explanation.sentence)
+        for failure in results.localization.images
+    }
     return Findings(
         images=images,
         suspects={},
-        concepts=tuple(ConceptEntry(concept.name, concept.phrases) for concept in results.concepts),
+        concepts=tuple(
+            ConceptEntry(concept.name, concept.phrases, concept.grade, concept.reasons) for concept in results.concepts
+        ),
         sentences=tuple(Sentence(text) for text in sentences),
     )
