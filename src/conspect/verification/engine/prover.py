@@ -57,12 +57,16 @@ class Outcome:
 
 @dataclass(eq=False)
 class Prover:
-    """Exact decisions over one region at one size. `names`: of classes and concepts, for the reference semantics."""
+    """Exact decisions over one region at one size. `names`: of classes and concepts, for the reference semantics.
+
+    `proofs_only`: no witness is looked for, whose exact evaluation is dear; what is not proved is unknown.
+    """
 
     sized: SizedRegion
     node_budget: int
     seconds_budget: float
     names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    proofs_only: bool = False
     _nonlinear: Nonlinear | None = None
 
     def conclude(self, task: Task) -> Outcome:
@@ -93,6 +97,11 @@ class Prover:
                 stack.extend(reversed(branch.children))
                 continue
             decision = self._decided(branch, deadline)
+            if isinstance(decision, str) and self.proofs_only and branch.state.pending:
+                which = min(range(len(branch.state.pending)), key=lambda k: (len(branch.state.pending[k]), k))
+                self._open(branch, task, which)
+                stack.append(branch)
+                continue
             if isinstance(decision, str):
                 return Outcome(unknown(decision), decided_by=decided_by)
             decided_by = decision.how or decided_by
@@ -110,11 +119,7 @@ class Prover:
                 if not self.refutes(task, at.point):
                     return Outcome(unknown("a point satisfied every part of the negation but not the whole"))
                 return Outcome(VIOLATED, witness=at.witness, decided_by=decided_by)
-            branch.which = min(unmet, key=lambda k: (len(branch.state.pending[k]), k))
-            branch.children = [
-                Branch(state, limits=branch.limits, phases=branch.phases)
-                for state in opened(branch.state, branch.which, task.table, self.sized.rows)
-            ]
+            self._open(branch, task, min(unmet, key=lambda k: (len(branch.state.pending[k]), k)))
             stack.append(branch)
             examined -= 1
         proved = margin if isfinite(margin) and margin >= 0 else None
@@ -144,6 +149,14 @@ class Prover:
 
     def _out_of_time(self) -> Verdict:
         return unknown(f"more than {self.seconds_budget:g} s needed")
+
+    def _open(self, branch: Branch, task: Task, which: int) -> None:
+        """Children of a branch: one for each alternative of a pending disjunction."""
+        branch.which = which
+        branch.children = [
+            Branch(state, limits=branch.limits, phases=branch.phases)
+            for state in opened(branch.state, which, task.table, self.sized.rows)
+        ]
 
     def _split(self, branch: Branch, step: Halve | SplitNeuron) -> None:
         """Two children that differ in one half of an axis, or in the sign of one neuron."""
@@ -187,6 +200,8 @@ class Prover:
         cycle = contradiction(branch.state.literals)
         if cycle is not None:
             return Closed(Close(tuple((index, 1) for index in cycle)), margin=0.0, carries=inf)
+        if self.proofs_only:
+            return "no proof"
         if point is not None:
             at = self.sized.inside(point)
             if at is not None and all(at.point.satisfies(literal) for literal in literals):

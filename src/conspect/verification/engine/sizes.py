@@ -129,12 +129,20 @@ class SizeSearch:
         return self.proved_at(obligation.table, obligation.formula, region, size, deadline)
 
     def proved_at(
-        self, table: FormulaTable, formula: Formula | None, region: Region, size: float, deadline: float
+        self,
+        table: FormulaTable,
+        formula: Formula | None,
+        region: Region,
+        size: float,
+        deadline: float,
+        *,
+        proofs_only: bool = False,
     ) -> End:
         """The outcome for a formula at one size of a region; `deadline` on the monotonic clock."""
         resized = region.resized(Fraction(size))
         prover = self.decider.prover(resized, self.decider.forms(resized))
         prover.seconds_budget = max(0.0, min(prover.seconds_budget, SECONDS, deadline - time.monotonic()))
+        prover.proofs_only = proofs_only
         task = new_task(table, self.decider.rows, 0, region.cut, formula)
         return End(size, resized, self.decider.guarded(lambda: prover.conclude(task)))
 

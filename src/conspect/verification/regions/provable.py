@@ -228,7 +228,7 @@ def span_proof(
     decider: Decider, table: FormulaTable, region: Region, size: float, deadline: float
 ) -> tuple[Outcome, float] | None:
     """The outcome and how far it carries, when the formula is proved over a region at a size."""
-    end = SizeSearch(decider).proved_at(table, None, region, size, deadline)
+    end = SizeSearch(decider).proved_at(table, None, region, size, deadline, proofs_only=True)
     return (end.outcome, end.outcome.carries) if end.outcome.verdict.outcome == "holds" else None
 
 
