@@ -1,6 +1,7 @@
 """The verdict of a gate: tolerances against intervals."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from conspect.cli.main import main
 from conspect.comparison.compare import compare
@@ -16,6 +18,7 @@ from conspect.comparison.gate import Tolerances, judge, outcome_of
 from conspect.report.gate import gate_junit, gate_lines, gate_markdown, gate_sarif
 from conspect.results.files import encoded
 from conspect.results.results import Results
+from conspect.study.finished import finished_study
 from tests.comparison.studies import failure, property_of, verified, with_failures
 
 SMALL = st.floats(-1, 1)
@@ -124,3 +127,20 @@ def test_compare_writes_a_page_and_one_json_object(finished_folder: Path, tmp_pa
 def test_a_place_without_results_is_told(tmp_path: Path) -> None:
     done = call("compare", tmp_path, tmp_path)
     assert "STUDY003" in str(done.exception)
+
+
+def test_more_failures_than_the_record_lists_are_paired_by_their_table(finished_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    whole = finished_study(finished_folder)
+    located = whole.results.localization
+    cut = replace(whole.results, localization=replace(located, images=located.images[:5]))
+    (copy / "results.json").write_bytes(encoded(cut))
+    assert finished_study(copy).failures is None
+    shutil.copy(finished_folder / located.table, copy)
+    found = finished_study(copy).failures
+    assert found is not None
+    assert whole.failures is not None
+    assert set(found) == set(whole.failures)
+    done = call("compare", finished_folder, copy / "results.json", "--json")
+    assert json.loads(done.stdout)["accuracy"]["overall"]["pairing"] == "paired"

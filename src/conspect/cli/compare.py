@@ -79,9 +79,11 @@ def gate(  # noqa: PLR0917 (click passes every option by name)
 
 def _compared(before: Path, after: Path) -> Comparison:
     from conspect.comparison.compare import compare as compared
-    from conspect.study.finished import finished_results
+    from conspect.study.finished import finished_study
 
-    return compared(finished_results(before), finished_results(after), names=(str(before), str(after)))
+    theirs, ours = finished_study(before), finished_study(after)
+    names, failures = (str(before), str(after)), (theirs.failures, ours.failures)
+    return compared(theirs.results, ours.results, names=names, failures=failures)
 
 
 def _tolerances(study: Path) -> Tolerances:

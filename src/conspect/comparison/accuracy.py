@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeAlias
 
 from conspect.comparison.shares import corrected, independent, paired, together
 from conspect.results.comparison import Accuracy, ChangedImage, ShareChange
-from conspect.results.localization import Failure
 from conspect.results.results import Results
 
+# Every misclassified image of a study.
+Failures: TypeAlias = tuple[ChangedImage, ...]
 # Of each kind; all of them are counted.
 IMAGES_LISTED = 100
 
 
-def all_failures_listed(results: Results) -> bool:
-    """Whether every failure is in the record one by one, so that images can be paired."""
-    return len(results.localization.images) == results.localization.failures
+def listed_failures(results: Results) -> Failures | None:
+    """Every failure of the record; None where it holds only the first of them."""
+    if len(results.localization.images) < results.localization.failures:
+        return None
+    return tuple(ChangedImage(id=one.id, label=one.label, output=one.output) for one in results.localization.images)
 
 
-def accuracy(before: Results, after: Results, *, same_images: bool) -> Accuracy:
-    """Differences with simultaneous intervals by class and by slice. `same_images`: both saw the same images."""
+def accuracy(before: Results, after: Results, failures: tuple[Failures, Failures] | None) -> Accuracy:
+    """Differences with simultaneous intervals by class and by slice.
+
+    `failures`: every failure of both, where both saw the same images; None: shares meet as those of two samples.
+    """
     confidence = after.asked.confidence
-    pairs = (
-        _Pairs(before, after) if same_images and all_failures_listed(before) and all_failures_listed(after) else None
-    )
+    pairs = None if failures is None else _Pairs(*failures)
     ours, theirs = after.model.accuracy_interval, before.model.accuracy_interval
     overall = (
         independent("accuracy", theirs, ours, confidence)
@@ -45,25 +50,21 @@ def accuracy(before: Results, after: Results, *, same_images: bool) -> Accuracy:
         overall=overall,
         by_class=corrected(by_class),
         by_slice=_by_slice(before, after, confidence),
-        fixed=None if pairs is None else tuple(map(_changed, pairs.fixed[:IMAGES_LISTED])),
-        broken=None if pairs is None else tuple(map(_changed, pairs.broken[:IMAGES_LISTED])),
+        fixed=None if pairs is None else tuple(pairs.fixed[:IMAGES_LISTED]),
+        broken=None if pairs is None else tuple(pairs.broken[:IMAGES_LISTED]),
     )
 
 
 class _Pairs:
     """Failures of one of two models alone, by id and by class."""
 
-    def __init__(self, before: Results, after: Results) -> None:
-        theirs = {failure.id: failure for failure in before.localization.images}
-        ours = {failure.id: failure for failure in after.localization.images}
+    def __init__(self, before: Failures, after: Failures) -> None:
+        theirs = {failure.id: failure for failure in before}
+        ours = {failure.id: failure for failure in after}
         self.fixed = [theirs[name] for name in sorted(theirs.keys() - ours.keys())]
         self.broken = [ours[name] for name in sorted(ours.keys() - theirs.keys())]
         self.fixed_by_class = Counter(failure.label for failure in self.fixed)
         self.broken_by_class = Counter(failure.label for failure in self.broken)
-
-
-def _changed(failure: Failure) -> ChangedImage:
-    return ChangedImage(id=failure.id, label=failure.label, output=failure.output)
 
 
 def _by_slice(before: Results, after: Results, confidence: float) -> tuple[ShareChange, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from conspect.comparison.accuracy import accuracy, all_failures_listed
+from conspect.comparison.accuracy import Failures, accuracy, listed_failures
 from conspect.comparison.concepts import concepts, failure_groups, heatmaps
 from conspect.comparison.monitors import monitors
 from conspect.comparison.properties import properties
@@ -13,14 +13,26 @@ from conspect.results.comparison import Comparison, NotCompared, Side
 from conspect.results.results import Results
 
 
-def compare(before: Results, after: Results, *, names: tuple[str, str]) -> Comparison:
-    """`after` against `before`, at the confidence of `after`; `names`: what to call the two, such as their folders."""
+def compare(
+    before: Results,
+    after: Results,
+    *,
+    names: tuple[str, str],
+    failures: tuple[Failures | None, Failures | None] | None = None,
+) -> Comparison:
+    """`after` against `before`, at the confidence of `after`; `names`: what to call the two, such as their folders.
+
+    `failures`: every failure of each (None: not known); left out, those of the records, where they hold all.
+    """
+    known = (listed_failures(before), listed_failures(after)) if failures is None else failures
     same_classes = set(before.classes) == set(after.classes)
     same_images = (
         before.dataset.digest == after.dataset.digest
         and before.dataset.readable == after.dataset.readable
         and {image.id for image in before.unreadable} == {image.id for image in after.unreadable}
     )
+    theirs, ours = known
+    pairs = (theirs, ours) if same_images and theirs is not None and ours is not None else None
     same_lens = before.vlm.digest == after.vlm.digest
     same_concepts = same_lens and before.concepts == after.concepts
     result = Comparison(
@@ -30,7 +42,7 @@ def compare(before: Results, after: Results, *, names: tuple[str, str]) -> Compa
         same_model=before.model.digest == after.model.digest,
         same_lens=same_lens,
         confidence=after.asked.confidence,
-        accuracy=accuracy(before, after, same_images=same_images) if same_classes else None,
+        accuracy=accuracy(before, after, pairs) if same_classes else None,
         heatmaps=heatmaps(before, after) if same_lens else None,
         failure_groups=failure_groups(before, after) if same_classes else (),
         concepts=concepts(before, after) if same_concepts else (),
@@ -40,7 +52,9 @@ def compare(before: Results, after: Results, *, names: tuple[str, str]) -> Compa
             else properties(before.verification, after.verification)
         ),
         monitor=None if before.monitor is None or after.monitor is None else monitors(before.monitor, after.monitor),
-        not_compared=tuple(_not_compared(before, after, same_images=same_images, same_lens=same_lens)),
+        not_compared=tuple(
+            _not_compared(before, after, same_images=same_images, paired=pairs is not None, same_lens=same_lens)
+        ),
         sentences=(),
     )
     return replace(result, sentences=sentences(result))
@@ -61,7 +75,9 @@ def _side(results: Results, name: str) -> Side:
     )
 
 
-def _not_compared(before: Results, after: Results, *, same_images: bool, same_lens: bool) -> list[NotCompared]:
+def _not_compared(
+    before: Results, after: Results, *, same_images: bool, paired: bool, same_lens: bool
+) -> list[NotCompared]:
     missing: list[NotCompared] = []
 
     def leave_out(what: str, why: str) -> None:
@@ -81,8 +97,11 @@ def _not_compared(before: Results, after: Results, *, same_images: bool, same_le
         leave_out(
             "single images", "the studies are not measured on the same images; shares are compared as two samples"
         )
-    elif not (all_failures_listed(before) and all_failures_listed(after)):
-        leave_out("single images", "not every failure is listed in both records; shares are compared as two samples")
+    elif not paired:
+        leave_out(
+            "single images",
+            "the table of all failures is not beside both results; shares are compared as two samples",
+        )
     if not same_lens:
         leave_out("heatmaps and concepts", "the lenses differ, so that a strength means something else")
     else:

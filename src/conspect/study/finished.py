@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
+from conspect.adapters.exports.arrow import read_stream
+from conspect.comparison.accuracy import Failures, listed_failures
 from conspect.core.diagnostics import user_error
+from conspect.results.comparison import ChangedImage
 from conspect.results.files import decoded
 from conspect.results.results import Results
 from conspect.study.study import CONFIG_FILE, RESULTS_FILE, Study
@@ -25,3 +29,23 @@ def finished_results(place: Path) -> Results:
     except (OSError, ValueError) as error:
         fix = "run the study again with this version: conspect run DIR"
         raise user_error("STUDY003", f"{path} cannot be read: {error}", fix) from error
+
+
+class FinishedStudy(NamedTuple):
+    """Results with every failure; None where only the first are known, because the table is not beside the file."""
+
+    results: Results
+    failures: Failures | None
+
+
+def finished_study(place: Path) -> FinishedStudy:
+    """The results at `place`, with all failures from the table beside them. Raises UserError as `finished_results`."""
+    results = finished_results(place)
+    listed = listed_failures(results)
+    table = (place if place.is_dir() else place.parent) / results.localization.table
+    if listed is not None or table.parent != (place if place.is_dir() else place.parent) or not table.is_file():
+        return FinishedStudy(results, listed)
+    columns = read_stream(table)
+    rows = zip(columns["id"], columns["label"], columns["output"], strict=True)
+    failures = tuple(ChangedImage(id=str(name), label=str(label), output=str(output)) for name, label, output in rows)
+    return FinishedStudy(results, failures if len(failures) == results.localization.failures else None)
