@@ -124,3 +124,21 @@ def test_a_reason_reads_as_a_sentence():
     assert text == (
         "ears is stronger than metallic: so in 3% of the inputs rightly called truck and in 41% of those wrongly called so"
     )
+
+
+def test_where_nothing_can_be_accepted_it_says_how_many_inputs_would_do() -> None:
+    rng = np.random.default_rng(0)
+    suspicion = rng.normal(size=120)
+    wrong = rng.random(120) < np.clip(0.02 + 0.2 * (suspicion > 1), 0, 1)
+    parts = (Score(suspicion, "suspect"), wrong)
+    limits, guarantee = thresholds(parts, parts, TargetRates(accepted_errors=0.03))
+    assert not np.isfinite(limits.accept)
+    assert guarantee.needed is not None
+    assert f"You need about {guarantee.needed:,} of them" in " ".join(guarantee.sentences())
+    times = int(np.ceil(guarantee.needed / 120)) + 1
+    more = (Score(np.tile(suspicion, times), "suspect"), np.tile(wrong, times))
+    assert np.isfinite(thresholds(more, more, TargetRates(accepted_errors=0.03))[0].accept)
+    hopeless = (Score(suspicion, "suspect"), rng.random(120) < 0.5)
+    _, none = thresholds(hopeless, hopeless, TargetRates(accepted_errors=0.001))
+    assert none.needed is None
+    assert "More of them would not either" in " ".join(none.sentences())

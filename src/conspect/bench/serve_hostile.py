@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 import socket
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 HUGE = 100 << 20
 CHUNK = b"\0" * (1 << 16)
@@ -113,6 +115,81 @@ def bomb() -> bytes:
     )
 
 
+def never_read(port: int, rng: random.Random) -> str:
+    """Request after request, and no answer is ever read: the connection is closed."""
+    ask = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n" * rng.randrange(1, 200)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(30)
+        try:
+            connection.connect(("127.0.0.1", port))
+            for _ in range(2000):
+                connection.send(ask)
+        except OSError as error:
+            return type(error).__name__
+        return "kept open"
+
+
+def declares_the_moon(port: int, rng: random.Random) -> str:
+    """Safetensors whose header says 2 to the 33 rows of nothing, and JSON with one long word among its numbers: 422."""
+    header = b'{"embeddings":{"dtype":"F32","shape":[%d,0],"data_offsets":[0,0]}}' % (1 << rng.randrange(33, 60))
+    bodies = {
+        "application/x-safetensors": struct.pack("<Q", len(header)) + header,
+        "application/json": b'{"embeddings": [["' + b"x" * 1000 + b'"' + b",1" * 1_000_000 + b"]]}",
+    }
+    content_type = rng.choice(sorted(bodies))
+    return answered(port, bodies[content_type], content_type)
+
+
+def decoding_bomb(port: int, rng: random.Random) -> str:
+    """A JPEG of thousands of scans, a GIF of a million blocks before its first frame, or sixty parts of many pixels: 422."""
+    kind = rng.choice(["scans", "blocks", "parts"])
+    if kind == "parts":
+        part = b'--b\r\ncontent-disposition: form-data; name="x"; filename="x"\r\n\r\n' + picture("PNG", 4000) + b"\r\n"
+        return answered(port, part * 60 + b"--b--\r\n", GOOD_TYPES[3])
+    if kind == "blocks":
+        return answered(port, b"GIF89a\x01\0\x01\0\0\0\0" + b"!\xfe\0" * 1_000_000, "image/gif")
+    whole = picture("JPEG", 2000)
+    start = whole.rindex(b"\xff\xda")
+    return answered(port, whole[:start] + whole[start:-2] * 3000 + whole[-2:], "image/jpeg")
+
+
+def another_site(port: int, rng: random.Random) -> str:
+    """What a page of another site would send: 403."""
+    extra = rng.choice([b"origin: https://evil.example\r\n", b"sec-fetch-site: cross-site\r\n"])
+    with connected(port) as connection:
+        connection.sendall(head(2)[:-2] + extra + b"\r\n{}")
+        return status_of(connection)
+
+
+def two_lengths(port: int, _rng: random.Random) -> str:
+    """Both length headers: 400."""
+    with connected(port) as connection:
+        connection.sendall(head("chunked")[:-2] + b"content-length: 3\r\n\r\n0\r\n\r\n")
+        return status_of(connection)
+
+
+def answered(port: int, body: bytes, content_type: str) -> str:
+    """The status of what is answered to a whole request."""
+    with connected(port) as connection:
+        try:
+            connection.sendall(head(len(body), content_type) + body)
+        except ConnectionError:
+            return "closed"
+        return status_of(connection)
+
+
+@cache
+def picture(kind: str, side: int) -> bytes:
+    """An empty image of so many pixels a side; a JPEG in several scans."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    options = {"progressive": True} if kind == "JPEG" else {}
+    Image.new("RGB", (side, side)).save(out, format=kind, **options)
+    return out.getvalue()
+
+
 HOSTILE: tuple[Callable[[int, random.Random], str], ...] = (
     vanish_after_sending,
     vanish_in_the_middle,
@@ -120,4 +197,9 @@ HOSTILE: tuple[Callable[[int, random.Random], str], ...] = (
     garbage,
     garbage_body,
     too_large,
+    never_read,
+    declares_the_moon,
+    decoding_bomb,
+    another_site,
+    two_lengths,
 )

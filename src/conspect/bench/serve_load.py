@@ -1,7 +1,8 @@
 """A long mixed load on the service: `python -m conspect.bench.serve_load --minutes 10`. Prints one JSON object.
 
 Good requests of every form are answered beside `serve_hostile`'s, and each good answer is compared with what
-`Monitor.check` says here. Exit code 1 for a wrong answer, a status of 500 or more, or memory that grows.
+`Monitor.check` says here. Exit code 1 for a wrong answer, a status of 500 or more, memory that grows, or a slow
+`/healthz`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from conspect.bench.served import Served, served, write_demo_study
 from conspect.monitor.runtime import Decisions, Monitor
 
 IMAGES, LARGEST_BATCH, TOLERANCE = 128, 64, 1e-3
-FLAT = 0.05
+FLAT, HEALTH_SECONDS = 0.05, 0.25
 GOOD_PAUSE, HOSTILE_PAUSE, SAMPLE_SECONDS = 0.05, 0.3, 2.0
 
 
@@ -49,12 +50,14 @@ class Load:
         self.of_others = monitor.check(self.others, model.head.logits(self.others))
         self.statuses: Counter[str] = Counter()
         self.wrong: list[str] = []
+        self.health: list[float] = []
         self.end = 0.0
 
     def run(self, seconds: float, good: int, seed: int) -> list[dict[str, float]]:
         """Runs all clients for `seconds`; the service's figures meanwhile."""
         self.end = time.perf_counter() + seconds
         threads = [threading.Thread(target=self._good, args=(random.Random(seed + k),)) for k in range(good)]
+        threads.append(threading.Thread(target=self._ask_for_health))
         threads += [threading.Thread(target=self._hostile, args=(one, random.Random(seed))) for one in HOSTILE]
         for thread in threads:
             thread.start()
@@ -74,6 +77,23 @@ class Load:
             connection.request("POST", "/v1/check", body, {"content-type": "application/x-safetensors"})
             connection.getresponse().read()
         connection.close()
+
+    def _ask_for_health(self) -> None:
+        """Seconds until /healthz answers, ten times a second, each on a connection of its own."""
+        while time.perf_counter() < self.end:
+            start = time.perf_counter()
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+                connection.request("GET", "/healthz")
+                status = connection.getresponse().status
+                connection.close()
+            except (http.client.HTTPException, OSError) as error:
+                self.wrong.append(f"healthz: {type(error).__name__}")
+                continue
+            self.health.append(time.perf_counter() - start)
+            if status != 200:
+                self.wrong.append(f"healthz: {status}")
+            time.sleep(0.1)
 
     def _good(self, rng: random.Random) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -169,11 +189,18 @@ def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
         "server_errors": server_errors + len(faults),
         "fault_examples": faults[:2],
         "memory_mib": memory,
+        "healthz_milliseconds": {
+            "asked": len(load.health),
+            "median": round(1000 * float(np.median(load.health)), 1),
+            "p99": round(1000 * float(np.quantile(load.health, 0.99)), 1),
+            "longest": round(1000 * max(load.health), 1),
+        },
         "open_files": {"start": samples[0].get("open_fds"), "end": samples[-1].get("open_fds")},
         "exit_code": exit_code,
         "passed": not load.wrong
         and server_errors + len(faults) == 0
         and memory[-1] <= memory[1] * (1 + FLAT)
+        and max(load.health) < HEALTH_SECONDS
         and exit_code == 0,
     }
 

@@ -19,8 +19,11 @@ def evaluate(study: Path, engine: str, address: str | None, store: str | None, a
     from conspect.report.monitor_wording import sentences, tables
     from conspect.results.files import encoded
     from conspect.study import Study
+    from conspect.study.config import MonitorConfig
+    from conspect.study.monitor.estimate import estimate
 
     opened = Study.open(study, store=store)
+    click.echo(f"monitor eval: {estimate(opened.config.monitor or MonitorConfig(), opened.inputs)}", err=True)
     with working(opened, engine, address):
         results = opened.evaluate_monitor(bar=terminal_bar)
     if as_json:

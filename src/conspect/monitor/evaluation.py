@@ -28,6 +28,8 @@ KIND_OF: dict[str, Kind] = {
     "maximum logit": "baseline",
     "energy": "baseline",
     "maximum softmax over looks": "baseline",
+    "log-odds over looks": "baseline",
+    "VLM's class lead and looks, no concept": "baseline",
     "entropy": "baseline",
     "Mahalanobis": "baseline",
     "nearest neighbours": "baseline",
@@ -43,6 +45,9 @@ KIND_OF: dict[str, Kind] = {
 }
 # The baseline that costs as many forward passes as the second look: what looks alone are worth.
 LOOKED_BASELINE = "maximum softmax over looks"
+# What costs more than one look at each input, and takes no part in the choice of the baseline to beat. The last asks a
+# second classifier, the VLM, about the classes alone: what it gains owes nothing to concepts.
+COSTLY_BASELINES = (LOOKED_BASELINE, "log-odds over looks", "VLM's class lead and looks, no concept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,7 @@ class Detectors:
     taught: FittedDetector | None = None
     second_look: FittedSecondLook | None = None
     second_look_and_vlm: VlmTier | None = None
+    lead_and_looks: VlmTier | None = None
 
     @classmethod
     def fit(
@@ -100,7 +106,7 @@ class Detectors:
         prepared = prepare(readout, inputs, labels, options=options)
         fused = prepared.detector()
         taught = None if more is None else prepared.detector(more)
-        second = second_look = both = None
+        second = second_look = both = lead = None
         if looked is not None:
             also = None
             if more is not None and more_looked is not None:
@@ -110,6 +116,8 @@ class Detectors:
             )
         if witnessed is not None:
             second = _second_tier(fused.cross_fitted, witnessed, inputs.outputs, wrong)
+            if looked is not None:
+                lead = _second_tier(mean_log_odds(looked.logits), without_concepts(witnessed), inputs.outputs, wrong)
             if second_look is not None:
                 both = _second_tier(second_look.of_fit_split, witnessed, inputs.outputs, wrong)
         neighbour = min(50, len(training.embeddings))
@@ -126,6 +134,7 @@ class Detectors:
             taught=taught,
             second_look=second_look,
             second_look_and_vlm=both,
+            lead_and_looks=lead,
         )
 
     def scores(
@@ -158,6 +167,10 @@ class Detectors:
             found["ViM"] = self.virtual_logit.score(embeddings, logits)
         if looked is not None and self.second_look is not None:
             found[LOOKED_BASELINE] = mean_softmax(looked.logits)
+            found[COSTLY_BASELINES[1]] = mean_log_odds(looked.logits)
+            if witnessed is not None and self.lead_and_looks is not None:
+                lead = self.lead_and_looks.score(found[COSTLY_BASELINES[1]], without_concepts(witnessed), outputs)
+                found[COSTLY_BASELINES[2]] = lead
             looks = self.second_look.second_look.suspicion(looked, suspicion, detector.folded)[0]
             found["fused, second look"] = Score(looks.astype(np.float64), "suspect")
             if witnessed is not None and self.second_look_and_vlm is not None:
@@ -175,6 +188,25 @@ def mean_softmax(logits: Floats) -> Score:
     """Mean softmax probability over `logits [image, look, class]` of the first look's output, higher = normal."""
     probabilities = special.softmax(np.asarray(logits, dtype=np.float64), axis=2).mean(1)
     return Score(probabilities[np.arange(len(logits)), logits[:, 0].argmax(1)], "normal")
+
+
+def mean_log_odds(logits: Floats) -> Score:
+    """Mean over looks of minus the log-odds of the first look's output, nats, higher = suspect.
+
+    `logits [image, look, class]`. What the second look begins with; no concept takes part.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    rows, outputs = np.arange(len(values)), values[:, 0].argmax(1)
+    own = values[rows, :, outputs]
+    others = np.array(values)
+    others[rows, :, outputs] = -np.inf
+    return Score((special.logsumexp(others, axis=2) - own).mean(1), "suspect")
+
+
+def without_concepts(witnessed: VlmEvidence) -> VlmEvidence:
+    """What the VLM says of the classes alone."""
+    nothing = np.zeros((len(witnessed.class_strengths), 1))
+    return VlmEvidence(witnessed.class_strengths, nothing, nothing)
 
 
 def _second_tier(

@@ -14,6 +14,7 @@ from conspect.adapters.models.replay import confirm, no_head
 from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, fitting, outputs_as_two_classes
 from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, preparation_digest
 from conspect.adapters.runtimes.input_form import TOLERANCES
+from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.onnx_runtime import Session, form_of_input, read_graph
 from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
 from conspect.adapters.sources import classes
@@ -81,7 +82,8 @@ class OnnxModel:
         """
         model = read_graph(path, "MODEL002")
         import onnx
-        import onnxruntime
+
+        onnxruntime = onnx_runtime()
 
         self.name, self.class_names = name, distinct(class_names, name)
         content = digest_bytes(model.SerializeToString(deterministic=True))

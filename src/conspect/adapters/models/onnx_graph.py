@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.core.capabilities import PixelGraph, graph_of
 from conspect.core.diagnostics import ConspectError, outside_error
 from conspect.core.protocols import VisionModel
@@ -95,7 +96,7 @@ def traced(network: torch.nn.Module, side: tuple[int, int], name: str) -> onnx.M
 
 def _compare(model: VisionModel, written: PixelGraph, images: NDArray[np.uint8]) -> None:
     """Raises unless the graph gives the embeddings and logits of the model, for several images and for one."""
-    import onnxruntime
+    onnxruntime = onnx_runtime()
 
     try:
         session = onnxruntime.InferenceSession(written.graph.SerializeToString(), providers=["CPUExecutionProvider"])

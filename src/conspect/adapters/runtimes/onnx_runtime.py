@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.runtimes.input_form import InputForm
+from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
 from conspect.core.diagnostics import SourceLocation, user_error
@@ -125,7 +126,7 @@ class Session:
 
     def __init__(self, model: Any, *, device: str, place: Path, code: str) -> None:
         """Raises UserError MODEL004 for a device that ONNX Runtime does not have, the error `code` for a broken graph."""
-        import onnxruntime
+        onnxruntime = onnx_runtime()
 
         kind, _, number = device.partition(":")
         there = onnxruntime.get_available_providers()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
 from conspect.adapters.preprocessing.known_images import known_images
+from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
@@ -69,7 +70,7 @@ class OnnxVlm:
 
     def __init__(self, folder: Path, steps: preprocessing.Preprocessing, *, name: str, device: str = "cpu") -> None:
         """Raises as `load` does."""
-        import onnxruntime
+        onnxruntime = onnx_runtime()
 
         self._steps, self._tokenizer = steps, _tokenizer(folder)
         self._images = _Tower(folder, "vision_model.onnx", IMAGES, device)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from conspect.core.diagnostics import user_error
 from conspect.monitor.detectors.paper import SHRINKAGE, StoredHeatmaps
@@ -21,7 +22,7 @@ from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.risk_control import accepted_error_threshold, false_alarm_threshold, selective_risk
 
 # Candidate thresholds for acceptance: so many quantiles of the cross-fitted suspicion.
-CANDIDATES = 200
+CANDIDATES, MOST_TIMES = 200, 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,16 @@ class TargetRates:
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """What was certified, and on how many calibration inputs. `accepts` is False when no threshold could be certified."""
+    """What was certified, and on how many calibration inputs. `accepts` is False when no threshold could be certified.
+
+    `needed`: then about so many calibration inputs would certify one, if they are like these; None where none would.
+    """
 
     wanted: TargetRates
     images: int
     wrong: int
     accepts: bool
+    needed: int | None = None
 
     def sentences(self) -> list[str]:
         """The guarantees in words, each with its assumption."""
@@ -62,9 +67,14 @@ class Guarantee:
         else:
             lines.append(
                 f"Nothing is accepted: {self.images} calibration inputs do not certify that at most "
-                f"{wanted.accepted_errors:.2%} of the accepted are wrong."
+                f"{wanted.accepted_errors:.2%} of the accepted are wrong. {self._advice()}"
             )
         return lines
+
+    def _advice(self) -> str:
+        if self.needed is None:
+            return "More of them would not either: allow more accepted errors."
+        return f"You need about {self.needed:,} of them, or allow more accepted errors."
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -93,8 +103,28 @@ def thresholds(
         limit = min(limit, accepted_error_threshold(*checked, wanted.errors_of_all))
     # All certified thresholds hold at once, so the choice among them may depend on the calibration split.
     accept = certified.at_most(limit)
-    guarantee = Guarantee(wanted, len(checked[1]), int(checked[1].sum()), bool(np.isfinite(accept)))
+    accepts = bool(np.isfinite(accept))
+    needed = None if accepts else inputs_needed(candidates, checked, wanted)
+    guarantee = Guarantee(wanted, len(checked[1]), int(checked[1].sum()), accepts, needed)
     return Thresholds(accept, suspect), guarantee
+
+
+def inputs_needed(
+    candidates: NDArray[np.float64], checked: tuple[NDArray[np.float64], NDArray[np.bool_]], wanted: TargetRates
+) -> int | None:
+    """About how many calibration inputs would certify one of the thresholds, each error and right output so many times over.
+
+    By the bound of Clopper and Pearson for a single threshold; None where the best one's share of errors is too large.
+    """
+    suspicion, wrong = checked
+    accepted = (suspicion[:, None] <= candidates).sum(0)
+    errors = ((suspicion[:, None] <= candidates) & wrong[:, None]).sum(0)
+    for factor in np.geomspace(1, MOST_TIMES, 80):
+        n, k = accepted * factor, errors * factor
+        bound = special.betaincinv(k + 1, np.maximum(n - k, 1e-9), wanted.confidence)
+        if (bound[accepted > 0] <= wanted.accepted_errors).any():
+            return int(np.ceil(len(wrong) * factor / 10) * 10)
+    return None
 
 
 def calibrate(

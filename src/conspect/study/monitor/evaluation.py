@@ -19,7 +19,7 @@ from conspect.core.files import writing_to
 from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.core.version import VERSION
-from conspect.monitor.evaluation import KIND_OF, LOOKED_BASELINE, Evaluation, Kind, best
+from conspect.monitor.evaluation import COSTLY_BASELINES, KIND_OF, Evaluation, Kind, best
 from conspect.monitor.fitting.calibration import report
 from conspect.monitor.runtime import SUSPECT, VERDICTS
 from conspect.monitor.runtime.storage import JSON_FILE
@@ -197,7 +197,7 @@ def chosen_detectors(
     """
     found: dict[DetectorKind, str] = {}
     for kind in SHOWN_KINDS:
-        named = [name for name in scores if KIND_OF[name] == kind and name != LOOKED_BASELINE]
+        named = [name for name in scores if KIND_OF[name] == kind and name not in COSTLY_BASELINES]
         there = {name: calibration[name] for name in named if name in calibration}
         if named:
             found[kind] = best(there, wrong, kind) if there and wrong.any() and not wrong.all() else named[-1]
@@ -219,10 +219,11 @@ def compared(
     and the one that looks as often.
     """
     evaluation = Evaluation.of(defect, scores, suspect, resamples=resamples, seed=seed)
-    plain = {name: score for name, score in scores.items() if name != LOOKED_BASELINE}
+    plain = {name: score for name, score in scores.items() if name not in COSTLY_BASELINES}
     to_beat = dict.fromkeys((chosen["baseline"], best(plain, suspect, "baseline")))
-    if LOOKED_BASELINE in scores:
-        to_beat[LOOKED_BASELINE] = None
+    for name in COSTLY_BASELINES:
+        if name in scores:
+            to_beat[name] = None
     named = [name for kind, name in chosen.items() if kind != "baseline" and name in scores]
     differences = []
     for name, baseline, metric in product(named, to_beat, COMPARED):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conspect.adapters.store.places import Store
@@ -24,7 +24,7 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
 from conspect.study.monitor.splits import Split, Splits, measure_splits
 
-MONITOR_FOLDER = "monitor"
+MONITOR_FOLDER, LEAST_DEFECTIVE = "monitor", 20
 # The baselines that need training images take so many at most, drawn at random.
 TRAINING_IMAGES = 20_000
 
@@ -59,6 +59,7 @@ def fit_monitor(
 
     Raises UserError MONITOR002 or MONITOR003 when the splits are too small or hold too few wrong outputs.
     """
+    config = sized(config, len(inputs.test) + (0 if inputs.held_out is None else len(inputs.held_out)))
     splits = measure_splits(config, inputs, measured, store, seed=seed, bar=bar)
     place = DefectSource(config, inputs, measured, folder, store, bar)
     taught = attacks_to_learn_from(place, splits.fit)
@@ -95,6 +96,16 @@ def fit_monitor(
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee.to_json())
     advance(1)
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
+
+
+def sized(config: MonitorConfig, images: int) -> MonitorConfig:
+    """Fewer defective images where the study has few: attacks are most of the work, and need not be more than the data."""
+    return replace(
+        config,
+        attacked=min(config.attacked, max(images // 8, LEAST_DEFECTIVE)),
+        corrupted=min(config.corrupted, images // 2),
+        of_no_class=min(config.of_no_class, max(images // 8, LEAST_DEFECTIVE)),
+    )
 
 
 def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looks] | None:

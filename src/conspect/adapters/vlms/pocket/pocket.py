@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import load
 
+from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.vlms.pocket import text_tower
 from conspect.adapters.vlms.pocket.colours import CELLS, SHARES, color_shares
 from conspect.assets import read_bytes
@@ -54,7 +55,7 @@ class ImageTower:
         for module in ("torch", "onnx", "onnxruntime"):
             if find_spec(module) is None:
                 raise outside_error("VLM001", f"the pocket VLM needs {module}", "pip install 'conspect[pocket]'")
-        import onnxruntime
+        onnxruntime = onnx_runtime()
         import torch
 
         from conspect.adapters.vlms.pocket.image_tower import build
