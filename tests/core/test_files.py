@@ -74,12 +74,19 @@ def test_leftovers_of_killed_writers_go_once_they_are_old(tmp_path: Path) -> Non
         assert sorted(tmp_path.iterdir()) == [young, future, foreign, other]
 
 
-def test_a_pipe_is_written_to_and_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_pipe_is_written_to_and_a_link_is_replaced_and_said_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write_atomically(tmp_path / "link", b"new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "target").read_text() == "new"
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link").read_text() == "new"
+    assert (tmp_path / "target").read_text() == "old"
+    assert (
+        capsys.readouterr().err
+        == f"{tmp_path / 'link'} was a link to {tmp_path / 'target'}; it is a file of its own now\n"
+    )
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     write_atomically(tmp_path / "pipe", b"new")

@@ -14,6 +14,7 @@ import click
 
 from conspect.cli.lazy import Commands, LazyGroup
 from conspect.core.diagnostics import ConspectError
+from conspect.core.terminal import guard_terminal
 from conspect.core.version import VERSION
 
 COMMANDS: Commands = {
@@ -62,6 +63,7 @@ def main() -> None:
 
 def run() -> None:
     """Entry point: turns Conspect's errors into diagnostics on standard error and an exit code."""
+    guard_terminal()
     output = sys.stdout
     signal.signal(signal.SIGTERM, _terminate)
     try:

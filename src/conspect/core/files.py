@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conspect.core.diagnostics import outside_error
+from conspect.core.terminal import plain
 
 LARGEST_TEXT = 1 << 26
 LEFTOVER_SECONDS = 24 * 3600
@@ -61,11 +63,14 @@ def writing_to(folder: Path, what: str = "") -> Iterator[None]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes beside `path`, flushes to disk and renames; a kill leaves the old file or the new one.
 
-    What is no file of its own (a pipe, a link such as /dev/stdout) is written in place: renaming would put a file there.
+    A link is replaced, and what it leads to stays as it was; it is said on standard error. What is no file (a pipe, a
+    device, anything under /dev or /proc such as /dev/stdout) is written in place: renaming would put a file there.
     """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
+    if _is_device(path):
         path.write_bytes(content)
         return
+    if path.is_symlink() and sys.stderr is not None:
+        print(plain(f"{path} was a link to {os.readlink(path)}; it is a file of its own now"), file=sys.stderr)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as out:
@@ -76,6 +81,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):  # the error that matters is the one of the writing
             temporary.unlink()
+
+
+def _is_device(path: Path) -> bool:
+    place = path.absolute().as_posix()
+    return place.startswith(("/dev/", "/proc/")) or (path.exists() and not path.is_file())
 
 
 def remove_leftovers(folder: Path) -> None:

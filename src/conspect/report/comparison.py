@@ -8,13 +8,15 @@ from markupsafe import Markup
 
 from conspect.report.pages import environment
 from conspect.report.plain import on_terminal
+from conspect.report.policy import MARK, sealed
 from conspect.results.comparison import Comparison
 
 
 def render_comparison(comparison: Comparison) -> str:
     """The page as HTML text; all text of the results is escaped, and nothing is fetched."""
     style = (resources.files("conspect.report") / "templates" / "report.css").read_text(encoding="utf-8")
-    return environment().get_template("comparison.html.j2").render(c=comparison, style=Markup(style))
+    page = environment().get_template("comparison.html.j2")
+    return sealed(page.render(c=comparison, style=Markup(style), policy=MARK))
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:

@@ -14,6 +14,7 @@ from scipy import special
 from conspect.report.concepts import grades_part
 from conspect.report.monitor import monitor_part
 from conspect.report.pages import Part, environment
+from conspect.report.policy import MARK, sealed
 from conspect.report.slices import concept_part, slices_part
 from conspect.report.verification import verification_part
 from conspect.report.wording import default_method, findings, trust_rows
@@ -47,7 +48,8 @@ def render(results: Results, thumbnails: Mapping[str, str]) -> str:
     page = environment().get_template("report.html.j2")
     confusion = results.model.confusion
     off_diagonal = [[n for j, n in enumerate(row) if i != j] for i, row in enumerate(confusion)]
-    return page.render(
+    rendered = page.render(
+        policy=MARK,
         r=results,
         loc=results.localization,
         findings=findings(results),
@@ -61,6 +63,7 @@ def render(results: Results, thumbnails: Mapping[str, str]) -> str:
         style=Markup(_template("report.css")),
         script=Markup(_template("report.js")),
     )
+    return sealed(rendered)
 
 
 def _template(name: str) -> str:

@@ -1,0 +1,60 @@
+"""What must not reach a terminal: control characters, and marks that turn the direction of text, in names from outside.
+
+They are written as `\\u001b`: readable, and inside a JSON string the very same text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+# C0 but tab and line feed, DEL and C1 (U+009B begins a command to many terminals); the bidirectional marks, embeddings,
+# overrides and isolates of UAX #9; the separators that some programs take for line ends; and halves of surrogate pairs,
+# as which bytes that are no UTF-8 arrive.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_HIDDEN_BUT_RETURN = re.compile(_HIDDEN.pattern.replace("\x0b-\x1f", "\x0b\x0c\x0e-\x1f"))
+
+
+def plain(text: str) -> str:
+    """The text with every such character as its escape."""
+    return _HIDDEN.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+class PlainStream(io.TextIOWrapper):
+    """A text stream that writes `plain` text. `returns`: carriage returns pass, which progress bars need."""
+
+    def __init__(self, stream: io.TextIOWrapper, *, returns: bool = False) -> None:
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding,
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self._hidden = _HIDDEN_BUT_RETURN if returns else _HIDDEN
+
+    def write(self, text: str) -> int:
+        """As the stream does; the number of characters given."""
+        super().write(self._hidden.sub(_escape, text))
+        return len(text)
+
+
+def guard_terminal() -> None:
+    """From now on standard output and standard error of this process write plain text only."""
+    for name, returns in (("stdout", False), ("stderr", True)):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, PlainStream):
+            stream.flush()
+            setattr(sys, name, PlainStream(stream, returns=returns))
+            _KEPT.append(stream)
+
+
+# A stream that is collected closes the file beneath it.
+_KEPT: list[io.TextIOWrapper] = []

@@ -1,0 +1,47 @@
+"""Names from outside are data: nothing in them moves a cursor, colours a line or turns the reading direction."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from conspect.core.terminal import plain
+
+HOSTILE = "a\x1b[31m\x9b2Jb\u202e\u2066\u200f\u061cc\x7f\x00\r\u2028"
+CODE = "from conspect.core.terminal import guard_terminal; guard_terminal(); import click, json, sys; n = sys.argv[1]\n"
+
+
+def test_each_of_them_is_written_as_its_escape_and_all_else_stays() -> None:
+    shown = plain(HOSTILE)
+    assert shown.isprintable()
+    assert shown.startswith("a\\u001b[31m\\u009b2Jb\\u202e")
+    assert plain("Füße, 猫, 🐈, a\tb\n") == "Füße, 猫, 🐈, a\tb\n"
+    assert plain("\udcff") == "\\udcff"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_guarded_process_writes_no_raw_one_and_json_still_says_the_name(stream: str) -> None:
+    name = HOSTILE.replace("\x00", "")
+    code = CODE + f"click.echo(json.dumps([n], ensure_ascii=False), err={stream == 'stderr'})"
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, check=True)
+    written = getattr(done, stream).decode()
+    assert plain(written) == written
+    assert json.loads(written) == [name]
+    done = subprocess.run([sys.executable, "-c", CODE + "print(n)", name], capture_output=True, check=True)
+    assert plain(done.stdout.decode()) == done.stdout.decode()
+
+
+def test_a_carriage_return_passes_only_where_progress_is_shown() -> None:
+    code = CODE + r"print('a\rb'); print('a\rb', file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, ""], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"a\\u000db\n", b"a\rb\n")
+
+
+@pytest.mark.parametrize("command", [["localize", HOSTILE.replace("\x00", "")], ["run", HOSTILE.replace("\x00", "")]])
+def test_a_hostile_path_on_the_command_line_comes_back_plain(command: list[str]) -> None:
+    code = "from conspect.cli.main import run; run()"
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, check=False)
+    for written in (done.stdout.decode(), done.stderr.decode()):
+        assert plain(written.replace("\r", "")) == written.replace("\r", "")
+    assert done.returncode == 2
