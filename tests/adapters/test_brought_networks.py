@@ -1,5 +1,6 @@
 """Networks as people have them: opened, and right, or refused with what they want and what they were given."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from conspect.adapters.preprocessing import Preprocessing
+from conspect.adapters.runtimes.weights import load_weights
 from conspect.core.diagnostics import UserError
 from conspect.core.statements import statement_of
 from tests.adapters.cases import pictures
@@ -286,3 +288,23 @@ def test_the_digest_covers_the_function_and_not_the_weights_alone(
     before = opened(reading()).digest
     hidden["value"] = 0.1
     assert opened(reading()).digest != before
+
+
+PREFIXES = ("", "module.", "_orig_mod.", "model.", "module._orig_mod.", "net.backbone.", "student.")
+
+
+@pytest.mark.parametrize("inside", [None, "state_dict", "state_dict_ema", "model_state_dict", "ema"])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_checkpoints_are_read_as_training_scripts_write_them(tmp_path: Path, prefix: str, inside: str | None) -> None:
+    torch.manual_seed(0)
+    network, other = nn.Sequential(body(), nn.Linear(8, 3)), nn.Sequential(body(), nn.Linear(8, 3))
+    state = {prefix + name: value for name, value in network.state_dict().items()}
+    torch.save(state if inside is None else {inside: state, "epoch": 3}, tmp_path / "w.pth")
+    load_weights(other, tmp_path / "w.pth")
+    assert all(torch.equal(other.state_dict()[name], value) for name, value in network.state_dict().items())
+
+
+def test_a_refused_pickle_names_what_it_asks_for(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "args": argparse.Namespace(lr=1)}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"MODEL002.*it asks for argparse\.Namespace"):
+        load_weights(nn.Linear(2, 2), tmp_path / "w.pth")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,11 @@ SAFE, PICKLED = (".safetensors",), (".pth", ".pt", ".bin", ".ckpt", ".tar")
 # How a zip begins, and the number that torch.save wrote first before it wrote zips.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
 # Names under which training scripts keep the state beside other things.
-INSIDE = ("state_dict", "model", "model_state_dict", "module")
+INSIDE = (
+    "state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model", "model_state_dict", "module", "net", "network",
+    "weights", "params",
+)  # fmt: skip
+ASKED = re.compile(r"(?:GLOBAL|global:?|class)\s+`?([A-Za-z_][\w.]*\.[A-Za-z_]\w*)")
 SHOWN = 3
 
 
@@ -36,7 +41,7 @@ def read_weights(path: Path, code: str = "MODEL002") -> dict[str, torch.Tensor]:
                 raise ValueError("it does not begin as a file of torch.save does")
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # its unpickler raises whatever a damaged file makes it stumble over
-        why = (str(error) or type(error).__name__).splitlines()[0]
+        why = _culprit(str(error)) or (str(error) or type(error).__name__).splitlines()[0]
         fix = (
             "give a safetensors file (safetensors.torch.save_file(model.state_dict(), PATH)) or a .pth of tensors alone"
         )
@@ -54,8 +59,26 @@ def _state(found: Any, path: Path, code: str) -> dict[str, torch.Tensor]:
         problem = "there are no weights in it, or more than weights"
         raise user_error(code, problem, "save model.state_dict() alone", SourceLocation(str(path)))
     names = [str(name) for name in found]
-    prefix = next((p for p in ("module.", "_orig_mod.") if all(name.startswith(p) for name in names)), "")
-    return {str(name).removeprefix(prefix): value for name, value in found.items()}
+    return dict(zip(names, found.values(), strict=True))
+
+
+def _culprit(message: str) -> str | None:
+    """What a refused pickle asks for, from torch's long explanation of it."""
+    named = ASKED.search(message)
+    return None if named is None else f"it asks for {named.group(1)} when it is read, which is code, not weights"
+
+
+def _without_prefix(given: dict[str, torch.Tensor], wanted: Iterable[str]) -> dict[str, torch.Tensor]:
+    """The weights under the names of the network: prefixes that all names share (module., _orig_mod., model., ...) are taken
+    off one after another until a name is wanted.
+    """
+    known = set(wanted)
+    while given and not known & set(given):
+        heads = {name.partition(".")[0] for name in given}
+        if len(heads) != 1 or not all("." in name for name in given):
+            break
+        given = {name.partition(".")[2]: value for name, value in given.items()}
+    return given
 
 
 def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> None:
@@ -63,7 +86,8 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> None
 
     Raises UserError `code`.
     """
-    given, wanted = read_weights(path, code), network.state_dict()
+    wanted = network.state_dict()
+    given = _without_prefix(read_weights(path, code), wanted)
     missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in given if name not in wanted]
     misfits = [
