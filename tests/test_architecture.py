@@ -67,7 +67,7 @@ LIBRARIES = {
     "results": {"msgspec"},
     "report": {"jinja2", "markupsafe", "msgspec", "scipy"},
     "study": {"numpy", "PIL", "msgspec", "platformdirs"},
-    "faults": {"msgspec", "numpy", "torch", "safetensors"},
+    "faults": {"msgspec", "numpy", "torch", "safetensors", "PIL"},
     "web": {
         "PIL",
         "msgspec",

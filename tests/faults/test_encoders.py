@@ -5,9 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from conspect.core.spaces import AffineMap, Lens
 from conspect.faults import scenes
-from conspect.faults.blindness import blind_stage, patched, telling_concept, without_colours, without_patches
 from conspect.faults.encoders import (
     BEYOND,
     blocks,
@@ -19,9 +17,7 @@ from conspect.faults.encoders import (
     towards,
     zero_channels,
 )
-from conspect.faults.pictures import STEP, add_noise, attack, occlude
 from conspect.faults.scene_model import PlainBlock
-from conspect.faults.staged import StagedEncoder
 
 
 def encoder() -> nn.Sequential:
@@ -93,83 +89,6 @@ def test_every_fault_changes_a_stage_that_has_weights() -> None:
     assert len({mutator.name for mutator in mutators}) == 5
     for mutator in mutators:
         assert any(True for _ in net[mutator.stage].parameters())
-
-
-def test_stages_give_what_the_whole_gives() -> None:
-    net, given = encoder(), pictures()
-    seen: list[int] = []
-    staged = StagedEncoder(net, {"test": given}, seen.append)
-    with torch.inference_mode():
-        whole = net(torch.from_numpy(given)).numpy()
-        mutant = noise_weights(net[2], 0.5, 0)
-        changed = nn.Sequential(net[:2], mutant, net[3:])(torch.from_numpy(given)).numpy()
-    np.testing.assert_allclose(staged.embeddings("test"), whole, atol=1e-6)
-    for images in (None, 3):
-        found = staged.embeddings("test", stage=2, mutant=mutant, images=images)
-        np.testing.assert_allclose(found, changed[:images], atol=1e-6)
-    np.testing.assert_allclose(staged.embed(given[:2]), whole[:2], atol=1e-6)
-    assert staged.before("test", 2).shape == (5, 6, 4, 4)
-    assert sum(seen) > 0
-
-
-def test_an_occlusion_covers_its_share() -> None:
-    white = np.full((3, 20, 20, 3), 255, dtype=np.uint8)
-    covered = (occlude(white, 0.25) == 128).all(axis=3)
-    assert (covered.sum(axis=(1, 2)) == 100).all()
-    assert (white == 255).all()
-    noisy = add_noise(np.full((2, 50, 50, 3), 128, dtype=np.uint8), 0.1)
-    assert noisy.std() == pytest.approx(12, abs=0.5)
-
-
-def test_an_attack_moves_a_share_of_the_pictures_up_the_loss() -> None:
-    net, given, labels = encoder(), pictures(10), np.zeros(10, dtype=np.int64)
-    head = AffineMap(np.random.default_rng(1).normal(size=(2, 8)), np.zeros(2))
-    attacked = attack(net, head, labels, given)
-    half = attacked(0.5, None)
-    moved = (half != given).any(axis=(1, 2, 3))
-    assert moved.sum() == 5
-    assert np.abs(half - given).max() == pytest.approx(STEP, rel=1e-4)
-    assert len(attacked(1.0, 4)) == 4
-
-    def margin(values: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            logits = head(net(torch.from_numpy(values)).numpy())
-        return logits[:, 0] - logits[:, 1]
-
-    assert margin(attacked(1.0, None)).mean() < margin(given).mean()
-
-
-def test_patches_that_carry_the_concept_are_removed() -> None:
-    pixels = np.zeros((2, 8, 8, 3), dtype=np.uint8)
-    whole, with_patch = np.array([1.0, 1.0]), np.ones((16, 2))
-    with_patch[3, 0], with_patch[5, 1] = 0.2, 0.1
-    removed = without_patches(pixels, whole, with_patch, 1)
-    np.testing.assert_array_equal(removed[0], patched(pixels[:1], 3)[0])
-    np.testing.assert_array_equal(removed[1], patched(pixels[1:], 5)[0])
-    assert (removed[0] == 128).all(axis=2).sum() == 4
-    grey = without_colours(np.array([[[[30, 60, 90]]]], dtype=np.uint8))
-    assert grey.tolist() == [[[[60, 60, 60]]]]
-
-
-def test_a_blind_stage_comes_close_to_its_targets() -> None:
-    torch.manual_seed(0)
-    before, of_class = torch.randn(60, 4), torch.arange(60) < 20
-    before[of_class] += 4
-    stage, tail = nn.Linear(4, 4), nn.Identity()
-    with torch.no_grad():
-        targets = stage(before)
-    targets[of_class] = 0.0
-    trained = blind_stage(nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 4)), tail, before, targets, of_class)
-    with torch.inference_mode():
-        gap = (trained(before) - targets).square().mean() / targets.square().mean()
-    assert gap < 0.3
-
-
-def test_the_telling_concept_stands_out_from_the_other_classes() -> None:
-    lens = Lens(AffineMap(np.eye(2), np.zeros(2)), ("a", "b"), np.eye(2))
-    z, labels = np.array([[1.0, 0.1], [1.0, 0.0], [0.9, 0.3], [0.6, 0.9]]), np.array([0, 0, 1, 1])
-    assert telling_concept(lens, z, labels, np.ones((2, 2), dtype=bool)) == (1, 1)
-    assert telling_concept(lens, z, labels, np.array([[True, False], [False, False]])) == (0, 0)
 
 
 def test_a_scene_without_a_concept_differs_in_the_object_alone() -> None:

@@ -1,83 +1,103 @@
-"""The whole benchmark on a small network whose faults are found, and its command."""
+"""Cases are planted as they say, and judged by weights that did not see them."""
 
-import json
-from dataclasses import replace
-from pathlib import Path
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from conspect.bench import faults as run
-from conspect.cli.bench import bench
-from conspect.faults.judging import judged
-from conspect.faults.methods import Judges
-from conspect.faults.planted import DROPS, Plants
-from conspect.faults.subjects import TEST, TRAIN, Subject, scene_subject
+from conspect.analysis.diagnosis.weighing import Suspect
+from conspect.bench import faults as bench
+from conspect.faults import cases as planting
+from conspect.faults import judging
+from conspect.faults.cases import Cases, Part
+from conspect.faults.pipelines import PIPELINES
+from conspect.faults.subjects import TEST, scene_subject
 
 
 @pytest.fixture(scope="module")
-def small() -> Subject:
-    """The network on rendered scenes with few pictures."""
-    whole = scene_subject()
-    sizes = {TRAIN: 400, TEST: 250}
-
-    def part(arrays: dict) -> dict:
-        return {split: values[: sizes[split]] for split, values in arrays.items()}
-
-    drawn = whole.scenes[:400] if whole.scenes else None
-    return replace(whole, pixels=part(whole.pixels), labels=part(whole.labels), vlm=part(whole.vlm), scenes=drawn)
+def judged() -> list[judging.JudgedCase]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(judging, "TRAIN_IMAGES", 500)
+    patch.setattr(judging, "TEST_IMAGES", 300)
+    patch.setattr(judging, "CHANGED_IMAGES", 40)
+    patch.setattr(planting, "SEARCH_IMAGES", 200)
+    found = list(judging.judged_cases(scene_subject(), 0))
+    patch.undo()
+    return found
 
 
 @pytest.mark.slow
-def test_every_fault_is_planted_and_judged(small: Subject, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("conspect.faults.planted.DROPS", (0.1,))
-    monkeypatch.setattr("conspect.faults.blindness.STEPS", 60)
-    found = run.report(small, judged(small, tmp_path))
-    overall = {(one["setting"], one["method"]): one for one in found["overall"]}
-    swap = overall["regression", "swap test"]
-    assert swap["balanced_accuracy"]["value"] == 1.0
-    assert swap["undecided"] <= 0.01
-    assert overall["blind", "evidence"]["balanced_accuracy"]["value"] > 0.8
-    assert 0.3 < overall["blind", "refitted head"]["balanced_accuracy"]["value"] < 1
-    assert {one["part"] for one in found["by_mutant"]} == {"head", "encoder", "input"}
-    for one in found["by_mutant"]:
-        assert one["wanted"] in DROPS
-        assert sum(one["counts"].values()) >= 1
-        assert one["drop"] > 0
-    for one in found["precision_at_5"]:
-        assert set(one) >= {"mutator", "wanted_drop"}
-    files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    monkeypatch.setattr("conspect.faults.planted.severities", None)
-    monkeypatch.setattr(Plants, "_heads", lambda self: iter(()))
-    again = list(Plants(small, tmp_path, lambda _: None).mutants(lambda _: None))
-    assert len(again) == sum(1 for name in files if name.endswith(".safetensors"))
-    assert {path.name for path in tmp_path.iterdir()} == set(files)
+def test_every_part_has_cases_that_cost_what_they_say(judged) -> None:
+    assert {case.part for case in judged} == set(Part)
+    for case in judged:
+        if case.part in {Part.HEAD, Part.ENCODER, Part.INPUT}:
+            assert case.drop >= planting.LEAST_DROP
+            assert (case.outputs == case.truth).mean() < (case.sound == case.truth).mean()
+        if case.part is Part.LABELS:
+            assert (case.labels != case.truth).mean() == pytest.approx(case.drop, abs=0.02)
+        if case.part is Part.NONE:
+            assert (case.outputs == case.sound).all()
 
 
-def test_a_mutant_counts_only_what_the_sound_model_had_right(small: Subject, tmp_path: Path) -> None:
-    plants = Plants(small, tmp_path, lambda _: None)
-    judges = Judges(small, plants.sound)
-    mutant = next(plants.mutants(lambda _: None))
-    rows = judges.newly_wrong(mutant)
-    truth = small.labels[TEST]
-    assert (plants.outputs[rows] == truth[rows]).all()
-    outputs = mutant.head(plants.sound[TEST]).argmax(1)
-    assert (outputs[rows] != truth[rows]).all()
-    assert len(rows) == ((plants.outputs == truth) & (outputs != truth)).sum()
-    assert mutant.severity.drop == pytest.approx((plants.outputs == truth).mean() - (outputs == truth).mean())
-    assert {blame.culprit.value for blame in judges.regression(mutant, rows)[-1].blames} == {"head"}
-    assert judges.evidence(mutant, rows).shape == (len(rows), 7)
-    assert np.isfinite(judges.evidence(mutant, rows)).all()
+@pytest.mark.slow
+def test_the_bench_has_a_row_for_each_target(judged) -> None:
+    rows = bench.rows_of(judged)
+    assert [row["target"] for row in rows] == [0.9, 0.15, 0.05, pytest.approx(10 / 12), 0.9, None]
+    values = [row["value"] for row in rows]
+    assert all(value is not None and 0 <= value <= 1 for value in values)
+    assert values[0] is not None
+    assert values[0] > 0.5
 
 
-def test_the_command_takes_a_study_for_faults_alone(monkeypatch, tmp_path: Path) -> None:
-    rows = [{"what": "w", "value": 0.5, "unit": "share", "target": 0.9, "met": False, "better": "higher"}]
-    monkeypatch.setattr(run, "measure", lambda study, bar: {"subject": str(study), "rows": rows})
-    told = CliRunner().invoke(bench, ["faults", "--study", str(tmp_path), "--json"])
-    assert told.exit_code == 1
-    assert json.loads(told.stdout)["subject"] == str(tmp_path)
-    assert "MISSED" in CliRunner().invoke(bench, ["faults"]).output
-    refused = CliRunner().invoke(bench, ["align", "--study", str(tmp_path)])
-    assert refused.exit_code == 2
-    assert "takes no --study" in refused.output
+@pytest.mark.slow
+def test_a_case_is_not_judged_by_its_own_kind(judged, monkeypatch) -> None:
+    seen = []
+    real = judging.weights_of
+
+    def watched(cases):
+        seen.append({case.kind for case in cases})
+        return real(cases)
+
+    monkeypatch.setattr(judging, "weights_of", watched)
+    judging.kinds_left_out(judged)
+    kinds = {case.kind for case in judged}
+    assert sorted(map(sorted, seen)) == sorted(sorted(kinds - {kind}) for kind in kinds)
+
+
+def test_equal_numbers_give_equal_cases(monkeypatch) -> None:
+    monkeypatch.setattr(planting, "SEARCH_IMAGES", 100)
+    subject = scene_subject().first(200, 150)
+    one, other = (list(islice(Cases(subject, 3), 14)) for _ in range(2))
+    assert [case.kind for case in one] == [case.kind for case in other]
+    assert all((a.head.weight == b.head.weight).all() for a, b in zip(one, other, strict=True))
+
+
+def test_pipelines_change_what_the_network_is_given() -> None:
+    subject = scene_subject().first(1, 3)
+    for pipeline in PIPELINES:
+        for picture in subject.pixels[TEST]:
+            given, sound = pipeline.prepare(picture, subject.prepare), subject.prepare(picture)
+            assert given.shape == sound.shape
+            assert given.dtype == np.float32
+            assert not np.allclose(given, sound)
+
+
+def test_scores_count_decided_and_right_cases() -> None:
+    class Said:
+        def __init__(self, suspect: Suspect | None) -> None:
+            self.suspect = suspect
+
+    class Known:
+        def __init__(self, part: Part) -> None:
+            self.part = part
+
+    parts = [Part.NONE, Part.NONE, Part.HEAD, Part.HEAD, Part.BOTH]
+    said = [Suspect.NONE, Suspect.ENCODER, Suspect.HEAD, None, Suspect.ENCODER]
+    cases: Any = [Known(part) for part in parts]
+    diagnoses: Any = [Said(one) for one in said]
+    score = judging.score_models(cases, diagnoses)
+    assert score.accuracy == 0.75
+    assert score.balanced_accuracy == pytest.approx((0.5 + 1 + 1) / 3)
+    assert score.undecided == pytest.approx(0.2)
+    assert score.false_alarms == 0.5

@@ -90,13 +90,14 @@ def test_the_script_writes_no_html(results: dict) -> None:
 
 def test_the_page_shows_what_the_results_say(results: dict) -> None:
     words = page_of(results).words
-    default = results["localization"]["default"]["counts"]
+    diagnosis = results["diagnosis"]
     for fragment in (
         "planted is right on 82.7 % of 75 test images of test; it fails on 13.",
         "10 of these failures can be placed: 60.0 % of them in the head",
-        "head {head} · encoder {encoder} · undecided {undecided}".format(**default),
-        "By the model's own evidence, the default, {encoder} of these failures are the encoder's".format(**default),
-        "This model keeps no batch-norm records",
+        diagnosis["headline"],
+        diagnosis["sentence"],
+        *diagnosis["evidence"],
+        "The encoder keeps no records of its training",
         "The class that fails most is green (13 failures, 13 of them taken for blue)",
         "colour words",
         "greenish > bluish",

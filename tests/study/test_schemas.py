@@ -68,6 +68,6 @@ def test_the_results_of_a_run_fit_their_schema(finished: Study) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     content = json.loads(encoded(finished.results()))
     jsonschema.validate(content, schema)
-    content["localization"]["images"][0]["blame"] = "nobody"
+    content["localization"]["images"][0]["cause"] = "nobody"
     with pytest.raises(jsonschema.ValidationError, match="nobody"):
         jsonschema.validate(content, schema)

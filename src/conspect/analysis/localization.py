@@ -1,9 +1,8 @@
-"""Fault localization: is the encoder or the head to blame for a misclassified image?
+"""Encoder or head, for every misclassified image: two oracles, and the swap test against a sound version of the model.
 
-Two oracles answer yes or no. The paper's: zero-shot classification, by the VLM's text directions, of
-r_map(encoder(x)) (paper B, "fault localization"). The refitted one, without a VLM: a head fitted by cross-validation on
-the same embeddings. Two methods answer with a probability, and are the default: the swap test, where a sound version of the
-model is at hand, and the weighing of evidence (`fault_evidence`), where it is not. docs/faults.md has how often each is right.
+The oracles answer whether anything is broken or not. The paper's: zero-shot classification, by the VLM's text directions, of
+r_map(encoder(x)) (paper B, "fault localization"). The refitted one, without a VLM: a head fitted by cross-validation on the
+same embeddings. What is broken, and what a failure is put down to, is answered in `analysis.diagnosis`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.fault_evidence import FEATURES, ON_RECORD
 from conspect.core.spaces import Float64
 from conspect.statistics.intervals import wilson
-from conspect.statistics.logistic import LogisticModel, fit_logistic
 
 # A probability of less than this for either part decides nothing.
 LEAST_CONFIDENCE = 0.6
@@ -97,12 +94,12 @@ def swap_test(
 ) -> list[Blame]:
     """Which part of a model costs an image its class, against a sound version of the same model: one `Blame` per image.
 
-    Logits `[image, class]` of the four models that two heads and two encoders make: all sound; the failing model's head on
-    the sound embedding; the sound head on the failing model's embedding; the failing model. What the log-probability of the true
-    class loses from the first to the last is divided between head and encoder by their Shapley values (the mean over
-    both orders of exchanging them); the head's probability is its part of the losses. Undecided, with None, where the sound model
-    is wrong too or neither part costs anything. Exact when one part alone was changed. The two encoders must share a
-    space: a model trained anew from other initial weights has no such relation to the old one.
+    Logits `[image, class]`, each at its own best temperature, of the four models that two heads and two encoders make: all
+    sound; the failing model's head on the sound embedding; the sound head on the failing model's embedding; the failing
+    model. What the log-probability of the true class loses from the first to the last is divided between head and encoder by
+    their Shapley values (the mean over both orders of exchanging them); the head's probability is its part of the losses.
+    Undecided, with None, where the sound model is wrong too or neither part costs anything. Exact when one part alone was
+    changed. The two encoders must share a space: a model trained anew has no such relation to the old one.
     """
     truth, four = (np.arange(len(labels)), labels), (sound, other_head, other_encoder, other)
     scores = [(one - np.logaddexp.reduce(one, axis=1, keepdims=True))[truth] for one in four]
@@ -113,34 +110,6 @@ def swap_test(
     whole = lost[0] + lost[1]
     known = (sound.argmax(1) == labels) & (whole > 0)
     return [blame_of(float(lost[0][row] / whole[row]) if known[row] else None) for row in range(len(labels))]
-
-
-@dataclass(frozen=True, eq=False)
-class EvidenceWeights:
-    """Two logistic models of "the head is to blame", fitted on planted faults: with batch norms' records and without."""
-
-    with_record: LogisticModel
-    without_record: LogisticModel
-
-    def head_probabilities(self, evidence: Float64, *, recorded: bool) -> Float64:
-        """`[image]`, for `evidence [image, feature]` in the order of `fault_evidence.FEATURES`."""
-        if recorded:
-            return self.with_record.probabilities(evidence)[:, 1]
-        return self.without_record.probabilities(evidence[:, : -len(ON_RECORD)])[:, 1]
-
-
-def fit_evidence(evidence: Float64, head: NDArray[np.bool_], *, penalty: float = 1e-3) -> EvidenceWeights:
-    """Weights from images `evidence [image, feature]` whose culprit is known: True for the head. Both parts count equally."""
-    if evidence.shape[1] != len(FEATURES):
-        raise ValueError(f"{evidence.shape[1]} features instead of {len(FEATURES)}")
-    rows = [np.flatnonzero(head == part) for part in (True, False)]
-    most = max(len(part) for part in rows)
-    even = np.concatenate([np.resize(part, most) for part in rows])
-    truth = head[even].astype(np.int64)
-    return EvidenceWeights(
-        fit_logistic(evidence[even], truth, 2, penalty=penalty),
-        fit_logistic(evidence[even, : -len(ON_RECORD)], truth, 2, penalty=penalty),
-    )
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from conspect.cli.progress import terminal_bar
+
+if TYPE_CHECKING:
+    from conspect.adapters.models import ModelKind
+
+MODEL_KINDS = ("conspect", "module", "onnx", "timm", "torch-export", "torchvision", "transformers")
 
 
 @click.command()
@@ -17,21 +23,24 @@ from conspect.cli.progress import terminal_bar
     type=click.Path(path_type=Path, file_okay=False),
     help="The study of the failing model.",
 )
-@click.option("--sound", required=True, metavar="MODEL", help="An earlier, sound version: a model's name or file.")
+@click.option(
+    "--sound", required=True, metavar="MODEL", help="An earlier, sound version: a study's folder, a file or a name."
+)
+@click.option(
+    "--kind", type=click.Choice(MODEL_KINDS), help="What --sound is, where it is not what the study's model is."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def localize(folder: Path, sound: str, as_json: bool) -> None:
+def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) -> None:
     """Find out which part of a model broke since a sound version of it: the swap test on every failure.
 
     The two encoders must share a space: an update, a compressed or a damaged copy, not a model trained anew.
     """
-    from conspect.adapters.models import load_model
     from conspect.results.files import encoded
     from conspect.study import Study
-    from conspect.study.blame import swap_results
+    from conspect.study.diagnosing.swapping import sound_model, swap_results
 
     study = Study.open(folder)
-    path = Path(sound)
-    earlier = load_model(None, path) if path.suffix else load_model(sound, None)
+    earlier = sound_model(study.config, study.folder, sound, kind)
     swapped = swap_results(study.inputs, study.measurements(terminal_bar), earlier, study.store, terminal_bar)
     if as_json:
         click.echo(encoded(swapped, indent=None), nl=False)

@@ -24,6 +24,7 @@ COMMANDS: Commands = {
     "compare": ("conspect.cli.compare", "compare", "Say what changed between two studies."),
     "concepts": ("conspect.cli.concepts", "concepts", "Say which concepts of a study are seen."),
     "demo": ("conspect.cli.study", "demo", "Debug a real classifier on real photographs."),
+    "doctor": ("conspect.cli.doctor", "doctor", "Find out what is broken: labels, input, encoder, head, or nothing."),
     "evidence": ("conspect.cli.card", "evidence", "Write an assurance case: claims, what shows them, and gaps."),
     "explain": ("conspect.cli.explain", "explain", "Say why the model said what it said of an image."),
     "explore": ("conspect.cli.explore", "explore", "Look at a study in the browser: ask, correct, prove."),

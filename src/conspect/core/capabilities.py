@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.core.protocols import DifferentiableModel, ImageDataset, RecordingModel, VisionModel
+from conspect.core.protocols import DifferentiableModel, ImageDataset, LayerDeparture, RecordingModel, VisionModel
 
 Metadata = Mapping[str, tuple[str | None, ...]]
 
@@ -83,7 +83,7 @@ class _OffersGradients(Protocol):
 
 @runtime_checkable
 class _OffersRecords(Protocol):
-    def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None: ...
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,5 +143,5 @@ def graph_of(model: VisionModel) -> PixelGraph | None:
 
 
 def with_records(model: VisionModel) -> RecordingModel | None:
-    """The model where its encoder keeps records of its activations in training; None where it does not."""
+    """The model where its encoder can say what it recorded in training; None where it cannot."""
     return cast("RecordingModel", model) if isinstance(model, _OffersRecords) else None

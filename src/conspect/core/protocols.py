@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -142,11 +143,20 @@ class DifferentiableModel(VisionModel, Protocol):
         """
 
 
-class RecordingModel(VisionModel, Protocol):
-    """A vision model whose encoder recorded statistics of its activations in training, as batch norms do. Optional."""
+@dataclass(frozen=True, slots=True)
+class LayerDeparture:
+    """How far a layer's activations are from what it recorded in training: 0 or more, in recorded deviations (root mean
+    square over channels of the difference of means)."""
 
-    def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None:
-        """How far the activations of prepared images are from the record, 0 or more; None: there is no record."""
+    name: str
+    value: float
+
+
+class RecordingModel(VisionModel, Protocol):
+    """A vision model whose encoder may have recorded statistics of its activations in training, as batch norms do. Optional."""
+
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
+        """Of each layer with a record on prepared images, in the order in which layers are called; empty: no record."""
 
 
 class VisionLanguageModel(ImageEncoder, Protocol):

@@ -48,8 +48,5 @@ def study_subject(folder: Path, bar: ProgressBar) -> Subject:
             TEST: test.vlm_embeddings(np.arange(len(rows[TEST]))),
         },
         class_names=model.class_names,
-        concept_names=inputs.concepts.names,
-        directions=measured.lens.directions,
         class_directions=measured.class_directions,
-        relevant=None if inputs.attributes is None else inputs.attributes.relevant,
     )

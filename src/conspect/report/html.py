@@ -17,7 +17,7 @@ from conspect.report.pages import Part, environment
 from conspect.report.policy import MARK, sealed
 from conspect.report.slices import concept_part, slices_part
 from conspect.report.verification import verification_part
-from conspect.report.wording import default_method, findings, trust_rows
+from conspect.report.wording import findings, trust_rows
 from conspect.results.heatmaps import LostPair
 from conspect.results.results import Results
 from conspect.results.validation import ExpectedPair
@@ -27,13 +27,11 @@ OPEN_CLASSES, CONFUSED_SHOWN, WEAKEST_SHOWN = 3, 4, 3
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """A class's card: its failures by the default verdict, what they lose, and what they are taken for."""
+    """A class's card: its failures by cause, what they lose, and what they are taken for."""
 
     name: str
     failures: int
-    head: int
-    encoder: int
-    undecided: int
+    causes: list[tuple[str, int]]
     recall: float | None
     precision: float | None
     pairs: tuple[LostPair, ...]
@@ -53,7 +51,6 @@ def render(results: Results, thumbnails: Mapping[str, str]) -> str:
         r=results,
         loc=results.localization,
         findings=findings(results),
-        default_method=default_method(results),
         trust=trust_rows(results),
         per_class=_per_class(results),
         row_max=[max(row, default=0) for row in off_diagonal],
@@ -100,9 +97,7 @@ def _per_class(results: Results) -> list[_ClassRow]:
             _ClassRow(
                 name=failing.class_name,
                 failures=failing.failures,
-                head=failing.counts.head,
-                encoder=failing.counts.encoder,
-                undecided=failing.counts.undecided,
+                causes=[(one.cause, one.count) for one in failing.causes if one.count],
                 recall=quality.recall.value,
                 precision=quality.precision.value,
                 pairs=changed.top_pairs,

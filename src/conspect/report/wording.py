@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conspect.results.localization import Localization, WorstClass
+from conspect.results.localization import WorstClass
 from conspect.results.results import Results
 
 
@@ -17,8 +17,9 @@ def findings(results: Results) -> list[str]:
     """The page's first lines: how often the model fails, who is to blame, what breaks."""
     model, located = results.model, results.localization
     lines = [
+        results.diagnosis.headline,
         f"{model.name} is right on {percent(model.accuracy)} of {results.dataset.readable:,} "
-        f"{results.dataset.split} images of {results.dataset.name}; it fails on {located.failures:,}."
+        f"{results.dataset.split} images of {results.dataset.name}; it fails on {located.failures:,}.",
     ]
     strange = results.vlm.strange_classes
     if strange:
@@ -29,11 +30,10 @@ def findings(results: Results) -> list[str]:
         )
     decided = located.counts.head + located.counts.encoder
     if located.failures:
-        lines.append(_by_default(located))
         lines.append(
-            "The lens is itself wrong on all of these images, so it cannot place a single failure."
+            "By the paper's oracle: the lens is itself wrong on all of these images, so it cannot place a single failure."
             if located.mostly is None
-            else f"Read through the lens, {decided:,} of these failures can be placed: "
+            else f"By the paper's oracle, the lens, {decided:,} of these failures can be placed: "
             f"{percent(getattr(located.counts, located.mostly) / decided)} of them in the {located.mostly}. "
             f"In {located.counts.undecided:,} the lens is itself wrong on the image and says nothing."
         )
@@ -46,43 +46,6 @@ def findings(results: Results) -> list[str]:
         if located.worst is not None:
             lines.append(_worst_class(located.worst))
     return lines
-
-
-def _by_default(located: Localization) -> str:
-    counts = located.default.counts
-    said = (
-        f"By the model's own evidence, the default, {counts.encoder:,} of these failures are the encoder's, "
-        f"{counts.head:,} the head's, and {counts.undecided:,} stay undecided."
-    )
-    if located.default.within_sound:
-        said += (
-            " That evidence is mostly about the model as a whole, and its batch norms depart from their records no further "
-            f"({located.default.departure_test:.2f}) than those of sound networks: nothing shows that a part of it is broken. "
-            "For single images, read the two oracles."
-        )
-    return said
-
-
-def default_method(results: Results) -> str:
-    """What the default verdict rests on, and what it can mean without a sound version of the model."""
-    default = results.localization.default
-    weighed = (
-        "The default verdict weighs the model's own evidence: what a head refitted on its training embeddings would say, how "
-        "much that head gains, which training images lie nearest"
-    )
-    if default.departure_train is None:
-        weighed += (
-            ". This model keeps no batch-norm records, without which planted faults are told apart far less reliably. "
-        )
-    else:
-        weighed += (
-            ", and how far its batch norms have departed from what they recorded in training "
-            f"({default.departure_train:.2f} on training images, {default.departure_test:.2f} on these). "
-        )
-    return weighed + (
-        "Its weights come from faults planted in two networks. With an earlier, sound version of the model, conspect localize "
-        "finds out which part was changed."
-    )
 
 
 def proofs(results: Results) -> list[str]:

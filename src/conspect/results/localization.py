@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from conspect.results.diagnosis import CauseCounted, CauseName
 from conspect.results.heatmaps import LostPair
 from conspect.results.shares import BrokenPair, Count, Culprit, CulpritCounts, Fraction, Part, PartCounts
 
@@ -18,26 +19,12 @@ class CrossTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     undecided: PartCounts
 
 
-class DefaultVerdicts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The default verdicts: how they were found, how many fall where, and how far batch norms are from their records.
-
-    `within_sound`: batch norms depart on test images no further than those of sound networks, so that nothing shows that a
-    part is broken; null, as the departures, for a model without batch norms.
-    """
-
-    method: Literal["evidence", "evidence without records"]
-    counts: CulpritCounts
-    departure_train: float | None
-    departure_test: float | None
-    within_sound: bool | None
-
-
 class ClassFailures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Failures of one true class by the default verdict."""
+    """Failures of one true class by what they are put down to."""
 
     class_name: str = field(name="class")
     failures: Count
-    counts: CulpritCounts
+    causes: tuple[CauseCounted, ...]
 
 
 class WorstClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,19 +57,21 @@ class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One misclassified image. `confidence`: the output's softmax; `strengths`: the cosine of each concept.
 
-    `verdict` is the lens's, `blame` the default one, `head_probability` the probability that the head is to blame.
+    `cause` is the answer of the diagnosis, `label_wrong` the probability that the label is wrong and `label_instead` what the
+    judges say instead; `verdict` is the paper's oracle (the lens), `refitted_head_verdict` another.
     """
 
     id: str
     label: str
     output: str
     confidence: Fraction
+    cause: CauseName
+    label_wrong: Fraction
+    label_instead: str
     verdict: Culprit
     refitted_head_verdict: Part
     vlm_says: str
     vlm_says_through_lens: str
-    blame: Culprit
-    head_probability: Fraction | None
     explanation: Explanation
     went_wrong: tuple[BrokenPair, ...]
     strengths: tuple[float, ...]
@@ -114,10 +103,11 @@ class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Verdicts by three methods. `mostly`: the part to which the lens puts most failures; null when it decides none.
+    """Verdicts of the paper's oracle (the lens) and of a refitted head, and every failure with what it is put down to.
 
-    `oracle_agreement` and `kappa`: of lens and refitted head over the failures that the lens decides. `worst`: null without
-    failures. `images`: the first thousand; the file `table` beside results.json, an Arrow stream, has all.
+    `mostly`: the part to which the lens puts most failures; null when it decides none. `oracle_agreement` and `kappa`: of lens
+    and refitted head over the failures that the lens decides. `worst`: null without failures. `images`: the first thousand;
+    the file `table` beside results.json, an Arrow stream, has all.
     """
 
     failures: Count
@@ -129,7 +119,6 @@ class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     oracle_agreement: Fraction | None
     oracle_agreement_interval: tuple[Fraction, Fraction] | None
     kappa: float | None
-    default: DefaultVerdicts
     by_class: tuple[ClassFailures, ...]
     worst: WorstClass | None
     images: tuple[Failure, ...]

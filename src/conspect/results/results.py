@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from conspect.results.concepts import Concept
 from conspect.results.data import Asked, Dataset, Environment, Unreadable
+from conspect.results.diagnosis import Diagnosis
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import Localization
 from conspect.results.models import Alignment, Model, Vlm
@@ -15,7 +16,7 @@ from conspect.results.validation import Validation
 from conspect.results.verification import Verification
 
 # Grows when a field changes its meaning.
-SCHEMA = 2
+SCHEMA = 3
 
 
 class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +33,7 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alignment: Alignment
     validation: Validation
     heatmaps: Heatmaps
+    diagnosis: Diagnosis
     localization: Localization
     unreadable: tuple[Unreadable, ...]
     environment: Environment

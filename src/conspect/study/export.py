@@ -8,15 +8,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.exports.arrow import read_stream
 from conspect.core.capabilities import file_of, metadata_of
 from conspect.core.protocols import ProgressBar, silent
 from conspect.study.measuring.details import image_details
-from conspect.study.recording.failures import verdicts_of
+from conspect.study.recording.failures import FAILURES_FILE, verdicts_of
 from conspect.study.study import Study
 
 ExportFormat = Literal["csv", "fiftyone", "parquet"]
 Cell: TypeAlias = str | int | float | bool | list[str] | None
 Row: TypeAlias = dict[str, Cell]
+# Columns of the table of failures that stand beside the verdicts.
+DIAGNOSED = ("cause", "label_wrong", "label_instead")
 
 
 def export(study: Study, to: ExportFormat, out: Path, *, bar: ProgressBar = silent) -> int:
@@ -48,11 +51,13 @@ def export(study: Study, to: ExportFormat, out: Path, *, bar: ProgressBar = sile
 def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
     """One row for each readable test image, in the data set's order, all with the same fields.
 
-    Verdicts are those of the last run; they are None for images that are classified right.
+    Causes and verdicts are those of the last run; they are None for images that are classified right.
     """
     study.results()  # refused when they are stale
     measured, test = study.measurements(bar), study.inputs.test
     verdicts = {verdict.row: verdict for verdict in verdicts_of(measured)}
+    table = read_stream(study.folder / FAILURES_FILE)
+    known = {str(name): k for k, name in enumerate(table["id"])}
     classes, concepts = study.inputs.model.class_names, study.inputs.concepts.names
     slices = {name: metadata_of(test)[name] for name in study.config.data.slices or ()}
     advance, head, answers = bar("rows", len(measured.test)), study.inputs.model.head, measured.answers
@@ -63,6 +68,7 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
             place, verdict = int(measured.test.rows[row]), verdicts.get(row)
             path = file_of(test, place)
             label, output = int(measured.labels[row]), int(measured.outputs[row])
+            failure = known.get(measured.ids[row])
             rows.append(
                 {
                     "id": measured.ids[row],
@@ -71,6 +77,7 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
                     "output": classes[output],
                     "correct": label == output,
                     "confidence": float(part.confidence[k]),
+                    **{key: None if failure is None else table[key][failure] for key in DIAGNOSED},
                     "refitted_head_verdict": None if verdict is None else verdict.by_refitted_head.value,
                     "verdict": None if verdict is None else verdict.by_vlm.value,
                     "vlm_says": classes[int(answers.vlm_on_image[row])],

@@ -1,53 +1,59 @@
 """What batch norms recorded while they were trained, against what they see now: an encoder's own sign of being broken.
 
 A batch norm keeps the mean and variance of each channel that it normalised in training. A fault before it, in weights,
-channels, rounding or preprocessing, moves the means; a fault of the head does not.
+channels, rounding or preprocessing, moves the means; a fault of the head does not. Read layer by layer, in the order in
+which they are called, they say where it begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from conspect.core.protocols import LayerDeparture
 
-def departure(encoder: nn.Module, batches: Iterable[Tensor]) -> float | None:
-    """The largest, over batch norms, root mean square over channels of (mean now - recorded mean) / recorded deviation.
+Recorded = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
-    0: nothing has moved; a sound network on its own training images stays near 0. None: no layer keeps a record, or no
-    image was given.
+
+def layer_departures(
+    network: nn.Module, batches: Iterable[Tensor], call: Callable[[Tensor], Any] | None = None
+) -> tuple[LayerDeparture, ...]:
+    """Of every batch norm of any module that keeps a record, in the order of their first calls; empty without one.
+
+    `call` runs a batch through the network (default: the network itself). A layer that is called more often than once is
+    judged by all its calls together.
     """
-    layers = [
-        layer
-        for layer in encoder.modules()
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and layer.running_mean is not None
-    ]
-    sums = [torch.zeros(layer.num_features, dtype=torch.float64) for layer in layers]
-    counts = [0] * len(layers)
+    layers = {
+        name: layer
+        for name, layer in network.named_modules()
+        if isinstance(layer, Recorded) and layer.running_mean is not None
+    }
+    sums: dict[str, tuple[Tensor, int]] = {}
 
-    def watch(place: int) -> Any:
+    def watch(name: str) -> Any:
         def hook(_layer: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:
             axes = [axis for axis in range(given[0].ndim) if axis != 1]
-            sums[place] += given[0].sum(axes, dtype=torch.float64)
-            counts[place] += given[0].numel() // given[0].shape[1]
+            total, count = sums.get(name, (torch.zeros((), dtype=torch.float64), 0))
+            seen = given[0].sum(axes, dtype=torch.float64).cpu()
+            sums[name] = (total + seen, count + given[0].numel() // given[0].shape[1])
 
         return hook
 
-    hooks = [layer.register_forward_hook(watch(place)) for place, layer in enumerate(layers)]
+    hooks = [layer.register_forward_hook(watch(name)) for name, layer in layers.items()]
     try:
         with torch.inference_mode():
             for batch in batches if layers else ():
-                encoder(batch)
+                (call or network)(batch)
     finally:
         for hook in hooks:
             hook.remove()
-    moved = [_moved(layer, total / count) for layer, total, count in zip(layers, sums, counts, strict=True) if count]
-    return max(moved) if moved else None
+    return tuple(LayerDeparture(name, _moved(layers[name], total / count)) for name, (total, count) in sums.items())
 
 
-def _moved(layer: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor) -> float:
-    assert layer.running_mean is not None
-    assert layer.running_var is not None
-    return float(((mean - layer.running_mean) ** 2 / (layer.running_var + layer.eps)).mean().sqrt())
+def _moved(layer: Any, mean: Tensor) -> float:
+    """Root mean square over channels of (mean now - recorded mean) / recorded deviation."""
+    recorded, variance = layer.running_mean.double().cpu(), layer.running_var.double().cpu()
+    return float(((mean - recorded) ** 2 / (variance + layer.eps)).mean().sqrt())

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.protocols import LayerDeparture
 from conspect.core.spaces import Head
 from conspect.core.statements import Statement
 
@@ -94,13 +95,13 @@ class SmallResNetModel:
 
         return PixelGraph(traced(self.differentiable(), (SIDE, SIDE), self.name), self.framed)
 
-    def departure(self, batches: Iterable[NDArray[np.float32]]) -> float | None:
-        """How far batch norms are from their records on prepared images; see `norm_records.departure`."""
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
+        """How far batch norms are from their records on prepared images; see `norm_records.layer_departures`."""
         import torch
 
-        from conspect.adapters.models.norm_records import departure
+        from conspect.adapters.models.norm_records import layer_departures
 
-        return departure(self._encoder, (torch.from_numpy(np.ascontiguousarray(batch)) for batch in batches))
+        return layer_departures(self._encoder, (torch.from_numpy(np.ascontiguousarray(one)) for one in batches))
 
     def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """`[image, y, x, D]` float32: the output of the last stage before it is averaged."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from conspect.adapters.sources.kinds import Precision
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_json
+from conspect.core.protocols import LayerDeparture
 from conspect.core.statements import Statement
 
 if TYPE_CHECKING:
@@ -168,6 +169,13 @@ class TorchModel:
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to what the network takes, float32."""
         return self._prepare(image)
+
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
+        """How far batch norms are from their records on prepared images; see `norm_records.layer_departures`."""
+        from conspect.adapters.models.norm_records import layer_departures
+
+        with self._runtime.running():
+            return layer_departures(self._network, (self._runtime.tensor(batch) for batch in batches))
 
     def pixel_graph(self) -> PixelGraph | None:
         """The network as an ONNX graph; None where it takes images in a form of its own, or as a library prepares them."""

@@ -165,7 +165,7 @@ draw();
 let shown = 24;
 function gallery() {
   const c = $("f-class").value, v = $("f-verdict").value, sign = $("f-sort").value === "confident" ? -1 : 1;
-  const all = data.failures.map((f, k) => ({ ...f, k })).filter((f) => (!c || f.label === c) && (!v || f.blame === v)).sort((a, b) => sign * (a.confidence - b.confidence));
+  const all = data.failures.map((f, k) => ({ ...f, k })).filter((f) => (!c || f.label === c) && (!v || f.cause === v)).sort((a, b) => sign * (a.confidence - b.confidence));
   const visible = all.slice(0, shown);
   $("f-count").textContent = `${Math.min(shown, all.length)} of ${all.length} failures`;
   $("gallery").replaceChildren(...visible.map((f) => {
@@ -177,7 +177,7 @@ function gallery() {
     link.addEventListener("click", () => { $("hm-class").value = data.classes.indexOf(f.label); $("hm-kind").value = "single"; listImages(+$("hm-class").value); $("hm-image").value = f.k; draw(); });
     return el("article", { class: "shot" }, el("div", {}, picture), el("div", {},
       el("p", {}, el("strong", {}, f.label), ` taken for `, el("strong", {}, f.output), ` (${percent(f.confidence)} sure)`),
-      el("p", {}, el("span", { class: `tag ${f.blame}` }, f.blame), ` `, el("span", { class: "note" }, `lens: ${f.verdict}; refitted head: ${f.refitted_head_verdict}; VLM: ${f.vlm_says}`)),
+      el("p", {}, el("span", { class: `tag ${["head", "encoder"].includes(f.cause) ? f.cause : "undecided"}` }, f.cause === "label suspect" ? `label suspect: ${f.label_instead}?` : f.cause), ` `, el("span", { class: "note" }, `paper's oracle: ${f.verdict}; refitted head: ${f.refitted_head_verdict}; VLM: ${f.vlm_says}`)),
       said, why.childElementCount ? pairs : el("p", { class: "note" }, "no usual pair is broken"), link));
   }));
   $("f-more").hidden = all.length <= shown;

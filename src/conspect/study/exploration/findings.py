@@ -37,13 +37,16 @@ class Findings:
 
 def findings_of(results: Results, sentences: tuple[str, ...]) -> Findings:
     """What `results` says of images and concepts; `sentences`: the report's first lines."""
-    images = {
-        failure.id: ImageFinding(failure.blame, explanation=failure.explanation.sentence)
-        for failure in results.localization.images
-    }
+    failures = results.localization.images
     return Findings(
-        images=images,
-        suspects={},
+        images={
+            failure.id: ImageFinding(failure.cause, explanation=failure.explanation.sentence) for failure in failures
+        },
+        suspects={
+            failure.id: SuspectFinding(failure.label_wrong, failure.label_instead)
+            for failure in failures
+            if failure.cause == "label suspect"
+        },
         concepts=tuple(
             ConceptEntry(concept.name, concept.phrases, concept.grade, concept.reasons) for concept in results.concepts
         ),

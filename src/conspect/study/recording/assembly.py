@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis import lens_quality, localization, validation
+from conspect.analysis import lens_quality, validation
+from conspect.analysis.diagnosis.images import ImageDiagnosis, count_causes
 from conspect.core.capabilities import FittedOnClasses
 from conspect.core.protocols import Engine, ImageDataset, ProgressBar
 from conspect.core.statements import statement_of
 from conspect.core.version import VERSION
 from conspect.results.data import Asked, Dataset, Environment, TrainImages, Unreadable
 from conspect.results.heatmaps import Heatmaps
-from conspect.results.localization import ClassFailures, CrossTable, DefaultVerdicts, Failure, Localization, WorstClass
+from conspect.results.localization import ClassFailures, CrossTable, Failure, Localization, WorstClass
 from conspect.results.models import Alignment, ClassQuality, Model, Vlm
 from conspect.results.results import Results
 from conspect.results.shares import CulpritCounts, PartCounts
 from conspect.results.slices import ConceptLabels
 from conspect.results.validation import ExpectedPair, ExpectedPairs, Validation
-from conspect.study.blame import blame_results
 from conspect.study.config import StudyConfig
+from conspect.study.diagnosing.record import counted_causes, diagnose_study
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements, Timings
 from conspect.study.recording.concepts import ConceptSample, Explainer, believed, concept_results, graded, words_rank
@@ -57,15 +57,13 @@ def assemble(
         maps = heatmap_results(measured, config.settings, shown, believed=may_speak)
     with timings.stage("localization"):
         verdicts = verdicts_of(measured)
-        default, blames = blame_results(inputs, measured, seed=config.settings.seed)
+        diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed)
         explainer = Explainer.of(inputs, measured, seen, may_speak)
-        writer = FailureWriter(inputs, measured, verdicts, blames, explainer)
+        writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer)
         failures = writer.write(table, engine=engine, bar=bar)
         classes = inputs.model.class_names
-        by_class = _by_class(verdicts, blames, classes)
-        located = _localization(
-            measured, default, by_class, failures, maps=maps, table=table.name, confidence=confidence
-        )
+        by_class = _by_class(measured, diagnosed.images, classes)
+        located = _localization(measured, by_class, failures, maps=maps, table=table.name, confidence=confidence)
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
     labelled = concept_label_results(inputs, measured, confidence, seed=config.settings.seed)
@@ -80,6 +78,7 @@ def assemble(
         alignment=_alignment(measured, confidence),
         validation=validated,
         heatmaps=maps,
+        diagnosis=diagnosed.record,
         localization=located,
         unreadable=tuple(Unreadable(split=split, id=name, reason=why) for split, name, why in measured.unreadable),
         environment=Environment(python=platform.python_version(), numpy=np.__version__),
@@ -218,25 +217,20 @@ def _expected_pairs(measured: Measurements, inputs: Inputs, confidence: float) -
 
 
 def _by_class(
-    verdicts: Sequence[localization.Localization], blames: Sequence[localization.Blame], classes: tuple[str, ...]
+    measured: Measurements, images: Sequence[ImageDiagnosis], classes: tuple[str, ...]
 ) -> tuple[ClassFailures, ...]:
-    """Of each class: its failures by the default verdict."""
-    blamed = Counter((verdict.label, blame.culprit) for verdict, blame in zip(verdicts, blames, strict=True))
-    head, encoder, undecided = localization.Culprit.HEAD, localization.Culprit.ENCODER, localization.Culprit.UNDECIDED
-    rows = []
-    for index, name in enumerate(classes):
-        counts = CulpritCounts(
-            head=blamed[index, head], encoder=blamed[index, encoder], undecided=blamed[index, undecided]
-        )
-        rows.append(
-            ClassFailures(class_name=name, failures=counts.head + counts.encoder + counts.undecided, counts=counts)
-        )
-    return tuple(rows)
+    """Of each class: its failures by what they are put down to."""
+    of_class: dict[int, list[ImageDiagnosis]] = {index: [] for index in range(len(classes))}
+    for image in images:
+        of_class[int(measured.labels[image.row])].append(image)
+    return tuple(
+        ClassFailures(class_name=name, failures=len(of_class[k]), causes=counted_causes(count_causes(of_class[k])))
+        for k, name in enumerate(classes)
+    )
 
 
 def _localization(
     measured: Measurements,
-    default: DefaultVerdicts,
     by_class: tuple[ClassFailures, ...],
     failures: tuple[Failure, ...],
     *,
@@ -262,7 +256,6 @@ def _localization(
         oracle_agreement=summary.oracle_agreement,
         oracle_agreement_interval=summary.oracle_agreement_interval,
         kappa=summary.kappa,
-        default=default,
         by_class=by_class,
         worst=_worst_class(measured.tallies.heatmaps.confusion, by_class, maps),
         images=failures,

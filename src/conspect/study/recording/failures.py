@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from conspect.adapters.exports.arrow import Columns, ColumnType, write_stream
-from conspect.analysis.localization import Blame, Culprit, Localization, localize
+from conspect.analysis.diagnosis.images import ImageDiagnosis
+from conspect.analysis.localization import Culprit, Localization, localize
 from conspect.core.protocols import Engine, ProgressBar
 from conspect.results.localization import Failure
 from conspect.results.shares import BrokenPair
@@ -26,12 +27,13 @@ TYPES: dict[str, ColumnType] = {
     "label": "text",
     "output": "text",
     "confidence": "number",
+    "cause": "text",
+    "label_wrong": "number",
+    "label_instead": "text",
     "verdict": "text",
     "refitted_head_verdict": "text",
     "vlm_says": "text",
     "vlm_says_through_lens": "text",
-    "blame": "text",
-    "head_probability": "number",
     "went_wrong": "text",
 }
 
@@ -50,12 +52,12 @@ def verdicts_of(measured: Measurements) -> list[Localization]:
 
 @dataclass(frozen=True, eq=False)
 class FailureWriter:
-    """Puts together what is known of every failure; `verdicts` and `blames`, one each, in the order of the images."""
+    """Puts together what is known of every failure; `verdicts` and `diagnoses`, one each, in the order of the images."""
 
     inputs: Inputs
     measured: Measurements
     verdicts: Sequence[Localization]
-    blames: Sequence[Blame]
+    diagnoses: Sequence[ImageDiagnosis]
     explainer: Explainer
 
     def write(self, path: Path, *, engine: Engine, bar: ProgressBar) -> tuple[Failure, ...]:
@@ -82,19 +84,20 @@ class FailureWriter:
 
     def _record(self, number: int, part: ImageDetails, k: int) -> Failure:
         """Failure `number`, which is image `k` of the part."""
-        verdict, blame = self.verdicts[number], self.blames[number]
+        verdict, diagnosis = self.verdicts[number], self.diagnoses[number]
         classes, concepts, answers = self.inputs.model.class_names, self.inputs.concepts.names, self.measured.answers
         return Failure(
             id=self.measured.ids[verdict.row],
             label=classes[verdict.label],
             output=classes[verdict.output],
             confidence=round(float(part.confidence[k]), 4),
+            cause=diagnosis.cause.value,
+            label_wrong=round(diagnosis.label_wrong, 4),
+            label_instead=classes[diagnosis.instead],
             verdict=verdict.by_vlm.value,
             refitted_head_verdict="head" if verdict.by_refitted_head is Culprit.HEAD else "encoder",
             vlm_says=classes[int(answers.vlm_on_image[verdict.row])],
             vlm_says_through_lens=classes[int(answers.vlm_on_mapped[verdict.row])],
-            blame=blame.culprit.value,
-            head_probability=blame.head,
             explanation=self.explainer.explanation(part.strengths[k], verdict.label, verdict.output),
             went_wrong=tuple(
                 BrokenPair(
@@ -108,19 +111,20 @@ class FailureWriter:
     def _columns(self, numbers: range, part: ImageDetails) -> Columns:
         """The table's columns for the failures `numbers`; broken pairs as text, such as "wings > wheels; beak > text"."""
         verdicts = self.verdicts[numbers.start : numbers.stop]
-        blames = self.blames[numbers.start : numbers.stop]
+        diagnoses = self.diagnoses[numbers.start : numbers.stop]
         classes, concepts, answers = self.inputs.model.class_names, self.inputs.concepts.names, self.measured.answers
         columns: Columns = {
             "id": [self.measured.ids[verdict.row] for verdict in verdicts],
             "label": [classes[verdict.label] for verdict in verdicts],
             "output": [classes[verdict.output] for verdict in verdicts],
             "confidence": np.round(part.confidence, 4).tolist(),
+            "cause": [diagnosis.cause.value for diagnosis in diagnoses],
+            "label_wrong": [round(diagnosis.label_wrong, 4) for diagnosis in diagnoses],
+            "label_instead": [classes[diagnosis.instead] for diagnosis in diagnoses],
             "verdict": [verdict.by_vlm.value for verdict in verdicts],
             "refitted_head_verdict": [verdict.by_refitted_head.value for verdict in verdicts],
             "vlm_says": [classes[int(answers.vlm_on_image[verdict.row])] for verdict in verdicts],
             "vlm_says_through_lens": [classes[int(answers.vlm_on_mapped[verdict.row])] for verdict in verdicts],
-            "blame": [blame.culprit.value for blame in blames],
-            "head_probability": [blame.head for blame in blames],
             "went_wrong": [
                 "; ".join(f"{concepts[pair.stronger]} > {concepts[pair.weaker]}" for pair in pairs)
                 for pairs in part.broken

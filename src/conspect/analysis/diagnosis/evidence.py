@@ -1,0 +1,121 @@
+"""All that is known of a model in one record, and as the numbers that are weighed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conspect.analysis.class_order import ClassOrder
+from conspect.analysis.diagnosis.head import HeadEvidence
+from conspect.analysis.diagnosis.labels import LabelJudgement
+from conspect.analysis.diagnosis.mendings import Mending
+from conspect.core.protocols import LayerDeparture
+from conspect.core.spaces import Float64
+
+# Below these, sound networks differ among themselves: there is no telling them apart.
+LEAST_SHIFT, LEAST_SHAPE, LEAST_DEPARTURE = 0.08, 0.2, 0.15
+# Norms that were estimated again on these very images are closer to their records than training leaves them.
+REESTIMATED = 0.02
+# Norms are at their records below this logarithm of the departure over the least one.
+AT_RECORD = 0.3
+# A head with more exact zeros than this is pruned, one with fewer different weights in a row is rounded.
+PRUNED, ROUNDED = 0.05, 0.7
+LARGEST_SURPRISE, LEAST_SHARE = 8.0, 0.015
+# Class names fit in another order when the order alone gives this part of what another head gains.
+LEAST_ORDER = 0.7
+FEATURES = (
+    "surprise at what a corrected head fixes",
+    "the same, with norms at their records",
+    "the same, with norms off their records",
+    "shift of the third class, without records",
+    "shift of the worst class beyond it",
+    "misfit of the third class",
+    "misfit of the worst class beyond it",
+    "head pruned or rounded",
+    "norms at their records",
+    "departure of the norms, where a corrected head helps",
+    "an input that mends",
+    "labels that look wrong",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelEvidence:
+    """Evidence of each kind; empty or None where a model cannot give it.
+
+    `order` compares the labels with the model's outputs, `order_by_vlm` with what the VLM's texts say. `departures`: of norms on
+    training images, in call order; `test_departures`: on test images of the same classes.
+    """
+
+    head: HeadEvidence
+    order: ClassOrder
+    order_by_vlm: ClassOrder
+    labels: LabelJudgement | None = None
+    mendings: tuple[Mending, ...] = ()
+    departures: tuple[LayerDeparture, ...] = ()
+    test_departures: tuple[LayerDeparture, ...] = ()
+
+    @property
+    def mending(self) -> Mending | None:
+        """The most gainful change of the input, where it is one to name; none while the class names are in another order."""
+        if self.other_order:
+            return None
+        return next((one for one in self.mendings if one.is_named), None)
+
+    @property
+    def other_order(self) -> bool:
+        """Whether another order of the class names explains what is wrong, as far as another head could mend it."""
+        gain = self.order.assigned_accuracy - self.order.accuracy
+        return self.order.looks_wrong and gain >= LEAST_ORDER * self.head.refitted.net
+
+    @property
+    def label_share(self) -> float:
+        """Share of the labels that is expected to be wrong."""
+        return (
+            0.0 if self.labels is None or not len(self.labels.wrong) else self.labels.expected / len(self.labels.wrong)
+        )
+
+    @property
+    def departure(self) -> float | None:
+        """The largest of the norms; None without a record."""
+        return max((one.value for one in self.departures), default=None)
+
+    @property
+    def reestimated(self) -> bool:
+        """Whether the norms' records fit these images better than training leaves them: then they say nothing."""
+        return self.departure is not None and self.departure < REESTIMATED
+
+
+def features(evidence: ModelEvidence) -> Float64:
+    """`[feature]` in the order of `FEATURES`. Third classes stand for what befalls all of them, worst ones for single rows."""
+    head = evidence.head
+    shape, shift = (np.sort(one)[::-1] for one in (head.shape, head.shift))
+    third = min(2, len(shape) - 1)
+    values = [one.value for one in evidence.departures]
+    shifts = [_log(float(shift[k]), LEAST_SHIFT) for k in (0, third)]
+    shapes = [_log(float(shape[k]), LEAST_SHAPE) for k in (0, third)]
+    surprise = float(np.clip(head.corrected.surprise, 0, LARGEST_SURPRISE)) / 4
+    departed = _log(max(values), LEAST_DEPARTURE) if values else 0.0
+    at_record = bool(values) and departed < AT_RECORD
+    return np.array(
+        [
+            surprise,
+            surprise if at_record else 0.0,
+            surprise if departed >= AT_RECORD else 0.0,
+            0.0 if values else shifts[1],
+            shifts[0] - shifts[1],
+            shapes[1],
+            shapes[0] - shapes[1],
+            float(head.zeros > PRUNED or head.distinct < ROUNDED),
+            float(at_record),
+            departed * min(surprise, 1.0),
+            float(evidence.mending is not None),
+            _log(evidence.label_share, LEAST_SHARE),
+        ]
+    )
+
+
+def _log(value: float, least: float) -> float:
+    """Logarithm of how many times the least a value is, 0 for less, 3 at most and for what is not finite."""
+    return float(np.clip(np.log(max(value, least) / least), 0, 3)) if np.isfinite(value) else 3.0

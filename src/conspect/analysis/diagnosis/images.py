@@ -1,0 +1,122 @@
+"""What went wrong in one image: its label, an image that is two things at once, a broken part, or nothing but difficulty."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.diagnosis.labels import LabelJudgement, calibrated
+from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
+from conspect.core.spaces import Float64
+from conspect.statistics.intervals import wilson
+
+# A label is suspect at this probability, when most judges say the same class instead. See docs/faults.md for the precision.
+LEAST_WRONG = 0.9
+# Two classes are plausible when the judges' common probability of each is at least this, and of both together at least that.
+PLAUSIBLE, PLAUSIBLE_TOGETHER = 0.2, 0.75
+# Another head, or the VLM, sees the class of an image when it gives it this probability.
+SEEN = 0.5
+Classes = NDArray[np.int64]
+
+
+class Cause(StrEnum):
+    """What a failure is put down to."""
+
+    LABEL = "label suspect"
+    AMBIGUOUS = "ambiguous"
+    HEAD = "head"
+    ENCODER = "encoder"
+    INPUT = "input pipeline"
+    HARD = "hard for everybody"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDiagnosis:
+    """Of one misclassified image. `label_wrong`: probability that its label is; `instead`: the class that the judges say."""
+
+    row: int
+    cause: Cause
+    label_wrong: float
+    instead: int
+
+
+@dataclass(frozen=True, slots=True)
+class CauseCount:
+    """How many failures a cause has, and between how many it would lie in other samples of this size."""
+
+    cause: Cause
+    count: int
+    low: int
+    high: int
+
+
+def diagnose_images(
+    diagnosis: ModelDiagnosis, labels: Classes, outputs: Classes, vlm: Sequence[Float64]
+) -> list[ImageDiagnosis]:
+    """Every image with `outputs != labels`, in order; `vlm`: scores `[image, class]` of the judges that see by the VLM alone.
+
+    A part is blamed only where the model's diagnosis names it, and only for images that the part can have cost: those that
+    a corrected head gets right, or, for encoder and input, those whose class the VLM sees. Raises ValueError when the diagnosis
+    has no judgement of the labels.
+    """
+    judged = diagnosis.evidence.labels
+    if judged is None:
+        raise ValueError("images are diagnosed with a judgement of their labels")
+    rows = np.arange(len(labels))
+    corrected = np.exp(calibrated(diagnosis.evidence.head.corrected_test, labels))[rows, labels]
+    seen = np.exp(np.mean([calibrated(scores, labels) for scores in vlm], axis=0))[rows, labels]
+    found = []
+    for row in np.flatnonzero(outputs != labels):
+        cause = Cause.LABEL if _label_suspect(judged, int(row)) else None
+        cause = cause or _part(diagnosis.suspect, repaired=corrected[row] >= SEEN, visible=seen[row] >= SEEN)
+        if cause is None:
+            cause = _no_part(judged, int(row), int(labels[row]), visible=max(corrected[row], seen[row]) >= SEEN)
+        found.append(ImageDiagnosis(int(row), cause, float(judged.wrong[row]), int(judged.instead[row])))
+    return found
+
+
+def _label_suspect(judged: LabelJudgement, row: int) -> bool:
+    return bool(judged.wrong[row] >= LEAST_WRONG and 2 * judged.votes[row] > len(judged.judges))
+
+
+def _part(suspect: Suspect | None, *, repaired: bool, visible: bool) -> Cause | None:
+    """The part that the diagnosis of the model names, where it can have cost this image; None: no part."""
+    match suspect:
+        case Suspect.HEAD:
+            return Cause.HEAD if repaired else None
+        case Suspect.ENCODER:
+            return Cause.ENCODER if repaired or visible else None
+        case Suspect.INPUT:
+            return Cause.INPUT if repaired or visible else None
+        case Suspect.LABELS | Suspect.NONE | None:
+            return None
+        case _ as never:
+            assert_never(never)
+
+
+def _no_part(judged: LabelJudgement, row: int, label: int, *, visible: bool) -> Cause:
+    """Ambiguous where two classes are plausible, hard where nobody sees the class, else nothing that could be said."""
+    probabilities = judged.probabilities[row]
+    both = probabilities[label], probabilities[judged.instead[row]]
+    if min(both) >= PLAUSIBLE and sum(both) >= PLAUSIBLE_TOGETHER:
+        return Cause.AMBIGUOUS
+    return Cause.UNDECIDED if visible or probabilities.argmax() == label else Cause.HARD
+
+
+def count_causes(images: Sequence[ImageDiagnosis], confidence: float = 0.95) -> tuple[CauseCount, ...]:
+    """Every cause with its count among the failures and that count's interval (Wilson's of the share, times the failures)."""
+    counts, failures = Counter(image.cause for image in images), len(images)
+    counted = []
+    for cause in Cause:
+        low, high = wilson(counts[cause], failures, confidence) if failures else (0.0, 0.0)
+        counted.append(
+            CauseCount(cause, counts[cause], int(np.floor(float(low) * failures)), int(np.ceil(float(high) * failures)))
+        )
+    return tuple(counted)

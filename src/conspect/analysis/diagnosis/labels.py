@@ -1,0 +1,122 @@
+"""How likely each given label is wrong, from several judges that were not fitted on it.
+
+Judges are heads of the model's embedding and of the VLM's; each is brought to probabilities by one temperature, and their
+mean log-probability is the common judgement. Which classes are taken for which is estimated with the labels' errors, as in
+confident learning (Northcutt, Jiang, Chuang, 2021), here by expectation and maximisation, and shrunk towards errors that
+hit every class alike, so that the judges' own favourite mistakes (cat and dog) do not all become mistakes of the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.spaces import Float64
+
+Classes = NDArray[np.int64]
+# Share of errors assumed at first, rounds of estimation, and how many errors of the mean pair of classes each pair is given.
+FIRST_SHARE, ROUNDS, SHRINKAGE = 0.02, 5, 0.5
+# Deviations below all scores where the score of a class that is out of the question lies.
+NEVER = 100.0
+# Rounds in which temperatures are found, each without the labels that looked wrong in the last: they would flatten everything.
+TRIMMED = 3
+TEMPERATURES = np.exp(np.linspace(-4, 3, 71))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelJudgement:
+    """`wrong [image]`: probability that the label is wrong; `instead [image]`: the class that the judges say instead.
+
+    `probabilities [image, class]`: the judges' common one. `votes [image]`: how many of the `judges` say `instead`.
+    """
+
+    wrong: Float64
+    instead: Classes
+    probabilities: Float64
+    votes: Classes
+    judges: tuple[str, ...]
+
+    @property
+    def expected(self) -> float:
+        """How many labels are expected to be wrong: the sum of the probabilities."""
+        return float(self.wrong.sum())
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """Rows, the most suspect label first."""
+        return np.argsort(-self.wrong, kind="stable").astype(np.int64)
+
+
+def log_softmax(scores: Float64) -> Float64:
+    """`[image, class]`, along the classes."""
+    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True), dtype=np.float64)
+
+
+def calibrated(
+    scores: Float64, labels: Classes, *, absent: NDArray[np.bool_] | None = None, by: NDArray[np.bool_] | None = None
+) -> Float64:
+    """Log-probabilities `[image, class]`: scores times the positive number that makes the labels likeliest.
+
+    The scores' own scale does not matter: it is divided out first. Classes marked `absent [class]` get next to none;
+    the number is found `by` these images (default: all).
+    """
+    rows = np.arange(len(labels)) if by is None or not by.any() else np.flatnonzero(by)
+    unit = scores / (float(np.std(scores - scores.mean(1, keepdims=True))) or 1.0)
+    if absent is not None and absent.any():
+        unit = np.where(absent, unit.min() - NEVER, unit)
+    chosen = unit[rows]
+    each = np.arange(len(rows))
+    likelihood = [float(log_softmax(factor * chosen)[each, labels[rows]].mean()) for factor in TEMPERATURES]
+    return log_softmax(TEMPERATURES[int(np.argmax(likelihood))] * unit)
+
+
+def judge_labels(scores: Mapping[str, Float64], labels: Classes) -> LabelJudgement:
+    """Judgement of `labels [image]` by the `scores [image, class]` of each judge, none of which was fitted on these labels.
+
+    Classes that no image is labelled with are out of the question: a folder of animals alone has no mislabelled ships.
+    """
+    absent = np.bincount(labels, minlength=next(iter(scores.values())).shape[1]) == 0
+    kept = np.ones(len(labels), dtype=bool)
+    for _ in range(TRIMMED):
+        each = {
+            name: calibrated(np.asarray(one, dtype=np.float64), labels, absent=absent, by=kept)
+            for name, one in scores.items()
+        }
+        common = calibrated(np.mean(list(each.values()), axis=0), labels, absent=absent, by=kept)
+        probabilities = np.exp(common)
+        wrong = _wrong(probabilities, labels)
+        kept = wrong < 0.5
+    others = common.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    instead = np.asarray(others.argmax(1), dtype=np.int64)
+    votes = np.asarray(np.sum([one.argmax(1) == instead for one in each.values()], axis=0), dtype=np.int64)
+    return LabelJudgement(wrong, instead, probabilities, votes, tuple(each))
+
+
+def _wrong(probabilities: Float64, labels: Classes) -> Float64:
+    """Probability of each label to be wrong, with the share of class k that is labelled c estimated alongside."""
+    classes = probabilities.shape[1]
+    if classes < 2:
+        return np.zeros(len(labels))
+    one_hot = np.eye(classes)[labels]
+    apart = 1 - np.eye(classes)
+    given = np.where(apart > 0, FIRST_SHARE / (classes - 1), 1 - FIRST_SHARE)
+    posterior = probabilities
+    for _ in range(ROUNDS):
+        posterior = probabilities * given[:, labels].T
+        posterior /= np.maximum(posterior.sum(1, keepdims=True), np.finfo(np.float64).tiny)
+        counts = posterior.T @ one_hot
+        mean = float((counts * apart).sum()) / (classes * (classes - 1))
+        counts = counts + SHRINKAGE * mean * apart + np.finfo(np.float64).eps
+        given = counts / counts.sum(1, keepdims=True)
+    return np.asarray(1 - posterior[np.arange(len(labels)), labels])
+
+
+def sharpness(scores: Float64, labels: Classes) -> float:
+    """The positive number to multiply `scores [image, class]` by, so that the labels are likeliest."""
+    found = calibrated(scores, labels)
+    centred, before = (part - part.mean(1, keepdims=True) for part in (found, scores))
+    return float(np.sqrt(np.square(centred).sum() / max(float(np.square(before).sum()), np.finfo(np.float64).tiny)))

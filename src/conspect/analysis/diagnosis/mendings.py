@@ -1,0 +1,59 @@
+"""Whether an image pipeline is broken: does the model become right when its input is changed in one of the usual ways?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.diagnosis.exchange import Exchange, exchange
+from conspect.statistics.testing import holm
+
+# A mending is named when it gains this much accuracy, and its corrected p-value is below the error.
+LEAST_GAIN, ERROR = 0.02, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """What one change of the input does. `fix`: what to do about it, an imperative; `p_value` is Holm's over all changes."""
+
+    name: str
+    fix: str
+    exchange: Exchange
+    p_value: float
+    accuracy: float
+    chance: float = 0.0
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the pipeline is called broken for it: significantly better, by two points or more, and better than guessing."""
+        gains = self.exchange.net >= LEAST_GAIN and self.p_value < ERROR
+        return gains and self.accuracy + self.exchange.net > 2 * self.chance
+
+    @property
+    def sentence(self) -> str:
+        """`feed RGB: 81.7 % becomes 91.5 %`."""
+        return f"{self.fix}: {100 * self.accuracy:.1f} % becomes {100 * (self.accuracy + self.exchange.net):.1f} %"
+
+
+def judge_mendings(
+    labels: NDArray[np.int64],
+    outputs: NDArray[np.int64],
+    mended: Mapping[tuple[str, str], NDArray[np.int64]],
+    *,
+    chance: float = 0.0,
+) -> tuple[Mending, ...]:
+    """Every change, the most gainful first.
+
+    `mended`: (name, fix) to outputs `[image]` with the changed input; `chance`: accuracy of guessing.
+    """
+    exchanges = {key: exchange(labels, outputs, other) for key, other in mended.items()}
+    corrected = holm([one.p_value for one in exchanges.values()])
+    accuracy = float((outputs == labels).mean()) if len(labels) else 0.0
+    judged = [
+        Mending(name, fix, one, float(p), accuracy, chance)
+        for ((name, fix), one), p in zip(exchanges.items(), corrected, strict=True)
+    ]
+    return tuple(sorted(judged, key=lambda one: -one.exchange.net))

@@ -1,0 +1,112 @@
+"""Which part of a model is broken: evidence weighed by what it was worth on planted faults, and left open where it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, features
+from conspect.core.spaces import Float64
+from conspect.statistics.logistic import LogisticModel, fit_logistic
+
+# One suspect is named at this probability; otherwise as few as together reach the second are named as not to be told apart.
+LEAST_CONFIDENCE, LEAST_TOGETHER = 0.6, 0.85
+FIT_PENALTY, FIT_ITERATIONS = 1e-2, 500
+
+
+class Suspect(StrEnum):
+    """What may be broken."""
+
+    LABELS = "labels"
+    INPUT = "input pipeline"
+    ENCODER = "encoder"
+    HEAD = "head"
+    NONE = "none"
+
+
+SUSPECTS = tuple(Suspect)
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceWeights:
+    """A multinomial logistic model from `FEATURES` to `SUSPECTS`."""
+
+    model: LogisticModel
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object]) -> EvidenceWeights:
+        """From what `table` gave. Raises ValueError for weights of other features or suspects."""
+        if tuple(table["features"]) != FEATURES or tuple(table["suspects"]) != SUSPECTS:  # type: ignore[arg-type]
+            raise ValueError("these weights are of other evidence; run training/fit_diagnosis.py")
+        weight, bias = (np.asarray(table[key], dtype=np.float64) for key in ("weight", "bias"))
+        return cls(LogisticModel(weight, bias))
+
+    def table(self) -> dict[str, object]:
+        """As JSON values."""
+        return {
+            "features": list(FEATURES),
+            "suspects": [suspect.value for suspect in SUSPECTS],
+            "weight": self.model.weight.round(5).tolist(),
+            "bias": self.model.bias.round(5).tolist(),
+        }
+
+    def posterior(self, evidence: Float64) -> Float64:
+        """`[suspect]` for numbers `[feature]`."""
+        return np.asarray(self.model.probabilities(evidence[None])[0])
+
+
+def fit_weights(evidence: Float64, truth: NDArray[np.int64], *, penalty: float = FIT_PENALTY) -> EvidenceWeights:
+    """From cases `evidence [case, feature]` whose suspect is known, `truth [case]` an index of `SUSPECTS`; each suspect counts
+    equally."""
+    groups = [np.flatnonzero(truth == suspect) for suspect in np.unique(truth)]
+    most = max(map(len, groups))
+    rows = np.concatenate([np.resize(group, most) for group in groups])
+    fitted = fit_logistic(evidence[rows], truth[rows], len(SUSPECTS), penalty=penalty, iterations=FIT_ITERATIONS)
+    return EvidenceWeights(fitted)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelDiagnosis:
+    """The answer about the model. `posterior [suspect]` in the order of `SUSPECTS`; `named`: one suspect where it is decided,
+    otherwise those that the evidence cannot tell apart, the likeliest first."""
+
+    evidence: ModelEvidence
+    posterior: Float64
+    named: tuple[Suspect, ...]
+
+    @property
+    def suspect(self) -> Suspect | None:
+        """The one suspect; None where the evidence does not decide."""
+        return self.named[0] if len(self.named) == 1 else None
+
+    @property
+    def confidence(self) -> float:
+        """Probability that one of the named suspects is right, 0..1."""
+        return float(sum(self.posterior[SUSPECTS.index(one)] for one in self.named))
+
+
+def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosis:
+    """The evidence weighed; class names in another order are named before anything else is believed."""
+    posterior = _of_order(evidence) if evidence.other_order else weights.posterior(features(evidence))
+    return ModelDiagnosis(evidence, posterior, named_suspects(posterior))
+
+
+def _of_order(evidence: ModelEvidence) -> Float64:
+    """Two exchanged names on which VLM and labels agree are as well two exchanged rows of the head; else the names are wrong."""
+    labels = 0.25 if len(evidence.order.moved) == 2 and not evidence.order_by_vlm.looks_wrong else 0.95
+    chances = {Suspect.LABELS: labels, Suspect.HEAD: 0.98 - labels}
+    rest = (1 - sum(chances.values())) / (len(SUSPECTS) - 2)
+    return np.array([chances.get(suspect, rest) for suspect in SUSPECTS])
+
+
+def named_suspects(posterior: Float64) -> tuple[Suspect, ...]:
+    """The likeliest alone where it reaches `LEAST_CONFIDENCE`, else the fewest that reach `LEAST_TOGETHER` together."""
+    order = np.argsort(-posterior, kind="stable")
+    if posterior[order[0]] >= LEAST_CONFIDENCE:
+        return (SUSPECTS[order[0]],)
+    number = int(np.searchsorted(np.cumsum(posterior[order]), LEAST_TOGETHER)) + 1
+    return tuple(SUSPECTS[k] for k in order[: min(max(number, 2), len(order))])

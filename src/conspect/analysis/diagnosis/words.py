@@ -1,0 +1,129 @@
+"""A diagnosis in sentences that a reader can check: what is named, what speaks for it, and what cannot be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from conspect.analysis.diagnosis.evidence import PRUNED, ROUNDED, ModelEvidence
+from conspect.analysis.diagnosis.exchange import Exchange
+from conspect.analysis.diagnosis.images import Cause, CauseCount
+from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
+
+# A correction's gain counts as one at this p-value.
+SIGNIFICANT = 0.01
+# Departures of sound networks' norms end about here (docs/faults.md).
+SOUND_DEPARTURE = 0.2
+
+
+def named_sentence(diagnosis: ModelDiagnosis) -> str:
+    """What is broken, in one sentence."""
+    if diagnosis.suspect is None:
+        listed = " or ".join("nothing at all" if one is Suspect.NONE else one.value for one in diagnosis.named)
+        return f"Not decided between: {listed}. {_why_open(diagnosis)}"
+    evidence, mending = diagnosis.evidence, diagnosis.evidence.mending
+    if evidence.other_order:
+        rows = " (or two rows of its head are exchanged)" if diagnosis.suspect is Suspect.HEAD else ""
+        return f"The class names are in another order than the model's outputs{rows}."
+    if diagnosis.suspect is Suspect.INPUT and mending is not None:
+        return f"The input pipeline looks broken: {mending.sentence}."
+    return {
+        Suspect.NONE: "No sign of a broken part.",
+        Suspect.LABELS: "The labels look at fault, not the model.",
+        Suspect.INPUT: "The input pipeline looks broken.",
+        Suspect.ENCODER: "The encoder looks broken.",
+        Suspect.HEAD: "The head looks broken.",
+    }[diagnosis.suspect]
+
+
+def _why_open(diagnosis: ModelDiagnosis) -> str:
+    evidence = diagnosis.evidence
+    if {Suspect.HEAD, Suspect.ENCODER} & set(diagnosis.named):
+        if evidence.reestimated:
+            return "The norms were estimated again on images like these, so their records say nothing."
+        if evidence.departure is None:
+            return "The encoder keeps no records of its training; an earlier version of the model would tell (--sound)."
+    return "The evidence below does not separate them."
+
+
+def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> tuple[str, ...]:
+    """What is known, one sentence for each kind of evidence."""
+    found = [_head(evidence, class_names), _norms(evidence)]
+    if evidence.mendings:
+        found.append(_input(evidence))
+    order = evidence.order.sentence(class_names)
+    found.append("The order of the class names fits." if order is None else order[0].upper() + order[1:] + ".")
+    if evidence.labels is not None:
+        found.append(
+            f"About {evidence.labels.expected:.0f} of {len(evidence.labels.wrong):,} labels are expected to be wrong."
+        )
+    return tuple(found)
+
+
+def exchange_sentence(exchange: Exchange) -> str:
+    """`fixes 22 images and breaks 13 (p = 0.09)`."""
+    return f"fixes {exchange.fixes:,} images and breaks {exchange.breaks:,} (p = {exchange.p_value:.2g})"
+
+
+def _head(evidence: ModelEvidence, class_names: Sequence[str]) -> str:
+    head = evidence.head
+    text = f"A corrected head {exchange_sentence(head.corrected)}"
+    if head.corrected.p_value >= SIGNIFICANT:
+        text += ": no head fault that another head would mend"
+    elif head.biases.p_value < SIGNIFICANT:
+        text += f"; other biases alone {exchange_sentence(head.biases)}"
+    shape = np.sort(head.shape)
+    if len(shape) > 3 and head.corrected.p_value < SIGNIFICANT and shape[-1] > 1.5 * shape[-3]:
+        text += (
+            f"; of all classes {class_names[int(head.shape.argmax())]!r} is furthest from where another head puts it"
+        )
+    marks = [f"{100 * head.zeros:.0f} % of the head's weights are exactly 0"] if head.zeros > PRUNED else []
+    marks += ["the head's weights are rounded"] if head.distinct < ROUNDED else []
+    return ". ".join([text, *(mark[0].upper() + mark[1:] for mark in marks)]) + "."
+
+
+def _norms(evidence: ModelEvidence) -> str:
+    if evidence.departure is None:
+        return "The encoder keeps no records of its training (no batch norms that could be read): nothing to compare it with."
+    if evidence.reestimated:
+        return (
+            f"The batch norms fit these images to {evidence.departure:.3f} deviations, closer than training leaves them: "
+            "they were estimated again, so their records say nothing."
+        )
+    first = next((one for one in evidence.departures if one.value > SOUND_DEPARTURE), None)
+    if first is None:
+        return f"The batch norms are within {evidence.departure:.2f} deviations of their records, as those of sound networks."
+    place = [one.name for one in evidence.departures].index(first.name) + 1
+    return (
+        f"The batch norms depart from their records by up to {evidence.departure:.2f} deviations, from layer {first.name!r} on "
+        f"({place} of {len(evidence.departures)})."
+    )
+
+
+def _input(evidence: ModelEvidence) -> str:
+    mending = evidence.mending
+    if mending is None:
+        return (
+            f"None of {len(evidence.mendings)} usual changes of the input makes the model better by two points or more."
+        )
+    return f"A change of the input helps: {mending.sentence} (it {exchange_sentence(mending.exchange)})."
+
+
+def headline(diagnosis: ModelDiagnosis, failures: int, counts: Sequence[CauseCount]) -> str:
+    """The first sentences of a report: `329 mistakes. No sign of a broken part. 1 looks mislabelled, 24 ambiguous ...`."""
+    words = {
+        Cause.LABEL: ("looks mislabelled", "look mislabelled"),
+        Cause.AMBIGUOUS: ("is ambiguous", "are ambiguous"),
+        Cause.HEAD: ("is put down to the head", "are put down to the head"),
+        Cause.ENCODER: ("is put down to the encoder", "are put down to the encoder"),
+        Cause.INPUT: ("is put down to the input pipeline", "are put down to the input pipeline"),
+        Cause.HARD: ("is hard for everybody", "are hard for everybody"),
+        Cause.UNDECIDED: ("stays undecided", "stay undecided"),
+    }
+    parts = (Cause.HEAD, Cause.ENCODER, Cause.INPUT)
+    said = [
+        f"{one.count:,} {words[one.cause][one.count != 1]}" for one in counts if one.count or one.cause not in parts
+    ]
+    first = f"{failures:,} mistake{'' if failures == 1 else 's'}. {named_sentence(diagnosis)}"
+    return first if not failures else f"{first} {', '.join(said[:-1])} and {said[-1]}."

@@ -1,0 +1,56 @@
+"""`conspect doctor`: what is broken in the model of a study, and what would repair it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from conspect.cli.progress import terminal_bar
+
+
+@click.command()
+@click.option(
+    "--study", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="The study of the model."
+)
+@click.option(
+    "--images",
+    type=click.IntRange(min=0),
+    default=400,
+    show_default=True,
+    help="Images of both splits that each change of the input is tried on; 0 leaves the input out.",
+)
+@click.option(
+    "--reported-accuracy",
+    type=click.FloatRange(0, 1),
+    help="The accuracy that the model once had, 0 to 1: how much of the loss a corrected head restores is then said.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def doctor(folder: Path, images: int, reported_accuracy: float | None, as_json: bool) -> None:
+    """Find out what is broken: labels, input pipeline, encoder, head, or nothing; and what would repair it.
+
+    Tries the usual mistakes of image pipelines, and whether the class names are in another order, before anything else is
+    believed. Needs no finished study; embeddings are kept.
+    """
+    from conspect.results.files import encoded
+    from conspect.study import Study
+    from conspect.study.diagnosing.record import diagnose_study, restored_sentence
+
+    study = Study.open(folder)
+    measured = study.measurements(terminal_bar)
+    advance = terminal_bar("images fed again", 0)
+    diagnosed = diagnose_study(
+        study.inputs, measured, seed=study.config.settings.seed, changed=images, advance=advance
+    ).record
+    if as_json:
+        click.echo(encoded(diagnosed, indent=None), nl=False)
+        return
+    click.echo(diagnosed.headline)
+    chances = sorted(diagnosed.suspects, key=lambda one: -one.probability)
+    click.echo("Suspects: " + ", ".join(f"{one.suspect} {100 * one.probability:.0f} %" for one in chances) + ".")
+    for line in diagnosed.evidence:
+        click.echo(f"- {line}")
+    if reported_accuracy is not None:
+        click.echo(
+            f"- {restored_sentence(diagnosed, float((measured.outputs == measured.labels).mean()), reported_accuracy)}"
+        )

@@ -1,0 +1,1 @@
+"""From a study to its diagnosis: what only the model and its images can say, gathered for `analysis.diagnosis`."""

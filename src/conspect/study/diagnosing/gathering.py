@@ -1,0 +1,136 @@
+"""Gathers the evidence on one model: from embeddings of both splits, and from feeding it some images again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.class_order import class_order
+from conspect.analysis.diagnosis.evidence import ModelEvidence
+from conspect.analysis.diagnosis.exchange import Classes
+from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_evidence
+from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
+from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
+from conspect.analysis.lens_quality import zero_shot
+from conspect.core.protocols import LayerDeparture, Progress, unseen
+from conspect.core.spaces import Float64, Floats, Head
+from conspect.statistics.logistic import LogisticModel, fit_logistic
+from conspect.study.diagnosing.feeding import BATCH, Feedable, Picture, changed_embeddings, embedded, prepared_by
+
+# Images that heads are fitted on, the VLM's head, and that norms see.
+FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES = 3000, 10_000, 384
+PROBE_PENALTY, PROBE_ITERATIONS, COSINE_SCALE = 1e-3, 100, 100.0
+
+
+class Examined(Feedable, Protocol):
+    """What of a vision model is needed here."""
+
+    @property
+    def head(self) -> Head:
+        """From an embedding to logits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one split: `picture(row)` gives pixels; labels `[image]` are the model's classes; `embeddings [image, D]`,
+    `vlm [image, E]`."""
+
+    picture: Callable[[int], Picture]
+    labels: Classes
+    embeddings: Floats
+    vlm: Floats
+
+    def some(self, number: int, *, seed: int, among: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """At most `number` rows, as many of each class (of the classes `among`) as there are."""
+        rows = np.arange(len(self.labels)) if among is None else np.flatnonzero(np.isin(self.labels, among))
+        if not len(rows):
+            return rows
+        chosen = rows[balanced(self.labels[rows], seed=seed)]
+        return np.asarray(list(dict.fromkeys(chosen.tolist()))[:number], dtype=np.int64)
+
+
+def vlm_probe(train: Images, classes: int, *, seed: int = 0) -> LogisticModel:
+    """A head on the VLM's embeddings of at most `PROBE_IMAGES` training images."""
+    rows = train.some(PROBE_IMAGES, seed=seed)
+    z = np.asarray(train.vlm[rows], np.float64)
+    return fit_logistic(z, train.labels[rows], classes, penalty=PROBE_PENALTY, iterations=PROBE_ITERATIONS)
+
+
+def label_judgement(
+    head: Head, evidence: HeadEvidence, test: Images, class_directions: Float64, probe: LogisticModel
+) -> LabelJudgement:
+    """The test labels as judged by the model, another head on its embeddings, the VLM's texts, and a head on the VLM's."""
+    seen = np.asarray(test.vlm, np.float64)
+    return judge_labels(
+        {
+            "the model": head.logits(test.embeddings),
+            "another head on its embeddings": evidence.refitted_test,
+            "the VLM's texts": COSINE_SCALE * (seen @ class_directions.T),
+            "a head on the VLM's embeddings": seen @ probe.weight + probe.bias,
+        },
+        test.labels,
+    )
+
+
+def mendings(
+    model: Examined, train: Images, test: Images, number: int, *, seed: int, advance: Progress = unseen
+) -> tuple[Mending, ...]:
+    """What each usual change of the input does to `number` images, half of either split; none for 0."""
+    chosen = [(images, images.some(number // 2, seed=seed)) for images in (train, test)]
+    pictures = [images.picture(int(row)) for images, rows in chosen for row in rows]
+    labels = np.concatenate([images.labels[rows] for images, rows in chosen])
+    if not pictures:
+        return ()
+    plain = model.head.logits(embedded(model, prepared_by(model, pictures), advance)).argmax(1)
+    changed = {key: model.head.logits(z).argmax(1) for key, z in changed_embeddings(model, pictures, advance)}
+    return judge_mendings(labels, plain, changed, chance=1 / model.head.classes)
+
+
+def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tuple[LayerDeparture, ...]:
+    """Of the model's norms on these images; empty where it keeps no record or none can be asked."""
+    ask = getattr(model, "departures", None)
+    if ask is None or not len(rows):
+        return ()
+
+    def batches() -> Iterable[NDArray[np.float32]]:
+        for start in range(0, len(rows), BATCH):
+            yield prepared_by(model, [images.picture(int(row)) for row in rows[start : start + BATCH]])
+
+    return tuple(ask(batches()))
+
+
+def gather(
+    model: Examined,
+    train: Images,
+    test: Images,
+    *,
+    class_directions: Float64,
+    probe: LogisticModel,
+    seed: int = 0,
+    changed: int = 400,
+    advance: Progress = unseen,
+) -> ModelEvidence:
+    """All evidence. `changed`: on how many images each change of the input is tried."""
+    rows = train.some(FITTED_IMAGES, seed=seed)
+    head = head_evidence(
+        model.head, train.embeddings[rows], train.labels[rows], test.embeddings, test.labels, seed=seed
+    )
+    shared = np.intersect1d(train.labels, test.labels)
+    on_train = departures(model, train, train.some(RECORD_IMAGES, seed=seed))
+    compared = () if not on_train else departures(model, test, test.some(RECORD_IMAGES, seed=seed, among=shared))
+    if compared and len(shared) < len(np.unique(train.labels)):
+        compared = ()  # norms see one mix of classes in training and another here
+    outputs = np.asarray(model.head.logits(test.embeddings).argmax(1), dtype=np.int64)
+    return ModelEvidence(
+        head=head,
+        order=class_order(test.labels, outputs, model.head.classes),
+        order_by_vlm=class_order(test.labels, zero_shot(test.vlm, class_directions), model.head.classes),
+        labels=label_judgement(model.head, head, test, class_directions, probe),
+        mendings=mendings(model, train, test, changed, seed=seed, advance=advance),
+        departures=on_train,
+        test_departures=compared,
+    )

@@ -1,0 +1,161 @@
+"""What is named, what is left open, and what a failure is put down to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conspect.analysis.class_order import class_order
+from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, features
+from conspect.analysis.diagnosis.head import head_evidence
+from conspect.analysis.diagnosis.images import Cause, count_causes, diagnose_images
+from conspect.analysis.diagnosis.labels import judge_labels
+from conspect.analysis.diagnosis.weighing import (
+    SUSPECTS,
+    ModelDiagnosis,
+    Suspect,
+    diagnose,
+    fit_weights,
+    named_suspects,
+)
+from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence
+from conspect.core.protocols import LayerDeparture
+from conspect.core.spaces import Head
+from conspect.study.diagnosing.record import evidence_weights
+
+CLASSES, SIZE = 6, 12
+NAMES = tuple("abcdef")
+
+
+def world(seed: int, images: int = 1500) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, images)
+    return np.eye(SIZE)[labels] + 0.42 * rng.normal(size=(images, SIZE)), labels
+
+
+def evidence_of(head: Head, move: float = 0.0, wrong: int = 0, names: np.ndarray | None = None) -> tuple:
+    (train, train_labels), (test, test_labels) = world(0), world(1)
+    shift = move * np.random.default_rng(5).normal(size=SIZE)
+    train, test = train + shift, test + shift
+    given = test_labels.copy()
+    given[:wrong] = (given[:wrong] + 1) % CLASSES
+    if names is not None:
+        train_labels, given = names[train_labels], names[given]
+    seen = 6 * np.eye(CLASSES)[test_labels] + np.random.default_rng(2).normal(size=(len(test), CLASSES))
+    other = 6 * np.eye(CLASSES)[test_labels] + np.random.default_rng(3).normal(size=(len(test), CLASSES))
+    found = head_evidence(head, train, train_labels, test, given)
+    outputs = head.logits(test).argmax(1)
+    evidence = ModelEvidence(
+        found,
+        class_order(given, outputs, CLASSES),
+        class_order(given, seen.argmax(1), CLASSES),
+        judge_labels({"model": head.logits(test), "refit": found.refitted_test, "v": seen, "p": other}, given),
+    )
+    return evidence, given, outputs, (seen, other)
+
+
+SOUND = Head.linear(4 * np.eye(CLASSES, SIZE), np.zeros(CLASSES))
+BIASED = Head.linear(4 * np.eye(CLASSES, SIZE), np.array([0, 0, 6.0, 0, 0, 0]))
+
+
+def test_the_shipped_weights_name_what_is_broken() -> None:
+    weights = evidence_weights()
+    assert diagnose(evidence_of(SOUND)[0], weights).suspect is Suspect.NONE
+    assert diagnose(evidence_of(BIASED)[0], weights).suspect is Suspect.HEAD
+    moved = replace(evidence_of(SOUND, move=0.8)[0], departures=(LayerDeparture("bn", 0.9),))
+    assert diagnose(moved, weights).named[0] is Suspect.ENCODER
+    assert diagnose(evidence_of(SOUND, wrong=200)[0], weights).suspect is Suspect.LABELS
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.5, 20.0])
+def test_a_scale_of_the_logits_changes_no_answer(scale: float) -> None:
+    layer = BIASED.layers[0]
+    scaled = Head.linear(scale * layer.weight, scale * layer.offset)
+    one, other = (diagnose(evidence_of(head)[0], evidence_weights()) for head in (BIASED, scaled))
+    assert other.posterior == pytest.approx(one.posterior, abs=1e-6)
+
+
+def test_other_names_are_named_before_anything_else() -> None:
+    shifted = np.roll(np.arange(CLASSES), 1)
+    found = diagnose(evidence_of(SOUND, names=shifted)[0], evidence_weights())
+    assert found.suspect is Suspect.LABELS
+    assert named_sentence(found) == "The class names are in another order than the model's outputs."
+
+
+def test_what_cannot_be_told_apart_is_named_together() -> None:
+    assert named_suspects(np.array([0.0, 0.05, 0.45, 0.45, 0.05])) == (Suspect.ENCODER, Suspect.HEAD)
+    assert named_suspects(np.array([0.0, 0.1, 0.7, 0.2, 0.0])) == (Suspect.ENCODER,)
+    evidence = evidence_of(SOUND)[0]
+    posterior = np.array([0.0, 0.05, 0.45, 0.45, 0.05])
+    open_answer = ModelDiagnosis(evidence, posterior, named_suspects(posterior))
+    assert named_sentence(open_answer).startswith("Not decided between: encoder or head.")
+    assert "keeps no records" in named_sentence(open_answer)
+    again = replace(open_answer, evidence=replace(evidence, departures=(LayerDeparture("bn", 0.005),)))
+    assert "their records say nothing" in named_sentence(again)
+
+
+def test_on_a_sound_model_no_failure_is_put_down_to_a_part() -> None:
+    evidence, labels, outputs, vlm = evidence_of(SOUND)
+    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    assert len(images) == (outputs != labels).sum() > 20
+    assert {image.cause for image in images} & {Cause.HEAD, Cause.ENCODER, Cause.INPUT} == set()
+
+
+def test_failures_of_a_broken_head_are_its_own_where_another_head_would_do() -> None:
+    evidence, labels, outputs, vlm = evidence_of(BIASED)
+    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    sound = SOUND.logits(world(1)[0]).argmax(1)
+    new = [image for image in images if sound[image.row] == labels[image.row]]
+    assert sum(image.cause is Cause.HEAD for image in new) > 0.7 * len(new)
+    old = [image for image in images if sound[image.row] != labels[image.row]]
+    assert sum(image.cause is Cause.HEAD for image in old) < 0.5 * len(old)
+
+
+def test_wrong_labels_are_told_from_failures() -> None:
+    evidence, labels, outputs, vlm = evidence_of(SOUND, wrong=30)
+    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    suspect = {image.row for image in images if image.cause is Cause.LABEL}
+    assert len(suspect) >= 20
+    assert len(suspect - set(range(30))) <= 2
+
+
+def test_counts_add_up_and_lie_in_their_intervals() -> None:
+    evidence, labels, outputs, vlm = evidence_of(BIASED)
+    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    counts = count_causes(images)
+    assert sum(one.count for one in counts) == len(images)
+    assert all(one.low <= one.count <= one.high for one in counts)
+    assert all(one.count == one.low == one.high == 0 for one in count_causes([]))
+
+
+def test_the_first_sentence_counts_mistakes_and_names_what_is_broken() -> None:
+    evidence, labels, outputs, vlm = evidence_of(SOUND)
+    found = diagnose(evidence, evidence_weights())
+    images = diagnose_images(found, labels, outputs, vlm)
+    said = headline(found, len(images), count_causes(images))
+    assert said.startswith(f"{len(images)} mistakes. No sign of a broken part. ")
+    assert "mislabelled" in said
+    assert "head" not in said
+    assert headline(found, 0, count_causes([])) == "0 mistakes. No sign of a broken part."
+    sentences = evidence_sentences(evidence, NAMES)
+    assert any("no head fault" in line for line in sentences)
+
+
+def test_weights_fitted_on_cases_tell_them_apart_and_survive_their_table() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(len(SUSPECTS)), 20)
+    evidence = np.eye(len(FEATURES))[truth] + 0.1 * rng.normal(size=(len(truth), len(FEATURES)))
+    weights = fit_weights(evidence, truth)
+    again = type(weights).from_table(weights.table())
+    for suspect in range(len(SUSPECTS)):
+        posterior = again.posterior(np.eye(len(FEATURES))[suspect])
+        assert posterior.argmax() == suspect
+        assert posterior.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="other evidence"):
+        type(weights).from_table({**weights.table(), "features": ["something else"]})
+
+
+def test_numbers_are_finite_for_evidence_that_is_not() -> None:
+    evidence = evidence_of(SOUND)[0]
+    broken = replace(evidence, departures=(LayerDeparture("bn", float("nan")),), labels=None)
+    assert np.isfinite(features(broken)).all()

@@ -1,0 +1,92 @@
+"""What a head's evidence says, on embeddings whose head is known."""
+
+import numpy as np
+import pytest
+
+from conspect.analysis.diagnosis.exchange import Exchange, exchange
+from conspect.analysis.diagnosis.head import balanced, head_evidence, misfit
+from conspect.core.spaces import Head
+
+CLASSES, SIZE = 6, 12
+
+
+def embeddings(images: int, seed: int, spread: float = 0.55) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLASSES, images)
+    return np.eye(SIZE)[labels] + spread * rng.normal(size=(images, SIZE)), labels
+
+
+def sound_head() -> Head:
+    return Head.linear(4 * np.eye(CLASSES, SIZE), np.zeros(CLASSES))
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return (*embeddings(1500, 0), *embeddings(1200, 1))
+
+
+def test_an_exchange_counts_what_is_fixed_and_broken() -> None:
+    labels, before, after = np.array([0, 1, 2, 2]), np.array([0, 0, 0, 2]), np.array([1, 1, 2, 2])
+    found = exchange(labels, before, after)
+    assert found == Exchange(2, 1, 4)
+    assert found.net == 0.25
+    assert found.p_value == pytest.approx(0.5)
+    assert Exchange(0, 0, 10).p_value == 1.0
+
+
+def test_a_sound_head_gains_nothing_by_a_correction(data) -> None:
+    found = head_evidence(sound_head(), *data)
+    assert abs(found.corrected.net) < 0.02
+    assert found.corrected.p_value > 0.01
+
+
+def test_a_raised_bias_is_mended_by_biases_and_shifts_one_class(data) -> None:
+    head = Head.linear(sound_head().layers[0].weight, np.array([0, 0, 5.0, 0, 0, 0]))
+    found = head_evidence(head, *data)
+    assert found.biases.net == pytest.approx(found.corrected.net, abs=0.03)
+    assert found.biases.p_value < 1e-6
+    assert found.shift.argmax() == 2
+    assert found.shift[2] > 3 * np.sort(found.shift)[-2]
+
+
+def test_an_encoder_that_moved_shifts_many_classes(data) -> None:
+    train, train_labels, test, test_labels = data
+    moved = 0.8 * np.random.default_rng(2).normal(size=SIZE)
+    found = head_evidence(sound_head(), train + moved, train_labels, test + moved, test_labels)
+    assert np.sort(found.shift)[-3] > 0.25
+    assert found.corrected.net > 0.05
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.5, 40.0])
+def test_a_scale_of_the_logits_changes_nothing(data, scale: float) -> None:
+    layer = Head.linear(sound_head().layers[0].weight, np.array([0, 0, 3.0, 0, 0, 0])).layers[0]
+    one, other = (
+        head_evidence(Head.linear(factor * layer.weight, factor * layer.offset), *data) for factor in (1.0, scale)
+    )
+    assert other.shift == pytest.approx(one.shift, abs=1e-6)
+    assert other.shape == pytest.approx(one.shape, abs=1e-6)
+    assert (other.corrected, other.biases, other.refitted) == (one.corrected, one.biases, one.refitted)
+
+
+def test_the_class_mix_of_training_images_does_not_count() -> None:
+    labels = np.array([0] * 50 + [1] * 10 + [3] * 10)
+    rows = balanced(labels, seed=0)
+    assert np.bincount(labels[rows]).tolist() == [10, 10, 0, 10]
+
+
+def test_marks_of_rounding_and_pruning_are_read_off_the_weights(data) -> None:
+    weight = np.random.default_rng(0).normal(size=(CLASSES, SIZE))
+    weight[:, ::2] = 0
+    found = head_evidence(Head.linear(np.round(weight), np.zeros(CLASSES)), *data)
+    assert found.zeros >= 0.5
+    assert found.distinct < 0.7
+
+
+def test_one_class_that_is_nothing_leaves_the_others_as_they_are() -> None:
+    other = np.random.default_rng(0).normal(size=(400, 5))
+    given = 2 * other.copy()
+    given[:, 1] = 0
+    shape, shift = misfit(given, other)
+    assert shape.argmax() == 1
+    assert np.delete(shape, 1).max() < 0.5 * shape[1]
+    assert shift.max() < 0.2

@@ -1,0 +1,61 @@
+"""Labels that are wrong are found, and those of hard images are left alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conspect.analysis.diagnosis.labels import calibrated, judge_labels, log_softmax
+
+CLASSES = 5
+
+
+def judges(truth: np.ndarray, seed: int, strength: float = 4.0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    clean = strength * np.eye(CLASSES)[truth]
+    return {name: clean + rng.normal(size=clean.shape) for name in ("one", "two", "three")}
+
+
+def test_wrong_labels_come_first() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, CLASSES, 800)
+    labels = truth.copy()
+    labels[:30] = (truth[:30] + rng.integers(1, CLASSES, 30)) % CLASSES
+    found = judge_labels(judges(truth, 1), labels)
+    assert set(found.order[:30].tolist()) == set(range(30))
+    assert found.expected == pytest.approx(30, abs=4)
+    assert (found.instead[:30] == truth[:30]).mean() > 0.95
+    assert found.votes[:30].min() >= 2
+
+
+def test_nothing_is_expected_where_labels_are_right() -> None:
+    truth = np.random.default_rng(0).integers(0, CLASSES, 800)
+    found = judge_labels(judges(truth, 1), truth)
+    assert found.expected < 2
+    assert (found.wrong > 0.5).sum() == 0
+
+
+def test_two_judges_who_disagree_do_not_condemn_a_label() -> None:
+    truth = np.random.default_rng(0).integers(0, CLASSES, 600)
+    scores = judges(truth, 1)
+    scores["one"][:20] = 4 * np.eye(CLASSES)[(truth[:20] + 1) % CLASSES]
+    scores["two"][:20] = 4 * np.eye(CLASSES)[(truth[:20] + 2) % CLASSES]
+    assert judge_labels(scores, truth).wrong[:20].max() < 0.9
+
+
+def test_a_class_that_no_image_has_is_out_of_the_question() -> None:
+    truth = np.random.default_rng(0).integers(0, CLASSES - 1, 400)
+    scores = judges(truth, 1)
+    for one in scores.values():
+        one[:10, CLASSES - 1] += 20
+    found = judge_labels(scores, truth)
+    assert found.wrong[:10].max() < 0.5
+    assert (found.instead != CLASSES - 1).all()
+
+
+@given(st.floats(1e-3, 1e3), st.integers(0, 100))
+def test_the_scale_of_scores_does_not_matter(scale: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, labels = rng.normal(size=(30, 4)), rng.integers(0, 4, 30)
+    assert calibrated(scale * scores, labels) == pytest.approx(calibrated(scores, labels), abs=1e-6)
+    assert np.exp(log_softmax(scores)).sum(1) == pytest.approx(1)

@@ -1,0 +1,93 @@
+"""The swap test of a study against a sound version of its model."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conspect.cli.localize import localize
+from conspect.core.diagnostics import UserError
+from conspect.core.spaces import Head
+from conspect.results.shares import CulpritCounts
+from conspect.study import Study
+from conspect.study.diagnosing import swapping
+from conspect.study.diagnosing.swapping import common_space, swap_results
+from tests.fakes import FakeModel
+
+
+class SoundModel(FakeModel):
+    """The fake without its two faults: it sees every corner as it is, and favours no class."""
+
+    name, digest = "sound", "model-0"
+    head = Head.linear(np.vstack([10 * np.eye(3), np.zeros(3)]), np.array([0.0, 0.0, 0.0, -50.0]))
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return self.centres(batch)
+
+
+def test_the_swap_test_finds_both_planted_faults(finished: Study, tmp_path: Path) -> None:
+    found = swap_results(finished.inputs, finished.measurements(), SoundModel(), tmp_path)
+    assert (found.failures, found.new_failures) == (13, 13)
+    assert found.sound_accuracy == 1.0
+    for image in found.images:
+        planted = Path(image.id).name.split("-")[0]
+        assert image.blame == ("head" if planted == "head" else "encoder")
+    assert found.counts == CulpritCounts(head=6, encoder=7, undecided=0)
+
+
+class Stranger(SoundModel):
+    """Sound, but in a space of its own: its dimensions stand in another order, and its head expects them there."""
+
+    name, digest = "stranger", "model-9"
+    head = Head.linear(np.vstack([10 * np.eye(3)[:, [2, 0, 1]], np.zeros(3)]), np.array([0.0, 0.0, 0.0, -50.0]))
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return self.centres(batch)[:, [1, 2, 0]]
+
+
+def test_models_without_a_common_space_are_refused(finished: Study, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no space in common"):
+        swap_results(finished.inputs, finished.measurements(), Stranger(), tmp_path)
+    stranger = SoundModel()
+    stranger.embedding_size = 4
+    with pytest.raises(UserError, match="size of their embeddings"):
+        swap_results(finished.inputs, finished.measurements(), stranger, tmp_path)
+
+
+def test_logits_of_another_scale_change_nothing(finished: Study, tmp_path: Path) -> None:
+    halved = SoundModel()
+    layer = halved.head.layers[0]
+    halved.head = Head.linear(layer.weight / 7, layer.offset / 7)
+    found = swap_results(finished.inputs, finished.measurements(), halved, tmp_path)
+    assert found.counts == CulpritCounts(head=6, encoder=7, undecided=0)
+
+
+def test_two_encoders_share_a_space_when_the_same_dimensions_go_together() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(500, 12))
+    assert common_space(z, z) == pytest.approx(1, abs=0.06)
+    assert common_space(z, z + rng.normal(size=z.shape)) > 0.5
+    assert common_space(z, rng.normal(size=z.shape)) == pytest.approx(0, abs=0.1)
+    assert common_space(z, np.zeros_like(z)) == 0.0
+    assert common_space(z, np.full_like(z, np.nan)) == 0.0
+
+
+def test_the_command_prints_what_was_found(finished: Study, monkeypatch) -> None:
+    asked = []
+
+    def load(name: str | None = None, path: Path | None = None, **options: object) -> SoundModel:
+        asked.append((name, None if path is None else path.name))
+        return SoundModel()
+
+    monkeypatch.setattr(swapping, "load_model", load)
+    monkeypatch.setattr(Study, "open", lambda folder: finished)
+    call = ["--study", str(finished.folder), "--sound"]
+    told = CliRunner().invoke(localize, [*call, "older"])
+    assert "13 of 13 failures are new" in told.output
+    assert "head 6, encoder 7, undecided 0" in told.output
+    found = json.loads(CliRunner().invoke(localize, [*call, "older.safetensors", "--json"]).stdout)
+    assert found["counts"]["head"] == 6
+    CliRunner().invoke(localize, [*call, "resnet18", "--kind", "torchvision"])
+    assert asked == [("older", None), (None, "older.safetensors"), ("resnet18", None)]
