@@ -74,11 +74,15 @@ def run(folder: Path, engine: str, address: str | None, store: str | None, as_js
 
     Killed at any moment, the same call continues where it was.
     """
+    from conspect.core.capabilities import omissions_of
     from conspect.study import Study
 
     study = Study.open(folder, store=store)
     with working(study, engine, address):
         results = study.run(terminal_bar)
+    for data in (study.inputs.train, study.inputs.test):
+        for line in omissions_of(data):
+            click.echo(f"left out of the {data.split} images: {line}", err=True)
     _finish(results, folder, as_json)
 
 

@@ -23,19 +23,38 @@ OLDEST = {"transformers": 5}
 
 def need(packages: str, code: str, what: str, extra: str) -> None:
     """Raises OutsideError `code` when one of the comma-separated modules is not installed, too old, or cannot be imported."""
+    missing = [package for package in packages.split(", ") if find_spec(package) is None]
+    if missing:
+        raise outside_error(code, f"{what} needs {' and '.join(missing)}", f"pip install 'conspect[{extra}]'")
     for package in packages.split(", "):
-        if find_spec(package) is None:
-            raise outside_error(code, f"{what} needs {package}", f"pip install 'conspect[{extra}]'")
         try:
             found = importlib.import_module(package)
         except (ImportError, RuntimeError, OSError) as error:
             # torchvision beside a torch that it was not built for, CUDA libraries that are not there, ...
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            fix = f"install versions that fit each other: pip install 'conspect[{extra}]'"
+            fix = (
+                _fitting()
+                if package == "torchvision"
+                else f"install versions that fit: pip install 'conspect[{extra}]'"
+            )
             raise outside_error(code, f"{package} cannot be imported: {why}", fix) from error
         if package in OLDEST and int(found.__version__.split(".")[0]) < OLDEST[package]:
             problem = f"{what} needs {package} {OLDEST[package]}, and {found.__version__} is installed"
             raise outside_error(code, problem, f"pip install -U 'conspect[{extra}]'")
+
+
+def _fitting() -> str:
+    """How to get the torchvision of the torch that is there: the same index, and the release that goes with its number."""
+    from importlib.metadata import version
+
+    found = version("torch")
+    number, _, build = found.partition("+")
+    major, minor = (int(part) for part in number.split(".")[:2])
+    # torch 2.N goes with torchvision 0.(N + 15), since torch 2.0.
+    pair = f"torchvision==0.{minor + 15}.*" if major == 2 else "torchvision"
+    index = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""
+    told = f"torch {found} is there, and torchvision was built for another; the pair that fits: "
+    return f"{told}pip install --force-reinstall --no-deps '{pair}'{index}"
 
 
 @dataclass(frozen=True)
