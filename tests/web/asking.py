@@ -100,8 +100,8 @@ def require_failure(response, status: int, code: str) -> dict:
     told = json.loads(response.content, parse_constant=lambda name: 1 / 0)
     assert (response.status_code, told["error"]["code"]) == (status, code), response.text
     assert set(told) == {"error"}
-    assert set(told["error"]) == {"code", "problem", "fix"}
-    assert all(isinstance(text, str) and text for text in told["error"].values())
+    assert set(told["error"]) == {"code", "problem", "fix", "file", "line", "column"}
+    assert all(isinstance(told["error"][key], str) and told["error"][key] for key in ("code", "problem", "fix"))
     assert response.headers["content-type"] == "application/json"
     return told["error"]
 

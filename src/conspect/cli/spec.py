@@ -299,15 +299,7 @@ def _write(file: Path, text: str) -> None:
 
 def as_dict(problem: Diagnostic, severity: str) -> dict[str, Any]:
     """A diagnostic as JSON-like data."""
-    place = problem.place
-    return {
-        "severity": severity,
-        "code": problem.code,
-        "problem": problem.problem,
-        "fix": problem.fix,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-    }
+    return {"severity": severity, **problem.to_object()}
 
 
 def _stop(error: ConspectError, as_json: bool) -> NoReturn:

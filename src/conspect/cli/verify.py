@@ -206,10 +206,8 @@ def _guarded(work: object, path: Path) -> None:
 def stop(error: ConspectError, as_json: bool, records: str = "properties") -> NoReturn:
     """Prints what is wrong and ends with its exit code; `records`: the key that a good answer would have."""
     if as_json:
-        found = [
-            {"code": d.code, "problem": d.problem, "fix": d.fix, "place": str(d.place or "")} for d in error.diagnostics
-        ]
-        click.echo(json.dumps({records: [], "errors": found}))
+        told = [diagnostic.to_object() for diagnostic in error.diagnostics]
+        click.echo(json.dumps({records: [], "diagnostics": told}))
     else:
         for diagnostic in error.diagnostics:
             click.echo(str(diagnostic), err=True)

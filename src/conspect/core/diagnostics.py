@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from conspect.core.codes import CODES
 
@@ -21,6 +22,17 @@ class SourceLocation:
         return ":".join(parts)
 
 
+class DiagnosticObject(TypedDict):
+    """A diagnostic in JSON, the same from every command and from the service; null where there is no place."""
+
+    code: str
+    problem: str
+    fix: str
+    file: str | None
+    line: int | None
+    column: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem, told so that its reader knows what to do next. `code` is a key of `CODES`."""
@@ -33,6 +45,18 @@ class Diagnostic:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise KeyError(f"diagnostic code {self.code!r} is not listed in conspect.core.codes")
+
+    def to_object(self) -> DiagnosticObject:
+        """The shape of a diagnostic in JSON."""
+        place = self.place
+        return {
+            "code": self.code,
+            "problem": self.problem,
+            "fix": self.fix,
+            "file": None if place is None else place.file,
+            "line": None if place is None else place.line,
+            "column": None if place is None else place.column,
+        }
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""

@@ -46,6 +46,9 @@ class Problem:
     code: str
     problem: str
     fix: str
+    file: str | None
+    line: int | None
+    column: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Every refusal as JSON of one shape: `{"error": {"code", "problem", "fix"}}`, with its HTTP status."""
+"""Every refusal as JSON of one shape: `{"error": DiagnosticObject}`, with its HTTP status."""
 
 from __future__ import annotations
 
@@ -42,8 +42,7 @@ def status_of(diagnostic: Diagnostic) -> int:
 
 def content_of(diagnostic: Diagnostic) -> bytes:
     """The body that tells a diagnostic."""
-    told = {"code": diagnostic.code, "problem": diagnostic.problem, "fix": diagnostic.fix}
-    return json.dumps({"error": told}).encode()
+    return json.dumps({"error": diagnostic.to_object()}).encode()
 
 
 def response(error: ConspectError) -> tuple[int, Headers, bytes]:

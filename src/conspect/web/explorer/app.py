@@ -138,7 +138,7 @@ def refusal(error: ConspectError) -> Response:
     """What is wrong with a question, as JSON in the shape of every diagnostic."""
     code = error.diagnostics[0].code
     status = 403 if code in FORBIDDEN else 404 if code in NOT_FOUND else 400
-    shown = [{"code": d.code, "problem": d.problem, "fix": d.fix} for d in error.diagnostics]
+    shown = [diagnostic.to_object() for diagnostic in error.diagnostics]
     return JSONResponse({"diagnostics": shown}, status)
 
 
