@@ -1,6 +1,7 @@
 """Names from outside are data: nothing in them moves a cursor, colours a line or turns the reading direction."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -45,3 +46,16 @@ def test_a_hostile_path_on_the_command_line_comes_back_plain(command: list[str])
     for written in (done.stdout.decode(), done.stderr.decode()):
         assert plain(written.replace("\r", "")) == written.replace("\r", "")
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize("unbuffered", [None, "1"])
+def test_a_full_standard_output_is_one_line_and_exit_code_4(unbuffered: str | None) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    variables |= {} if unbuffered is None else {"PYTHONUNBUFFERED": unbuffered}
+    code = "from conspect.cli.main import run; run()"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "--version"], stdout=full, stderr=subprocess.PIPE, env=variables, check=False
+        )
+    assert done.returncode == 4
+    assert len(done.stderr.splitlines()) == 1

@@ -69,6 +69,8 @@ def run() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where it can still be said, and not when the interpreter ends
     except (click.exceptions.Abort, KeyboardInterrupt):
         _stop("interrupted; what was finished is kept, the same call continues", INTERRUPTED)
     except Terminated:
@@ -89,6 +91,7 @@ def run() -> None:
     except OSError as error:
         if error.errno not in REFUSALS:
             _fault()
+        _forget_output()
         _stop(f"the system refused: {error.strerror}; free space or files there, and call again", OUTSIDE)
     except Exception:
         _fault()
@@ -102,8 +105,13 @@ def _terminate(_number: int, _frame: object) -> None:
 
 def _leave_quietly() -> NoReturn:
     """The reader of standard output has gone (`| head`): not a word. 0 would claim that all was said."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
+    _forget_output()
     sys.exit(PIPE_CLOSED)
+
+
+def _forget_output() -> None:
+    """What is still buffered goes nowhere: it would fail again when the interpreter ends, with exit code 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fault() -> NoReturn:
