@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from conspect.adapters.exports.arrow import read_stream
 from conspect.analysis.localization import Culprit
 from conspect.core.diagnostics import UserError
 from conspect.results.results import SCHEMA
@@ -242,6 +243,17 @@ def test_the_same_image_is_never_fitted_on_and_judged(finished: Study) -> None:
     )
     assert measured.train.labels.tolist() == [CLASSES.index(name.split("/")[0]) for name in measured.train.ids]
     assert measured.labels.tolist() == [CLASSES.index(name.split("/")[0]) for name in measured.ids]
+
+
+def test_the_table_beside_the_results_holds_every_failure(finished: Study, results: dict) -> None:
+    table = read_stream(finished.folder / "failures.arrows")
+    located = results["localization"]
+    assert located["table"] == "failures.arrows"
+    assert len(table["id"]) == located["failures"] == 13
+    for name in ("id", "label", "output", "confidence", "verdict", "refitted_head_verdict", "vlm_says"):
+        assert list(table[name]) == [image[name] for image in located["images"]]
+    concepts = [concept["name"] for concept in results["concepts"]]
+    assert [table[f"strength {name}"][3] for name in concepts] == located["images"][3]["strengths"]
 
 
 def test_thumbnails_are_kept_for_failures_and_not_for_ever_more(finished: Study, results: dict) -> None:
