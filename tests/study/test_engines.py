@@ -15,6 +15,7 @@ from conspect.adapters.store.places import LocalPlace, RemotePlace
 from conspect.cli.main import main
 from conspect.study import Study, StudyConfig, inputs, workers
 from conspect.study.config import DataConfig, Settings
+from conspect.study.diagnosing.record import RUN_CHANGED
 from conspect.study.inputs import Inputs, load_inputs
 from tests.fakes import FakeModel, FakeVlm
 from tests.records import plain
@@ -111,7 +112,7 @@ def test_a_study_in_a_bucket_is_embedded_once(s3, finished: Study, folder: Path,
     seen.clear()
     again = Study.open(folder, store="s3://bucket/study")
     assert said(again.run()) == said(first)
-    assert seen == []
+    assert set(seen) <= {RUN_CHANGED}  # nothing is embedded anew; the diagnosis feeds so many images again
     a, b = said(first), said(finished.results())
     assert a["model"].pop("statement") != b["model"].pop("statement")  # it names the class of the object
     assert close(a, b)

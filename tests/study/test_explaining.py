@@ -97,8 +97,8 @@ def test_a_vlm_fitted_on_other_classes_is_warned_of_in_the_first_lines(finished:
     strange = msgspec.structs.replace(
         results, vlm=msgspec.structs.replace(results.vlm, strange_classes=("zebra", "yak"))
     )
-    assert "Careful" in findings(strange)[1]
-    assert "zebra, yak" in findings(strange)[1]
+    assert "Careful" in findings(strange)[2]
+    assert "zebra, yak" in findings(strange)[2]
     assert not any("Careful" in line for line in findings(results))
 
 

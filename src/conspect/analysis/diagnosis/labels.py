@@ -64,9 +64,10 @@ def calibrated(
     the number is found `by` these images (default: all).
     """
     rows = np.arange(len(labels)) if by is None or not by.any() else np.flatnonzero(by)
-    unit = scores / (float(np.std(scores - scores.mean(1, keepdims=True))) or 1.0)
+    present = scores if absent is None or not absent.any() else scores[:, ~absent]
+    unit = scores / (float(np.std(present - present.mean(1, keepdims=True))) or 1.0)
     if absent is not None and absent.any():
-        unit = np.where(absent, unit.min() - NEVER, unit)
+        unit = np.where(absent, unit[:, ~absent].min() - NEVER, unit)
     chosen = unit[rows]
     each = np.arange(len(rows))
     likelihood = [float(log_softmax(factor * chosen)[each, labels[rows]].mean()) for factor in TEMPERATURES]

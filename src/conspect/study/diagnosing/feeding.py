@@ -112,16 +112,18 @@ OBLONG_CHANGES = (
 
 def changes_of(pictures: Sequence[Picture], prepared: Prepared) -> tuple[Change, ...]:
     """All changes for `pictures`, whose prepared form is `prepared [image, ...]`: what is already so is left out."""
+    found = [*PICTURE_CHANGES]
+    if any(picture.shape[0] != picture.shape[1] for picture in pictures):
+        found += OBLONG_CHANGES
     axis = _channel_axis(prepared)
+    if axis is None:  # nothing that has three channels: only pictures can be changed
+        return tuple(found)
     others = tuple(k for k in range(prepared.ndim) if k != axis)
     mean, deviation = prepared.mean(others, dtype=np.float64), prepared.std(others, dtype=np.float64)
     raw = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(np.float64)
     raw_mean, raw_deviation = raw.mean(0), raw.std(0)
     shape = tuple(-1 if k == axis else 1 for k in range(1, prepared.ndim))
     aims = {**RANGES, OWN: (tuple(raw_mean), tuple(np.maximum(raw_deviation, 1.0)))}
-    found = [*PICTURE_CHANGES]
-    if any(picture.shape[0] != picture.shape[1] for picture in pictures):
-        found += OBLONG_CHANGES
     usable = np.where(deviation > 0, deviation, np.inf)
     for name, (less, over) in aims.items():
         slope = raw_deviation / usable / np.asarray(over)
@@ -146,8 +148,11 @@ def _scaled(factor: float) -> Callable[[Prepared], Prepared]:
     return lambda prepared: np.asarray(prepared * np.float32(factor))
 
 
-def _channel_axis(prepared: Prepared) -> int:
-    return 1 if prepared.shape[1] == 3 else prepared.ndim - 1
+def _channel_axis(prepared: Prepared) -> int | None:
+    """The axis of three channels in a batch of images; None where there is none."""
+    if prepared.ndim != 4:
+        return None
+    return next((axis for axis in (1, 3) if prepared.shape[axis] == 3), None)
 
 
 def prepared_by(model: Feedable, pictures: Sequence[Picture]) -> Prepared:
