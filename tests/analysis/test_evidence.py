@@ -48,5 +48,7 @@ def test_pairs_sorted_once_are_those_of_a_sort_for_each_image(
     rng = np.random.default_rng(seed)
     usual = aggregate(np.round(rng.normal(size=(images, concepts)) + np.arange(concepts) / 4, digits))
     pairs = UsualPairs(usual)
-    for strengths in np.round(rng.normal(size=(5, concepts)), digits):
+    examples = np.round(rng.normal(size=(5, concepts)), digits)
+    assert len(examples) == 5
+    for strengths in examples:
         assert pairs.broken(strengths, limit=limit) == broken_pairs(strengths, usual, limit=limit)

@@ -75,6 +75,7 @@ def test_equal_numbers_give_equal_cases(monkeypatch) -> None:
 
 def test_pipelines_change_what_the_network_is_given() -> None:
     subject = scene_subject().first(1, 3)
+    assert len(subject.pixels[TEST]) > 0
     for pipeline in PIPELINES:
         for picture in subject.pixels[TEST]:
             given, sound = pipeline.prepare(picture, subject.prepare), subject.prepare(picture)
