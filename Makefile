@@ -71,7 +71,7 @@ changelog: $(VENV)/.dev ## how the fragments will read
 
 # The pages of docs/ as a site in out/site; a warning is an error.
 site: $(VENV)/.dev ## the documentation as a site in out/site
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict -q
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 clean: ## remove what make has made
 	rm -rf $(VENV) .venv-* out build dist

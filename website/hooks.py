@@ -51,6 +51,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
                 r"^\.\./(?=README|CONTRIBUTING|CHANGELOG|SECURITY|LICENSE|examples|training|changelog)", "", target
             )
         name, *fragment = target.split("#", 1)
+        if (ROOT / name).is_dir() and (ROOT / name / "README.md").is_file():
+            name = f"{name.rstrip('/')}/README.md"
         return f"]({'#'.join([RENAMED.get(name, name), *fragment])})"
 
     if page.file.src_uri == "index.md" or outside:
