@@ -156,4 +156,4 @@ def _rise(row: KeptChange, before: float, after: float) -> tuple[float, float, f
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.2f} points"
+    return f"{round(100 * share, 2) + 0.0:.2f} points"  # + 0.0: no loss is not written as -0.00
