@@ -45,7 +45,7 @@ def findings_of(results: Results, sentences: tuple[str, ...]) -> Findings:
         suspects={
             failure.id: SuspectFinding(failure.label_wrong, failure.label_instead)
             for failure in failures
-            if failure.cause == "label suspect"
+            if failure.cause in ("label suspect", "ambiguous")
         },
         concepts=tuple(
             ConceptEntry(concept.name, concept.phrases, concept.grade, concept.reasons) for concept in results.concepts
