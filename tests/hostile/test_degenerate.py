@@ -67,7 +67,8 @@ class Looked:
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         rows = (batch[:, 0, 0, 0] * 256 + batch[:, 0, 0, 1]).astype(int)
-        return self.values[rows]
+        # A changed picture (the diagnosis tries them) stands for some other row.
+        return self.values[rows % len(self.values)]
 
 
 class Model(Looked):
@@ -229,7 +230,7 @@ def test_degenerate_data_are_verified_to_a_verdict_or_a_diagnostic(name: str, tm
         try:
             results = verify(tree, subject)
         except ConspectError:
-            assert name in {"one test image", "two test images"}
+            assert name in {"one class", "one test image", "two test images"}
             return
     for result in results:
         assert result.verdict.outcome in {"holds", "violated", "unknown"}

@@ -3,7 +3,7 @@
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from PIL import Image
 from conspect.adapters.datasets import image_folder
 from conspect.core.concepts import Concept, ConceptSet
 from conspect.report.html import render
+from conspect.results.diagnosis import CauseName, SuspectName
 from conspect.results.files import record_of
 from conspect.results.results import Results
 from conspect.study import Inputs, Study, StudyConfig
@@ -36,6 +37,8 @@ CODES = {
     *("head", "encoder", "undecided", "holds", "violated", "unknown", "accept", "suspect", "uncertain"),
     *("forall", "statistical", "region", "share", "box", "ellipsoid", "pca-box", "held-out", "split"),
     *("evidence", "evidence without records", "seen", "partly", "not seen", "label", "output"),
+    *get_args(SuspectName),
+    *get_args(CauseName),
 }
 
 

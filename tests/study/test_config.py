@@ -86,7 +86,7 @@ def test_what_does_not_fit_together_is_told(tmp_path: Path, text: str, expected:
         assert any(problem.startswith(one) for problem in found)
 
 
-@pytest.mark.parametrize("content", [b"[data\n", b"\xff\xfe", b'a = "'])
+@pytest.mark.parametrize("content", [b"[data\n", b"\xe4\xf6", b'a = "'])
 def test_what_is_no_toml_is_one_error_with_the_place(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "study.toml").write_bytes(content)
     with pytest.raises(UserError, match=r"STUDY001.*study\.toml is not readable TOML"):
@@ -105,6 +105,7 @@ COUNTS = st.none() | st.integers(0, 10**6)
 VALUES = {
     **dict.fromkeys(("concept_columns", "classes"), LISTS),
     **dict.fromkeys(("streaming", "absolute_paths"), st.booleans()),
+    "labels": st.sampled_from(("names", "numbers")),
 }
 
 
