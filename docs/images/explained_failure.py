@@ -23,7 +23,7 @@ def main(folder: Path, name: str, out: Path) -> None:
     study = Study.open(folder)
     measured = study.measurements()
     found = explain_images(study.inputs, measured, [name]).images[0]
-    pixels = study.inputs.test.image(int(measured.rows[measured.ids.index(name)]))
+    pixels = study.inputs.test.image(int(measured.test.rows[measured.ids.index(name)]))
     picture = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     panels = [("", picture)]
     for one in found.maps:

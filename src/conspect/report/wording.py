@@ -28,23 +28,9 @@ def findings(results: Results) -> list[str]:
             f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
             "them means nothing; take a VLM that was trained on captions."
         )
-    decided = located.counts.head + located.counts.encoder
-    if located.failures:
-        lines.append(
-            "By the paper's oracle: the lens is itself wrong on all of these images, so it cannot place a single failure."
-            if located.mostly is None
-            else f"By the paper's oracle, the lens, {decided:,} of these failures can be placed: "
-            f"{percent(getattr(located.counts, located.mostly) / decided)} of them in the {located.mostly}. "
-            f"In {located.counts.undecided:,} the lens is itself wrong on the image and says nothing."
-        )
-        if located.oracle_agreement is not None:
-            lines.append(
-                "A second oracle that needs no VLM, a refitted head, agrees with the lens on "
-                f"{percent(located.oracle_agreement)} of the failures that the lens decides; where they differ, look "
-                "before you act."
-            )
-        if located.worst is not None:
-            lines.append(_worst_class(located.worst))
+    # What the two oracles say stands below, under their names: one question gets one answer here.
+    if located.worst is not None:
+        lines.append(_worst_class(located.worst))
     return lines
 
 
