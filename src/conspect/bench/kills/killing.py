@@ -32,8 +32,8 @@ KILLS, MOST_KILLS_IN_A_ROW, TRIES_PER_KILL = 200, 3, 9
 SETTLED = (0, 1, 3)  # done, or a verdict
 # What depends on the clock, wherever it stands in a JSON file; "results" is the manifest's digest of such a file.
 TIMES = ("timings", "seconds", "results")
-# The second digest in a verification record's name is of its content, in which seconds are written.
-_DIGEST = re.compile(r"(?<=[0-9a-f])-[0-9a-f]{32}(?=\.json$)")
+# Digests in names: of a verification record, in which seconds are written, and of the folder that a specification lies in.
+_DIGEST = re.compile(r"-(?:[0-9a-f]{32}|[0-9a-f]{12})(?=(?:\.coverage)?\.json$)")
 
 
 @dataclass(frozen=True)
