@@ -158,6 +158,8 @@ def made(study: Path) -> dict[str, object]:
 
 def _content(path: Path) -> object:
     content = path.read_bytes()
+    if path.parts[-3:-1] == ("certificates", "verify"):  # it names where its specification lies: whole is what it must be
+        return bool(json.loads(content))
     if path.suffix == ".html":  # it shows times
         return content.endswith(b"</html>\n")
     return _timeless(json.loads(content)) if path.suffix == ".json" else content
