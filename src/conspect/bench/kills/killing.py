@@ -158,7 +158,8 @@ def made(study: Path) -> dict[str, object]:
 
 def _content(path: Path) -> object:
     content = path.read_bytes()
-    if path.parts[-3:-1] == ("certificates", "verify"):  # it names where its specification lies: whole is what it must be
+    # A verified specification's certificate names where that file lies: it must be whole, not equal.
+    if path.parts[-3:-1] == ("certificates", "verify"):
         return bool(json.loads(content))
     if path.suffix == ".html":  # it shows times
         return content.endswith(b"</html>\n")
