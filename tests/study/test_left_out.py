@@ -1,26 +1,120 @@
-"""What a data set leaves out is told where the study is run."""
+"""What a data set or a model does not allow is told where the study is run: on the terminal, in the record and in the report."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 
 from conspect.adapters.runtimes.torch_runtime import need
+from conspect.cli.localize import localize
 from conspect.cli.study import run
-from conspect.core.diagnostics import OutsideError
-from conspect.study import inputs
+from conspect.core.diagnostics import OutsideError, UserError
+from conspect.core.spaces import Head
+from conspect.results.results import Results
+from conspect.study import Study, inputs
+from conspect.study.diagnosing import swapping
 from tests.fakes import FakeModel, FakeVlm, write_study
 
 
-def test_the_run_says_what_was_left_out_of_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "load_model", lambda name, **_: FakeModel())
+class Misnamed(FakeModel):
+    """The sound model, whose makers wrote its classes in another order."""
+
+    class_names = ("green", "blue", "red", "yellow")
+    head = Head.linear(np.vstack([10 * np.eye(3), np.zeros(3)]), np.array([0.0, 0.0, 0.0, -50.0]))
+
+
+class Headless(FakeModel):
+    """Logits come out of a function that is no affine map of anything that could be seen, so that they are the embeddings."""
+
+    embedding_size, head = 4, Head.identity(4)
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(FakeModel.head.logits(super().embed(batch)) ** 3, dtype=np.float32)
+
+
+def ran(model: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Result, Results, str]:
+    """What the run printed, its results, and the report."""
+    monkeypatch.setattr(inputs, "load_model", lambda name, **_: model)
     monkeypatch.setattr(inputs, "load_vlm", lambda name, **_: FakeVlm())
+    done = CliRunner().invoke(run, [str(folder)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done, Study.open(folder).results(), (folder / "report.html").read_text()
+
+
+def test_the_run_says_what_was_left_out_of_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_study(tmp_path)
-    classes = next(path.parent for path in sorted(folder.rglob("*.png")))
-    (classes / "phone.HEIC").write_bytes(b"x")
-    found = CliRunner().invoke(run, [str(folder)])
-    assert found.exit_code == 0, found.output
-    assert "1 files of another ending are not read (.heic 1)" in found.stderr
+    for split in ("train", "test"):
+        (folder / "images" / split / "red" / "phone.HEIC").write_bytes(b"x")
+    (folder / "images" / "test" / "@eaDir").mkdir()
+    done, results, report = ran(FakeModel(), folder, monkeypatch)
+    ending = "1 files of another ending are not read (.heic 1): red/phone.HEIC"
+    assert results.asked.train.omissions == (ending,)
+    assert ending in results.dataset.omissions
+    assert any("@eaDir" in line for line in results.dataset.omissions)
+    assert f"left out of the train images: {ending}" in done.stderr
+    assert f"<li>test: {ending}</li>" in report
+
+
+def test_a_class_order_that_looks_wrong_is_in_the_record_the_report_and_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, results, report = ran(Misnamed(), write_study(tmp_path), monkeypatch)
+    order = results.model.class_order
+    assert order is not None
+    assert {(one.class_name, one.output) for one in order.moved} == {
+        ("red", "green"),
+        ("green", "blue"),
+        ("blue", "red"),
+    }
+    assert results.model.accuracy < 0.1
+    assert order.assigned_accuracy > 0.8
+    assert "your class order looks wrong" in order.sentence
+    assert "Careful: your class order looks wrong" in done.stderr
+    assert "Careful: your class order looks wrong" in report
+
+
+def test_a_sound_class_order_is_not_spoken_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, results, _ = ran(FakeModel(), write_study(tmp_path), monkeypatch)
+    assert results.model.class_order is None
+    assert "class order" not in done.stderr
+
+
+def test_a_study_of_a_model_without_a_head_runs_and_blames_neither_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, results, report = ran(Headless(), write_study(tmp_path), monkeypatch)
+    located, failures = results.localization, results.localization.failures
+    assert failures > 0
+    assert located.left_out is not None
+    assert "No head was found in planted" in done.stderr
+    assert "No head was found in planted" in report
+    assert results.model.head == "none found"
+    assert (located.counts.head, located.counts.encoder, located.counts.undecided) == (0, 0, failures)
+    assert (located.refitted_head_counts.head, located.refitted_head_counts.encoder) == (0, 0)
+    assert {image.refitted_head_verdict for image in located.images} == {"undecided"}
+    assert results.diagnosis.named not in {("head",), ("encoder",)}
+    assert not {one.cause for one in results.diagnosis.causes if one.count} & {"head", "encoder"}
+    assert "No head was found" in results.diagnosis.evidence[0]
+    # Everything that needs no head is there.
+    assert results.heatmaps.concepts
+    assert results.alignment.r2 > 0
+
+
+def test_the_swap_test_refuses_a_model_without_a_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_study(tmp_path)
+    ran(Headless(), folder, monkeypatch)
+    monkeypatch.setattr(swapping, "load_model", lambda name, **_: Headless())
+    with pytest.raises(UserError, match="STUDY002: no head was found in planted"):
+        CliRunner().invoke(localize, ["--study", str(folder), "--sound", "planted"], catch_exceptions=False)
+
+
+def test_a_finished_study_without_a_head_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_study(tmp_path)
+    _, results, _ = ran(Headless(), folder, monkeypatch)
+    assert Study.open(folder).results() == results
 
 
 def test_all_packages_that_are_missing_are_named_at_once() -> None:

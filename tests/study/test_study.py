@@ -34,6 +34,7 @@ def test_data_are_counted_and_what_cannot_be_read_is_listed_by_name(results: dic
         "images": READABLE + 2,
         "readable": READABLE,
         "digest": finished.inputs.test.digest,
+        "omissions": [],
     }
     listed = [(entry["split"], entry["id"]) for entry in results["unreadable"]]
     assert listed == [("test", "blue/broken.png"), ("test", "green/empty.jpg")]

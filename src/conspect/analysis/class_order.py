@@ -29,7 +29,7 @@ class ClassOrder:
 
     `moved`: pairs (label, output): images of class `label` get output `output`, whose name is therefore wrong; empty where
     the order holds. `accuracy` as the names stand, `assigned_accuracy` with the moved classes renamed: shares of all images.
-    `shift`: output minus label where that is the same for all that moved, as for labels off by one.
+    `shift`: output minus label where that is the same for all that moved, counted in a circle, as for labels off by one.
     """
 
     moved: tuple[tuple[int, int], ...]
@@ -62,15 +62,22 @@ def class_order(labels: NDArray[np.int64], outputs: NDArray[np.int64], classes: 
     """
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (labels, outputs), 1)
+    return order_in(confusion)
+
+
+def order_in(confusion: NDArray[np.int64]) -> ClassOrder:
+    """The same of images counted by label and output, `confusion [label, output]`."""
+    classes = len(confusion)
     right = int(np.trace(confusion))
-    images = max(len(labels), 1)
+    images = max(int(confusion.sum()), 1)
     moved = sorted(
         pair for group in _moved_together(confusion) if _is_shown(confusion, group, classes) for pair in group
     )
     if not moved:
         return ClassOrder((), right / images, right / images)
     gained = sum(int(confusion[label, output] - confusion[label, label]) for label, output in moved)
-    shifts = {output - label for label, output in moved}
+    # The last class's name is the first one's where labels are off by one in a circle.
+    shifts = {(output - label + classes // 2) % classes - classes // 2 for label, output in moved}
     shift = shifts.pop() if len(shifts) == 1 and len(moved) > 2 else None
     return ClassOrder(tuple(moved), right / images, (right + gained) / images, shift)
 

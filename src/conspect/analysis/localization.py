@@ -153,6 +153,20 @@ def summarise(found: list[Localization], confidence: float = 0.95) -> Localizati
     return summary_of(table, confidence)
 
 
+def undivided(failures: int) -> LocalizationSummary:
+    """Of a model whose head and encoder cannot be told apart: every failure undecided by the lens, no other head asked."""
+    names = [culprit.value for culprit in Culprit]
+    return LocalizationSummary(
+        failures=failures,
+        by_vlm=dict.fromkeys(names, 0) | {Culprit.UNDECIDED.value: failures},
+        by_refitted_head=dict.fromkeys(names[:2], 0),
+        cross_table={name: dict.fromkeys(names[:2], 0) for name in names},
+        oracle_agreement=None,
+        oracle_agreement_interval=None,
+        kappa=None,
+    )
+
+
 def summary_of(verdicts: NDArray[np.int64], confidence: float = 0.95) -> LocalizationSummary:
     """Counts, agreement with its Wilson interval, and Cohen's kappa (1960); None where nothing was decided.
 

@@ -74,23 +74,19 @@ def run(folder: Path, engine: str, address: str | None, store: str | None, as_js
 
     Killed at any moment, the same call continues where it was.
     """
-    from conspect.core.capabilities import omissions_of
     from conspect.study import Study
 
     study = Study.open(folder, store=store)
     with working(study, engine, address):
         results = study.run(terminal_bar)
-    for data in (study.inputs.train, study.inputs.test):
-        for line in omissions_of(data):
-            click.echo(f"left out of the {data.split} images: {line}", err=True)
     _finish(results, folder, as_json)
 
 
 def _finish(results: Results, folder: Path, as_json: bool) -> None:
-    from conspect.report.wording import findings, proofs
+    from conspect.report.wording import findings, left_out, proofs
     from conspect.results.files import encoded
 
-    for line in [*findings(results), *proofs(results)]:
+    for line in [*left_out(results), *findings(results), *proofs(results)]:
         click.echo(line, err=True)
     if results.unreadable:
         click.echo(f"{len(results.unreadable)} images could not be read; they are listed in results.json", err=True)

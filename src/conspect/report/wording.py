@@ -28,10 +28,20 @@ def findings(results: Results) -> list[str]:
             f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
             "them means nothing; take a VLM that was trained on captions."
         )
+    if model.class_order is not None:
+        lines.append(f"Careful: {model.class_order.sentence}.")
+    if located.left_out is not None:
+        lines.append(f"{located.left_out}.")
     # What the two oracles say stands below, under their names: one question gets one answer here.
     if located.worst is not None:
         lines.append(_worst_class(located.worst))
     return lines
+
+
+def left_out(results: Results) -> list[str]:
+    """What lies among the images of either split and is none of the data set."""
+    train, test = results.asked.train, results.dataset
+    return [f"left out of the {one.split} images: {line}" for one in (train, test) for line in one.omissions]
 
 
 def proofs(results: Results) -> list[str]:

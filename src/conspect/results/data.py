@@ -8,11 +8,12 @@ from conspect.results.shares import Count, Fraction
 
 
 class TrainImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The images that the alignment was fitted on."""
+    """The images that the alignment was fitted on. `omissions`: as of `Dataset`."""
 
     split: str
     images: Count
     digest: str
+    omissions: tuple[str, ...] = ()
 
 
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,13 +27,17 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Dataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The images that everything is measured on: `images` were asked for, `readable` could be read by both models."""
+    """The images that everything is measured on: `images` were asked for, `readable` could be read by both models.
+
+    `omissions`: what lies among them and is no image of the data set, a sentence for each kind with number and examples.
+    """
 
     name: str
     split: str
     images: Count
     readable: Count
     digest: str
+    omissions: tuple[str, ...] = ()
 
 
 class Unreadable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

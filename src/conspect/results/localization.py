@@ -69,7 +69,7 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     label_wrong: Fraction
     label_instead: str
     verdict: Culprit
-    refitted_head_verdict: Part
+    refitted_head_verdict: Culprit
     vlm_says: str
     vlm_says_through_lens: str
     explanation: Explanation
@@ -105,6 +105,7 @@ class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Verdicts of the paper's oracle (the lens) and of a refitted head, and every failure with what it is put down to.
 
+    `left_out`: why nothing is said of head and encoder, null where something is; the counts are then all undecided.
     `mostly`: the part to which the lens puts most failures; null when it decides none. `oracle_agreement` and `kappa`: of lens
     and refitted head over the failures that the lens decides. `worst`: null without failures. `images`: the first thousand;
     the file `table` beside results.json, an Arrow stream, has all.
@@ -123,3 +124,4 @@ class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     worst: WorstClass | None
     images: tuple[Failure, ...]
     table: str
+    left_out: str | None = None

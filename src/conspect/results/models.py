@@ -20,8 +20,29 @@ class ClassQuality(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     precision: Share
 
 
+class MovedClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Images of class `class` get output `output`: a wrong name, not a mistake."""
+
+    class_name: str = field(name="class")
+    output: str
+
+
+class ClassOrder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model's classes are named in another order than the data's. `assigned_accuracy`: with the names that fit;
+    `shift`: output minus label where it is the same for all, as for labels off by one.
+    """
+
+    sentence: str
+    moved: tuple[MovedClass, ...]
+    assigned_accuracy: Fraction
+    shift: int | None
+
+
 class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The model under study. `confusion [true class, output]`; `head`: "linear", or how many layers with ReLUs."""
+    """The model under study. `confusion [true class, output]`; `head`: "linear", how many layers with ReLUs, or "none found".
+
+    `class_order`: only where the images show that the names stand in another order.
+    """
 
     name: str
     digest: str
@@ -33,6 +54,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accuracy_interval: Share
     confusion: Counts
     by_class: tuple[ClassQuality, ...]
+    class_order: ClassOrder | None = None
 
 
 class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -55,7 +55,7 @@ def export_rows(study: Study, bar: ProgressBar = silent) -> list[Row]:
     """
     study.results()  # refused when they are stale
     measured, test = study.measurements(bar), study.inputs.test
-    verdicts = {verdict.row: verdict for verdict in verdicts_of(measured)}
+    verdicts = {verdict.row: verdict for verdict in verdicts_of(measured, study.inputs.model.head)}
     table = read_stream(study.folder / FAILURES_FILE)
     known = {str(name): k for k, name in enumerate(table["id"])}
     classes, concepts = study.inputs.model.class_names, study.inputs.concepts.names

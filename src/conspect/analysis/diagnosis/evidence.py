@@ -45,7 +45,8 @@ class ModelEvidence:
     """Evidence of each kind; empty or None where a model cannot give it.
 
     `order` compares the labels with the model's outputs, `order_by_vlm` with what the VLM's texts say. `departures`: of norms on
-    training images, in call order; `test_departures`: on test images of the same classes.
+    training images, in call order; `test_departures`: on test images of the same classes. `divided`: a head was found, so that
+    it can be told from the encoder.
     """
 
     head: HeadEvidence
@@ -55,6 +56,7 @@ class ModelEvidence:
     mendings: tuple[Mending, ...] = ()
     departures: tuple[LayerDeparture, ...] = ()
     test_departures: tuple[LayerDeparture, ...] = ()
+    divided: bool = True
 
     @property
     def mending(self) -> Mending | None:

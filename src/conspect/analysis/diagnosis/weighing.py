@@ -92,6 +92,10 @@ class ModelDiagnosis:
 def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosis:
     """The evidence weighed; class names in another order are named before anything else is believed."""
     posterior = _of_order(evidence) if evidence.other_order else weights.posterior(features(evidence))
+    if not evidence.divided:
+        # No head was found: what speaks against it speaks against the encoder as well.
+        parts = [SUSPECTS.index(Suspect.ENCODER), SUSPECTS.index(Suspect.HEAD)]
+        posterior[parts] = posterior[parts].mean()
     return ModelDiagnosis(evidence, posterior, named_suspects(posterior))
 
 

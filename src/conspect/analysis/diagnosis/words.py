@@ -40,6 +40,8 @@ def named_sentence(diagnosis: ModelDiagnosis) -> str:
 def _why_open(diagnosis: ModelDiagnosis) -> str:
     evidence = diagnosis.evidence
     if {Suspect.HEAD, Suspect.ENCODER} & set(diagnosis.named):
+        if not evidence.divided:
+            return "No head was found in this model, so that it cannot be told from the encoder."
         if evidence.reestimated:
             return "The norms were estimated again on images like these, so their records say nothing."
         if evidence.departure is None:
@@ -49,7 +51,8 @@ def _why_open(diagnosis: ModelDiagnosis) -> str:
 
 def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> tuple[str, ...]:
     """What is known, one sentence for each kind of evidence."""
-    found = [_head(evidence, class_names), _norms(evidence)]
+    undivided = "No head was found: the outputs stand for the embeddings, and another head below is one on the outputs."
+    found = [*([] if evidence.divided else [undivided]), _head(evidence, class_names), _norms(evidence)]
     if evidence.mendings:
         found.append(_input(evidence))
     order = evidence.order.sentence(class_names)

@@ -133,4 +133,5 @@ def gather(
         mendings=mendings(model, train, test, changed, seed=seed, advance=advance),
         departures=on_train,
         test_departures=compared,
+        divided=not model.head.is_identity,
     )

@@ -59,9 +59,14 @@ def swap_results(
 ) -> SwapTest:
     """The swap test on every failure that `sound`, an earlier version of the model, does not share.
 
-    Raises UserError STUDY002 when the two have other classes or embeddings of other sizes, or no space in common.
+    Raises UserError STUDY002 when the two have other classes or embeddings of other sizes, no space in common, or one of them
+    no head that was found.
     """
     model = inputs.model
+    for one in (model, sound):
+        if one.head.is_identity:
+            problem = f"no head was found in {one.name}, so there are no parts that could be exchanged"
+            raise user_error("STUDY002", problem, "name the layer that turns embeddings into logits, with `head`")
     if (sound.class_names, sound.embedding_size) != (model.class_names, model.embedding_size):
         problem = f"{sound.name} and {model.name} differ in their classes or in the size of their embeddings"
         raise user_error("STUDY002", problem, "give an earlier version of the same model")

@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis import lens_quality, validation
+from conspect.analysis.class_order import order_in
 from conspect.analysis.diagnosis.images import ImageDiagnosis, count_causes
-from conspect.core.capabilities import FittedOnClasses
+from conspect.analysis.localization import undivided
+from conspect.core.capabilities import FittedOnClasses, omissions_of
 from conspect.core.protocols import Engine, ImageDataset, ProgressBar
+from conspect.core.spaces import Head
 from conspect.core.statements import statement_of
 from conspect.core.version import VERSION
 from conspect.results.data import Asked, Dataset, Environment, TrainImages, Unreadable
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import ClassFailures, CrossTable, Failure, Localization, WorstClass
-from conspect.results.models import Alignment, ClassQuality, Model, Vlm
+from conspect.results.models import Alignment, ClassOrder, ClassQuality, Model, MovedClass, Vlm
 from conspect.results.results import Results
 from conspect.results.shares import CulpritCounts, PartCounts
 from conspect.results.slices import ConceptLabels
@@ -34,6 +37,11 @@ from conspect.study.recording.shares import counts_matrix, finite_or_none, share
 from conspect.study.recording.slices import concept_label_results, slice_results
 
 WEAKEST_PAIRS = 8
+NO_PARTS = (
+    "No head was found in {}: its outputs stand for the embeddings, so nothing can be said of head and encoder apart. Left out: "
+    "the oracles' verdicts, the swap test, and blame of either part. What is said of the lens and of concepts is said of the "
+    "outputs. Where a layer turns embeddings into logits, name it with `head`"
+)
 
 
 def assemble(
@@ -56,14 +64,22 @@ def assemble(
         shown = shown_concepts(measured)
         maps = heatmap_results(measured, config.settings, shown, believed=may_speak)
     with timings.stage("localization"):
-        verdicts = verdicts_of(measured)
+        verdicts = verdicts_of(measured, inputs.model.head)
         diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed)
         explainer = Explainer.of(inputs, measured, seen, may_speak)
         writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer)
         failures = writer.write(table, engine=engine, bar=bar)
         classes = inputs.model.class_names
         by_class = _by_class(measured, diagnosed.images, classes)
-        located = _localization(measured, by_class, failures, maps=maps, table=table.name, confidence=confidence)
+        located = _localization(
+            measured,
+            by_class,
+            failures,
+            maps=maps,
+            table=table.name,
+            confidence=confidence,
+            left_out=NO_PARTS.format(inputs.model.name) if inputs.model.head.is_identity else None,
+        )
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
     labelled = concept_label_results(inputs, measured, confidence, seed=config.settings.seed)
@@ -92,7 +108,7 @@ def _asked(config: StudyConfig, inputs: Inputs) -> Asked:
     train = inputs.train
     return Asked(
         data=config.data.kind,
-        train=TrainImages(split=train.split, images=len(train), digest=train.digest),
+        train=TrainImages(split=train.split, images=len(train), digest=train.digest, omissions=omissions_of(train)),
         seed=config.settings.seed,
         confidence=config.settings.confidence,
         binarize_at=config.settings.binarize_at,
@@ -101,7 +117,14 @@ def _asked(config: StudyConfig, inputs: Inputs) -> Asked:
 
 def _dataset(test: ImageDataset, measured: Measurements) -> Dataset:
     readable = len(measured.test)
-    return Dataset(name=test.name, split=test.split, images=len(test), readable=readable, digest=test.digest)
+    return Dataset(
+        name=test.name,
+        split=test.split,
+        images=len(test),
+        readable=readable,
+        digest=test.digest,
+        omissions=omissions_of(test),
+    )
 
 
 def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Model:
@@ -113,7 +136,7 @@ def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Model:
         digest=model.digest,
         preprocessing=model.preprocessing,
         embedding_size=model.embedding_size,
-        head="linear" if model.head.is_linear else f"{len(model.head.layers)} layers with ReLUs",
+        head=_head(model.head),
         statement=statement_of(model),
         accuracy=hits / images,
         accuracy_interval=share(hits, images, confidence),
@@ -126,6 +149,26 @@ def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Model:
             )
             for k, name in enumerate(model.class_names)
         ),
+        class_order=_class_order(confusion, model.class_names),
+    )
+
+
+def _head(head: Head) -> str:
+    if head.is_identity:
+        return "none found"
+    return "linear" if head.is_linear else f"{len(head.layers)} layers with ReLUs"
+
+
+def _class_order(confusion: NDArray[np.int64], names: tuple[str, ...]) -> ClassOrder | None:
+    order = order_in(confusion)
+    sentence = order.sentence(names)
+    if sentence is None:
+        return None
+    return ClassOrder(
+        sentence=sentence,
+        moved=tuple(MovedClass(class_name=names[label], output=names[output]) for label, output in order.moved),
+        assigned_accuracy=order.assigned_accuracy,
+        shift=order.shift,
     )
 
 
@@ -237,9 +280,12 @@ def _localization(
     maps: Heatmaps,
     table: str,
     confidence: float,
+    left_out: str | None,
 ) -> Localization:
     oracles = measured.tallies.oracles
     summary = oracles.localization(confidence)
+    if left_out is not None:
+        summary = undivided(summary.failures)
     counts, cross = CulpritCounts(**summary.by_vlm), summary.cross_table
     decided = counts.head + counts.encoder
     return Localization(
@@ -260,6 +306,7 @@ def _localization(
         worst=_worst_class(measured.tallies.heatmaps.confusion, by_class, maps),
         images=failures,
         table=table,
+        left_out=left_out,
     )
 
 

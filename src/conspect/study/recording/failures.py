@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from conspect.adapters.exports.arrow import Columns, ColumnType, write_stream
 from conspect.analysis.diagnosis.images import ImageDiagnosis
 from conspect.analysis.localization import Culprit, Localization, localize
 from conspect.core.protocols import Engine, ProgressBar
+from conspect.core.spaces import Head
 from conspect.results.localization import Failure
 from conspect.results.shares import BrokenPair
 from conspect.study.inputs import Inputs
@@ -38,16 +39,21 @@ TYPES: dict[str, ColumnType] = {
 }
 
 
-def verdicts_of(measured: Measurements) -> list[Localization]:
-    """The oracles' verdicts on every failure, in the order of the images."""
+def verdicts_of(measured: Measurements, head: Head) -> list[Localization]:
+    """The oracles' verdicts on every failure of the model with this head, in the order of the images; undecided where none was
+    found in it, so that head and encoder are one.
+    """
     answers = measured.answers
-    return localize(
+    verdicts = localize(
         measured.labels,
         answers.outputs,
         vlm_on_image=answers.vlm_on_image,
         vlm_on_mapped=answers.vlm_on_mapped,
         refitted=answers.refitted,
     )
+    if not head.is_identity:
+        return verdicts
+    return [replace(one, by_vlm=Culprit.UNDECIDED, by_refitted_head=Culprit.UNDECIDED) for one in verdicts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +101,7 @@ class FailureWriter:
             label_wrong=round(diagnosis.label_wrong, 4),
             label_instead=classes[diagnosis.instead],
             verdict=verdict.by_vlm.value,
-            refitted_head_verdict="head" if verdict.by_refitted_head is Culprit.HEAD else "encoder",
+            refitted_head_verdict=verdict.by_refitted_head.value,
             vlm_says=classes[int(answers.vlm_on_image[verdict.row])],
             vlm_says_through_lens=classes[int(answers.vlm_on_mapped[verdict.row])],
             explanation=self.explainer.explanation(part.strengths[k], verdict.label, verdict.output),
