@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 
 from conspect.adapters.engines.local import LocalEngine
-from conspect.adapters.store.arrays import PairedFiles
+from conspect.adapters.store.arrays import PairedFiles, paired_files
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import LocalPlace, Store
 from conspect.analysis.tallies import Interpreter, Tallies
-from conspect.bench.scale import World
+from conspect.bench.scale_world import World
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.spaces import Lens
 from conspect.study.measuring import streaming
 from conspect.study.measuring.streaming import KnownAnswers, aligned, fold_sums_of, tallied
 from tests.adapters.slow_embedding import SlowEncoder, dataset
 from tests.fakes import FakeModel, colour_dataset
+from tests.sockets import family, listened_on
 
 pytestmark = pytest.mark.slow
 IMAGES, CLASSES = 3000, 10
@@ -73,6 +74,14 @@ def test_results_come_in_the_order_of_the_tasks_from_other_processes(engine) -> 
     assert [task for task, _ in found] == list(range(6))
     assert os.getpid() not in {pid for _, pid in found}
     assert steps == list(range(6))
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="could not run: needs /proc")
+def test_a_cluster_started_here_listens_on_loopback_alone(engine) -> None:
+    list(engine.map(slowest_first, range(4)))  # workers listen as well
+    addresses = listened_on(family(os.getpid()))
+    assert len(family(os.getpid())) > 4
+    assert addresses == {"127.0.0.1"}
 
 
 def refuse(task: int, progress) -> None:
@@ -142,8 +151,10 @@ class DeadlyPairs(PairedFiles):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> tuple[PairedFiles, np.ndarray]:
     folder = tmp_path_factory.mktemp("pairs")
-    pairs, labels = World().write(folder, IMAGES)
-    return pairs, labels
+    labels = np.random.default_rng(0).integers(0, CLASSES, IMAGES)
+    for name, values in zip(("z.npy", "y.npy"), World().pairs(labels, [0]), strict=True):
+        np.save(folder / name, values)
+    return paired_files([folder / "z.npy"], [folder / "y.npy"]), labels
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +182,7 @@ def test_sums_and_counts_are_those_of_the_local_engine(engine, written, killed: 
     pairs, labels = written
     own = DeadlyPairs(pairs.z, pairs.y) if killed else pairs
     mark = Path(pairs.z.paths[0]).with_name("died")
+    mark.unlink(missing_ok=True)
     for ours, theirs in zip(fold_sums_of(own, engine), fold_sums_of(pairs, LocalEngine()), strict=True):
         assert differences(ours, theirs) == []
     assert mark.exists() == killed

@@ -13,6 +13,7 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
@@ -24,6 +25,7 @@ from conspect.core.protocols import Progress, Result, Task, unseen
 RETRIES = 8
 # Tasks sent ahead for each processor: enough that none waits, few enough that finished results do not pile up.
 AHEAD = 2
+LOOPBACK = "127.0.0.1"
 # Results are small or are read at once; Ray's own default would take a third of the memory.
 OBJECT_STORE_BYTES = 200 * 1024**2
 
@@ -61,18 +63,25 @@ class RayEngine:
             ray: Any = importlib.import_module("ray")
         except ImportError as error:
             raise outside_error("ENGINE001", f"Ray is not there: {error}", "pip install 'conspect[ray]'") from error
-        own = {"num_cpus": processors, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+        joined = {"address": address}
+        own = {
+            "address": "local",
+            "_node_ip_address": LOOPBACK,
+            "num_cpus": processors,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "include_dashboard": False,
+        }
         try:
-            ray.init(
-                address=address or "local",
-                logging_level="ERROR",
-                log_to_driver=False,
-                **({} if address else own),
-            )
+            with nullcontext() if address else _loopback_only():
+                ray.init(logging_level="ERROR", log_to_driver=False, **(joined if address else own))
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             where = f"the cluster at {address}" if address else "a cluster on this machine"
             fix = "start one with: ray start --head, or leave --address out"
             raise outside_error("ENGINE002", f"{where} cannot be used: {error}", fix) from error
+        if address is None and ray.util.get_node_ip_address() != LOOPBACK:
+            ray.shutdown()
+            problem = f"a cluster on this machine cannot be used: this version of Ray does not keep it to {LOOPBACK}"
+            raise outside_error("ENGINE002", problem, "install the version of Ray that constraints.txt names")
         self._ray = ray
         self._names = {id(value): name for name, value in (shared or {}).items() if value is not None}
         # Kept, so that no other object gets the address, and with it the name, of one that is gone.
@@ -131,6 +140,28 @@ class RayEngine:
             fix = "let study.toml name data, model and VLM: workers then open their own; or use --engine local"
             raise user_error("ENGINE004", f"an object cannot be sent to workers: {error}", fix) from error
         return out.getvalue()
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """In this block Ray's processes listen on 127.0.0.1 alone, not on all interfaces.
+
+    Ray replaces a loopback address by that of the machine, because the nodes of a cluster must reach one another, except where it
+    does without clusters: on Windows and macOS, or where RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER is 0. This process has read the
+    variable when Ray was imported; the processes that Ray starts inherit it.
+    """
+    constants: Any = importlib.import_module("ray._private.ray_constants")
+    name = constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    before = os.environ.get(name), constants.ENABLE_RAY_CLUSTER
+    os.environ[name], constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before[1]
+        if before[0] is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before[0]
 
 
 class _Packer(pickle.Pickler):
