@@ -274,8 +274,9 @@ def test_a_monitor_of_degenerate_data_is_fitted_or_a_diagnostic(name: str, tmp_p
 @pytest.mark.slow
 def test_two_thousand_concepts_are_no_trouble(tmp_path: Path) -> None:
     world = replace(sound(), directions=np.random.default_rng(2).normal(size=(2000, E)).astype(np.float32))
-    _, found = finished(world, tmp_path)
-    assert len(found["concepts"]) == found["heatmaps"]["of_concepts"] == 2000
-    assert len(found["heatmaps"]["concepts"]) == 48
+    _, results = finished(world, tmp_path)
+    assert results.heatmaps is not None
+    assert len(results.concepts) == results.heatmaps.of_concepts == 2000
+    assert len(results.heatmaps.concepts) == 48
     assert (tmp_path / "results.json").stat().st_size < 50e6
     Page((tmp_path / "report.html").read_text())

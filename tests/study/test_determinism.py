@@ -22,8 +22,8 @@ def run(folder: Path, threads: int) -> bytes:
     subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)
     found = json.loads((folder / "results.json").read_text())
     found.pop("timings")
-    for one in found.get("verification", {}).get("properties", []):
-        one.pop("seconds")
+    for proved in (found.get("verification") or {}).get("properties", []):
+        proved.pop("seconds")
     return json.dumps(found).encode()
 
 
