@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from conspect.report.html import render
+from conspect.report.pictures import pictured
 from conspect.results.files import record_of
 from conspect.results.results import Results
 from conspect.study import Study, inputs
+from conspect.study.pictures import thumbnails
 from tests.fakes import FakeModel, FakeVlm, write_study
 from tests.records import plain
 
@@ -56,6 +58,7 @@ def test_a_page_is_well_formed_and_its_anchors_lead_somewhere(results: dict) -> 
     links = {str(attributes["href"]) for tag, attributes in page.elements if tag == "a"}
     assert links >= {
         "#summary",
+        "#reading",
         "#trust",
         "#heatmaps",
         "#localization",
@@ -92,12 +95,12 @@ def test_the_page_shows_what_the_results_say(results: dict) -> None:
     words = page_of(results).words
     diagnosis = results["diagnosis"]
     for fragment in (
-        "planted is right on 82.7 % of 75 test images of test; it fails on 13.",
+        "How often is it right? 82.7 % 13 of 75 test images of test come out wrong.",
+        "Where does it fail most? green 13 images of this class come out wrong, 13 of them as blue.",
         diagnosis["headline"],
         diagnosis["sentence"],
         *diagnosis["evidence"],
         "The encoder keeps no records of its training",
-        "The class that fails most is green (13 failures, 13 of them taken for blue)",
         "colour words",
         "greenish > bluish",
         "Unreadable none",
@@ -107,7 +110,10 @@ def test_the_page_shows_what_the_results_say(results: dict) -> None:
 
 def test_the_script_gets_the_results_as_they_are(results: dict) -> None:
     data = page_of(results).data
-    assert data["heatmaps"] == results["heatmaps"]
+    assert data["heatmaps"] | {"examples": data["examples"]} == results["heatmaps"] | {
+        "examples": results["heatmaps"]["examples"]
+    }
+    assert data["heatmaps"]["examples"] == []
     assert data["failures"] == results["localization"]["images"]
     assert data["classes"][data["start"]] == "green"
     assert data["shown"] == [0, 1, 2, 3]
@@ -173,7 +179,7 @@ def test_a_model_without_failures_has_a_page(folder: Path, tmp_path: Path) -> No
     results = run(copied)
     assert results["localization"]["failures"] == 0
     page = page_of(results)
-    assert "it fails on 0." in page.words
+    assert "0 of 62 test images of test come out wrong." in page.words
     assert page.data["start"] == 0
     assert "nothing to compare" in page.words
 
@@ -190,6 +196,26 @@ def test_failures_that_nobody_can_place_have_a_page(folder: Path, tmp_path: Path
 def test_a_class_without_images_is_shown_as_such(results: dict) -> None:
     words = page_of(results).words
     assert "yellow recall –, precision –, 0 failures" in words
+
+
+def test_a_page_without_room_for_a_picture_says_so_and_keeps_the_budget(
+    results: dict, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
+    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    record = record_of(results, Results)
+    wanted = pictured(record)
+    assert (
+        len(wanted) == len(set(wanted)) == len(results["localization"]["images"]) + len(results["heatmaps"]["examples"])
+    )
+    images = Study.open(folder).inputs.test
+    whole = thumbnails(images, wanted)
+    few = thumbnails(images, wanted, budget=sum(map(len, list(whole.values())[:5])))
+    assert list(few) == wanted[:5]
+    # Failures and right images take turns, so that little room shows some of both.
+    wrong = {image["id"] for image in results["localization"]["images"]}
+    assert 0 < len(wrong & set(few)) < 5
+    assert "no room for its picture" in render(record, few)
 
 
 def test_no_table_of_attributes_is_said(folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from conspect.adapters.exports.arrow import read_stream
 from conspect.analysis.localization import Culprit
@@ -15,7 +14,6 @@ from conspect.core.diagnostics import UserError
 from conspect.results.results import SCHEMA
 from conspect.statistics.intervals import wilson
 from conspect.study import Inputs, Study, StudyConfig
-from conspect.study.study import THUMBNAILS_PER_CLASS
 from tests.fakes import CLASSES, FakeModel, FakeVlm, colour_dataset
 from tests.records import plain
 
@@ -257,14 +255,26 @@ def test_the_table_beside_the_results_holds_every_failure(finished: Study, resul
     assert [table[f"strength {name}"][3] for name in concepts] == located["images"][3]["strengths"]
 
 
-def test_thumbnails_are_kept_for_failures_and_not_for_ever_more(finished: Study, results: dict) -> None:
-    record = finished.results()
-    found = finished.thumbnails(record)
-    assert set(found) == {image["id"] for image in results["localization"]["images"]}
+def test_thumbnails_are_kept_of_failures_and_of_the_first_right_images_of_each_class(
+    finished: Study, results: dict
+) -> None:
+    found = finished.thumbnails(finished.results())
+    examples = [image["id"] for image in results["heatmaps"]["examples"]]
+    assert set(found) == {image["id"] for image in results["localization"]["images"]} | set(examples)
     assert all(uri.startswith("data:image/png;base64,") for uri in found.values())
-    located = record.localization
-    many = replace(record, localization=replace(located, images=located.images * 10))
-    assert len(finished.thumbnails(many)) <= THUMBNAILS_PER_CLASS
+    assert [name.split("/")[0] for name in examples] == [image["label"] for image in results["heatmaps"]["examples"]]
+
+
+def test_an_example_has_the_strengths_that_the_heatmaps_compare(finished: Study, results: dict) -> None:
+    measured, shown = finished.measurements(), results["heatmaps"]["examples"]
+    assert len(shown) > 12
+    by_class = Counter(image["label"] for image in shown)
+    assert max(by_class.values()) == 12
+    for image in shown:
+        row = measured.ids.index(image["id"])
+        assert measured.labels[row] == measured.outputs[row] == CLASSES.index(image["label"])
+        strengths = measured.lens.strengths(measured.test.model_embeddings(np.array([row])))[0]
+        assert image["strengths"] == pytest.approx(strengths, abs=1e-5)
 
 
 def test_one_readable_test_image_is_enough_and_too_few_training_images_are_refused(folder: Path) -> None:

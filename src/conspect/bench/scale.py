@@ -81,7 +81,13 @@ def _counts_by_ray(folder: Path, inputs: Inputs, results: Results) -> bool | Non
     with study.ray_workers(processors=RAY_WORKERS):
         measured = study.measurements()
     believed = np.array([concept.grade != Grade.NOT_SEEN.value for concept in results.concepts])
-    maps = heatmap_results(measured, study.config.settings, np.asarray(_shown(results)), believed=believed)
+    maps = heatmap_results(
+        measured,
+        study.config.settings,
+        np.asarray(_shown(results)),
+        believed=believed,
+        examples=results.heatmaps.examples,
+    )
     table = measured.tallies.oracles.localization(study.config.settings.confidence)
     return maps == results.heatmaps and table.failures == results.localization.failures
 

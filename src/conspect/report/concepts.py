@@ -24,4 +24,4 @@ def grades_part(concepts: Sequence[Concept]) -> Part:
             counts=[(grade, counts[grade]) for grade in ORDER],
         )
     )
-    return Part("grades", "Which concepts are seen?", Markup(html))
+    return Part("grades", "Which concepts are seen?", "Concepts", Markup(html))

@@ -9,6 +9,7 @@ from importlib import resources
 
 import msgspec
 from markupsafe import Markup
+from msgspec import structs
 from scipy import special
 
 from conspect.report.concepts import grades_part
@@ -16,13 +17,16 @@ from conspect.report.monitor import monitor_part
 from conspect.report.pages import Part, environment
 from conspect.report.policy import MARK, sealed
 from conspect.report.slices import concept_part, slices_part
+from conspect.report.summary import cards, cause_shares
 from conspect.report.verification import verification_part
-from conspect.report.wording import findings, trust_rows
+from conspect.report.wording import trust_rows, warnings
 from conspect.results.heatmaps import LostPair
 from conspect.results.results import Results
+from conspect.results.shares import CulpritCounts, PartCounts
 from conspect.results.validation import ExpectedPair
 
 OPEN_CLASSES, CONFUSED_SHOWN, WEAKEST_SHOWN = 3, 4, 3
+SCRIPTS = ("page.js", "heatmap.js", "gallery.js")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,12 @@ def render(results: Results, thumbnails: Mapping[str, str]) -> str:
         policy=MARK,
         r=results,
         loc=results.localization,
-        findings=findings(results),
+        cards=cards(results),
+        causes=[(row.cause, row.count, row.meaning) for row in cause_shares(results)],
+        warnings=warnings(results),
+        lens_bar=_bar(results.localization.counts),
+        refitted_bar=_bar(results.localization.refitted_head_counts),
+        thumbnails=thumbnails,
         trust=trust_rows(results),
         per_class=_per_class(results),
         row_max=[max(row, default=0) for row in off_diagonal],
@@ -58,13 +67,18 @@ def render(results: Results, thumbnails: Mapping[str, str]) -> str:
         parts=_parts(results, thumbnails),
         data=_data(results, thumbnails),
         style=Markup(_template("report.css")),
-        script=Markup(_template("report.js")),
+        script=Markup("".join(map(_template, SCRIPTS))),
     )
     return sealed(rendered)
 
 
 def _template(name: str) -> str:
     return (resources.files("conspect.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _bar(counts: CulpritCounts | PartCounts) -> list[tuple[str, int, str]]:
+    """Rows of a bar: part, failures, and no explanation."""
+    return [(name, number, "") for name, number in structs.asdict(counts).items()]
 
 
 def _parts(results: Results, thumbnails: Mapping[str, str]) -> list[Part]:
@@ -129,7 +143,8 @@ def _data(results: Results, thumbnails: Mapping[str, str]) -> dict[str, object]:
     worst, confidence = results.localization.worst, results.asked.confidence
     return {
         "classes": results.classes,
-        "heatmaps": msgspec.to_builtins(results.heatmaps),
+        "heatmaps": msgspec.to_builtins(structs.replace(results.heatmaps, examples=())),
+        "examples": msgspec.to_builtins(results.heatmaps.examples),
         "failures": msgspec.to_builtins(results.localization.images),
         "thumbnails": thumbnails,
         "grades": [concept.grade for concept in results.concepts],

@@ -78,7 +78,7 @@ def monitor_part(evaluation: MonitorEvaluation, thumbnails: Mapping[str, str]) -
             thumbnails=thumbnails,
         )
     )
-    return Part("monitor", "Should an output be believed?", Markup(html))
+    return Part("monitor", "Should an output be believed?", "Monitor", Markup(html))
 
 
 def flagged_images(evaluation: MonitorEvaluation | None) -> list[str]:

@@ -7,15 +7,15 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from msgspec import structs
 
 
 @dataclass(frozen=True)
 class Part:
-    """A further section of the page: anchor, title, and HTML that is already escaped."""
+    """A further section of the page: anchor, title, its name in the navigation, and HTML that is already escaped."""
 
     id: str
     title: str
+    short: str
     html: Markup
 
 
@@ -32,5 +32,4 @@ def environment() -> Environment:
     made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"
     made.filters["number"] = lambda count: f"{count:,}"
     made.filters["interval"] = lambda share: f"{100 * share.low:.1f} to {100 * share.high:.1f} %"
-    made.filters["parts"] = lambda counts: structs.asdict(counts).items()
     return made

@@ -13,11 +13,11 @@ SHOWN = 20
 def slices_part(slices: Slices) -> Part:
     """The section on slices, those with the lowest accuracy first."""
     html = environment().get_template("slices.html.j2").render(s=slices, shown=slices.slices[:SHOWN])
-    return Part("slices", "Where in the data", Markup(html))
+    return Part("slices", "Where in the data", "Slices", Markup(html))
 
 
 def concept_part(labelled: ConceptLabels) -> Part:
     """The section on labelled concepts: those that the lens sees worst first."""
     worst = sorted(labelled.concepts, key=lambda row: 2.0 if row.lens.auroc is None else row.lens.auroc)
     html = environment().get_template("concept_labels.html.j2").render(c=labelled, concepts=worst)
-    return Part("concepts", "Does the lens see the concept?", Markup(html))
+    return Part("concepts", "Does the lens see the concept?", "Labels", Markup(html))

@@ -31,7 +31,7 @@ def verification_part(verification: Verification, thumbnails: Mapping[str, str])
         classes=[_class(name, some) for name, some in by_class.items()],
         thumbnails=thumbnails,
     )
-    return Part("proofs", "What can be proved", Markup(html))
+    return Part("proofs", "What can be proved", "Proofs", Markup(html))
 
 
 @dataclass(frozen=True)

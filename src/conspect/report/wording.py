@@ -21,17 +21,7 @@ def findings(results: Results) -> list[str]:
         f"{model.name} is right on {percent(model.accuracy)} of {results.dataset.readable:,} "
         f"{results.dataset.split} images of {results.dataset.name}; it fails on {located.failures:,}.",
     ]
-    strange = results.vlm.strange_classes
-    if strange:
-        shown = ", ".join(strange[:3]) + (" and others" if len(strange) > 3 else "")
-        lines.append(
-            f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
-            "them means nothing; take a VLM that was trained on captions."
-        )
-    if model.class_order is not None:
-        lines.append(f"Careful: {model.class_order.sentence}.")
-    if located.left_out is not None:
-        lines.append(f"{located.left_out}.")
+    lines += warnings(results)
     # What the two oracles say stands below, under their names: one question gets one answer here.
     if located.worst is not None:
         lines.append(_worst_class(located.worst))
@@ -42,6 +32,22 @@ def left_out(results: Results) -> list[str]:
     """What lies among the images of either split and is none of the data set."""
     train, test = results.asked.train, results.dataset
     return [f"left out of the {one.split} images: {line}" for one in (train, test) for line in one.omissions]
+
+
+def warnings(results: Results) -> list[str]:
+    """What must be known before anything else of the page is believed."""
+    lines, strange = [], results.vlm.strange_classes
+    if strange:
+        shown = ", ".join(strange[:3]) + (" and others" if len(strange) > 3 else "")
+        lines.append(
+            f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
+            "them means nothing; take a VLM that was trained on captions."
+        )
+    if results.model.class_order is not None:
+        lines.append(f"Careful: {results.model.class_order.sentence}.")
+    if results.localization.left_out is not None:
+        lines.append(f"{results.localization.left_out}.")
+    return lines
 
 
 def proofs(results: Results) -> list[str]:

@@ -49,8 +49,19 @@ class Binarized(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cells: tuple[tuple[tuple[Literal[-1, 0, 1], ...], ...], ...]
 
 
+class ExampleImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An image that the model gets right. `strengths`: the cosine of each of the study's concepts, higher = more present."""
+
+    id: str
+    label: str
+    strengths: tuple[float, ...]
+
+
 class Heatmaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of the shown `concepts`, out of `of_concepts`. Lists by true class, or by output where the name says so."""
+    """Of the shown `concepts`, out of `of_concepts`. Lists by true class, or by output where the name says so.
+
+    `examples`: the first few right images of each class, so that a cell can be seen; wrong ones are in `localization`.
+    """
 
     concepts: tuple[str, ...]
     of_concepts: Count
@@ -60,3 +71,4 @@ class Heatmaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     differential_by_label: tuple[Difference, ...]
     differential_by_output: tuple[Difference, ...]
     binarized: Binarized
+    examples: tuple[ExampleImage, ...] = ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,15 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from msgspec.structs import replace
-from PIL import Image
 
 from conspect.adapters.store.places import Store, place_of
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_file, digest_json
 from conspect.core.files import write_atomically, writing_to
-from conspect.core.protocols import ImageDataset, ProgressBar, silent
+from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
@@ -40,7 +36,6 @@ if TYPE_CHECKING:
 
 CONFIG_FILE, RESULTS_FILE, REPORT_FILE, MANIFEST_FILE = "study.toml", "results.json", "report.html", "manifest.json"
 TOO_FEW_FOR_MONITOR = ("MONITOR002", "MONITOR003")
-THUMBNAIL_SIDE, THUMBNAILS_PER_CLASS = 64, 100
 
 
 class Study:
@@ -294,23 +289,11 @@ class Study:
         return kept_or_made(self.monitor_folder, recipe, make)
 
     def thumbnails(self, results: Results) -> dict[str, str]:
-        """PNG data URIs by image id: images near shown witnesses, flagged ones, and the most confident failures.
+        """Data URIs by image id, of the images that the report shows; see `study.pictures.thumbnails`."""
+        from conspect.report.pictures import pictured
+        from conspect.study.pictures import thumbnails
 
-        At most `THUMBNAILS_PER_CLASS` failures of each true class.
-        """
-        from conspect.report.monitor import flagged_images
-        from conspect.report.verification import witness_images
-
-        taken: dict[str, int] = {}
-        wanted: list[str] = []
-        for failure in sorted(results.localization.images, key=lambda failure: -failure.confidence):
-            taken[failure.label] = taken.get(failure.label, 0) + 1
-            if taken[failure.label] <= THUMBNAILS_PER_CLASS:
-                wanted.append(failure.id)
-        shown = dict.fromkeys((*wanted, *witness_images(results.verification), *flagged_images(results.monitor)))
-        # A table of all names would be larger than all else of a large study.
-        row_of = {name: row for row, name in enumerate(self.inputs.test.ids) if name in shown}
-        return {name: _thumbnail(self.inputs.test, row_of[name]) for name in shown if name in row_of}
+        return thumbnails(self.inputs.test, pictured(results))
 
     def _config_digest(self) -> str:
         """Of study.toml without its [gate], which shapes no result, and of the files it names.
@@ -347,11 +330,3 @@ def _digests(inputs: Inputs) -> dict[str, str]:
         "test": inputs.test.digest,
         "concepts": digest_json(asdict(inputs.concepts)),
     }
-
-
-def _thumbnail(dataset: ImageDataset, row: int) -> str:
-    image = Image.fromarray(np.ascontiguousarray(dataset.image(row)))
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    out = io.BytesIO()
-    image.save(out, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -32,7 +32,7 @@ from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements, Timings
 from conspect.study.recording.concepts import ConceptSample, Explainer, believed, concept_results, graded, words_rank
 from conspect.study.recording.failures import FailureWriter, verdicts_of
-from conspect.study.recording.heatmaps import heatmap_results, shown_concepts
+from conspect.study.recording.heatmaps import example_images, heatmap_results, shown_concepts
 from conspect.study.recording.shares import counts_matrix, finite_or_none, share
 from conspect.study.recording.slices import concept_label_results, slice_results
 
@@ -62,7 +62,13 @@ def assemble(
         may_speak = believed(grades)
     with timings.stage("heatmaps"):
         shown = shown_concepts(measured)
-        maps = heatmap_results(measured, config.settings, shown, believed=may_speak)
+        maps = heatmap_results(
+            measured,
+            config.settings,
+            shown,
+            believed=may_speak,
+            examples=example_images(measured, seen, inputs.model.class_names),
+        )
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
         diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed)

@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, binarized
-from conspect.results.heatmaps import Binarized, CountMatrix, Difference, Heatmaps, LostPair
+from conspect.results.heatmaps import Binarized, CountMatrix, Difference, ExampleImage, Heatmaps, LostPair
 from conspect.study.config import Settings
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.recording.concepts import ConceptSample
 from conspect.study.recording.shares import counts_matrix
 
 # More concepts than this would not be legible; the report then shows those that differ most.
 SHOWN_CONCEPTS = 48
 TOP_PAIRS = 6
+# Right images that the page can show behind a cell: of each class, and in all.
+EXAMPLES_PER_CLASS, EXAMPLES = 12, 600
 
 
 def shown_concepts(measured: Measurements) -> NDArray[np.int64]:
@@ -34,6 +37,7 @@ def heatmap_results(
     shown: NDArray[np.int64],
     *,
     believed: NDArray[np.bool_],
+    examples: tuple[ExampleImage, ...] = (),
 ) -> Heatmaps:
     """Ground-truth (both ways), output-label, differential (by label and by output) and binarized heatmaps per class.
 
@@ -65,6 +69,22 @@ def heatmap_results(
         binarized=Binarized(
             threshold=settings.binarize_at, cells=tuple(tuple(tuple(row) for row in matrix) for matrix in cells)
         ),
+        examples=examples,
+    )
+
+
+def example_images(measured: Measurements, sample: ConceptSample, classes: tuple[str, ...]) -> tuple[ExampleImage, ...]:
+    """The first right images of each class, class by class."""
+    most = min(EXAMPLES_PER_CLASS, EXAMPLES // len(classes))
+    chosen = [np.flatnonzero((sample.labels == k) & (sample.outputs == k))[:most] for k in range(len(classes))]
+    return tuple(
+        ExampleImage(
+            id=measured.ids[int(sample.images[place])],
+            label=classes[k],
+            strengths=tuple(round(float(strength), 5) for strength in sample.by_model[place]),
+        )
+        for k, places in enumerate(chosen)
+        for place in places
     )
 
 
