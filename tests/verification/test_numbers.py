@@ -14,17 +14,18 @@ from conspect.core.regions import Box
 from conspect.core.spaces import AffineMap, Head, Lens
 from conspect.language import check_text
 from conspect.language.syntax.tree import And, Focus, ForAll, Formula, HasConcept, Implies, Not, Or, Predict, Stronger
+from conspect.report.junit import junit_xml
+from conspect.report.sarif import sarif_log
+from conspect.study.proving.records import property_record
 from conspect.verification.engine.decider import Decider
 from conspect.verification.images.binomial import tail_at_most
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.images.shares import share_verdicts
-from conspect.verification.junit import junit_xml
 from conspect.verification.queries.formula_table import tabulate
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.negation import LinearLiteral
 from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.results import PropertyResult
-from conspect.verification.sarif import sarif_log
 from conspect.verification.verify import verify
 
 
@@ -251,10 +252,11 @@ def test_a_property_whose_premise_never_holds_says_so_everywhere() -> None:
     assert empty.verdict.outcome == real.verdict.outcome == image.verdict.outcome == "holds"
     assert (empty.vacuous, real.vacuous, image.vacuous) == (True, False, True)
     assert empty.verdict.reason == "vacuous: no embedding of the region satisfies its premise"
-    assert empty.to_json()["vacuous"] is True
-    assert "vacuous: no embedding" in junit_xml([empty])
-    assert "vacuous" not in junit_xml([real])
-    assert "vacuous: no embedding" in str(sarif_log([empty]))
+    empty_record, real_record = property_record(empty), property_record(real)
+    assert empty_record.vacuous is True
+    assert "vacuous: no embedding" in junit_xml([empty_record])
+    assert "vacuous" not in junit_xml([real_record])
+    assert "vacuous: no embedding" in str(sarif_log([empty_record]))
 
 
 def test_an_empty_region_is_told_from_one_that_satisfies_its_property() -> None:

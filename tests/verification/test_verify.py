@@ -9,9 +9,11 @@ from conspect.checker import check
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
 from conspect.language import parse
+from conspect.study.proving.records import property_record
 from conspect.verification.certificates.writing import bundle, write_bundle
 from conspect.verification.queries.model import VerifyOptions
 from conspect.verification.verify import verify
+from tests.records import plain
 
 from .subjects import plane
 
@@ -178,7 +180,7 @@ def test_modules_speak_of_their_class_and_repeated_names_stay_apart():
 
 def test_a_json_record_has_the_promised_keys():
     (result,) = decide(EAST.format(gamma="3", formula="right > up"))
-    record = result.to_json()
+    record = plain(property_record(result))
     promised = [
         "id",
         "verdict",

@@ -96,22 +96,26 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 ) -> None:
     """Decide the properties in FILES. Exit code 0: all hold, 1: one is violated, 3: none violated but one unknown."""
     from conspect.core.verdicts import exit_code
+    from conspect.results.files import encoded
+    from conspect.results.verification import VerifiedProperties
+    from conspect.study.proving.records import property_record
 
     try:
         options = verify_options(choices)
         results, path = _results(files, study, options, certificate)
+        records = tuple(map(property_record, results))
         if junit:
-            from conspect.verification.junit import junit_xml
+            from conspect.report.junit import junit_xml
 
-            _write(junit, junit_xml(results))
+            _write(junit, junit_xml(records))
         if sarif:
-            from conspect.verification.sarif import sarif_log
+            from conspect.report.sarif import sarif_log
 
-            _write(sarif, json.dumps(sarif_log(results), indent=2))
+            _write(sarif, json.dumps(sarif_log(records), indent=2))
     except ConspectError as error:
         stop(error, as_json)
     if as_json:
-        click.echo(json.dumps({"properties": [result.to_json() for result in results]}, allow_nan=False))
+        click.echo(encoded(VerifiedProperties(properties=records), indent=None).decode().rstrip())
     else:
         from conspect.verification.printed import printed, summary
 

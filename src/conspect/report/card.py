@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from html import escape
 
-from conspect.report.plain import in_markdown, in_xml
+from conspect.report.drawing import bars_svg, heatmap_svg
+from conspect.report.plain import in_markdown
 from conspect.report.wording import findings, percent, trust_rows
 from conspect.results.results import Results
 from conspect.results.shares import Share
 
-GROUPS_SHOWN, CELL = 10, 18
+GROUPS_SHOWN = 10
 
 
 def model_card(results: Results) -> dict[str, str]:
     """File name to content: README.md and its pictures."""
     worst = results.localization.worst
-    pictures = {"accuracy_by_class.svg": _bars(results)}
+    pictures = {"accuracy_by_class.svg": bars_svg(results.model.by_class)}
     if worst is not None:
-        pictures["heatmap.svg"] = _heatmap(results, results.classes.index(worst.class_name))
+        title = f"Share of {worst.class_name} images in which the row's concept is stronger than the column's"
+        counts = results.heatmaps.ground_truth[results.classes.index(worst.class_name)]
+        pictures["heatmap.svg"] = heatmap_svg(title, results.heatmaps.concepts, counts)
     return {"README.md": f"---\n{_metadata(results)}---\n\n{_text(results, pictures)}", **pictures}
 
 
@@ -146,49 +148,3 @@ def _monitored(results: Results) -> str:
             "failures are called suspect.",
         ]
     )
-
-
-def _bars(results: Results) -> str:
-    rows = []
-    for k, quality in enumerate(results.model.by_class):
-        y, share = 12 + 22 * k, quality.recall
-        value = share.value or 0.0
-        rows.append(
-            f'<text x="150" y="{y + 11}" text-anchor="end">{_svg_text(quality.class_name[:22])}</text>'
-            f'<rect x="160" y="{y}" width="{300 * value:.1f}" height="14" fill="#0b5fa5"/>'
-            f'<path d="M{160 + 300 * share.low:.1f} {y + 7} H{160 + 300 * share.high:.1f}" stroke="#1d2329" stroke-width="2"/>'
-            f'<text x="470" y="{y + 11}">{_svg_text(percent(share.value))}</text>'
-        )
-    return _svg(530, 22 * len(rows) + 20, "Accuracy by class, with intervals", rows)
-
-
-def _heatmap(results: Results, index: int) -> str:
-    """Share of the images of one class in which the row's concept is stronger than the column's."""
-    names, matrix = results.heatmaps.concepts, results.heatmaps.ground_truth[index]
-    left, top, cells = 130, 110, []
-    for i, first in enumerate(names):
-        cells.append(f'<text x="{left - 6}" y="{top + CELL * i + 13}" text-anchor="end">{_svg_text(first[:20])}</text>')
-        cells.append(
-            f'<text transform="translate({left + CELL * i + 12},{top - 6}) rotate(-60)">{_svg_text(first[:20])}</text>'
-        )
-        for j in range(len(names)):
-            if i != j and matrix.images:
-                share = matrix.greater[i][j] / matrix.images
-                cells.append(
-                    f'<rect x="{left + CELL * j}" y="{top + CELL * i}" width="{CELL - 1}" height="{CELL - 1}" '
-                    f'fill="#0b5fa5" fill-opacity="{share:.3f}"/>'
-                )
-    title = f"Share of {results.classes[index]} images in which the row's concept is stronger than the column's"
-    return _svg(left + CELL * len(names) + 60, top + CELL * len(names) + 10, title, cells)
-
-
-def _svg(width: int, height: int, title: str, rows: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-        f'font-family="system-ui, sans-serif" font-size="11"><title>{_svg_text(title)}</title>'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(rows)}</svg>\n'
-    )
-
-
-def _svg_text(text: str) -> str:
-    return escape(in_xml(text))

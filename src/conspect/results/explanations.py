@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from conspect.core.notebooks import drawing_of
 from conspect.results.localization import Explanation
 from conspect.results.shares import Count, Fraction
 
@@ -59,6 +60,9 @@ class ImageExplanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     counterfactual: Counterfactual | None
     maps: tuple[ConceptMap, ...]
     left_out: tuple[str, ...]
+
+    def _repr_html_(self) -> str | None:
+        return drawing_of(self)
 
 
 class ImageExplanations(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from conspect.core.notebooks import drawing_of
 from conspect.results.diagnosis import CauseCounted, CauseName
 from conspect.results.heatmaps import LostPair
 from conspect.results.shares import BrokenPair, Count, Culprit, CulpritCounts, Fraction, Part, PartCounts
@@ -75,6 +76,9 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     explanation: Explanation
     went_wrong: tuple[BrokenPair, ...]
     strengths: tuple[float, ...]
+
+    def _repr_html_(self) -> str | None:
+        return drawing_of(self)
 
 
 class SwappedFailure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

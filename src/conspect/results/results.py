@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from conspect.core.notebooks import drawing_of
 from conspect.results.concepts import Concept
 from conspect.results.data import Asked, Dataset, Environment, Unreadable
 from conspect.results.diagnosis import Diagnosis
@@ -43,6 +44,9 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     verification: Verification | None = None
     monitor: MonitorEvaluation | None = None
     monitor_left_out: str | None = None
+
+    def _repr_html_(self) -> str | None:
+        return drawing_of(self)
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

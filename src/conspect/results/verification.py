@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
+from conspect.core.notebooks import drawing_of
 from conspect.core.verdicts import Outcome
 from conspect.results.shares import Count, Fraction
 
@@ -93,6 +94,15 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     decided_by: str
     caveats: tuple[str, ...]
     seconds: float
+
+    def _repr_html_(self) -> str | None:
+        return drawing_of(self)
+
+
+class VerifiedProperties(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `conspect verify --json` prints: the properties in source order."""
+
+    properties: tuple[Property, ...]
 
 
 class GammaRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

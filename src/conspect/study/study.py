@@ -23,6 +23,7 @@ from conspect.results.results import Manifest, Results
 from conspect.study.config import MonitorConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measuring.measurements import Measurements, Timings, measure
+from conspect.study.notebooks import ClassHeatmap, HeatmapKind, PicturedFailure, class_heatmap
 from conspect.study.recording.assembly import assemble
 from conspect.study.recording.failures import FAILURES_FILE
 
@@ -294,6 +295,27 @@ class Study:
         from conspect.study.pictures import thumbnails
 
         return thumbnails(self.inputs.test, pictured(results))
+
+    def heatmap(self, class_name: str, kind: HeatmapKind = "ground_truth") -> ClassHeatmap:
+        """The last run's heatmap of a class, which a notebook shows as a picture. Raises ValueError for no such class."""
+        return class_heatmap(self.results(), class_name, kind)
+
+    def failure(self, image: str) -> PicturedFailure:
+        """A mistake of the last run by the image's id, which a notebook shows with its picture. Raises KeyError for no such."""
+        from conspect.study.pictures import thumbnails
+
+        record = {failure.id: failure for failure in self.results().localization.images}[image]
+        return PicturedFailure(record, thumbnails(self.inputs.test, [image]).get(image))
+
+    def _repr_html_(self) -> str:
+        """The report's first screen, or what to do to get one."""
+        from conspect.report.notebook import summary, unfinished
+
+        try:
+            results = self.results()
+        except UserError as error:
+            return unfinished(str(self.folder), error.diagnostics[0].problem, error.diagnostics[0].fix)
+        return summary(results, self.thumbnails(results))
 
     def _config_digest(self) -> str:
         """Of study.toml without its [gate], which shapes no result, and of the files it names.

@@ -1,10 +1,11 @@
-"""What comes back for each property: frozen records that turn into JSON without loss."""
+"""What comes back for each property."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from conspect.core.notebooks import drawing_of
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import Verdict
@@ -21,10 +22,6 @@ class Rate:
     low: float
     high: float
     n: int
-
-    def to_json(self) -> dict[str, object]:
-        """`{"rate", "low", "high", "n"}`; an empty sample has a null rate."""
-        return {"rate": self.rate if self.n else None, "low": self.low, "high": self.high, "n": self.n}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +43,6 @@ class WitnessRecord:
     nearest: tuple[NearImage, ...]
     size: float
     image_id: str | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Plain JSON; the embedding as numbers that read back to the same floats."""
-        return {
-            "embedding": [float(value) for value in self.embedding],
-            "profile": dict(self.profile),
-            "predicted": self.predicted,
-            "nearest": [
-                {"id": near.image_id, "distance": near.distance, "class": near.class_name} for near in self.nearest
-            ],
-            "size": self.size,
-            "image": self.image_id,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,44 +101,5 @@ class PropertyResult:
     float32_slack: float | None = None
     claim: Claim | None = field(default=None, repr=False)
 
-    def to_json(self) -> dict[str, object]:
-        """The object that `conspect verify --json` prints for this property."""
-        region = self.region
-        return {
-            "id": self.name,
-            "kind": self.kind,
-            "file": self.file,
-            "line": self.line,
-            "class": self.class_name,
-            "statement": self.statement,
-            "verdict": self.verdict.outcome,
-            "reason": self.verdict.reason,
-            "vacuous": self.vacuous,
-            "margin": self.margin,
-            "float32_slack": self.float32_slack,
-            "region": None
-            if region is None
-            else {
-                "shape": region.shape,
-                "gamma": float(region.size),
-                "cut": region.cut is not None,
-                "provenance": region.provenance,
-                "digest": region.digest,
-            },
-            "gamma_max": None if self.gamma_max is None else self.gamma_max.low,
-            "gamma_max_bracket": None
-            if self.gamma_max is None
-            else [self.gamma_max.low, self.gamma_max.high, self.gamma_max.searched],
-            "curve": [
-                {"gamma": p.gamma, "margin": p.margin, "verdict": p.verdict.outcome, "coverage": p.coverage}
-                for p in self.curve
-            ],
-            "coverage": None if self.coverage is None or not self.coverage.n else self.coverage.rate,
-            "coverage_interval": None if self.coverage is None else self.coverage.to_json(),
-            "satisfaction": None if self.satisfaction is None else self.satisfaction.to_json(),
-            "witness": None if self.witness is None else self.witness.to_json(),
-            "certificate": self.certificate,
-            "decided_by": self.decided_by,
-            "caveats": list(self.caveats),
-            "seconds": self.seconds,
-        }
+    def _repr_html_(self) -> str | None:
+        return drawing_of(self)

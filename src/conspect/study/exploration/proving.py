@@ -9,7 +9,7 @@ from conspect.language.meaning.checker import check_text
 from conspect.language.meaning.vocabulary import Vocabulary
 from conspect.language.writing.explanation import explain
 from conspect.results.exploration import CheckedText, PropertyExplanation, SpecificationProblem, Verdicts
-from conspect.study.proving.properties import property_record
+from conspect.study.proving.records import property_record
 from conspect.study.study import Study
 
 LONGEST_TEXT = 100_000

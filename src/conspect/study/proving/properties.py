@@ -17,10 +17,10 @@ from conspect.core.protocols import ProgressBar
 from conspect.core.version import VERSION
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
-from conspect.results.files import record_of
 from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
 from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
+from conspect.study.proving.records import property_record
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
@@ -108,11 +108,6 @@ def _digest(subject: VerificationModel) -> str:
         f"{name}.{part}": getattr(s, part) for name, s in subject.splits.items() for part in ("embeddings", "labels")
     }
     return digest_json([subject.head.digest, subject.lens.digest, digest_arrays(splits), dict(subject.thresholds)])
-
-
-def property_record(result: PropertyResult) -> Property:
-    """The result of one property as `conspect verify --json` prints it."""
-    return record_of(result.to_json(), Property)
 
 
 def _short(result: PropertyResult) -> Property:

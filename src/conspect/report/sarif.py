@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conspect.core.version import VERSION
-from conspect.verification.results import PropertyResult
+from conspect.results.verification import Property
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 RULES = {
@@ -15,7 +15,7 @@ RULES = {
 }
 
 
-def sarif_log(results: Sequence[PropertyResult]) -> dict[str, object]:
+def sarif_log(results: Sequence[Property]) -> dict[str, object]:
     """One run with a result for each property; held properties have the kind `pass`."""
     rules = [
         {"id": f"conspect/{key}", "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
@@ -29,18 +29,18 @@ def sarif_log(results: Sequence[PropertyResult]) -> dict[str, object]:
     }
 
 
-def _result(result: PropertyResult) -> dict[str, object]:
-    outcome = result.verdict.outcome
-    text = f"{result.name}: {outcome}: {result.statement}"
-    if result.verdict.reason:
-        text += f" ({result.verdict.reason})"
+def _result(result: Property) -> dict[str, object]:
+    outcome = result.verdict
+    text = f"{result.id}: {outcome}: {result.statement}"
+    if result.reason:
+        text += f" ({result.reason})"
     found: dict[str, object] = {
         "ruleId": f"conspect/{outcome}",
         "kind": {"holds": "pass", "violated": "fail", "unknown": "open"}[outcome],
         # SARIF asks for the level "none" wherever the kind is not "fail".
         "level": "error" if outcome == "violated" else "none",
         "message": {"text": "\n".join([text, *result.caveats])},
-        "properties": {"margin": result.margin, "gammaMax": result.gamma_max.low if result.gamma_max else None},
+        "properties": {"margin": result.margin, "gammaMax": result.gamma_max},
     }
     if result.file:
         place: dict[str, object] = {"artifactLocation": {"uri": result.file}}

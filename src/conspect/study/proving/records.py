@@ -1,0 +1,71 @@
+"""Results of verification as the records that are written down, printed and served."""
+
+from __future__ import annotations
+
+from conspect.core.regions import Region
+from conspect.results import verification as records
+from conspect.verification.results import PropertyResult, Rate, WitnessRecord
+
+
+def property_record(result: PropertyResult) -> records.Property:
+    """Everything that is said of one property, its witness's embedding included."""
+    largest, coverage = result.gamma_max, result.coverage
+    return records.Property(
+        id=result.name,
+        kind=result.kind,
+        file=result.file,
+        line=result.line,
+        class_name=result.class_name,
+        statement=result.statement,
+        verdict=result.verdict.outcome,
+        reason=result.verdict.reason,
+        vacuous=result.vacuous,
+        margin=result.margin,
+        float32_slack=result.float32_slack,
+        region=None if result.region is None else _region(result.region),
+        gamma_max=None if largest is None else largest.low,
+        gamma_max_bracket=None if largest is None else (largest.low, largest.high, largest.searched),
+        curve=tuple(
+            records.CurvePoint(
+                gamma=point.gamma, margin=point.margin, verdict=point.verdict.outcome, coverage=point.coverage
+            )
+            for point in result.curve
+        ),
+        coverage=None if coverage is None or not coverage.n else coverage.rate,
+        coverage_interval=None if coverage is None else rate_record(coverage),
+        satisfaction=None if result.satisfaction is None else rate_record(result.satisfaction),
+        witness=None if result.witness is None else _witness(result.witness),
+        certificate=result.certificate,
+        decided_by=result.decided_by,
+        caveats=tuple(result.caveats),
+        seconds=result.seconds,
+    )
+
+
+def rate_record(rate: Rate) -> records.Rate:
+    """The share with its interval; an empty sample has none."""
+    return records.Rate(rate=float(rate.rate) if rate.n else None, low=float(rate.low), high=float(rate.high), n=rate.n)
+
+
+def _region(region: Region) -> records.RegionSummary:
+    return records.RegionSummary(
+        shape=region.shape,
+        gamma=float(region.size),
+        cut=region.cut is not None,
+        provenance=region.provenance,
+        digest=region.digest,
+    )
+
+
+def _witness(witness: WitnessRecord) -> records.Witness:
+    return records.Witness(
+        profile=dict(witness.profile),
+        predicted=witness.predicted,
+        nearest=tuple(
+            records.NearImage(id=near.image_id, distance=near.distance, class_name=near.class_name)
+            for near in witness.nearest
+        ),
+        size=witness.size,
+        image=witness.image_id,
+        embedding=tuple(map(float, witness.embedding)),
+    )
