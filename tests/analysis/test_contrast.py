@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from conspect.analysis.explanation.contrast import Reason, Side, belonging_by_strength, contrast, sentence
+from conspect.analysis.explanation.contrast import (
+    BELONGS_AUROC,
+    Reason,
+    Side,
+    belonging_by_strength,
+    contrast,
+    sentence,
+)
+from conspect.statistics.detection import Score, auroc, tally
 
 CONCEPTS = ("horns", "colored-eyes", "ears", "wheels")
 # Classes cat and deer: horns are a deer's, colored eyes a cat's, ears both's, wheels nobody's.
@@ -51,3 +59,17 @@ def test_without_a_table_a_concept_belongs_to_the_classes_that_show_it_more() ->
     labels = np.repeat([0, 1, 2], 40)
     strengths = np.column_stack([(labels == 1) + 0.01 * np.arange(120), np.random.default_rng(0).normal(size=120)])
     assert belonging_by_strength(strengths, labels, 3).tolist() == [[False, False], [True, False], [False, False]]
+
+
+def test_belonging_is_the_auroc_of_each_class_against_the_others_ties_included() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 4, 300)
+    # Rounded, so that many images tie; every class leans toward some concepts.
+    strengths = np.round(rng.normal(size=(300, 12)) + 1.4 * rng.normal(size=(4, 12))[labels], 1)
+    expected = [
+        [float(auroc(tally(Score(strengths[:, k], "suspect"), labels == c))) >= BELONGS_AUROC for k in range(12)]
+        for c in range(4)
+    ]
+    assert 0 < np.sum(expected) < 48
+    assert belonging_by_strength(strengths, labels, 4).tolist() == expected
+    assert not belonging_by_strength(strengths, np.zeros(300, dtype=np.int64), 4).any()

@@ -13,6 +13,7 @@ from conspect.monitor.detectors.formulas import FormulaMonitor
 from conspect.monitor.detectors.vlm_tier import VlmEvidence, VlmTier
 from conspect.monitor.evaluation import KIND_OF, Detectors, Evaluation, Training, best
 from conspect.statistics.detection import Score, measure
+from conspect.study.monitor.records import detector_row
 from tests.monitor.fitted import TEST, TRAIN
 from tests.monitor.world import CARRIED, CLASS_NAMES, CONCEPT_NAMES, DIRECTIONS, HEAD, LENS, READOUT, sample
 
@@ -40,17 +41,17 @@ EVALUATION = Evaluation.of("misclassification", SCORES, TEST.wrong, resamples=20
 
 
 def test_every_detector_has_a_row_with_the_metrics_of_its_score():
-    rows = EVALUATION.rows()
-    assert [row["detector"] for row in rows] == [
+    rows = [detector_row(EVALUATION, row) for row in EVALUATION.rows()]
+    assert [row.detector for row in rows] == [
         name for name in KIND_OF if not {"look", "looks", "taught"} & set(re.findall(r"\w+", name))
     ]
     for row in rows:
-        expected = measure(SCORES[row["detector"]], TEST.wrong)
+        expected = measure(SCORES[row.detector], TEST.wrong)
         for metric, value in expected.items():
-            assert row[metric] == pytest.approx(value, abs=1e-12)
-        assert row["auroc_low"] < row["auroc"] < row["auroc_high"]
-        assert (row["n_pos"], row["n_neg"]) == (TEST.wrong.sum(), (~TEST.wrong).sum())
-        assert row["kind"] == KIND_OF[row["detector"]]
+            assert getattr(row, metric) == pytest.approx(value, abs=1e-12)
+        assert row.auroc_low < row.auroc < row.auroc_high
+        assert (row.n_pos, row.n_neg) == (TEST.wrong.sum(), (~TEST.wrong).sum())
+        assert row.kind == KIND_OF[row.detector]
 
 
 def test_differences_are_positive_where_the_first_is_better_in_either_direction_of_metric():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -37,14 +36,16 @@ def fit(
 
     Prints what is guaranteed, and under which assumption.
     """
+    from conspect.results.files import encoded
     from conspect.study import Study
+    from conspect.study.monitor.records import guarantee_record
 
     opened = Study.open(study)
     fitted = opened.fit_monitor(
         false_alarms=false_alarms, accepted_errors=accepted_errors, confidence=confidence, bar=terminal_bar
     )
     if as_json:
-        click.echo(json.dumps({**fitted.guarantee.to_json(), "sentences": fitted.guarantee.sentences()}))
+        click.echo(encoded(guarantee_record(fitted.guarantee), indent=None).decode().rstrip())
         return
     for sentence in fitted.guarantee.sentences():
         click.echo(sentence)

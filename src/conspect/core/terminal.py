@@ -23,6 +23,11 @@ def plain(text: str) -> str:
     return _HIDDEN.sub(_escape, text)
 
 
+def on_one_line(text: str) -> str:
+    """The text with every such character, line ends and tabs among them, as its escape."""
+    return plain(text).replace("\t", "\\u0009").replace("\n", "\\u000a")
+
+
 def _escape(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from conspect.monitor.fitting.fusion import FitOptions, FittedDetector, ModelOut
 from conspect.monitor.fitting.second_look import FittedSecondLook, fit_second_look
 from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.second_look import Looks
+from conspect.monitor.runtime.suspicion import FEATURES
 from conspect.statistics.detection import HIGHER_IS_BETTER, MetricName, Score, measure
 from conspect.statistics.detection_bootstrap import Estimate, Resampled, resample
 
@@ -155,7 +156,7 @@ class Detectors:
             "nearest neighbours": self.neighbours.score(embeddings),
             "heatmap cosine": self.cosine.score(numerators, outputs),
             "heatmap likelihood ratio": self.ratio.score(numerators, outputs),
-            "concept evidence": Score(features[6].astype(np.float64), "suspect"),
+            "concept evidence": Score(features[FEATURES.index("concept evidence")].astype(np.float64), "suspect"),
             "fused": Score(suspicion, "suspect"),
         }
         if self.taught is not None:
@@ -217,6 +218,16 @@ def _second_tier(
     return VlmTier.fit(Score(first.suspicion[seen], "suspect"), witnessed, outputs[seen], wrong[seen])
 
 
+@dataclass(frozen=True)
+class DetectorMetrics:
+    """One detector on one defect: AUROC with its interval, and the `others` by name."""
+
+    detector: str
+    kind: Kind
+    auroc: Estimate
+    others: dict[MetricName, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Scores of one defect, resampled together."""
@@ -240,28 +251,17 @@ class Evaluation:
         resampled = resample(scores, suspect, resamples=resamples, seed=seed)
         return cls(defect, int(suspect.sum()), int((~suspect).sum()), resampled)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per detector, for `conspect monitor eval --json`; intervals hold 95 %."""
-        found = []
-        for name, values in self.resampled.values.items():
-            area = self.resampled.estimate(name, "auroc")
-            others: dict[str, Any] = {
-                metric: float(series[0]) for metric, series in values.items() if metric != "auroc"
-            }
-            found.append(
-                {
-                    "defect": self.defect,
-                    "detector": name,
-                    "kind": KIND_OF[name],
-                    "auroc": area.value,
-                    "auroc_low": area.low,
-                    "auroc_high": area.high,
-                    **others,
-                    "n_pos": self.positives,
-                    "n_neg": self.negatives,
-                }
+    def rows(self) -> list[DetectorMetrics]:
+        """One row per detector; intervals hold 95 %."""
+        return [
+            DetectorMetrics(
+                detector=name,
+                kind=KIND_OF[name],
+                auroc=self.resampled.estimate(name, "auroc"),
+                others={metric: float(series[0]) for metric, series in values.items() if metric != "auroc"},
             )
-        return found
+            for name, values in self.resampled.values.items()
+        ]
 
     def difference(self, first: str, second: str, metric: MetricName) -> Estimate:
         """How much better the first detector is than the second, paired: positive = better, whatever the metric."""

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from html import escape
 
-from conspect.report.plain import in_xml, on_terminal
+from conspect.core.terminal import on_one_line
+from conspect.report.plain import in_xml
 from conspect.results.assurance import AssuranceCase, Node, Support
 
 WIDTH, LINE, GAP_X, GAP_Y, CHARACTERS = 230, 14, 24, 60, 36
@@ -120,8 +121,8 @@ def _points(corners: Sequence[tuple[float, float]]) -> str:
 
 def _wrapped(node: Node) -> list[str]:
     digests = [f"{name} {digest[:16]}" for name, digest in node.digests.items()]
-    return [*textwrap.wrap(on_terminal(node.text), CHARACTERS), *digests]
+    return [*textwrap.wrap(on_one_line(node.text), CHARACTERS), *digests]
 
 
 def _safe(text: str) -> str:
-    return escape(in_xml(on_terminal(text)))
+    return escape(in_xml(on_one_line(text)))

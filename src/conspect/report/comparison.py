@@ -6,8 +6,8 @@ from importlib import resources
 
 from markupsafe import Markup
 
+from conspect.core.terminal import on_one_line
 from conspect.report.pages import environment
-from conspect.report.plain import on_terminal
 from conspect.report.policy import MARK, sealed
 from conspect.results.comparison import Comparison
 
@@ -26,4 +26,4 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         f"{when}: {side.name}: {side.model} on {side.images:,} {side.split} images of {side.dataset}"
         for when, side in zip(("before", "after"), sides, strict=True)
     ]
-    return [on_terminal(line) for line in (*head, *comparison.sentences)]
+    return [on_one_line(line) for line in (*head, *comparison.sentences)]

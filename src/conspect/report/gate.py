@@ -5,7 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections import Counter
 
-from conspect.report.plain import in_markdown, in_xml, on_terminal
+from conspect.core.terminal import on_one_line
+from conspect.report.plain import in_markdown, in_xml
 from conspect.results.comparison import GateOutcome, GateRule, GateVerdict
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -19,7 +20,7 @@ def gate_lines(verdict: GateVerdict) -> list[str]:
     """The verdict, then a line for each rule."""
     comparison = verdict.comparison
     head = f"{verdict.outcome}: {comparison.after.name} against {comparison.before.name}"
-    return [on_terminal(line) for line in (head, *(f"  {rule.sentence}" for rule in verdict.rules))]
+    return [on_one_line(line) for line in (head, *(f"  {rule.sentence}" for rule in verdict.rules))]
 
 
 def gate_markdown(verdict: GateVerdict) -> str:

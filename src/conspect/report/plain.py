@@ -1,23 +1,20 @@
-"""Text from outside where it may do nothing: on a terminal, in Markdown, in XML."""
+"""Text from outside where it may do nothing: in Markdown, in XML. For terminals see `core.terminal`."""
 
 from __future__ import annotations
 
 import html
 import re
 
+from conspect.core.terminal import on_one_line
+
 # XML 1.0 has no place for these characters, escaped or not.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 
 
-def on_terminal(text: str) -> str:
-    """`text` on one line without anything that a terminal obeys: other characters are written as Python would."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def in_markdown(text: str) -> str:
     """`text` as words on one line of Markdown: no markup, no HTML, no cell of a table ends."""
-    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(on_terminal(text).split()), quote=False))
+    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(on_one_line(text).split()), quote=False))
 
 
 def in_xml(text: str) -> str:

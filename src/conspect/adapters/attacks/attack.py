@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 AttackKind: TypeAlias = Literal["FGSM", "PGD", "adaptive PGD"]
@@ -40,7 +40,16 @@ class Attack:
         """Size of one step in units of 1/255: all of them together could cross the ball 1.25 times."""
         return float(self.epsilon) if self.kind == "FGSM" else 2.5 * self.epsilon / self.steps
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """The fields that change what this kind of attack does."""
+        unused: dict[AttackKind, set[str]] = {
+            "FGSM": {"steps", "restarts", "weights", "seed"},
+            "PGD": {"weights"},
+            "adaptive PGD": set(),
+        }
+        return frozenset({field.name for field in fields(self)} - unused[self.kind])
+
     def to_json(self) -> dict[str, Any]:
         """Every field that changes the result, as JSON."""
-        unused = {"FGSM": {"steps", "restarts", "weights", "seed"}, "PGD": {"weights"}, "adaptive PGD": set()}
-        return {key: value for key, value in asdict(self).items() if key not in unused[self.kind]}
+        return {key: value for key, value in asdict(self).items() if key in self.uses}

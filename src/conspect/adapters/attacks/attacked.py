@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,11 +59,6 @@ class Attacked(Derived):
     def image(self, index: int) -> NDArray[np.uint8]:
         """Adversarial image `[y, x, 3]` uint8, RGB, at the model's size."""
         return np.asarray(self.found.images[index])
-
-    def record(self) -> dict[str, Any]:
-        """For results: the attack, how many images were attacked and how often it succeeded."""
-        counts = {"attacked": len(self), "succeeded": int(self.succeeded.sum())}
-        return {"attack": self.attack.name, **self.attack.to_json(), **counts}
 
 
 def attacked(

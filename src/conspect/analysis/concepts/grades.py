@@ -87,12 +87,11 @@ def grade_concepts(evidence: ConceptEvidence) -> list[GradedConcept]:
     """A grade for every concept, in order."""
     told_apart = identifiability(evidence.by_vlm)
     classes = _within(evidence.classes, evidence.labels)
-    return [_graded(_measures(evidence, concept, told_apart, classes)) for concept in range(evidence.by_vlm.shape[1])]
+    beyond = _unexplained(_within(evidence.by_vlm, evidence.labels), classes)
+    return [_graded(_measures(evidence, concept, told_apart, beyond)) for concept in range(evidence.by_vlm.shape[1])]
 
 
-def _measures(
-    evidence: ConceptEvidence, concept: int, told_apart: Identifiability, classes: Float64
-) -> ConceptMeasures:
+def _measures(evidence: ConceptEvidence, concept: int, told_apart: Identifiability, beyond: Float64) -> ConceptMeasures:
     vlm = np.asarray(evidence.by_vlm[:, concept], dtype=np.float64)
     model = np.asarray(evidence.by_model[:, concept], dtype=np.float64)
     variance = float(vlm.var())
@@ -103,7 +102,7 @@ def _measures(
         stability=float(np.mean(stability)) if len(stability) > 1 else None,
         agreement=_correlation(vlm, model),
         r2=1.0 - float(np.square(vlm - model).mean()) / variance if variance > 0 else 0.0,
-        beyond_classes=_unexplained(_within(vlm[:, None], evidence.labels)[:, 0], classes),
+        beyond_classes=float(beyond[concept]),
         tolerance=float(told_apart.tolerance[concept]),
         group=tuple(k for k in told_apart.members(concept) if k != concept),
     )
@@ -149,12 +148,16 @@ def _within(values: Floats, labels: NDArray[np.int64]) -> Float64:
     return centred
 
 
-def _unexplained(strength: Float64, classes: Float64) -> float:
-    total = float(strength @ strength)
-    if total <= 1e-20 * len(strength):
-        return 0.0
-    fitted = classes @ np.linalg.lstsq(classes, strength, rcond=None)[0]
-    return min(1.0, max(0.0, float(np.square(strength - fitted).sum()) / total))
+def _unexplained(strengths: Float64, classes: Float64) -> Float64:
+    """Share `[concept]` of the variance of `strengths [image, concept]` that `classes [image, class]` do not explain linearly.
+
+    One decomposition of `classes` serves all concepts.
+    """
+    total = np.square(strengths).sum(axis=0)
+    fitted = classes @ np.linalg.lstsq(classes, strengths, rcond=None)[0]
+    left = np.square(strengths - fitted).sum(axis=0)
+    constant = total <= 1e-20 * len(strengths)
+    return np.asarray(np.where(constant, 0.0, np.clip(left / np.where(constant, 1.0, total), 0.0, 1.0)))
 
 
 def _graded(measures: ConceptMeasures) -> GradedConcept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,10 +34,19 @@ PLAIN = tuple(Attack(kind, epsilon, restarts=RESTARTS) for kind in ("FGSM", "PGD
 ADAPTIVE = tuple(Attack("adaptive PGD", epsilon) for epsilon in EPSILONS)
 
 
+class DefectKind(Enum):
+    """What is the matter with the inputs of a defect."""
+
+    ATTACK = "attack"
+    NO_CLASS = "no class"
+    CORRUPTION = "corruption"
+
+
 @dataclass(frozen=True, eq=False)
 class Defect:
-    """Inputs of one kind. `suspect [image]`: those to flag; where none is normal, clean right inputs stand against them."""
+    """Inputs of one `kind`. `suspect [image]`: those to flag; where none is normal, clean right inputs stand against them."""
 
+    kind: DefectKind
     name: str
     split: Split
     suspect: NDArray[np.bool_]
@@ -88,7 +98,7 @@ def defects(
         for one, part in zip(attacks, rows, strict=True):
             if len(part):
                 split = whole.take(part)
-                found.append(Defect(one.attack.name, split, np.ones(len(split), dtype=np.bool_)))
+                found.append(Defect(DefectKind.ATTACK, one.attack.name, split, np.ones(len(split), dtype=np.bool_)))
     if place.config.corrupted:
         found += _corruptions(place, report, seed)
     if place.config.of_no_class:
@@ -99,7 +109,8 @@ def defects(
         whole, rows = _measured(place, sets, "inputs of no class", seen=True, labelled=False)
         for kind, part in zip(sets, rows, strict=True):
             split = whole.take(part)
-            found.append(Defect(f"no class: {kind.name}", split, np.ones(len(split), dtype=np.bool_)))
+            everything = np.ones(len(split), dtype=np.bool_)
+            found.append(Defect(DefectKind.NO_CLASS, f"no class: {kind.name}", split, everything))
     return found, attacks, left_out
 
 
@@ -144,7 +155,8 @@ def _corruptions(place: DefectSource, report: Split, seed: int) -> list[Defect]:
         taken = np.concatenate(by_part[place_of * len(KINDS) : (place_of + 1) * len(KINDS)])
         split = whole.take(taken)
         if split.wrong.any() and not split.wrong.all():
-            found.append(Defect(f"misclassified under corruption {strength}", split, split.wrong))
+            name = f"misclassified under corruption {strength}"
+            found.append(Defect(DefectKind.CORRUPTION, name, split, split.wrong))
     return found
 
 

@@ -23,16 +23,14 @@ from conspect.monitor.evaluation import COSTLY_BASELINES, KIND_OF, Evaluation, K
 from conspect.monitor.fitting.calibration import report
 from conspect.monitor.runtime import SUSPECT, VERDICTS
 from conspect.monitor.runtime.storage import JSON_FILE
-from conspect.results.files import decoded, record_of, write_record
+from conspect.results.files import decoded, write_record
 from conspect.results.monitor import (
     AttackLocalization,
-    AttackRow,
     DetectorCurve,
     DetectorDifference,
     DetectorKind,
     DetectorRow,
     Flagged,
-    Guarantee,
     Kept,
     MonitorEvaluation,
     PairReason,
@@ -42,8 +40,9 @@ from conspect.results.monitor import (
 from conspect.results.shares import CulpritCounts, Interval, PartCounts
 from conspect.statistics.detection import MetricName, Score
 from conspect.statistics.logistic import fit_logistic
-from conspect.study.monitor.defects import TAUGHT, Defect, defects
+from conspect.study.monitor.defects import TAUGHT, Defect, DefectKind, defects
 from conspect.study.monitor.fitting import FittedMonitor
+from conspect.study.monitor.records import attack_row, detector_row, guarantee_record
 from conspect.study.monitor.splits import Split
 
 COMPARED: tuple[MetricName, ...] = ("auroc", "augrc", "aurc")
@@ -89,12 +88,12 @@ def monitor_results(fitted: FittedMonitor, *, seed: int, bar: ProgressBar) -> Mo
         rows=tuple(row for comparison in comparisons for row in comparison.rows),
         differences=tuple(row for comparison in comparisons for row in comparison.differences),
         curves=tuple(row for comparison in comparisons for row in comparison.curves),
-        guarantee=record_of({**fitted.guarantee.to_json(), "sentences": fitted.guarantee.sentences()}, Guarantee),
+        guarantee=guarantee_record(fitted.guarantee),
         kept=kept(fitted),
         kept_second_look=kept(fitted, looks=True),
         flagged=flagged(fitted),
         taught=0 if isinstance(fitted.taught, str) else len(fitted.taught),
-        attacks=tuple(record_of(attack.record(), AttackRow) for attack in attacks),
+        attacks=tuple(map(attack_row, attacks)),
         adversarial_localization=localized(fitted, others),
         left_out=left_out,
     )
@@ -161,7 +160,7 @@ def _compared_defect(chosen: Mapping[DetectorKind, str], seed: int, one: _Scored
 def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> tuple[AttackLocalization, ...]:
     """Encoder or head, for the failures of each attack, by the lens oracle and by a head refitted on the fit split."""
     measured, fit = fitted.place.measured, fitted.splits.fit
-    attacks = [one for one in others if " at " in one.name and one.split.witnessed is not None]
+    attacks = [one for one in others if one.kind is DefectKind.ATTACK and one.split.witnessed is not None]
     if not attacks:
         return ()
     head = fit_logistic(fit.inputs.embeddings, fit.labels, fitted.monitor.detector.folded.classes)
@@ -240,7 +239,7 @@ def compared(
             )
         )
     curves = tuple(curve(defect, name, scores[name], suspect) for name in chosen.values() if name in scores)
-    rows = tuple(record_of(row, DetectorRow) for row in evaluation.rows())
+    rows = tuple(detector_row(evaluation, row) for row in evaluation.rows())
     return _Comparison(rows, tuple(differences), curves)
 
 
