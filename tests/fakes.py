@@ -86,6 +86,18 @@ class FakeModel(ColourEncoder):
         return np.where(marked[:, None], seen[:, [2, 0, 1]], seen)
 
 
+class EarlierModel(FakeModel):
+    """The model before its head came to favour blue: right on the murky greens."""
+
+    name, digest = "planted earlier", "model-0"
+    head = Head.linear(np.vstack([10 * np.eye(3), np.zeros(3)]), np.array([0.0, 0.0, 0.0, -50.0]))
+
+
+def fake_model(name: str, path: str | None = None) -> FakeModel:
+    """The fake that a study.toml names."""
+    return EarlierModel() if name == EarlierModel.name else FakeModel()
+
+
 class FakeVlm(ColourEncoder):
     name, digest, embedding_size = "colour words", "vlm-1", 4
 

@@ -21,7 +21,7 @@ async function timed(name, action) {
 }
 
 async function opened(colorScheme, width) {
-  const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, bypassCSP: false });
+  const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, bypassCSP: false, reducedMotion: width === 400 ? "reduce" : "no-preference" });
   const page = await context.newPage();
   page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
   page.on("console", (message) => {
@@ -120,15 +120,95 @@ await timed("prove", async () => {
   await page.locator("article.card h2").waitFor();
 });
 
+// What breaks it: the slider says of each size what lies inside; the address holds the size.
+await page.getByRole("button", { name: /what breaks it|how far it reaches/ }).first().click();
+await page.locator("#size").waitFor();
+await page.locator("#size").focus();
+await page.keyboard.press("End");
+const inside = await page.locator(".head p[role=status]").textContent();
+const [, shown, members] = /, ([\d,]+) real images? of ([\d,]+)/.exec(inside) ?? [];
+expect(shown !== undefined && Number(shown) > 0 && Number(shown) <= Number(members), `at the largest size: ${inside}`);
+await page.waitForURL(/size=/);
+await page.getByRole("heading", { name: "Real images that break it" }).waitFor();
+
+// Concept sliders, by keyboard: the strength of the concept follows, and all goes back.
+const wrong = await page.evaluate(async () => (await (await fetch("/api/images?set=wrong&order=confident&limit=1")).json()).images[0]);
+await page.goto(`${origin}/?view=image&id=${encodeURIComponent(wrong.id)}`);
+await page.getByRole("button", { name: "Move its concepts" }).click();
+const slider = page.locator(".track input").first();
+await slider.waitFor();
+const strength = page.locator(".slider output .quiet").first();
+const still = await strength.textContent();
+await slider.focus();
+await timed("slider", async () => {
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction((was) => document.querySelector(".slider output .quiet").textContent !== was, still);
+});
+await page.waitForURL(/shift=/);
+await page.getByRole("button", { name: "All back to the image" }).click();
+await page.waitForFunction((was) => document.querySelector(".slider output .quiet").textContent === was, still);
+
+// A picture from outside gets the study's own output; what is none is refused in words, and neither runs anything.
+const bytes = await page.evaluate(async (row) => Array.from(new Uint8Array(await (await fetch(`/picture/${row}`)).arrayBuffer())), wrong.row);
+await page.keyboard.press("8");
+const chooser = page.locator("input[type=file]").first();
+await timed("live", async () => {
+  await chooser.setInputFiles([{ name: "<img src=x onerror=alert(1)>\u009b\u202e.png", mimeType: "image/png", buffer: Buffer.from(bytes) }]);
+  await page.locator("section[aria-label='The picture'] .output").waitFor();
+});
+const judged = await page.locator("section[aria-label='The picture'] .output").textContent();
+expect(judged.startsWith(wrong.output), `the picture's output is ${judged}, not ${wrong.output}`);
+await chooser.setInputFiles([{ name: "a.svg", mimeType: "image/svg+xml", buffer: Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>") }]);
+await page.getByText("not an image").first().waitFor();
+
+// Two studies: as many broken images as the comparison counts, and the heatmap's difference by keyboard.
+const overview = await page.evaluate(async () => (await fetch("/api/study")).json());
+if (overview.compared) {
+  await timed("compare", async () => {
+    await page.keyboard.press("9");
+    await page.getByRole("heading", { name: "Images that changed sides" }).waitFor();
+    await page.locator(".grid figure").first().waitFor();
+  });
+  const told = Number(/Broken ([\d,]+)/.exec(await page.getByRole("button", { name: /^Broken/ }).textContent())[1]);
+  await page.getByRole("button", { name: "Open among all images" }).click();
+  await page.waitForURL(/changed=broken/);
+  await page.locator(".bar [role=status]").waitFor();
+  const listed = await page.locator(".bar [role=status]").textContent();
+  expect(listed.startsWith(`${told} of`), `${told} are broken, the list says ${listed}`);
+  await page.keyboard.press("9");
+  await page.getByRole("button", { name: "Exchange the parts" }).click();
+  await page.getByRole("button", { name: "swap-test as CSV" }).waitFor();
+}
+
+// A figure as SVG and PNG, a table as CSV.
+await page.goto(`${origin}/?view=ask&q=${encodeURIComponent(`${overview.concepts[0].name} > ${overview.concepts[1].name}`)}`);
+for (const [button, ending] of [["strengths as SVG", ".svg"], ["strengths as PNG", ".png"], ["classes-told-apart as CSV", ".csv"]]) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
+  expect(download.suggestedFilename().endsWith(ending), `${button} gives ${download.suggestedFilename()}`);
+}
+
+// One page to print is one page.
+await page.goto(`${origin}/?view=summary`, { waitUntil: "networkidle" });
+const pdf = (await page.pdf({ format: "A4", margin: { top: "12mm", bottom: "12mm", left: "12mm", right: "12mm" } })).toString("latin1");
+const sheets = (pdf.match(/\/Type\s*\/Page\b(?!s)/g) ?? []).length;
+expect(sheets === 1, `the summary prints on ${sheets} pages`);
+
+// Keys: the list opens by its own key and closes by Escape.
+await page.goto(`${origin}/?view=study`, { waitUntil: "networkidle" });
+await page.keyboard.press("?");
+await page.getByRole("dialog").waitFor();
+await page.keyboard.press("Escape");
+await page.getByRole("dialog").waitFor({ state: "hidden" });
+
 // Every view, in both themes and three widths: no finding of axe, nothing wider than the page.
-const views = ["study", "images", "heatmap", "ask&q=striped", "labels", "prove"];
+const views = ["study", "images", "heatmap", "ask&q=striped", "labels", "prove", "witness", "live", "summary", ...(overview.compared ? ["compare"] : [])];
 for (const scheme of ["light", "dark"])
   for (const width of [400, 1280, 2560]) {
     const other = await opened(scheme, width);
     const image = await other.locator("section[aria-labelledby=confusion] td a").first();
     await image.click();
     const id = await other.locator("figure .id").first().textContent();
-    for (const view of [...views, `image&id=${encodeURIComponent(id)}`]) {
+    for (const view of [...views, `image&id=${encodeURIComponent(id)}`, `sliders&id=${encodeURIComponent(id)}`]) {
       await other.goto(`${origin}/?view=${view}`, { waitUntil: "networkidle" });
       const name = view.split("&")[0];
       const wide = await other.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

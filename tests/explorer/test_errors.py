@@ -9,9 +9,11 @@ from starlette.requests import Request
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.results.exploration import Order
+from conspect.study.exploration.current import Current
 from conspect.study.exploration.filters import ImageFilter
 from conspect.study.exploration.notes import read_decisions
 from conspect.study.exploration.opening import OpenedStudy
+from conspect.study.running import running
 from conspect.web.explorer import app
 from conspect.web.explorer.endpoints import answered
 
@@ -28,6 +30,12 @@ def stranger(_study: OpenedStudy) -> None:
     app.require_right(Request(scope), "token", frozenset({"127.0.0.1:1"}))
 
 
+def not_yet(study: OpenedStudy) -> None:
+    (study.folder / "manifest.json").unlink()
+    with running(study.folder / "study.toml"):
+        Current(study.folder, lambda: study).study()
+
+
 RAISERS: dict[str, Callable[[OpenedStudy], object]] = {
     "EXPLORE001": lambda study: study.exploration.confusion(ImageFilter(label="purple")),
     "EXPLORE002": lambda study: study.exploration.images(
@@ -38,6 +46,10 @@ RAISERS: dict[str, Callable[[OpenedStudy], object]] = {
     "EXPLORE005": lambda study: answered(study.exploration, "/api/weather"),
     "EXPLORE006": stranger,
     "EXPLORE007": lambda _study: app.static("index.html"),
+    "EXPLORE008": lambda study: study.exploration.views.watched,
+    "EXPLORE009": lambda study: study.exploration.views.live.judge(b"<svg onload=alert(1)>"),
+    "EXPLORE010": lambda study: study.exploration.views.compared,
+    "EXPLORE011": not_yet,
 }
 
 

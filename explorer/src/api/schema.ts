@@ -21,6 +21,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changed since the earlier study */
+        get: operations["compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compare/heatmap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Heatmaps of a class before and after, cell by cell */
+        get: operations["compare_heatmap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compare/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Images that changed sides */
+        get: operations["compare_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compare/swap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which part of the model broke since: heads and encoders exchanged */
+        get: operations["compare_swap"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/confusion": {
         parameters: {
             query?: never;
@@ -49,6 +117,23 @@ export interface paths {
         put?: never;
         /** Keep, relabel or drop an image */
         post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One image in concepts: minimal sets, the smallest change that helps, maps */
+        get: operations["explanation"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -106,6 +191,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A picture from outside, judged by model and monitor */
+        post: operations["live"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where on an image concepts are */
+        get: operations["maps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Properties of the last run */
+        get: operations["properties"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sliders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An image's embedding moved along concepts */
+        post: operations["sliders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/specification/check": {
         parameters: {
             query?: never;
@@ -134,6 +287,23 @@ export interface paths {
         put?: never;
         /** A verdict for each property of a specification */
         post: operations["specification_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether what is shown is the last word */
+        get: operations["state"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -191,6 +361,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/thresholds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the monitor's threshold guarantees and costs */
+        get: operations["thresholds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/undecide": {
         parameters: {
             query?: never;
@@ -208,10 +395,38 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/witness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What breaks a property, and how far a proof of it reaches */
+        post: operations["witness"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Accuracy
+         * @description Accuracy in all, by class and by slice. `fixed`, `broken`: the first images of each, by id; null unless paired.
+         */
+        Accuracy: {
+            broken: components["schemas"]["ChangedImage"][] | null;
+            by_class: components["schemas"]["ShareChange"][];
+            by_slice: components["schemas"]["ShareChange"][];
+            fixed: components["schemas"]["ChangedImage"][] | null;
+            overall: components["schemas"]["ShareChange"];
+        };
         /**
          * Answer
          * @description What the lens says to a concept or pair in plain words.
@@ -235,12 +450,130 @@ export interface components {
             worst: components["schemas"]["ImageRow"][];
         };
         /**
+         * BreakingImage
+         * @description A real held-out image for which the property is false. `size`: of the smallest region that holds it; `margin` <= 0.
+         */
+        BreakingImage: {
+            image: components["schemas"]["ImageRow"];
+            margin: number | null;
+            size: number | null;
+        };
+        /**
+         * ChangedCell
+         * @description A pair of concepts whose order changed in a class: shares of images in which `stronger` is the stronger.
+         */
+        ChangedCell: {
+            after: number;
+            before: number;
+            class: string;
+            p_value: number;
+            stronger: string;
+            weaker: string;
+        };
+        /**
+         * ChangedImage
+         * @description An image that only one of the models is wrong on, and what that one takes it for.
+         */
+        ChangedImage: {
+            id: string;
+            label: string;
+            output: string;
+        };
+        /**
+         * ChangedImages
+         * @description A range of the images that changed sides: `fixed` and `broken` count all of them that pass.
+         */
+        ChangedImages: {
+            broken: number;
+            fixed: number;
+            images: components["schemas"]["ChangedRow"][];
+            offset: number;
+        };
+        /**
+         * ChangedListing
+         * @description Images that changed sides since the earlier study: of one side, of one class; a range of them.
+         */
+        ChangedListing: {
+            /** @default null */
+            label: string | null;
+            /** @default 60 */
+            limit: number;
+            /** @default 0 */
+            offset: number;
+            /** @default null */
+            side: components["schemas"]["ChangedSide"] | null;
+        };
+        /**
+         * ChangedRow
+         * @description An image whose output was right in one study and is wrong in the other. `before`, `after`: the two outputs.
+         */
+        ChangedRow: {
+            after: string;
+            before: string;
+            image: components["schemas"]["ImageRow"];
+        };
+        /**
+         * ChangedSide
+         * @description An image that only one of two models gets right: the later one, or the earlier one.
+         * @enum {unknown}
+         */
+        ChangedSide: "broken" | "fixed";
+        /**
          * CheckedText
          * @description A specification as it stands: what is wrong with it, and what it says where nothing is.
          */
         CheckedText: {
             explanations: components["schemas"]["PropertyExplanation"][];
             problems: components["schemas"]["SpecificationProblem"][];
+        };
+        /**
+         * ClassShare
+         * @description A class and its softmax probability.
+         */
+        ClassShare: {
+            name: string;
+            probability: number;
+        };
+        /**
+         * ComparedStudies
+         * @description The comparison as `conspect compare --json` prints it; `can_swap`: why the parts cannot be exchanged, None: they can.
+         */
+        ComparedStudies: {
+            cannot_swap: string | null;
+            classes: string[];
+            comparison: components["schemas"]["Comparison"];
+        };
+        /**
+         * Comparison
+         * @description `before` against `after`; what `conspect compare --json` prints. `sentences`: the same in words, most important first.
+         */
+        Comparison: {
+            accuracy: components["schemas"]["Accuracy"] | null;
+            after: components["schemas"]["Side"];
+            before: components["schemas"]["Side"];
+            concepts: components["schemas"]["ConceptChange"][];
+            confidence: number;
+            failure_groups: components["schemas"]["FailureGroup"][];
+            heatmaps: components["schemas"]["HeatmapChange"] | null;
+            monitor: components["schemas"]["MonitorChange"] | null;
+            not_compared: components["schemas"]["NotCompared"][];
+            properties: components["schemas"]["Properties"] | null;
+            same_images: boolean;
+            same_lens: boolean;
+            same_model: boolean;
+            sentences: string[];
+        };
+        /**
+         * ConceptChange
+         * @description Failures in which a concept that is usually stronger was not, before and after, out of all failures.
+         */
+        ConceptChange: {
+            after: number;
+            before: number;
+            concept: string;
+            failures_after: number;
+            failures_before: number;
+            p_value: number;
         };
         /**
          * ConceptEntry
@@ -255,12 +588,92 @@ export interface components {
             reasons: string[];
         };
         /**
+         * ConceptMap
+         * @description A concept's strength split over the positions of the image, row by row; their mean is what is compared.
+         */
+        ConceptMap: {
+            concept: string;
+            values: number[][];
+        };
+        /**
+         * ConceptMaps
+         * @description Where on one image concepts are; `left_out`: why there is no map, where there is none.
+         */
+        ConceptMaps: {
+            left_out: string;
+            maps: components["schemas"]["ConceptMap"][];
+        };
+        /**
+         * ConceptSlider
+         * @description One concept that can be moved; shifts are standard deviations over the test images, 0 is the image as it is.
+         *
+         *         `low`, `high`: shifts at which the strength is that of the 1st and the 99th percentile of real images. `flips_below`,
+         *         `flips_above`: the nearest shifts of this concept alone at which the output changes, given the other sliders; None: not
+         *         within the range. `strength`: cosine at the moved embedding.
+         */
+        ConceptSlider: {
+            concept: string;
+            flips_above: number | null;
+            flips_below: number | null;
+            grade: string | null;
+            high: number;
+            low: number;
+            shift: number;
+            strength: number;
+        };
+        /**
+         * ConceptStrength
+         * @description A concept, its strength (cosine) and its percentile among test images of the output that the model gets right.
+         */
+        ConceptStrength: {
+            concept: string;
+            percentile: number | null;
+            strength: number;
+        };
+        /**
          * Confusion
          * @description Counts of the filtered images `[true class][output]`, and what each class's row adds up to.
          */
         Confusion: {
             classes: string[];
             counts: number[][];
+        };
+        /**
+         * CountedPair
+         * @description A pair of concepts that failures lose, "stronger > weaker" as it is in right images, and in how many.
+         */
+        CountedPair: {
+            failures: number;
+            pair: string;
+        };
+        /**
+         * Counterfactual
+         * @description The smallest change of strengths after which the head says `restored`. `distance`: from the changed embedding to the
+         *         nearest real one, over the median of that between real ones; about 1 is where images lie.
+         */
+        Counterfactual: {
+            distance: number;
+            restored: string;
+            shifts: components["schemas"]["Shift"][];
+        };
+        /**
+         * CulpritCounts
+         * @description How many failures fall to the head, to the encoder, and to neither.
+         */
+        CulpritCounts: {
+            encoder: number;
+            head: number;
+            undecided: number;
+        };
+        /**
+         * CurrentState
+         * @description What is on disk beside what is shown. `digest`: of the run that is shown; `message`: what is wrong, and the remedy.
+         */
+        CurrentState: {
+            digest: string;
+            /** @default  */
+            message: string;
+            state: components["schemas"]["StudyState"];
         };
         /**
          * CurvePoint
@@ -280,6 +693,20 @@ export interface components {
          */
         Decision: "drop" | "keep" | "relabel";
         /**
+         * DetectorChange
+         * @description AUROC of a detector on a defect, each with its bootstrap interval.
+         */
+        DetectorChange: {
+            after: number;
+            after_high: number;
+            after_low: number;
+            before: number;
+            before_high: number;
+            before_low: number;
+            defect: string;
+            detector: string;
+        };
+        /**
          * Done
          * @description A change was kept; `images`: how many it is of.
          */
@@ -287,10 +714,37 @@ export interface components {
             images: number;
         };
         /**
+         * Explanation
+         * @description A failure in a sentence, and the reasons that it is made of; no reasons where nothing stands out.
+         */
+        Explanation: {
+            reasons: components["schemas"]["Reason"][];
+            sentence: string;
+        };
+        /**
+         * FailureGroup
+         * @description Images of a class taken for another, before and after, out of the images of the class; p-value Holm-adjusted.
+         */
+        FailureGroup: {
+            after: number;
+            before: number;
+            images_after: number;
+            images_before: number;
+            label: string;
+            output: string;
+            p_value: number;
+        };
+        /**
          * Filter
          * @description Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
+         *
+         *         `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study that is compared with.
          */
         Filter: {
+            /** @default null */
+            broken: string | null;
+            /** @default null */
+            changed: components["schemas"]["ChangedSide"] | null;
             /** @default null */
             diagnosis: string | null;
             /** @default null */
@@ -299,6 +753,8 @@ export interface components {
             label: string | null;
             /** @default 0 */
             least: number;
+            /** @default null */
+            monitor: string | null;
             /** @default 1 */
             most: number;
             /** @default null */
@@ -325,15 +781,79 @@ export interface components {
             value: number | null;
         };
         /**
+         * HeatmapChange
+         * @description Cells of the ground-truth heatmaps that changed, out of `tested`; Fisher's test, Holm-adjusted over all of them.
+         *
+         *         The counts are compared as two samples also where the images are the same, which makes the test cautious. `cells`: the
+         *         largest changes.
+         */
+        HeatmapChange: {
+            cells: components["schemas"]["ChangedCell"][];
+            changed: number;
+            tested: number;
+        };
+        /**
+         * HeatmapDifference
+         * @description Heatmaps of one class in both studies: counts `[concept][concept]`, and a p-value for each cell.
+         *
+         *         Fisher's exact test, corrected by Holm over `tested` cells: all pairs in all classes. `significant`: p below `level`.
+         */
+        HeatmapDifference: {
+            after: number[][];
+            before: number[][];
+            changed_by_class: {
+                [key: string]: number;
+            };
+            class_name: string;
+            concepts: string[];
+            images_after: number;
+            images_before: number;
+            level: number;
+            p_values: number[][];
+            tested: number;
+        };
+        /**
          * HeatmapView
          * @description Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter.
+         *
+         *         `sampled_of`: so many pass, too many to count at once, and `images` of them were drawn; None: all are counted.
          */
         HeatmapView: {
             concepts: string[];
             greater: number[][];
             images: number;
+            /** @default null */
+            sampled_of: number | null;
             /** @default [] */
             unseen: string[];
+        };
+        /**
+         * HeldShare
+         * @description How many of the properties in both studies hold by one way of asking, such as "for 95 % of images".
+         */
+        HeldShare: {
+            after: number;
+            asked: string;
+            before: number;
+            properties_after: number;
+            properties_before: number;
+        };
+        /**
+         * ImageExplanation
+         * @description One image explained. `explanation` and `counterfactual` are of the contrast with `against`: the label of a failure, else
+         *         the class that comes second. `left_out`: what could not be said of this model, and why.
+         */
+        ImageExplanation: {
+            against: string;
+            confidence: number;
+            counterfactual: components["schemas"]["Counterfactual"] | null;
+            explanation: components["schemas"]["Explanation"];
+            id: string;
+            label: string;
+            left_out: string[];
+            maps: components["schemas"]["ConceptMap"][];
+            output: string;
+            sets: components["schemas"]["MinimalSets"] | null;
         };
         /**
          * ImageList
@@ -375,6 +895,8 @@ export interface components {
             id: string;
             label: string;
             margin: number | null;
+            /** @default null */
+            monitor: string | null;
             output: string;
             row: number;
             /** @default [] */
@@ -386,6 +908,19 @@ export interface components {
          * @enum {unknown}
          */
         ImageSet: "all" | "right" | "wrong";
+        /**
+         * KeptChange
+         * @description A rate of the deployed thresholds on the report split, each with its exact interval.
+         */
+        KeptChange: {
+            after: number | null;
+            after_high: number;
+            after_low: number;
+            before: number | null;
+            before_high: number;
+            before_low: number;
+            rate: string;
+        };
         /**
          * LabelDecision
          * @description A decision: keep the label, give another, or drop the image.
@@ -402,6 +937,10 @@ export interface components {
          */
         Listing: {
             /** @default null */
+            broken: string | null;
+            /** @default null */
+            changed: components["schemas"]["ChangedSide"] | null;
+            /** @default null */
             diagnosis: string | null;
             /** @default null */
             holds: boolean | null;
@@ -411,6 +950,8 @@ export interface components {
             least: number;
             /** @default 60 */
             limit: number;
+            /** @default null */
+            monitor: string | null;
             /** @default 1 */
             most: number;
             /** @default 0 */
@@ -429,6 +970,50 @@ export interface components {
             tag: string | null;
             /** @default null */
             text: string | null;
+        };
+        /**
+         * LiveVerdict
+         * @description What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer.
+         */
+        LiveVerdict: {
+            classes: components["schemas"]["ClassShare"][];
+            height: number;
+            maps: components["schemas"]["ConceptMap"][];
+            monitor: components["schemas"]["MonitorOpinion"] | null;
+            nearest: components["schemas"]["Neighbour"][];
+            output: string;
+            seconds: number;
+            strengths: components["schemas"]["ConceptStrength"][];
+            width: number;
+        };
+        /**
+         * MapQuestion
+         * @description An image and a concept; without one: every concept.
+         */
+        MapQuestion: {
+            /** @default null */
+            concept: string | null;
+            id: string;
+        };
+        /**
+         * MinimalSets
+         * @description Sets of concepts: `abductive` ones alone keep the output, erasing a `contrastive` one changes it; none can be smaller.
+         *
+         *         `complete`: these are all; otherwise the time was up, or enough were found. `concepts`: how many could take part.
+         */
+        MinimalSets: {
+            abductive: string[][];
+            complete: boolean;
+            concepts: number;
+            contrastive: string[][];
+        };
+        /**
+         * MonitorChange
+         * @description What the monitors find, and what they keep.
+         */
+        MonitorChange: {
+            detectors: components["schemas"]["DetectorChange"][];
+            kept: components["schemas"]["KeptChange"][];
         };
         /**
          * MonitorOpinion
@@ -460,10 +1045,26 @@ export interface components {
             row: number;
         };
         /**
+         * NotCompared
+         * @description Something that one of the studies has, and why it is not set against the other.
+         */
+        NotCompared: {
+            what: string;
+            why: string;
+        };
+        /**
          * Nothing
          * @description No question beside the path; no answer beside "done".
          */
         Nothing: Record<string, never>;
+        /**
+         * OneClass
+         * @description A class by name; left out: the one that changed most.
+         */
+        OneClass: {
+            /** @default null */
+            label: string | null;
+        };
         /**
          * OneImage
          * @description An image by its id.
@@ -496,6 +1097,36 @@ export interface components {
             limit: number;
             /** @default 0 */
             offset: number;
+        };
+        /**
+         * PictureFile
+         * @description An image file, as it is: PNG, JPEG, WebP, BMP or GIF.
+         */
+        PictureFile: {
+            content: string;
+        };
+        /**
+         * ProfileEntry
+         * @description A concept at the counterexample: strength (cosine) and its percentile among the class's held-out images (0..100).
+         */
+        ProfileEntry: {
+            concept: string;
+            percentile: number | null;
+            strength: number;
+        };
+        /**
+         * Properties
+         * @description Properties by name. `coverage_before`, `coverage_after`: mean share of held-out images in the regions of those in both.
+         */
+        Properties: {
+            coverage_after: number | null;
+            coverage_before: number | null;
+            flipped: components["schemas"]["PropertyChange"][];
+            held: components["schemas"]["HeldShare"][];
+            in_both: number;
+            only_after: string[];
+            only_before: string[];
+            restated: string[];
         };
         /**
          * Property
@@ -539,6 +1170,35 @@ export interface components {
             witness: components["schemas"]["Witness"] | null;
         };
         /**
+         * PropertyChange
+         * @description A property whose verdict is another one now, with the largest sizes at which it is proved.
+         */
+        PropertyChange: {
+            /** @enum {unknown} */
+            after: "holds" | "unknown" | "violated";
+            /** @enum {unknown} */
+            before: "holds" | "unknown" | "violated";
+            gamma_max_after: number | null;
+            gamma_max_before: number | null;
+            id: string;
+            statement: string;
+        };
+        /**
+         * PropertyEntry
+         * @description A property of the study's own specifications in a list. `proved_up_to`: a size; `coverage`, `satisfied`: shares.
+         */
+        PropertyEntry: {
+            class_name: string | null;
+            coverage: number | null;
+            file: string;
+            name: string;
+            proved_up_to: number | null;
+            satisfied: number | null;
+            statement: string;
+            /** @enum {unknown} */
+            verdict: "holds" | "unknown" | "violated";
+        };
+        /**
          * PropertyExplanation
          * @description What a property claims, how often and where, in plain English.
          */
@@ -549,6 +1209,32 @@ export interface components {
             notes: string[];
             quantifier: string;
             region: string;
+        };
+        /**
+         * PropertyList
+         * @description A range of the properties that pass a filter, in the order of their files; `counts`: of all, by verdict.
+         */
+        PropertyList: {
+            counts: {
+                [key: string]: number;
+            };
+            offset: number;
+            properties: components["schemas"]["PropertyEntry"][];
+            total: number;
+        };
+        /**
+         * PropertyListing
+         * @description Properties of the last run: those with a verdict, and with `text` in name or statement; a range of them.
+         */
+        PropertyListing: {
+            /** @default 60 */
+            limit: number;
+            /** @default 0 */
+            offset: number;
+            /** @default null */
+            text: string | null;
+            /** @default null */
+            verdict: ("holds" | "unknown" | "violated") | null;
         };
         /**
          * Question
@@ -566,6 +1252,17 @@ export interface components {
             low: number;
             n: number;
             rate: number | null;
+        };
+        /**
+         * Reason
+         * @description A concept that is seen and belongs to one of two classes: the output's, which the image shows more than the share
+         *         `share` of the label's rightly classified images do, or the label's, which it shows less than `share` of them do.
+         */
+        Reason: {
+            concept: string;
+            share: number;
+            /** @enum {unknown} */
+            side: "label" | "output";
         };
         /**
          * Recount
@@ -614,6 +1311,102 @@ export interface components {
             p: number;
         };
         /**
+         * Share
+         * @description `successes` of `n` with the Wilson interval at the study's confidence; `value` is null when n is 0.
+         */
+        Share: {
+            high: number;
+            low: number;
+            n: number;
+            successes: number;
+            value: number | null;
+        };
+        /**
+         * ShareChange
+         * @description A share before and after. `difference`: after minus before, with its interval at the study's confidence.
+         *
+         *         `paired`: by images fixed and broken (Tango's score interval, exact McNemar test); `independent`: as two samples (Newcombe's
+         *         interval, Fisher's exact test). `p_value`: two-sided, Holm-adjusted where there are several. Null where a side is empty.
+         */
+        ShareChange: {
+            after: components["schemas"]["Share"];
+            before: components["schemas"]["Share"];
+            broken: number | null;
+            difference: number | null;
+            fixed: number | null;
+            high: number;
+            low: number;
+            name: string;
+            p_value: number;
+            /** @enum {unknown} */
+            pairing: "independent" | "paired";
+        };
+        /**
+         * Shift
+         * @description By how many standard deviations over the test images a concept's strength moves; positive = stronger.
+         */
+        Shift: {
+            concept: string;
+            deviations: number;
+        };
+        /**
+         * Side
+         * @description One of the two studies; digests as in its results.json.
+         */
+        Side: {
+            conspect: string;
+            dataset: string;
+            dataset_digest: string;
+            images: number;
+            model: string;
+            model_digest: string;
+            name: string;
+            split: string;
+            vlm: string;
+            vlm_digest: string;
+        };
+        /**
+         * SizeStep
+         * @description A region of one size: held-out images of the class inside, those of them that break the property, and the verdict.
+         *
+         *         `verdict`: holds up to the largest proved size, violated from the smallest refuted one, unknown between.
+         */
+        SizeStep: {
+            breaking: number;
+            inside: number;
+            size: number;
+            /** @enum {unknown} */
+            verdict: "holds" | "unknown" | "violated";
+        };
+        /**
+         * SliderPage
+         * @description The moved embedding. `distance`: to the nearest real embedding over the usual one between real ones; 1 is where
+         *         images lie. `extent`: the share of real images that lie farther from all others than this point does.
+         */
+        SliderPage: {
+            distance: number;
+            extent: number;
+            image: components["schemas"]["ImageRow"];
+            left_out: string[];
+            monitor: components["schemas"]["MonitorOpinion"] | null;
+            output: string;
+            output_before: string;
+            probabilities: number[];
+            probabilities_before: number[];
+            sliders: components["schemas"]["ConceptSlider"][];
+        };
+        /**
+         * SliderQuestion
+         * @description An image and by how many standard deviations its concepts are moved.
+         */
+        SliderQuestion: {
+            id: string;
+            /** @default {} */
+            shifts: {
+                [key: string]: number;
+            };
+        };
+        /**
          * SpecificationProblem
          * @description A mistake in a text, or something odd (`warning`); line and column count from 1.
          */
@@ -646,13 +1439,17 @@ export interface components {
         };
         /**
          * StudyOverview
-         * @description What the first screen shows. `accuracy` and its interval are shares in 0..1.
+         * @description What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name.
          */
         StudyOverview: {
             accuracy: number;
             accuracy_high: number;
             accuracy_low: number;
+            /** @default [] */
+            broken_pairs: components["schemas"]["CountedPair"][];
             classes: string[];
+            /** @default null */
+            compared: string | null;
             concepts: components["schemas"]["ConceptEntry"][];
             dataset: string;
             diagnoses: string[];
@@ -672,6 +1469,10 @@ export interface components {
             split: string;
             state: components["schemas"]["StudyState"];
             tags: string[];
+            /** @default {} */
+            verdicts: {
+                [key: string]: number;
+            };
         };
         /**
          * StudyState
@@ -702,6 +1503,35 @@ export interface components {
             total: number;
         };
         /**
+         * SwapTest
+         * @description What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures.
+         */
+        SwapTest: {
+            accuracy: number;
+            counts: components["schemas"]["CulpritCounts"];
+            failures: number;
+            images: components["schemas"]["SwappedFailure"][];
+            /** @enum {unknown} */
+            method: "swap test";
+            model: string;
+            new_failures: number;
+            sound: string;
+            sound_accuracy: number;
+        };
+        /**
+         * SwappedFailure
+         * @description A failure judged by the swap test; `new`: the sound version is right on it.
+         */
+        SwappedFailure: {
+            /** @enum {unknown} */
+            blame: "encoder" | "head" | "undecided";
+            head_probability: number | null;
+            id: string;
+            label: string;
+            new: boolean;
+            output: string;
+        };
+        /**
          * Tagging
          * @description Images and a tag to give them, or to take away.
          */
@@ -710,6 +1540,35 @@ export interface components {
             /** @default false */
             remove: boolean;
             tag: string;
+        };
+        /**
+         * ThresholdCurve
+         * @description What accepting up to each suspicion costs and guarantees, on the `images` of which `wrong` have a wrong output.
+         *
+         *         `accept`, `suspect`: the deployed thresholds; `sentences`: what was certified of them on the calibration split; `caveat`:
+         *         of which images the curve is.
+         */
+        ThresholdCurve: {
+            accept: number;
+            caveat: string;
+            confidence: number;
+            images: number;
+            points: components["schemas"]["ThresholdPoint"][];
+            sentences: string[];
+            suspect: number;
+            wrong: number;
+        };
+        /**
+         * ThresholdPoint
+         * @description Accepting up to a suspicion of `threshold` (nats): counts among the reported images, and what may be concluded.
+         *
+         *         `errors_at_most`: an upper bound on the share of errors among the accepted that holds for all points of the curve at once.
+         */
+        ThresholdPoint: {
+            accepted: number;
+            errors: number;
+            errors_at_most: number;
+            threshold: number;
         };
         /**
          * Verdicts
@@ -734,6 +1593,45 @@ export interface components {
                 [key: string]: number;
             };
             size: number;
+        };
+        /**
+         * WitnessPage
+         * @description One property looked at closely, at the size that its text gives or at the size asked.
+         *
+         *         `text`: the property as it can be edited. `size`: of the region, None where it has none. `members`: held-out images that
+         *         count; `satisfied`: of them those for which the property is true. `steps`: by size, ascending; empty where the property
+         *         speaks of no region of sizes. `witness_image`: the counterexample where it is a real image of the study.
+         *         `off_axis`: distance from the counterexample to the nearest real embedding over the usual one between real ones.
+         */
+        WitnessPage: {
+            breaking: components["schemas"]["BreakingImage"][];
+            broken_from: number | null;
+            distances: number[];
+            members: number;
+            names: string[];
+            nearest: components["schemas"]["Neighbour"][];
+            off_axis: number | null;
+            profile: components["schemas"]["ProfileEntry"][];
+            property: components["schemas"]["Property"];
+            proved_to: number | null;
+            satisfied: number;
+            searched: number | null;
+            size: number | null;
+            steps: components["schemas"]["SizeStep"][];
+            text: string;
+            witness_image: components["schemas"]["ImageRow"] | null;
+        };
+        /**
+         * WitnessQuestion
+         * @description A property by name (left out: the first) of a text, or of the study's own files; `size`: of its region instead.
+         */
+        WitnessQuestion: {
+            /** @default null */
+            property: string | null;
+            /** @default null */
+            size: number | null;
+            /** @default  */
+            text: string;
         };
     };
     responses: never;
@@ -773,6 +1671,121 @@ export interface operations {
             };
         };
     };
+    compare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparedStudies"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    compare_heatmap: {
+        parameters: {
+            query?: {
+                label?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeatmapDifference"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    compare_images: {
+        parameters: {
+            query?: {
+                side?: components["schemas"]["ChangedSide"] | null;
+                label?: string | null;
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedImages"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    compare_swap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwapTest"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     confusion: {
         parameters: {
             query?: {
@@ -787,6 +1800,9 @@ export interface operations {
                 tag?: string | null;
                 text?: string | null;
                 slice?: string | null;
+                broken?: string | null;
+                monitor?: string | null;
+                changed?: components["schemas"]["ChangedSide"] | null;
             };
             header?: never;
             path?: never;
@@ -843,6 +1859,35 @@ export interface operations {
             };
         };
     };
+    explanation: {
+        parameters: {
+            query: {
+                id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageExplanation"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     heatmap: {
         parameters: {
             query?: {
@@ -857,6 +1902,9 @@ export interface operations {
                 tag?: string | null;
                 text?: string | null;
                 slice?: string | null;
+                broken?: string | null;
+                monitor?: string | null;
+                changed?: components["schemas"]["ChangedSide"] | null;
             };
             header?: never;
             path?: never;
@@ -925,6 +1973,9 @@ export interface operations {
                 tag?: string | null;
                 text?: string | null;
                 slice?: string | null;
+                broken?: string | null;
+                monitor?: string | null;
+                changed?: components["schemas"]["ChangedSide"] | null;
                 order?: components["schemas"]["Order"];
                 offset?: number;
                 limit?: number;
@@ -942,6 +1993,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImageList"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveVerdict"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    maps: {
+        parameters: {
+            query: {
+                id: string;
+                concept?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConceptMaps"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    properties: {
+        parameters: {
+            query?: {
+                verdict?: ("holds" | "unknown" | "violated") | null;
+                text?: string | null;
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PropertyList"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    sliders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SliderQuestion"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SliderPage"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */
@@ -1004,6 +2179,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verdicts"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentState"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */
@@ -1103,6 +2305,33 @@ export interface operations {
             };
         };
     };
+    thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThresholdCurve"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     undecide: {
         parameters: {
             query?: never;
@@ -1123,6 +2352,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Recount"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    witness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WitnessQuestion"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WitnessPage"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */

@@ -1,12 +1,12 @@
 /** The whole view lives in the address, so that a link shows somebody else the same thing. */
 
-export type View = "study" | "images" | "heatmap" | "ask" | "image" | "labels" | "prove" | "compare" | "live";
-export const VIEWS: readonly View[] = ["study", "images", "heatmap", "ask", "image", "labels", "prove", "compare", "live"];
+export const VIEWS = ["study", "images", "heatmap", "ask", "image", "labels", "prove", "witness", "sliders", "live", "compare", "summary"] as const;
+export type View = (typeof VIEWS)[number];
 
 export type Parameters = Readonly<Record<string, string>>;
 
 /** What of an address filters images; every view that shows images obeys these and no others. */
-export const FILTERS = ["label", "output", "set", "diagnosis", "pair", "holds", "least", "most", "tag", "text", "slice"] as const;
+export const FILTERS = ["label", "output", "set", "diagnosis", "pair", "holds", "least", "most", "tag", "text", "slice", "broken", "monitor", "changed"] as const;
 
 export interface Place {
   readonly view: View;

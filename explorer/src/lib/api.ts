@@ -23,7 +23,7 @@ export class Refused extends Error {
 const GONE: Diagnostic = {
   code: "",
   problem: "The explorer does not answer",
-  fix: "It was stopped, or the study is no longer there. Start it again: conspect explore STUDY. Nothing that was decided is lost.",
+  fix: "It was stopped. Start it again (conspect explore STUDY) and open the address that it prints. Nothing that was decided is lost: tags and decisions are in the study's folder.",
 };
 
 async function answered(response: Response): Promise<unknown> {
@@ -61,9 +61,15 @@ export async function ask<P extends keyof paths & string>(path: P, values: Value
   return (await asked(path + query(values), signal ? { signal } : undefined)) as Answers<P>;
 }
 
-export async function tell<P extends keyof paths & string>(path: P, body: unknown): Promise<Answers<P>> {
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+export async function tell<P extends keyof paths & string>(path: P, body: unknown, signal?: AbortSignal): Promise<Answers<P>> {
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...(signal ? { signal } : {}) };
   return (await asked(path, options)) as Answers<P>;
+}
+
+/** A picture from outside, as it is. */
+export async function judge(file: Blob): Promise<Schemas["LiveVerdict"]> {
+  const options = { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file };
+  return (await asked("/api/live", options)) as Schemas["LiveVerdict"];
 }
 
 export function picture(row: number, digest: string, side?: 48 | 96 | 192): string {

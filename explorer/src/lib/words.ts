@@ -22,3 +22,14 @@ export function ordinal(n: number): string {
   const end = rest >= 11 && rest <= 13 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
   return `${n}${end}`;
 }
+
+/** A percentile in words: what is shown is never more extreme than what is known. */
+export function percentile(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : value >= 99.95 ? "top" : ordinal(Math.max(1, Math.round(value)));
+}
+
+/** A size or a shift: short, and never "-0". */
+export function short(value: number, digits = 2): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? (0).toFixed(digits) : text;
+}

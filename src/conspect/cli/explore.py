@@ -8,21 +8,27 @@ from typing import BinaryIO
 
 import click
 
-from conspect.core.diagnostics import outside_error, user_error
+from conspect.core.diagnostics import UserError, outside_error, user_error
 
 PACKAGES = ("starlette", "uvicorn")
+LARGEST_BODY = 32 * 2**20
+NO_RESULTS = ("STUDY003", "STUDY004")
 
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path), required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 (default: any free one).")
 @click.option("--open/--no-open", "browser", default=True, help="Open the page in the browser.")
-@click.option("--ask", "address", metavar="ADDRESS", help='Print one answer as JSON: "/api/images?label=cat".')
-@click.option("--body", type=click.File("rb"), help="JSON file with the question, where ADDRESS takes one (-: stdin).")
-def explore(study: Path, port: int, browser: bool, address: str | None, body: BinaryIO | None) -> None:
-    """Look at a finished STUDY in the browser: click a number and see its images, ask in words, prove, mend labels.
+@click.option("--ask", "address", metavar="ADDRESS", help='Print one answer: "/api/images?label=cat" (JSON).')
+@click.option("--body", type=click.File("rb"), help="File with the question, where ADDRESS takes one (-: stdin).")
+def explore(  # noqa: PLR0917 (click passes every option by name)
+    study: Path, after: Path | None, port: int, browser: bool, address: str | None, body: BinaryIO | None
+) -> None:
+    """Look at a STUDY in the browser: click a number and see its images, ask in words, prove, mend labels.
 
-    The page and --ask give the same answers; docs/explorer.md lists the addresses. Everything stays on this machine.
+    With a second study AFTER, that one is shown, beside STUDY as what was before it: a folder, or its results.json. The page
+    and --ask give the same answers; docs/explorer.md lists the addresses. Everything stays on this machine.
     """
     from importlib.util import find_spec
 
@@ -34,13 +40,17 @@ def explore(study: Path, port: int, browser: bool, address: str | None, body: Bi
 
     if body is not None and address is None:
         raise user_error("EXPLORE002", "--body without --ask", "say where to ask: --ask ADDRESS")
-    study_opened = opened(study, terminal_bar)
+    folder, before = (study, None) if after is None else (after, study)
     if address is not None:
-        from conspect.web.explorer.endpoints import answered
+        from conspect.web.explorer.printing import printed
 
-        content = None if body is None else body.read(2**21)
-        sys.stdout.write(answered(study_opened.exploration, address, content).decode() + "\n")
+        content = None if body is None else body.read(LARGEST_BODY)
+        answer = printed(opened(folder, terminal_bar, before=before), address, content)
+        sys.stdout.buffer.write(answer)
         return
+    from conspect.study.exploration.current import Current
+    from conspect.study.running import is_running
+    from conspect.study.study import CONFIG_FILE
     from conspect.web.explorer.app import bundle
     from conspect.web.explorer.serving import serve
 
@@ -48,10 +58,17 @@ def explore(study: Path, port: int, browser: bool, address: str | None, body: Bi
         raise outside_error(
             "EXPLORE007", "the explorer's page is not built in this checkout", "build it: make explorer"
         )
+    first = None
+    try:
+        first = opened(folder, terminal_bar, before=before)
+    except UserError as error:
+        if error.diagnostics[0].code not in NO_RESULTS or not is_running(folder / CONFIG_FILE):
+            raise
+        click.echo(f"a run of {folder} is under way: the page opens its results when it is done", err=True)
 
     def told(url: str) -> None:
-        click.echo(f"exploring {study}: {url}\nstop with Ctrl-C", err=True)
+        click.echo(f"exploring {folder}: {url}\nstop with Ctrl-C", err=True)
         if browser:
             click.launch(url)
 
-    serve(study_opened, port, told)
+    serve(Current(folder, lambda: opened(folder, before=before), first), port, told)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.results.comparison import ChangedCell, ConceptChange, FailureGroup, HeatmapChange
 from conspect.results.results import Results
@@ -13,24 +15,49 @@ from conspect.statistics.testing import fisher_two_sided, holm
 CELLS_LISTED = 50
 
 
-def heatmaps(before: Results, after: Results) -> HeatmapChange | None:
+@dataclass(frozen=True, eq=False)
+class CellTests:
+    """Heatmap cells that two studies share, each tested: `cells` (class, first, second concept) with first before second.
+
+    `old`, `new [cell, 2]`: images in which the first is the stronger, and images; `p_values [cell]`: Fisher's exact test,
+    adjusted by Holm over all of them.
+    """
+
+    classes: tuple[str, ...]
+    concepts: tuple[str, ...]
+    cells: tuple[tuple[str, str, str], ...]
+    old: NDArray[np.int64]
+    new: NDArray[np.int64]
+    p_values: NDArray[np.float64]
+
+
+def cell_tests(before: Results, after: Results) -> CellTests | None:
     """Cells of the classes and shown concepts that both have; None when there is none. Their order may differ."""
-    classes = [name for name in after.classes if name in before.classes]
-    concepts = [name for name in after.heatmaps.concepts if name in before.heatmaps.concepts]
+    classes = tuple(name for name in after.classes if name in before.classes)
+    concepts = tuple(name for name in after.heatmaps.concepts if name in before.heatmaps.concepts)
     if not classes or len(concepts) < 2:
         return None
-    cells = [(c, i, j) for c in classes for k, i in enumerate(concepts) for j in concepts[k + 1 :]]
+    cells = tuple((c, i, j) for c in classes for k, i in enumerate(concepts) for j in concepts[k + 1 :])
     ours, theirs = _counts(after), _counts(before)
-    new, old = np.array([ours[cell] for cell in cells]), np.array([theirs[cell] for cell in cells])  # [cell, 2]
+    new, old = np.array([ours[cell] for cell in cells]), np.array([theirs[cell] for cell in cells])
     p_values = holm(fisher_two_sided(new[:, 0], new[:, 1], old[:, 0], old[:, 1]))
+    return CellTests(classes, concepts, cells, old, new, p_values)
+
+
+def heatmaps(before: Results, after: Results) -> HeatmapChange | None:
+    """The cells that changed beyond chance, the largest changes first; None when there is nothing to compare."""
+    tests = cell_tests(before, after)
+    if tests is None:
+        return None
+    old, new = tests.old, tests.new
     shares = np.stack([old[:, 0] / np.maximum(old[:, 1], 1), new[:, 0] / np.maximum(new[:, 1], 1)], axis=1)
-    changed = np.flatnonzero(p_values < 1 - after.asked.confidence)
+    changed = np.flatnonzero(tests.p_values < 1 - after.asked.confidence)
     largest = changed[np.argsort(-np.abs(shares[changed, 1] - shares[changed, 0]), kind="stable")]
     return HeatmapChange(
-        tested=len(cells),
+        tested=len(tests.cells),
         changed=len(changed),
         cells=tuple(
-            _cell(cells[k], float(shares[k, 0]), float(shares[k, 1]), float(p_values[k]))
+            _cell(tests.cells[k], float(shares[k, 0]), float(shares[k, 1]), float(tests.p_values[k]))
             for k in largest[:CELLS_LISTED]
         ),
     )

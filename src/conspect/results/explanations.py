@@ -45,6 +45,13 @@ class ConceptMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     values: tuple[tuple[float, ...], ...]
 
 
+class ConceptMaps(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where on one image concepts are; `left_out`: why there is no map, where there is none."""
+
+    maps: tuple[ConceptMap, ...]
+    left_out: str
+
+
 class ImageExplanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One image explained. `explanation` and `counterfactual` are of the contrast with `against`: the label of a failure, else
     the class that comes second. `left_out`: what could not be said of this model, and why.

@@ -17,6 +17,21 @@ class StudyState(Enum):
     STALE = "stale"
 
 
+class CurrentState(msgspec.Struct, frozen=True):
+    """What is on disk beside what is shown. `digest`: of the run that is shown; `message`: what is wrong, and the remedy."""
+
+    state: StudyState
+    digest: str
+    message: str = ""
+
+
+class ChangedSide(Enum):
+    """An image that only one of two models gets right: the later one, or the earlier one."""
+
+    FIXED = "fixed"
+    BROKEN = "broken"
+
+
 class ImageSet(Enum):
     """Which images a list is of, by what the model made of them."""
 
@@ -51,8 +66,15 @@ class Sentence(msgspec.Struct, frozen=True):
     view: str | None = None
 
 
+class CountedPair(msgspec.Struct, frozen=True):
+    """A pair of concepts that failures lose, "stronger > weaker" as it is in right images, and in how many."""
+
+    pair: str
+    failures: int
+
+
 class StudyOverview(msgspec.Struct, frozen=True):
-    """What the first screen shows. `accuracy` and its interval are shares in 0..1."""
+    """What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name."""
 
     name: str
     state: StudyState
@@ -75,6 +97,9 @@ class StudyOverview(msgspec.Struct, frozen=True):
     has_monitor: bool
     has_properties: bool
     digest: str
+    broken_pairs: tuple[CountedPair, ...] = ()
+    verdicts: dict[str, int] = {}
+    compared: str | None = None
 
 
 class Confusion(msgspec.Struct, frozen=True):
@@ -95,6 +120,7 @@ class ImageRow(msgspec.Struct, frozen=True):
     diagnosis: str | None
     margin: float | None
     tags: tuple[str, ...] = ()
+    monitor: str | None = None
 
 
 class ImageList(msgspec.Struct, frozen=True):
@@ -116,12 +142,16 @@ class HeatmapCell(msgspec.Struct, frozen=True):
 
 
 class HeatmapView(msgspec.Struct, frozen=True):
-    """Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter."""
+    """Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter.
+
+    `sampled_of`: so many pass, too many to count at once, and `images` of them were drawn; None: all are counted.
+    """
 
     concepts: tuple[str, ...]
     greater: tuple[tuple[int, ...], ...]
     images: int
     unseen: tuple[str, ...] = ()
+    sampled_of: int | None = None
 
 
 class Separation(msgspec.Struct, frozen=True):

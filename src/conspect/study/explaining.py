@@ -13,6 +13,7 @@ from conspect.analysis.explanation.maps import concept_map
 from conspect.analysis.explanation.minimal_sets import additive_keeps, minimal_sets
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import user_error
+from conspect.core.protocols import VisionModel
 from conspect.core.spaces import Float64, Lens
 from conspect.results import explanations as records
 from conspect.study.inputs import Inputs
@@ -37,12 +38,12 @@ def explain_images(
         problem = f"there is no readable test image {missing[0][:80]!r}"
         fix = f"use ids of results.json, such as {measured.ids[0]}"
         raise user_error("STUDY002", problem, fix)
-    explaining = _Explaining(inputs, measured, seconds)
+    explaining = ImageExplainer(inputs, measured, seconds)
     return records.ImageExplanations(images=tuple(explaining.image(rows[name]) for name in images))
 
 
-class _Explaining:
-    """What the images of one study share."""
+class ImageExplainer:
+    """What the explanations of one study's images share. `taken`: concepts that are seen, one of each group of equals."""
 
     def __init__(self, inputs: Inputs, measured: Measurements, seconds: float) -> None:
         self.sample = ConceptSample.of(inputs, measured)
@@ -76,7 +77,7 @@ class _Explaining:
         left_out = []
         if not self.linear:
             left_out.append("minimal sets and counterfactuals need a linear head and a concept that is seen")
-        maps = self._maps(row, [reason.concept for reason in explanation.reasons])
+        maps = self.maps(row, [reason.concept for reason in explanation.reasons])
         if maps is None:
             left_out.append("concept maps need an encoder that averages positions, and that this model offers them")
         return records.ImageExplanation(
@@ -129,17 +130,25 @@ class _Explaining:
             distance=round(found.distance, 3),
         )
 
-    def _maps(self, row: int, concepts: list[str]) -> tuple[records.ConceptMap, ...] | None:
-        model = self.inputs.model
-        if not isinstance(model, HasPositions):
+    def maps(self, row: int, concepts: Sequence[str]) -> tuple[records.ConceptMap, ...] | None:
+        """Where in the test image in `row` the concepts are; None where the encoder does not average positions."""
+        if not isinstance(self.inputs.model, HasPositions):
             return None
         image = self.inputs.test.image(int(self.measured.test.rows[row]))
-        positions: NDArray[np.float32] = model.positions(model.prepare(image)[None])[0]
-        maps = concept_map(self.measured.lens, positions)
-        names = self.measured.lens.concept_names
-        return tuple(
-            records.ConceptMap(
-                concept=name, values=tuple(tuple(round(float(v), 4) for v in line) for line in maps[names.index(name)])
-            )
-            for name in concepts
+        return concept_maps(self.inputs.model, self.measured.lens, image, concepts)
+
+
+def concept_maps(
+    model: VisionModel, lens: Lens, image: NDArray[np.uint8], concepts: Sequence[str]
+) -> tuple[records.ConceptMap, ...] | None:
+    """Where in an `image [height, width, 3]` the concepts are; None where the encoder does not average positions."""
+    if not isinstance(model, HasPositions):
+        return None
+    positions: NDArray[np.float32] = model.positions(model.prepare(image)[None])[0]
+    maps, names = concept_map(lens, positions), lens.concept_names
+    return tuple(
+        records.ConceptMap(
+            concept=name, values=tuple(tuple(round(float(v), 4) for v in line) for line in maps[names.index(name)])
         )
+        for name in concepts
+    )

@@ -26,6 +26,7 @@ from conspect.study.measuring.measurements import Measurements, Timings, measure
 from conspect.study.notebooks import ClassHeatmap, HeatmapKind, PicturedFailure, class_heatmap
 from conspect.study.recording.assembly import assemble
 from conspect.study.recording.failures import FAILURES_FILE
+from conspect.study.running import running
 
 if TYPE_CHECKING:
     from conspect.analysis.mining import Criterion
@@ -118,6 +119,10 @@ class Study:
 
     def run(self, bar: ProgressBar = silent) -> Results:
         """Runs all analyses; writes results.json, manifest.json and report.html; returns the results."""
+        with running(self.folder / CONFIG_FILE):
+            return self._run(bar)
+
+    def _run(self, bar: ProgressBar) -> Results:
         from conspect.report.html import render
 
         measured = self.measurements(bar)

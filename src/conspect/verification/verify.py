@@ -194,10 +194,14 @@ class Verification:
             found.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
         return tuple(found)
 
+    def readouts(self) -> ReadoutVerdicts:
+        """What decides properties over regions of what they read."""
+        return ReadoutVerdicts(self.subject, self.options, self.focus, self.describer.exact)
+
     def _about_readouts(self, job: Obligation, focus: Focus, shape: str) -> PropertyResult:
         """A property over a region of what it reads; the witness against it is a real image."""
         started = time.perf_counter()
-        answer = ReadoutVerdicts(self.subject, self.options, self.focus, self.describer.exact).decide(job, focus, shape)
+        answer = self.readouts().decide(job, focus, shape)
         witness, margin = None, None
         if answer.image is not None:
             split, row = answer.image

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from threading import Lock
 
-from conspect.core.diagnostics import user_error
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.diagnostics import ConspectError, user_error
 from conspect.core.spaces import Float64
+from conspect.results.explanations import ConceptMaps, ImageExplanation
 from conspect.results.exploration import (
     Answer,
     Confusion,
@@ -34,8 +39,13 @@ from conspect.study.exploration.overview import overview
 from conspect.study.exploration.phrases import Phrases
 from conspect.study.exploration.proving import Proving
 from conspect.study.exploration.suspects import recount, suspect_queue
+from conspect.study.exploration.views import Views
 
 MOST_CONCEPTS = 1000
+MOST_MAPS = 60
+NO_MAPS = (
+    "where a concept is can be told of an encoder that averages positions; this one does not, or does not offer them"
+)
 
 
 class Exploration:
@@ -53,9 +63,10 @@ class Exploration:
         proving: Proving,
         metadata: Mapping[str, Sequence[str | None]],
         digest: str,
+        views: Views,
     ) -> None:
         """`digest`: of the results, for addresses of pictures and for telling that a study was run again."""
-        self.index, self.notes, self.proving, self.digest = index, notes, proving, digest
+        self.index, self.notes, self.proving, self.digest, self.views = index, notes, proving, digest, views
         self.state = StudyState.FINISHED
         self._name, self._results, self._findings, self._phrases = name, results, findings, phrases
         self._metadata = metadata
@@ -64,12 +75,30 @@ class Exploration:
             for image, finding in findings.images.items()
             if image in index.row_of
         }
-        self._encoding = Lock()
+        self._broken = {
+            pair: frozenset(index.row_of[name] for name in names if name in index.row_of)
+            for pair, names in findings.broken.items()
+        }
+        self._encoding, self._explaining = Lock(), Lock()
 
     @property
     def annotations(self) -> Annotations:
-        """Diagnoses, tags and metadata as they are now."""
-        return Annotations(self._diagnoses, self.notes.tags, self._metadata)
+        """Diagnoses, tags, metadata and verdicts as they are now."""
+        return Annotations(
+            self._diagnoses,
+            self.notes.tags,
+            self._metadata,
+            broken=self._broken,
+            verdicts=self._verdicts,
+            changed={} if self.views.before is None else self.views.compared.sides,
+        )
+
+    @cached_property
+    def _verdicts(self) -> NDArray[np.int8] | None:
+        try:
+            return self.views.watched.verdicts
+        except ConspectError:
+            return None
 
     def overview(self) -> StudyOverview:
         """The first screen."""
@@ -83,6 +112,7 @@ class Exploration:
             concepts=findings.concepts,
             sentences=findings.sentences,
             digest=self.digest,
+            compared=self.views.before,
         )
 
     def images(self, asked: ImageFilter, *, order: Order, offset: int, limit: int) -> ImageList:
@@ -115,7 +145,26 @@ class Exploration:
     def image(self, name: str) -> ImagePage:
         """All that is known of one image. Raises UserError EXPLORE003."""
         grades = {entry.name: entry.grade for entry in self._findings.concepts if entry.grade is not None}
-        return image_page(self.index, self.annotations, name, grades=grades, finding=self._findings.images.get(name))
+        monitor = self.views.opinion(self.index.embedding(row_of(self.index, name)))
+        finding = self._findings.images.get(name)
+        return image_page(self.index, self.annotations, name, grades=grades, finding=finding, monitor=monitor)
+
+    def explanation(self, name: str) -> ImageExplanation:
+        """One image in concepts: minimal sets, the smallest change that helps, maps. Raises UserError EXPLORE003."""
+        row = row_of(self.index, name)
+        with self._explaining:  # maps take the model, which need not be safe to share
+            return self.views.explainer.image(row)
+
+    def maps(self, name: str, concept: str | None) -> ConceptMaps:
+        """Where on an image a concept is, or each of the first `MOST_MAPS`. Raises UserError EXPLORE001, EXPLORE003."""
+        row, names = row_of(self.index, name), self.index.lens.concept_names
+        if concept is not None and concept not in names:
+            raise user_error(
+                "EXPLORE001", f"the study has no concept {concept[:100]!r}", f"concepts: {', '.join(names[:20])}"
+            )
+        with self._explaining:
+            maps = self.views.explainer.maps(row, names[:MOST_MAPS] if concept is None else [concept])
+        return ConceptMaps(maps or (), "" if maps else NO_MAPS)
 
     def suspects(self, *, offset: int, limit: int) -> SuspectQueue:
         """Suspect labels, most suspect first."""
@@ -153,6 +202,10 @@ class Exploration:
         with self._encoding:
             self._phrases.directions(["something"])
         self.heatmap(ImageFilter())
+        _ = self.views.reality.usual, self._verdicts
+        if len(self.index):
+            self.views.sliders.page(self.annotations, self.index.ids[0], {})
+            self.explanation(self.index.ids[0])
 
     def _names_in(self, text: str) -> tuple[str, str | None]:
         reading = self._phrases.read(text)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64
-from conspect.results.exploration import ImageSet
+from conspect.monitor.runtime import VERDICTS
+from conspect.monitor.runtime.decisions import VerdictName
+from conspect.results.exploration import ChangedSide, ImageSet
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.phrases import Phrases, Reading
 
@@ -20,6 +22,7 @@ class ImageFilter:
     """Conditions that all must hold; None and empty ask nothing. `pair`: "striped > metallic"; `holds`: its truth.
 
     `confidence`: least and most softmax of the output, in 0..1. `text`: a part of the file's name.
+    `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study compared with.
     """
 
     label: str | None = None
@@ -32,18 +35,26 @@ class ImageFilter:
     tag: str | None = None
     text: str | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
+    broken: str | None = None
+    monitor: str | None = None
+    changed: ChangedSide | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
     """What is known of single images beside the model's output, by row of the index.
 
-    `diagnoses`: row to kind of failure; `tags`: image id to tags; `metadata`: column to values by row.
+    `diagnoses`: row to kind of failure; `tags`: image id to tags; `metadata`: column to values by row; `broken`: pair
+    "stronger > weaker" to the rows of failures that lost it; `verdicts [image]`: the monitor's, into VERDICTS; `changed`: row
+    to side.
     """
 
     diagnoses: Mapping[int, str]
     tags: Mapping[str, tuple[str, ...]]
     metadata: Mapping[str, Sequence[str | None]]
+    broken: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    verdicts: NDArray[np.int8] | None = None
+    changed: Mapping[int, ChangedSide] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +82,7 @@ def select(index: StudyIndex, phrases: Phrases, annotations: Annotations, asked:
     if asked.confidence != (0.0, 1.0):
         least, most = asked.confidence
         passing &= (index.confidence >= least) & (index.confidence <= most)
-    if asked.diagnosis is not None:
-        diagnosed = [row for row, diagnosis in annotations.diagnoses.items() if diagnosis == asked.diagnosis]
-        passing &= np.isin(np.arange(len(index)), diagnosed)
-    if asked.tag is not None:
-        passing &= np.asarray([asked.tag in annotations.tags.get(name, ()) for name in index.ids], dtype=bool)
-    if asked.text:
-        wanted = asked.text.casefold()
-        passing &= np.asarray([wanted in name.casefold() for name in index.ids], dtype=bool)
-    for column, value in asked.slices.items():
-        if column not in annotations.metadata:
-            known = ", ".join(annotations.metadata) or "none"
-            raise user_error("EXPLORE001", f"the images have no column {column[:100]!r}", f"columns: {known}")
-        passing &= np.asarray([entry == value for entry in annotations.metadata[column]], dtype=bool)
+    passing &= _annotated(index, annotations, asked)
     margin, reading = None, None
     if asked.pair is not None:
         reading = phrases.read(asked.pair)
@@ -92,6 +91,40 @@ def select(index: StudyIndex, phrases: Phrases, annotations: Annotations, asked:
             # A tie satisfies neither direction, as in the language.
             passing &= (margin > 0) if asked.holds else ~(margin > 0)
     return Selection(np.flatnonzero(passing), margin, reading)
+
+
+def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) -> NDArray[np.bool_]:
+    """Which images pass the conditions on what is known of them beside the model's output."""
+    passing, everywhere = np.ones(len(index), dtype=bool), np.arange(len(index))
+    if asked.diagnosis is not None:
+        diagnosed = [row for row, diagnosis in annotations.diagnoses.items() if diagnosis == asked.diagnosis]
+        passing &= np.isin(everywhere, diagnosed)
+    if asked.tag is not None:
+        passing &= np.asarray([asked.tag in annotations.tags.get(name, ()) for name in index.ids], dtype=bool)
+    if asked.broken is not None:
+        passing &= np.isin(everywhere, sorted(annotations.broken.get(asked.broken, ())))
+    if asked.monitor is not None:
+        if annotations.verdicts is None:
+            raise user_error("EXPLORE008", "the study has no monitor", "fit one: conspect monitor fit --study DIR")
+        passing &= annotations.verdicts == VERDICTS.index(_verdict(asked.monitor))
+    if asked.changed is not None:
+        passing &= np.isin(everywhere, [row for row, side in annotations.changed.items() if side is asked.changed])
+    if asked.text:
+        wanted = asked.text.casefold()
+        passing &= np.asarray([wanted in name.casefold() for name in index.ids], dtype=bool)
+    for column, value in asked.slices.items():
+        if column not in annotations.metadata:
+            known = ", ".join(annotations.metadata) or "none"
+            raise user_error("EXPLORE001", f"the images have no column {column[:100]!r}", f"columns: {known}")
+        passing &= np.asarray([entry == value for entry in annotations.metadata[column]], dtype=bool)
+    return passing
+
+
+def _verdict(name: str) -> VerdictName:
+    for verdict in VERDICTS:
+        if verdict == name:
+            return verdict
+    raise user_error("EXPLORE001", f"the monitor says no {name[:100]!r}", f"it says {', '.join(VERDICTS)}")
 
 
 def _class(index: StudyIndex, name: str) -> int:

@@ -27,17 +27,22 @@ class SuspectFinding:
 
 @dataclass(frozen=True)
 class Findings:
-    """By image id, and of the concepts in the order of the study."""
+    """By image id, and of the concepts in the order of the study; `broken`: "stronger > weaker" to the failures that lost it."""
 
     images: dict[str, ImageFinding]
     suspects: dict[str, SuspectFinding]
     concepts: tuple[ConceptEntry, ...]
     sentences: tuple[Sentence, ...]
+    broken: dict[str, tuple[str, ...]]
 
 
 def findings_of(results: Results, sentences: tuple[str, ...]) -> Findings:
     """What `results` says of images and concepts; `sentences`: the report's first lines."""
     failures = results.localization.images
+    broken: dict[str, list[str]] = {}
+    for failure in failures:
+        for pair in failure.went_wrong:
+            broken.setdefault(f"{pair.stronger} > {pair.weaker}", []).append(failure.id)
     return Findings(
         images={
             failure.id: ImageFinding(failure.cause, explanation=failure.explanation.sentence) for failure in failures
@@ -51,4 +56,5 @@ def findings_of(results: Results, sentences: tuple[str, ...]) -> Findings:
             ConceptEntry(concept.name, concept.phrases, concept.grade, concept.reasons) for concept in results.concepts
         ),
         sentences=tuple(Sentence(text) for text in sentences),
+        broken={pair: tuple(names) for pair, names in broken.items()},
     )

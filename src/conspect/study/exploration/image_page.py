@@ -41,8 +41,7 @@ def image_page(
     """
     row = row_of(index, name)
     logits = index.head.logits(index.embedding(row)[None])[0]
-    probabilities = np.exp(logits - logits.max())
-    probabilities /= probabilities.sum()
+    probabilities = softmax(logits)
     right, wrong = neighbours(index, row)
     return ImagePage(
         image=image_row(index, annotations, row, None),
@@ -59,6 +58,12 @@ def image_page(
             column: value for column, values in annotations.metadata.items() if (value := values[row]) is not None
         },
     )
+
+
+def softmax(logits: Float64) -> Float64:
+    """Probabilities `[class]` of `logits [class]`."""
+    shares = np.exp(logits - logits.max())
+    return np.asarray(shares / shares.sum())
 
 
 def opinions(index: StudyIndex, row: int) -> tuple[Opinion, ...]:

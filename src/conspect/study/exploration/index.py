@@ -89,6 +89,12 @@ class StudyIndex:
                 self._columns.popitem(last=False)
         return np.stack([columns[key] for key in keys], axis=1)
 
+    def readings(self, rows: NDArray[np.int64], directions: Float64) -> Float64:
+        """As `numerators`, of a few `rows`, read from the store for this once."""
+        alignment = self.lens.alignment
+        folded = AffineMap(directions @ alignment.weight, directions @ alignment.offset)
+        return folded(self.pairs.z.rows(self.pairs.rows[rows]))
+
     def strengths(self, directions: Float64) -> Float64:
         """cos(M z + d, q) `[image, direction]`, higher = more present; 0 where M z + d vanishes."""
         norms = self.norms[:, None]

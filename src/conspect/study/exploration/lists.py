@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import by_group
 from conspect.core.spaces import Float64, Floats
+from conspect.monitor.runtime import VERDICTS
 from conspect.results.exploration import Confusion, HeatmapView, ImageList, ImageRow, Order
 from conspect.study.exploration.filters import Annotations, Selection
 from conspect.study.exploration.index import StudyIndex
 
 MOST_ROWS = 1000
+# A heatmap compares every pair of concepts on every image: about a second's worth; never fewer images than an interval needs.
+MOST_COMPARISONS, LEAST_COUNTED = 2_000_000_000, 1000
 # A spreadsheet runs a cell that begins with one of these.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,6 +34,7 @@ def image_row(index: StudyIndex, annotations: Annotations, row: int, margin: Flo
         diagnosis=annotations.diagnoses.get(row),
         margin=None if margin is None else round(float(margin[row]), 5),
         tags=annotations.tags.get(index.ids[row], ()),
+        monitor=None if annotations.verdicts is None else VERDICTS[annotations.verdicts[row]],
     )
 
 
@@ -74,20 +78,26 @@ def confusion(index: StudyIndex, selection: Selection) -> Confusion:
 def heatmap(
     index: StudyIndex, selection: Selection, names: tuple[str, ...], directions: Float64, unseen: tuple[str, ...]
 ) -> HeatmapView:
-    """Counts of "row's concept is stronger" over the selected images, exact for any selection."""
-    strengths = index.numerators(directions)[selection.rows]
+    """Counts of "row's concept is stronger" over the selected images; exact, or of a sample where that takes too long."""
+    rows, of = selection.rows, None
+    most = max(LEAST_COUNTED, MOST_COMPARISONS // max(1, len(names) ** 2))
+    if len(rows) > most:
+        of, rows = len(rows), np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+    strengths = index.readings(rows, directions) if of is not None else index.numerators(directions)[rows]
     counts = by_group(strengths, np.zeros(len(strengths), dtype=np.int64), 1)[0]
-    return HeatmapView(names, tuple(tuple(int(n) for n in row) for row in counts.greater), len(strengths), unseen)
+    greater = tuple(tuple(row) for row in counts.greater.tolist())
+    return HeatmapView(names, greater, len(strengths), unseen, of)
 
 
 def as_csv(rows: Iterable[ImageRow]) -> str:
     """A table for a spreadsheet, which must not take a hostile name for a formula."""
     table = io.StringIO()
     writer = csv.writer(table)
-    writer.writerow(["id", "label", "output", "confidence", "diagnosis", "margin", "tags"])
+    writer.writerow(["id", "label", "output", "confidence", "diagnosis", "margin", "tags", "monitor"])
     for row in rows:
         margin = "" if row.margin is None else row.margin
-        texts = [row.id, row.label, row.output, row.confidence, row.diagnosis or "", margin, " ".join(row.tags)]
+        texts = [row.id, row.label, row.output, row.confidence, row.diagnosis or "", margin]
+        texts += [" ".join(row.tags), row.monitor or ""]
         writer.writerow([_plain(cell) if isinstance(cell, str) else cell for cell in texts])
     return table.getvalue()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.core.capabilities import metadata_of
+from conspect.core.digests import digest_file
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
 from conspect.report.wording import findings
 from conspect.study.exploration.exploration import Exploration
@@ -17,8 +18,11 @@ from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.notes import Notes
 from conspect.study.exploration.phrases import Phrases
 from conspect.study.exploration.proving import Proving
+from conspect.study.exploration.views import Views
+from conspect.study.inputs import Inputs
 from conspect.study.measuring.details import confidences
-from conspect.study.study import Study
+from conspect.study.measuring.measurements import Measurements
+from conspect.study.study import RESULTS_FILE, Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +35,9 @@ class OpenedStudy:
     folder: Path
 
 
-def opened(folder: Path, bar: ProgressBar = silent) -> OpenedStudy:
-    """Opens the study in `folder`.
-
-    Raises UserError STUDY003 when it was not run to its end, STUDY004 when its inputs changed since, EXPLORE004 for tables of
-    notes that are none, and the errors of the adapters.
-    """
-    study = Study.open(folder)
-    inputs = study.inputs
-    results = study.results()  # after the inputs are open, so that results of others are told, not measured anew
-    measured = study.measurements(bar)
-    index = StudyIndex(
+def index_of(inputs: Inputs, measured: Measurements) -> StudyIndex:
+    """What questions are answered from, of a study that was measured."""
+    return StudyIndex(
         ids=measured.ids,
         labels=measured.labels,
         outputs=measured.outputs,
@@ -52,6 +48,19 @@ def opened(folder: Path, bar: ProgressBar = silent) -> OpenedStudy:
         class_directions=measured.class_directions,
         pairs=measured.test.pairs,
     )
+
+
+def opened(folder: Path, bar: ProgressBar = silent, *, before: Path | None = None) -> OpenedStudy:
+    """Opens the study in `folder`; `before`: an earlier one, its folder or its results.json, to compare it with.
+
+    Raises UserError STUDY003 when it was not run to its end, STUDY004 when its inputs changed since, EXPLORE004 for tables of
+    notes that are none, and the errors of the adapters.
+    """
+    study = Study.open(folder)
+    inputs = study.inputs
+    results = study.results()  # after the inputs are open, so that results of others are told, not measured anew
+    measured = study.measurements(bar)
+    index = index_of(inputs, measured)
     concepts = inputs.concepts
     encode = cached_text_encoder(inputs.vlm, study.store)
     exploration = Exploration(
@@ -65,6 +74,9 @@ def opened(folder: Path, bar: ProgressBar = silent) -> OpenedStudy:
         metadata={
             column: [values[row] for row in measured.test.rows] for column, values in metadata_of(inputs.test).items()
         },
-        digest=results.alignment.lens_digest[:16] + results.dataset.digest[:16],
+        digest=digest_file(study.folder / RESULTS_FILE)[:32],
+        views=Views(study, results, index, before),
     )
+    if before is not None:
+        _ = exploration.views.compared  # what is wrong with it is said now
     return OpenedStudy(exploration, inputs.test, tuple(int(row) for row in measured.test.rows), study.folder)

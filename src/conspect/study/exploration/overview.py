@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from conspect.results.exploration import ConceptEntry, Sentence, StudyOverview, StudyState
+from conspect.monitor.runtime import VERDICTS
+from conspect.results.exploration import ConceptEntry, CountedPair, Sentence, StudyOverview, StudyState
 from conspect.results.results import Results
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.index import StudyIndex
 
 MOST_SLICE_VALUES = 100
+MOST_PAIRS = 40
 
 
 def overview(
@@ -22,6 +25,7 @@ def overview(
     concepts: tuple[ConceptEntry, ...],
     sentences: tuple[Sentence, ...],
     digest: str,
+    compared: str | None,
 ) -> StudyOverview:
     """What the first screen shows of a study."""
     accuracy = results.model.accuracy_interval
@@ -49,7 +53,20 @@ def overview(
             if 1 < len(values := tuple(sorted({entry for entry in entries if entry is not None}))) <= MOST_SLICE_VALUES
         },
         tags=tuple(sorted({tag for tags in annotations.tags.values() for tag in tags})),
-        has_monitor=results.monitor is not None,
+        has_monitor=annotations.verdicts is not None,
         has_properties=results.verification is not None,
         digest=digest,
+        broken_pairs=tuple(
+            CountedPair(pair, len(rows))
+            for pair, rows in sorted(annotations.broken.items(), key=lambda entry: (-len(entry[1]), entry[0]))[
+                :MOST_PAIRS
+            ]
+        ),
+        verdicts={} if annotations.verdicts is None else _counted(annotations.verdicts),
+        compared=compared,
     )
+
+
+def _counted(verdicts: NDArray[np.int8]) -> dict[str, int]:
+    counts = np.bincount(verdicts, minlength=len(VERDICTS))
+    return {name: int(n) for name, n in zip(VERDICTS, counts, strict=True)}

@@ -20,6 +20,7 @@ from conspect.monitor.runtime.second_look import Looks
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs, labels_in_model_order
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.measuring.split import StoredSplit
 from conspect.study.monitor.looking import LookingEncoder
 
 # Without held-out images the study's own are split so; only the last part is reported on.
@@ -91,9 +92,7 @@ def measure_splits(
     )
     own = look_again(own, inputs, store, stage="second look", bar=bar)
     if inputs.held_out is None:
-        order = np.random.default_rng([seed, 2]).permutation(len(own))
-        ends = round(FIT_SHARE * len(own)), round((FIT_SHARE + CALIBRATION_SHARE) * len(own))
-        fit, calibration, report = (own.take(rows) for rows in np.split(order, ends))
+        fit, calibration, report = (own.take(rows) for rows in parts_of(len(own), seed))
         return Splits(fit, calibration, report, "split")
     wanted = config.fit_images + config.calibration_images
     images = min(wanted, len(inputs.held_out))
@@ -105,6 +104,20 @@ def measure_splits(
     seen = fit.take(np.arange(min(config.vlm_images, len(fit))))
     fit = replace(fit, witnessed=witness(seen, inputs, measured, store, stage="VLM on held-out images", bar=bar))
     return Splits(fit, calibration, own, "held-out")
+
+
+def parts_of(images: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the study's own images fit, calibrate and report where nothing is held out beside them."""
+    order = np.random.default_rng([seed, 2]).permutation(images)
+    ends = round(FIT_SHARE * images), round((FIT_SHARE + CALIBRATION_SHARE) * images)
+    fit, calibration, report = np.split(order, ends)
+    return fit, calibration, report
+
+
+def reported(test: StoredSplit, *, held_out: bool, seed: int) -> NDArray[np.int64]:
+    """The test images that the monitor neither learnt from nor was calibrated on; `held_out`: it had others for that."""
+    chosen = test.sample(REPORTED_IMAGES, seed)
+    return chosen if held_out else chosen[parts_of(len(chosen), seed)[2]]
 
 
 def measure_images(

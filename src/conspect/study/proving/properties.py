@@ -111,10 +111,12 @@ def _digest(subject: VerificationModel) -> str:
 
 
 def _short(result: PropertyResult) -> Property:
-    """The property's record without the witness's embedding, which its certificate carries."""
-    record = property_record(result)
-    witness = None if record.witness is None else replace(record.witness, embedding=None)
-    return replace(record, witness=witness, seconds=round(result.seconds, 4))
+    return replace(without_embedding(property_record(result)), seconds=round(result.seconds, 4))
+
+
+def without_embedding(record: Property) -> Property:
+    """The record without the witness's embedding, which its certificate carries."""
+    return record if record.witness is None else replace(record, witness=replace(record.witness, embedding=None))
 
 
 def _share(holds: int, total: int) -> float | None:

@@ -61,7 +61,7 @@ class ReadoutVerdicts:
                 f"a {shape} region cannot be cut with 'where'",
                 "write the condition as a premise: predict(x, c) implies ...",
             )
-        readouts = ReadoutRegions(self.focus, self.options, tuple(sorted(leads_asked(obligation.table))))
+        readouts = self._readouts(obligation)
         conclusion = without_premise(obligation.formula)
         tried = [(obligation.formula, "")]
         if conclusion is not None:
@@ -76,6 +76,20 @@ class ReadoutVerdicts:
         if image is not None:
             return self._answer(VIOLATED, place, REFUTED, "; refuted by a real image inside the region", image)
         return self._answer(unknown("neither a proof nor a held-out image inside that refutes it"), place, "", "")
+
+    def place(self, obligation: Obligation, focus: Focus, decided: Region) -> ClassRegion:
+        """The region that a verdict was `decided` over, with how far out the class's held-out images lie in it.
+
+        It is that of the whole formula, or of its conclusion alone where that was proved.
+        """
+        readouts, conclusion = self._readouts(obligation), without_premise(obligation.formula)
+        whole = self._region(readouts, obligation.formula, focus, decided.shape)
+        if conclusion is None or whole.region.arrays_digest == decided.arrays_digest:
+            return whole
+        return self._region(readouts, conclusion, focus, decided.shape)
+
+    def _readouts(self, obligation: Obligation) -> ReadoutRegions:
+        return ReadoutRegions(self.focus, self.options, tuple(sorted(leads_asked(obligation.table))))
 
     def _answer(
         self, verdict: Verdict, place: ClassRegion, by: str, note: str, image: tuple[str, int] | None = None

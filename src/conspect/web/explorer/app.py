@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.applications import Starlette
@@ -18,14 +19,17 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from conspect.core.diagnostics import ConspectError, user_error
-from conspect.study.exploration.exploration import Exploration
-from conspect.web.explorer.endpoints import ENDPOINTS, Method, endpoint_at, read_body, read_query
+from conspect.study.exploration.current import Current
+from conspect.study.exploration.opening import OpenedStudy
+from conspect.web.explorer.endpoints import ENDPOINTS, STATE, Method, endpoint_at, read_body, read_query, table
 from conspect.web.explorer.openapi import openapi
-from conspect.web.explorer.pictures import Pictures
+from conspect.web.explorer.pictures import Pictures, pictures_of
+from conspect.web.explorer.printing import TABLE, side_of
+from conspect.web.explorer.queries import PictureFile
 
 COOKIE = "conspect-explorer"
-LARGEST_BODY = 2 * 2**20
-NOT_FOUND, FORBIDDEN = {"EXPLORE003", "EXPLORE005"}, {"EXPLORE006"}
+LARGEST_BODY, LARGEST_PICTURE = 2 * 2**20, 32 * 2**20
+STATUS = {"EXPLORE003": 404, "EXPLORE005": 404, "EXPLORE006": 403, "EXPLORE011": 503}
 # No script, style, frame or request of anybody else's; pictures from here, and those that a chart is saved as. The editor
 # writes its own style sheet, which the page's nonce allows.
 POLICY = (
@@ -43,10 +47,9 @@ HEADERS = {
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def application(
-    study: Exploration, pictures: Pictures, *, token: str, hosts: frozenset[str], version: str
-) -> Starlette:
+def application(current: Current, *, token: str, hosts: frozenset[str], version: str) -> Starlette:
     """The application. `token`: asked once in the address, then kept in a cookie; `hosts`: names it may be called by."""
+    of_study: WeakKeyDictionary[OpenedStudy, Pictures] = WeakKeyDictionary()
 
     def guarded(handler: Handler) -> Handler:
         async def answer(request: Request) -> Response:
@@ -76,27 +79,30 @@ def application(
     async def question(request: Request) -> Response:
         endpoint = endpoint_at(request.method, request.url.path)
         if endpoint.method is Method.POST:
-            asked = read_body(endpoint, await bounded_body(request))
+            most = LARGEST_PICTURE if endpoint.query is PictureFile else LARGEST_BODY
+            asked = read_body(endpoint, await bounded_body(request, most))
         else:
             asked = read_query(endpoint, request.url.query)
-        answer = await run_in_threadpool(endpoint.answer, study, asked)
+
+        def answered() -> msgspec.Struct:
+            # The state can be told before there is anything to ask.
+            return current.state() if endpoint.path == STATE else endpoint.answer(current.study().exploration, asked)
+
+        answer = await run_in_threadpool(answered)
         return Response(
             msgspec.json.encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"}
         )
 
-    async def table(request: Request) -> Response:
-        endpoint = endpoint_at(Method.GET.value, "/api/images")
-        asked = read_query(endpoint, request.url.query)
-        text = await run_in_threadpool(study.csv, asked.filter(), asked.order)
+    async def images_table(request: Request) -> Response:
+        text = await run_in_threadpool(lambda: table(current.study().exploration, request.url.query))
         return Response(
             text, media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="images.csv"'}
         )
 
     async def picture(request: Request) -> Response:
-        row, side = request.path_params["row"], request.query_params.get("side")
-        if side is not None and not side.isdecimal():
-            raise user_error("EXPLORE002", f"{side[:20]!r} is no size", "give a whole number")
-        drawn = await run_in_threadpool(*((pictures.full, row) if side is None else (pictures.small, row, int(side))))
+        study, side = current.study(), side_of(request.query_params.get("side"))
+        pictures = of_study.setdefault(study, pictures_of(study))
+        drawn = await run_in_threadpool(pictures.drawn, request.path_params["row"], side)
         return Response(drawn, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
 
     async def document(_request: Request) -> Response:
@@ -106,7 +112,7 @@ def application(
         Route("/", guarded(page)),
         Route("/assets/{name}", guarded(asset)),
         Route("/picture/{row:int}", guarded(picture)),
-        Route("/images.csv", guarded(table)),
+        Route(TABLE, guarded(images_table)),
         Route("/openapi.json", guarded(document)),
         Route("/api/{rest:path}", guarded(question), methods=sorted({e.method.value for e in ENDPOINTS})),
     ]
@@ -136,19 +142,18 @@ def require_right(request: Request, token: str, hosts: frozenset[str]) -> None:
 
 def refusal(error: ConspectError) -> Response:
     """What is wrong with a question, as JSON in the shape of every diagnostic."""
-    code = error.diagnostics[0].code
-    status = 403 if code in FORBIDDEN else 404 if code in NOT_FOUND else 400
+    status = STATUS.get(error.diagnostics[0].code, 400)
     shown = [diagnostic.to_object() for diagnostic in error.diagnostics]
     return JSONResponse({"diagnostics": shown}, status)
 
 
-async def bounded_body(request: Request) -> bytes:
-    """The body of at most `LARGEST_BODY`. Raises UserError EXPLORE002 for a larger one."""
+async def bounded_body(request: Request, most: int) -> bytes:
+    """The body of at most `most` bytes. Raises UserError EXPLORE002 for a larger one."""
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > LARGEST_BODY:
-            raise user_error("EXPLORE002", f"more than {LARGEST_BODY} bytes", "ask for less at once")
+        if len(body) > most:
+            raise user_error("EXPLORE002", f"more than {most} bytes", "ask for less at once")
     return body
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from conspect.core.diagnostics import user_error
+from conspect.results import compared_views, explanations, live, localization, sliders, witnesses
 from conspect.results import exploration as records
 from conspect.study.exploration.exploration import Exploration
 from conspect.web.explorer import queries
@@ -37,10 +38,13 @@ class Endpoint(Generic[Query]):
     answer: Callable[[Exploration, Query], msgspec.Struct]
 
 
+STATE, IMAGES = "/api/state", "/api/images"
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    Endpoint(Method.GET, STATE, "Whether what is shown is the last word", queries.Nothing, records.CurrentState,
+             lambda study, _: records.CurrentState(study.state, study.digest)),
     Endpoint(Method.GET, "/api/study", "What the study is of and what was found", queries.Nothing, records.StudyOverview,
              lambda study, _: study.overview()),
-    Endpoint(Method.GET, "/api/images", "Images that pass a filter, a range of them", queries.Listing, records.ImageList,
+    Endpoint(Method.GET, IMAGES, "Images that pass a filter, a range of them", queries.Listing, records.ImageList,
              lambda study, asked: study.images(asked.filter(), order=asked.order, offset=asked.offset, limit=asked.limit)),
     Endpoint(Method.GET, "/api/confusion", "True classes against outputs of the images that pass a filter", queries.Filter,
              records.Confusion, lambda study, asked: study.confusion(asked.filter())),
@@ -50,6 +54,31 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
              lambda study, asked: study.ask(asked.q)),
     Endpoint(Method.GET, "/api/image", "All that is known of one image", queries.OneImage, records.ImagePage,
              lambda study, asked: study.image(asked.id)),
+    Endpoint(Method.GET, "/api/explanation", "One image in concepts: minimal sets, the smallest change that helps, maps",
+             queries.OneImage, explanations.ImageExplanation, lambda study, asked: study.explanation(asked.id)),
+    Endpoint(Method.GET, "/api/maps", "Where on an image concepts are", queries.MapQuestion, explanations.ConceptMaps,
+             lambda study, asked: study.maps(asked.id, asked.concept)),
+    Endpoint(Method.POST, "/api/sliders", "An image's embedding moved along concepts", queries.SliderQuestion,
+             sliders.SliderPage, lambda study, asked: study.views.sliders.page(study.annotations, asked.id, asked.shifts)),
+    Endpoint(Method.GET, "/api/properties", "Properties of the last run", queries.PropertyListing, witnesses.PropertyList,
+             lambda study, asked: study.views.witnesses.listed(
+                 verdict=asked.verdict, text=asked.text, offset=asked.offset, limit=asked.limit)),
+    Endpoint(Method.POST, "/api/witness", "What breaks a property, and how far a proof of it reaches", queries.WitnessQuestion,
+             witnesses.WitnessPage, lambda study, asked: study.views.witnesses.page(
+                 study.annotations, text=asked.text, name=asked.property, size=asked.size)),
+    Endpoint(Method.GET, "/api/thresholds", "What the monitor's threshold guarantees and costs", queries.Nothing,
+             live.ThresholdCurve, lambda study, _: study.views.watched.curve()),
+    Endpoint(Method.POST, "/api/live", "A picture from outside, judged by model and monitor", queries.PictureFile,
+             live.LiveVerdict, lambda study, asked: study.views.live.judge(asked.content)),
+    Endpoint(Method.GET, "/api/compare", "What changed since the earlier study", queries.Nothing,
+             compared_views.ComparedStudies, lambda study, _: study.views.compared.page()),
+    Endpoint(Method.GET, "/api/compare/images", "Images that changed sides", queries.ChangedListing,
+             compared_views.ChangedImages, lambda study, asked: study.views.compared.changed(
+                 study.annotations, side=asked.side, label=asked.label, offset=asked.offset, limit=asked.limit)),
+    Endpoint(Method.GET, "/api/compare/heatmap", "Heatmaps of a class before and after, cell by cell", queries.OneClass,
+             compared_views.HeatmapDifference, lambda study, asked: study.views.compared.heatmap(asked.label)),
+    Endpoint(Method.GET, "/api/compare/swap", "Which part of the model broke since: heads and encoders exchanged",
+             queries.Nothing, localization.SwapTest, lambda study, _: study.views.compared.swap()),
     Endpoint(Method.GET, "/api/suspects", "Suspect labels, most suspect first", queries.Page, records.SuspectQueue,
              lambda study, asked: study.suspects(offset=asked.offset, limit=asked.limit)),
     Endpoint(Method.POST, "/api/decide", "Keep, relabel or drop an image", records.LabelDecision, records.Recount,
@@ -90,7 +119,9 @@ def read_query(endpoint: Endpoint[Query], text: str) -> Query:
 
 
 def read_body(endpoint: Endpoint[Query], body: bytes) -> Query:
-    """The question in a JSON body. Raises UserError EXPLORE002 naming the value that is wrong."""
+    """The question in a body: JSON, or an image file as it is. Raises UserError EXPLORE002 naming the value that is wrong."""
+    if endpoint.query is queries.PictureFile:
+        return endpoint.query(body)
     try:
         return msgspec.json.decode(body, type=endpoint.query)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -98,14 +129,20 @@ def read_body(endpoint: Endpoint[Query], body: bytes) -> Query:
 
 
 def answered(study: Exploration, address: str, body: bytes | None = None) -> bytes:
-    """The JSON answer to "/api/images?label=truck": what `conspect explore --ask` prints and the page gets.
+    """The JSON answer to "/api/images?label=truck": what the page gets.
 
-    `body`: of a POST. Raises UserError EXPLORE001 to EXPLORE005, and what the question itself raises.
+    `body`: of a POST. Raises UserError EXPLORE001 to EXPLORE011, and what the question itself raises.
     """
     parts = urlsplit(address)
     endpoint = endpoint_at((Method.GET if body is None else Method.POST).value, parts.path)
     query = read_query(endpoint, parts.query) if body is None else read_body(endpoint, body)
     return msgspec.json.encode(endpoint.answer(study, query))
+
+
+def table(study: Exploration, text: str) -> str:
+    """All images that pass the filter in an address's query string, as CSV. Raises as `answered` does."""
+    asked = read_query(endpoint_at(Method.GET.value, IMAGES), text)
+    return study.csv(asked.filter(), asked.order)
 
 
 def _refused(endpoint: Endpoint[Any], error: Exception) -> Exception:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from conspect.web.explorer.endpoints import ENDPOINTS, Method
+from conspect.web.explorer.queries import PictureFile
 
 Document: TypeAlias = dict[str, "Document"] | list["Document"] | str | int | float | bool | None
 _REFERENCE = "#/components/schemas/{name}"
@@ -28,7 +29,10 @@ def openapi(version: str) -> dict[str, Document]:
             },
         }
         if endpoint.method is Method.POST:
-            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": question}}}
+            kind: dict[str, Document] = {"application/json": {"schema": question}}
+            if endpoint.query is PictureFile:
+                kind = {"application/octet-stream": {}}
+            operation["requestBody"] = {"required": True, "content": kind}
         else:
             name = question["$ref"].rsplit("/", 1)[1]
             component = components[name]

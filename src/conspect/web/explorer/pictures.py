@@ -12,10 +12,16 @@ from PIL import Image
 
 from conspect.core.diagnostics import ConspectError, user_error
 from conspect.core.protocols import ImageDataset
+from conspect.study.exploration.opening import OpenedStudy
 
 SIDES = (48, 96, 192)
 LARGEST_SIDE = 1600
 ATLAS_FILE = "thumbnails.sqlite"
+
+
+def pictures_of(study: OpenedStudy) -> Pictures:
+    """The pictures of a study's images, small ones kept in its folder."""
+    return Pictures(study.images, study.rows, study.folder, study.images.digest)
 
 
 class Pictures:
@@ -26,6 +32,10 @@ class Pictures:
         self._images, self._rows, self._key = images, rows, key
         self._path = folder / ATLAS_FILE
         self._lock = Lock()
+
+    def drawn(self, row: int, side: int | None) -> bytes:
+        """The whole image, or a small one of `side`. Raises UserError EXPLORE002 or EXPLORE003."""
+        return self.full(row) if side is None else self.small(row, side)
 
     def full(self, row: int) -> bytes:
         """The whole image as PNG, at most `LARGEST_SIDE` on its longer side. Raises UserError EXPLORE003."""

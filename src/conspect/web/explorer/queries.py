@@ -7,7 +7,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from conspect.core.diagnostics import user_error
-from conspect.results.exploration import ImageSet, Order
+from conspect.core.verdicts import Outcome
+from conspect.results.exploration import ChangedSide, ImageSet, Order
 from conspect.study.exploration.filters import ImageFilter
 
 MOST_AT_ONCE = 500
@@ -22,7 +23,10 @@ class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic"."""
+    """Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
+
+    `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study that is compared with.
+    """
 
     label: Text | None = None
     output: Text | None = None
@@ -35,6 +39,9 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tag: Text | None = None
     text: Text | None = None
     slice: Text | None = None
+    broken: Text | None = None
+    monitor: Text | None = None
+    changed: ChangedSide | None = None
 
     def filter(self) -> ImageFilter:
         """The same for the study. Raises UserError EXPLORE002 for a slice that is not "column=value"."""
@@ -55,6 +62,9 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             tag=self.tag,
             text=self.text,
             slices=slices,
+            broken=self.broken,
+            monitor=self.monitor,
+            changed=self.changed,
         )
 
 
@@ -97,3 +107,55 @@ class SpecificationText(Struct, frozen=True, forbid_unknown_fields=True):
     """A specification in Con_spec."""
 
     text: Annotated[str, Meta(max_length=100_000)]
+
+
+class PropertyListing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Properties of the last run: those with a verdict, and with `text` in name or statement; a range of them."""
+
+    verdict: Outcome | None = None
+    text: Text | None = None
+    offset: Offset = 0
+    limit: Limit = 60
+
+
+class WitnessQuestion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A property by name (left out: the first) of a text, or of the study's own files; `size`: of its region instead."""
+
+    text: Annotated[str, Meta(max_length=100_000)] = ""
+    property: Text | None = None
+    size: Annotated[float, Meta(ge=0)] | None = None
+
+
+class SliderQuestion(Struct, frozen=True, forbid_unknown_fields=True):
+    """An image and by how many standard deviations its concepts are moved."""
+
+    id: Text
+    shifts: dict[str, float] = {}
+
+
+class MapQuestion(Struct, frozen=True, forbid_unknown_fields=True):
+    """An image and a concept; without one: every concept."""
+
+    id: Text
+    concept: Text | None = None
+
+
+class ChangedListing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Images that changed sides since the earlier study: of one side, of one class; a range of them."""
+
+    side: ChangedSide | None = None
+    label: Text | None = None
+    offset: Offset = 0
+    limit: Limit = 60
+
+
+class OneClass(Struct, frozen=True, forbid_unknown_fields=True):
+    """A class by name; left out: the one that changed most."""
+
+    label: Text | None = None
+
+
+class PictureFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """An image file, as it is: PNG, JPEG, WebP, BMP or GIF."""
+
+    content: bytes

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 
 import uvicorn
 
+from conspect.core.diagnostics import ConspectError
 from conspect.core.version import VERSION
-from conspect.study.exploration.opening import OpenedStudy
+from conspect.study.exploration.current import Current
 from conspect.web.explorer.app import application
-from conspect.web.explorer.pictures import Pictures
 from conspect.web.server import bound
 
 HOST = "127.0.0.1"
 
 
-def pictures_of(study: OpenedStudy) -> Pictures:
-    """The pictures of a study's images, small ones kept in its folder."""
-    return Pictures(study.images, study.rows, study.folder, study.images.digest)
-
-
-def serve(study: OpenedStudy, port: int, told: Callable[[str], None]) -> None:
+def serve(current: Current, port: int, told: Callable[[str], None]) -> None:
     """Serves until Ctrl-C; `told` is called with the address once the port is taken.
 
     Raises OutsideError WEB001 for a port that cannot be had.
@@ -31,9 +27,15 @@ def serve(study: OpenedStudy, port: int, told: Callable[[str], None]) -> None:
     number = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
     hosts = frozenset({f"{HOST}:{number}", f"localhost:{number}"})
-    app = application(study.exploration, pictures_of(study), token=token, hosts=hosts, version=VERSION)
+    app = application(current, token=token, hosts=hosts, version=VERSION)
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none")
     # The text encoder takes seconds to load: while somebody looks at the first page, not when they ask the first question.
-    Thread(target=study.exploration.warm, daemon=True).start()
+    Thread(target=warm, args=(current,), daemon=True).start()
     told(f"http://{HOST}:{number}/?token={token}")
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def warm(current: Current) -> None:
+    """Loads what the first questions would wait for; what is wrong with it is said to whoever asks."""
+    with suppress(ConspectError):
+        current.study().exploration.warm()
