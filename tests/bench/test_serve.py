@@ -1,11 +1,14 @@
 """The benchmark of the service, and the load that it must stand."""
 
+import threading
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from conspect.bench import serve, serve_load
+from conspect.bench.serve_health import watched_health
 from conspect.monitor.runtime import Decisions
 from tests.web.asking import monitor
 
@@ -50,3 +53,25 @@ def test_twenty_seconds_of_everything_leave_no_wrong_answer_and_no_fault():
     kinds = {name.split(":")[0] for name in found["counts"]}
     assert {"stall", "garbage", "garbage_body", "too_large", "vanish_after_sending", "vanish_in_the_middle"} <= kinds
     assert found["counts"]["too_large: 413"] > 0
+
+
+def test_health_is_asked_by_a_process_of_its_own_and_its_faults_are_told():
+    answers = iter([200, 503])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(next(answers, 200))
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with watched_health(server.server_address[1], 0.5) as health:
+            pass
+        server.shutdown()
+    assert health.wrong == ["healthz: 503"]
+    assert len(health.seconds) >= 2
+    assert all(0 < seconds < 30 for seconds in health.seconds)

@@ -50,6 +50,9 @@ OTHER_ROOMS = ("EXPLORE", "SPEC", "VERIFY", "MONITOR", "WEB")
 class DeadRay:
     """Ray as it is when no cluster answers, and when every worker dies."""
 
+    util = SimpleNamespace(get_node_ip_address=lambda: "127.0.0.1")
+    constants = SimpleNamespace(ENABLE_RAY_CLUSTERS_ENV_VAR="RAY_CLUSTERS", ENABLE_RAY_CLUSTER=True)
+
     class exceptions:  # noqa: N801
         RayError = type("RayError", (Exception,), {})
         RayTaskError = type("RayTaskError", (RayError,), {})
@@ -234,12 +237,16 @@ def engine002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 @raises
 def engine003(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "ray", DeadRay)
+    patch.setitem(sys.modules, "ray._private", DeadRay)
+    patch.setitem(sys.modules, "ray._private.ray_constants", DeadRay.constants)
     return list(RayEngine().map(print, [1]))
 
 
 @raises
 def engine004(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "ray", DeadRay)
+    patch.setitem(sys.modules, "ray._private", DeadRay)
+    patch.setitem(sys.modules, "ray._private.ray_constants", DeadRay.constants)
     return list(RayEngine().map(print, [Lock()]))
 
 

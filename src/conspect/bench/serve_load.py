@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from safetensors.numpy import save
 
 from conspect.adapters.models import load_model
 from conspect.bench.serve_client import pixels, png
+from conspect.bench.serve_health import Health, watched_health
 from conspect.bench.serve_hostile import HOSTILE
 from conspect.bench.served import Served, served, write_demo_study
 from conspect.monitor.runtime import Decisions, Monitor
@@ -31,6 +33,8 @@ from conspect.monitor.runtime import Decisions, Monitor
 IMAGES, LARGEST_BATCH, TOLERANCE = 128, 64, 1e-3
 FLAT, HEALTH_SECONDS = 0.05, 0.25
 GOOD_PAUSE, HOSTILE_PAUSE, SAMPLE_SECONDS = 0.05, 0.3, 2.0
+# Of each hostile kind before the measurement; the kinds draw among forms, so that this many meet the dear ones.
+HOSTILE_WARM = 6
 
 
 class Load:
@@ -50,50 +54,42 @@ class Load:
         self.of_others = monitor.check(self.others, model.head.logits(self.others))
         self.statuses: Counter[str] = Counter()
         self.wrong: list[str] = []
-        self.health: list[float] = []
+        self.health = Health()
         self.end = 0.0
 
     def run(self, seconds: float, good: int, seed: int) -> list[dict[str, float]]:
         """Runs all clients for `seconds`; the service's figures meanwhile."""
         self.end = time.perf_counter() + seconds
         threads = [threading.Thread(target=self._good, args=(random.Random(seed + k),)) for k in range(good)]
-        threads.append(threading.Thread(target=self._ask_for_health))
         threads += [threading.Thread(target=self._hostile, args=(one, random.Random(seed))) for one in HOSTILE]
-        for thread in threads:
-            thread.start()
         samples = []
-        while time.perf_counter() < self.end:
-            samples.append(self.service.figures())
-            time.sleep(min(SAMPLE_SECONDS, seconds / 20))
-        for thread in threads:
-            thread.join()
+        with watched_health(self.port, seconds) as self.health:
+            for thread in threads:
+                thread.start()
+            while time.perf_counter() < self.end:
+                samples.append(self.service.figures())
+                time.sleep(min(SAMPLE_SECONDS, seconds / 20))
+            for thread in threads:
+                thread.join()
+        self.wrong += self.health.wrong
         return samples
 
     def warm(self) -> None:
-        """One request of every size of batch: torch keeps memory for each shape that it has seen."""
+        """One request of every size of batch, then each hostile one: what is allocated once is not taken for growth.
+
+        torch keeps memory for each shape that it has seen, and the allocator what the largest bodies and images took.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         for size in range(1, LARGEST_BATCH + 1):
             body = save({"images": self.images[:size]})
             connection.request("POST", "/v1/check", body, {"content-type": "application/x-safetensors"})
             connection.getresponse().read()
         connection.close()
-
-    def _ask_for_health(self) -> None:
-        """Seconds until /healthz answers, ten times a second, each on a connection of its own."""
-        while time.perf_counter() < self.end:
-            start = time.perf_counter()
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-                connection.request("GET", "/healthz")
-                status = connection.getresponse().status
-                connection.close()
-            except (http.client.HTTPException, OSError) as error:
-                self.wrong.append(f"healthz: {type(error).__name__}")
-                continue
-            self.health.append(time.perf_counter() - start)
-            if status != 200:
-                self.wrong.append(f"healthz: {status}")
-            time.sleep(0.1)
+        rng = random.Random(0)
+        for one in HOSTILE:
+            for _ in range(HOSTILE_WARM):
+                with suppress(OSError):
+                    one(self.port, rng)
 
     def _good(self, rng: random.Random) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -190,17 +186,17 @@ def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
         "fault_examples": faults[:2],
         "memory_mib": memory,
         "healthz_milliseconds": {
-            "asked": len(load.health),
-            "median": round(1000 * float(np.median(load.health)), 1),
-            "p99": round(1000 * float(np.quantile(load.health, 0.99)), 1),
-            "longest": round(1000 * max(load.health), 1),
+            "asked": len(load.health.seconds),
+            "median": round(1000 * float(np.median(load.health.seconds)), 1),
+            "p99": round(1000 * float(np.quantile(load.health.seconds, 0.99)), 1),
+            "longest": round(1000 * max(load.health.seconds), 1),
         },
         "open_files": {"start": samples[0].get("open_fds"), "end": samples[-1].get("open_fds")},
         "exit_code": exit_code,
         "passed": not load.wrong
         and server_errors + len(faults) == 0
         and memory[-1] <= memory[1] * (1 + FLAT)
-        and max(load.health) < HEALTH_SECONDS
+        and max(load.health.seconds) < HEALTH_SECONDS
         and exit_code == 0,
     }
 

@@ -40,10 +40,8 @@ def demo(  # noqa: PLR0917 (click passes by name)
 
     directory = None if cifar10 is None else cifar10.resolve()
     study = demo_study(out, images=images, seed=seed, cifar10=directory, vlm=vlm)
-    if vlm is not None and study.config.vlm.name is not None:
-        click.echo(f"the VLM {vlm} is fetched from its hub where it is not on this machine yet", err=True)
     if sys.stderr.isatty():
-        click.echo("opening data, model and VLM; the first time fetches CIFAR-10 (about 140 MB)", err=True)
+        click.echo("opening data, model and VLM", err=True)
     _finish(study.run(terminal_bar), out, as_json)
 
 

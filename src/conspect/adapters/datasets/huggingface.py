@@ -18,7 +18,10 @@ from conspect.adapters.datasets.packages import need
 from conspect.adapters.datasets.stream_copy import Row, copy_of
 from conspect.core.diagnostics import SourceLocation, outside_error
 from conspect.core.digests import digest_json
+from conspect.core.network import announce
 from conspect.core.protocols import ProgressBar, silent
+
+HUB, OFFLINE = "huggingface.co", "HF_HUB_OFFLINE=1 uses copies alone; `directory` names a local one"
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ def _opened(origin: Origin, split: str, cache: Path, streaming: bool) -> Any:
         options: dict[str, Any] = {} if streaming else {"cache_dir": str(cache / "huggingface")}
         if origin.directory is not None and not origin.directory.is_dir():
             raise FileNotFoundError(f"there is no folder {where}")
+        if origin.hub is not None:
+            announce(f"the data set {where}, unless this machine has its newest copy", HUB, OFFLINE)
         return datasets.load_dataset(where, split=split, revision=origin.revision, streaming=streaming, **options)
     except Exception as error:  # the package raises its own, pyarrow's, fsspec's and the network's errors
         reason = (str(error) or type(error).__name__).splitlines()[0][:300]

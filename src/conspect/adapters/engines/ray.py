@@ -81,7 +81,7 @@ class RayEngine:
         if address is None and ray.util.get_node_ip_address() != LOOPBACK:
             ray.shutdown()
             problem = f"a cluster on this machine cannot be used: this version of Ray does not keep it to {LOOPBACK}"
-            raise outside_error("ENGINE002", problem, "install the version of Ray that constraints.txt names")
+            raise outside_error("ENGINE002", problem, "install another version of Ray, or use --engine local")
         self._ray = ray
         self._names = {id(value): name for name, value in (shared or {}).items() if value is not None}
         # Kept, so that no other object gets the address, and with it the name, of one that is gone.

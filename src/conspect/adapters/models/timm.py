@@ -15,7 +15,7 @@ from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.classes import unique
-from conspect.adapters.sources.hub import fetching, opening
+from conspect.adapters.sources.hub import HUB, fetching, opening
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import SourceLocation, user_error
 
@@ -73,7 +73,7 @@ def _network(request: Request) -> Any:
         network = timm.create_model(_known(name), pretrained=False, **given)
         load_weights(network, path)
         return network
-    with fetching(name):
+    with fetching(name, f"{HUB}, or where timm keeps it"):
         return timm.create_model(name if name.startswith("hf-hub:") else _known(name), pretrained=True)
 
 

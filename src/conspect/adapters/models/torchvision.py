@@ -40,7 +40,7 @@ def load(request: Request) -> TorchModel:
     if request.path is not None:
         load_weights(network, request.path)
     else:
-        with fetching(f"{name} ({entry.name})"):
+        with fetching(f"{name} ({entry.name})", "download.pytorch.org"):
             state = entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
         try:
             network.load_state_dict(state)

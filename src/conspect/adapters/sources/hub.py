@@ -10,7 +10,10 @@ from pickle import UnpicklingError
 from safetensors import SafetensorError
 
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
+from conspect.core.network import announce
 
+HUB = "huggingface.co"
+LOCAL = "HF_HUB_OFFLINE=1 uses copies alone; `path` names a local one"
 # What hubs and their clients say when they cannot be reached or do not have the name.
 SIGNS = (
     "connect", "connection", "download", "resolve", "name or service", "timed out", "offline", "401", "403", "404",
@@ -23,8 +26,9 @@ UNREADABLE = (
 
 
 @contextmanager
-def fetching(name: str) -> Iterator[None]:
-    """Errors of the network inside the block become OutsideError MODEL006; others pass."""
+def fetching(name: str, host: str = HUB) -> Iterator[None]:
+    """Says that `host` is asked for `name`. Errors of the network in the block become OutsideError MODEL006; others pass."""
+    announce(f"{name}, unless this machine has its newest copy", host, LOCAL)
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:

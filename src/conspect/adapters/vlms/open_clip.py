@@ -11,7 +11,7 @@ from PIL import Image
 
 from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
 from conspect.adapters.runtimes.torch_runtime import need
-from conspect.adapters.sources.hub import fetching, opening
+from conspect.adapters.sources.hub import HUB, fetching, opening
 from conspect.adapters.sources.request import Request
 from conspect.adapters.vlms.torch_towers import TorchVlm, Towers
 from conspect.core.diagnostics import SourceLocation, user_error
@@ -33,7 +33,9 @@ def load(request: Request) -> TorchVlm:
     name, weights = _source(request)
     local = request.path is not None
     with (
-        opening(str(request.path), "open_clip", FIX, "VLM002") if local else fetching(f"{name} {weights or ''}".strip())
+        opening(str(request.path), "open_clip", FIX, "VLM002")
+        if local
+        else fetching(f"{name} {weights or ''}".strip(), f"{HUB}, or where open_clip keeps it")
     ):
         network, _, transforms = open_clip.create_model_and_transforms(
             name, pretrained=weights, require_pretrained=True, weights_only=True, pretrained_text=False
