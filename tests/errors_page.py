@@ -16,6 +16,7 @@ TITLES = {
     "STUDY": "The study",
     "MODEL": "Models",
     "ATTACK": "Attacks",
+    "TRACK": "Tracking servers, see [ci.md](ci.md)",
     "BENCH": "Benchmarks",
     "CLI": "The command line",
     "VLM": "Vision-language models",

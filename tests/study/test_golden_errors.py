@@ -33,6 +33,7 @@ from conspect.adapters.sources.hub import fetching
 from conspect.adapters.sources.known_outputs import confirm_known_output
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import place_of
+from conspect.adapters.trackers.mlflow import TrackedRun, log_run
 from conspect.adapters.vlms.pocket import pocket, text_tower
 from conspect.cli.language_server import language_server
 from conspect.cli.study import init
@@ -248,6 +249,29 @@ def engine004(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setitem(sys.modules, "ray._private", DeadRay)
     patch.setitem(sys.modules, "ray._private.ray_constants", DeadRay.constants)
     return list(RayEngine().map(print, [Lock()]))
+
+
+@raises
+def track001(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setitem(sys.modules, "mlflow.tracking", None)
+    return log_run(TrackedRun("x", {}, {}, {}, []), "http://127.0.0.1:9", "conspect")
+
+
+@raises
+def track002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    class Client:
+        """MLflow's, before a server that is away."""
+
+        def __init__(self, tracking_uri: str) -> None:
+            self.uri = tracking_uri
+
+        def get_experiment_by_name(self, name: str) -> None:
+            raise OSError(f"API request to {self.uri}/api failed: connection refused")
+
+    patch.setitem(sys.modules, "mlflow", SimpleNamespace())
+    patch.setitem(sys.modules, "mlflow.tracking", SimpleNamespace(MlflowClient=Client))
+    patch.setitem(sys.modules, "mlflow.entities", SimpleNamespace())
+    return log_run(TrackedRun("x", {}, {}, {}, []), "http://user:secret@127.0.0.1:9", "conspect")
 
 
 @raises

@@ -33,6 +33,7 @@ COMMANDS: Commands = {
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
     "language-server": ("conspect.cli.language_server", "language_server", "Serve Con_spec to an editor."),
     "localize": ("conspect.cli.localize", "localize", "Find the part of a model that broke since a sound version."),
+    "log": ("conspect.cli.track", "log", "Log a finished study to a tracking server (MLflow)."),
     "monitor": ("conspect.cli.monitor", "monitor", "Watch a deployed model: say when not to believe it, and why."),
     "run": ("conspect.cli.study", "run", "Run a study: results.json and report.html."),
     "schema": ("conspect.cli.schema", "schema", "Print the JSON Schema of results.json or study.toml."),

@@ -42,6 +42,8 @@ CODES: dict[str, str] = {
     "EXPLORE009": "a picture cannot be judged",
     "EXPLORE010": "there is no study to compare with, or nothing to compare",
     "EXPLORE011": "the study has no finished run yet",
+    "TRACK001": "a package that the tracking server needs is missing",
+    "TRACK002": "the tracking server cannot be reached, or refuses",
     "BENCH001": "faults cannot be planted in the study's model",
     "CLI001": "a folder is already in use",
     "CLI002": "a package that the editor's server needs is missing",

@@ -1,0 +1,1 @@
+"""Servers that keep the figures and files of many runs."""
