@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from conspect.core.diagnostics import outside_error
 
-# Read when mlflow is imported, or at each request. It reports to its makers, and asks a server that is away for minutes.
+# Read when mlflow is imported, or at each request. It reports to its makers, asks a server that is away for minutes, and
+# writes addresses to standard output, which is the caller's.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
