@@ -11,6 +11,7 @@ from conspect.analysis.explanation.contrast import (
     belonging_by_strength,
     contrast,
     sentence,
+    unusual_unknown,
 )
 from conspect.statistics.detection import Score, auroc, tally
 
@@ -21,38 +22,73 @@ ALL = np.ones(4, dtype=bool)
 USUAL = np.tile(np.arange(50.0)[:, None], (1, 4))
 
 
-def reasons(strengths: list[float], believed: np.ndarray = ALL) -> list[Reason]:
-    return contrast(np.array(strengths), USUAL, BELONGS, believed, label=0, output=1)
+APART = np.arange(4)
+
+
+def reasons(strengths: list[float], believed: np.ndarray = ALL, apart: np.ndarray = APART) -> list[Reason]:
+    return contrast(np.array(strengths), USUAL, BELONGS, believed, apart, label=0, output=1)
 
 
 def test_only_concepts_of_exactly_one_of_the_two_classes_are_named() -> None:
-    assert reasons([48.5, 1.5, -9.0, 99.0]) == [Reason(0, Side.OUTPUT, 0.98), Reason(1, Side.LABEL, 0.96)]
+    assert reasons([48.5, 1.5, -9.0, 99.0]) == [Reason(0, Side.OUTPUT, 0.98, 50), Reason(1, Side.LABEL, 0.96, 50)]
 
 
 def test_a_concept_that_is_not_believed_is_not_named() -> None:
-    assert reasons([48.5, 1.5, 0, 0], np.array([False, True, True, True])) == [Reason(1, Side.LABEL, 0.96)]
+    assert reasons([48.5, 1.5, 0, 0], np.array([False, True, True, True])) == [Reason(1, Side.LABEL, 0.96, 50)]
 
 
 def test_nothing_is_named_that_does_not_stand_out_and_equal_images_do_not_count() -> None:
     assert reasons([25.0, 25.0, 0, 0]) == []
     constant = np.ones((50, 4))
-    assert contrast(np.ones(4), constant, BELONGS, ALL, label=0, output=1) == []
-    assert contrast(np.ones(4), constant[:0], BELONGS, ALL, label=0, output=1) == []
+    assert contrast(np.ones(4), constant, BELONGS, ALL, APART, label=0, output=1) == []
+
+
+def test_of_a_few_right_images_nothing_is_said() -> None:
+    few = contrast(np.array([99.0, -9, 0, 0]), USUAL[:9], BELONGS, ALL, APART, label=0, output=1)
+    assert few == []
+    assert unusual_unknown("cat", "deer", 9) == (
+        "cat taken for deer: too few cat images (9) are classified right to say what is usual of them"
+    )
+
+
+def test_concepts_that_cannot_be_told_apart_are_one_reason() -> None:
+    belongs = np.array([[False, False, False, True], [True, True, False, False]])
+    found = contrast(np.array([48.5, 47.5, 0, 0.5]), USUAL, belongs, ALL, np.array([0, 0, 2, 3]), label=0, output=1)
+    assert found == [Reason(3, Side.LABEL, 0.98, 50), Reason(0, Side.OUTPUT, 0.96, 50, (1,))]
+    assert "shows “horns” or “colored eyes” more than 48 of the 50" in sentence(found, CONCEPTS, "cat", "deer")
 
 
 def test_the_sentence_says_classes_concepts_and_shares() -> None:
-    found = reasons([48.5, 1.5, 0, 0])
+    found = [Reason(0, Side.OUTPUT, 0.98, 200), Reason(1, Side.LABEL, 0.96, 200)]
     assert sentence(found, CONCEPTS, "cat", "deer") == (
-        "cat taken for deer: shows horns more than 98 % of cat images do, and colored eyes less than 96 % of them"
+        "cat taken for deer: shows “horns” more than 98 % of rightly classified cat images do, and “colored eyes” less than "
+        "96 % of them"
     )
     assert sentence(found[1:], CONCEPTS, "cat", "deer") == (
-        "cat taken for deer: shows colored eyes less than 96 % of cat images do"
+        "cat taken for deer: shows “colored eyes” less than 96 % of rightly classified cat images do"
     )
     assert sentence([], CONCEPTS, "cat", "deer").endswith("stands out")
 
 
+def test_an_image_that_is_classified_right_is_not_said_to_be_taken_for_anything() -> None:
+    found = [Reason(0, Side.OUTPUT, 1.0, 200)]
+    assert sentence(found, CONCEPTS, "cat", "deer", failed=False) == (
+        "deer, not cat: shows “horns” more than any rightly classified cat image does"
+    )
+
+
+def test_few_images_are_counted_and_no_percentage_is_made_of_them() -> None:
+    assert sentence(reasons([48.5, 1.5, 0, 0]), CONCEPTS, "cat", "deer") == (
+        "cat taken for deer: shows “horns” more than 49 of the 50 rightly classified cat images do, and “colored eyes” less "
+        "than 48 of them"
+    )
+    assert "more than any of the 50 rightly classified cat images does" in sentence(
+        [Reason(0, Side.OUTPUT, 1.0, 50)], CONCEPTS, "cat", "deer"
+    )
+
+
 def test_shares_are_rounded_down_in_words() -> None:
-    assert "99 %" in sentence([Reason(0, Side.OUTPUT, 0.9999)], CONCEPTS, "cat", "deer")
+    assert "99 %" in sentence([Reason(0, Side.OUTPUT, 0.9999, 20_000)], CONCEPTS, "cat", "deer")
 
 
 def test_without_a_table_a_concept_belongs_to_the_classes_that_show_it_more() -> None:

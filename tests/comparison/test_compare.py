@@ -5,9 +5,11 @@ from msgspec.structs import replace
 
 from conspect.comparison.compare import compare
 from conspect.report.comparison import comparison_lines, render_comparison
+from conspect.results.failure_groups import FailureGroup as FoundGroup
+from conspect.results.failure_groups import GroupCondition
 from conspect.results.results import Results
 from conspect.statistics.paired import mcnemar, tango
-from tests.comparison.studies import failure, property_of, verified, with_failures
+from tests.comparison.studies import failure, property_of, share, verified, with_failures
 
 NAMES = ("old", "new")
 
@@ -98,3 +100,32 @@ def test_the_page_and_the_lines_escape_what_studies_hold(before: Results) -> Non
     found = compare(before, before, names=(hostile, "new"))
     assert "<script>" not in render_comparison(found)
     assert "\x1b" not in "".join(comparison_lines(found))
+
+
+def found_group(shown: str, failures: int) -> FoundGroup:
+    return FoundGroup(
+        label="red",
+        output=None,
+        conditions=(GroupCondition(concept="bright", shown=shown),),  # type: ignore[arg-type]
+        sentence=f"Of the quarter of red images that shows “bright” {shown}, many are misclassified.",
+        failures=failures,
+        share=0.5,
+        inside=share(failures, 20),
+        outside=share(1, 20),
+        p_value=0.01,
+        images=("a",),
+    )
+
+
+def test_found_groups_are_new_kept_or_not_found_any_more(before: Results) -> None:
+    old = replace(before, failure_groups=(found_group("most", 8), found_group("least", 6)))
+    new = replace(before, failure_groups=(found_group("least", 9),))
+    gone = compare(old, new, names=NAMES)
+    assert [(one.before is None, one.after is None) for one in gone.found_groups] == [(False, False), (False, True)]
+    assert any("6 of 20 of its images failed before" in line for line in gone.sentences)
+    assert any("is not found now (such images may still fail)" in line for line in gone.sentences)
+    come = compare(new, old, names=NAMES)
+    assert come.found_groups[0].before is None
+    assert any(line.startswith("A group of failures that was not found before") for line in come.sentences)
+    assert "such images may still fail" in render_comparison(gone)
+    assert compare(before, before, names=NAMES).found_groups == ()

@@ -1463,6 +1463,7 @@ export interface components {
             model: string;
             name: string;
             sentences: components["schemas"]["Sentence"][];
+            groups: components["schemas"]["FoundGroup"][];
             slices: {
                 [key: string]: string[];
             };

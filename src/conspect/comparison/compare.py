@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from conspect.comparison.accuracy import Failures, accuracy, listed_failures
-from conspect.comparison.concepts import concepts, failure_groups, heatmaps
+from conspect.comparison.concepts import concepts, failure_groups, found_groups, heatmaps
 from conspect.comparison.monitors import monitors
 from conspect.comparison.properties import properties
 from conspect.comparison.words import sentences
@@ -45,6 +45,7 @@ def compare(
         accuracy=accuracy(before, after, pairs) if same_classes else None,
         heatmaps=heatmaps(before, after) if same_lens else None,
         failure_groups=failure_groups(before, after) if same_classes else (),
+        found_groups=found_groups(before, after) if same_classes and same_concepts else (),
         concepts=concepts(before, after) if same_concepts else (),
         properties=(
             None

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.results.comparison import ChangedCell, ConceptChange, FailureGroup, HeatmapChange
+from conspect.results.comparison import ChangedCell, ConceptChange, FailureGroup, FoundGroupChange, HeatmapChange
+from conspect.results.failure_groups import FailureGroup as FoundGroup
 from conspect.results.results import Results
+from conspect.results.shares import Share
 from conspect.statistics.testing import fisher_two_sided, holm
 
 CELLS_LISTED = 50
@@ -106,6 +108,48 @@ def failure_groups(before: Results, after: Results) -> tuple[FailureGroup, ...]:
         if p < 1 - after.asked.confidence
     ]
     return tuple(sorted(groups, key=lambda group: -abs(group.after - group.before)))
+
+
+def found_groups(before: Results, after: Results) -> tuple[FoundGroupChange, ...]:
+    """Groups of failures that were found in either study: new ones, those of both, and those not found any more."""
+    theirs, ours = _found(before), _found(after)
+    order = [*(key for key in ours if key not in theirs), *(key for key in ours if key in theirs)]
+    order += [key for key in theirs if key not in ours]
+    return tuple(_group_change(theirs.get(key), ours.get(key)) for key in order)
+
+
+def _found(results: Results) -> dict[object, FoundGroup]:
+    return {
+        (group.label, group.output, frozenset((one.concept, one.shown) for one in group.conditions)): group
+        for group in results.failure_groups
+    }
+
+
+def _group_change(before: FoundGroup | None, after: FoundGroup | None) -> FoundGroupChange:
+    shown = after or before
+    assert shown is not None
+    if after is None:
+        said = (
+            f"A group of failures that was found before is not found now (such images may still fail): {shown.sentence}"
+        )
+    elif before is None:
+        said = f"A group of failures that was not found before: {shown.sentence}"
+    else:
+        said = (
+            f"A group of failures is in both; {_rate(before.inside)} of its images failed before. Now: {shown.sentence}"
+        )
+    return FoundGroupChange(
+        label=shown.label,
+        output=shown.output,
+        conditions=shown.conditions,
+        before=None if before is None else before.inside,
+        after=None if after is None else after.inside,
+        sentence=said,
+    )
+
+
+def _rate(share: Share) -> str:
+    return f"{share.successes:,} of {share.n:,}"
 
 
 def _confusion(results: Results) -> dict[tuple[str, str], tuple[int, int]]:

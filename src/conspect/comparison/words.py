@@ -21,6 +21,7 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
             f'"{group.label}" taken for "{group.output}" {word}: {group.before:,} of {group.images_before:,} images before, '
             f"{group.after:,} of {group.images_after:,} now."
         )
+    said += [group.sentence for group in comparison.found_groups[:GROUPS_NAMED]]
     if comparison.heatmaps is not None:
         changed = comparison.heatmaps
         said.append(

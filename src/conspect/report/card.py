@@ -66,6 +66,7 @@ def _text(results: Results, pictures: dict[str, str]) -> str:
         "## What it gets wrong",
         *(in_markdown(line) for line in findings(results)),
         _groups(results),
+        *(f"* {in_markdown(group.sentence)}" for group in results.failure_groups[1:GROUPS_SHOWN]),
     ]
     if "heatmap.svg" in pictures and results.localization.worst is not None:
         parts.append(

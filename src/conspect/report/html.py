@@ -13,6 +13,7 @@ from msgspec import structs
 from scipy import special
 
 from conspect.report.concepts import grades_part
+from conspect.report.failure_groups import groups_part
 from conspect.report.monitor import monitor_part
 from conspect.report.pages import Part, environment
 from conspect.report.policy import MARK, sealed
@@ -83,7 +84,10 @@ def _bar(counts: CulpritCounts | PartCounts) -> list[tuple[str, int, str]]:
 
 def _parts(results: Results, thumbnails: Mapping[str, str]) -> list[Part]:
     """The sections on what a run may add."""
-    parts = [grades_part(results.concepts)]
+    parts = []
+    if results.failure_search is not None:
+        parts.append(groups_part(results.failure_groups, results.failure_search, thumbnails))
+    parts.append(grades_part(results.concepts))
     if results.slices is not None:
         parts.append(slices_part(results.slices))
     if results.concept_labels is not None:

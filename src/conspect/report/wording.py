@@ -25,6 +25,10 @@ def findings(results: Results) -> list[str]:
     # What the two oracles say stands below, under their names: one question gets one answer here.
     if located.worst is not None:
         lines.append(_worst_class(located.worst))
+    if results.failure_groups:
+        lines.append(
+            f"The largest group of failures that was found: {_begun_small(results.failure_groups[0].sentence)}"
+        )
     return lines
 
 
@@ -48,6 +52,10 @@ def warnings(results: Results) -> list[str]:
     if results.localization.left_out is not None:
         lines.append(f"{results.localization.left_out}.")
     return lines
+
+
+def _begun_small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def proofs(results: Results) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from conspect.core.verdicts import Outcome
+from conspect.results.failure_groups import GroupCondition
 from conspect.results.shares import Count, Fraction, Share
 
 # How the same images meet: image by image, or as two samples.
@@ -108,6 +109,20 @@ class FailureGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     p_value: Fraction
 
 
+class FoundGroupChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of failures that was found in one of the studies or in both (`failure_groups` of results.json), by the same
+    class, output and concepts. `before`, `after`: its share of failures; null where it was not found there, which does not
+    mean that such images do not fail.
+    """
+
+    label: str | None
+    output: str | None
+    conditions: tuple[GroupCondition, ...]
+    before: Share | None
+    after: Share | None
+    sentence: str
+
+
 class ConceptChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Failures in which a concept that is usually stronger was not, before and after, out of all failures."""
 
@@ -197,6 +212,7 @@ class Comparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accuracy: Accuracy | None
     heatmaps: HeatmapChange | None
     failure_groups: tuple[FailureGroup, ...]
+    found_groups: tuple[FoundGroupChange, ...]
     concepts: tuple[ConceptChange, ...]
     properties: Properties | None
     monitor: MonitorChange | None

@@ -73,6 +73,14 @@ class CountedPair(msgspec.Struct, frozen=True):
     failures: int
 
 
+class FoundGroup(msgspec.Struct, frozen=True):
+    """A group of failures that was found: in words, how many failures it has, and the ids of the first hundred."""
+
+    text: str
+    failures: int
+    images: tuple[str, ...]
+
+
 class StudyOverview(msgspec.Struct, frozen=True):
     """What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name."""
 
@@ -91,6 +99,7 @@ class StudyOverview(msgspec.Struct, frozen=True):
     images_of_class: tuple[int, ...]
     concepts: tuple[ConceptEntry, ...]
     sentences: tuple[Sentence, ...]
+    groups: tuple[FoundGroup, ...]
     diagnoses: tuple[str, ...]
     slices: dict[str, tuple[str, ...]]
     tags: tuple[str, ...]

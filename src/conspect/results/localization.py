@@ -41,11 +41,15 @@ class WorstClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A concept that is seen and belongs to one of two classes: the output's, which the image shows more than the share
     `share` of the label's rightly classified images do, or the label's, which it shows less than `share` of them do.
+
+    `images`: how many these are. `twins`: concepts that would do as well and cannot be told from it here.
     """
 
     concept: str
     side: Literal["label", "output"]
     share: Fraction
+    images: Count
+    twins: tuple[str, ...] = ()
 
 
 class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from conspect.core.notebooks import drawing_of
 from conspect.results.concepts import Concept
 from conspect.results.data import Asked, Dataset, Environment, Unreadable
 from conspect.results.diagnosis import Diagnosis
+from conspect.results.failure_groups import FailureGroup, FailureSearch
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import Localization
 from conspect.results.models import Alignment, Model, Vlm
@@ -39,6 +40,8 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unreadable: tuple[Unreadable, ...]
     environment: Environment
     timings: dict[str, float]
+    failure_groups: tuple[FailureGroup, ...] = ()
+    failure_search: FailureSearch | None = None
     slices: Slices | None = None
     concept_labels: ConceptLabels | None = None
     verification: Verification | None = None

@@ -55,7 +55,7 @@ class ImageExplainer:
         )
         self.taken = np.flatnonzero(self.may_speak & first)
         self.inputs, self.measured, self.seconds = inputs, measured, seconds
-        self.explainer = Explainer.of(inputs, measured, self.sample, self.may_speak)
+        self.explainer = Explainer.of(inputs, measured, self.sample, grades)
         lens, names = measured.lens, measured.lens.concept_names
         self.lens = Lens(lens.alignment, tuple(names[k] for k in self.taken), lens.directions[self.taken])
         head = inputs.model.head
@@ -73,7 +73,8 @@ class ImageExplainer:
         logits = self.inputs.model.head.logits(embedding[None])[0]
         against = label if label != output else int(np.argsort(-logits, kind="stable")[1])
         shares = np.exp(logits - logits.max())
-        explanation = self.explainer.explanation(measured.lens.strengths(embedding[None])[0], against, output)
+        strengths = measured.lens.strengths(embedding[None])[0]
+        explanation = self.explainer.explanation(strengths, against, output, failed=label != output)
         left_out = []
         if not self.linear:
             left_out.append("minimal sets and counterfactuals need a linear head and a concept that is seen")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.monitor.runtime import VERDICTS
-from conspect.results.exploration import ConceptEntry, CountedPair, Sentence, StudyOverview, StudyState
+from conspect.results.exploration import ConceptEntry, CountedPair, FoundGroup, Sentence, StudyOverview, StudyState
 from conspect.results.results import Results
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.index import StudyIndex
@@ -46,6 +46,7 @@ def overview(
         images_of_class=tuple(int(n) for n in sizes),
         concepts=concepts,
         sentences=sentences,
+        groups=tuple(FoundGroup(group.sentence, group.failures, group.images) for group in results.failure_groups),
         diagnoses=tuple(sorted(set(annotations.diagnoses.values()))),
         slices={
             column: values

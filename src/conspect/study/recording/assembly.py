@@ -31,6 +31,7 @@ from conspect.study.diagnosing.record import counted_causes, diagnose_study
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements, Timings
 from conspect.study.recording.concepts import ConceptSample, Explainer, believed, concept_results, graded, words_rank
+from conspect.study.recording.failure_groups import failure_group_results
 from conspect.study.recording.failures import FailureWriter, verdicts_of
 from conspect.study.recording.heatmaps import example_images, heatmap_results, shown_concepts
 from conspect.study.recording.shares import counts_matrix, finite_or_none, share
@@ -72,7 +73,7 @@ def assemble(
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
         diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed)
-        explainer = Explainer.of(inputs, measured, seen, may_speak)
+        explainer = Explainer.of(inputs, measured, seen, grades)
         writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer)
         failures = writer.write(table, engine=engine, bar=bar)
         classes = inputs.model.class_names
@@ -88,6 +89,10 @@ def assemble(
         )
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
+    with timings.stage("failure groups"):
+        groups, search = failure_group_results(
+            inputs, measured, seen, grades, confidence=confidence, seed=config.settings.seed
+        )
     labelled = concept_label_results(inputs, measured, confidence, seed=config.settings.seed)
     return Results(
         conspect=VERSION,
@@ -105,6 +110,8 @@ def assemble(
         unreadable=tuple(Unreadable(split=split, id=name, reason=why) for split, name, why in measured.unreadable),
         environment=Environment(python=platform.python_version(), numpy=np.__version__),
         timings=timings.rounded(),
+        failure_groups=groups,
+        failure_search=search,
         slices=slice_results(config, inputs, measured, verdicts) if config.data.slices else None,
         concept_labels=labelled,
     )

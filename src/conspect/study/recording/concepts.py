@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConcept, grade_concepts
-from conspect.analysis.explanation.contrast import belonging_by_strength, belonging_by_table, contrast, sentence
+from conspect.analysis.explanation.contrast import (
+    LEAST_USUAL,
+    belonging_by_strength,
+    belonging_by_table,
+    contrast,
+    sentence,
+    unusual_unknown,
+)
 from conspect.core.capabilities import concept_labels_of
 from conspect.core.spaces import Float64
 from conspect.results.concepts import Concept, ConceptMeasures, ConceptScores
@@ -128,7 +136,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else finite_or_none(round(value, 4))
 
 
-def believed(grades: list[GradedConcept]) -> NDArray[np.bool_]:
+def believed(grades: Sequence[GradedConcept]) -> NDArray[np.bool_]:
     """`[concept]`: takes part in summaries and explanations."""
     return np.array([found.grade is not Grade.NOT_SEEN for found in grades], dtype=bool)
 
@@ -141,13 +149,14 @@ class Explainer:
     concepts: tuple[str, ...]
     belongs: NDArray[np.bool_]
     believed: NDArray[np.bool_]
+    told_apart: NDArray[np.int64]
     usual: tuple[Float64, ...]
 
     @classmethod
     def of(
-        cls, inputs: Inputs, measured: Measurements, sample: ConceptSample, may_speak: NDArray[np.bool_]
+        cls, inputs: Inputs, measured: Measurements, sample: ConceptSample, grades: Sequence[GradedConcept]
     ) -> Explainer:
-        """`may_speak [concept]`: see `believed`."""
+        """With the `grades` of the study's concepts."""
         classes = inputs.model.class_names
         belongs = (
             belonging_by_strength(sample.by_vlm, sample.labels, len(classes))
@@ -156,15 +165,33 @@ class Explainer:
         )
         right = sample.labels == sample.outputs
         usual = tuple(sample.by_model[right & (sample.labels == index)] for index in range(len(classes)))
-        return cls(classes, inputs.concepts.names, belongs, may_speak, usual)
+        # The first member stands for a group.
+        told_apart = np.array(
+            [min((place, *found.measures.group)) for place, found in enumerate(grades)], dtype=np.int64
+        )
+        return cls(classes, inputs.concepts.names, belongs, believed(grades), told_apart, usual)
 
-    def explanation(self, strengths: Float64, label: int, output: int) -> Explanation:
-        """Why an image with `strengths [concept]` was taken for `output`."""
-        reasons = contrast(strengths, self.usual[label], self.belongs, self.believed, label=label, output=output)
+    def explanation(self, strengths: Float64, label: int, output: int, *, failed: bool = True) -> Explanation:
+        """Why an image with `strengths [concept]` has the output `output` and not `label`; `failed`: that is its class."""
+        names = self.classes[label], self.classes[output]
+        if len(self.usual[label]) < LEAST_USUAL:
+            return Explanation(
+                sentence=unusual_unknown(*names, len(self.usual[label]), failed=failed),
+                reasons=(),
+            )
+        reasons = contrast(
+            strengths, self.usual[label], self.belongs, self.believed, self.told_apart, label=label, output=output
+        )
         return Explanation(
-            sentence=sentence(reasons, self.concepts, self.classes[label], self.classes[output]),
+            sentence=sentence(reasons, self.concepts, *names, failed=failed),
             reasons=tuple(
-                Reason(concept=self.concepts[reason.concept], side=reason.side.value, share=round(reason.share, 4))
+                Reason(
+                    concept=self.concepts[reason.concept],
+                    side=reason.side.value,
+                    share=round(reason.share, 4),
+                    images=reason.images,
+                    twins=tuple(self.concepts[k] for k in reason.twins),
+                )
                 for reason in reasons
             ),
         )

@@ -1,0 +1,61 @@
+"""Failure groups and thin combinations in sentences that a person would say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conspect.analysis.explanation.failure_groups import FailureGroup, FailureSearch, Rate
+from conspect.analysis.explanation.thin_combinations import ThinCombination
+
+
+def group_sentence(
+    group: FailureGroup, concepts: Sequence[str], classes: Sequence[str], share_of_failures: float
+) -> str:
+    """What fails, how often, and how many of all failures that is. Percents are rounded, images counted."""
+    label, output = (None if index is None else classes[index] for index in (group.label, group.output))
+    images = "images" if label is None else f"{label} images"
+    shown = [
+        f"“{concepts[one.concept].replace('-', ' ')}” {'most' if one.more else 'least'}" for one in group.conditions
+    ]
+    of_class = "" if label is not None else " of their class"
+    whose = f"the quarter of {images} that shows {shown[0]}"
+    if len(shown) > 1 or label is None:
+        quarters = " and in ".join(f"the quarter{of_class} that shows {one}" for one in shown)
+        whose = f"{images} {'both ' if len(shown) > 1 else ''}in {quarters}"
+    fails = "are misclassified" if output is None else f"are taken for {output}"
+    inside, outside, failures = group.inside, group.outside, len(group.failures)
+    return (
+        f"Of {whose}, {_percent(inside)} {fails} ({inside.failures:,} of the {inside.images:,} checked); of other {images}, "
+        f"{_percent(outside)} ({outside.failures:,} of {outside.images:,}). Both halves together: {failures:,} "
+        f"{'failure' if failures == 1 else 'failures'}, {round(100 * share_of_failures)} % of all."
+    )
+
+
+def thin_sentence(thin: ThinCombination, concepts: Sequence[str], classes: Sequence[str]) -> str:
+    """How few images of the class show both concepts, and how many there would be by chance."""
+    first, second = (concepts[k].replace("-", " ") for k in thin.concepts)
+    return (
+        f"Only {_are(thin.images, f'{classes[thin.label]} image')} both in the quarter that shows “{first}” most and in the "
+        f"quarter that shows “{second}” most; if the two had nothing to do with each other, {round(thin.expected):,} would be."
+    )
+
+
+def search_sentence(search: FailureSearch, images: int, failures: int) -> str:
+    """What was looked for and what came of it; that nothing was found is said, and what it means."""
+    if not failures:
+        return "There are no failures to group."
+    looked = f"{search.tried:,} combinations of concepts were looked at on one half of {images:,} images"
+    if not search.checked:
+        return f"{looked}; none failed often enough to be checked on the other half. No group of failures stands out."
+    checked = f"{looked}, the {search.checked:,} most promising were checked on the other half"
+    if not search.groups:
+        return f"{checked}, and none held. No group of failures stands out beyond chance."
+    return f"{checked}, and {len(search.groups):,} held there beyond chance (corrected for those checked)."
+
+
+def _percent(rate: Rate) -> str:
+    return f"{round(100 * rate.share)} %" if rate.share == 0 or rate.share >= 0.01 else "under 1 %"
+
+
+def _are(number: int, what: str) -> str:
+    return f"{number:,} {what} is" if number == 1 else f"{number:,} {what}s are"
