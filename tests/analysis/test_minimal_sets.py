@@ -15,6 +15,7 @@ from conspect.analysis.explanation.erasure import Eraser
 from conspect.analysis.explanation.minimal_sets import (
     Keeps,
     additive_keeps,
+    behaviour_keeps,
     minimal_sets,
     one_abductive,
     one_contrastive,
@@ -99,6 +100,30 @@ def test_twenty_sets_over_a_hundred_concepts_take_a_tenth_of_a_second() -> None:
         spent.append(time.perf_counter() - start)
         assert len(found.abductive) + len(found.contrastive) == 20
     assert min(spent) < 0.5  # 0.1 s on an idle machine; the bound leaves room for neighbours
+
+
+@given(st.integers(0, 2**31), st.integers(1, 6), st.floats(0.05, 1.0))
+@settings(max_examples=40, deadline=None)
+def test_a_behaviour_keeps_where_so_many_of_its_images_keep(seed: int, concepts: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    start, change = rng.normal(1, 1, size=(7, 2)), rng.normal(size=(7, concepts, 2))
+    sets = np.array([mask(s, concepts) for s in subsets(concepts)])
+    single = np.array([additive_keeps(start[image], change[image])(sets) for image in range(7)])
+    np.testing.assert_array_equal(behaviour_keeps(start, change, share)(sets), single.mean(axis=0) >= share)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_deleting_blocks_gives_what_one_deletion_after_the_other_gives(seed: int, concepts: int) -> None:
+    rng = np.random.default_rng(seed)
+    keeps = additive_keeps(rng.uniform(0.1, 2.0, size=2), -rng.uniform(0.0, 1.0, size=(concepts, 2)))
+    order = rng.permutation(concepts).tolist()
+    kept = np.ones(concepts, dtype=bool)
+    for concept in order:
+        kept[concept] = False
+        if not keeps(~kept[None])[0]:
+            kept[concept] = True
+    assert one_abductive(keeps, concepts, order) == tuple(np.flatnonzero(kept))
 
 
 def test_the_budget_ends_the_search() -> None:

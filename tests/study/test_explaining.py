@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from conspect.adapters.models import load_model
 from conspect.analysis.explanation.maps import concept_map
 from conspect.cli.concepts import concepts
-from conspect.cli.explain import explain
+from conspect.cli.explain import explain as explain_command
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Lens
@@ -21,7 +21,7 @@ from conspect.report.wording import findings
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import explain_images
+from conspect.study.explaining import Asked, explain, explain_images
 
 
 def failure(study: Study) -> str:
@@ -56,11 +56,69 @@ def test_an_image_that_is_not_there_is_named(finished: Study) -> None:
 
 def test_the_command_prints_the_sentence_or_json(finished: Study) -> None:
     name = failure(finished)
-    told = CliRunner().invoke(explain, [str(finished.folder), name])
+    told = CliRunner().invoke(explain_command, [str(finished.folder), name])
     assert told.exit_code == 0, told.output
     assert " taken for " in told.stdout
-    found = json.loads(CliRunner().invoke(explain, [str(finished.folder), name, "--json"]).stdout)
+    found = json.loads(CliRunner().invoke(explain_command, [str(finished.folder), name, "--json"]).stdout)
     assert [image["id"] for image in found["images"]] == [name]
+
+
+def cell_of(study: Study) -> tuple[str, str]:
+    image = next(one for one in study.results().localization.images if "encoder-" in one.id)
+    return image.label, image.output
+
+
+def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None:
+    label, output = cell_of(finished)
+    asked = Asked(cells=[f"{label}:{output}"], classes=[output])
+    cell, right = explain(finished.inputs, finished.measurements(), asked, seconds=2).behaviours
+    confusion = finished.results().model.confusion
+    classes = finished.results().classes
+    assert cell.images == cell.taken == confusion[classes.index(label)][classes.index(output)]
+    assert cell.explanation is not None
+    assert cell.explanation.sentence.startswith(f"{label} taken for {output}")
+    assert right.images == confusion[classes.index(output)][classes.index(output)]
+    assert right.explanation is None
+    for one in (cell, right):
+        assert one.sets is not None
+        assert one.sets.abductive or one.sets.contrastive
+    call = [str(finished.folder), "--cell", f"{label}:{output}", "--class", output]
+    told = CliRunner().invoke(explain_command, call)
+    assert told.exit_code == 0, told.output
+    assert f"{label} taken for {output} ({cell.images} images):" in told.stdout
+    assert f"{output}, classified right" in told.stdout
+    assert "on at least 50 % of them" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (Asked(cells=["red"]), "'red' names no class, or no pair"),
+        (Asked(cells=["red:nothing"]), "names no class, or no pair"),
+        (Asked(classes=["nothing"]), "names no class, or no pair"),
+    ],
+)
+def test_a_cell_that_is_none_is_refused(finished: Study, asked: Asked, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        explain(finished.inputs, finished.measurements(), asked)
+
+
+def test_a_cell_without_images_is_refused(finished: Study) -> None:
+    results = finished.results()
+    label, output = next(
+        (a, b)
+        for i, a in enumerate(results.classes)
+        for j, b in enumerate(results.classes)
+        if not results.model.confusion[i][j]
+    )
+    with pytest.raises(UserError, match="nothing to explain"):
+        explain(finished.inputs, finished.measurements(), Asked(cells=[f"{label}:{output}"]))
+
+
+def test_the_command_wants_something_to_explain(finished: Study) -> None:
+    told = CliRunner().invoke(explain_command, [str(finished.folder)])
+    assert told.exit_code == 2
+    assert "--cell" in told.output
 
 
 def test_concepts_score_prints_every_grade(finished: Study) -> None:

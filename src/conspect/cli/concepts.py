@@ -45,6 +45,37 @@ def score(study: Path, as_json: bool) -> None:
 @concepts.command()
 @click.argument("study", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Images with captions, name.png and name.txt; default: the stamps of Debian's tuxpaint-stamps-default.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def captions(study: Path, folder: Path | None, as_json: bool) -> None:
+    """Ask STUDY's VLM for the right caption of photographs that nobody fitted anything on, among all captions."""
+    from conspect.results.files import encoded
+    from conspect.study import Study
+    from conspect.study.captions import caption_retrieval
+
+    opened = Study.open(study)
+    confidence = opened.config.settings.confidence
+    found = caption_retrieval(opened.inputs.vlm, opened.store, folder, confidence=confidence, bar=terminal_bar)
+    if as_json:
+        click.echo(encoded(found, indent=None), nl=False)
+        return
+    for what, share, chance in (
+        ("the right caption is the nearest", found.first, found.chance),
+        ("it is among the five nearest", found.in_five, found.chance_in_five),
+    ):
+        percent = f"{100 * share.successes / share.n:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+        click.echo(f"{what}: {percent} of {share.n:,} photographs; by chance {100 * chance:.1f} %")
+    click.echo(
+        f"median rank: {found.median_rank:g} of {found.captions:,} captions; by chance {(found.captions + 1) / 2:g}"
+    )
+
+
+@concepts.command()
+@click.argument("study", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
     "--words", type=click.Path(path_type=Path, dir_okay=False), help="Candidates: a text file, one word a line."
 )
 @click.option(

@@ -10,38 +10,64 @@ import click
 from conspect.cli.progress import terminal_bar
 
 if TYPE_CHECKING:
-    from conspect.results.explanations import ImageExplanation
+    from conspect.results.explanations import BehaviourExplanation, ImageExplanation
 
 SHADES = " .:-=+*#%@"
 
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0.001, max=600),
     default=0.1,
     show_default=True,
-    help="Time for the minimal sets of each image.",
+    help="Time for the minimal sets of each image, cell or class.",
+)
+@click.option(
+    "--cell", "cells", multiple=True, metavar="LABEL:OUTPUT", help="Images of LABEL taken for OUTPUT, together."
+)
+@click.option(
+    "--class", "classes", multiple=True, metavar="CLASS", help="Rightly classified images of CLASS, together."
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="For --cell and --class: a set holds when it does on so many of the images.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def explain(study: Path, images: tuple[str, ...], seconds: float, as_json: bool) -> None:
-    """Explain test images of STUDY, by id, in concepts that are seen.
+def explain(  # noqa: PLR0917 (click passes by name)
+    study: Path,
+    images: tuple[str, ...],
+    seconds: float,
+    cells: tuple[str, ...],
+    classes: tuple[str, ...],
+    share: float,
+    as_json: bool,
+) -> None:
+    """Explain test images of STUDY, by id, or all of a confusion cell or class, in concepts that are seen.
 
     A sentence; sets of concepts that alone keep the output, or whose erasure changes it; the smallest change of strengths
     that restores the label; and where in the image the named concepts are.
     """
     from conspect.results.files import encoded
     from conspect.study import Study
-    from conspect.study.explaining import explain_images
+    from conspect.study.explaining import Asked
+    from conspect.study.explaining import explain as explained
 
+    if not (images or cells or classes):
+        raise click.UsageError("name an image, --cell or --class")
     opened = Study.open(study)
-    found = explain_images(opened.inputs, opened.measurements(terminal_bar), images, seconds=seconds)
+    asked = Asked(images, cells, classes)
+    found = explained(opened.inputs, opened.measurements(terminal_bar), asked, seconds=seconds, share=share)
     if as_json:
         click.echo(encoded(found, indent=None), nl=False)
         return
-    click.echo("\n\n".join("\n".join(_lines(image)) for image in found.images))
+    parts = [*map(_lines, found.images), *map(_behaviour_lines, found.behaviours)]
+    click.echo("\n\n".join(map("\n".join, parts)))
 
 
 def _lines(image: ImageExplanation) -> list[str]:
@@ -61,6 +87,21 @@ def _lines(image: ImageExplanation) -> list[str]:
         lines.append(f"  where {one.concept} is (dark to bright: {SHADES.strip()}):")
         lines += ["    " + "".join(2 * SHADES[int(9 * (v - low) / span)] for v in row) for row in one.values]
     return lines + [f"  left out: {why}" for why in image.left_out]
+
+
+def _behaviour_lines(found: BehaviourExplanation) -> list[str]:
+    right = found.label == found.output
+    what = f"{found.label}, classified right" if right else f"{found.label} taken for {found.output}"
+    of = f"{found.images:,} images" if found.taken == found.images else f"{found.taken:,} of {found.images:,} images"
+    lines = [f"{what} ({of}):"]
+    if found.explanation is not None:
+        lines.append(f"  {found.explanation.sentence}.")
+    if found.sets is not None:
+        percent = f"{100 * found.share:g} %"
+        lines += _sets(f"alone keeps it on at least {percent} of them", found.sets.abductive, found.sets.complete)
+        changes = f"without these it changes on more than {100 * (1 - found.share):g} %"
+        lines += _sets(changes, found.sets.contrastive, found.sets.complete)
+    return lines + [f"  left out: {why}" for why in found.left_out]
 
 
 def _sets(what: str, sets: tuple[tuple[str, ...], ...], complete: bool) -> list[str]:

@@ -157,4 +157,15 @@ def trust_rows(results: Results) -> list[TrustRow]:
                 "How far the words generalise (“fur” for hairy). New concepts deserve no more trust than this.",
             )
         )
+    captions = vlm.caption_retrieval
+    if captions is not None:
+        rows.append(
+            TrustRow(
+                f"The right caption among {captions.captions:,}",
+                percent(captions.first.value),
+                f"Of {captions.images:,} photographs of {captions.pack}, which nobody fitted anything on; by chance "
+                f"{100 * captions.chance:.1f} %. Among the five nearest captions: {percent(captions.in_five.value)}, by chance "
+                f"{100 * captions.chance_in_five:.1f} %. This is how far words that nobody prepared can be trusted.",
+            )
+        )
     return rows

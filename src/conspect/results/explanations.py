@@ -72,7 +72,25 @@ class ImageExplanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return drawing_of(self)
 
 
+class BehaviourExplanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model does on many images at once: those of class `label` whose output is `output`, at most so many of them.
+
+    A set is one of `sets` when it does to at least (more than, for contrastive sets) `share` of the images what a set of an
+    image does to it. `explanation`: of the median strengths; null for right images and where nothing can be said.
+    """
+
+    label: str
+    output: str
+    images: Count
+    taken: Count
+    share: Fraction
+    explanation: Explanation | None
+    sets: MinimalSets | None
+    left_out: tuple[str, ...]
+
+
 class ImageExplanations(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Images in the order in which they were asked for."""
+    """Images, and behaviours, in the order in which they were asked for."""
 
     images: tuple[ImageExplanation, ...]
+    behaviours: tuple[BehaviourExplanation, ...] = ()

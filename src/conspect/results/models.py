@@ -57,6 +57,21 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     class_order: ClassOrder | None = None
 
 
+class CaptionRetrieval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of so many photographs of `pack`, those whose caption is the nearest of all, or among the five nearest, and how often
+    that would be by chance. `median_rank`: 1 = the right caption is the nearest.
+    """
+
+    pack: str
+    images: Count
+    captions: Count
+    first: Share
+    in_five: Share
+    chance: Fraction
+    chance_in_five: Fraction
+    median_rank: float
+
+
 class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The VLM: zero-shot accuracy of its own image embeddings; pair agreement, null without a class-attribute table.
 
@@ -77,6 +92,7 @@ class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     strange_classes: tuple[str, ...] = ()
     within_class_auroc: Fraction | None = None
     words_rank: Count
+    caption_retrieval: CaptionRetrieval | None = None
 
 
 class Alignment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

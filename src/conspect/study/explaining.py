@@ -1,8 +1,9 @@
-"""Single images of a study explained: a sentence, minimal sets, the smallest change that helps, and where concepts are."""
+"""Images of a study, confusion cells and classes explained: a sentence, minimal sets, the smallest change, where concepts are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual
 from conspect.analysis.explanation.erasure import Eraser
 from conspect.analysis.explanation.maps import concept_map
-from conspect.analysis.explanation.minimal_sets import additive_keeps, minimal_sets
+from conspect.analysis.explanation.minimal_sets import Keeps, additive_keeps, behaviour_keeps, minimal_sets
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
@@ -21,25 +22,64 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample, Explainer, believed, graded
 
 SETS, SHOWN_SHIFTS = 20, 5
+# Of a confusion cell or a class so many images are explained together.
+BEHAVIOUR_IMAGES = 200
 # Shifts below this many standard deviations are not worth a word.
 SMALL_SHIFT = 0.05
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be explained: test images by id, confusion cells as "label:output", classes."""
+
+    images: Sequence[str] = ()
+    cells: Sequence[str] = ()
+    classes: Sequence[str] = ()
+
+
+def explain(
+    inputs: Inputs, measured: Measurements, asked: Asked, *, seconds: float = 0.1, share: float = 0.5
+) -> records.ImageExplanations:
+    """Explanations of images and behaviours, `seconds` for the minimal sets of each; `share`: see `BehaviourExplanation`.
+
+    Raises UserError STUDY002 for an image that is not among the readable test images, a class or cell that is none, and a cell
+    or class without images.
+    """
+    rows = {name: row for row, name in enumerate(measured.ids)}
+    missing = [name for name in asked.images if name not in rows]
+    if missing:
+        problem = f"there is no readable test image {missing[0][:80]!r}"
+        fix = f"use ids of results.json, such as {measured.ids[0]}"
+        raise user_error("STUDY002", problem, fix)
+    cells = [_cell(cell, inputs.model.class_names, measured) for cell in asked.cells]
+    cells += [_cell(f"{name}:{name}", inputs.model.class_names, measured) for name in asked.classes]
+    explaining = ImageExplainer(inputs, measured, seconds)
+    return records.ImageExplanations(
+        images=tuple(explaining.image(rows[name]) for name in asked.images),
+        behaviours=tuple(explaining.behaviour(label, output, share) for label, output in cells),
+    )
 
 
 def explain_images(
     inputs: Inputs, measured: Measurements, images: Sequence[str], *, seconds: float = 0.1
 ) -> records.ImageExplanations:
-    """Explanations of test images by id, `seconds` for the minimal sets of each.
+    """`explain` for images alone."""
+    return explain(inputs, measured, Asked(images=images), seconds=seconds)
 
-    Raises UserError STUDY002 for an image that is not among the readable test images.
-    """
-    rows = {name: row for row, name in enumerate(measured.ids)}
-    missing = [name for name in images if name not in rows]
-    if missing:
-        problem = f"there is no readable test image {missing[0][:80]!r}"
-        fix = f"use ids of results.json, such as {measured.ids[0]}"
-        raise user_error("STUDY002", problem, fix)
-    explaining = ImageExplainer(inputs, measured, seconds)
-    return records.ImageExplanations(images=tuple(explaining.image(rows[name]) for name in images))
+
+def _cell(cell: str, classes: Sequence[str], measured: Measurements) -> tuple[int, int]:
+    """Label and output of "label:output"; class names may hold colons themselves."""
+    halves = [(cell[:place], cell[place + 1 :]) for place, letter in enumerate(cell) if letter == ":"]
+    found = [(classes.index(a), classes.index(b)) for a, b in halves if a in classes and b in classes]
+    if len(found) != 1:
+        fix = f"write two of the study's classes, as in --cell {classes[0]}:{classes[-1]}, or one of them after --class"
+        raise user_error("STUDY002", f"{cell[:80]!r} names no class, or no pair of classes, of this study", fix)
+    label, output = found[0]
+    if not ((measured.labels == label) & (measured.outputs == output)).any():
+        taken = "is classified right" if label == output else f"is taken for {classes[output]}"
+        problem = f"no test image of {classes[label]} {taken}, so there is nothing to explain"
+        raise user_error("STUDY002", problem, "choose a cell of model.confusion in results.json that is not 0")
+    return label, output
 
 
 class ImageExplainer:
@@ -94,13 +134,43 @@ class ImageExplainer:
             left_out=tuple(left_out),
         )
 
+    def behaviour(self, label: int, output: int, share: float) -> records.BehaviourExplanation:
+        """Of the images of class `label` whose output is `output`; of at most `BEHAVIOUR_IMAGES`, spread over the data."""
+        measured, classes = self.measured, self.inputs.model.class_names
+        rows = np.flatnonzero((measured.labels == label) & (measured.outputs == output))
+        taken = rows[np.linspace(0, len(rows) - 1, min(len(rows), BEHAVIOUR_IMAGES)).astype(np.int64)]
+        embeddings = measured.test.model_embeddings(taken).astype(np.float64)
+        left_out = []
+        if not self.linear:
+            left_out.append("minimal sets need a linear head and a concept that is seen")
+        explanation = None
+        if label != output:
+            median = np.median(measured.lens.strengths(embeddings), axis=0)
+            explanation = self.explainer.explanation(median, label, output, median_of=len(taken))
+        return records.BehaviourExplanation(
+            label=classes[label],
+            output=classes[output],
+            images=len(rows),
+            taken=len(taken),
+            share=share,
+            explanation=explanation,
+            sets=self._behaviour_sets(embeddings, output, share) if self.linear else None,
+            left_out=tuple(left_out),
+        )
+
+    def _behaviour_sets(self, embeddings: Float64, output: int, share: float) -> records.MinimalSets:
+        margins = [self.eraser.margins(embedding, output) for embedding in embeddings]
+        start, change = np.stack([one for one, _ in margins]), np.stack([each for _, each in margins])
+        return self._minimal_sets(behaviour_keeps(start, change, share), change.min(axis=2).mean(axis=0))
+
     def _sets(self, embedding: Float64, output: int) -> records.MinimalSets:
         start, change = self.eraser.margins(embedding, output)
-        # Concepts whose erasure helps the output most are the first to go from an abductive set.
-        order = [int(k) for k in np.argsort(-change.min(axis=1), kind="stable")]
-        found = minimal_sets(
-            additive_keeps(start, change), len(self.taken), order=order, seconds=self.seconds, at_most=SETS
-        )
+        return self._minimal_sets(additive_keeps(start, change), change.min(axis=1))
+
+    def _minimal_sets(self, keeps: Keeps, helped: Float64) -> records.MinimalSets:
+        """`helped [concept]`: how much erasing it helps the output; what helps most is the first to go from an abductive set."""
+        order = [int(k) for k in np.argsort(-helped, kind="stable")]
+        found = minimal_sets(keeps, len(self.taken), order=order, seconds=self.seconds, at_most=SETS)
         names = self.lens.concept_names
 
         def named(sets: tuple[tuple[int, ...], ...]) -> tuple[tuple[str, ...], ...]:

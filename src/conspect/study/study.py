@@ -20,6 +20,7 @@ from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
+from conspect.study.captions import caption_retrieval, installed
 from conspect.study.config import MonitorConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measuring.measurements import Measurements, Timings, measure
@@ -136,6 +137,12 @@ class Study:
             engine=self.store.engine,
             bar=bar,
         )
+        if installed():
+            with self.timings.stage("captions"):
+                found = caption_retrieval(
+                    self.inputs.vlm, self.store, confidence=self.config.settings.confidence, bar=bar
+                )
+            results = replace(results, vlm=replace(results.vlm, caption_retrieval=found))
         if self.config.properties.files:
             from conspect.study.proving.properties import property_results
 

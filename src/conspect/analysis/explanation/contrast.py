@@ -114,13 +114,23 @@ def contrast(
 
 
 def sentence(
-    reasons: Sequence[Reason], concepts: Sequence[str], label: str, output: str, *, failed: bool = True
+    reasons: Sequence[Reason],
+    concepts: Sequence[str],
+    label: str,
+    output: str,
+    *,
+    failed: bool = True,
+    median_of: int = 1,
 ) -> str:
     """The reasons in words. Shares are rounded down, so that none claims more than was counted.
+
+    `median_of`: so many images have these reasons in the median.
 
     `failed`: the label is `label`; otherwise the image is what the output says, and `label` is the class that comes second.
     """
     what = f"{label} taken for {output}" if failed else f"{output}, not {label}"
+    if median_of > 1:
+        what += f", the median of {median_of:,} images"
     if not reasons:
         return f"{what}: no concept that is seen and belongs to one of the two stands out"
     shown = [reason for reason in reasons if reason.side is Side.OUTPUT]

@@ -40,6 +40,25 @@ def additive_keeps(start: NDArray[np.float64], change: NDArray[np.float64]) -> K
     return keeps
 
 
+def behaviour_keeps(start: NDArray[np.float64], change: NDArray[np.float64], share: float) -> Keeps:
+    """Of many images at once: at least `share` of them keep their output.
+
+    `start [image, other class]` margins and their `change [image, concept, other class]` by erasure, as in `additive_keeps`.
+    """
+    images, concepts, others = change.shape
+    flat = np.ascontiguousarray(change.transpose(1, 0, 2).reshape(concepts, images * others))
+
+    def keeps(erased: Mask) -> Mask:
+        kept = np.empty(len(erased), dtype=bool)
+        for row, one in enumerate(erased):
+            margins = flat[one].sum(axis=0) if one.sum() < concepts / 2 else flat.sum(axis=0) - flat[~one].sum(axis=0)
+            leads = (margins.reshape(images, others) + start > 0).all(axis=1)
+            kept[row] = leads.mean() >= share
+        return kept
+
+    return keeps
+
+
 def one_abductive(keeps: Keeps, concepts: int, order: Sequence[int]) -> tuple[int, ...] | None:
     """A minimal abductive set by deletion, concepts of `order` tried first to last; None when not even all keep it."""
     return _shrunk(np.ones(concepts, dtype=bool), order, lambda kept: keeps(~kept))
@@ -57,12 +76,7 @@ def _shrunk(members: Mask, order: Sequence[int], holds: Callable[[Mask], Mask]) 
         return None
     todo = [k for k in order if members[k]]
     while todo:
-        left = []
-        for k in todo:
-            members[k] = False
-            if not holds(members[None])[0]:
-                members[k] = True
-                left.append(k)
+        left = _undeletable(members, todo, holds)
         # Where erasing is not monotone, what had to stay may be free to go after later deletions.
         if len(left) == len(todo) or not left:
             break
@@ -70,6 +84,22 @@ def _shrunk(members: Mask, order: Sequence[int], holds: Callable[[Mask], Mask]) 
         single[np.arange(len(left)), left] = False
         todo = [k for k, free in zip(left, holds(single), strict=True) if free]
     return tuple(int(k) for k in np.flatnonzero(members))
+
+
+def _undeletable(members: Mask, block: Sequence[int], holds: Callable[[Mask], Mask]) -> list[int]:
+    """Takes the concepts of `block` out of `members`, halves of it at once where that is possible; returns those that stay.
+
+    Where erasing is monotone the result is that of one deletion after the other: a block can go at once only if each can.
+    """
+    smaller = members.copy()
+    smaller[list(block)] = False
+    if holds(smaller[None])[0]:
+        members[:] = smaller
+        return []
+    if len(block) == 1:
+        return list(block)
+    middle = len(block) // 2
+    return [*_undeletable(members, block[:middle], holds), *_undeletable(members, block[middle:], holds)]
 
 
 def minimal_sets(keeps: Keeps, concepts: int, *, order: Sequence[int], seconds: float, at_most: int) -> MinimalSets:

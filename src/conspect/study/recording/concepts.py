@@ -171,8 +171,13 @@ class Explainer:
         )
         return cls(classes, inputs.concepts.names, belongs, believed(grades), told_apart, usual)
 
-    def explanation(self, strengths: Float64, label: int, output: int, *, failed: bool = True) -> Explanation:
-        """Why an image with `strengths [concept]` has the output `output` and not `label`; `failed`: that is its class."""
+    def explanation(
+        self, strengths: Float64, label: int, output: int, *, failed: bool = True, median_of: int = 1
+    ) -> Explanation:
+        """Why an image with `strengths [concept]` has the output `output` and not `label`; `failed`: that is its class.
+
+        `median_of`: the strengths are medians of so many images.
+        """
         names = self.classes[label], self.classes[output]
         if len(self.usual[label]) < LEAST_USUAL:
             return Explanation(
@@ -183,7 +188,7 @@ class Explainer:
             strengths, self.usual[label], self.belongs, self.believed, self.told_apart, label=label, output=output
         )
         return Explanation(
-            sentence=sentence(reasons, self.concepts, *names, failed=failed),
+            sentence=sentence(reasons, self.concepts, *names, failed=failed, median_of=median_of),
             reasons=tuple(
                 Reason(
                     concept=self.concepts[reason.concept],

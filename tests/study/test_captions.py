@@ -1,0 +1,87 @@
+"""Captioned photographs: which are read, and what a study says of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from conspect.adapters.datasets.captioned import captioned_images
+from conspect.cli.concepts import concepts
+from conspect.core.diagnostics import UserError
+from conspect.results.results import Results
+from conspect.study import Study, captions, inputs
+from conspect.study.captions import caption_retrieval
+from tests.fakes import FakeModel, FakeVlm, write_study
+
+
+def put(folder: Path, name: str, caption: str | None, color: str = "red") -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGBA", (9, 7), color).save(path)
+    if caption is not None:
+        path.with_suffix(".txt").write_text(caption, encoding="utf-8")
+
+
+@pytest.fixture
+def stamps(tmp_path: Path) -> Path:
+    folder = tmp_path / "stamps"
+    put(folder, "animals/dog.png", "A  brown dog.\nde.utf8=Ein brauner Hund.\n")
+    put(folder, "animals/cat.png", "\ufeffA cat.", "blue")
+    put(folder, "animals/cat2.png", "A cat.", "blue")
+    put(folder, "animals/cartoon/dog.png", "A drawn dog.")
+    put(folder, "symbols/a.png", "The letter a.")
+    put(folder, "no-caption.png", None)
+    put(folder, "empty.png", "\n")
+    (folder / "text-alone.txt").write_text("A text.", encoding="utf-8")
+    (folder / "linked.png").symlink_to(folder / "animals/dog.png")
+    (folder / "linked.txt").write_text("A link.", encoding="utf-8")
+    return folder
+
+
+def test_photographs_with_captions_are_read_and_drawings_links_and_the_uncaptioned_are_not(stamps: Path) -> None:
+    found = captioned_images(stamps)
+    assert found.ids == ("animals/cat.png", "animals/cat2.png", "animals/dog.png")
+    assert found.captions == ("A cat.", "A cat.", "A brown dog.")
+    assert found.class_names == ("A cat.", "A brown dog.")
+    np.testing.assert_array_equal(found.labels, [0, 0, 1])
+    assert found.image(0).shape == (7, 9, 3)
+    digest = found.digest
+    put(stamps, "animals/cat2.png", "A cat.", "green")
+    assert captioned_images(stamps).digest != digest
+
+
+def test_how_to_install_the_photographs_is_said_where_there_are_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="apt-get install tuxpaint-stamps-default"):
+        captioned_images(tmp_path / "nowhere")
+    with pytest.raises(UserError) as caught:
+        captioned_images(tmp_path)
+    assert caught.value.diagnostics[0].code == "DATA003"
+
+
+def test_a_study_is_asked_for_captions_and_gives_the_chance_level(finished: Study, stamps: Path) -> None:
+    found = caption_retrieval(finished.inputs.vlm, finished.store, stamps)
+    assert (found.images, found.captions, found.chance, found.chance_in_five) == (3, 2, 0.5, 1.0)
+    assert found.in_five.value == 1.0
+    call = ["captions", str(finished.folder), "--folder", str(stamps)]
+    told = CliRunner().invoke(concepts, call)
+    assert told.exit_code == 0, told.output
+    assert "of 3 photographs; by chance 50.0 %" in told.stdout
+    assert json.loads(CliRunner().invoke(concepts, [*call, "--json"]).stdout)["captions"] == 2
+
+
+def test_a_run_records_it_where_the_package_is_installed(
+    tmp_path: Path, stamps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captions, "STAMPS", stamps)
+    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
+    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    study = Study.open(write_study(tmp_path / "study"))
+    results: Results = study.run()
+    assert results.vlm.caption_retrieval is not None
+    assert results.vlm.caption_retrieval.pack == "tuxpaint-stamps-default"
+    assert "The right caption among 2" in (study.folder / "report.html").read_text(encoding="utf-8")
