@@ -108,7 +108,9 @@ def test_without_concepts_failures_or_images_nothing_is_claimed() -> None:
     assert search_sentence(right, 1200, 0) == "There are no failures to group."
     few = search(strengths[:5], labels[:5], (labels[:5] + 1) % 3)
     assert few.groups == ()
-    assert "none failed often enough" in search_sentence(few, 5, 5)
+    assert "No group of failures could be looked for" in search_sentence(few, 5, 5)
+    assert "could be looked for" in search_sentence(none, 1200, 48)
+    assert "none failed often enough" in search_sentence(FailureSearch((), 12, 0, ()), 5, 5)
     constant = search(np.ones_like(strengths), labels, outputs)
     assert (constant.groups, constant.tried) == ((), 0)
 

@@ -554,6 +554,7 @@ export interface components {
             concepts: components["schemas"]["ConceptChange"][];
             confidence: number;
             failure_groups: components["schemas"]["FailureGroup"][];
+            found_groups: components["schemas"]["FoundGroupChange"][];
             heatmaps: components["schemas"]["HeatmapChange"] | null;
             monitor: components["schemas"]["MonitorChange"] | null;
             not_compared: components["schemas"]["NotCompared"][];
@@ -769,6 +770,38 @@ export interface components {
             tag: string | null;
             /** @default null */
             text: string | null;
+        };
+        /**
+         * FoundGroup
+         * @description A group of failures that was found: in words, how many failures it has, and the ids of the first hundred.
+         */
+        FoundGroup: {
+            failures: number;
+            images: string[];
+            text: string;
+        };
+        /**
+         * FoundGroupChange
+         * @description A group of failures that was found in one of the studies or in both (`failure_groups` of results.json), by the same
+         *         class, output and concepts. `before`, `after`: its share of failures; null where it was not found there, which does not
+         *         mean that such images do not fail.
+         */
+        FoundGroupChange: {
+            after: components["schemas"]["Share"] | null;
+            before: components["schemas"]["Share"] | null;
+            conditions: components["schemas"]["GroupCondition"][];
+            label: string | null;
+            output: string | null;
+            sentence: string;
+        };
+        /**
+         * GroupCondition
+         * @description The image is in the quarter of its class's images that shows `concept`, as the VLM sees it, most or least.
+         */
+        GroupCondition: {
+            concept: string;
+            /** @enum {unknown} */
+            shown: "least" | "most";
         };
         /**
          * HeatmapCell
@@ -1257,12 +1290,17 @@ export interface components {
          * Reason
          * @description A concept that is seen and belongs to one of two classes: the output's, which the image shows more than the share
          *         `share` of the label's rightly classified images do, or the label's, which it shows less than `share` of them do.
+         *
+         *         `images`: how many these are. `twins`: concepts that would do as well and cannot be told from it here.
          */
         Reason: {
             concept: string;
+            images: number;
             share: number;
             /** @enum {unknown} */
             side: "label" | "output";
+            /** @default [] */
+            twins: string[];
         };
         /**
          * Recount
@@ -1455,6 +1493,7 @@ export interface components {
             diagnoses: string[];
             digest: string;
             failures: number;
+            groups: components["schemas"]["FoundGroup"][];
             has_monitor: boolean;
             has_properties: boolean;
             images: number;
@@ -1463,7 +1502,6 @@ export interface components {
             model: string;
             name: string;
             sentences: components["schemas"]["Sentence"][];
-            groups: components["schemas"]["FoundGroup"][];
             slices: {
                 [key: string]: string[];
             };

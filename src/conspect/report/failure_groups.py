@@ -20,4 +20,4 @@ def groups_part(groups: Sequence[FailureGroup], search: FailureSearch, thumbnail
         .get_template("failure_groups.html.j2")
         .render(groups=zip(groups, pictures, strict=True), search=search, thumbnails=thumbnails)
     )
-    return Part("groups", "Which failures belong together?", Markup(html))
+    return Part("groups", "Which failures belong together?", "Groups", Markup(html))

@@ -44,6 +44,11 @@ def search_sentence(search: FailureSearch, images: int, failures: int) -> str:
     """What was looked for and what came of it; that nothing was found is said, and what it means."""
     if not failures:
         return "There are no failures to group."
+    if not search.tried:
+        return (
+            "No group of failures could be looked for: that needs concepts graded seen, and classes with so many images that some "
+            "in each half show a concept more than the others."
+        )
     looked = f"{search.tried:,} combinations of concepts were looked at on one half of {images:,} images"
     if not search.checked:
         return f"{looked}; none failed often enough to be checked on the other half. No group of failures stands out."
