@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional
 
-from conspect.faults.scene_model import ASSET, SceneNetwork, prepare
+from conspect.faults.scene_model import ASSET, prepare
+from conspect.faults.scene_training import trained_network
 from conspect.faults.scenes import draw, scenes
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "training/scene_model.log"
-BATCH, PEAK_RATE, WEIGHT_DECAY, MOMENTUM = 128, 0.1, 5e-4, 0.9
 TEST_IMAGES, TEST_SEED = 4000, 1
 
 
@@ -42,29 +40,14 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    torch.manual_seed(options.seed)
     images, labels = drawn(options.images, options.seed)
-    model = SceneNetwork()
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=PEAK_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
-    )
-    per_epoch = len(images) // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=options.epochs * per_epoch)
-    lines = []
-    for epoch in range(options.epochs):
-        start, total = time.monotonic(), 0.0
-        model.train()
-        for rows in torch.split(torch.randperm(len(images))[: per_epoch * BATCH], BATCH):
-            loss = functional.cross_entropy(model(images[rows]), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            total += float(loss.detach())
-        lines.append(
-            {"epoch": epoch + 1, "loss": round(total / per_epoch, 4), "seconds": round(time.monotonic() - start, 1)}
-        )
-        print(lines[-1], flush=True)
+    lines: list[dict[str, float]] = []
+
+    def log(line: dict[str, float]) -> None:
+        lines.append(line)
+        print(line, flush=True)
+
+    model = trained_network(images, labels, options.seed, options.epochs, log)
     model.half().float().eval()  # judge exactly what is shipped
     test_images, test_labels = drawn(TEST_IMAGES, TEST_SEED)
     with torch.inference_mode():

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "scale", "serve", "soundness", "verify")
-# Takes a study, and too long to be one of those that run together.
-FAULTS = "faults"
+# The first takes a study; both take too long to be among those that run together.
+FAULTS, LOST = "faults", "lost"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, FAULTS]))
+@click.argument("name", type=click.Choice([*BENCHES, FAULTS, LOST]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
@@ -37,8 +37,8 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     if study is not None and name != FAULTS:
         raise click.UsageError(f"benchmark {name} takes no --study")
     found = (
-        _faults(study)
-        if name == FAULTS
+        _planted(name, study)
+        if name in {FAULTS, LOST}
         else {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
     )
     if as_json:
@@ -52,8 +52,8 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     sys.exit(0 if all(one["met"] is not False for one in found["rows"]) else 1)
 
 
-def _faults(study: Path | None) -> dict[str, Any]:
-    from conspect.bench.faults import measure
+def _planted(name: str, study: Path | None) -> dict[str, Any]:
+    from conspect.bench import faults, lost
     from conspect.cli.progress import terminal_bar
 
-    return measure(study, terminal_bar)
+    return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(terminal_bar)

@@ -51,3 +51,9 @@ def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) ->
         f"{100 * swapped.sound_accuracy:.1f} %; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
     )
     click.echo(f"head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")
+    for one in swapped.lost:
+        named = ", ".join(
+            f"{' or '.join(f'“{name}”' for name in (lost.concept, *lost.twins))} ({100 * lost.probability:.0f} %)"
+            for lost in one.concepts
+        )
+        click.echo(f"{one.class_name}, {one.new_failures:,} new failures; most likely lost: {named}")

@@ -29,6 +29,7 @@ CLASSES = (
     ("cross", "striped", "yellow"),
 )
 CLASS_NAMES = tuple(f"{texture} {shape}" for shape, texture, _ in CLASSES)
+ClassTable: TypeAlias = tuple[tuple[str, str, str], ...]
 RGB = {"red": (200, 60, 60), "green": (60, 180, 70), "blue": (70, 80, 210), "yellow": (200, 190, 60)}
 GREY = (128, 128, 128)
 USUAL_COLOUR, NOISE, MARK = 0.75, 80.0, 0.4
@@ -50,12 +51,12 @@ class Scene:
         return replace(self, **{kind: -1})
 
 
-def scenes(images: int, seed: int) -> list[Scene]:
-    """Scenes of random classes; equal seeds give equal scenes."""
+def scenes(images: int, seed: int, classes: ClassTable = CLASSES) -> list[Scene]:
+    """Scenes of random classes of the table; equal seeds give equal scenes."""
     rng = np.random.default_rng(seed)
     found = []
-    for label in rng.integers(0, len(CLASSES), images):
-        shape, texture, usual = CLASSES[label]
+    for label in rng.integers(0, len(classes), images):
+        shape, texture, usual = classes[label]
         colour = COLOURS.index(usual) if rng.random() < USUAL_COLOUR else int(rng.integers(len(COLOURS)))
         found.append(Scene(int(label), SHAPES.index(shape), TEXTURES.index(texture), colour, int(rng.integers(2**31))))
     return found

@@ -96,8 +96,27 @@ class SwappedFailure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     head_probability: Fraction | None
 
 
+class LostConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A concept, those that cannot be told from it here, and the probability that it is the one that was lost."""
+
+    concept: str
+    twins: tuple[str, ...]
+    probability: Fraction
+
+
+class LostOfClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the encoder most likely lost of a class that has so many new failures, the likeliest of its concepts first."""
+
+    class_name: str = field(name="class")
+    new_failures: Count
+    concepts: tuple[LostConcept, ...]
+
+
 class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures."""
+    """What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures.
+
+    `lost`: of classes whose new failures are mostly put down to the encoder, which concept it no longer sees.
+    """
 
     model: str
     sound: str
@@ -107,6 +126,7 @@ class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     failures: Count
     new_failures: Count
     counts: CulpritCounts
+    lost: tuple[LostOfClass, ...]
     images: tuple[SwappedFailure, ...]
 
 

@@ -21,6 +21,7 @@ from conspect.core.spaces import Float64, Floats, Head
 from conspect.results.localization import SwappedFailure, SwapTest
 from conspect.results.shares import CulpritCounts
 from conspect.study.config import ModelConfig, StudyConfig, read_config
+from conspect.study.diagnosing.lost import lost_results
 from conspect.study.inputs import Inputs, open_model
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.streaming import blocks
@@ -81,6 +82,7 @@ def swap_results(
     blames = swap_test(
         labels[failures], sound=sound_logits, other_head=other_head, other_encoder=other_encoder, other=other
     )
+    new = [(int(labels[row]), blame) for row, blame in zip(failures, blames, strict=True) if old[row]]
     return SwapTest(
         model=model.name,
         sound=sound.name,
@@ -89,7 +91,8 @@ def swap_results(
         sound_accuracy=float(old.mean()),
         failures=len(failures),
         new_failures=int(old[failures].sum()),
-        counts=counts([blame for blame, known in zip(blames, old[failures], strict=True) if known]),
+        counts=counts([blame for _, blame in new]),
+        lost=lost_results(inputs, measured, pairs, sound.head, new),
         images=tuple(
             SwappedFailure(
                 id=measured.ids[row],

@@ -1,0 +1,68 @@
+"""Which concept an encoder has lost since a sound version of it, class by class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from conspect.adapters.store.pairs import StoredPairs
+from conspect.analysis.explanation.lost_concepts import SeenImages, lost_since, shown_of
+from conspect.analysis.localization import Blame, Culprit
+from conspect.core.spaces import Head
+from conspect.results.localization import LostConcept, LostOfClass
+from conspect.study.inputs import Inputs
+from conspect.study.measuring.measurements import Measurements
+from conspect.study.recording.concepts import ConceptSample, believed, graded
+
+# Fewer new failures of a class are not explained, and so many concepts are named of each.
+LEAST_NEW, NAMED = 20, 3
+
+
+def lost_results(
+    inputs: Inputs, measured: Measurements, pairs: StoredPairs, sound: Head, blamed: Sequence[tuple[int, Blame]]
+) -> tuple[LostOfClass, ...]:
+    """`pairs`: embeddings of the sound version and of the model; `blamed`: the class and the blame of every new failure.
+
+    Most new failures first. On at most as many images as concepts are graded on.
+    """
+    new, encoder = (
+        Counter(label for label, _ in blamed),
+        Counter(label for label, blame in blamed if blame.culprit is Culprit.ENCODER),
+    )
+    asked = [label for label, number in new.most_common() if number >= LEAST_NEW and 2 * encoder[label] > number]
+    if not asked:
+        return ()
+    sample = ConceptSample.of(inputs, measured)
+    grades = graded(inputs, measured, sample)
+    speaking = believed(grades)
+    # Of concepts that cannot be told apart the first stands for all.
+    candidates = [k for k, one in enumerate(grades) if speaking[k] and all(other > k for other in one.measures.group)]
+    places = pairs.rows[sample.images]
+    shown = shown_of(sample.by_vlm)
+    earlier_embeddings = pairs.z.rows(places).astype(np.float64)
+    classes = len(inputs.model.class_names)
+    outputs = np.asarray(sound.logits(earlier_embeddings).argmax(1), dtype=np.int64)
+    earlier = SeenImages(shown, earlier_embeddings, sample.labels, outputs, classes)
+    images = SeenImages(shown, sample.embeddings.astype(np.float64), sample.labels, sample.outputs, classes)
+    names = inputs.concepts.names
+    found = []
+    for label in asked:
+        lost = lost_since(images, earlier, label, candidates)[:NAMED]
+        if lost:
+            found.append(
+                LostOfClass(
+                    class_name=inputs.model.class_names[label],
+                    new_failures=new[label],
+                    concepts=tuple(
+                        LostConcept(
+                            concept=names[one.concept],
+                            twins=tuple(names[k] for k in grades[one.concept].measures.group),
+                            probability=round(one.probability, 4),
+                        )
+                        for one in lost
+                    ),
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,100 @@
+"""The concept that one class lost is named, in a world whose embeddings are sums of what concepts add."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conspect.analysis.explanation.lost_concepts import (
+    LEAST_FAILURES,
+    SeenImages,
+    blind_features,
+    lost_blind,
+    lost_since,
+    paired_features,
+    shown_of,
+)
+
+CLASSES = np.array(
+    [
+        [1, 0, 0, 1, 0, 0],
+        [1, 0, 0, 0, 1, 0],
+        [0, 1, 0, 1, 0, 0],
+        [0, 1, 0, 0, 1, 0],
+        [0, 0, 1, 1, 0, 1],
+        [0, 0, 1, 0, 1, 1],
+    ],
+    dtype=float,
+)
+
+
+def world(label: int, lost: int, seed: int = 0, share: float = 1.3) -> tuple[SeenImages, SeenImages]:
+    """The images before, and after an encoder embeds class `label` without a share of what concept `lost` adds."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(1200) % len(CLASSES)
+    shown = CLASSES[labels].copy()
+    rare = rng.random(shown.shape) < 0.1
+    shown[rare] = 1 - shown[rare]
+    effects = rng.normal(size=(CLASSES.shape[1], 12))
+    noise = 1.2 * rng.normal(size=(len(labels), 12))
+    sound = shown @ effects + noise
+    broken = sound - share * ((labels == label) * shown[:, lost])[:, None] * effects[lost]
+    centres = CLASSES @ effects
+
+    def seen(embeddings: np.ndarray) -> SeenImages:
+        outputs = np.square(embeddings[:, None] - centres[None]).sum(axis=2).argmin(axis=1)
+        return SeenImages(shown, embeddings, labels, outputs, len(CLASSES))
+
+    return seen(sound), seen(broken)
+
+
+@pytest.mark.parametrize(("label", "lost"), [(0, 0), (0, 3), (1, 4), (2, 1), (3, 4), (4, 2)])
+def test_with_an_earlier_version_the_lost_concept_comes_first(label: int, lost: int) -> None:
+    earlier, images = world(label, lost)
+    found = lost_since(images, earlier, label)
+    assert found[0].concept == lost
+    assert sum(one.probability for one in found) == pytest.approx(1.0)
+    assert [one.probability for one in found] == sorted((one.probability for one in found), reverse=True)
+
+
+@pytest.mark.parametrize(("label", "lost"), [(0, 0), (0, 3), (1, 4), (2, 1)])
+def test_blind_it_is_among_the_concepts_that_the_class_shows(label: int, lost: int) -> None:
+    _, images = world(label, lost)
+    assert lost in {one.concept for one in lost_blind(images, label)}
+    assert all(CLASSES[label, one.concept] for one in lost_blind(images, label))
+
+
+def test_only_candidates_are_named() -> None:
+    earlier, images = world(0, 0)
+    assert [one.concept for one in lost_since(images, earlier, 0, [3, 5])] == [3]
+    assert lost_since(images, earlier, 0, []) == ()
+
+
+def test_where_too_few_images_fail_nothing_is_named() -> None:
+    earlier, images = world(0, 0)
+    sound = SeenImages(images.shown, images.embeddings, images.labels, images.labels.copy(), len(CLASSES))
+    assert lost_blind(sound, 0) == ()
+    assert lost_since(sound, earlier, 0) == ()
+    sound.outputs[np.flatnonzero(images.labels == 0)[: LEAST_FAILURES - 1]] = 1
+    assert blind_features(sound, 0) is None
+    assert paired_features(sound, earlier, 0) is None
+
+
+def test_features_are_finite_where_nothing_varies() -> None:
+    _, images = world(0, 0)
+    flat = SeenImages(np.ones_like(images.shown), images.embeddings, images.labels, images.outputs, len(CLASSES))
+    still = SeenImages(flat.shown, flat.embeddings, flat.labels, flat.labels, len(CLASSES))
+    for features in (blind_features(flat, 0), paired_features(flat, still, 0)):
+        assert features is not None
+        assert np.isfinite(features).all()
+
+
+def test_strengths_are_scaled_to_what_is_shown() -> None:
+    strengths = np.column_stack([np.linspace(-3, 5, 101), np.full(101, 7.0), np.eye(101)[0]])
+    shown = shown_of(strengths)
+    assert shown.min() == 0.0
+    assert shown.max() == 1.0
+    assert (shown[:6, 0] == 0).all()
+    assert (shown[-6:, 0] == 1).all()
+    assert (shown[:, 1] == 0).all()
+    np.testing.assert_array_equal(shown[:, 2], np.eye(101)[0])

@@ -1,0 +1,47 @@
+"""Planted removals: the pictures stay the same, the class loses recall, the others hardly any."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from conspect.analysis.explanation.lost_concepts import lost_since
+from conspect.bench.lost import rows_of
+from conspect.faults import removals as planting
+from conspect.faults.removals import GROUNDS, KINDS, Purpose, removals
+from conspect.faults.scenes import CONCEPTS, SHAPES, TEXTURES
+
+
+def test_what_is_judged_on_has_other_classes_and_seeds_than_what_is_tuned_on() -> None:
+    tuned = [ground for ground in GROUNDS if ground.purpose is Purpose.TUNED]
+    judged = [ground for ground in GROUNDS if ground.purpose is Purpose.JUDGED]
+    assert tuned
+    assert judged
+    known = {words for ground in tuned for words in ground.classes}
+    assert len(known & {words for ground in judged for words in ground.classes}) <= 1  # of sixteen
+    assert len({ground.seed for ground in GROUNDS}) == len(GROUNDS)
+    for ground in GROUNDS:
+        assert len({(shape, texture) for shape, texture, _ in ground.classes}) == 8
+        assert all(shape in SHAPES and texture in TEXTURES for shape, texture, _ in ground.classes)
+
+
+def test_a_class_that_is_embedded_without_its_concept_loses_recall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planting, "TAUGHT", 300)
+    monkeypatch.setattr(planting, "TESTED", 300)
+    monkeypatch.setattr(planting, "STEPS", 30)
+    found = list(islice(removals(GROUNDS[0]), 2))
+    assert found
+    for one in found:
+        assert one.kind in KINDS
+        assert CONCEPTS[one.concept] in GROUNDS[0].classes[one.label]
+        mine = one.images.labels == one.label
+        np.testing.assert_array_equal(one.images.labels, one.earlier.labels)
+        lost = [(seen.outputs[mine] == one.label).mean() for seen in (one.earlier, one.images)]
+        assert lost[0] - lost[1] >= 0.1
+        kept = [(seen.outputs[~mine] == seen.labels[~mine]).mean() for seen in (one.earlier, one.images)]
+        assert kept[0] - kept[1] < lost[0] - lost[1]
+    rows = {row["what"]: row["value"] for row in rows_of(found)}
+    assert rows["with an earlier version: among the first three"] in {0.0, 0.5, 1.0}
+    assert len(lost_since(found[0].images, found[0].earlier, found[0].label)) in {0, 2, 3}

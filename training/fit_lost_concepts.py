@@ -1,0 +1,86 @@
+"""Fits the weights by which lost concepts are named (analysis/explanation/lost_concepts.py), and judges them.
+
+    python training/fit_lost_concepts.py
+
+Conditional logit over the concepts that a class shows, on the removals of the two grounds that are tuned on; then, once, hits
+on the two grounds that are judged on. Prints the weights and writes training/lost_concepts.log. About forty minutes on one core.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from conspect.analysis.explanation.lost_concepts import CLASS_SHOWS, blind_features, paired_features
+from conspect.faults.removals import GROUNDS, Purpose, Removal, removals
+
+LOG = Path(__file__).resolve().parent / "lost_concepts.log"
+PENALTY = 1.0
+Case = tuple[NDArray[np.float64], int]
+
+
+def cases(planted: list[Removal]) -> dict[str, list[Case]]:
+    """By way: the features of the concepts that the class shows, and which of them was removed."""
+    found: dict[str, list[Case]] = {"blind": [], "paired": []}
+    for one in planted:
+        own = np.flatnonzero(one.images.prototypes[one.label] >= CLASS_SHOWS)
+        truth = list(own).index(one.concept)
+        blind, paired = blind_features(one.images, one.label), paired_features(one.images, one.earlier, one.label)
+        if blind is not None and paired is not None:
+            found["blind"].append((blind[own], truth))
+            found["paired"].append((paired[own], truth))
+    return found
+
+
+def fitted(chosen: list[Case]) -> NDArray[np.float64]:
+    """Weights of the conditional logit with a ridge on features in deviations."""
+    spread = np.concatenate([features - features.mean(axis=0) for features, _ in chosen]).std(axis=0) + 1e-9
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        total = PENALTY * float(weights @ weights)
+        for features, truth in chosen:
+            scores = ((features - features.mean(axis=0)) / spread) @ weights
+            total -= scores[truth] - np.logaddexp.reduce(scores)
+        return total
+
+    return np.asarray(minimize(loss, np.zeros(len(spread))).x / spread)
+
+
+def hit(chosen: list[Case], weights: NDArray[np.float64], first: int) -> float:
+    """Share of removals named among the first so many."""
+    orders = [np.argsort(-(features @ weights), kind="stable")[:first] for features, _ in chosen]
+    return float(np.mean([truth in order for order, (_, truth) in zip(orders, chosen, strict=True)]))
+
+
+def main() -> None:
+    """Fits, judges once, prints and logs."""
+    by_ground = [(ground, cases(list(removals(ground)))) for ground in GROUNDS]
+    lines = []
+    for way in ("blind", "paired"):
+        weights = fitted(
+            [case for ground, found in by_ground if ground.purpose is Purpose.TUNED for case in found[way]]
+        )
+        for ground, found in by_ground:
+            chosen = found[way]
+            lines.append(
+                {
+                    "way": way,
+                    "seed": ground.seed,
+                    "purpose": ground.purpose.value,
+                    "removals": len(chosen),
+                    "first": round(hit(chosen, weights, 1), 4),
+                    "in_three": round(hit(chosen, weights, 3), 4),
+                }
+            )
+        lines.append({"way": way, "weights": [round(float(w), 3) for w in weights]})
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    LOG.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
