@@ -46,7 +46,7 @@ def search_sentence(search: FailureSearch, images: int, failures: int) -> str:
         return "There are no failures to group."
     if not search.tried:
         return (
-            "No group of failures could be looked for: that needs concepts graded seen, and classes with so many images that some "
+            "No group of failures could be looked for: that needs concepts graded seen, and classes of so many images that some "
             "in each half show a concept more than the others."
         )
     looked = f"{search.tried:,} combinations of concepts were looked at on one half of {images:,} images"
