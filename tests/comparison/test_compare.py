@@ -102,6 +102,15 @@ def test_the_page_and_the_lines_escape_what_studies_hold(before: Results) -> Non
     assert "\x1b" not in "".join(comparison_lines(found))
 
 
+def test_where_accuracy_fell_the_comparison_says_how_to_ask_what_was_lost(before: Results) -> None:
+    broken = [failure(before, f"new{k}", "blue", "red") for k in range(12)]
+    worse = with_failures(before, [*before.localization.images, *broken])
+    call = "conspect localize --study new --sound old"
+    assert any(call in line for line in compare(before, worse, names=NAMES).sentences)
+    assert not any("localize" in line for line in compare(worse, before, names=NAMES).sentences)
+    assert not any("localize" in line for line in compare(before, before, names=NAMES).sentences)
+
+
 def found_group(shown: str, failures: int) -> FoundGroup:
     return FoundGroup(
         label="red",

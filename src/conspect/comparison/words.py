@@ -15,6 +15,7 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
         said.append("The model and the images are the same in both studies: only settings, lens or code can differ.")
     if comparison.accuracy is not None:
         said += _accuracy(comparison.accuracy, alpha, comparison.confidence)
+        said += _what_was_lost(comparison, alpha)
     for group in comparison.failure_groups[:GROUPS_NAMED]:
         word = "grew" if group.after * group.images_before > group.before * group.images_after else "shrank"
         said.append(
@@ -75,6 +76,18 @@ def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
     if not moved and accuracy.by_class:
         said.append(f"No single class changed beyond chance (corrected, at {confidence:.0%}).")
     return said
+
+
+def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
+    """Where to ask, when accuracy fell: the concepts are named from both models' embeddings, which no record holds."""
+    accuracy = comparison.accuracy
+    if accuracy is None or comparison.same_model or not comparison.same_images:
+        return []
+    fell = [one for one in (accuracy.overall, *accuracy.by_class) if one.p_value < alpha and (one.difference or 0) < 0]
+    if not fell:
+        return []
+    call = f"conspect localize --study {comparison.after.name} --sound {comparison.before.name}"
+    return [f"Which part broke, and which concepts the encoder no longer sees: {call}."]
 
 
 def _properties(properties: Properties) -> list[str]:
