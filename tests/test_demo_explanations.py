@@ -13,10 +13,11 @@ from conspect.study.recording.failure_groups import failure_group_results
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_demos_explanations_name_concepts_that_are_seen_and_belong_to_one_of_the_two_classes(
     tmp_path: Path,
 ) -> None:
-    study = demo_study(tmp_path / "demo", images=1000)
+    study = demo_study(tmp_path / "demo", images=800)
     inputs, measured = study.inputs, study.measurements()
     sample = ConceptSample.of(inputs, measured)
     grades = graded(inputs, measured, sample)
@@ -37,7 +38,7 @@ def test_the_demos_explanations_name_concepts_that_are_seen_and_belong_to_one_of
     assert len(failures) > 30
     assert np.mean(good) >= 0.95
     groups, search = failure_group_results(inputs, measured, sample, grades, confidence=0.95, seed=0)
-    assert search.images == 1000
+    assert search.images == 800
     for group in groups:
         assert group.p_value < 0.05
         assert group.inside.value is not None
