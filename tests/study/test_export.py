@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.exports.fiftyone import write_fiftyone
+from conspect.adapters.exports.tables import Row
 from conspect.cli.export import export as command
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
@@ -64,7 +66,7 @@ def test_images_without_a_file_are_written_beside_the_samples(tmp_path: Path) ->
     row = {"id": "a", "path": None, "label": "x", "output": "y", "confidence": 0.5, "correct": False}
     rows = [{**row, "strength a-b": 1.0, "strength a b": 2.0, "ground truth": 3.0, "7": 4.0, "filepath": 5.0}]
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    write_fiftyone(rows, tmp_path, name="n", pixels=lambda _: pixels)
+    write_fiftyone(rows, list(rows[0]), tmp_path, name="n", pixels=lambda _: pixels)
     (sample,) = json.loads((tmp_path / "samples.json").read_text())["samples"]
     assert np.array_equal(np.asarray(Image.open(tmp_path / sample["filepath"])), pixels)
     values = [value for value in sample.values() if isinstance(value, float)]
@@ -96,3 +98,48 @@ def test_the_command_says_where_it_wrote(finished: Study, tmp_path: Path) -> Non
     assert done.exit_code == 0, done.output
     assert str(out) in done.output
     assert "75 images" in done.output
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet", "fiftyone"])
+def test_an_export_holds_no_more_than_a_part_of_the_rows(
+    to: str, finished: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if to == "parquet":
+        pytest.importorskip("pyarrow.parquet")
+    alive = most = 0
+
+    class Counted(dict[str, object]):
+        """A row that says when it comes and goes."""
+
+        def __init__(self, *given: object) -> None:
+            nonlocal alive, most
+            super().__init__(*given)  # type: ignore[arg-type]
+            alive += 1
+            most = max(most, alive)
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    rows = export_rows(finished)
+    monkeypatch.setattr("conspect.adapters.exports.tables.GROUP_ROWS", 8)
+    monkeypatch.setattr("conspect.study.export.stream_rows", lambda study, bar: (Counted(row) for row in rows))
+    assert export(finished, to, tmp_path / "out") == 75  # type: ignore[arg-type]
+    assert 1 <= most <= 9
+
+
+def test_what_does_not_end_well_leaves_the_old_file(
+    finished: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(finished, "csv", tmp_path / "study.csv")
+    before, (first, *_) = (tmp_path / "study.csv").read_bytes(), export_rows(finished)
+
+    def broken(study: Study, bar: object) -> Iterator[Row]:
+        yield first
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr("conspect.study.export.stream_rows", broken)
+    with pytest.raises(RuntimeError):
+        export(finished, "csv", tmp_path / "study.csv")
+    assert (tmp_path / "study.csv").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["study.csv"]

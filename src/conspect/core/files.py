@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from conspect.core.diagnostics import outside_error
 from conspect.core.terminal import plain
@@ -66,15 +67,23 @@ def write_atomically(path: Path, content: bytes) -> None:
     A link is replaced, and what it leads to stays as it was; it is said on standard error. What is no file (a pipe, a
     device, anything under /dev or /proc such as /dev/stdout) is written in place: renaming would put a file there.
     """
+    with replacing(path) as out:
+        out.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write a part at a time, which takes the place of `path` when the block ends well; see `write_atomically`."""
     if _is_device(path):
-        path.write_bytes(content)
+        with path.open("wb") as out:
+            yield out
         return
     if path.is_symlink() and sys.stderr is not None:
         print(plain(f"{path} was a link to {os.readlink(path)}; it is a file of its own now"), file=sys.stderr)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as out:
-            out.write(content)
+            yield out
             out.flush()
             os.fsync(out.fileno())
         os.replace(temporary, path)

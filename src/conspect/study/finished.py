@@ -45,7 +45,7 @@ def finished_study(place: Path) -> FinishedStudy:
     table = (place if place.is_dir() else place.parent) / results.localization.table
     if listed is not None or table.parent != (place if place.is_dir() else place.parent) or not table.is_file():
         return FinishedStudy(results, listed)
-    columns = read_stream(table)
+    columns = read_stream(table, ("id", "label", "output"))
     rows = zip(columns["id"], columns["label"], columns["output"], strict=True)
     failures = tuple(ChangedImage(id=str(name), label=str(label), output=str(output)) for name, label, output in rows)
     return FinishedStudy(results, failures if len(failures) == results.localization.failures else None)

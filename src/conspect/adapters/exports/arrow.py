@@ -6,14 +6,12 @@ Parquet, because it is what nanoarrow writes; `pyarrow.ipc.open_stream(file).rea
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from conspect.core.diagnostics import outside_error
-from conspect.core.files import writing_to
+from conspect.core.files import replacing, writing_to
 
 ColumnType: TypeAlias = Literal["text", "number"]
 Cell: TypeAlias = str | float | None
@@ -27,34 +25,33 @@ def write_stream(path: Path, types: Mapping[str, ColumnType], batches: Iterator[
 
     kinds = {"text": na.string(), "number": na.float64()}
     schema = na.struct({name: kinds[kind] for name, kind in types.items()}, nullable=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with writing_to(path.parent, path.name):
-        try:
-            with temporary.open("wb") as out:
-                with StreamWriter.from_writable(out) as writer:
-                    # The schema alone, so that a table without rows is a table.
-                    writer.write_stream(na.c_array_stream([], schema=schema))
-                    for columns in batches:
-                        children = [na.c_array(list(columns[name]), kinds[kind]) for name, kind in types.items()]
-                        rows = len(next(iter(columns.values())))
-                        writer.write_array(na.c_array_from_buffers(schema, rows, [None], children=children))
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(temporary, path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+    with writing_to(path.parent, path.name), replacing(path) as out, StreamWriter.from_writable(out) as writer:
+        # The schema alone, so that a table without rows is a table.
+        writer.write_stream(na.c_array_stream([], schema=schema))
+        for columns in batches:
+            children = [na.c_array(list(columns[name]), kinds[kind]) for name, kind in types.items()]
+            rows = len(next(iter(columns.values())))
+            writer.write_array(na.c_array_from_buffers(schema, rows, [None], children=children))
 
 
-def read_stream(path: Path) -> Columns:
-    """All columns of a table. Raises OutsideError STORE002 for a file that is no such stream."""
+def read_stream(path: Path, wanted: Collection[str] | None = None) -> Columns:
+    """The `wanted` columns of a table (None: all), read a batch at a time.
+
+    Raises OutsideError STORE002 for a file that is no such stream, or has no such column.
+    """
     import nanoarrow as na
 
     try:
         with na.ArrayStream.from_path(path) as stream:
-            table = stream.read_all()
-            names = [field.name for field in table.schema.fields]
-            return {name: list(table.child(k).iter_py()) for k, name in enumerate(names)}
+            names = [field.name for field in stream.schema.fields]
+            missing = set(wanted or ()) - set(names)
+            if missing:
+                raise ValueError(f"it has no column {min(missing)}")
+            columns: dict[str, list[Cell]] = {name: [] for name in names if wanted is None or name in wanted}
+            for batch in stream:
+                for name, column in columns.items():
+                    column.extend(batch.child(names.index(name)).iter_py())
+            return dict(columns)
     except (RuntimeError, OSError, ValueError) as error:
         fix = "run the study again; it is written anew"
         raise outside_error("STORE002", f"{path} is no table that can be read: {error}", fix) from error

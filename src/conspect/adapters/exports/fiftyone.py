@@ -10,8 +10,9 @@ The library itself is not needed.
 from __future__ import annotations
 
 import io
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +20,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conspect.core.files import write_atomically, write_json, writing_to
+from conspect.adapters.exports.tables import Row
+from conspect.core.files import replacing, write_atomically, write_json, writing_to
 
 TAKEN = {"id", "filepath", "tags", "metadata", "created_at", "last_modified_at", "ground_truth", "prediction"}
 
 
 def write_fiftyone(
-    rows: Sequence[Mapping[str, object]],
+    rows: Iterable[Row],
+    columns: Sequence[str],
     folder: Path,
     *,
     name: str,
     pixels: Callable[[int], NDArray[np.uint8]],
-    advance: Callable[[int], None] = lambda steps: None,
-) -> None:
-    """`rows` with "id", "path" (None: `pixels(row)` is written), "label", "output", "confidence" and further fields.
+) -> int:
+    """`rows` with "id", "path" (None: `pixels(row)` is written), "label", "output", "confidence" and further `columns`.
 
     Label and output become Classifications; the rest keeps its name, with `_` for what FiftyOne has no use for in a name.
-    Raises OutsideError STORE001.
+    Samples are written as the rows come; returns how many. Raises OutsideError STORE001.
     """
-    fields = _field_names([key for key in rows[0] if key not in ("id", "path", "label", "output", "confidence")])
-    samples = []
-    with writing_to(folder / "data"):
+    fields = _field_names([key for key in columns if key not in ("id", "path", "label", "output", "confidence")])
+    count = 0
+    with writing_to(folder / "data"), replacing(folder / "samples.json") as out:
+        write_json(folder / "metadata.json", {"name": name, "media_type": "image", "info": {"made by": "Conspect"}})
+        out.write(b'{"samples": [')
         for number, row in enumerate(rows):
             path = row["path"]
             if path is None:
                 path = f"data/{number:06d}.png"
                 write_atomically(folder / path, _png(pixels(number)))
-            samples.append(_sample(row, str(path), fields))
-            advance(1)
-        write_json(folder / "metadata.json", {"name": name, "media_type": "image", "info": {"made by": "Conspect"}})
-        write_json(folder / "samples.json", {"samples": samples})
+            sample = json.dumps(_sample(row, str(path), fields), allow_nan=False, ensure_ascii=False)
+            out.write(("\n" if not number else ",\n").encode() + sample.encode())
+            count += 1
+        out.write(b"\n]}\n")
+    return count
 
 
-def _sample(row: Mapping[str, object], path: str, fields: Mapping[str, str]) -> dict[str, Any]:
+def _sample(row: Row, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return {
         "filepath": path,
         "tags": ["right" if row["correct"] else "wrong"],
