@@ -44,13 +44,15 @@ function shares(counts, what, pictured) {
     note: `${number(n)} images. A dot: the interval includes one half, so which of the two is stronger is not established.`,
   };
 }
+/* The record keeps six decimals: what is 0 there is below the last of them. */
+const chance = (p) => (p < 1e-6 ? "below 0.000001" : `= ${p.toPrecision(2)}`);
 function difference(d, what, pictured) {
   const a = d.correct, b = d.incorrect, known = a.images && b.images;
   const value = (i, j) => (known ? a.greater[i][j] / a.images - b.greater[i][j] / b.images : 0);
   return {
     value, weak: (i, j) => d.p_value[i][j] >= 1 - data.confidence,
     words: (i, j) => known
-      ? `${names[i]} is stronger than ${names[j]} in ${percent(a.greater[i][j] / a.images)} of ${number(a.images)} images ${what} that come out right, and in ${percent(b.greater[i][j] / b.images)} of ${number(b.images)} that come out wrong: ${points(value(i, j))}, corrected p = ${d.p_value[i][j].toPrecision(2)}.`
+      ? `${names[i]} is stronger than ${names[j]} in ${percent(a.greater[i][j] / a.images)} of ${number(a.images)} images ${what} that come out right, and in ${percent(b.greater[i][j] / b.images)} of ${number(b.images)} that come out wrong: ${points(value(i, j))}, corrected p ${chance(d.p_value[i][j])}.`
       : `There are no ${a.images ? "wrong" : "right"} images ${what}: nothing to compare.`,
     strength: (i) => names.reduce((sum, _, j) => sum + value(i, j), 0),
     shown: (i, j) => [
