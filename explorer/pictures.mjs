@@ -1,4 +1,4 @@
-// Draws every view, light and dark, wide and narrow, of the study at ADDRESS. Run by explorer/pictures.sh.
+// Draws every view, light and dark, wide and narrow, of the study at ADDRESS. Run by explorer/pictures.py.
 // usage: node pictures.mjs ADDRESS CHROMIUM FOLDER [VIEW...]. Prints what went wrong, one line each; nothing when all is well.
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";

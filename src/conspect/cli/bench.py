@@ -6,21 +6,24 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from conspect.bench.rows import Row
+
 BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "scale", "serve", "soundness", "verify")
-# The first takes a study; both take too long to be among those that run together.
-FAULTS, LOST = "faults", "lost"
+# Not among those that run together: two take a study, two take long.
+EXPLORE, FAULTS, LOST = "explore", "faults", "lost"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, FAULTS, LOST]))
+@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, LOST]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For faults: plant them in this study's model (default: in a network on rendered scenes).",
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore: look at it.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
@@ -34,13 +37,14 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
         raise click.UsageError(f"benchmark {name} takes no --small")
     options = {"small": True} if small else {}
 
-    if study is not None and name != FAULTS:
+    if study is not None and name not in {EXPLORE, FAULTS}:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    found = (
-        _planted(name, study)
-        if name in {FAULTS, LOST}
-        else {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
-    )
+    if name == EXPLORE:
+        found: dict[str, Any] = {"rows": _explored(study)}
+    elif name in {FAULTS, LOST}:
+        found = _planted(name, study)
+    else:
+        found = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
     if as_json:
         click.echo(json.dumps({"bench": name, "machine": machine(), **found}))
     else:
@@ -50,6 +54,14 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
             value = "not measured" if one["value"] is None else f"{one['value']:,.6g}"
             click.echo(f"{value:>14} {one['unit']:<12} {target:<16} {verdict:<7} {one['what']}")
     sys.exit(0 if all(one["met"] is not False for one in found["rows"]) else 1)
+
+
+def _explored(study: Path | None) -> list[Row]:
+    if study is None:
+        raise click.UsageError("benchmark explore needs --study, such as out/demo after make demo")
+    from conspect.bench.explore import rows
+
+    return rows(study)
 
 
 def _planted(name: str, study: Path | None) -> dict[str, Any]:

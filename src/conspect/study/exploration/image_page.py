@@ -80,8 +80,8 @@ def opinions(index: StudyIndex, row: int) -> tuple[Opinion, ...]:
 
 def neighbours(index: StudyIndex, row: int) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
     """The nearest images that the model gets right, and the nearest that it gets wrong, by cosine in its own space."""
-    own = _unit(index.embedding(row)[None].astype(np.float64))[0]
-    cosines = np.concatenate([_unit(z.astype(np.float64)) @ own for z, _ in index.chunks()])
+    own = _unit(index.embedding(row)[None])[0]
+    cosines = np.concatenate([_unit(z) @ own for z in index.points()])
     cosines[row] = -np.inf
 
     def nearest(among: NDArray[np.bool_]) -> tuple[Neighbour, ...]:
@@ -102,18 +102,17 @@ def neighbours(index: StudyIndex, row: int) -> tuple[tuple[Neighbour, ...], tupl
     return nearest(~index.wrong), nearest(index.wrong)
 
 
-def _unit(rows: Float64) -> Float64:
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1.0))
+    return np.asarray(rows / np.where(lengths > 0, lengths, np.float32(1)))
 
 
 def _strengths(index: StudyIndex, row: int, grades: Mapping[str, str]) -> tuple[Strength, ...]:
     """Every concept of the study on this image, the most unusual for its label first."""
-    strengths = index.strengths(index.lens.directions)
-    own = strengths[row]
+    own = index.strengths(index.lens.directions, np.array([row]))[0]
 
     def percentiles(members: NDArray[np.bool_]) -> Float64 | None:
-        others = strengths[members]
+        others = index.strengths(index.lens.directions, members)
         return None if len(others) < 2 else np.asarray(100.0 * (others <= own).mean(axis=0))
 
     of_label = percentiles((index.labels == index.labels[row]) & ~index.wrong)

@@ -57,18 +57,23 @@ class StudyIndex:
         for start in range(0, len(self.pairs), CHUNK):
             yield self.pairs.read(range(start, min(start + CHUNK, len(self.pairs))))
 
+    def points(self) -> Iterator[NDArray[np.float32]]:
+        """Embeddings `[image, D]` alone, a bounded number of rows at a time, in the order of the images."""
+        for start in range(0, len(self.pairs), CHUNK):
+            yield self.pairs.z.rows(self.pairs.rows[start : start + CHUNK])
+
     @cached_property
     def norms(self) -> Float64:
         """||M z + d|| `[image]`: what turns a numerator into a strength."""
         alignment = self.lens.alignment
-        parts = [np.linalg.norm(alignment(z), axis=1) for z, _ in self.chunks()]
+        parts = [np.linalg.norm(alignment(z), axis=1) for z in self.points()]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def numerators(self, directions: Float64) -> Float64:
+    def numerators(self, directions: Float64, rows: NDArray[np.integer] | NDArray[np.bool_] | None = None) -> Float64:
         """(M z + d)'q `[image, direction]` of unit text directions `[direction, E]`: strengths times ||M z + d||.
 
-        The same quantity that the study's heatmaps compare. One pass over the store for those that an earlier question did
-        not ask for.
+        The same quantity that the study's heatmaps compare; `rows`: of these images alone. One pass over the store for the
+        directions that an earlier question did not ask for.
         """
         keys = [np.ascontiguousarray(direction).tobytes() for direction in directions]
         with self._lock:
@@ -78,7 +83,7 @@ class StudyIndex:
             asked = np.asarray(directions)[missing]
             alignment = self.lens.alignment
             folded = AffineMap(asked @ alignment.weight, asked @ alignment.offset)
-            parts = [folded(z) for z, _ in self.chunks()]
+            parts = [folded(z) for z in self.points()]
             read = np.concatenate(parts) if parts else np.zeros((0, len(missing)))
             columns |= {keys[k]: np.ascontiguousarray(column) for k, column in zip(missing, read.T, strict=True)}
         with self._lock:
@@ -87,7 +92,7 @@ class StudyIndex:
                 self._columns.move_to_end(key)
             while len(self._columns) > max(KEPT_COLUMNS, len(self.lens.concept_names) + KEPT_COLUMNS // 2):
                 self._columns.popitem(last=False)
-        return np.stack([columns[key] for key in keys], axis=1)
+        return np.stack([columns[key] if rows is None else columns[key][rows] for key in keys], axis=1)
 
     def readings(self, rows: NDArray[np.int64], directions: Float64) -> Float64:
         """As `numerators`, of a few `rows`, read from the store for this once."""
@@ -95,10 +100,10 @@ class StudyIndex:
         folded = AffineMap(directions @ alignment.weight, directions @ alignment.offset)
         return folded(self.pairs.z.rows(self.pairs.rows[rows]))
 
-    def strengths(self, directions: Float64) -> Float64:
-        """cos(M z + d, q) `[image, direction]`, higher = more present; 0 where M z + d vanishes."""
-        norms = self.norms[:, None]
-        return np.asarray(self.numerators(directions) / np.where(norms > 0, norms, 1.0))
+    def strengths(self, directions: Float64, rows: NDArray[np.integer] | NDArray[np.bool_] | None = None) -> Float64:
+        """cos(M z + d, q) `[image, direction]`, higher = more present; 0 where M z + d vanishes. `rows`: of these alone."""
+        norms = (self.norms if rows is None else self.norms[rows])[:, None]
+        return np.asarray(self.numerators(directions, rows) / np.where(norms > 0, norms, 1.0))
 
     def embedding(self, row: int) -> NDArray[np.float32]:
         """`[D]` of one image in the model's space."""

@@ -83,7 +83,7 @@ def heatmap(
     most = max(LEAST_COUNTED, MOST_COMPARISONS // max(1, len(names) ** 2))
     if len(rows) > most:
         of, rows = len(rows), np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    strengths = index.readings(rows, directions) if of is not None else index.numerators(directions)[rows]
+    strengths = index.readings(rows, directions) if of is not None else index.numerators(directions, rows)
     counts = by_group(strengths, np.zeros(len(strengths), dtype=np.int64), 1)[0]
     greater = tuple(tuple(row) for row in counts.greater.tolist())
     return HeatmapView(names, greater, len(strengths), unseen, of)

@@ -70,7 +70,7 @@ class Live:
         index = self._index
         own = index.lens.strengths(point[None])[0]
         members = (index.outputs == output) & ~index.wrong
-        others = index.strengths(index.lens.directions)[members]
+        others = index.strengths(index.lens.directions, members)
         shares = 100.0 * (others <= own).mean(axis=0) if len(others) > 1 else None
         entries = [
             ConceptStrength(name, round(float(own[k]), 5), None if shares is None else round(float(shares[k]), 1))

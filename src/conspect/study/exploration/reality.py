@@ -82,7 +82,7 @@ class Reality:
         if self._kept is not None:
             yield from self._kept
             return
-        parts = ((z, np.square(z).sum(axis=1)) for z, _ in self._index.chunks())
+        parts = ((z, np.square(z).sum(axis=1)) for z in self._index.points())
         size = len(self._index) * self._index.lens.alignment.weight.shape[1] * 4
         if size <= KEPT_BYTES:
             self._kept = list(parts)

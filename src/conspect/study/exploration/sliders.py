@@ -124,7 +124,7 @@ class Sliders:
     def _sample(self) -> NDArray[np.float32]:
         rows = np.unique(np.linspace(0, len(self._index) - 1, min(SAMPLED, len(self._index))).astype(np.int64))
         if len(rows) == len(self._index):
-            return np.concatenate([z for z, _ in self._index.chunks()])
+            return np.concatenate(list(self._index.points()))
         return np.asarray(self._index.pairs.z.rows(self._index.pairs.rows[rows]))
 
     @cached_property

@@ -46,7 +46,7 @@ class Watched:
     @cached_property
     def suspicion(self) -> NDArray[np.float32]:
         """`[image]` in nats, higher = suspect, of the study's images by their stored embeddings."""
-        parts = [self.monitor.check(z, self.index.head.logits(z)).suspicion for z, _ in self.index.chunks()]
+        parts = [self.monitor.check(z, self.index.head.logits(z)).suspicion for z in self.index.points()]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     @cached_property
