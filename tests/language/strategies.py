@@ -13,8 +13,10 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasAll,
     HasConcept,
     Iff,
@@ -24,6 +26,7 @@ from conspect.language.syntax.tree import (
     Item,
     Module,
     NameDeclaration,
+    Near,
     Not,
     Or,
     Predict,
@@ -76,10 +79,14 @@ regions = st.one_of(
     st.builds(Focus, names, gamma=st.none() | sizes, shape=shapes, cut=st.booleans()),
     st.builds(Focus, names, coverage=shares, shape=shapes, cut=st.booleans()),
 )
+nears = st.builds(Near, names, st.fractions(Fraction(1, 1000), Fraction(999, 1000), max_denominator=1000))
+images = st.builds(Images, st.none() | names, st.none() | names)
 quantifiers = st.one_of(
     st.builds(ForAll, regions),
-    st.builds(ForShare, shares, st.builds(Images, st.none() | names, st.none() | names)),
+    st.builds(ForShare, shares, images),
     st.builds(ForImage, odd),
+    st.builds(ForShareNear, shares, images, nears, st.sampled_from(["w", "image", "every"])),
+    st.builds(ForImageNear, odd, nears),
 )
 variables = st.sampled_from(["x", "y", "z1", "all", "least"])
 properties = st.one_of(
