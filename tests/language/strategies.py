@@ -1,6 +1,7 @@
 """Random syntax trees, for round trips and for laws of the semantics."""
 
 from fractions import Fraction
+from typing import get_args
 
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ from conspect.language.syntax.tree import (
     Or,
     Predict,
     Property,
+    RegionShape,
     Specification,
     Stronger,
 )
@@ -74,7 +76,7 @@ def formulas(name: st.SearchStrategy[str] = names, *, notation: bool = True) -> 
 
 shares = st.fractions(min_value=Fraction(1, 1000), max_value=1, max_denominator=1000)
 sizes = st.fractions(min_value=0, max_value=10, max_denominator=1000)
-shapes = st.sampled_from([None, "box", "ellipsoid", "pca-box"])
+shapes = st.sampled_from([None, *get_args(RegionShape)])
 regions = st.one_of(
     st.builds(Focus, names, gamma=st.none() | sizes, shape=shapes, cut=st.booleans()),
     st.builds(Focus, names, coverage=shares, shape=shapes, cut=st.booleans()),

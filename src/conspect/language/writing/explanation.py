@@ -39,6 +39,8 @@ _SHAPES = {
     "box": "a box with a side for each dimension of the embedding",
     "ellipsoid": "an ellipsoid that follows how the embeddings of the class vary together",
     "pca-box": "a box along the principal axes of the class's embeddings",
+    "span": "inside when the numbers that the property reads lie in an ellipsoid around their mean",
+    "band": "inside when each pair of the numbers that the property reads differs by no less than it usually does",
 }
 
 
