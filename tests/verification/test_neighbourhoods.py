@@ -290,6 +290,8 @@ def test_the_share_inside_is_measured_on_images_that_had_no_part() -> None:
     assert measured.low <= measured.share <= measured.high
     assert measured.share == pytest.approx(0.9, abs=0.03)
     assert measured.by_change["mirror"] < measured.by_change["shift"]
+    assert set(measured.by_class) == {"car", "truck", "cat"}
+    assert np.mean(list(measured.by_class.values())) == pytest.approx(measured.share)  # classes of equal size
 
 
 def test_too_few_images_for_a_share_are_an_error() -> None:

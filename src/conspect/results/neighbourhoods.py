@@ -57,10 +57,11 @@ class RealCounterexample(Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Neighbourhoods(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Properties in the neighbourhoods of held-out images.
 
-    `changes`: as study.toml names them. `share` of changed pictures of a new image that a neighbourhood of `radius` holds,
-    guaranteed; `measured_share` (interval from `measured_low` to `measured_high`) and `by_change` on `images` images that had
-    no part. `fitted_images`, `sized_images`: of which shape and radius were learned. `mean_proved`: share of images around which
-    a property is proved, averaged over properties; in the same way the other means, which add up to 1 with it.
+    `changes`: as study.toml names them. `share` of changed pictures of a new image, of whatever class, that a neighbourhood of
+    `radius` holds, guaranteed; `measured_share` (interval from `measured_low` to `measured_high`), `by_change` and `by_class` on
+    `images` images that had no part. `fitted_images`, `sized_images`: of which shape and radius were learned. `mean_proved`:
+    share of images around which a property is proved, averaged over properties; in the same way the other means, which add up
+    to 1 with it.
     `certified`: whether a certificate carries these proofs.
     """
 
@@ -71,6 +72,7 @@ class Neighbourhoods(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     measured_low: Fraction
     measured_high: Fraction
     by_change: dict[str, Fraction]
+    by_class: dict[str, Fraction]
     fitted_images: Count
     sized_images: Count
     images: Count

@@ -105,6 +105,7 @@ def _summed(
         measured_low=measured.low,
         measured_high=measured.high,
         by_change=measured.by_change,
+        by_class=measured.by_class,
         fitted_images=hood.fitted_images,
         sized_images=len(hood.sized),
         images=measured.images,

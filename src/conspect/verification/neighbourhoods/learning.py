@@ -34,18 +34,21 @@ def kinds_near(table: FormulaTable, concepts: int) -> ReadoutKinds:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredShare:
-    """The share of changed pictures inside, of `images` that had no part: overall with an interval, and by change."""
+    """The share of changed pictures inside, of `images` that had no part: overall with an interval, by change, by class."""
 
     share: float
     low: float
     high: float
     images: int
     by_change: dict[str, float]
+    by_class: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """What changed pictures do to one kind of readouts. `sized`, `measured` `[image, picture]`: sizes of the two splits."""
+    """What changed pictures do to one kind of readouts. `sized`, `measured` `[image, picture]`: sizes of the two splits;
+    `classes [image]`: names of the true classes of the measured images.
+    """
 
     kinds: ReadoutKinds
     changes: str
@@ -54,6 +57,7 @@ class Neighbourhood:
     extents: Extents
     sized: Float64
     measured: Float64
+    classes: NDArray[np.str_]
     fitted_images: int
 
     def radius(self, share: Fraction) -> Fraction:
@@ -78,7 +82,8 @@ class Neighbourhood:
             kind: float(inside[:, [p.kind == kind for p in self.pictures]].mean()) if len(own) else 0.0
             for kind in kinds
         }
-        return MeasuredShare(share, max(0.0, share - half), min(1.0, share + half), len(own), by_change)
+        by_class = {str(name): float(own[self.classes == name].mean()) for name in np.unique(self.classes)}
+        return MeasuredShare(share, max(0.0, share - half), min(1.0, share + half), len(own), by_change, by_class)
 
     def digest(self, radius: Fraction) -> str:
         """SHA-256 of factor, readouts and radius: what the neighbourhood is, apart from its centre."""
@@ -152,6 +157,7 @@ class Neighbourhoods:
             ellipsoid.sizes(self._displacements(kinds, split, chosen))
             for split in (model.size_split, model.measure_split)
         )
+        measured_rows = self.changed.sample(model.measure_split).rows
         return Neighbourhood(
             kinds,
             changes,
@@ -160,6 +166,7 @@ class Neighbourhoods:
             Extents(ellipsoid.factor),
             sized,
             measured,
+            np.asarray(model.class_names)[np.asarray(model.splits[model.measure_split].labels)[measured_rows]],
             len(fit),
         )
 
