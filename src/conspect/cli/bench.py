@@ -10,7 +10,19 @@ from typing import Any
 
 import click
 
-BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "scale", "serve", "soundness", "verify")
+BENCHES = (
+    "align",
+    "embed",
+    "heatmap",
+    "kills",
+    "monitor",
+    "neighbourhoods",
+    "parser",
+    "scale",
+    "serve",
+    "soundness",
+    "verify",
+)
 # The first takes a study; both take too long to be among those that run together.
 FAULTS, LOST = "faults", "lost"
 
