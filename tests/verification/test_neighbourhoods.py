@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,8 +155,9 @@ def lowest_margin(
         NonlinearConstraint(leads, 0, np.inf, jac=lambda w: slopes),
     ]
     found = np.inf
+    optimise: Any = minimize  # its stubs know no functions without annotations
     for start in np.random.default_rng(seed).normal(size=(4, len(centre))) * 0.2:
-        answer = minimize(gap, start, jac=lambda w: slope, constraints=limits, method="SLSQP", options={"ftol": 1e-12})
+        answer = optimise(gap, start, jac=lambda w: slope, constraints=limits, method="SLSQP", options={"ftol": 1e-12})
         feasible = answer.x @ answer.x <= 1 + 1e-8 and leads(answer.x).min() >= -1e-8
         if feasible:
             found = min(found, answer.fun)

@@ -1020,6 +1020,24 @@ export interface components {
             width: number;
         };
         /**
+         * LostConcept
+         * @description A concept, those that cannot be told from it here, and the probability that it is the one that was lost.
+         */
+        LostConcept: {
+            concept: string;
+            probability: number;
+            twins: string[];
+        };
+        /**
+         * LostOfClass
+         * @description What the encoder most likely lost of a class that has so many new failures, the likeliest of its concepts first.
+         */
+        LostOfClass: {
+            class: string;
+            concepts: components["schemas"]["LostConcept"][];
+            new_failures: number;
+        };
+        /**
          * MapQuestion
          * @description An image and a concept; without one: every concept.
          */
@@ -1569,12 +1587,15 @@ export interface components {
         /**
          * SwapTest
          * @description What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures.
+         *
+         *         `lost`: of classes whose new failures are mostly put down to the encoder, which concept it no longer sees.
          */
         SwapTest: {
             accuracy: number;
             counts: components["schemas"]["CulpritCounts"];
             failures: number;
             images: components["schemas"]["SwappedFailure"][];
+            lost: components["schemas"]["LostOfClass"][];
             /** @enum {unknown} */
             method: "swap test";
             model: string;

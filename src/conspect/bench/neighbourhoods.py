@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from scipy.optimize import LinearConstraint, NonlinearConstraint, minimize
@@ -160,8 +161,9 @@ def _lowest_gap(hood: Neighbourhood, question: Question, centre: Float64, rng: n
         LinearConstraint(slopes, -bases, np.inf),
     ]
     lowest = np.inf
+    optimise: Any = minimize  # its stubs know no functions without annotations
     for start in (np.zeros(len(centre)), *(0.2 * rng.normal(size=(2, len(centre))))):
-        found = minimize(
+        found = optimise(
             lambda w: (slope @ w) / scale, start, jac=lambda w: slope / scale, constraints=limits, method="SLSQP"
         )
         if found.x @ found.x <= 1 + 1e-7 and (slopes @ found.x + bases).min() >= -1e-7 * scale:
