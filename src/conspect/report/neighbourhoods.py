@@ -36,9 +36,7 @@ def neighbourhood_view(found: Neighbourhoods | None, thumbnails: Mapping[str, st
         return " ".join(f"{LEFT + WIDTH * radius / top:.1f},{BOTTOM - HEIGHT * share:.1f}" for radius, share in values)
 
     example = found.counterexample
-    named = (
-        [] if example is None else sorted(example.strength_after, key=lambda n: -example.strength_after[n])[:STRONGEST]
-    )
+    named = [] if example is None else _named_first(example)
     return NeighbourhoodView(
         record=found,
         proved=line([(row.radius, row.mean_proved) for row in found.curve]),
@@ -51,6 +49,14 @@ def neighbourhood_view(found: Neighbourhoods | None, thumbnails: Mapping[str, st
         if example is None
         else [(name, example.strength_before[name], example.strength_after[name]) for name in named],
     )
+
+
+def _named_first(example: RealCounterexample) -> list[str]:
+    """The concepts of the property, then the strongest ones."""
+    words = set(example.statement.replace("(", " ").replace(")", " ").replace(",", " ").split())
+    return sorted(example.strength_after, key=lambda name: (name not in words, -example.strength_after[name]))[
+        :STRONGEST
+    ]
 
 
 def picture_name(image: str, change: str) -> str:

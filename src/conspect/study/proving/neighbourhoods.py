@@ -18,6 +18,7 @@ from conspect.results.neighbourhoods import (
     RealCounterexample,
 )
 from conspect.study.config import NeighbourhoodsConfig
+from conspect.verification.images.describing import Describer
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.neighbourhoods import learning
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around, ImagesAtHand, Question, Surroundings
@@ -174,24 +175,31 @@ def _counterexample(
     answers: Sequence[Around],
     subject: VerificationModel,
 ) -> RealCounterexample | None:
-    """Of the properties that a change breaks, though the image itself keeps it, the one that is proved around most images.
-
-    An image that the model calls by its class before the change comes first: it keeps the property by what it shows.
+    """Of the properties that a change breaks, though the image itself keeps it: the clearest case, by the smaller of the two
+    margins, of an image that the model calls by its class before the change, if there is one.
     """
     assert subject.changed is not None
     sample, split = subject.changed.sample(subject.measure_split), subject.splits[subject.measure_split]
+    describer = Describer(subject, 0)
     outputs = np.asarray(
         subject.head.logits(np.asarray(split.embeddings[sample.rows], dtype=np.float64)).argmax(axis=1)
     )
     right = outputs == np.asarray(split.labels)[sample.rows]
-    broken = [
-        (bool(right[question.images[place]]), float(answer.proved.mean()), -k, -place)
-        for k, (question, answer) in enumerate(zip(questions, answers, strict=True))
+
+    def clearness(k: int, place: int) -> tuple[bool, float]:
+        at, formula = int(questions[k].images[place]), obligations[k].formula
+        before, after = split.embeddings[sample.rows[at]], sample.embeddings[at][int(answers[k].picture[place])]
+        kept, broken = (describer.margin(formula, np.asarray(one, dtype=np.float64)) or 0.0 for one in (before, after))
+        return bool(right[at]), min(kept, -broken)
+
+    cases = [
+        (clearness(k, place), -k, -place)
+        for k, answer in enumerate(answers)
         for place in np.flatnonzero(answer.picture >= 0).tolist()
     ]
-    if not broken:
+    if not cases:
         return None
-    _, _, chosen, place = max(broken)
+    _, chosen, place = max(cases)
     answer, job, at = answers[-chosen], obligations[-chosen], int(questions[-chosen].images[-place])
     row, which = int(sample.rows[at]), int(answer.picture[-place])
     before, after = (
