@@ -1,6 +1,7 @@
 """Random syntax trees, for round trips and for laws of the semantics."""
 
 from fractions import Fraction
+from typing import get_args
 
 from hypothesis import strategies as st
 
@@ -13,8 +14,10 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasAll,
     HasConcept,
     Iff,
@@ -24,10 +27,12 @@ from conspect.language.syntax.tree import (
     Item,
     Module,
     NameDeclaration,
+    Near,
     Not,
     Or,
     Predict,
     Property,
+    RegionShape,
     Specification,
     Stronger,
 )
@@ -71,15 +76,19 @@ def formulas(name: st.SearchStrategy[str] = names, *, notation: bool = True) -> 
 
 shares = st.fractions(min_value=Fraction(1, 1000), max_value=1, max_denominator=1000)
 sizes = st.fractions(min_value=0, max_value=10, max_denominator=1000)
-shapes = st.sampled_from([None, "box", "ellipsoid", "pca-box"])
+shapes = st.sampled_from([None, *get_args(RegionShape)])
 regions = st.one_of(
     st.builds(Focus, names, gamma=st.none() | sizes, shape=shapes, cut=st.booleans()),
     st.builds(Focus, names, coverage=shares, shape=shapes, cut=st.booleans()),
 )
+nears = st.builds(Near, names, st.fractions(Fraction(1, 1000), Fraction(999, 1000), max_denominator=1000))
+images = st.builds(Images, st.none() | names, st.none() | names)
 quantifiers = st.one_of(
     st.builds(ForAll, regions),
-    st.builds(ForShare, shares, st.builds(Images, st.none() | names, st.none() | names)),
+    st.builds(ForShare, shares, images),
     st.builds(ForImage, odd),
+    st.builds(ForShareNear, shares, images, nears, st.sampled_from(["w", "image", "every"])),
+    st.builds(ForImageNear, odd, nears),
 )
 variables = st.sampled_from(["x", "y", "z1", "all", "least"])
 properties = st.one_of(

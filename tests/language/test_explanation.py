@@ -1,4 +1,10 @@
+import pytest
+from hypothesis import given
+
 from conspect.language import explain, parse
+from conspect.language.syntax.grammar import SHAPES
+from conspect.language.syntax.tree import Specification
+from tests.language.strategies import specifications
 
 
 def claim(formula: str) -> str:
@@ -40,3 +46,14 @@ Module m (net, ship, clip) { E e ::> predict(ship) }
     assert (module.name, module.line) == ("m.e", 6)
     assert "network 'net', read through the representation 'clip'" in module.region
     assert str(share).splitlines()[0] == "q (line 3)"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_of_a_region_is_told(shape: str) -> None:
+    (told,) = explain(parse(f"property p: for all x in focus(truck, shape = {shape}): a > b"))
+    assert "embeddings around the mean of class 'truck'" in told.region
+
+
+@given(specifications)
+def test_whatever_can_be_written_can_be_explained(specification: Specification) -> None:
+    assert all(str(one) for one in explain(specification))

@@ -24,6 +24,7 @@ from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.datasets import cifar10, csv_table, image_folder, packages, parquet
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import read_image
+from conspect.adapters.datasets.views.changes import Changed
 from conspect.adapters.engines.ray import RayEngine
 from conspect.adapters.models import small_resnet
 from conspect.adapters.models.torch_module import torch_model
@@ -191,6 +192,11 @@ def study005(folder: Path, patch: pytest.MonkeyPatch) -> object:
     for path in sorted((ready(folder) / "images/train").glob("*/*"))[5:]:
         path.unlink()
     return Study.open(folder).run()
+
+
+@raises
+def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return Changed(colour_dataset(2), ("no_such_module:darker",)).image(0)
 
 
 @raises

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from conspect.core.spaces import AffineMap, Head, Lens
+from conspect.core.spaces import AffineMap, Floats, Head, Lens
+from conspect.verification.queries.changed import ChangedSplit, PictureName
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 
 
@@ -27,3 +30,57 @@ def plane(
         splits,
         thresholds or {},
     )
+
+
+def model_with_images(seed: int, *, images: int = 60, dimension: int = 6) -> VerificationModel:
+    """Three classes and four concepts whose images lie in well separated clouds; the lens has rank 2."""
+    rng = np.random.default_rng(seed)
+    means = 3 * rng.normal(size=(3, dimension))
+    labels = np.arange(images) % 3
+    directions = np.linalg.qr(rng.normal(size=(5, 4)))[0].T
+    alignment = rng.normal(size=(5, 2)) @ rng.normal(size=(2, dimension))
+    splits = {
+        name: EmbeddingSplit(
+            (means[labels] + rng.normal(size=(images, dimension))).astype(np.float32),
+            labels,
+            tuple(f"{name}{k}" for k in range(images)),
+        )
+        for name in ("train", "val", "test")
+    }
+    return VerificationModel(
+        Head.linear(means, -0.5 * np.square(means).sum(axis=1)),
+        Lens(AffineMap(alignment, rng.normal(size=5)), ("a", "b", "c", "d"), directions),
+        ("car", "truck", "cat"),
+        splits,
+        {"a": 0.1, "b": -0.2, "c": 0.0, "d": 0.3},
+    )
+
+
+class Pictures:
+    """Changed pictures whose displacements are normal, of another spread in each direction."""
+
+    pictures = (PictureName("mirror", "mirrored"), PictureName("shift", "left"), PictureName("shift", "right"))
+    digest = "three changes"
+
+    def __init__(self, model: VerificationModel, seed: int, spread: float) -> None:
+        self.model, self.spread = model, spread
+        self.random = np.random.default_rng(seed)
+        self.samples: dict[str, ChangedSplit] = {}
+
+    def sample(self, split: str) -> ChangedSplit:
+        if split not in self.samples:
+            whole = np.asarray(self.model.splits[split].embeddings)
+            moved = self.random.normal(size=(len(whole), 3, whole.shape[1])) * self.spread
+            moved = moved * np.linspace(0.2, 2.0, whole.shape[1])
+            moved[:, 0] *= 3.0
+            changed = (whole[:, None, :] + moved).astype(np.float32)
+            self.samples[split] = ChangedSplit(np.arange(len(whole)), changed)
+        return self.samples[split]
+
+    def around(self, split: str, row: int) -> Floats:
+        return np.asarray(self.sample(split).embeddings[row])
+
+
+def changed_model(seed: int, *, spread: float = 0.1, images: int = 60) -> VerificationModel:
+    model = model_with_images(seed, images=images)
+    return replace(model, changed=Pictures(model, seed, spread))

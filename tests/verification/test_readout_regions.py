@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import linprog
 
 from conspect.bench.random_properties import random_formula, random_subject
-from conspect.core.spaces import AffineMap, Floats, Head, Lens
+from conspect.core.spaces import AffineMap, Floats
 from conspect.language import ExactReadouts, check_text, holds_exactly
 from conspect.language.syntax.tree import And, Focus, ForAll, Formula, HasConcept, Implies, Not, Or, Predict, Stronger
 from conspect.verification.engine.difference_graph import DifferenceGraph
@@ -23,32 +23,7 @@ from conspect.verification.regions.provable import ProvableCoverage
 from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace
 from conspect.verification.regions.shapes import Band
 from conspect.verification.verify import verify
-
-SPLITS = ("train", "val", "test")
-
-
-def model_with_images(seed: int, *, images: int = 60, dimension: int = 6) -> VerificationModel:
-    """Three classes and four concepts whose images lie in well separated clouds; the lens has rank 2."""
-    rng = np.random.default_rng(seed)
-    means = 3 * rng.normal(size=(3, dimension))
-    labels = np.arange(images) % 3
-    directions = np.linalg.qr(rng.normal(size=(5, 4)))[0].T
-    alignment = rng.normal(size=(5, 2)) @ rng.normal(size=(2, dimension))
-    splits = {
-        name: EmbeddingSplit(
-            (means[labels] + rng.normal(size=(images, dimension))).astype(np.float32),
-            labels,
-            tuple(f"{name}{k}" for k in range(images)),
-        )
-        for name in SPLITS
-    }
-    return VerificationModel(
-        Head.linear(means, -0.5 * np.square(means).sum(axis=1)),
-        Lens(AffineMap(alignment, rng.normal(size=5)), ("a", "b", "c", "d"), directions),
-        ("car", "truck", "cat"),
-        splits,
-        {"a": 0.1, "b": -0.2, "c": 0.0, "d": 0.3},
-    )
+from tests.verification.subjects import model_with_images
 
 
 def obligation(model: VerificationModel, formula: Formula, class_name: str = "car") -> Obligation:
@@ -199,7 +174,11 @@ def test_random_formulas_are_never_proved_over_images_that_refute_them() -> None
         labels = np.arange(45) % len(base.class_names)
         split = EmbeddingSplit(embeddings, labels, tuple(map(str, range(45))))
         model = VerificationModel(
-            base.head, base.lens, base.class_names, dict.fromkeys(SPLITS, split), dict(base.thresholds)
+            base.head,
+            base.lens,
+            base.class_names,
+            dict.fromkeys(("train", "val", "test"), split),
+            dict(base.thresholds),
         )
         name = base.class_names[0]
         for _ in range(8):

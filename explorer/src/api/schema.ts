@@ -1096,6 +1096,29 @@ export interface components {
             row: number;
         };
         /**
+         * NeighbourhoodCounts
+         * @description What is known around the images of one property: proved, refuted by a real picture (of those `refuted_unchanged` by the
+         *         image itself), refuted by an embedding alone, unknown. `share` of changed pictures that a neighbourhood of this `radius`
+         *         holds, guaranteed; `measured_share`, and `by_change`, on images that had no part.
+         */
+        NeighbourhoodCounts: {
+            by_change: {
+                [key: string]: number;
+            };
+            certified: boolean;
+            changes: string;
+            images: number;
+            measured_share: number;
+            proved: number;
+            radius: number;
+            reads: string;
+            refuted_by_embedding: number;
+            refuted_by_picture: number;
+            refuted_unchanged: number;
+            share: number;
+            unknown: number;
+        };
+        /**
          * NotCompared
          * @description Something that one of the studies has, and why it is not set against the other.
          */
@@ -1206,9 +1229,11 @@ export interface components {
             ] | null;
             id: string;
             /** @enum {unknown} */
-            kind: "image" | "region" | "share";
+            kind: "image" | "near" | "region" | "share";
             line: number | null;
             margin: number | null;
+            /** @default null */
+            neighbourhood: components["schemas"]["NeighbourhoodCounts"] | null;
             reason: string;
             region: components["schemas"]["RegionSummary"] | null;
             satisfaction: components["schemas"]["Rate"] | null;
@@ -1641,9 +1666,14 @@ export interface components {
          * Witness
          * @description An embedding that makes the property false: its strengths by concept, what the model says, its neighbours.
          *
-         *         `embedding [D]` is left out (null) in results.json: the certificate carries it.
+         *         `embedding [D]` is left out (null) in results.json: the certificate carries it. `around`: the image in whose
+         *         neighbourhood it lies; `change`: what was done to that image to make the picture that this is.
          */
         Witness: {
+            /** @default null */
+            around: string | null;
+            /** @default null */
+            change: string | null;
             /** @default null */
             embedding: number[] | null;
             image: string | null;

@@ -10,7 +10,7 @@ import { tags } from "@lezer/highlight";
 const KEYWORDS = new Set("class concept con network rep img imageCon property Module for forall all every at least each in of where lead near changes share".split(" "));
 const CONNECTIVES = new Set("not and or v implies iff".split(" "));
 const PREDICATES = new Set(["predict", "hasCon", "accepted"]);
-const SHAPES = new Set(["focus", "box", "ellipsoid", "pca-box", "span", "band", "gamma", "shape", "coverage", "image", "images"]);
+const SHAPES = new Set(["focus", "box", "ellipsoid", "pca-box", "span", "band", "gamma", "shape", "coverage", "image", "images", "near", "changes", "share"]);
 
 export const conspec = StreamLanguage.define<{ comment: boolean }>({
   name: "conspec",

@@ -13,7 +13,19 @@ import click
 if TYPE_CHECKING:
     from conspect.bench.rows import Row
 
-BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "scale", "serve", "soundness", "verify")
+BENCHES = (
+    "align",
+    "embed",
+    "heatmap",
+    "kills",
+    "monitor",
+    "neighbourhoods",
+    "parser",
+    "scale",
+    "serve",
+    "soundness",
+    "verify",
+)
 # Not among those that run together: two take a study, two take long.
 EXPLORE, FAULTS, LOST = "explore", "faults", "lost"
 

@@ -29,6 +29,7 @@ CompletionKind: TypeAlias = Literal["class", "concept", "keyword", "region", "sp
 NAME = re.compile(r"[^\W\d][\w-]*")
 REGIONS = {
     "focus": "focus(class, gamma = 0.4): the embeddings near those of a class",
+    "near": "for all y near x (changes = ordinary, share = 90%): all that ordinary changes can make of an image",
     "images": "images(class): held-out images of a class, for statements about a share of them",
     "image": "image(id): one image",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from conspect.report.monitor import flagged_images
+from conspect.report.neighbourhoods import picture_name, shown_pictures
 from conspect.report.verification import witness_images
 from conspect.results.results import Results
 
@@ -12,8 +13,9 @@ FAILURES_PER_CLASS = 100
 
 
 def pictured(results: Results) -> list[str]:
-    """Ids, each once: images near shown witnesses, flagged ones, then of every class the most confident failures and the
-    right ones that heatmap cells lead to, class by class in turn, so that a page without room for all has some of each.
+    """Ids, each once: counterexamples as they are and changed, images near shown witnesses, flagged ones, then of every class
+    the most confident failures and the right ones that heatmap cells lead to, class by class in turn, so that a page without
+    room for all has some of each.
     """
     by_class: dict[str, list[str]] = defaultdict(list)
     for failure in sorted(results.localization.images, key=lambda failure: -failure.confidence):
@@ -23,7 +25,11 @@ def pictured(results: Results) -> list[str]:
     for example in results.heatmaps.examples:
         of_class[example.label].append(example.id)
     right = _in_turn(list(of_class.values()))
-    named = (*witness_images(results.verification), *flagged_images(results.monitor))
+    broken = [
+        image if change is None else picture_name(image, change)
+        for image, change in shown_pictures(results.verification)
+    ]
+    named = (*broken, *witness_images(results.verification), *flagged_images(results.monitor))
     return list(dict.fromkeys((*named, *_in_turn([wrong, right]))))
 
 

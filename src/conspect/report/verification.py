@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from conspect.report.neighbourhoods import near_rows, neighbourhood_view
 from conspect.report.pages import Part, environment
 from conspect.results.verification import Property, ProvableCoverage, Verification, Witness
 
@@ -25,6 +26,8 @@ def verification_part(verification: Verification, thumbnails: Mapping[str, str])
         v=verification,
         top=top,
         chart=_coverage_chart(verification.provable_coverage),
+        near=neighbourhood_view(verification.neighbourhoods, thumbnails),
+        asked_near=near_rows(verification, thumbnails),
         gamma=_gamma(properties),
         overall=_points([(row.gamma, row.share) for row in verification.by_gamma], top),
         lines=[{"name": name, "points": _points(_curve(some), top)} for name, some in by_class.items()],

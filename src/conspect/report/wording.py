@@ -75,6 +75,14 @@ def proofs(results: Results) -> list[str]:
             f"(measured on held-out images: {percent(coverage.best.measured_median)}); "
             f"{at[0.5]:,} of {len(coverage.properties):,} over at least half of them, {at[0.9]:,} over at least 90 %."
         )
+    near = found.neighbourhoods
+    if near is not None:
+        headline.append(
+            f"Around real images: a property is proved, on average, around {percent(near.mean_proved)} of the images of its "
+            f"class, in neighbourhoods that hold {percent(near.share)} of their ordinary changes (measured: "
+            f"{percent(near.measured_share)}); {near.properties_proved_around_90:,} of {len(near.properties):,} properties "
+            f"around at least 90 % of the images."
+        )
     on_images = ", ".join(f"{100 * row.share_of_images:g} %: {percent(row.share)}" for row in found.statistically)
     return [
         *headline,

@@ -8,9 +8,10 @@ from msgspec import Struct, field
 
 from conspect.core.notebooks import drawing_of
 from conspect.core.verdicts import Outcome
+from conspect.results.neighbourhoods import Neighbourhoods
 from conspect.results.shares import Count, Fraction
 
-PropertyKind: TypeAlias = Literal["region", "share", "image"]
+PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
 
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +53,8 @@ class NearImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Witness(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An embedding that makes the property false: its strengths by concept, what the model says, its neighbours.
 
-    `embedding [D]` is left out (null) in results.json: the certificate carries it.
+    `embedding [D]` is left out (null) in results.json: the certificate carries it. `around`: the image in whose
+    neighbourhood it lies; `change`: what was done to that image to make the picture that this is.
     """
 
     profile: dict[str, float]
@@ -61,6 +63,29 @@ class Witness(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size: float
     image: str | None
     embedding: tuple[float, ...] | None = None
+    around: str | None = None
+    change: str | None = None
+
+
+class NeighbourhoodCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known around the images of one property: proved, refuted by a real picture (of those `refuted_unchanged` by the
+    image itself), refuted by an embedding alone, unknown. `share` of changed pictures that a neighbourhood of this `radius`
+    holds, guaranteed; `measured_share`, and `by_change`, on images that had no part.
+    """
+
+    changes: str
+    share: Fraction
+    radius: float
+    measured_share: Fraction
+    by_change: dict[str, Fraction]
+    images: Count
+    proved: Count
+    refuted_by_picture: Count
+    refuted_unchanged: Count
+    refuted_by_embedding: Count
+    unknown: Count
+    reads: str
+    certified: bool
 
 
 class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +119,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     decided_by: str
     caveats: tuple[str, ...]
     seconds: float
+    neighbourhood: NeighbourhoodCounts | None = None
 
     def _repr_html_(self) -> str | None:
         return drawing_of(self)
@@ -201,7 +227,7 @@ class ProvableCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Verification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The properties of the files that [properties] names."""
+    """The properties of the files that [properties] names; `neighbourhoods_left_out`: why there are none."""
 
     files: tuple[str, ...]
     by_gamma: tuple[GammaRow, ...]
@@ -209,3 +235,5 @@ class Verification(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     statistically: tuple[SampleRow, ...]
     properties: tuple[Property, ...]
     provable_coverage: ProvableCoverage | None = None
+    neighbourhoods: Neighbourhoods | None = None
+    neighbourhoods_left_out: str | None = None

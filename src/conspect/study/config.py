@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from conspect.adapters.datasets import DataSource
+from conspect.adapters.datasets.views.changes import changes_misfits
 from conspect.adapters.models import ModelSource
 from conspect.adapters.vlms import VlmSource
 from conspect.comparison.gate import Tolerances
@@ -52,6 +53,11 @@ kind = "pocket"                # see `docs/pocket-vlm.md` for what it is good fo
 
 [properties]
 # files = ["my.cspec"]         # specifications to verify in every run; `conspect verify` decides others. Needs conspect[verify]
+
+# [neighbourhoods]             # with this section every run says what ordinary changes of an image cannot break
+# changes = ["mirror", "shift 1", "brightness 10%", "contrast 10%", "noise 1%"] # others: docs/study.md
+# images = 1000                # so many images of each split are changed
+# share = 0.9                  # a neighbourhood holds this share of the changed pictures
 
 # [monitor]                    # with this section every run fits a monitor and compares it with other detectors
 # false_alarms = 0.05          # at most this share of the right outputs is called suspect
@@ -104,6 +110,15 @@ class PropertiesConfig:
 
 
 @dataclass(frozen=True)
+class NeighbourhoodsConfig:
+    """Ordinary changes of images, of how many images of each split, and the share of pictures that neighbourhoods hold."""
+
+    changes: tuple[str, ...] = ("mirror", "shift 1", "brightness 10%", "contrast 10%", "noise 1%")
+    images: Count = 1000
+    share: OpenShare = 0.9
+
+
+@dataclass(frozen=True)
 class MonitorConfig:
     """What the monitor is fitted on and what its thresholds must keep. Numbers of images; shares."""
 
@@ -152,6 +167,7 @@ class StudyConfig:
     vlm: VlmConfig = field(default_factory=VlmConfig)
     concepts: ConceptsConfig = field(default_factory=ConceptsConfig)
     properties: PropertiesConfig = field(default_factory=PropertiesConfig)
+    neighbourhoods: NeighbourhoodsConfig | None = None
     monitor: MonitorConfig | None = None
     gate: GateConfig | None = None
     settings: Settings = field(default_factory=Settings)
@@ -172,7 +188,7 @@ class StudyConfig:
 
 SECTIONS: dict[str, type] = {
     "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "properties": PropertiesConfig,
-    "monitor": MonitorConfig, "gate": GateConfig, "settings": Settings,
+    "neighbourhoods": NeighbourhoodsConfig, "monitor": MonitorConfig, "gate": GateConfig, "settings": Settings,
 }  # fmt: skip
 
 
@@ -239,7 +255,11 @@ def _expected(kind: TypeForm) -> str:
 def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
     place = SourceLocation(str(path))
     pairs = [*config.data.misfits(), *config.model.misfits(), *config.vlm.misfits()]
-    return [user_error("STUDY002", problem, fix, place) for problem, fix in pairs]
+    problems = [user_error("STUDY002", problem, fix, place) for problem, fix in pairs]
+    if config.neighbourhoods is not None:
+        wrong = (one for name in changes_misfits(config.neighbourhoods.changes) for one in name.diagnostics)
+        problems += [user_error(one.code, one.problem, one.fix, place) for one in wrong]
+    return problems
 
 
 def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> UserError:

@@ -12,6 +12,7 @@ from conspect.study.config import (
     DataConfig,
     ModelConfig,
     MonitorConfig,
+    NeighbourhoodsConfig,
     PropertiesConfig,
     Settings,
     StudyConfig,
@@ -42,6 +43,7 @@ def demo_study(
         model=ModelConfig(name="demo-resnet"),
         vlm=VlmConfig() if vlm is None else demo_vlm(vlm),
         properties=PropertiesConfig(files=(SPECIFICATION,)),
+        neighbourhoods=NeighbourhoodsConfig(),
         monitor=demo_monitor(images),
         settings=Settings(seed=seed),
     )

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from conspect.adapters.datasets.views.chained import Chained
+from conspect.adapters.datasets.views.changes import Changed
+from conspect.adapters.datasets.views.subsets import Subset
 from conspect.core.protocols import ImageDataset
 
 SIDE = 192
@@ -36,6 +39,15 @@ def thumbnails(dataset: ImageDataset, wanted: Sequence[str], *, budget: int = BU
                 break
             made[name] = uri
     return made
+
+
+def with_changed(dataset: ImageDataset, images: Sequence[str], changes: Sequence[str], *, seed: int) -> ImageDataset:
+    """The data set, and behind its images the changed pictures of some of them, such as "test/00012, mirrored"."""
+    wanted = set(images)
+    rows = np.asarray([row for row, name in enumerate(dataset.ids) if name in wanted], dtype=np.int64)
+    if not len(rows):
+        return dataset
+    return Chained(dataset.name, [dataset, Changed(Subset(dataset, rows), tuple(changes), seed)])
 
 
 def _data_uri(pixels: np.ndarray) -> str:

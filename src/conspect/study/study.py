@@ -21,7 +21,7 @@ from conspect.core.version import VERSION
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
 from conspect.study.captions import caption_retrieval, installed
-from conspect.study.config import MonitorConfig, StudyConfig, read_config
+from conspect.study.config import MonitorConfig, NeighbourhoodsConfig, StudyConfig, read_config
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measuring.measurements import Measurements, Timings, measure
 from conspect.study.notebooks import ClassHeatmap, HeatmapKind, PicturedFailure, class_heatmap
@@ -144,11 +144,15 @@ class Study:
                 )
             results = replace(results, vlm=replace(results.vlm, caption_retrieval=found))
         if self.config.properties.files:
-            from conspect.study.proving.properties import property_results
+            from conspect.study.proving.properties import property_results, with_neighbourhoods
 
             files = [self.folder / name for name in self.config.properties.files]
             with self.timings.stage("verification"):
-                verified = property_results(files, self.verification_subject(), self.folder, bar=bar)
+                subject = self.verification_subject(bar)
+                verified = property_results(files, subject, self.folder, bar=bar)
+            if self.config.neighbourhoods is not None:
+                with self.timings.stage("neighbourhoods"):
+                    verified = with_neighbourhoods(verified, files, subject, self.config.neighbourhoods, bar=bar)
             results = replace(results, verification=verified)
         if self.config.monitor is not None:
             try:
@@ -199,7 +203,14 @@ class Study:
         """
         from conspect.study.proving.subject import subject_of
 
-        return subject_of(self.inputs, self.measurements(bar), seed=self.config.settings.seed)
+        return subject_of(
+            self.inputs,
+            self.measurements(bar),
+            seed=self.config.settings.seed,
+            store=self.store,
+            neighbourhoods=self.config.neighbourhoods or NeighbourhoodsConfig(),
+            bar=bar,
+        )
 
     def verify(
         self,
@@ -302,11 +313,15 @@ class Study:
         return kept_or_made(self.monitor_folder, recipe, make)
 
     def thumbnails(self, results: Results) -> dict[str, str]:
-        """Data URIs by image id, of the images that the report shows; see `study.pictures.thumbnails`."""
+        """Data URIs by id, of the images that the report shows, changed ones among them; see `study.pictures.thumbnails`."""
+        from conspect.report.neighbourhoods import shown_pictures
         from conspect.report.pictures import pictured
-        from conspect.study.pictures import thumbnails
+        from conspect.study.pictures import thumbnails, with_changed
 
-        return thumbnails(self.inputs.test, pictured(results))
+        changes = (self.config.neighbourhoods or NeighbourhoodsConfig()).changes
+        images = [image for image, change in shown_pictures(results.verification) if change is not None]
+        dataset = with_changed(self.inputs.test, images, changes, seed=self.config.settings.seed)
+        return thumbnails(dataset, pictured(results))
 
     def heatmap(self, class_name: str, kind: HeatmapKind = "ground_truth") -> ClassHeatmap:
         """The last run's heatmap of a class, which a notebook shows as a picture. Raises ValueError for no such class."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conspect.verification.results import GammaMax, PropertyResult, Rate
+from conspect.verification.results import GammaMax, PropertyResult, Rate, WitnessRecord
 
 SHOWN = 5
 
@@ -35,7 +35,7 @@ def printed(result: PropertyResult) -> str:
         lines.append(f"         {'; '.join(facts)}")
     if result.witness is not None:
         strongest = ", ".join(f"{name} {value:.3f}" for name, value in result.witness.profile[:SHOWN])
-        lines.append(f"         witness: predicted {result.witness.predicted}; strongest {strongest}")
+        lines.append(f"         {_what(result.witness)}: predicted {result.witness.predicted}; strongest {strongest}")
         near = ", ".join(f"{n.image_id} ({n.class_name}, {n.distance:.3g})" for n in result.witness.nearest)
         if near:
             lines.append(f"         nearest images: {near}")
@@ -48,6 +48,17 @@ def summary(results: Sequence[PropertyResult]) -> str:
     counts = Counter(result.verdict.outcome for result in results)
     each = ", ".join(f"{counts[kind]} {kind}" for kind in ("holds", "violated", "unknown") if counts[kind])
     return f"{len(results)} properties: {each or 'none'}"
+
+
+def _what(witness: WitnessRecord) -> str:
+    """What a witness is, in words."""
+    if witness.around is None:
+        return "witness"
+    if witness.change is not None:
+        return f"counterexample, a real picture: {witness.around}, {witness.change}"
+    if witness.image_id is not None:
+        return f"counterexample, the image {witness.image_id} itself"
+    return f"counterexample, an embedding (no picture is known) near {witness.around}"
 
 
 def _rate(rate: Rate) -> str:

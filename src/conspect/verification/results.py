@@ -11,7 +11,7 @@ from conspect.core.spaces import Float64
 from conspect.core.verdicts import Verdict
 from conspect.verification.certificates.claims import Claim
 
-PropertyKind: TypeAlias = Literal["region", "share", "image"]
+PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,11 @@ class NearImage:
 
 @dataclass(frozen=True, eq=False)
 class WitnessRecord:
-    """An embedding that makes a property false: `embedding [D]`, its strengths, what the model says, its neighbours."""
+    """An embedding that makes a property false: `embedding [D]`, its strengths, what the model says, its neighbours.
+
+    `image_id`: the image that it is the embedding of. `around`: the image in whose neighbourhood it lies; it is then a real
+    picture when `image_id` is that image, or when `change` says what was done to it.
+    """
 
     embedding: Float64
     profile: tuple[tuple[str, float], ...]
@@ -43,6 +47,30 @@ class WitnessRecord:
     nearest: tuple[NearImage, ...]
     size: float
     image_id: str | None = None
+    around: str | None = None
+    change: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourhoodCounts:
+    """What is known around the images of one property; the last four of `images` add up to it with `proved`.
+
+    `share` of changed pictures that a neighbourhood holds, `measured_share` and `by_change` on images that had no part.
+    `refuted_unchanged`: of those refuted by a picture, images that break the property themselves.
+    """
+
+    changes: str
+    share: float
+    radius: float
+    measured_share: float
+    by_change: dict[str, float]
+    images: int
+    proved: int
+    refuted_by_picture: int
+    refuted_unchanged: int
+    refuted_by_embedding: int
+    unknown: int
+    reads: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +128,7 @@ class PropertyResult:
     vacuous: bool = False
     float32_slack: float | None = None
     claim: Claim | None = field(default=None, repr=False)
+    neighbourhood: NeighbourhoodCounts | None = None
 
     def _repr_html_(self) -> str | None:
         return drawing_of(self)

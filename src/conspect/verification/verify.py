@@ -14,13 +14,24 @@ from conspect.core.diagnostics import UserError
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
-from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Not, Predict, Specification
+from conspect.language.syntax.tree import (
+    Focus,
+    ForAll,
+    ForImage,
+    ForImageNear,
+    ForShare,
+    ForShareNear,
+    Not,
+    Predict,
+    Specification,
+)
 from conspect.verification.certificates.claims import Claim, image_claim, region_claim, share_claim
 from conspect.verification.certificates.writing import tie_of, tied
 from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.rounding import formula_slack
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
+from conspect.verification.neighbourhoods.verdicts import NearVerdicts
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of, plan
@@ -62,12 +73,14 @@ class Verification:
     focus: FocusRegions = field(init=False)
     decider: Decider = field(init=False)
     describer: Describer = field(init=False)
+    near: NearVerdicts = field(init=False)
 
     def __post_init__(self) -> None:
         self.tie = tie_of(self.subject)
         self.focus = FocusRegions(self.subject, self.options)
         self.decider = Decider(self.subject, self.options)
         self.describer = Describer(self.subject, self.options.nearest)
+        self.near = NearVerdicts(self.subject, self.options, self.focus, self.describer)
 
     def run(self, jobs: Sequence[Obligation]) -> list[PropertyResult]:
         """Results of jobs planned for the same subject."""
@@ -89,6 +102,7 @@ class Verification:
                     found[index] = self._result(job, verdict=unknown(error.diagnostics[0].problem))
         found |= self._about_regions(jobs, regions)
         found |= self._about_shares(jobs)
+        found |= self._about_neighbourhoods(jobs)
         for index, job in enumerate(jobs):
             if isinstance(job.quantifier, ForImage):
                 found[index] = self._about_image(job, job.quantifier)
@@ -225,6 +239,26 @@ class Verification:
             seconds=time.perf_counter() - started,
         )
 
+    def _about_neighbourhoods(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:
+        chosen = [k for k, job in enumerate(jobs) if isinstance(job.quantifier, ForShareNear | ForImageNear)]
+        started = time.perf_counter()
+        decided = self.near.decide([jobs[k] for k in chosen])
+        seconds = (time.perf_counter() - started) / max(1, len(chosen))
+        return {
+            k: self._result(
+                jobs[k],
+                verdict=self._at_run_time(answer.verdict, None, None),
+                vacuous=answer.vacuous,
+                margin=answer.margin,
+                witness=answer.witness,
+                decided_by="multipliers around each image",
+                caveats=answer.caveats,
+                seconds=seconds,
+                neighbourhood=answer.counts,
+            )
+            for k, answer in zip(chosen, decided, strict=True)
+        }
+
     def _about_shares(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:
         chosen = [(k, job.quantifier) for k, job in enumerate(jobs) if isinstance(job.quantifier, ForShare)]
         outcomes: list[NDArray[np.bool_]] = []
@@ -302,15 +336,15 @@ class Verification:
         Holm's procedure has no two-sided intervals of its own; the interval is that of its first step, at level
         1 - (1 - confidence) / m for m properties, which bounds all of them at once.
         """
-        several = max(1, sum(not isinstance(job.quantifier, ForImage) for job in jobs))
+        several = max(1, sum(not isinstance(job.quantifier, ForImage | ForImageNear) for job in jobs))
         confidence = 1 - (1 - self.options.confidence) / several
         finished = []
         for job, result in zip(jobs, results, strict=True):
-            if isinstance(job.quantifier, ForImage):
+            if isinstance(job.quantifier, ForImage | ForImageNear):
                 finished.append(result)
                 continue
             split = self.subject.measure_split
-            if isinstance(job.quantifier, ForShare):
+            if isinstance(job.quantifier, ForShare | ForShareNear):
                 split = job.quantifier.images.split or split
             members = self.focus.members(split, job.class_name)
             truth = self.describer.truth(job.formula, split)[members]
@@ -322,7 +356,7 @@ class Verification:
 
     @staticmethod
     def _result(job: Obligation, **known: object) -> PropertyResult:
-        kinds = {ForAll: "region", ForShare: "share", ForImage: "image"}
+        kinds = {ForAll: "region", ForShare: "share", ForImage: "image", ForShareNear: "near", ForImageNear: "near"}
         return PropertyResult(
             name=job.name,
             kind=kinds[type(job.quantifier)],  # type: ignore[arg-type]

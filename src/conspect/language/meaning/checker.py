@@ -15,6 +15,7 @@ from conspect.language.syntax.parser import ParseResult, parse_with_diagnostics
 from conspect.language.syntax.source import ERROR_LIMIT, Source, TooManyProblems
 from conspect.language.syntax.suggestions import Suggester
 from conspect.language.syntax.tree import (
+    ORDINARY,
     Chain,
     ClassDeclaration,
     ConceptDeclaration,
@@ -22,8 +23,10 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasAll,
     HasConcept,
     ImageConcepts,
@@ -32,6 +35,7 @@ from conspect.language.syntax.tree import (
     Item,
     Module,
     NameDeclaration,
+    Near,
     Predict,
     Property,
     Span,
@@ -225,11 +229,13 @@ class _Check:
             case ForShare(_, images):
                 self._images(images)
             case ForImage(image_id, span):
-                known = self.vocabulary.image_ids if self.vocabulary else None
-                if known is not None and image_id not in known:
-                    hint = self.suggester.hint(image_id, known)
-                    problem = f"the data set has no image '{image_id[:40]}'{hint}"
-                    self.report("SPEC210", problem, "write an image id as the study lists it", span, name=image_id)
+                self._image(image_id, span)
+            case ForShareNear(_, images, near):
+                self._images(images)
+                self._changes(near)
+            case ForImageNear(image_id, near, span):
+                self._image(image_id, span)
+                self._changes(near)
         self._formula(item, strict=self.strict)
 
     def _cut_fits(self, region: Focus, item: Property) -> None:
@@ -257,6 +263,22 @@ class _Check:
             hint = self.suggester.hint(images.split, splits)
             problem = f"the data set has no split '{images.split[:40]}'{hint}"
             self.report("SPEC210", problem, f"the splits are: {_listed(splits)}", images.span, name=images.split)
+
+    def _image(self, image_id: str, span: Span | None) -> None:
+        known = self.vocabulary.image_ids if self.vocabulary else None
+        if known is not None and image_id not in known:
+            hint = self.suggester.hint(image_id, known)
+            problem = f"the data set has no image '{image_id[:40]}'{hint}"
+            self.report("SPEC210", problem, "write an image id as the study lists it", span, name=image_id)
+
+    def _changes(self, near: Near) -> None:
+        known = self.vocabulary.changes if self.vocabulary else None
+        if known is not None and near.changes not in (ORDINARY, *known):
+            names = (ORDINARY, *known)
+            hint = self.suggester.hint(near.changes, names)
+            problem = f"the study has no changes '{near.changes[:40]}'{hint}"
+            fix = f"study.toml names them in [neighbourhoods] changes: {_listed(names)}"
+            self.report("SPEC212", problem, fix, near.span, name=near.changes)
 
     def _data(self, class_name: str, span: Span | None) -> None:
         known = self.vocabulary.classes_with_data if self.vocabulary else None

@@ -18,4 +18,5 @@ class Vocabulary:
     splits: tuple[str, ...] | None = None
     image_ids: frozenset[str] | None = None
     concepts_with_threshold: frozenset[str] | None = None
+    changes: tuple[str, ...] | None = None
     new_concepts: bool = True

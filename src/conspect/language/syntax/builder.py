@@ -16,6 +16,7 @@ from typing import NoReturn, TypeAlias
 
 from conspect.core.diagnostics import UserError, user_error
 from conspect.language.syntax.tree import (
+    ORDINARY,
     Chain,
     ClassDeclaration,
     Combinable,
@@ -24,13 +25,16 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasAll,
     HasConcept,
     Iff,
     Images,
     Item,
+    Near,
     Predict,
     Property,
     Quantifier,
@@ -234,11 +238,30 @@ def for_image(image_id: str) -> ForImage:
     return ForImage(image_id)
 
 
+def near(changes: str = ORDINARY, *, share: Number = "0.9") -> Near:
+    """The neighbourhood that holds a share (0..1) of the pictures that changes make of an image."""
+    number = _number(share, "share")
+    if number is None or not 0 < number < 1:
+        raise user_error("SPEC124", f"a share of {share!r} is out of range", "write a share above 0 and below 1")
+    return Near(changes, number)
+
+
+def for_share_near(share: Number, over: Images, neighbourhood: Near) -> ForShareNear:
+    """For at least this share of images, everywhere in the neighbourhood of each."""
+    number = _number(share, "share")
+    return ForShareNear(_share(number if number is not None else Fraction(0), "share"), over, neighbourhood)
+
+
+def for_image_near(image_id: str, neighbourhood: Near) -> ForImageNear:
+    """Everywhere in the neighbourhood of one image."""
+    return ForImageNear(image_id, neighbourhood)
+
+
 def claim(name: str, quantifier: Quantifier | None, formula: Formula) -> Property:
     """A property with its name."""
     if not isinstance(formula, Combinable):
         raise user_error("SPEC302", f"{formula!r} is not a formula", "write claim(name, for_all(region), formula)")
-    return Property(name, quantifier, formula)
+    return Property(name, quantifier, formula, "y" if isinstance(quantifier, ForShareNear | ForImageNear) else "x")
 
 
 def declare(term: Term | ClassTerm, *phrases: str) -> ConceptDeclaration | ClassDeclaration:

@@ -15,6 +15,7 @@ from conspect.language.syntax.tree import (
     ConceptDeclaration,
     ForAll,
     ForShare,
+    ForShareNear,
     ImageConcepts,
     Item,
     Module,
@@ -70,7 +71,7 @@ def _surroundings(quantifier: Quantifier, variable: str) -> Surroundings:
     match quantifier:
         case ForAll(region):
             return Surroundings(variable, region.class_name)
-        case ForShare(_, images):
+        case ForShare(_, images) | ForShareNear(_, images):
             return Surroundings(variable, images.class_name)
         case _:
             return Surroundings(variable)

@@ -8,13 +8,27 @@ from typing import cast
 
 from conspect.language.syntax.cursor import Cursor
 from conspect.language.syntax.grammar import EVERYDAY, SHAPES
-from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Images, Quantifier, RegionShape
+from conspect.language.syntax.tree import (
+    ORDINARY,
+    Focus,
+    ForAll,
+    ForImage,
+    ForImageNear,
+    ForShare,
+    ForShareNear,
+    Images,
+    Near,
+    Quantifier,
+    RegionShape,
+)
 
 _EXAMPLES = (
     "for all x in focus(truck, gamma = 0.4):",
     'for 95% of x in images(truck, split = "test"):',
     'for x = image("test/00017"):',
 )
+_NEAR = "for 90% of x in images(truck): for all y near x (changes = ordinary, share = 90%):"
+_NEAR_IMAGE = 'for all y near image("test/00017"):'
 
 
 class QuantifierParser:
@@ -50,6 +64,8 @@ class QuantifierParser:
     def _for_all(self, first: int) -> tuple[Quantifier, str]:
         cursor = self.cursor
         variable = cursor.name("a variable", f"write {_EXAMPLES[0]}")
+        if cursor.at_word("near"):
+            return self._near_image(first, variable)
         self._in(first, _EXAMPLES[0])
         if cursor.at_word("images"):
             fix = "write 'for 100% of x in images(...)' for the images, or 'for all x in focus(...)' for a region"
@@ -78,17 +94,87 @@ class QuantifierParser:
             raise cursor.fail("SPEC122", "a share can be claimed of images, not of a focus region", fix)
         images = self._images()
         self._colon(_EXAMPLES[1])
+        if self.at_quantifier():
+            near, inner = self._near(variable)
+            return ForShareNear(share, images, near, variable, cursor.span(first)), inner
         return ForShare(share, images, cursor.span(first)), variable
 
     def _for_image(self, first: int, variable: str) -> tuple[Quantifier, str]:
         cursor = self.cursor
-        if not cursor.accept_word("image"):
-            raise cursor.fail("SPEC111", f"'image' is expected, not {cursor.shown()}", f"write {_EXAMPLES[2]}")
-        cursor.expect("(", f"write {_EXAMPLES[2]}")
-        name = cursor.name("an image id", f"write {_EXAMPLES[2]}")
-        cursor.expect(")", f"write {_EXAMPLES[2]}")
+        name = self._image(_EXAMPLES[2])
         self._colon(_EXAMPLES[2])
+        if self.at_quantifier():
+            near, inner = self._near(variable)
+            return ForImageNear(name, near, cursor.span(first)), inner
         return ForImage(name, cursor.span(first)), variable
+
+    def _image(self, example: str) -> str:
+        cursor = self.cursor
+        if not cursor.accept_word("image"):
+            raise cursor.fail("SPEC111", f"'image' is expected, not {cursor.shown()}", f"write {example}")
+        cursor.expect("(", f"write {example}")
+        name = cursor.name("an image id", f"write {example}")
+        cursor.expect(")", f"write {example}")
+        return name
+
+    def _near_image(self, first: int, variable: str) -> tuple[Quantifier, str]:
+        """`near image("test/00017") (...)`, from `near` on."""
+        cursor, index = self.cursor, self.cursor.index
+        cursor.advance()
+        if not cursor.at_word("image"):
+            problem = f"this neighbourhood does not say around which image it lies: {cursor.shown()}"
+            raise cursor.fail("SPEC128", problem, f"write {_NEAR}, or {_NEAR_IMAGE}", index)
+        name = self._image(_NEAR_IMAGE)
+        near = self._near_options(index)
+        self._colon(_NEAR_IMAGE)
+        return ForImageNear(name, near, cursor.span(first)), variable
+
+    def _near(self, around: str) -> tuple[Near, str]:
+        """`for all y near x (...):` behind the quantifier that says which images x stands for, and its variable."""
+        cursor = self.cursor
+        short = cursor.kind == "∀" or cursor.at_word("forall")
+        cursor.advance()
+        if not short and not cursor.accept_word("all", "every", "each", "any"):
+            raise cursor.fail("SPEC111", f"'all' is expected, not {cursor.shown()}", f"write {_NEAR}")
+        index = cursor.index
+        variable = cursor.name("a variable", f"write {_NEAR}")
+        if variable == around:
+            problem = f"'{variable[:40]}' stands for the image already"
+            cursor.mistake("SPEC128", problem, f"give the points near it a name of their own: {_NEAR}", index)
+        index = cursor.index
+        if not cursor.accept_word("near"):
+            fix = f"behind a quantifier over images comes the formula, or the neighbourhood of each: {_NEAR}"
+            raise cursor.fail("SPEC122", "a second quantifier can speak of a neighbourhood alone", fix)
+        place = cursor.index
+        name = cursor.name("the variable of the images", f"write {_NEAR}")
+        if name != around:
+            problem = f"'{name[:40]}' is not an image that this property speaks of"
+            cursor.mistake("SPEC128", problem, f"write near {around}, the image of the first quantifier", place)
+        near = self._near_options(index)
+        self._colon(_NEAR)
+        return near, variable
+
+    def _near_options(self, first: int) -> Near:
+        found: dict[str, object] = {}
+        if self.cursor.accept("("):
+            self._options(found, {"changes": self._changes, "share": self._near_share}, after_first=False)
+        default = Near()
+        return Near(
+            cast("str", found.get("changes", ORDINARY)),
+            cast("Fraction", found.get("share", default.share)),
+            self.cursor.span(first),
+        )
+
+    def _changes(self) -> str:
+        return self.cursor.name("a name of changes", f"write changes = {ORDINARY}, or a change that study.toml names")
+
+    def _near_share(self) -> Fraction:
+        index = self.cursor.index
+        value = self.cursor.number()
+        if not 0 < value < 1:
+            fix = "write a share above 0% and below 100%, such as 90%: no finite neighbourhood is sure to hold all pictures"
+            self.cursor.mistake("SPEC124", f"a share of {_shown(value)} is out of range", fix, index)
+        return value
 
     def _in(self, first: int, example: str) -> None:
         cursor = self.cursor

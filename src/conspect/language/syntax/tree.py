@@ -217,7 +217,46 @@ class ForImage:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-Quantifier: TypeAlias = ForAll | ForShare | ForImage
+ORDINARY = "ordinary"  # all changes that the study names
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """`near x (changes = ordinary, share = 90%)`: embeddings within an ellipsoid around that of an image.
+
+    It is as large as holds `share` (0..1) of the pictures that the `changes` make of images: those of that kind among the
+    study's, or all (`ordinary`).
+    """
+
+    changes: str = ORDINARY
+    share: Fraction = Fraction(9, 10)
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForShareNear:
+    """`for 90% of x in images(...): for all y near x (...)`: so many images have a neighbourhood without exception.
+
+    The formula speaks of y, the property's variable; `around` is the name of x.
+    """
+
+    share: Fraction
+    images: Images
+    near: Near
+    around: str = "x"
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForImageNear:
+    """`for all y near image("test/00017") (...)`: holds in the whole neighbourhood of one image."""
+
+    image_id: str
+    near: Near
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+Quantifier: TypeAlias = ForAll | ForShare | ForImage | ForShareNear | ForImageNear
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from conspect.language.meaning.expansion import expand, nodes
 from conspect.language.syntax.tree import (
+    ORDINARY,
     And,
     Chain,
     ConceptDeclaration,
@@ -14,14 +15,17 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasAll,
     HasConcept,
     Iff,
     Images,
     Implies,
     Module,
+    Near,
     Not,
     Or,
     Predict,
@@ -35,6 +39,8 @@ _SHAPES = {
     "box": "a box with a side for each dimension of the embedding",
     "ellipsoid": "an ellipsoid that follows how the embeddings of the class vary together",
     "pca-box": "a box along the principal axes of the class's embeddings",
+    "span": "inside when the numbers that the property reads lie in an ellipsoid around their mean",
+    "band": "inside when each pair of the numbers that the property reads differs by no less than it usually does",
 }
 
 
@@ -94,9 +100,23 @@ def _quantifier(item: Property, module: Module | None) -> tuple[str, str]:
             return how, _images(over)
         case ForImage(image_id):
             return "for this one image; it is evaluated, there is nothing to prove.", f"the image '{image_id}'."
+        case ForShareNear() | ForImageNear():
+            return _around(item.quantifier)
         case _:
             how = "not said: the formula is bare, and whoever verifies it chooses a region or a data set."
             return how, "not said."
+
+
+def _around(quantifier: ForShareNear | ForImageNear) -> tuple[str, str]:
+    where = _neighbourhood(quantifier.near)
+    if isinstance(quantifier, ForImageNear):
+        how = "without exception: for every point of the neighbourhood of this one image."
+        return how, f"the image '{quantifier.image_id}'. {where}"
+    how = (
+        f"for at least {_percent(quantifier.share)} of all images like these, without exception in the whole neighbourhood "
+        "of each; an exact binomial test on the images with a proof, or with a counterexample, decides."
+    )
+    return how, f"{_images(quantifier.images)} {where}"
 
 
 _EVERY = "without exception: for every point of the region, also for points that no real image has."
@@ -114,6 +134,14 @@ def _region(region: Focus) -> str:
         parts.append(f"cut down to the points that the model assigns to '{region.class_name}'")
     end = "It is a set of embeddings, not of images: read the verdict together with the coverage printed beside it."
     return f"{', '.join(parts)}. {end}"
+
+
+def _neighbourhood(near: Near) -> str:
+    which = "the ordinary changes that the study names" if near.changes == ORDINARY else f"the change '{near.changes}'"
+    return (
+        f"A neighbourhood holds the image and {_percent(near.share)} of the pictures that {which} make of an image (a new "
+        "one, on average); it is an ellipsoid of embeddings, so also points that no picture has."
+    )
 
 
 def _images(over: Images) -> str:

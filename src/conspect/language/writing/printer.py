@@ -32,8 +32,10 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasAll,
     HasConcept,
     Iff,
@@ -43,6 +45,7 @@ from conspect.language.syntax.tree import (
     Item,
     Module,
     NameDeclaration,
+    Near,
     Not,
     Or,
     Predict,
@@ -144,7 +147,7 @@ def _property_formula(item: Property, spelling: Spelling) -> str:
 
 def write_quantifier(quantifier: Quantifier, variable: str) -> str:
     """`for all x in focus(...):` and its like, with the colon."""
-    name = f'"{variable}"' if variable in QUANTIFIER_WORDS else write_name(variable)
+    name = _variable(variable)
     match quantifier:
         case ForAll(region):
             cut = f" where predict({name}, {write_name(region.class_name)})" if region.cut else ""
@@ -153,6 +156,23 @@ def write_quantifier(quantifier: Quantifier, variable: str) -> str:
             return f"for {_percent(share)} of {name} in {_images(images)}:"
         case ForImage(image_id):
             return f"for {name} = image({quote(image_id, NAME_LIMIT)}):"
+        case ForShareNear(share, images, near, around):
+            if around == variable:
+                raise _cannot(f"a neighbourhood whose points are called '{variable}' like its image")
+            image = _variable(around)
+            return f"for {_percent(share)} of {image} in {_images(images)}: for all {name} near {image} {_near(near)}:"
+        case ForImageNear(image_id, near):
+            return f"for all {name} near image({quote(image_id, NAME_LIMIT)}) {_near(near)}:"
+
+
+def _variable(name: str) -> str:
+    return f'"{name}"' if name in QUANTIFIER_WORDS else write_name(name)
+
+
+def _near(near: Near) -> str:
+    if not 0 < near.share < 1:
+        raise _cannot(f"a neighbourhood with a share of {near.share}")
+    return f"(changes = {write_name(near.changes)}, share = {_percent(near.share)})"
 
 
 def _focus(region: Focus) -> str:

@@ -18,8 +18,10 @@ from conspect.core.version import VERSION
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
 from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
+from conspect.study.config import NeighbourhoodsConfig
 from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
+from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.records import property_record
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
@@ -94,6 +96,21 @@ def _verified(
     )
 
 
+def with_neighbourhoods(
+    verified: Verification,
+    files: Sequence[Path],
+    subject: VerificationModel,
+    config: NeighbourhoodsConfig,
+    *,
+    bar: ProgressBar,
+) -> Verification:
+    """The record with what is proved around images. Nothing of it is kept: without certificates nothing is believed."""
+    vocabulary = vocabulary_of(subject)
+    trees = [(file.name, check_text(_text(file), vocabulary, file.name).require()) for file in files]
+    found, why = neighbourhoods_of(trees, subject, config, bar=bar)
+    return replace(verified, neighbourhoods=found, neighbourhoods_left_out=why)
+
+
 def _text(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -107,7 +124,9 @@ def _digest(subject: VerificationModel) -> str:
     splits = {
         f"{name}.{part}": getattr(s, part) for name, s in subject.splits.items() for part in ("embeddings", "labels")
     }
-    return digest_json([subject.head.digest, subject.lens.digest, digest_arrays(splits), dict(subject.thresholds)])
+    changed = None if subject.changed is None else subject.changed.digest
+    parts = [subject.head.digest, subject.lens.digest, digest_arrays(splits), dict(subject.thresholds), changed]
+    return digest_json(parts)
 
 
 def _short(result: PropertyResult) -> Property:

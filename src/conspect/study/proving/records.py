@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conspect.core.regions import Region
 from conspect.results import verification as records
-from conspect.verification.results import PropertyResult, Rate, WitnessRecord
+from conspect.verification.results import NeighbourhoodCounts, PropertyResult, Rate, WitnessRecord
 
 
 def property_record(result: PropertyResult) -> records.Property:
@@ -39,12 +39,32 @@ def property_record(result: PropertyResult) -> records.Property:
         decided_by=result.decided_by,
         caveats=tuple(result.caveats),
         seconds=result.seconds,
+        neighbourhood=None if result.neighbourhood is None else _counts(result.neighbourhood),
     )
 
 
 def rate_record(rate: Rate) -> records.Rate:
     """The share with its interval; an empty sample has none."""
     return records.Rate(rate=float(rate.rate) if rate.n else None, low=float(rate.low), high=float(rate.high), n=rate.n)
+
+
+def _counts(counts: NeighbourhoodCounts) -> records.NeighbourhoodCounts:
+    """Nothing of it is certified: certificates do not carry neighbourhoods."""
+    return records.NeighbourhoodCounts(
+        changes=counts.changes,
+        share=counts.share,
+        radius=counts.radius,
+        measured_share=counts.measured_share,
+        by_change=counts.by_change,
+        images=counts.images,
+        proved=counts.proved,
+        refuted_by_picture=counts.refuted_by_picture,
+        refuted_unchanged=counts.refuted_unchanged,
+        refuted_by_embedding=counts.refuted_by_embedding,
+        unknown=counts.unknown,
+        reads=counts.reads,
+        certified=False,
+    )
 
 
 def _region(region: Region) -> records.RegionSummary:
@@ -67,5 +87,7 @@ def _witness(witness: WitnessRecord) -> records.Witness:
         ),
         size=witness.size,
         image=witness.image_id,
+        around=witness.around,
+        change=witness.change,
         embedding=tuple(map(float, witness.embedding)),
     )

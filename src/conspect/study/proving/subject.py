@@ -5,31 +5,52 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.store.places import Store
 from conspect.analysis.mining import Criterion, mine
 from conspect.analysis.thresholds import calibrate
+from conspect.core.protocols import ProgressBar, silent
 from conspect.language import from_pairs
 from conspect.language.syntax.tree import Specification
+from conspect.study.config import NeighbourhoodsConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
+from conspect.study.proving.changed import SplitImages, StudyPictures
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 
 # Embeddings that verification holds of a split: regions and shares of so many images are sharp enough.
 SPLIT_IMAGES = 20_000
 
 
-def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> VerificationModel:
+def subject_of(
+    inputs: Inputs,
+    measured: Measurements,
+    *,
+    seed: int,
+    store: Store,
+    neighbourhoods: NeighbourhoodsConfig,
+    bar: ProgressBar = silent,
+) -> VerificationModel:
     """Splits "train" (regions and thresholds), "val" and "test": two random halves of the test images.
 
     Of each at most `SPLIT_IMAGES`, drawn with `seed`, so that memory does not grow with the study.
     """
     order = np.random.default_rng([seed, 1]).permutation(len(measured.test))
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
-    splits = {
-        "val": _taken(measured.test, np.sort(first[:SPLIT_IMAGES])),
-        "test": _taken(measured.test, np.sort(second[:SPLIT_IMAGES])),
-        "train": _taken(measured.train, measured.train.sample(SPLIT_IMAGES, seed)),
+    chosen = {
+        "val": (measured.test, np.sort(first[:SPLIT_IMAGES])),
+        "test": (measured.test, np.sort(second[:SPLIT_IMAGES])),
+        "train": (measured.train, measured.train.sample(SPLIT_IMAGES, seed)),
     }
+    splits = {name: _taken(*images) for name, images in chosen.items()}
+    changed = StudyPictures(
+        neighbourhoods,
+        inputs.model,
+        {name: SplitImages(split.dataset, split.rows[images]) for name, (split, images) in chosen.items()},
+        store,
+        seed,
+        bar,
+    )
     strengths = measured.lens.strengths(splits["train"].embeddings)
     thresholds = calibrate(strengths, np.asarray(splits["train"].labels, dtype=np.int64), inputs.attributes)
     return VerificationModel(
@@ -39,6 +60,7 @@ def subject_of(inputs: Inputs, measured: Measurements, *, seed: int) -> Verifica
         splits=splits,
         thresholds=dict(zip(measured.lens.concept_names, (float(t) for t in thresholds), strict=True)),
         digests={"model": inputs.model.digest, "vlm": inputs.vlm.digest, "data": inputs.test.digest},
+        changed=changed,
     )
 
 

@@ -43,6 +43,11 @@ class SplitReadouts:
     numerator_errors: Float64
     norm_errors: Float64
 
+    def taken(self, rows: NDArray[np.integer]) -> SplitReadouts:
+        """Those of some images."""
+        parts = (self.logits, self.numerators, self.norm, self.logit_errors, self.numerator_errors, self.norm_errors)
+        return SplitReadouts(*(part[rows] for part in parts))
+
 
 @dataclass(eq=False)
 class ExactTruth:

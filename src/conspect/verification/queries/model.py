@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import user_error
 from conspect.core.regions import Shape
 from conspect.core.spaces import Floats, Head, Lens
+from conspect.verification.queries.changed import ChangedPictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class VerificationModel:
     out. Regions are estimated on `fit_split`;
     a size that covers a wanted share is chosen on `size_split`; coverage and satisfaction are measured on
     `measure_split`, and witnesses look for their nearest images there. `digests` are the study's own (model, data,
-    preprocessing); they are copied into certificates unread.
+    preprocessing); they are copied into certificates unread. `changed`: pictures after ordinary changes, which
+    neighbourhoods are learned from; made when a property asks for them.
     """
 
     head: Head
@@ -48,6 +50,7 @@ class VerificationModel:
     size_split: str = "val"
     measure_split: str = "test"
     digests: Mapping[str, str] = field(default_factory=dict)
+    changed: ChangedPictures | None = None
 
     def __post_init__(self) -> None:
         if len(self.class_names) != self.head.classes:

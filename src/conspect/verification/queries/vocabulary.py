@@ -18,5 +18,6 @@ def vocabulary_of(subject: VerificationModel) -> Vocabulary:
         splits=tuple(subject.splits),
         image_ids=frozenset(ids),
         concepts_with_threshold=frozenset(subject.thresholds),
+        changes=None if subject.changed is None else tuple(dict.fromkeys(p.kind for p in subject.changed.pictures)),
         new_concepts=False,
     )
