@@ -9,7 +9,7 @@ import pytest
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench import faults as bench
 from conspect.faults import cases as planting
-from conspect.faults import judging
+from conspect.faults import judging, scoring
 from conspect.faults.cases import Cases, Part
 from conspect.faults.pipelines import PIPELINES
 from conspect.faults.subjects import TEST, scene_subject
@@ -97,7 +97,7 @@ def test_scores_count_decided_and_right_cases() -> None:
     said = [Suspect.NONE, Suspect.ENCODER, Suspect.HEAD, None, Suspect.ENCODER]
     cases: Any = [Known(part) for part in parts]
     diagnoses: Any = [Said(one) for one in said]
-    score = judging.score_models(cases, diagnoses)
+    score = scoring.score_models(cases, diagnoses)
     assert score.accuracy == 0.75
     assert score.balanced_accuracy == pytest.approx((0.5 + 1 + 1) / 3)
     assert score.undecided == pytest.approx(0.2)

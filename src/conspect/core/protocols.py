@@ -152,6 +152,16 @@ class LayerDeparture:
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class LayerMark:
+    """What the numbers of a layer's weights show: the share that is exactly 0, and the share that its 16 commonest values make up
+    (next to nothing in trained weights, most of them after rounding to few bits)."""
+
+    name: str
+    zeros: float
+    repeated: float
+
+
 class RecordingModel(VisionModel, Protocol):
     """A vision model whose encoder may have recorded statistics of its activations in training, as batch norms do. Optional."""
 

@@ -87,7 +87,7 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
     assert named_suspects(np.array([0.0, 0.1, 0.7, 0.2, 0.0])) == (Suspect.ENCODER,)
     evidence = evidence_of(SOUND)[0]
     posterior = np.array([0.0, 0.05, 0.45, 0.45, 0.05])
-    open_answer = ModelDiagnosis(evidence, posterior, named_suspects(posterior))
+    open_answer = ModelDiagnosis(posterior, named_suspects(posterior), evidence)
     assert named_sentence(open_answer).startswith("Not decided between: encoder or head.")
     assert "keeps no records" in named_sentence(open_answer)
     again = replace(open_answer, evidence=replace(evidence, departures=(LayerDeparture("bn", 0.005),)))

@@ -16,10 +16,11 @@ from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_eviden
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
 from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
 from conspect.analysis.lens_quality import zero_shot
-from conspect.core.protocols import LayerDeparture, Progress, unseen
+from conspect.core.protocols import LayerDeparture, LayerMark, Progress, unseen
 from conspect.core.spaces import Float64, Floats, Head
 from conspect.statistics.logistic import LogisticModel, fit_logistic
 from conspect.study.diagnosing.feeding import BATCH, Feedable, Picture, changed_embeddings, embedded, prepared_by
+from conspect.study.diagnosing.probing import PICTURES, preparation_of
 
 # Images that heads are fitted on, the VLM's head, and that norms see.
 FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES = 3000, 10_000, 384
@@ -103,6 +104,12 @@ def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tupl
     return tuple(ask(batches()))
 
 
+def marks(model: Examined) -> tuple[LayerMark, ...]:
+    """What pruning and rounding left in the encoder's weights; empty where the model does not show them."""
+    ask = getattr(model, "marks", None)
+    return () if ask is None else tuple(ask())
+
+
 def gather(
     model: Examined,
     train: Images,
@@ -112,9 +119,11 @@ def gather(
     probe: LogisticModel,
     seed: int = 0,
     changed: int = 400,
+    reported: float | None = None,
     advance: Progress = unseen,
 ) -> ModelEvidence:
-    """All evidence. `changed`: on how many images each change of the input is tried."""
+    """All evidence. `changed`: on how many images each change of the input is tried; `reported`: the accuracy that the model
+    is said to have had."""
     rows = train.some(FITTED_IMAGES, seed=seed)
     head = head_evidence(
         model.head, train.embeddings[rows], train.labels[rows], test.embeddings, test.labels, seed=seed
@@ -134,4 +143,7 @@ def gather(
         departures=on_train,
         test_departures=compared,
         divided=not model.head.is_identity,
+        marks=marks(model),
+        preparation=preparation_of(model, [test.picture(row) for row in range(min(PICTURES, len(test.labels)))]),
+        reported=reported,
     )
