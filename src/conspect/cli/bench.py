@@ -11,16 +11,16 @@ from typing import Any
 import click
 
 BENCHES = ("align", "embed", "heatmap", "kills", "monitor", "parser", "scale", "serve", "soundness", "verify")
-# The first takes a study; both take too long to be among those that run together.
-FAULTS, LOST = "faults", "lost"
+# The first and the last take a study; all take too long to be among those that run together.
+FAULTS, LOST, LABELS = "faults", "lost", "labels"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, FAULTS, LOST]))
+@click.argument("name", type=click.Choice([*BENCHES, FAULTS, LOST, LABELS]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For faults: plant them in this study's model (default: in a network on rendered scenes).",
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For labels: its labels.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
@@ -34,11 +34,13 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
         raise click.UsageError(f"benchmark {name} takes no --small")
     options = {"small": True} if small else {}
 
-    if study is not None and name != FAULTS:
+    if study is not None and name not in {FAULTS, LABELS}:
         raise click.UsageError(f"benchmark {name} takes no --study")
+    if study is None and name == LABELS:
+        raise click.UsageError("benchmark labels needs --study")
     found = (
         _planted(name, study)
-        if name in {FAULTS, LOST}
+        if name in {FAULTS, LOST, LABELS}
         else {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
     )
     if as_json:
@@ -53,7 +55,9 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
 
 
 def _planted(name: str, study: Path | None) -> dict[str, Any]:
-    from conspect.bench import faults, lost
+    from conspect.bench import faults, labels, lost
     from conspect.cli.progress import terminal_bar
 
+    if name == LABELS and study is not None:
+        return labels.measure(study, terminal_bar)
     return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(terminal_bar)

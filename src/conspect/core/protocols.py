@@ -162,6 +162,15 @@ class LayerMark:
     repeated: float
 
 
+@dataclass(frozen=True, eq=False)
+class LayerMoments:
+    """Mean and deviation of what a layer gives, over images and positions, `[channel]`."""
+
+    name: str
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
 class RecordingModel(VisionModel, Protocol):
     """A vision model whose encoder may have recorded statistics of its activations in training, as batch norms do. Optional."""
 

@@ -35,7 +35,7 @@ def three_bits(head: AffineMap, strength: float, rng: np.random.Generator) -> Af
 def rounded(head: AffineMap, *, bits: int) -> AffineMap:
     """All weights rounded to so many bits of one scale."""
     scale = float(np.abs(head.weight).max()) / (2 ** (bits - 1) - 1) or 1.0
-    return AffineMap(scale * np.round(head.weight / scale), head.offset)
+    return AffineMap(np.asarray(scale * np.round(head.weight / scale), dtype=np.float64), head.offset)
 
 
 def pruned(head: AffineMap, strength: float, _rng: np.random.Generator) -> AffineMap:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from conspect.analysis.diagnosis.evidence import ModelEvidence, features
-from conspect.analysis.diagnosis.images import ImageEvidence, image_evidence
+from conspect.analysis.diagnosis.images import ImageEvidence, views_of
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
     Answer,
@@ -22,7 +22,7 @@ from conspect.faults.cases import Case, CaseModel, Cases, Part
 from conspect.faults.subjects import TEST, TRAIN, Labels, Subject
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
-from conspect.study.diagnosing.gathering import COSINE_SCALE, Images, gather, vlm_probe
+from conspect.study.diagnosing.gathering import Images, gather, vlm_probe, vlm_scores
 
 # Pictures of each split that a case is judged on, and that each change of the input is tried on.
 TRAIN_IMAGES, TEST_IMAGES, CHANGED_IMAGES = 2000, 1000, 200
@@ -101,7 +101,7 @@ def _judged(case: Case, subject: Subject, cases: Cases, probes: dict[bytes, Logi
         probes[key] = vlm_probe(train, len(subject.class_names))
     directions, probe = subject.class_directions, probes[key]
     evidence = gather(model, train, test, class_directions=directions, probe=probe, changed=CHANGED_IMAGES)
-    seen, truth = np.asarray(test.vlm, dtype=np.float64), subject.labels[TEST]
+    truth = subject.labels[TEST]
     sound = np.asarray(subject.head(cases.sound[TEST]).argmax(1), dtype=np.int64)
     reported = replace(evidence, reported=float((sound == truth).mean()))
     return JudgedCase(
@@ -114,9 +114,7 @@ def _judged(case: Case, subject: Subject, cases: Cases, probes: dict[bytes, Logi
         blind=features(evidence),
         reported=features(reported),
         order=order_posterior(evidence),
-        images=image_evidence(
-            evidence, test.labels, (COSINE_SCALE * (seen @ directions.T), seen @ probe.weight + probe.bias)
-        ),
+        images=views_of(evidence, test.labels, vlm_scores(test.vlm, directions, probe)).evidence(),
         labels=test.labels,
         truth=truth[rows],
         outputs=np.asarray(case.head(test.embeddings).argmax(1), dtype=np.int64),

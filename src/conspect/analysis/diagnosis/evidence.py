@@ -27,6 +27,8 @@ PRUNED, ROUNDED = 0.05, 0.7
 LAYER_PRUNED, LAYER_ROUNDED = 0.2, 0.35
 # Images that a gain is judged on: with more of them the least difference becomes a sure one, though sound networks have it too.
 JUDGED_ON = 1000
+# In an encoder that moved, one row of the head that stands out from the third by this factor's logarithm speaks for both.
+ROW_STANDS_OUT = 0.6
 # A loss against the reported accuracy below the first is none; so many standard errors are taken off it.
 LEAST_LOSS, LOSS_ERRORS = 0.01, 1.64
 LARGEST_SURPRISE, LEAST_SHARE = 8.0, 0.015
@@ -105,6 +107,14 @@ class ModelEvidence:
     def reestimated(self) -> bool:
         """Whether the norms' records fit these images better than training leaves them: then they say nothing."""
         return self.departure is not None and self.departure < REESTIMATED
+
+    @property
+    def row_stands_out(self) -> bool:
+        """Whether norms depart from their records, and one row of the head is further off than an encoder's fault puts rows."""
+        shape = np.sort(self.head.shape)[::-1]
+        worst, third = _log(float(shape[0]), LEAST_SHAPE), _log(float(shape[min(2, len(shape) - 1)]), LEAST_SHAPE)
+        departed = self.departure is not None and _log(self.departure, LEAST_DEPARTURE) >= AT_RECORD
+        return departed and worst - third >= ROW_STANDS_OUT
 
     @property
     def marked(self) -> LayerMark | None:

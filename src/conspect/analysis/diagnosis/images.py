@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.evidence import ModelEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement, calibrated
-from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
+from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.core.spaces import Float64
 from conspect.statistics.intervals import wilson
 
@@ -73,35 +73,46 @@ class ImageEvidence:
         return part_cause(suspect, repaired=bool(self.repaired[row]), visible=bool(self.visible[row]))
 
 
-def image_evidence(evidence: ModelEvidence, labels: Classes, vlm: Sequence[Float64]) -> ImageEvidence:
-    """For `labels [image]` and the scores `[image, class]` of the judges that see by the VLM alone.
+@dataclass(frozen=True, eq=False)
+class Views:
+    """How images look to those who judge them: `labels [image]`, the judgement of them, and scores `[image, class]` of a
+    corrected head and of the judges that see by the VLM alone.
 
-    Raises ValueError without a judgement of the labels.
+    `among [image]`: the images that temperatures are found on; None: all.
     """
-    judged = evidence.labels
-    if judged is None:
+
+    labels: Classes
+    judged: LabelJudgement
+    corrected: Float64
+    vlm: Sequence[Float64]
+    among: NDArray[np.bool_] | None = None
+
+    def evidence(self) -> ImageEvidence:
+        """What speaks for each cause."""
+        labels, judged, rows = self.labels, self.judged, np.arange(len(self.labels))
+        corrected = np.exp(calibrated(self.corrected, labels, by=self.among))[rows, labels]
+        seen = np.exp(np.mean([calibrated(scores, labels, by=self.among) for scores in self.vlm], axis=0))[rows, labels]
+        suspect = (judged.wrong >= LEAST_WRONG) & (2 * judged.votes > len(judged.judges))
+        return ImageEvidence(np.asarray(suspect), np.asarray(corrected >= SEEN), np.asarray(seen >= SEEN))
+
+
+def views_of(evidence: ModelEvidence, labels: Classes, vlm: Sequence[Float64]) -> Views:
+    """Of the test images that the evidence is about. Raises ValueError without a judgement of their labels."""
+    if evidence.labels is None:
         raise ValueError("images are diagnosed with a judgement of their labels")
-    rows = np.arange(len(labels))
-    corrected = np.exp(calibrated(evidence.head.corrected_test, labels))[rows, labels]
-    seen = np.exp(np.mean([calibrated(scores, labels) for scores in vlm], axis=0))[rows, labels]
-    suspect = (judged.wrong >= LEAST_WRONG) & (2 * judged.votes > len(judged.judges))
-    return ImageEvidence(np.asarray(suspect), np.asarray(corrected >= SEEN), np.asarray(seen >= SEEN))
+    return Views(labels, evidence.labels, evidence.head.corrected_test, vlm)
 
 
-def diagnose_images(
-    diagnosis: ModelDiagnosis, labels: Classes, outputs: Classes, vlm: Sequence[Float64]
-) -> list[ImageDiagnosis]:
-    """Every image with `outputs != labels`, in order; `vlm`: scores `[image, class]` of the judges that see by the VLM alone.
+def diagnose_images(suspect: Suspect | None, views: Views, outputs: Classes) -> list[ImageDiagnosis]:
+    """Every image with `outputs != labels`, in order; `suspect`: the answer about the model.
 
     A part is blamed only where the model's diagnosis names it, and only for images that the part can have cost: those that
-    a corrected head gets right, or, for encoder and input, those whose class the VLM sees. Raises ValueError when the diagnosis
-    has no judgement of the labels.
+    a corrected head gets right, or, for encoder and input, those whose class the VLM sees.
     """
-    each, judged = image_evidence(diagnosis.evidence, labels, vlm), diagnosis.evidence.labels
-    assert judged is not None
+    each, judged, labels = views.evidence(), views.judged, views.labels
     found = []
     for row in np.flatnonzero(outputs != labels):
-        cause = each.cause(int(row), diagnosis.suspect)
+        cause = each.cause(int(row), suspect)
         if cause is None:
             visible = bool(each.repaired[row] or each.visible[row])
             cause = _no_part(judged, int(row), int(labels[row]), visible=visible)

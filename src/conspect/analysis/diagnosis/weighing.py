@@ -15,6 +15,8 @@ from conspect.statistics.logistic import LogisticModel, fit_logistic
 
 # One suspect is named at this probability; otherwise as few as together reach the second are named as not to be told apart.
 LEAST_CONFIDENCE, LEAST_TOGETHER = 0.6, 0.85
+# No part is called broken alone where nothing being broken is as likely as this.
+MOST_NONE = 0.15
 FIT_PENALTY, FIT_ITERATIONS = 1e-2, 500
 
 
@@ -126,9 +128,13 @@ def order_posterior(evidence: ModelEvidence) -> Float64 | None:
 
 
 def named_suspects(posterior: Float64) -> tuple[Suspect, ...]:
-    """The likeliest alone where it reaches `LEAST_CONFIDENCE`, else the fewest that reach `LEAST_TOGETHER` together."""
+    """The likeliest alone where it reaches `LEAST_CONFIDENCE` (and, for a broken part, nothing being broken stays below
+    `MOST_NONE`), else the fewest that reach `LEAST_TOGETHER` together.
+    """
     order = np.argsort(-posterior, kind="stable")
-    if posterior[order[0]] >= LEAST_CONFIDENCE:
-        return (SUSPECTS[order[0]],)
+    first = SUSPECTS[order[0]]
+    sure = first is Suspect.NONE or posterior[SUSPECTS.index(Suspect.NONE)] < MOST_NONE
+    if posterior[order[0]] >= LEAST_CONFIDENCE and sure:
+        return (first,)
     number = int(np.searchsorted(np.cumsum(posterior[order]), LEAST_TOGETHER)) + 1
     return tuple(SUSPECTS[k] for k in order[: min(max(number, 2), len(order))])
