@@ -74,6 +74,7 @@ def test_nothing_is_said_of_inputs_without_three_channels_or_without_an_answer()
     assert preparation_of(Prepared(lambda image: image[..., 0].astype(np.float32)), photographs((32, 32))) is None
     assert preparation_of(Prepared(lambda image: 0 * scaled(image)), photographs((32, 32))) is None
     assert preparation_of(Prepared(scaled), []) is None
+    assert preparation_of(Prepared(scaled), photographs((8, 8))) is None
     steps = Preprocessing((16, 16), mean=(0.5, 0.5, 0.5))
     found = preparation_of(Prepared(steps), photographs((64, 64)))
     assert found is not None

@@ -109,11 +109,13 @@ def mendings(
     labels = np.concatenate([images.labels[rows] for images, rows in chosen])
     if not pictures:
         return ()
-    plain = model.head.logits(embedded(model, prepared_by(model, pictures), advance)).argmax(1)
+    prepared = prepared_by(model, pictures)
+    plain = model.head.logits(embedded(model, prepared, advance)).argmax(1)
     changed = {key: model.head.logits(z).argmax(1) for key, z in changed_embeddings(model, pictures, advance)}
     if own is not None:
-        given = np.stack([own(picture) for picture in pictures])
-        changed[OWN_PREPARATION] = model.head.logits(embedded(model, given, advance)).argmax(1)
+        given = [own(picture) for picture in pictures]
+        if all(one.shape == prepared.shape[1:] for one in given):  # the network may take no other size
+            changed[OWN_PREPARATION] = model.head.logits(embedded(model, np.stack(given), advance)).argmax(1)
     return judge_mendings(labels, plain, changed, chance=1 / model.head.classes)
 
 

@@ -14,13 +14,19 @@ from conspect.study.diagnosing.feeding import Feedable, Picture, channel_axis, p
 PICTURES, STEP, PERIOD = 8, 40.0, 3.0
 # Where the answer to a change is less than this part of the greatest, nothing has arrived.
 ARRIVED = 0.25
+# Smaller pictures carry no pattern to look for.
+LEAST_SIDE = 16
 
 
 def preparation_of(model: Feedable, pictures: Sequence[Picture]) -> Preparation | None:
-    """Of the first `PICTURES`; None where what is prepared has no three channels, or does not answer to brightness."""
+    """Of the first `PICTURES`; None for tiny pictures, and where what is prepared has no three channels or does not answer to
+    brightness.
+    """
     # Squares, so that a crop along a longer side is not taken for one of the border; paler, so that nothing saturates.
     plain = [_pale(_square(picture)) for picture in pictures[:PICTURES]]
-    prepared = prepared_by(model, [_picture(one) for one in plain]) if plain else np.zeros(0, np.float32)
+    if not plain or min(one.shape[0] for one in plain) < LEAST_SIDE:
+        return None
+    prepared = prepared_by(model, [_picture(one) for one in plain])
     axis = channel_axis(prepared)
     if axis is None:
         return None
