@@ -33,8 +33,8 @@ def test_failures_beyond_the_sample_are_judged_by_its_measure(finished: Study, m
     assert beyond
     for one in beyond:
         same = next(other for other in whole.images if other.row == one.row)
-        assert one.instead == same.instead
         assert one.label_wrong == pytest.approx(same.label_wrong, abs=0.35)
+        assert one.label_wrong != 0.0 or same.label_wrong < 0.05
     assert sum(one.count for one in found.record.causes) == 13
 
 

@@ -3,11 +3,11 @@ and, where it is installed, by cleanlab, all from the same outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,13 @@ from conspect.study.diagnosing.record import MOST_IMAGES, images_of
 
 Labels = NDArray[np.int64]
 SHARES, SEEDS, LEAST_PRECISION = (0.02, 0.05), (101, 102, 103), 0.8
+OWN = " of the model's confidence alone"
+ALONE, TOGETHER = (
+    " of cleanlab's best score, of the model's outputs",
+    " of cleanlab's best score, of the same four judges",
+)
+# From labels to how suspect each is, `[image]`.
+Judge: TypeAlias = Callable[[Labels], Float64]
 CLEANLAB_METHODS = ("self_confidence", "normalized_margin")
 
 
@@ -80,26 +87,26 @@ def planted(truth: Labels, share: float, nearest: Labels | None, seed: int) -> L
     return labels
 
 
-def rows_of(truth: Labels, scores: Mapping[str, Float64], nearest: Labels, judged: Any) -> Iterator[Row]:
-    """Three rows for each kind and share."""
+def rows_of(truth: Labels, scores: Mapping[str, Float64], nearest: Labels, judged: Judge) -> Iterator[Row]:
+    """Four rows for each kind and share."""
     for kind, towards in (("any class", None), ("half of the classes, to the most similar one", nearest)):
         for share in SHARES:
-            ours, own, theirs = [], [], []
+            found: dict[str, list[float]] = {}
             for seed in SEEDS:
                 labels = planted(truth, share, towards, seed)
                 wrong = labels != truth
-                ours.append(average_precision(judged(labels), wrong))
                 each = {name: np.exp(calibrated(one, labels)) for name, one in scores.items()}
-                own.append(average_precision(-each["model"][np.arange(len(labels)), labels], wrong))
-                theirs.append(cleanlab_precision(each, labels, wrong))
-            what = f"labels: {100 * share:.0f} % wrong, {kind}: average precision"
-            yield row(what, round(float(np.mean(ours)), 4), "share", (">=", LEAST_PRECISION))
-            yield row(f"{what} of the model's confidence alone", round(float(np.mean(own)), 4), "share")
-            best = [one for one in theirs if one is not None]
-            value = round(float(np.mean(best)), 4) if best else None
-            yield row(
-                f"{what} of cleanlab, its best score of the same outputs", value, "share" if best else "needs cleanlab"
-            )
+                own = -each["model"][np.arange(len(labels)), labels]
+                for name, suspicion in {"": judged(labels), OWN: own}.items():
+                    found.setdefault(name, []).append(average_precision(suspicion, wrong))
+                for name, probabilities in {ALONE: [each["model"]], TOGETHER: list(each.values())}.items():
+                    found.setdefault(name, []).extend(cleanlab_precision(probabilities, labels, wrong))
+            for name, values in found.items():
+                what = f"labels: {100 * share:.0f} % wrong, {kind}: average precision{name}"
+                value = round(float(np.mean(values)), 4) if values else None
+                yield row(
+                    what, value, "share" if values else "needs cleanlab", None if name else (">=", LEAST_PRECISION)
+                )
 
 
 def average_precision(suspicion: Float64, wrong: NDArray[np.bool_]) -> float:
@@ -108,18 +115,21 @@ def average_precision(suspicion: Float64, wrong: NDArray[np.bool_]) -> float:
     return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
 
 
-def cleanlab_precision(probabilities: Mapping[str, Float64], labels: Labels, wrong: NDArray[np.bool_]) -> float | None:
-    """The best of cleanlab's scores of the model's probabilities and of all judges together; None where it is not installed."""
+def cleanlab_precision(probabilities: Sequence[Float64], labels: Labels, wrong: NDArray[np.bool_]) -> tuple[float, ...]:
+    """The best of cleanlab's scores of one judge's probabilities `[image, class]`, or of several together; empty where it is
+    not installed."""
     if find_spec("cleanlab") is None:
-        return None
+        return ()
     from cleanlab.rank import get_label_quality_ensemble_scores, get_label_quality_scores
 
     found = []
     for method in CLEANLAB_METHODS:
         for adjust in (False, True):
-            single = get_label_quality_scores(labels, probabilities["model"], method=method, adjust_pred_probs=adjust)
-            together = get_label_quality_ensemble_scores(
-                labels, list(probabilities.values()), method=method, adjust_pred_probs=adjust, verbose=False
+            options = {"method": method, "adjust_pred_probs": adjust}
+            score = (
+                get_label_quality_scores(labels, probabilities[0], **options)
+                if len(probabilities) == 1
+                else get_label_quality_ensemble_scores(labels, list(probabilities), verbose=False, **options)
             )
-            found += [average_precision(-np.asarray(one), wrong) for one in (single, together)]
-    return max(found)
+            found.append(average_precision(-np.asarray(score), wrong))
+    return (max(found),)

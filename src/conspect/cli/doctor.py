@@ -53,7 +53,7 @@ def doctor(folder: Path, images: int, reported_accuracy: float | None, junit: Pa
         advance=advance,
     ).record
     if junit is not None:
-        with writing_to(junit):
+        with writing_to(junit.parent):
             write_atomically(junit, doctor_junit(diagnosed).encode())
     if as_json:
         click.echo(encoded(diagnosed, indent=None), nl=False)

@@ -40,7 +40,7 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     taken = taking.fingerprint_of(study.inputs, study.measurements(terminal_bar))
     if against is None:
         place = out or folder / taking.FILE
-        with writing_to(place):
+        with writing_to(place.parent):
             taking.write_fingerprint(place, taken)
         size = place.stat().st_size
         if as_json:
