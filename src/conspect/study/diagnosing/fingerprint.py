@@ -7,20 +7,17 @@ directions of the embedding space. Old head on new embeddings and new head on ol
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from conspect.adapters.store.embeddings import BATCH
+from conspect.adapters.store.named_arrays import read_named, write_named
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_json
-from conspect.core.files import write_atomically
 from conspect.core.protocols import LayerMoments
 from conspect.core.spaces import AffineMap, Float64, Head
 from conspect.results.fingerprint import FingerprintComparison, MovedClass, MovedConcept, MovedLayer
@@ -112,20 +109,15 @@ def write_fingerprint(path: Path, fingerprint: Fingerprint) -> None:
         "layers": [one.name for one in fingerprint.layers],
         "head_layers": len(fingerprint.head.layers),
     }
-    contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-    write_atomically(path, save(contiguous, {"fingerprint": json.dumps(about)}))
+    write_named(path, arrays, about)
 
 
 def read_fingerprint(path: Path) -> Fingerprint:
     """What `write_fingerprint` wrote. Raises UserError STUDY001 for a file that is not one."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
-        with safe_open(path, framework="numpy") as stored:
-            about = json.loads(stored.metadata()["fingerprint"])
-            if about["format"] != FORMAT:
-                raise ValueError(f"it has format {about['format']}, and {FORMAT} is read")
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        arrays, about = read_named(path, most_bytes=MOST_BYTES)
+        if about["format"] != FORMAT:
+            raise ValueError(f"it has format {about['format']}, and {FORMAT} is read")
         head = Head(
             tuple(
                 AffineMap(arrays[f"head.{k}.weight"].astype(np.float64), arrays[f"head.{k}.offset"].astype(np.float64))
@@ -151,7 +143,7 @@ def read_fingerprint(path: Path) -> Fingerprint:
         )
         if len(found.embeddings) != len(found.labels) or found.embeddings.ndim != 2:
             raise ValueError("its embeddings and labels do not go together")
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
         fix = "write one with: conspect fingerprint DIR"
         problem = f"{path} is not a fingerprint that can be read: {error}"
         raise user_error("STUDY001", problem, fix, SourceLocation(str(path))) from error
