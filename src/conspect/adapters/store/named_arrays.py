@@ -24,7 +24,7 @@ def write_named(path: Path, arrays: Mapping[str, NDArray[np.generic]], about: Ma
 
 
 def read_named(path: Path, *, most_bytes: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """What `write_named` wrote. Raises ValueError, OSError or KeyError for a file that is not one, or larger than `most_bytes`."""
+    """What `write_named` wrote. Raises ValueError, OSError or KeyError for another file, or one of more than `most_bytes`."""
     if path.stat().st_size > most_bytes:
         raise ValueError(f"it is larger than {most_bytes:,} bytes")
     try:
