@@ -31,7 +31,6 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     the study; a later version must be studied on the same images.
     """
     from conspect.core.files import writing_to
-    from conspect.report.plain import on_terminal
     from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.diagnosing import fingerprint as taking
@@ -49,21 +48,17 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
             about = {"file": str(place), "bytes": size, "images": len(taken.labels), "layers": len(taken.layers)}
             click.echo(json.dumps(about))
             return
-        click.echo(
-            on_terminal(f"{place}: {size / 1e6:.1f} MB, {len(taken.labels):,} images, {len(taken.layers)} layers")
-        )
+        click.echo(f"{place}: {size / 1e6:.1f} MB, {len(taken.labels):,} images, {len(taken.layers)} layers")
         return
     found = taking.compared(taken, taking.read_fingerprint(against))
     if as_json:
         click.echo(encoded(found, indent=None), nl=False)
         return
     click.echo(
-        on_terminal(
-            f"{found.model} is right on {100 * found.accuracy:.1f} % of {found.images:,} images, the sound version on "
-            f"{100 * found.sound_accuracy:.1f} %."
-        )
+        f"{found.model} is right on {100 * found.accuracy:.1f} % of {found.images:,} images, the sound version on "
+        f"{100 * found.sound_accuracy:.1f} %."
     )
-    click.echo(on_terminal(found.sentence))
+    click.echo(found.sentence)
     for title, moved in (
         ("Layers", [f"{one.layer} {one.moved:.2f}" for one in found.layers]),
         ("Concepts", [f"{one.concept} {one.moved:+.2f}" for one in found.concepts]),
@@ -72,4 +67,4 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     ):
         if moved:
             more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
-            click.echo(on_terminal(f"{title} that moved: {', '.join(moved[:SHOWN])}{more}"))
+            click.echo(f"{title} that moved: {', '.join(moved[:SHOWN])}{more}")

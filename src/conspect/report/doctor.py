@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from conspect.report.plain import in_xml, on_terminal
+from conspect.report.plain import in_xml
 from conspect.results.diagnosis import Diagnosis
 
 
@@ -12,8 +12,7 @@ def doctor_lines(diagnosis: Diagnosis) -> list[str]:
     """The headline, the suspects with their probabilities, and a line for each kind of evidence."""
     chances = sorted(diagnosis.suspects, key=lambda one: -one.probability)
     suspects = ", ".join(f"{one.suspect} {100 * one.probability:.0f} %" for one in chances)
-    said = (diagnosis.headline, f"Suspects: {suspects}.", *(f"- {line}" for line in diagnosis.evidence))
-    return [on_terminal(line) for line in said]
+    return [diagnosis.headline, f"Suspects: {suspects}.", *(f"- {line}" for line in diagnosis.evidence)]
 
 
 def doctor_junit(diagnosis: Diagnosis) -> str:
