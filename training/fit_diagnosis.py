@@ -1,67 +1,125 @@
 """Fits the weights of the evidence, "what is broken?", on faults planted in networks of several kinds, and judges them strictly.
 
-    python training/fit_diagnosis.py --study DIR [--networks training/kept/networks] [--without-own]
+    nice -n 10 python training/fit_diagnosis.py collect --study DIR [--networks training/kept/networks] [--only NAME ...]
+    python training/fit_diagnosis.py fit
+    python training/fit_diagnosis.py judge-held-back
 
-`--study` is a study of CIFAR-10 (out/demo), whose images and VLM are used; networks come from training/train_fault_networks.py.
-Writes src/conspect/assets/diagnosis.json (fitted on all cases) and training/diagnosis.log: what is said of each case by
-weights that saw neither its kind of fault nor its network. Some ten minutes for each network on one quiet core.
+`--study` is a study of CIFAR-10 (out/demo), whose images, VLM and model are used; networks come from
+training/train_fault_networks.py. `collect` plants every kind of fault in every network, those held back too, and keeps the
+evidence of each network in training/kept/cases (five to ten minutes a network on one core; it goes on at the next network
+after a kill; several may run side by side with other `--only`). `fit` writes src/conspect/assets/diagnosis.json, fitted on
+all cases but those held back, and training/diagnosis.log: what is said of each case by weights that saw neither its kind of
+fault nor its network. `judge-held-back` adds what the shipped weights say of the kinds held back.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from conspect.analysis.diagnosis.weighing import Answer, EvidenceWeights
 from conspect.cli.progress import terminal_bar
-from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out, score_images, score_models, weights_of
+from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out, weights_of
+from conspect.faults.keeping import read_cases, write_cases
+from conspect.faults.scoring import score_images, score_models
 from conspect.faults.subject_sources import subjects
 from conspect.study.diagnosing.record import ASSET
 
 ROOT = Path(__file__).resolve().parent.parent
-LOG = ROOT / "training/diagnosis.log"
+KEPT, LOG, HELD_BACK_LOG = (
+    ROOT / name for name in ("training/kept/cases", "training/diagnosis.log", "training/diagnosis_held_back.log")
+)
+WEIGHTS = ROOT / "src/conspect/assets" / ASSET
 
 
-def main() -> None:
-    """Plants, judges, fits, ships the weights, logs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", type=Path, required=True)
-    parser.add_argument("--networks", type=Path, default=ROOT / "training/kept/networks")
-    parser.add_argument("--without-own", action="store_true", help="leave the study's own model out")
-    options = parser.parse_args()
-    cases: list[JudgedCase] = []
-    found = list(subjects(options.networks, options.study, terminal_bar))
-    for number, subject in enumerate(found[:-1] if options.without_own else found):
-        cases += judged_cases(subject, number, terminal_bar(f"cases of {subject.name}", 50))
-    said = kinds_left_out(cases)
-    lines = [
+def collect(study: Path, networks: Path, only: Sequence[str]) -> None:
+    """Plants, gathers the evidence, keeps it; what is kept already is left alone."""
+    for number, subject in enumerate(subjects(networks, study, terminal_bar)):
+        short = subject.name.replace(" ", "-")
+        if only and short not in only:
+            continue
+        for held_back in (False, True):
+            path = KEPT / f"{short}{'-held-back' if held_back else ''}.npz"
+            if read_cases(path) is None:
+                done = terminal_bar(f"cases of {subject.name}", 65)
+                write_cases(path, list(judged_cases(subject, number, done, held_back=held_back)))
+            print(f"{path.name}: kept", flush=True)
+
+
+def kept(*, held_back: bool) -> list[JudgedCase]:
+    """All cases that were collected."""
+    found: list[JudgedCase] = []
+    for path in sorted(KEPT.glob("*.npz")):
+        if path.stem.endswith("-held-back") == held_back:
+            found += read_cases(path) or []
+    return found
+
+
+def lines(cases: Sequence[JudgedCase], blind: Sequence[Answer], reported: Sequence[Answer]) -> list[str]:
+    """A line of JSON for each case, and one with the scores."""
+    found = [
         {
             "network": case.network,
             "kind": case.kind,
             "part": case.part.value,
             "drop": round(case.drop, 3),
-            "named": [suspect.value for suspect in diagnosis.named],
-            "posterior": diagnosis.posterior.round(3).tolist(),
+            "named": [suspect.value for suspect in answer.named],
+            "posterior": answer.posterior.round(3).tolist(),
+            "named_with_reported_accuracy": [suspect.value for suspect in informed.named],
         }
-        for case, diagnosis in zip(cases, said, strict=True)
+        for case, answer, informed in zip(cases, blind, reported, strict=True)
     ]
-    models, images = score_models(cases, said), score_images(cases, said)
-    lines.append(
-        {
-            "cases": len(cases),
-            "balanced_accuracy": round(models.balanced_accuracy, 4),
-            "accuracy": round(models.accuracy, 4),
-            "undecided": round(models.undecided, 4),
-            "false_alarms": round(models.false_alarms, 4),
-            "images_balanced_accuracy": round(images.balanced_accuracy, 4),
-            "old_failures_blamed": round(images.old_blamed / max(images.old, 1), 4),
-        }
-    )
-    LOG.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    (ROOT / "src/conspect/assets" / ASSET).write_text(
-        json.dumps(weights_of(cases).table(), indent=1) + "\n", encoding="utf-8"
-    )
-    print(lines[-1])
+    for title, said in (("blind", blind), ("with the reported accuracy", reported)):
+        models, images = score_models(cases, said), score_images(cases, said)
+        found.append(
+            {
+                "scores": title,
+                "cases": len(cases),
+                "networks": sorted({case.network for case in cases}),
+                "balanced_accuracy": round(models.balanced_accuracy, 4),
+                "accuracy": round(models.accuracy, 4),
+                "undecided": round(models.undecided, 4),
+                "false_alarms": round(models.false_alarms, 4),
+                "by_part": {
+                    part.value: [models.right[part], models.decided[part], number]
+                    for part, number in models.cases.items()
+                },
+                "images_balanced_accuracy": round(images.balanced_accuracy, 4),
+                "images_undecided": round(images.undecided / max(images.undecided + int(images.blamed.sum()), 1), 4),
+                "old_failures_blamed": round(images.old_blamed / max(images.old, 1), 4),
+            }
+        )
+    return [json.dumps(line) for line in found]
+
+
+def main() -> None:
+    """Runs one of the three steps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("collect", "fit", "judge-held-back"))
+    parser.add_argument("--study", type=Path)
+    parser.add_argument("--networks", type=Path, default=ROOT / "training/kept/networks")
+    parser.add_argument("--only", nargs="*", default=[], help="names of networks, with hyphens for spaces")
+    options = parser.parse_args()
+    if options.step == "collect":
+        if options.study is None:
+            parser.error("collect needs --study")
+        collect(options.study, options.networks, options.only)
+        return
+    if options.step == "fit":
+        cases = kept(held_back=False)
+        said = [kinds_left_out(cases, reported=known) for known in (False, True)]
+        WEIGHTS.write_text(json.dumps(weights_of(cases).table(), indent=1) + "\n", encoding="utf-8")
+        log = LOG
+    else:
+        cases = kept(held_back=True)
+        weights = EvidenceWeights.from_table(json.loads(WEIGHTS.read_text(encoding="utf-8")))
+        said = [[case.answer(weights, reported=known) for case in cases] for known in (False, True)]
+        log = HELD_BACK_LOG
+    written = lines(cases, *said)
+    log.write_text("".join(line + "\n" for line in written), encoding="utf-8")
+    print(*written[-2:], sep="\n")
 
 
 if __name__ == "__main__":

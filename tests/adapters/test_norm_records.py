@@ -7,6 +7,7 @@ from torch import nn
 
 from conspect.adapters.models.norm_records import layer_departures
 from conspect.adapters.models.torch_module import torch_model
+from conspect.adapters.models.weight_marks import layer_marks, module_weights
 from conspect.adapters.preprocessing import Preprocessing
 from conspect.core.capabilities import with_records
 
@@ -59,3 +60,63 @@ def test_a_model_of_any_torch_module_can_be_asked() -> None:
     (found,) = recording.departures([np.stack([model.prepare(image) for image in images])])
     assert found.name == "1"
     assert found.value > 0
+
+
+def test_the_norms_of_a_graph_are_read_as_those_of_the_module_it_came_from(tmp_path) -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    from conspect.adapters.models.onnx import OnnxModel
+
+    torch.manual_seed(1)
+    module = nn.Sequential(
+        nn.Conv2d(3, 8, 9), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ).eval()
+    module[1].running_mean += torch.linspace(-2, 2, 8)
+    with torch.no_grad():
+        module[0].weight[:4] = 0.0
+    arrays = {name: value.numpy() for name, value in module.state_dict().items() if value.is_floating_point()}
+    nodes = [
+        helper.make_node("Conv", ["image", "0.weight", "0.bias"], ["a"], name="conv"),
+        helper.make_node(
+            "BatchNormalization", ["a", "1.weight", "1.bias", "1.running_mean", "1.running_var"], ["b"], name="norm"
+        ),
+        helper.make_node("Relu", ["b"], ["c"]),
+        helper.make_node("GlobalAveragePool", ["c"], ["d"]),
+        helper.make_node("Flatten", ["d"], ["e"]),
+        helper.make_node("Gemm", ["e", "5.weight", "5.bias"], ["logits"], name="head", transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 16, 16])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(value, name) for name, value in arrays.items()],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    steps = Preprocessing((16, 16), mean=(0.5, 0.5, 0.5))
+    model = OnnxModel(path, steps, ("a", "b"), name="graph")
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    batch = np.stack([model.prepare(image) for image in images])
+    (expected,) = layer_departures(module, [torch.from_numpy(batch)])
+    (found,) = model.departures([batch[:2], batch[2:]])
+    assert found.name == "norm"
+    assert found.value == pytest.approx(expected.value, rel=1e-4)
+    (mark,) = model.marks()
+    assert (mark.name, mark.zeros) == ("conv", 0.5)
+
+
+def test_marks_of_pruning_and_rounding() -> None:
+    torch.manual_seed(0)
+    sound, pruned, rounded, small = (nn.Conv2d(16, 32, 3), nn.Conv2d(16, 32, 3), nn.Linear(64, 64), nn.Linear(4, 4))
+    with torch.no_grad():
+        pruned.weight[:8] = 0.0
+        rounded.weight.copy_(torch.round(rounded.weight * 20))
+    found = layer_marks(module_weights(nn.ModuleList([sound, pruned, rounded, small])))
+    assert [one.name for one in found] == ["0", "1", "2"]
+    assert [one.zeros for one in found[:2]] == [0.0, 0.25]
+    assert found[0].repeated < 0.01
+    assert found[2].repeated == 1.0
+    half = sound.half().float()
+    assert layer_marks(module_weights(half))[0].repeated < 0.1

@@ -9,10 +9,12 @@ import pytest
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench import faults as bench
 from conspect.faults import cases as planting
-from conspect.faults import judging
+from conspect.faults import judging, scoring
 from conspect.faults.cases import Cases, Part
+from conspect.faults.keeping import read_cases, write_cases
 from conspect.faults.pipelines import PIPELINES
 from conspect.faults.subjects import TEST, scene_subject
+from conspect.study.diagnosing.record import evidence_weights
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +99,48 @@ def test_scores_count_decided_and_right_cases() -> None:
     said = [Suspect.NONE, Suspect.ENCODER, Suspect.HEAD, None, Suspect.ENCODER]
     cases: Any = [Known(part) for part in parts]
     diagnoses: Any = [Said(one) for one in said]
-    score = judging.score_models(cases, diagnoses)
+    score = scoring.score_models(cases, diagnoses)
     assert score.accuracy == 0.75
     assert score.balanced_accuracy == pytest.approx((0.5 + 1 + 1) / 3)
     assert score.undecided == pytest.approx(0.2)
     assert score.false_alarms == 0.5
+
+
+@pytest.mark.slow
+def test_no_sound_network_is_called_broken_by_the_shipped_weights(judged) -> None:
+    weights = evidence_weights()
+    sound = [case for case in judged if case.part is Part.NONE]
+    assert len(sound) >= 8
+    for case in sound:
+        for reported in (False, True):
+            assert case.answer(weights, reported=reported).suspect in {Suspect.NONE, None}, case.kind
+
+
+@pytest.mark.slow
+def test_judged_cases_survive_their_file(judged, tmp_path) -> None:
+    path = tmp_path / "cases.npz"
+    assert read_cases(path) is None
+    write_cases(path, judged)
+    again = read_cases(path)
+    assert again is not None
+    assert [(case.kind, case.part, case.drop) for case in again] == [
+        (case.kind, case.part, case.drop) for case in judged
+    ]
+    weights = evidence_weights()
+    for one, other in zip(judged, again, strict=True):
+        assert other.answer(weights).posterior == pytest.approx(one.answer(weights).posterior)
+        assert (other.images.repaired == one.images.repaired).all()
+
+
+def test_kinds_held_back_are_planted_and_take_no_part_in_a_fit(monkeypatch) -> None:
+    monkeypatch.setattr(planting, "SEARCH_IMAGES", 100)
+    subject = scene_subject().first(200, 150)
+    held = list(Cases(subject, 0, held_back=True))
+    assert {case.part for case in held} == {Part.NONE, Part.LABELS, Part.HEAD, Part.ENCODER, Part.INPUT}
+    usual = {case.kind for case in Cases(subject, 0)}
+    assert not usual & {case.kind for case in held}
+    z = planting.embed(subject.encoder, subject.prepared(subject.pixels[TEST]))
+    for case in held[:2]:  # the same function in other numbers
+        again = planting.embed(case.encoder, subject.prepared(subject.pixels[TEST]))
+        assert not np.allclose(again, z)
+        assert case.head(again) == pytest.approx(subject.head(z), abs=1e-3)

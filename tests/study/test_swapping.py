@@ -35,6 +35,25 @@ def test_the_swap_test_finds_both_planted_faults(finished: Study, tmp_path: Path
         planted = Path(image.id).name.split("-")[0]
         assert image.blame == ("head" if planted == "head" else "encoder")
     assert found.counts == CulpritCounts(head=6, encoder=7, undecided=0)
+    head, encoder = found.parts
+    assert (head.changed, encoder.changed) == (True, True)
+    assert head.loss + encoder.loss == pytest.approx(1 - found.accuracy, abs=1e-4)
+    assert found.broken == ("head", "encoder")
+    assert found.sentence.startswith("Both parts are broken: the head 8.0 points and the encoder 9.3 points")
+
+
+def test_a_part_that_was_not_changed_is_said_to_be_unchanged(finished: Study, tmp_path: Path) -> None:
+    class OtherHead(SoundModel):
+        digest = "model-0b"
+
+        def embed(self, batch: np.ndarray) -> np.ndarray:
+            return finished.inputs.model.embed(batch)
+
+    found = swap_results(finished.inputs, finished.measurements(), OtherHead(), tmp_path)
+    head, encoder = found.parts
+    assert (head.changed, encoder.changed, encoder.loss, encoder.alone) == (True, False, 0.0, 0.0)
+    assert "encoder" not in found.broken
+    assert found.sentence.endswith("The encoder is unchanged.")
 
 
 class Stranger(SoundModel):
@@ -50,10 +69,37 @@ class Stranger(SoundModel):
 def test_models_without_a_common_space_are_refused(finished: Study, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no space in common"):
         swap_results(finished.inputs, finished.measurements(), Stranger(), tmp_path)
+    with pytest.raises(UserError, match="both encoders know the classes"):
+        swap_results(finished.inputs, finished.measurements(), Stranger(), tmp_path)
     stranger = SoundModel()
     stranger.embedding_size = 4
     with pytest.raises(UserError, match="size of their embeddings"):
         swap_results(finished.inputs, finished.measurements(), stranger, tmp_path)
+
+
+class Blind(Stranger):
+    """Sees no class: noise, whatever the image."""
+
+    digest = "blind"
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(len(batch)).normal(size=(len(batch), 3)).astype(np.float32)
+
+
+class Constant(Stranger):
+    digest = "constant"
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return np.ones((len(batch), 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [(Blind, "a new head on the embeddings of stranger"), (Constant, "the same embedding for every image")],
+)
+def test_the_refusal_gives_the_true_reason(finished: Study, tmp_path: Path, model, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        swap_results(finished.inputs, finished.measurements(), model(), tmp_path)
 
 
 def test_logits_of_another_scale_change_nothing(finished: Study, tmp_path: Path) -> None:

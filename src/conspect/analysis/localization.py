@@ -112,6 +112,30 @@ def swap_test(
     return [blame_of(float(lost[0][row] / whole[row]) if known[row] else None) for row in range(len(labels))]
 
 
+@dataclass(frozen=True, slots=True)
+class PartLosses:
+    """Accuracy that a model loses against a sound version, 0..1 (less than 0: gained), divided between its parts.
+
+    `head`, `encoder`: their Shapley values, which add up to the whole loss; `alone_head`, `alone_encoder`: what each loses
+    when it alone is exchanged.
+    """
+
+    head: float
+    encoder: float
+    alone_head: float
+    alone_encoder: float
+
+
+def part_losses(sound: float, other_head: float, other_encoder: float, other: float) -> PartLosses:
+    """From the accuracies of the four models that two heads and two encoders make, named as in `swap_test`."""
+    return PartLosses(
+        head=((sound - other_head) + (other_encoder - other)) / 2,
+        encoder=((sound - other_encoder) + (other_head - other)) / 2,
+        alone_head=sound - other_head,
+        alone_encoder=sound - other_encoder,
+    )
+
+
 @dataclass(frozen=True)
 class LocalizationSummary:
     """Counts of verdicts, their cross table, and how far the two oracles agree where both decide."""

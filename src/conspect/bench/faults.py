@@ -9,7 +9,8 @@ from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench.rows import Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.cases import Part
-from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out, score_images, score_models
+from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out
+from conspect.faults.scoring import score_images, score_models
 from conspect.faults.subject_sources import subjects
 
 Json = dict[str, Any]

@@ -26,16 +26,16 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: two take a study, two take long.
-EXPLORE, FAULTS, LOST = "explore", "faults", "lost"
+# Not among those that run together: three take a study, three take long.
+EXPLORE, FAULTS, LABELS, LOST = "explore", "faults", "labels", "lost"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, LOST]))
+@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, LABELS, LOST]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore: look at it.",
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore and labels: look at it.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
@@ -49,11 +49,13 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
         raise click.UsageError(f"benchmark {name} takes no --small")
     options = {"small": True} if small else {}
 
-    if study is not None and name not in {EXPLORE, FAULTS}:
+    if study is not None and name not in {EXPLORE, FAULTS, LABELS}:
         raise click.UsageError(f"benchmark {name} takes no --study")
+    if study is None and name == LABELS:
+        raise click.UsageError("benchmark labels needs --study")
     if name == EXPLORE:
         found: dict[str, Any] = {"rows": _explored(study)}
-    elif name in {FAULTS, LOST}:
+    elif name in {FAULTS, LABELS, LOST}:
         found = _planted(name, study)
     else:
         found = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
@@ -77,7 +79,9 @@ def _explored(study: Path | None) -> list[Row]:
 
 
 def _planted(name: str, study: Path | None) -> dict[str, Any]:
-    from conspect.bench import faults, lost
+    from conspect.bench import faults, labels, lost
     from conspect.cli.progress import terminal_bar
 
+    if name == LABELS and study is not None:
+        return labels.measure(study, terminal_bar)
     return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(terminal_bar)

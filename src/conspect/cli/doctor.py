@@ -23,34 +23,40 @@ from conspect.cli.progress import terminal_bar
 @click.option(
     "--reported-accuracy",
     type=click.FloatRange(0, 1),
-    help="The accuracy that the model once had, 0 to 1: how much of the loss a corrected head restores is then said.",
+    help="The accuracy that the model once had, 0 to 1 (default: reported_accuracy in study.toml): what was lost is weighed too.",
 )
+@click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file: a test for each suspect.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def doctor(folder: Path, images: int, reported_accuracy: float | None, as_json: bool) -> None:
+def doctor(folder: Path, images: int, reported_accuracy: float | None, junit: Path | None, as_json: bool) -> None:
     """Find out what is broken: labels, input pipeline, encoder, head, or nothing; and what would repair it.
 
     Tries the usual mistakes of image pipelines, and whether the class names are in another order, before anything else is
     believed. Needs no finished study; embeddings are kept.
     """
+    from conspect.core.files import write_atomically, writing_to
+    from conspect.report.doctor import doctor_junit, doctor_lines
     from conspect.results.files import encoded
     from conspect.study import Study
-    from conspect.study.diagnosing.record import diagnose_study, restored_sentence
+    from conspect.study.diagnosing.own_preparation import model_as_configured
+    from conspect.study.diagnosing.record import diagnose_study
 
     study = Study.open(folder)
     measured = study.measurements(terminal_bar)
     advance = terminal_bar("images fed again", 0)
     diagnosed = diagnose_study(
-        study.inputs, measured, seed=study.config.settings.seed, changed=images, advance=advance
+        study.inputs,
+        measured,
+        seed=study.config.settings.seed,
+        changed=images,
+        reported=study.config.model.reported_accuracy if reported_accuracy is None else reported_accuracy,
+        own=model_as_configured(study.config.model, folder),
+        advance=advance,
     ).record
+    if junit is not None:
+        with writing_to(junit.parent):
+            write_atomically(junit, doctor_junit(diagnosed).encode())
     if as_json:
         click.echo(encoded(diagnosed, indent=None), nl=False)
         return
-    click.echo(diagnosed.headline)
-    chances = sorted(diagnosed.suspects, key=lambda one: -one.probability)
-    click.echo("Suspects: " + ", ".join(f"{one.suspect} {100 * one.probability:.0f} %" for one in chances) + ".")
-    for line in diagnosed.evidence:
-        click.echo(f"- {line}")
-    if reported_accuracy is not None:
-        click.echo(
-            f"- {restored_sentence(diagnosed, float((measured.outputs == measured.labels).mean()), reported_accuracy)}"
-        )
+    for line in doctor_lines(diagnosed):
+        click.echo(line)

@@ -46,11 +46,12 @@ def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) ->
         click.echo(encoded(swapped, indent=None), nl=False)
         return
     counts = swapped.counts
+    click.echo(swapped.sentence)
     click.echo(
         f"{swapped.model} is right on {100 * swapped.accuracy:.1f} % of the images, {swapped.sound} on "
         f"{100 * swapped.sound_accuracy:.1f} %; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
     )
-    click.echo(f"head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")
+    click.echo(f"New failures: head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")
     for one in swapped.lost:
         named = ", ".join(
             f"{' or '.join(f'“{name}”' for name in (lost.concept, *lost.twins))} ({100 * lost.probability:.0f} %)"

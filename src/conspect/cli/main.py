@@ -29,6 +29,7 @@ COMMANDS: Commands = {
     "explain": ("conspect.cli.explain", "explain", "Say why the model said what it said of an image."),
     "explore": ("conspect.cli.explore", "explore", "Look at a study in the browser: ask, correct, prove."),
     "export": ("conspect.cli.export", "export", "Write a finished study for FiftyOne, as Parquet or as CSV."),
+    "fingerprint": ("conspect.cli.fingerprint", "fingerprint", "Take a sound model's fingerprint; compare with one."),
     "gate": ("conspect.cli.compare", "gate", "Let a study pass, or not, against a baseline."),
     "init": ("conspect.cli.study", "init", "Write a commented study.toml."),
     "language-server": ("conspect.cli.language_server", "language_server", "Serve Con_spec to an editor."),

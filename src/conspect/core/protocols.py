@@ -152,6 +152,25 @@ class LayerDeparture:
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class LayerMark:
+    """What the numbers of a layer's weights show: the share that is exactly 0, and the share that its 16 commonest values make up
+    (next to nothing in trained weights, most of them after rounding to few bits)."""
+
+    name: str
+    zeros: float
+    repeated: float
+
+
+@dataclass(frozen=True, eq=False)
+class LayerMoments:
+    """Mean and deviation of what a layer gives, over images and positions, `[channel]`."""
+
+    name: str
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
 class RecordingModel(VisionModel, Protocol):
     """A vision model whose encoder may have recorded statistics of its activations in training, as batch norms do. Optional."""
 

@@ -6,19 +6,24 @@ strengths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from conspect.core.protocols import LayerDeparture
+from conspect.adapters.models.norm_records import layer_departures
+from conspect.adapters.models.weight_marks import layer_marks, module_weights
+from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Head
-from conspect.faults import encoders, further
+from conspect.faults import encoders, further, held_back
+from conspect.faults.further import Change
 from conspect.faults.heads import HeadMutator, head_mutators
 from conspect.faults.pipelines import PIPELINES, Pipeline
 from conspect.faults.severity import severities
@@ -26,6 +31,13 @@ from conspect.faults.subjects import TEST, TRAIN, Labels, Subject
 
 SEARCH_IMAGES, LEAST_DROP, BATCH = 400, 0.015, 256
 DROPS = (0.06, 0.15)
+# Faults of the head and of the encoder that are planted together.
+BOTH = (
+    ("bias raised", "late weights noised"),
+    ("row noised", "block quantised to 2 bits"),
+    ("rows swapped", "norm statistics shifted"),
+    ("row shrunk", "channels zeroed"),
+)
 
 
 class Part(StrEnum):
@@ -53,12 +65,17 @@ class Case:
     rows: NDArray[np.int64] | None = None
 
 
+# Embeddings of batches by the sound encoder, which many cases share.
+Memory: TypeAlias = dict[bytes, NDArray[np.float32]]
+
+
 @dataclass(frozen=True, eq=False)
 class CaseModel:
-    """A case as a vision model: what a study would be given."""
+    """A case as a vision model: what a study would be given. `memory` is kept for the sound encoder."""
 
     case: Case
     subject: Subject
+    memory: Memory
 
     @property
     def head(self) -> Head:
@@ -72,13 +89,20 @@ class CaseModel:
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """By the case's encoder."""
-        return embed(self.case.encoder, batch)
+        if self.case.encoder is not self.subject.encoder:
+            return embed(self.case.encoder, batch)
+        key = hashlib.blake2b(np.ascontiguousarray(batch).tobytes(), digest_size=16).digest()
+        if key not in self.memory:
+            self.memory[key] = embed(self.case.encoder, batch)
+        return self.memory[key]
 
-    def departures(self, batches: object) -> tuple[LayerDeparture, ...]:
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
         """Of the case's encoder."""
-        from conspect.adapters.models.norm_records import layer_departures
+        return layer_departures(self.case.encoder, (torch.from_numpy(one) for one in batches))
 
-        return layer_departures(self.case.encoder, (torch.from_numpy(one) for one in batches))  # type: ignore[attr-defined]
+    def marks(self) -> tuple[LayerMark, ...]:
+        """Of the case's encoder."""
+        return layer_marks(module_weights(self.case.encoder))
 
 
 def embed(encoder: nn.Module, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -91,20 +115,51 @@ def embed(encoder: nn.Module, prepared: NDArray[np.float32]) -> NDArray[np.float
 
 
 class Cases:
-    """All cases of one subject. `number` says which strengths its kinds are planted at."""
+    """All cases of one subject, or those of the kinds `held_back`. `number` says which strengths its kinds are planted at."""
 
-    def __init__(self, subject: Subject, number: int) -> None:
-        self.subject, self.number = subject, number
+    def __init__(self, subject: Subject, number: int, *, held_back: bool = False) -> None:
+        self.subject, self.number, self.held_back = subject, number, held_back
         self.prepared = {split: subject.prepared(pixels) for split, pixels in subject.pixels.items()}
         self.search = self.prepared[TEST][:SEARCH_IMAGES]
         self.truth = subject.labels[TEST][:SEARCH_IMAGES]
         self.sound = {split: embed(subject.encoder, pixels) for split, pixels in self.prepared.items()}
         self.accuracy = self._accuracy(self.sound[TEST][:SEARCH_IMAGES], subject.head)
+        self.memory: Memory = {}
+        self.network = further.Network(
+            subject.encoder,
+            subject.head,
+            torch.from_numpy(self.prepared[TRAIN]),
+            torch.from_numpy(subject.labels[TRAIN]),
+            number,
+        )
         self._planted = 0
 
     def __iter__(self) -> Iterator[Case]:
-        for make in (self._sound, self._label_cases, self._heads, self._encoders, self._both, self._pipelines):
-            yield from make()
+        if self.held_back:
+            yield from self._held_back()
+            return
+        known = head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])
+        yield from self._sound()
+        yield from self._label_cases(further.label_mistakes(self.subject.head.offset.size))
+        yield from self._heads(known)
+        yield from self._heads(further.HEADS)
+        yield from self._encoders(self._known_encoders())
+        yield from self._both()
+        yield from self._pipelines(PIPELINES)
+
+    def _held_back(self) -> Iterator[Case]:
+        subject, classes = self.subject, self.subject.head.offset.size
+        for name, (encoder, head) in (
+            ("sound, embeddings turned", held_back.turned(subject.encoder, subject.head, seed=self.number)),
+            ("sound, embeddings ten times as large", held_back.larger(subject.encoder, subject.head)),
+        ):
+            yield self._case(name, Part.NONE, 0.0, encoder=encoder, head=head)
+        rows = held_back.long_tail(subject.labels[TEST], seed=self.number)
+        yield self._case("sound, a long tail under test", Part.NONE, 0.0, rows=rows)
+        yield from self._label_cases(held_back.label_mistakes(classes))
+        yield from self._heads(held_back.HEADS)
+        yield from self._encoders(held_back.encoder_faults(self.network, torch.from_numpy(self.search)))
+        yield from self._pipelines(held_back.PIPELINES)
 
     def _accuracy(self, z: NDArray[np.float32], head: AffineMap) -> float:
         return float((head(z).argmax(1) == self.truth[: len(z)]).mean())
@@ -123,10 +178,22 @@ class Cases:
         yield self._case("sound, logits halved", Part.NONE, 0.0, head=AffineMap(head.weight / 2, head.offset / 2))
         rest = np.flatnonzero(~np.isin(labels, classes[: len(classes) // 3]))
         yield self._case("sound, other classes alone under test", Part.NONE, 0.0, rows=rest)
+        rng = np.random.default_rng(self.number)
+        rounded = further.rounded(head, bits=6), further.pruned(head, 0.15, rng)
+        for name, changed in zip(("sound, head in 6 bits", "sound, a sixth of the head pruned"), rounded, strict=True):
+            if self._harmless(self.sound[TEST][:SEARCH_IMAGES], changed):
+                yield self._case(name, Part.NONE, 0.0, head=changed)
+        if self.network.has_records():
+            again = further.estimated_again(self.subject.encoder, self.network.images)
+            if self._harmless(embed(again, self.search), head):
+                yield self._case("sound, norms estimated again", Part.NONE, 0.0, encoder=again)
 
-    def _label_cases(self) -> Iterator[Case]:
-        truth, classes = self.subject.labels, self.subject.head.offset.size
-        for name, change in further.label_mistakes(classes):
+    def _harmless(self, z: NDArray[np.float32], head: AffineMap) -> bool:
+        return self.accuracy - self._accuracy(z, head) < LEAST_DROP / 2
+
+    def _label_cases(self, mistakes: Iterable[tuple[str, further.LabelChange]]) -> Iterator[Case]:
+        truth = self.subject.labels
+        for name, change in mistakes:
             labels = {
                 split: change(values, split, np.random.default_rng(self.number)) for split, values in truth.items()
             }
@@ -137,13 +204,11 @@ class Cases:
         self._planted += 1
         return DROPS[(self._planted + self.number) % len(DROPS)]
 
-    def _heads(self) -> Iterator[Case]:
-        known = head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])
-        for mutators in (known, further.HEADS):
-            for seed, mutator in enumerate(mutators):
-                head, drop = self._changed_head(mutator, seed, self._wanted())
-                if drop >= LEAST_DROP:
-                    yield self._case(mutator.name, Part.HEAD, drop, head=head)
+    def _heads(self, mutators: Iterable[HeadMutator]) -> Iterator[Case]:
+        for seed, mutator in enumerate(mutators):
+            head, drop = self._changed_head(mutator, seed, self._wanted())
+            if drop >= LEAST_DROP:
+                yield self._case(mutator.name, Part.HEAD, drop, head=head)
 
     def _changed_head(self, mutator: HeadMutator, seed: int, wanted: float) -> tuple[AffineMap, float]:
         z = self.sound[TEST][:SEARCH_IMAGES]
@@ -161,35 +226,22 @@ class Cases:
         found = severities(drop, (self._wanted(),))[0]
         return (change(found.strength), found.drop) if found.drop >= LEAST_DROP else None
 
-    def _encoders(self) -> Iterator[Case]:
-        network = further.Network(
-            self.subject.encoder,
-            self.subject.head,
-            torch.from_numpy(self.prepared[TRAIN]),
-            torch.from_numpy(self.subject.labels[TRAIN]),
-            self.number,
-        )
+    def _known_encoders(self) -> Iterator[tuple[str, Change]]:
         for mutator in encoders.encoder_mutators(self.subject.encoder, torch.from_numpy(self.search[:1])):
-            made = self._changed_encoder(partial(network.with_stage, mutator.stage, mutator.mutate))
-            if made is not None:
-                yield self._case(mutator.name, Part.ENCODER, made[1], encoder=made[0])
-        for name, change in further.encoder_faults(network):
+            yield mutator.name, partial(self.network.with_stage, mutator.stage, mutator.mutate)
+        yield from further.encoder_faults(self.network)
+
+    def _encoders(self, faults: Iterable[tuple[str, Change]]) -> Iterator[Case]:
+        for name, change in faults:
             made = self._changed_encoder(change)
             if made is not None:
                 yield self._case(name, Part.ENCODER, made[1], encoder=made[0])
 
     def _both(self) -> Iterator[Case]:
-        network = further.Network(
-            self.subject.encoder, self.subject.head, torch.zeros(0), torch.zeros(0, dtype=torch.int64), self.number
-        )
         heads = {one.name: one for one in head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])}
-        stages = {
-            one.name: one for one in encoders.encoder_mutators(self.subject.encoder, torch.from_numpy(self.search[:1]))
-        }
-        pairs = (("bias raised", "late weights noised"), ("row noised", "block quantised to 2 bits"))
-        for head_name, stage_name in pairs:
-            stage = stages[stage_name]
-            made = self._changed_encoder(partial(network.with_stage, stage.stage, stage.mutate))
+        stages = dict(self._known_encoders())
+        for head_name, stage_name in BOTH:
+            made = self._changed_encoder(stages[stage_name])
             if made is None:
                 continue
             head, _ = self._changed_head(heads[head_name], 9, DROPS[0])
@@ -197,8 +249,8 @@ class Cases:
             name = f"{head_name} and {stage_name}"
             yield self._case(name, Part.BOTH, drop, encoder=made[0], head=head)
 
-    def _pipelines(self) -> Iterator[Case]:
-        for pipeline in PIPELINES:
+    def _pipelines(self, pipelines: Iterable[Pipeline]) -> Iterator[Case]:
+        for pipeline in pipelines:
             given = np.stack(
                 [pipeline.prepare(one, self.subject.prepare) for one in self.subject.pixels[TEST][:SEARCH_IMAGES]]
             )

@@ -21,6 +21,8 @@ TUNING_STEPS, TUNING_BATCH, TUNING_RATE = 80, 64, 2e-3
 ESTIMATED_ON = 512
 Labels = NDArray[np.int64]
 Change = Callable[[float], nn.Module]
+# From the labels of a split, its name and random numbers to what stands in their place.
+LabelChange = Callable[[Labels, str, np.random.Generator], Labels]
 
 
 def three_bits(head: AffineMap, strength: float, rng: np.random.Generator) -> AffineMap:
@@ -28,6 +30,12 @@ def three_bits(head: AffineMap, strength: float, rng: np.random.Generator) -> Af
     scale = float(np.abs(head.weight).max()) / 3 or 1.0
     chosen = rng.random(head.weight.shape) < strength
     return AffineMap(np.where(chosen, scale * np.clip(np.round(head.weight / scale), -4, 3), head.weight), head.offset)
+
+
+def rounded(head: AffineMap, *, bits: int) -> AffineMap:
+    """All weights rounded to so many bits of one scale."""
+    scale = float(np.abs(head.weight).max()) / (2 ** (bits - 1) - 1) or 1.0
+    return AffineMap(np.asarray(scale * np.round(head.weight / scale), dtype=np.float64), head.offset)
 
 
 def pruned(head: AffineMap, strength: float, _rng: np.random.Generator) -> AffineMap:
@@ -179,12 +187,10 @@ def _estimated_again(network: Network, place: int, mutate: StageMutation, streng
     return estimated_again(network.with_stage(place, mutate, strength), network.images)
 
 
-def label_mistakes(
-    classes: int,
-) -> Iterator[tuple[str, Callable[[Labels, str, np.random.Generator], Labels]]]:
+def label_mistakes(classes: int) -> Iterator[tuple[str, LabelChange]]:
     """Name and what becomes of the labels of a split ("train" or "test")."""
 
-    def at_random(share: float, *, both: bool = False) -> Callable[[Labels, str, np.random.Generator], Labels]:
+    def at_random(share: float, *, both: bool = False) -> LabelChange:
         def change(labels: Labels, split: str, rng: np.random.Generator) -> Labels:
             other = (labels + rng.integers(1, classes, len(labels))) % classes
             chosen = rng.random(len(labels)) < share

@@ -112,9 +112,22 @@ class LostOfClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     concepts: tuple[LostConcept, ...]
 
 
+class PartLoss(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accuracy lost by a part: its Shapley value, what it loses when it alone is exchanged (less than 0: gained), whether it was
+    changed at all, and the probability of so many losses against gains by chance when it alone is exchanged (McNemar).
+    """
+
+    part: Part
+    changed: bool
+    loss: float
+    alone: float
+    p_value: Fraction
+
+
 class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures.
 
+    `broken`: the parts that cost accuracy for sure; both where both do.
     `lost`: of classes whose new failures are mostly put down to the encoder, which concept it no longer sees.
     """
 
@@ -125,6 +138,9 @@ class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sound_accuracy: Fraction
     failures: Count
     new_failures: Count
+    broken: tuple[Part, ...]
+    sentence: str
+    parts: tuple[PartLoss, ...]
     counts: CulpritCounts
     lost: tuple[LostOfClass, ...]
     images: tuple[SwappedFailure, ...]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -43,6 +43,7 @@ test = "images/test"           # ... and everything that is reported is measured
 [model]
 name = "demo-resnet"           # torchvision, timm, transformers, ONNX, torch.export or your own: docs/models.md
 # path = "model.safetensors"   # ... or from a local file
+# reported_accuracy = 0.93     # what it is said to reach: the diagnosis says what was lost, and what would restore it
 
 [vlm]
 kind = "pocket"                # see `docs/pocket-vlm.md` for what it is good for, and what not; others: docs/models.md
@@ -86,7 +87,13 @@ class DataConfig(DataSource):
 
 @dataclass(frozen=True)
 class ModelConfig(ModelSource):
-    """The model under study."""
+    """The model under study; `reported_accuracy`: what it is said to reach, which the diagnosis compares with what it does."""
+
+    reported_accuracy: ClosedShare | None = None
+
+    def options(self, folder: Path) -> dict[str, Any]:
+        """What `load_model` takes."""
+        return {key: value for key, value in super().options(folder).items() if key != "reported_accuracy"}
 
 
 @dataclass(frozen=True)

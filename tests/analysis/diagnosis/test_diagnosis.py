@@ -8,7 +8,7 @@ import pytest
 from conspect.analysis.class_order import class_order
 from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, features
 from conspect.analysis.diagnosis.head import head_evidence
-from conspect.analysis.diagnosis.images import Cause, count_causes, diagnose_images
+from conspect.analysis.diagnosis.images import Cause, count_causes, diagnose_images, views_of
 from conspect.analysis.diagnosis.labels import judge_labels
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
@@ -54,6 +54,11 @@ def evidence_of(head: Head, move: float = 0.0, wrong: int = 0, names: np.ndarray
     return evidence, given, outputs, (seen, other)
 
 
+def failures_of(evidence: ModelEvidence, labels: np.ndarray, outputs: np.ndarray, vlm: tuple) -> list:
+    suspect = diagnose(evidence, evidence_weights()).suspect
+    return diagnose_images(suspect, views_of(evidence, labels, vlm), outputs)
+
+
 SOUND = Head.linear(4 * np.eye(CLASSES, SIZE), np.zeros(CLASSES))
 BIASED = Head.linear(4 * np.eye(CLASSES, SIZE), np.array([0, 0, 6.0, 0, 0, 0]))
 
@@ -85,9 +90,12 @@ def test_other_names_are_named_before_anything_else() -> None:
 def test_what_cannot_be_told_apart_is_named_together() -> None:
     assert named_suspects(np.array([0.0, 0.05, 0.45, 0.45, 0.05])) == (Suspect.ENCODER, Suspect.HEAD)
     assert named_suspects(np.array([0.0, 0.1, 0.7, 0.2, 0.0])) == (Suspect.ENCODER,)
+    # Where it may be that nothing is broken, no part is called broken alone.
+    assert named_suspects(np.array([0.0, 0.0, 0.75, 0.05, 0.2])) == (Suspect.ENCODER, Suspect.NONE)
+    assert named_suspects(np.array([0.0, 0.0, 0.4, 0.0, 0.6])) == (Suspect.NONE,)
     evidence = evidence_of(SOUND)[0]
     posterior = np.array([0.0, 0.05, 0.45, 0.45, 0.05])
-    open_answer = ModelDiagnosis(evidence, posterior, named_suspects(posterior))
+    open_answer = ModelDiagnosis(posterior, named_suspects(posterior), evidence)
     assert named_sentence(open_answer).startswith("Not decided between: encoder or head.")
     assert "keeps no records" in named_sentence(open_answer)
     again = replace(open_answer, evidence=replace(evidence, departures=(LayerDeparture("bn", 0.005),)))
@@ -96,14 +104,14 @@ def test_what_cannot_be_told_apart_is_named_together() -> None:
 
 def test_on_a_sound_model_no_failure_is_put_down_to_a_part() -> None:
     evidence, labels, outputs, vlm = evidence_of(SOUND)
-    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    images = failures_of(evidence, labels, outputs, vlm)
     assert len(images) == (outputs != labels).sum() > 20
     assert {image.cause for image in images} & {Cause.HEAD, Cause.ENCODER, Cause.INPUT} == set()
 
 
 def test_failures_of_a_broken_head_are_its_own_where_another_head_would_do() -> None:
     evidence, labels, outputs, vlm = evidence_of(BIASED)
-    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    images = failures_of(evidence, labels, outputs, vlm)
     sound = SOUND.logits(world(1)[0]).argmax(1)
     new = [image for image in images if sound[image.row] == labels[image.row]]
     assert sum(image.cause is Cause.HEAD for image in new) > 0.7 * len(new)
@@ -113,7 +121,7 @@ def test_failures_of_a_broken_head_are_its_own_where_another_head_would_do() -> 
 
 def test_wrong_labels_are_told_from_failures() -> None:
     evidence, labels, outputs, vlm = evidence_of(SOUND, wrong=30)
-    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    images = failures_of(evidence, labels, outputs, vlm)
     suspect = {image.row for image in images if image.cause is Cause.LABEL}
     assert len(suspect) >= 20
     assert len(suspect - set(range(30))) <= 2
@@ -121,7 +129,7 @@ def test_wrong_labels_are_told_from_failures() -> None:
 
 def test_counts_add_up_and_lie_in_their_intervals() -> None:
     evidence, labels, outputs, vlm = evidence_of(BIASED)
-    images = diagnose_images(diagnose(evidence, evidence_weights()), labels, outputs, vlm)
+    images = failures_of(evidence, labels, outputs, vlm)
     counts = count_causes(images)
     assert sum(one.count for one in counts) == len(images)
     assert all(one.low <= one.count <= one.high for one in counts)
@@ -131,7 +139,7 @@ def test_counts_add_up_and_lie_in_their_intervals() -> None:
 def test_the_first_sentence_counts_mistakes_and_names_what_is_broken() -> None:
     evidence, labels, outputs, vlm = evidence_of(SOUND)
     found = diagnose(evidence, evidence_weights())
-    images = diagnose_images(found, labels, outputs, vlm)
+    images = failures_of(evidence, labels, outputs, vlm)
     said = headline(found, len(images), count_causes(images))
     assert said.startswith(f"{len(images)} mistakes. No sign of a broken part. ")
     assert "mislabelled" in said

@@ -59,3 +59,20 @@ def test_the_scale_of_scores_does_not_matter(scale: float, seed: int) -> None:
     scores, labels = rng.normal(size=(30, 4)), rng.integers(0, 4, 30)
     assert calibrated(scale * scores, labels) == pytest.approx(calibrated(scores, labels), abs=1e-6)
     assert np.exp(log_softmax(scores)).sum(1) == pytest.approx(1)
+
+
+def test_images_beyond_the_sample_are_judged_by_its_measure() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, CLASSES, 4000)
+    labels = truth.copy()
+    wrong = rng.choice(4000, 160, replace=False)
+    labels[wrong] = (truth[wrong] + rng.integers(1, CLASSES, 160)) % CLASSES
+    scores = judges(truth, 1, strength=2.0)
+    whole = judge_labels(scores, labels)
+    # The rest is picked for being suspect, which must not make the judges doubt themselves.
+    rest = np.flatnonzero((np.arange(4000) >= 3000) & (whole.wrong > 0.01))
+    rows = np.concatenate([np.arange(3000), rest])
+    part = judge_labels({k: v[rows] for k, v in scores.items()}, labels[rows], among=np.arange(len(rows)) < 3000)
+    assert len(rest) >= 40
+    assert np.abs(part.wrong[3000:] - whole.wrong[rest]).max() < 0.15
+    assert (part.instead[3000:] == whole.instead[rest]).all()

@@ -15,10 +15,13 @@ from conspect.core.protocols import VisionModel
 
 ModelKind = Literal["conspect", "module", "onnx", "timm", "torch-export", "torchvision", "transformers"]
 NAMES = ("demo-resnet",)
-EITHER, READ, RUN = ("name", "path"), ("classes", "preprocessing", "known"), ("device", "precision")
+EITHER, RUN = ("name", "path"), ("device", "precision")
+READ = ("classes", "preprocessing", "known", "reported_accuracy")
 KINDS: dict[str, Keys] = {
-    "conspect": Keys(one_of=EITHER, takes=("known",)),
-    "module": Keys(needs=("name", "classes", "preprocessing"), takes=("path", "head", "output", "known", *RUN)),
+    "conspect": Keys(one_of=EITHER, takes=("known", "reported_accuracy")),
+    "module": Keys(
+        needs=("name", "classes", "preprocessing"), takes=("path", "head", "output", "known", "reported_accuracy", *RUN)
+    ),
     "onnx": Keys(needs=("path",), takes=("head", "output", *READ, "device")),
     "timm": Keys(any_of=EITHER, takes=("head", "output", *READ, *RUN)),
     "torch-export": Keys(needs=("path",), takes=("head", "output", *READ, *RUN)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from conspect.adapters.sources.request import Request
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
+from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Head
 from conspect.core.statements import Statement
 
@@ -104,6 +106,7 @@ class OnnxModel:
         self.preprocessing = self._prepare.sentence
         probes = prepared_probes(self._prepare, name)
         self._embedding = None if cut is None else cut.embedding
+        self._node, self._device = None if cut is None else cut.node, device
         self._steps, self._path, self._averaged = steps, path, False
         self._shares = False
         embeddings, outputs = self._run(probes)
@@ -161,6 +164,36 @@ class OnnxModel:
         graph = read_graph(self._path, "MODEL002")
         made = joined(graph, self._embedding, self.head, self._steps, channels_last=self._form.channels_last)
         return PixelGraph(made, self._steps.framed)
+
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
+        """How far the graph's batch norms are from their records on prepared images; see `onnx_records.graph_departures`."""
+        import onnx
+
+        from conspect.adapters.models.onnx_records import graph_departures, recording_nodes
+
+        model = read_graph(self._path, "MODEL002")
+        constants = _constants(model.graph)
+        nodes = recording_nodes(model.graph, constants)
+        known = {value.name for value in model.graph.output}
+        for name in dict.fromkeys(node.input[0] for node in nodes):
+            if name not in known and name != self._input:
+                model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+        nodes = [node for node in nodes if node.input[0] != self._input]
+        session = Session(model, device=self._device, place=self._path, code="MODEL002") if nodes else None
+
+        def run(batch: NDArray[np.float32], names: list[str]) -> list[NDArray[np.float32]]:
+            assert session is not None
+            return session.run({self._input: self._form.fed(batch, self.name)}, names)
+
+        return graph_departures(nodes, constants, run, batches)
+
+    def marks(self) -> tuple[LayerMark, ...]:
+        """What pruning and rounding left in the encoder's weights; see `weight_marks.layer_marks`."""
+        from conspect.adapters.models.onnx_records import graph_weights
+        from conspect.adapters.models.weight_marks import layer_marks
+
+        graph = read_graph(self._path, "MODEL002").graph
+        return layer_marks(graph_weights(graph, _constants(graph), self._node))
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to `[3, y, x]` float32, or `[1, y, x]` for a graph of one channel."""

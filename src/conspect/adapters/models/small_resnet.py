@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.digests import digest_arrays, digest_json
-from conspect.core.protocols import LayerDeparture
+from conspect.core.protocols import LayerDeparture, LayerMark, LayerMoments
 from conspect.core.spaces import Head
 from conspect.core.statements import Statement
 
@@ -102,6 +102,20 @@ class SmallResNetModel:
         from conspect.adapters.models.norm_records import layer_departures
 
         return layer_departures(self._encoder, (torch.from_numpy(np.ascontiguousarray(one)) for one in batches))
+
+    def moments(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerMoments, ...]:
+        """What every layer of the encoder gives on prepared images; see `layer_moments.module_moments`."""
+        import torch
+
+        from conspect.adapters.models.layer_moments import module_moments
+
+        return module_moments(self._encoder, (torch.from_numpy(np.ascontiguousarray(one)) for one in batches))
+
+    def marks(self) -> tuple[LayerMark, ...]:
+        """What pruning and rounding left in the encoder's weights; see `weight_marks.layer_marks`."""
+        from conspect.adapters.models.weight_marks import layer_marks, module_weights
+
+        return layer_marks(module_weights(self._encoder))
 
     def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """`[image, y, x, D]` float32: the output of the last stage before it is averaged."""

@@ -34,7 +34,7 @@ from conspect.adapters.sources.kinds import Precision
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_json
-from conspect.core.protocols import LayerDeparture
+from conspect.core.protocols import LayerDeparture, LayerMark, LayerMoments
 from conspect.core.statements import Statement
 
 if TYPE_CHECKING:
@@ -175,7 +175,20 @@ class TorchModel:
         from conspect.adapters.models.norm_records import layer_departures
 
         with self._runtime.running():
-            return layer_departures(self._network, (self._runtime.tensor(batch) for batch in batches))
+            return layer_departures(self._network, (self._tensor(self._runtime, batch) for batch in batches))
+
+    def moments(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerMoments, ...]:
+        """What every layer gives on prepared images; see `layer_moments.module_moments`."""
+        from conspect.adapters.models.layer_moments import module_moments
+
+        with self._runtime.running():
+            return module_moments(self._network, (self._tensor(self._runtime, batch) for batch in batches))
+
+    def marks(self) -> tuple[LayerMark, ...]:
+        """What pruning and rounding left in the weights; see `weight_marks.layer_marks`."""
+        from conspect.adapters.models.weight_marks import layer_marks, module_weights
+
+        return layer_marks(module_weights(self._network))
 
     def pixel_graph(self) -> PixelGraph | None:
         """The network as an ONNX graph; None where it takes images in a form of its own, or as a library prepares them."""

@@ -35,6 +35,8 @@ BATCHES_PER_SHARD = 16
 # Batches decoded ahead of the model: enough to hide decoding, few enough that memory stays bounded by the batch.
 BATCHES_AHEAD = 3
 FORMAT = 1
+# What the reason of an image says whose embedding is NaN or infinite: it could be read, the model has no answer to it.
+NOT_FINITE = "is not finite"
 # What reading a shard that is not one raises.
 DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -186,7 +188,7 @@ def _compute(order: _Order, rows: range, progress: Progress) -> None:
             reasons.update(unread)
             progress(len(batch_rows))
     for offset in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-        reasons.setdefault(rows[offset], f"its embedding in {encoder.name} is not finite")
+        reasons.setdefault(rows[offset], f"its embedding in {encoder.name} {NOT_FINITE} (NaN or infinity)")
     write_shard(order.place, rows, values, reasons)
 
 

@@ -10,7 +10,8 @@ from conspect.analysis.class_order import ClassOrder
 from conspect.analysis.diagnosis.head import HeadEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement
 from conspect.analysis.diagnosis.mendings import Mending
-from conspect.core.protocols import LayerDeparture
+from conspect.analysis.diagnosis.preparation import Preparation
+from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import Float64
 
 # Below these, sound networks differ among themselves: there is no telling them apart.
@@ -21,6 +22,15 @@ REESTIMATED = 0.02
 AT_RECORD = 0.3
 # A head with more exact zeros than this is pruned, one with fewer different weights in a row is rounded.
 PRUNED, ROUNDED = 0.05, 0.7
+# A layer of the encoder with more exact zeros than the first is pruned, one whose 16 commonest values make up more of it than
+# the second is rounded to few bits.
+LAYER_PRUNED, LAYER_ROUNDED = 0.2, 0.35
+# Images that a gain is judged on: with more of them the least difference becomes a sure one, though sound networks have it too.
+JUDGED_ON = 1000
+# In an encoder that moved, one row of the head that stands out from the third by this factor's logarithm speaks for both.
+ROW_STANDS_OUT = 0.6
+# A loss against the reported accuracy below the first is none; so many standard errors are taken off it.
+LEAST_LOSS, LOSS_ERRORS = 0.01, 1.64
 LARGEST_SURPRISE, LEAST_SHARE = 8.0, 0.015
 # Class names fit in another order when the order alone gives this part of what another head gains.
 LEAST_ORDER = 0.7
@@ -32,11 +42,17 @@ FEATURES = (
     "shift of the worst class beyond it",
     "misfit of the third class",
     "misfit of the worst class beyond it",
-    "head pruned or rounded",
+    "head pruned or rounded, where something is off",
+    "encoder pruned or rounded, where something is off",
     "norms at their records",
+    "norms estimated again",
     "departure of the norms, where a corrected head helps",
     "an input that mends",
+    "an input that loses something, where something is off",
     "labels that look wrong",
+    "nothing lost against the reported accuracy",
+    "accuracy lost against the reported one",
+    "the same, restored by a corrected head",
 )
 
 
@@ -46,7 +62,8 @@ class ModelEvidence:
 
     `order` compares the labels with the model's outputs, `order_by_vlm` with what the VLM's texts say. `departures`: of norms on
     training images, in call order; `test_departures`: on test images of the same classes. `divided`: a head was found, so that
-    it can be told from the encoder.
+    it can be told from the encoder. `marks`: of the encoder's layers. `reported`: the accuracy that the model is said to have
+    had, 0..1.
     """
 
     head: HeadEvidence
@@ -57,6 +74,9 @@ class ModelEvidence:
     departures: tuple[LayerDeparture, ...] = ()
     test_departures: tuple[LayerDeparture, ...] = ()
     divided: bool = True
+    marks: tuple[LayerMark, ...] = ()
+    preparation: Preparation | None = None
+    reported: float | None = None
 
     @property
     def mending(self) -> Mending | None:
@@ -88,6 +108,35 @@ class ModelEvidence:
         """Whether the norms' records fit these images better than training leaves them: then they say nothing."""
         return self.departure is not None and self.departure < REESTIMATED
 
+    @property
+    def row_stands_out(self) -> bool:
+        """Whether norms depart from their records, and one row of the head is further off than an encoder's fault puts rows."""
+        shape = np.sort(self.head.shape)[::-1]
+        worst, third = _log(float(shape[0]), LEAST_SHAPE), _log(float(shape[min(2, len(shape) - 1)]), LEAST_SHAPE)
+        departed = self.departure is not None and _log(self.departure, LEAST_DEPARTURE) >= AT_RECORD
+        return departed and worst - third >= ROW_STANDS_OUT
+
+    @property
+    def marked(self) -> LayerMark | None:
+        """The first layer of the encoder that is pruned or rounded; None where none is."""
+        return next((one for one in self.marks if one.zeros > LAYER_PRUNED or one.repeated > LAYER_ROUNDED), None)
+
+    @property
+    def lost(self) -> float:
+        """Accuracy lost against the reported one, less its error; 0 where none is reported."""
+        if self.reported is None:
+            return 0.0
+        accuracy, images = self.head.accuracy, max(self.head.corrected.images, 1)
+        error = np.sqrt(max(accuracy * (1 - accuracy), 1 / images) / images)
+        return max(0.0, self.reported - accuracy - LOSS_ERRORS * float(error))
+
+    @property
+    def restored(self) -> float:
+        """Share of what was lost against the reported accuracy that a corrected head restores, 0..1; 0 where nothing was."""
+        if self.reported is None or self.lost < LEAST_LOSS:
+            return 0.0
+        return float(np.clip(self.head.corrected.net / (self.reported - self.head.accuracy), 0, 1))
+
 
 def features(evidence: ModelEvidence) -> Float64:
     """`[feature]` in the order of `FEATURES`. Third classes stand for what befalls all of them, worst ones for single rows."""
@@ -97,9 +146,13 @@ def features(evidence: ModelEvidence) -> Float64:
     values = [one.value for one in evidence.departures]
     shifts = [_log(float(shift[k]), LEAST_SHIFT) for k in (0, third)]
     shapes = [_log(float(shape[k]), LEAST_SHAPE) for k in (0, third)]
-    surprise = float(np.clip(head.corrected.surprise, 0, LARGEST_SURPRISE)) / 4
+    fewer = np.sqrt(min(1.0, JUDGED_ON / max(head.corrected.images, 1)))
+    surprise = float(np.clip(fewer * head.corrected.surprise, 0, LARGEST_SURPRISE)) / 4
     departed = _log(max(values), LEAST_DEPARTURE) if values else 0.0
     at_record = bool(values) and departed < AT_RECORD
+    lost = _log(evidence.lost, LEAST_LOSS)
+    off = min(1.0, max(surprise, departed, 0.0 if values else shifts[1], lost))
+    loses = evidence.preparation is not None and bool(evidence.preparation.lost)
     return np.array(
         [
             surprise,
@@ -109,11 +162,17 @@ def features(evidence: ModelEvidence) -> Float64:
             shifts[0] - shifts[1],
             shapes[1],
             shapes[0] - shapes[1],
-            float(head.zeros > PRUNED or head.distinct < ROUNDED),
+            off * float(head.zeros > PRUNED or head.distinct < ROUNDED),
+            off * float(evidence.marked is not None),
             float(at_record),
+            float(evidence.reestimated),
             departed * min(surprise, 1.0),
             float(evidence.mending is not None),
+            off * float(loses),
             _log(evidence.label_share, LEAST_SHARE),
+            float(evidence.reported is not None and lost == 0),
+            lost,
+            min(lost, 1.0) * evidence.restored,
         ]
     )
 

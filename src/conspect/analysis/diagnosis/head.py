@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.exchange import Exchange, exchange
 from conspect.core.spaces import Float64, Floats, Head
-from conspect.statistics.corrected_logistic import fit_corrected
+from conspect.statistics.corrected_logistic import CorrectedModel, fit_corrected
 from conspect.statistics.logistic import LogisticModel, fit_logistic
 
 REFIT_PENALTY, CORRECTION_PENALTY, ITERATIONS = 3e-2, 0.1, 80
@@ -30,6 +30,7 @@ class HeadEvidence:
     `refitted_test`, `corrected_test [image, class]`: logits of the test images by both. `error_train`, `error_test`: shares
     that another head gets wrong of training images that it was not fitted on, and of test images. `zeros`: share of the last
     layer's weights that are exactly 0; `distinct`: different weights of a row over all of it, small after rounding.
+    `correction`, `refit`: both fitted heads, for logits over `scale`.
     """
 
     accuracy: float
@@ -44,6 +45,17 @@ class HeadEvidence:
     distinct: float
     refitted_test: Float64
     corrected_test: Float64
+    correction: CorrectedModel
+    refit: LogisticModel
+    scale: float
+
+    def corrected_logits(self, head: Head, z: Floats) -> Float64:
+        """Of embeddings `z [image, D]` by `head` with its correction, `[image, class]`."""
+        return self.correction.scores(z, head.logits(z) / self.scale)
+
+    def refitted_logits(self, z: Floats) -> Float64:
+        """Of embeddings `z [image, D]` by another head, `[image, class]`."""
+        return np.asarray(np.asarray(z, np.float64) @ self.refit.weight + self.refit.bias)
 
 
 def balanced(labels: Classes, *, seed: int) -> NDArray[np.int64]:
@@ -85,6 +97,9 @@ def head_evidence(
         distinct=float(np.mean([len(np.unique(row)) / len(row) for row in weight])),
         refitted_test=other_test,
         corrected_test=corrected_test,
+        correction=corrected,
+        refit=refitted,
+        scale=scale,
     )
 
 

@@ -11,8 +11,9 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.analysis.diagnosis.evidence import ModelEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement, calibrated
-from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
+from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.core.spaces import Float64
 from conspect.statistics.intervals import wilson
 
@@ -57,36 +58,69 @@ class CauseCount:
     high: int
 
 
-def diagnose_images(
-    diagnosis: ModelDiagnosis, labels: Classes, outputs: Classes, vlm: Sequence[Float64]
-) -> list[ImageDiagnosis]:
-    """Every image with `outputs != labels`, in order; `vlm`: scores `[image, class]` of the judges that see by the VLM alone.
+@dataclass(frozen=True, eq=False)
+class ImageEvidence:
+    """Of each image, `[image]` booleans: its label looks wrong; a corrected head gets it right; the VLM sees its class."""
+
+    label_suspect: NDArray[np.bool_]
+    repaired: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+
+    def cause(self, row: int, suspect: Suspect | None) -> Cause | None:
+        """Label or part that the failure is put down to, where the answer about the model is `suspect`; None: neither."""
+        if self.label_suspect[row]:
+            return Cause.LABEL
+        return part_cause(suspect, repaired=bool(self.repaired[row]), visible=bool(self.visible[row]))
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """How images look to those who judge them: `labels [image]`, the judgement of them, and scores `[image, class]` of a
+    corrected head and of the judges that see by the VLM alone.
+
+    `among [image]`: the images that temperatures are found on; None: all.
+    """
+
+    labels: Classes
+    judged: LabelJudgement
+    corrected: Float64
+    vlm: Sequence[Float64]
+    among: NDArray[np.bool_] | None = None
+
+    def evidence(self) -> ImageEvidence:
+        """What speaks for each cause."""
+        labels, judged, rows = self.labels, self.judged, np.arange(len(self.labels))
+        corrected = np.exp(calibrated(self.corrected, labels, by=self.among))[rows, labels]
+        seen = np.exp(np.mean([calibrated(scores, labels, by=self.among) for scores in self.vlm], axis=0))[rows, labels]
+        suspect = (judged.wrong >= LEAST_WRONG) & (2 * judged.votes > len(judged.judges))
+        return ImageEvidence(np.asarray(suspect), np.asarray(corrected >= SEEN), np.asarray(seen >= SEEN))
+
+
+def views_of(evidence: ModelEvidence, labels: Classes, vlm: Sequence[Float64]) -> Views:
+    """Of the test images that the evidence is about. Raises ValueError without a judgement of their labels."""
+    if evidence.labels is None:
+        raise ValueError("images are diagnosed with a judgement of their labels")
+    return Views(labels, evidence.labels, evidence.head.corrected_test, vlm)
+
+
+def diagnose_images(suspect: Suspect | None, views: Views, outputs: Classes) -> list[ImageDiagnosis]:
+    """Every image with `outputs != labels`, in order; `suspect`: the answer about the model.
 
     A part is blamed only where the model's diagnosis names it, and only for images that the part can have cost: those that
-    a corrected head gets right, or, for encoder and input, those whose class the VLM sees. Raises ValueError when the diagnosis
-    has no judgement of the labels.
+    a corrected head gets right, or, for encoder and input, those whose class the VLM sees.
     """
-    judged = diagnosis.evidence.labels
-    if judged is None:
-        raise ValueError("images are diagnosed with a judgement of their labels")
-    rows = np.arange(len(labels))
-    corrected = np.exp(calibrated(diagnosis.evidence.head.corrected_test, labels))[rows, labels]
-    seen = np.exp(np.mean([calibrated(scores, labels) for scores in vlm], axis=0))[rows, labels]
+    each, judged, labels = views.evidence(), views.judged, views.labels
     found = []
     for row in np.flatnonzero(outputs != labels):
-        cause = Cause.LABEL if _label_suspect(judged, int(row)) else None
-        cause = cause or _part(diagnosis.suspect, repaired=corrected[row] >= SEEN, visible=seen[row] >= SEEN)
+        cause = each.cause(int(row), suspect)
         if cause is None:
-            cause = _no_part(judged, int(row), int(labels[row]), visible=max(corrected[row], seen[row]) >= SEEN)
+            visible = bool(each.repaired[row] or each.visible[row])
+            cause = _no_part(judged, int(row), int(labels[row]), visible=visible)
         found.append(ImageDiagnosis(int(row), cause, float(judged.wrong[row]), int(judged.instead[row])))
     return found
 
 
-def _label_suspect(judged: LabelJudgement, row: int) -> bool:
-    return bool(judged.wrong[row] >= LEAST_WRONG and 2 * judged.votes[row] > len(judged.judges))
-
-
-def _part(suspect: Suspect | None, *, repaired: bool, visible: bool) -> Cause | None:
+def part_cause(suspect: Suspect | None, *, repaired: bool, visible: bool) -> Cause | None:
     """The part that the diagnosis of the model names, where it can have cost this image; None: no part."""
     match suspect:
         case Suspect.HEAD:

@@ -74,13 +74,18 @@ def calibrated(
     return log_softmax(TEMPERATURES[int(np.argmax(likelihood))] * unit)
 
 
-def judge_labels(scores: Mapping[str, Float64], labels: Classes) -> LabelJudgement:
+def judge_labels(
+    scores: Mapping[str, Float64], labels: Classes, *, among: NDArray[np.bool_] | None = None
+) -> LabelJudgement:
     """Judgement of `labels [image]` by the `scores [image, class]` of each judge, none of which was fitted on these labels.
 
+    Temperatures and the labels' errors are estimated on the images `among [image]` (default: all); others, such as failures
+    picked from a larger set, are judged by the same measure.
     Classes that no image is labelled with are out of the question: a folder of animals alone has no mislabelled ships.
     """
-    absent = np.bincount(labels, minlength=next(iter(scores.values())).shape[1]) == 0
-    kept = np.ones(len(labels), dtype=bool)
+    known = np.ones(len(labels), dtype=bool) if among is None else among
+    absent = np.bincount(labels[known], minlength=next(iter(scores.values())).shape[1]) == 0
+    kept = known
     for _ in range(TRIMMED):
         each = {
             name: calibrated(np.asarray(one, dtype=np.float64), labels, absent=absent, by=kept)
@@ -88,8 +93,8 @@ def judge_labels(scores: Mapping[str, Float64], labels: Classes) -> LabelJudgeme
         }
         common = calibrated(np.mean(list(each.values()), axis=0), labels, absent=absent, by=kept)
         probabilities = np.exp(common)
-        wrong = _wrong(probabilities, labels)
-        kept = wrong < 0.5
+        wrong = _wrong(probabilities, labels, known)
+        kept = known & (wrong < 0.5)
     others = common.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     instead = np.asarray(others.argmax(1), dtype=np.int64)
@@ -97,7 +102,7 @@ def judge_labels(scores: Mapping[str, Float64], labels: Classes) -> LabelJudgeme
     return LabelJudgement(wrong, instead, probabilities, votes, tuple(each))
 
 
-def _wrong(probabilities: Float64, labels: Classes) -> Float64:
+def _wrong(probabilities: Float64, labels: Classes, known: NDArray[np.bool_]) -> Float64:
     """Probability of each label to be wrong, with the share of class k that is labelled c estimated alongside."""
     classes = probabilities.shape[1]
     if classes < 2:
@@ -109,7 +114,7 @@ def _wrong(probabilities: Float64, labels: Classes) -> Float64:
     for _ in range(ROUNDS):
         posterior = probabilities * given[:, labels].T
         posterior /= np.maximum(posterior.sum(1, keepdims=True), np.finfo(np.float64).tiny)
-        counts = posterior.T @ one_hot
+        counts = posterior[known].T @ one_hot[known]
         mean = float((counts * apart).sum()) / (classes * (classes - 1))
         counts = counts + SHRINKAGE * mean * apart + np.finfo(np.float64).eps
         given = counts / counts.sum(1, keepdims=True)

@@ -15,6 +15,8 @@ from conspect.statistics.logistic import LogisticModel, fit_logistic
 
 # One suspect is named at this probability; otherwise as few as together reach the second are named as not to be told apart.
 LEAST_CONFIDENCE, LEAST_TOGETHER = 0.6, 0.85
+# No part is called broken alone where nothing being broken is as likely as this.
+MOST_NONE = 0.15
 FIT_PENALTY, FIT_ITERATIONS = 1e-2, 500
 
 
@@ -70,13 +72,17 @@ def fit_weights(evidence: Float64, truth: NDArray[np.int64], *, penalty: float =
 
 
 @dataclass(frozen=True, eq=False)
-class ModelDiagnosis:
-    """The answer about the model. `posterior [suspect]` in the order of `SUSPECTS`; `named`: one suspect where it is decided,
+class Answer:
+    """What is broken. `posterior [suspect]` in the order of `SUSPECTS`; `named`: one suspect where it is decided,
     otherwise those that the evidence cannot tell apart, the likeliest first."""
 
-    evidence: ModelEvidence
     posterior: Float64
     named: tuple[Suspect, ...]
+
+    @classmethod
+    def of(cls, posterior: Float64) -> Answer:
+        """What probabilities name."""
+        return cls(posterior, named_suspects(posterior))
 
     @property
     def suspect(self) -> Suspect | None:
@@ -89,18 +95,32 @@ class ModelDiagnosis:
         return float(sum(self.posterior[SUSPECTS.index(one)] for one in self.named))
 
 
+@dataclass(frozen=True, eq=False)
+class ModelDiagnosis(Answer):
+    """The answer about the model, with the evidence that it comes from."""
+
+    evidence: ModelEvidence
+
+
 def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosis:
     """The evidence weighed; class names in another order are named before anything else is believed."""
-    posterior = _of_order(evidence) if evidence.other_order else weights.posterior(features(evidence))
+    posterior = order_posterior(evidence)
+    if posterior is None:
+        posterior = weights.posterior(features(evidence))
     if not evidence.divided:
         # No head was found: what speaks against it speaks against the encoder as well.
         parts = [SUSPECTS.index(Suspect.ENCODER), SUSPECTS.index(Suspect.HEAD)]
         posterior[parts] = posterior[parts].mean()
-    return ModelDiagnosis(evidence, posterior, named_suspects(posterior))
+    return ModelDiagnosis(posterior, named_suspects(posterior), evidence)
 
 
-def _of_order(evidence: ModelEvidence) -> Float64:
-    """Two exchanged names on which VLM and labels agree are as well two exchanged rows of the head; else the names are wrong."""
+def order_posterior(evidence: ModelEvidence) -> Float64 | None:
+    """`[suspect]` where the class names are in another order, else None.
+
+    Two exchanged names on which VLM and labels agree are as well two exchanged rows of the head; else the names are wrong.
+    """
+    if not evidence.other_order:
+        return None
     labels = 0.25 if len(evidence.order.moved) == 2 and not evidence.order_by_vlm.looks_wrong else 0.95
     chances = {Suspect.LABELS: labels, Suspect.HEAD: 0.98 - labels}
     rest = (1 - sum(chances.values())) / (len(SUSPECTS) - 2)
@@ -108,9 +128,13 @@ def _of_order(evidence: ModelEvidence) -> Float64:
 
 
 def named_suspects(posterior: Float64) -> tuple[Suspect, ...]:
-    """The likeliest alone where it reaches `LEAST_CONFIDENCE`, else the fewest that reach `LEAST_TOGETHER` together."""
+    """The likeliest alone where it reaches `LEAST_CONFIDENCE` (and, for a broken part, nothing being broken stays below
+    `MOST_NONE`), else the fewest that reach `LEAST_TOGETHER` together.
+    """
     order = np.argsort(-posterior, kind="stable")
-    if posterior[order[0]] >= LEAST_CONFIDENCE:
-        return (SUSPECTS[order[0]],)
+    first = SUSPECTS[order[0]]
+    sure = first is Suspect.NONE or posterior[SUSPECTS.index(Suspect.NONE)] < MOST_NONE
+    if posterior[order[0]] >= LEAST_CONFIDENCE and sure:
+        return (first,)
     number = int(np.searchsorted(np.cumsum(posterior[order]), LEAST_TOGETHER)) + 1
     return tuple(SUSPECTS[k] for k in order[: min(max(number, 2), len(order))])

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conspect.analysis.diagnosis.evidence import PRUNED, ROUNDED, ModelEvidence
+from conspect.analysis.diagnosis.evidence import LAYER_ROUNDED, PRUNED, ROUNDED, ModelEvidence
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.images import Cause, CauseCount
 from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
+from conspect.core.protocols import LayerMark
 
 # A correction's gain counts as one at this p-value.
 SIGNIFICANT = 0.01
@@ -28,6 +29,10 @@ def named_sentence(diagnosis: ModelDiagnosis) -> str:
         return f"The class names are in another order than the model's outputs{rows}."
     if diagnosis.suspect is Suspect.INPUT and mending is not None:
         return f"The input pipeline looks broken: {mending.sentence}."
+    if diagnosis.suspect is Suspect.INPUT and evidence.preparation is not None and evidence.preparation.lost:
+        return f"The input pipeline looks broken: {'; '.join(evidence.preparation.lost)}."
+    if diagnosis.suspect is Suspect.ENCODER and evidence.row_stands_out:
+        return "The encoder looks broken. One row of the head stands out too: the head may be broken as well."
     return {
         Suspect.NONE: "No sign of a broken part.",
         Suspect.LABELS: "The labels look at fault, not the model.",
@@ -53,6 +58,10 @@ def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> t
     """What is known, one sentence for each kind of evidence."""
     undivided = "No head was found: the outputs stand for the embeddings, and another head below is one on the outputs."
     found = [*([] if evidence.divided else [undivided]), _head(evidence, class_names), _norms(evidence)]
+    if evidence.marked is not None:
+        found.append(_mark(evidence.marked))
+    if evidence.preparation is not None:
+        found += [f"{clause[0].upper()}{clause[1:]}." for clause in evidence.preparation.lost]
     if evidence.mendings:
         found.append(_input(evidence))
     order = evidence.order.sentence(class_names)
@@ -61,7 +70,17 @@ def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> t
         found.append(
             f"About {evidence.labels.expected:.0f} of {len(evidence.labels.wrong):,} labels are expected to be wrong."
         )
+    if evidence.reported is not None:
+        found.append(_reported(evidence, evidence.reported))
     return tuple(found)
+
+
+def not_finite_sentence(images: int) -> tuple[str, ...]:
+    """What is said where the model gives NaN or infinity; nothing where it does not."""
+    if not images:
+        return ()
+    said = f"For {images:,} image{'' if images == 1 else 's'} an embedding is NaN or infinite"
+    return (f"{said}: they could be read and are left out; a sound model gives a number for every image.",)
 
 
 def exchange_sentence(exchange: Exchange) -> str:
@@ -98,9 +117,36 @@ def _norms(evidence: ModelEvidence) -> str:
     if first is None:
         return f"The batch norms are within {evidence.departure:.2f} deviations of their records, as those of sound networks."
     place = [one.name for one in evidence.departures].index(first.name) + 1
+    where = (
+        "so the input, or the layers before it, are other than in training" if place == 1 else "those before it do not"
+    )
     return (
         f"The batch norms depart from their records by up to {evidence.departure:.2f} deviations, from layer {first.name!r} on "
-        f"({place} of {len(evidence.departures)})."
+        f"({place} of {len(evidence.departures)}): {where}."
+    )
+
+
+def _mark(mark: LayerMark) -> str:
+    """Of the first layer of the encoder that is pruned or rounded."""
+    if mark.repeated > mark.zeros and mark.repeated > LAYER_ROUNDED:
+        return (
+            f"The weights of layer {mark.name!r} are rounded: 16 values make up {100 * mark.repeated:.0f} % of them. If accuracy "
+            "was lost, look there."
+        )
+    pruned = f"The weights of layer {mark.name!r} are pruned: {100 * mark.zeros:.0f} % are exactly 0"
+    return f"{pruned}. If accuracy was lost, look there."
+
+
+def _reported(evidence: ModelEvidence, reported: float) -> str:
+    """How much is lost against the reported accuracy, and how much of that a corrected head restores."""
+    accuracy = evidence.head.accuracy
+    if evidence.lost == 0:
+        said = f"Nothing is lost for sure against the reported accuracy of {100 * reported:.1f} %"
+        return f"{said}: {100 * accuracy:.1f} % are right."
+    return (
+        f"Against the reported accuracy of {100 * reported:.1f} % the model loses {100 * (reported - accuracy):.1f} points; a "
+        f"corrected head restores {100 * evidence.restored:.0f} % of them: close to all where the head alone is broken, less "
+        "where the encoder is."
     )
 
 

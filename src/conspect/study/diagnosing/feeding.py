@@ -84,6 +84,15 @@ def _compressed(picture: Picture) -> Picture:
     return np.asarray(Image.open(memory).convert("RGB"))
 
 
+def _as_rgb(picture: Picture) -> Picture:
+    return np.asarray(Image.frombuffer("YCbCr", picture.shape[1::-1], np.ascontiguousarray(picture)).convert("RGB"))
+
+
+def _gamma(exponent: float) -> Callable[[Picture], Picture]:
+    table = np.rint(255 * (np.arange(256) / 255) ** exponent).astype(np.uint8)
+    return lambda picture: table[picture]
+
+
 def _channels(order: tuple[int, int, int]) -> Callable[[Picture], Picture]:
     return lambda picture: np.ascontiguousarray(picture[..., list(order)])
 
@@ -96,6 +105,17 @@ PICTURE_CHANGES = (
     Change("mirrored", "mirror the images left to right", lambda picture: np.ascontiguousarray(picture[:, ::-1])),
     Change("turned by 180 degrees", "turn the images by 180 degrees", lambda p: np.ascontiguousarray(p[::-1, ::-1])),
     Change("height and width exchanged", "exchange height and width", lambda p: np.ascontiguousarray(p.swapaxes(0, 1))),
+    Change(
+        "turned to the left", "turn the images by 90 degrees to the left", lambda p: np.ascontiguousarray(np.rot90(p))
+    ),
+    Change(
+        "turned to the right",
+        "turn the images by 90 degrees to the right",
+        lambda p: np.ascontiguousarray(np.rot90(p, 3)),
+    ),
+    Change("YCbCr read as RGB", "convert the images from YCbCr to RGB", _as_rgb),
+    Change("brighter", "raise the values to the power 1/2.2 (they come in linear light)", _gamma(1 / 2.2)),
+    Change("darker", "raise the values to the power 2.2 (they come too bright)", _gamma(2.2)),
     Change("inverted", "invert the values (255 - value)", lambda picture: np.asarray(255 - picture, dtype=np.uint8)),
     Change("in grey", "feed grey images", _grey),
     Change("compressed", "feed JPEG images, as in training", _compressed),
@@ -115,7 +135,7 @@ def changes_of(pictures: Sequence[Picture], prepared: Prepared) -> tuple[Change,
     found = [*PICTURE_CHANGES]
     if any(picture.shape[0] != picture.shape[1] for picture in pictures):
         found += OBLONG_CHANGES
-    axis = _channel_axis(prepared)
+    axis = channel_axis(prepared)
     if axis is None:  # nothing that has three channels: only pictures can be changed
         return tuple(found)
     others = tuple(k for k in range(prepared.ndim) if k != axis)
@@ -148,7 +168,7 @@ def _scaled(factor: float) -> Callable[[Prepared], Prepared]:
     return lambda prepared: np.asarray(prepared * np.float32(factor))
 
 
-def _channel_axis(prepared: Prepared) -> int | None:
+def channel_axis(prepared: Prepared) -> int | None:
     """The axis of three channels in a batch of images; None where there is none."""
     if prepared.ndim != 4:
         return None

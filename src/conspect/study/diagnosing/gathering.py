@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,16 @@ from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_eviden
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
 from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
 from conspect.analysis.lens_quality import zero_shot
-from conspect.core.protocols import LayerDeparture, Progress, unseen
+from conspect.core.protocols import LayerDeparture, LayerMark, Progress, unseen
 from conspect.core.spaces import Float64, Floats, Head
 from conspect.statistics.logistic import LogisticModel, fit_logistic
 from conspect.study.diagnosing.feeding import BATCH, Feedable, Picture, changed_embeddings, embedded, prepared_by
+from conspect.study.diagnosing.probing import PICTURES, preparation_of
 
 # Images that heads are fitted on, the VLM's head, and that norms see.
 FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES = 3000, 10_000, 384
+Prepare: TypeAlias = Callable[[Picture], NDArray[np.float32]]
+OWN_PREPARATION = ("as its own configuration says", "prepare the images as the model's own configuration says")
 PROBE_PENALTY, PROBE_ITERATIONS, COSINE_SCALE = 1e-3, 100, 100.0
 
 
@@ -60,33 +63,59 @@ def vlm_probe(train: Images, classes: int, *, seed: int = 0) -> LogisticModel:
     return fit_logistic(z, train.labels[rows], classes, penalty=PROBE_PENALTY, iterations=PROBE_ITERATIONS)
 
 
+def vlm_scores(vlm: Floats, class_directions: Float64, probe: LogisticModel) -> tuple[Float64, Float64]:
+    """What the VLM's texts and a head on its embeddings say of images `[image, E]`: scores `[image, class]` each."""
+    seen = np.asarray(vlm, np.float64)
+    return COSINE_SCALE * (seen @ class_directions.T), seen @ probe.weight + probe.bias
+
+
 def label_judgement(
-    head: Head, evidence: HeadEvidence, test: Images, class_directions: Float64, probe: LogisticModel
+    head: Head,
+    evidence: HeadEvidence,
+    images: Images,
+    by_vlm: tuple[Float64, Float64],
+    among: NDArray[np.bool_] | None = None,
 ) -> LabelJudgement:
-    """The test labels as judged by the model, another head on its embeddings, the VLM's texts, and a head on the VLM's."""
-    seen = np.asarray(test.vlm, np.float64)
+    """The labels as judged by the model, another head on its embeddings, the VLM's texts, and a head on the VLM's embeddings."""
+    texts, probed = by_vlm
     return judge_labels(
         {
-            "the model": head.logits(test.embeddings),
-            "another head on its embeddings": evidence.refitted_test,
-            "the VLM's texts": COSINE_SCALE * (seen @ class_directions.T),
-            "a head on the VLM's embeddings": seen @ probe.weight + probe.bias,
+            "the model": head.logits(images.embeddings),
+            "another head on its embeddings": evidence.refitted_logits(images.embeddings),
+            "the VLM's texts": texts,
+            "a head on the VLM's embeddings": probed,
         },
-        test.labels,
+        images.labels,
+        among=among,
     )
 
 
 def mendings(
-    model: Examined, train: Images, test: Images, number: int, *, seed: int, advance: Progress = unseen
+    model: Examined,
+    train: Images,
+    test: Images,
+    number: int,
+    *,
+    seed: int,
+    own: Prepare | None = None,
+    advance: Progress = unseen,
 ) -> tuple[Mending, ...]:
-    """What each usual change of the input does to `number` images, half of either split; none for 0."""
+    """What each usual change of the input does to `number` images, half of either split; none for 0.
+
+    `own`: how the model's own configuration prepares them, where the study does it otherwise.
+    """
     chosen = [(images, images.some(number // 2, seed=seed)) for images in (train, test)]
     pictures = [images.picture(int(row)) for images, rows in chosen for row in rows]
     labels = np.concatenate([images.labels[rows] for images, rows in chosen])
     if not pictures:
         return ()
-    plain = model.head.logits(embedded(model, prepared_by(model, pictures), advance)).argmax(1)
+    prepared = prepared_by(model, pictures)
+    plain = model.head.logits(embedded(model, prepared, advance)).argmax(1)
     changed = {key: model.head.logits(z).argmax(1) for key, z in changed_embeddings(model, pictures, advance)}
+    if own is not None:
+        given = [own(picture) for picture in pictures]
+        if all(one.shape == prepared.shape[1:] for one in given):  # the network may take no other size
+            changed[OWN_PREPARATION] = model.head.logits(embedded(model, np.stack(given), advance)).argmax(1)
     return judge_mendings(labels, plain, changed, chance=1 / model.head.classes)
 
 
@@ -103,6 +132,12 @@ def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tupl
     return tuple(ask(batches()))
 
 
+def marks(model: Examined) -> tuple[LayerMark, ...]:
+    """What pruning and rounding left in the encoder's weights; empty where the model does not show them."""
+    ask = getattr(model, "marks", None)
+    return () if ask is None else tuple(ask())
+
+
 def gather(
     model: Examined,
     train: Images,
@@ -112,9 +147,12 @@ def gather(
     probe: LogisticModel,
     seed: int = 0,
     changed: int = 400,
+    reported: float | None = None,
+    own: Prepare | None = None,
     advance: Progress = unseen,
 ) -> ModelEvidence:
-    """All evidence. `changed`: on how many images each change of the input is tried."""
+    """All evidence. `changed`: on how many images each change of the input is tried; `reported`: the accuracy that the model
+    is said to have had; `own`: how its own configuration prepares images, where the study does it otherwise."""
     rows = train.some(FITTED_IMAGES, seed=seed)
     head = head_evidence(
         model.head, train.embeddings[rows], train.labels[rows], test.embeddings, test.labels, seed=seed
@@ -129,9 +167,12 @@ def gather(
         head=head,
         order=class_order(test.labels, outputs, model.head.classes),
         order_by_vlm=class_order(test.labels, zero_shot(test.vlm, class_directions), model.head.classes),
-        labels=label_judgement(model.head, head, test, class_directions, probe),
-        mendings=mendings(model, train, test, changed, seed=seed, advance=advance),
+        labels=label_judgement(model.head, head, test, vlm_scores(test.vlm, class_directions, probe)),
+        mendings=mendings(model, train, test, changed, seed=seed, own=own, advance=advance),
         departures=on_train,
         test_departures=compared,
         divided=not model.head.is_identity,
+        marks=marks(model),
+        preparation=preparation_of(model, [test.picture(row) for row in range(min(PICTURES, len(test.labels)))]),
+        reported=reported,
     )

@@ -10,15 +10,25 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.store.embeddings import NOT_FINITE
 from conspect.analysis.diagnosis.exchange import Exchange
-from conspect.analysis.diagnosis.images import Cause, CauseCount, ImageDiagnosis, count_causes, diagnose_images
+from conspect.analysis.diagnosis.images import (
+    CauseCount,
+    ImageDiagnosis,
+    Views,
+    count_causes,
+    diagnose_images,
+    views_of,
+)
 from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, ModelDiagnosis, diagnose
-from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence
+from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence, not_finite_sentence
 from conspect.assets import read_bytes
-from conspect.core.protocols import Progress, unseen
+from conspect.core.protocols import Progress, VisionModel, unseen
+from conspect.core.spaces import Head
 from conspect.results.diagnosis import CauseCounted, Diagnosis, Exchanged, InputChange, NormDeparture, SuspectChance
+from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
-from conspect.study.diagnosing.gathering import COSINE_SCALE, Images, gather, vlm_probe
+from conspect.study.diagnosing.gathering import Images, gather, label_judgement, vlm_probe, vlm_scores
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
@@ -26,8 +36,9 @@ from conspect.study.measuring.split import StoredSplit
 ASSET = "diagnosis.json"
 # Images that each change of the input is tried on, in a run and by the doctor.
 RUN_CHANGED, DOCTOR_CHANGED = 100, 400
-# Images of each split that a diagnosis reads, so that its memory does not grow with the study; other failures stay undecided.
-MOST_IMAGES = 20_000
+# Images of each split that a diagnosis reads at once, so that its memory does not grow with the study; failures beyond them are
+# judged in parts, beside so many of these.
+MOST_IMAGES, CONTEXT = 20_000, 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +57,23 @@ def evidence_weights() -> EvidenceWeights:
 
 
 def diagnose_study(
-    inputs: Inputs, measured: Measurements, *, seed: int, changed: int = RUN_CHANGED, advance: Progress = unseen
+    inputs: Inputs,
+    measured: Measurements,
+    *,
+    seed: int,
+    changed: int = RUN_CHANGED,
+    reported: float | None = None,
+    own: VisionModel | None = None,
+    advance: Progress = unseen,
 ) -> StudyDiagnosis:
     """The diagnosis of the model under study from its measurements; some images go through the model again.
 
-    `changed`: images that each change of the input is tried on; 0 leaves the input out.
+    `changed`: images that each change of the input is tried on; 0 leaves the input out. `reported`: the accuracy that the
+    model is said to have; `own`: the model as its own configuration prepares images, where study.toml names another file.
     """
     tested = measured.test.sample(MOST_IMAGES, seed)
-    train, test = (
-        _images(split, images)
-        for split, images in ((measured.train, measured.train.sample(MOST_IMAGES, seed)), (measured.test, tested))
-    )
+    train = images_of(measured.train, measured.train.sample(MOST_IMAGES, seed))
+    test = images_of(measured.test, tested)
     with one_thread():
         probe = vlm_probe(train, inputs.model.head.classes, seed=seed)
         evidence = gather(
@@ -67,21 +84,33 @@ def diagnose_study(
             probe=probe,
             seed=seed,
             changed=changed,
+            reported=reported,
+            own=None if own is None or not other_preparation(inputs.model, own) else own.prepare,
             advance=advance,
         )
-    model = diagnose(evidence, evidence_weights())
-    seen = np.asarray(test.vlm, dtype=np.float64)
-    by_vlm = (COSINE_SCALE * (seen @ measured.class_directions.T), seen @ probe.weight + probe.bias)
-    said = {
-        int(tested[one.row]): replace(one, row=int(tested[one.row]))
-        for one in diagnose_images(model, test.labels, measured.outputs[tested], by_vlm)
-    }
-    failures = np.flatnonzero(measured.outputs != measured.labels).tolist()
-    images = [said.get(row) or _not_looked_at(row, int(measured.outputs[row])) for row in failures]
-    return StudyDiagnosis(model, images, _record(model, images, inputs.model.class_names))
+        model = diagnose(evidence, evidence_weights())
+        by_vlm = vlm_scores(test.vlm, measured.class_directions, probe)
+        images = _at(
+            tested, diagnose_images(model.suspect, views_of(evidence, test.labels, by_vlm), measured.outputs[tested])
+        )
+        for rows in _further_failures(measured, tested):
+            part = _Part(measured, np.concatenate([tested[:CONTEXT], rows]), len(rows))
+            images += part.judged(model, inputs.model.head, probe)
+    images.sort(key=lambda one: one.row)
+    facts = (*not_finite_sentence(not_finite(measured)), *other_preparation(inputs.model, own))
+    return StudyDiagnosis(model, images, _record(model, images, inputs.model.class_names, facts))
 
 
-def _images(split: StoredSplit, chosen: NDArray[np.int64]) -> Images:
+def other_preparation(model: VisionModel, own: VisionModel | None) -> tuple[str, ...]:
+    """A sentence where the study prepares images otherwise than the model's own configuration."""
+    if own is None or own.preprocessing == model.preprocessing:
+        return ()
+    said = f"Images are prepared otherwise than the model's own configuration says: {model.preprocessing}"
+    return (f"{said}; its own: {own.preprocessing}.",)
+
+
+def images_of(split: StoredSplit, chosen: NDArray[np.int64]) -> Images:
+    """The chosen images of a split, their embeddings read from the store."""
     return Images(
         lambda row: split.dataset.image(int(split.rows[chosen[row]])),
         split.labels[chosen],
@@ -90,12 +119,47 @@ def _images(split: StoredSplit, chosen: NDArray[np.int64]) -> Images:
     )
 
 
-def _not_looked_at(row: int, output: int) -> ImageDiagnosis:
-    """A failure beyond the images that a very large study is diagnosed on."""
-    return ImageDiagnosis(row, Cause.UNDECIDED, 0.0, output)
+def _at(rows: NDArray[np.int64], images: Sequence[ImageDiagnosis]) -> list[ImageDiagnosis]:
+    return [replace(one, row=int(rows[one.row])) for one in images]
 
 
-def _record(model: ModelDiagnosis, images: list[ImageDiagnosis], class_names: tuple[str, ...]) -> Diagnosis:
+def _further_failures(measured: Measurements, tested: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Failures beyond the images that the evidence is about, in parts that fit into memory."""
+    failed = measured.outputs != measured.labels
+    failed[tested] = False
+    rows = np.flatnonzero(failed)
+    return [rows[start : start + CONTEXT] for start in range(0, len(rows), CONTEXT)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Test images `rows`, the last `further` of them failures that are judged by the measure of the others, as if among them."""
+
+    measured: Measurements
+    rows: NDArray[np.int64]
+    further: int
+
+    def judged(self, model: ModelDiagnosis, head: Head, probe: LogisticModel) -> list[ImageDiagnosis]:
+        """What those failures are put down to."""
+        first = len(self.rows) - self.further
+        among = np.arange(len(self.rows)) < first
+        images = images_of(self.measured.test, self.rows)
+        by_vlm = vlm_scores(images.vlm, self.measured.class_directions, probe)
+        labels = label_judgement(head, model.evidence.head, images, by_vlm, among)
+        corrected = model.evidence.head.corrected_logits(head, images.embeddings)
+        views = Views(images.labels, labels, corrected, by_vlm, among)
+        said = diagnose_images(model.suspect, views, self.measured.outputs[self.rows])
+        return _at(self.rows, [one for one in said if one.row >= first])
+
+
+def not_finite(measured: Measurements) -> int:
+    """Images of both splits for which a model gave NaN or infinity."""
+    return sum(NOT_FINITE in reason for _, _, reason in measured.unreadable)
+
+
+def _record(
+    model: ModelDiagnosis, images: list[ImageDiagnosis], class_names: tuple[str, ...], facts: tuple[str, ...]
+) -> Diagnosis:
     evidence, counts = model.evidence, count_causes(images)
     return Diagnosis(
         headline=headline(model, len(images), counts),
@@ -106,7 +170,7 @@ def _record(model: ModelDiagnosis, images: list[ImageDiagnosis], class_names: tu
             SuspectChance(suspect=suspect.value, probability=round(float(chance), 4))
             for suspect, chance in zip(SUSPECTS, model.posterior, strict=True)
         ),
-        evidence=evidence_sentences(evidence, class_names),
+        evidence=(*facts, *evidence_sentences(evidence, class_names)),
         causes=counted_causes(counts),
         corrected_head=_exchanged(evidence.head.corrected),
         other_biases=_exchanged(evidence.head.biases),
@@ -124,19 +188,6 @@ def _record(model: ModelDiagnosis, images: list[ImageDiagnosis], class_names: tu
 def counted_causes(counts: Sequence[CauseCount]) -> tuple[CauseCounted, ...]:
     """Counts of causes as records."""
     return tuple(CauseCounted(cause=one.cause.value, count=one.count, low=one.low, high=one.high) for one in counts)
-
-
-def restored_sentence(record: Diagnosis, accuracy: float, reported: float) -> str:
-    """How much of what the model lost against its reported accuracy a corrected head restores, in words."""
-    lost = reported - accuracy
-    if lost <= 0:
-        return f"Nothing is lost against the reported accuracy of {100 * reported:.1f} %."
-    corrected = record.corrected_head
-    restored = (corrected.fixes - corrected.breaks) / max(corrected.images, 1) / lost
-    return (
-        f"Against the reported accuracy of {100 * reported:.1f} % the model loses {100 * lost:.1f} points; a corrected head "
-        f"restores {100 * restored:.0f} % of them: close to all where the head alone is broken, less where the encoder is."
-    )
 
 
 def _exchanged(one: Exchange) -> Exchanged:

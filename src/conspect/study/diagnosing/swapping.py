@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from conspect.adapters.store.embeddings import embedded_shards
 from conspect.adapters.store.pairs import StoredPairs
 from conspect.adapters.store.places import Store
 from conspect.analysis.diagnosis.labels import sharpness
-from conspect.analysis.localization import Blame, Culprit, swap_test
-from conspect.core.diagnostics import user_error
+from conspect.analysis.localization import Blame, Culprit, part_losses, swap_test
+from conspect.core.diagnostics import UserError, user_error
 from conspect.core.protocols import ProgressBar, VisionModel, silent
 from conspect.core.spaces import Float64, Floats, Head
-from conspect.results.localization import SwappedFailure, SwapTest
+from conspect.results.localization import PartLoss, SwappedFailure, SwapTest
 from conspect.results.shares import CulpritCounts
+from conspect.statistics.logistic import fit_logistic
+from conspect.statistics.testing import sign_test
 from conspect.study.config import ModelConfig, StudyConfig, read_config
 from conspect.study.diagnosing.lost import lost_results
 from conspect.study.inputs import Inputs, open_model
@@ -29,6 +32,9 @@ from conspect.study.measuring.streaming import blocks
 # Two encoders share a space when either head is right on this share of what the other encoder gives, or when the same
 # dimension of both goes together this much more than different dimensions do.
 LEAST_SHARED, LEAST_COMMON = 0.5, 0.1
+# Embeddings of one encoder computed twice differ by no more than this; a part is broken that loses so much accuracy, where chance
+# would do it in fewer than this share of cases.
+SAME, LEAST_MOVED, LEAST_LOSS, ERROR = 1e-4, 1e-3, 0.005, 0.05
 # Images on which temperatures and the common space are found.
 SAMPLE = 5000
 STUDY_FILE = "study.toml"
@@ -76,7 +82,9 @@ def swap_results(
     shards = embedded_shards(sound, inputs.test, store, progress=progress)
     pairs = StoredPairs(shards, measured.test.pairs.z, measured.test.rows)
     four, scales = _compared(pairs, sound, model, labels, measured.test.sample(SAMPLE, 0))
-    logits, old = _swapped(pairs, four, labels, outputs)
+    swapped = _swapped(pairs, four, labels, outputs)
+    logits, old = swapped.logits, swapped.right[0]
+    parts = losses_of(swapped.right, changed=(not same_head(sound.head, model.head), swapped.encoders_differ))
     failures = np.flatnonzero(outputs != labels)
     sound_logits, other_head, other_encoder, other = (scale * one for scale, one in zip(scales, logits, strict=True))
     blames = swap_test(
@@ -91,6 +99,9 @@ def swap_results(
         sound_accuracy=float(old.mean()),
         failures=len(failures),
         new_failures=int(old[failures].sum()),
+        broken=tuple(one.part for one in parts if part_costs(one)),
+        sentence=swap_sentence(parts),
+        parts=parts,
         counts=counts([blame for _, blame in new]),
         lost=lost_results(inputs, measured, pairs, sound.head, new),
         images=tuple(
@@ -127,28 +138,123 @@ def _compared(
     right = [float((one.argmax(1) == truth).mean()) for one in logits]
     common = common_space(*z)
     if max(right[1], right[2]) < LEAST_SHARED and common < LEAST_COMMON:
-        problem = (
-            f"{sound.name} and {model.name} have no space in common: the head of each is right on {100 * right[2]:.1f} % and "
-            f"{100 * right[1]:.1f} % of what the other's encoder gives, and their dimensions do not go together ({common:.2f})"
-        )
-        fix = "this is a model trained anew, or one of which both parts are destroyed; give an earlier version of the same model"
-        raise user_error("STUDY002", problem, fix)
+        raise _nothing_in_common((sound.name, model.name), right, z, truth, common)
     return four, [sharpness(one, truth) for one in logits]
 
 
-def _swapped(
-    pairs: StoredPairs, four: Four, labels: NDArray[np.int64], outputs: NDArray[np.int64]
-) -> tuple[list[Float64], NDArray[np.bool_]]:
-    """Of each failure, the logits `[failure, class]` of the four models; of each image, whether the sound model is right."""
+def _nothing_in_common(
+    names: tuple[str, str], right: list[float], z: tuple[Floats, Floats], truth: NDArray[np.int64], common: float
+) -> UserError:
+    """Why: an encoder that gives no numbers, or always the same; one that lost the classes; or another network."""
+    sound, model = names
+    figures = (
+        f"{sound} and {model} have no space in common: the head of each is right on {100 * right[2]:.1f} % and "
+        f"{100 * right[1]:.1f} % of what the other's encoder gives, and their dimensions do not go together ({common:.2f})"
+    )
+    classes = int(truth.max()) + 1
+    half = np.arange(len(truth)) % 2 == 0
+    kept = []
+    for name, one in zip(names, z, strict=True):
+        if not np.isfinite(one).all():
+            return user_error(
+                "STUDY002", f"the encoder of {name} gives NaN or infinity", "mend it before it is compared"
+            )
+        if not (one.std(0) > 0).any():
+            fix = "the encoder is broken: it does not look at its input"
+            return user_error("STUDY002", f"the encoder of {name} gives the same embedding for every image", fix)
+        fitted = fit_logistic(one[half], truth[half], classes)
+        kept.append(float((fitted.probabilities(one[~half]).argmax(1) == truth[~half]).mean()))
+    chance = float(np.bincount(truth).max()) / len(truth)
+    for name, share in zip(names, kept, strict=True):
+        if share < 2 * chance:
+            problem = f"{figures}; a new head on the embeddings of {name} is right on {100 * share:.1f} % of images kept aside"
+            return user_error(
+                "STUDY002", problem, f"the encoder of {name} is broken: classes are not in its embeddings any more"
+            )
+    both = f"{100 * kept[0]:.1f} % and {100 * kept[1]:.1f} %"
+    problem = f"{figures}; new heads are right on {both}, so both encoders know the classes"
+    fix = (
+        "the encoders were trained apart, or dimensions are in another order; give an earlier version of the same model"
+    )
+    return user_error("STUDY002", problem, fix)
+
+
+@dataclass(frozen=True, eq=False)
+class _Swapped:
+    """`logits`: of each failure, `[failure, class]` of the four models; `right`: of each image, whether each of them is."""
+
+    logits: list[Float64]
+    right: list[NDArray[np.bool_]]
+    encoders_differ: bool
+
+
+def _swapped(pairs: StoredPairs, four: Four, labels: NDArray[np.int64], outputs: NDArray[np.int64]) -> _Swapped:
     parts: list[list[Float64]] = [[] for _ in four]
-    right = []
+    right: list[list[NDArray[np.bool_]]] = [[] for _ in four]
+    differ = False
     for block in blocks(len(pairs)):
         z, own = pairs.read(block), slice(block.start, block.stop)
         failed = outputs[own] != labels[own]
-        right.append(four[0][0].logits(z[0]).argmax(1) == labels[own])
-        for part, (head, encoder) in zip(parts, four, strict=True):
-            part.append(head.logits(z[encoder][failed]))
-    return [np.concatenate(part) for part in parts], np.concatenate(right)
+        differ = differ or not np.allclose(z[0], z[1], rtol=SAME, atol=SAME * max(float(np.abs(z[0]).max()), 1e-12))
+        for part, hits, (head, encoder) in zip(parts, right, four, strict=True):
+            logits = head.logits(z[encoder])
+            hits.append(logits.argmax(1) == labels[own])
+            part.append(logits[failed])
+    return _Swapped([np.concatenate(part) for part in parts], [np.concatenate(hits) for hits in right], differ)
+
+
+def same_head(first: Head, second: Head) -> bool:
+    """Whether two heads are the same numbers."""
+    if len(first.layers) != len(second.layers):
+        return False
+    return all(
+        a.weight.shape == b.weight.shape and np.array_equal(a.weight, b.weight) and np.array_equal(a.offset, b.offset)
+        for a, b in zip(first.layers, second.layers, strict=True)
+    )
+
+
+def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) -> tuple[PartLoss, PartLoss]:
+    """Of head and encoder, from whether each of the four models is right, `[image]` each, in the order of `swap_test`."""
+    sound, other_head, other_encoder, other = right
+    lost = part_losses(*(float(one.mean()) for one in right))
+    # Each part's own loss, with the other sound and with the other as it is: the larger surprise counts.
+    pairs = (((sound, other_head), (other_encoder, other)), ((sound, other_encoder), (other_head, other)))
+    found = []
+    for part, told, loss, alone, exchanges in zip(
+        ("head", "encoder"),
+        changed,
+        (lost.head, lost.encoder),
+        (lost.alone_head, lost.alone_encoder),
+        pairs,
+        strict=True,
+    ):
+        p_value = min(sign_test(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in exchanges)
+        found.append(
+            PartLoss(
+                part="head" if part == "head" else "encoder",
+                changed=told,
+                loss=round(loss, 5),
+                alone=round(alone, 5),
+                p_value=min(1.0, 2 * p_value),
+            )
+        )
+    return found[0], found[1]
+
+
+def part_costs(part: PartLoss) -> bool:
+    """Whether it costs accuracy for sure, half a point or more."""
+    return part.changed and part.p_value < ERROR and part.loss >= LEAST_LOSS
+
+
+def swap_sentence(parts: tuple[PartLoss, PartLoss]) -> str:
+    """What is broken, from the loss of each part."""
+    broken = [one for one in parts if part_costs(one)]
+    same = [f"The {one.part} is unchanged." for one in parts if not one.changed]
+    if not broken:
+        return " ".join(["Neither part loses accuracy for sure.", *same])
+    costs = " and ".join(f"the {one.part} {100 * one.loss:.1f} points" for one in broken)
+    both = "Both parts are broken: " if len(broken) == 2 else f"The {broken[0].part} is broken: "
+    return " ".join([f"{both}{costs} of accuracy lost (Shapley values of the exchange).", *same])
 
 
 def counts(blames: list[Blame]) -> CulpritCounts:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.store.embeddings import Shards, embedded_shards
+from conspect.adapters.store.embeddings import NOT_FINITE, Shards, embedded_shards
 from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.analysis.alignment import FittedAlignment
@@ -102,9 +102,11 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
     unreadable = (*_unreadable(inputs.train, train_z, train_y), *_unreadable(inputs.test, test_z, test_y))
     if len(train) < ALIGNMENT_MINIMUM or len(test) < 1:
         counts = f"{len(train)} readable training images and {len(test)} readable test images"
-        named = f"; {len(unreadable)} cannot be read, such as {unreadable[0][1]}" if unreadable else ""
         fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
-        raise user_error("STUDY005", counts + named, fix)
+        without = [one for one in unreadable if NOT_FINITE in one[2]]
+        if without:
+            fix += "; a model that gives NaN is broken: look at its weights and at the range of what it is fed"
+        raise user_error("STUDY005", counts + _left_out(unreadable, without), fix)
     with timings.stage("text directions"):
         directions, class_vectors, probes, variants = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
@@ -133,6 +135,13 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         answers=pass_.answers,
         unreadable=unreadable,
     )
+
+
+def _left_out(unreadable: Sequence[tuple[str, str, str]], without: Sequence[tuple[str, str, str]]) -> str:
+    """What is said of images that were left out, of those `without` a finite embedding apart."""
+    damaged = [one for one in unreadable if NOT_FINITE not in one[2]]
+    said = f"; {len(damaged)} cannot be read, such as {damaged[0][1]}" if damaged else ""
+    return said + (f"; of {len(without)}, such as {without[0][1]}, {without[0][2]}" if without else "")
 
 
 def _unreadable(dataset: ImageDataset, z: Shards, y: Shards) -> tuple[tuple[str, str, str], ...]:

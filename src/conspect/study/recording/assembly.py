@@ -72,7 +72,7 @@ def assemble(
         )
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
-        diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed)
+        diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed, reported=config.model.reported_accuracy)
         explainer = Explainer.of(inputs, measured, seen, grades)
         writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer)
         failures = writer.write(table, engine=engine, bar=bar)

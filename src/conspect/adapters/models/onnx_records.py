@@ -1,0 +1,64 @@
+"""What an ONNX graph says of its own training: records of its batch norms, and marks in its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.protocols import LayerDeparture
+
+# Nodes with weights, which are their second input.
+WEIGHTED = ("Conv", "Gemm", "MatMul")
+EPSILON = 1e-5
+
+
+def recording_nodes(graph: Any, constants: dict[str, NDArray[Any]]) -> list[Any]:
+    """Batch norms whose recorded mean and variance stand in the graph, in order; norms folded into weights are gone."""
+    return [
+        node
+        for node in graph.node
+        if node.op_type == "BatchNormalization" and node.input[3] in constants and node.input[4] in constants
+    ]
+
+
+def graph_departures(
+    nodes: Iterable[Any],
+    constants: dict[str, NDArray[Any]],
+    run: Callable[[NDArray[np.float32], list[str]], list[NDArray[np.float32]]],
+    batches: Iterable[NDArray[np.float32]],
+) -> tuple[LayerDeparture, ...]:
+    """Of each of the `nodes`; `run(batch, names)` gives tensors of the graph by name. As `norm_records.layer_departures`."""
+    listed = list(nodes)
+    sums: list[NDArray[np.float64] | None] = [None] * len(listed)
+    counts = [0] * len(listed)
+    for batch in batches if listed else ():
+        for k, seen in enumerate(run(batch, [node.input[0] for node in listed])):
+            channels = seen.shape[1]
+            total = seen.astype(np.float64).sum(tuple(axis for axis in range(seen.ndim) if axis != 1))
+            before = sums[k]
+            sums[k] = total if before is None else before + total
+            counts[k] += seen.size // channels
+    found = []
+    for node, total, count in zip(listed, sums, counts, strict=True):
+        if total is None or not count:
+            continue
+        mean, variance = (constants[name].astype(np.float64) for name in node.input[3:5])
+        epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), EPSILON)
+        moved = np.square(total / count - mean) / (variance + epsilon)
+        found.append(LayerDeparture(node.name or node.output[0], float(np.sqrt(moved.mean()))))
+    return tuple(found)
+
+
+def graph_weights(
+    graph: Any, constants: dict[str, NDArray[Any]], head: str | None
+) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    """Float weights of convolutions and products in order, without those of the node called `head`."""
+    for node in graph.node:
+        name = node.name or node.output[0]
+        if node.op_type in WEIGHTED and len(node.input) > 1 and node.input[1] in constants and name != head:
+            weight = constants[node.input[1]]
+            if np.issubdtype(weight.dtype, np.floating):
+                yield name, weight

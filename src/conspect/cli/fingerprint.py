@@ -1,0 +1,70 @@
+"""`conspect fingerprint`: what a sound model looks like inside, and what a later version has moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from conspect.cli.progress import terminal_bar
+
+SHOWN = 6
+
+
+@click.command()
+@click.argument("folder", metavar="STUDY", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The fingerprint of a sound version: compare the study's model with it instead of writing one.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it (default: STUDY/fingerprint.safetensors).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: bool) -> None:
+    """Take the fingerprint of a sound model, or compare a later version with one, without the old weights.
+
+    The file is small: activations of every layer in sum, the head, and embeddings of up to a thousand reference images of
+    the study; a later version must be studied on the same images.
+    """
+    from conspect.core.files import writing_to
+    from conspect.results.files import encoded
+    from conspect.study import Study
+    from conspect.study.diagnosing import fingerprint as taking
+
+    study = Study.open(folder)
+    taken = taking.fingerprint_of(study.inputs, study.measurements(terminal_bar))
+    if against is None:
+        place = out or folder / taking.FILE
+        with writing_to(place.parent):
+            taking.write_fingerprint(place, taken)
+        size = place.stat().st_size
+        if as_json:
+            import json
+
+            about = {"file": str(place), "bytes": size, "images": len(taken.labels), "layers": len(taken.layers)}
+            click.echo(json.dumps(about))
+            return
+        click.echo(f"{place}: {size / 1e6:.1f} MB, {len(taken.labels):,} images, {len(taken.layers)} layers")
+        return
+    found = taking.compared(taken, taking.read_fingerprint(against))
+    if as_json:
+        click.echo(encoded(found, indent=None), nl=False)
+        return
+    click.echo(
+        f"{found.model} is right on {100 * found.accuracy:.1f} % of {found.images:,} images, the sound version on "
+        f"{100 * found.sound_accuracy:.1f} %."
+    )
+    click.echo(found.sentence)
+    for title, moved in (
+        ("Layers", [f"{one.layer} {one.moved:.2f}" for one in found.layers]),
+        ("Concepts", [f"{one.concept} {one.moved:+.2f}" for one in found.concepts]),
+        ("Classes", [f"{one.class_name} {one.moved:.2f}" for one in found.classes]),
+        ("Rows of the head", list(found.head_rows)),
+    ):
+        if moved:
+            more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
+            click.echo(f"{title} that moved: {', '.join(moved[:SHOWN])}{more}")

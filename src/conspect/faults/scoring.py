@@ -1,0 +1,92 @@
+"""What was said of judged cases, counted: of models by part, of failures by what they were put down to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.analysis.diagnosis.images import Cause
+from conspect.analysis.diagnosis.weighing import Answer
+from conspect.faults.cases import Part
+from conspect.faults.judging import SUSPECTED, JudgedCase
+
+
+@dataclass(frozen=True)
+class ModelScore:
+    """Of diagnoses of models. `right` and `decided` of all `cases` of a part; `false_alarms`: sound ones called broken."""
+
+    right: dict[Part, int]
+    decided: dict[Part, int]
+    cases: dict[Part, int]
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over parts of the share of decided cases that are right."""
+        return float(np.mean([self.right[part] / self.decided[part] for part in self.cases if self.decided[part]]))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the decided cases that are right."""
+        return sum(self.right.values()) / max(sum(self.decided.values()), 1)
+
+    @property
+    def undecided(self) -> float:
+        """Share of all cases for which more than one suspect is named."""
+        return 1 - sum(self.decided.values()) / max(sum(self.cases.values()), 1)
+
+    @property
+    def false_alarms(self) -> float:
+        """Share of sound models of which something else is said than that nothing is broken."""
+        return 1 - (self.right[Part.NONE] + self.cases[Part.NONE] - self.decided[Part.NONE]) / max(
+            self.cases[Part.NONE], 1
+        )
+
+
+def score_models(cases: Sequence[JudgedCase], said: Sequence[Answer]) -> ModelScore:
+    """Counts by part."""
+    parts = [part for part in Part if any(case.part is part for case in cases)]
+    right, decided, number = (dict.fromkeys([*parts, Part.NONE], 0) for _ in range(3))
+    for case, answer in zip(cases, said, strict=True):
+        number[case.part] += 1
+        decided[case.part] += answer.suspect is not None
+        right[case.part] += answer.suspect in SUSPECTED[case.part]
+    return ModelScore(right, decided, number)
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """Of failures put down to head or encoder. New ones: wrong by the fault, `blamed [head, encoder]` by the true part;
+    old ones: the sound network fails as well, and a part was blamed for `old_blamed` of `old`."""
+
+    blamed: NDArray[np.int64]
+    undecided: int
+    old: int
+    old_blamed: int
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over the true parts of the share of blamed new failures blamed right."""
+        shares = [self.blamed[k, k] / self.blamed[k].sum() for k in (0, 1) if self.blamed[k].sum()]
+        return float(np.mean(shares)) if shares else float("nan")
+
+
+def score_images(cases: Sequence[JudgedCase], said: Sequence[Answer]) -> ImageScore:
+    """Over all cases in which head or encoder is broken."""
+    blamed, undecided, old, old_blamed = np.zeros((2, 2), dtype=np.int64), 0, 0, 0
+    causes = (Cause.HEAD, Cause.ENCODER)
+    for case, answer in zip(cases, said, strict=True):
+        if case.part not in {Part.HEAD, Part.ENCODER}:
+            continue
+        for row in np.flatnonzero(case.outputs != case.labels):
+            cause = case.images.cause(int(row), answer.suspect)
+            if case.sound[row] != case.truth[row]:
+                old += 1
+                old_blamed += cause in causes
+            elif cause in causes:
+                blamed[int(case.part is Part.ENCODER), causes.index(cause)] += 1
+            else:
+                undecided += 1
+    return ImageScore(blamed, undecided, old, old_blamed)

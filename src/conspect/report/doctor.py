@@ -1,0 +1,38 @@
+"""A diagnosis for a terminal and for a build server: the same record as in the report."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from conspect.report.plain import in_xml
+from conspect.results.diagnosis import Diagnosis
+
+
+def doctor_lines(diagnosis: Diagnosis) -> list[str]:
+    """The headline, the suspects with their probabilities, and a line for each kind of evidence."""
+    chances = sorted(diagnosis.suspects, key=lambda one: -one.probability)
+    suspects = ", ".join(f"{one.suspect} {100 * one.probability:.0f} %" for one in chances)
+    return [diagnosis.headline, f"Suspects: {suspects}.", *(f"- {line}" for line in diagnosis.evidence)]
+
+
+def doctor_junit(diagnosis: Diagnosis) -> str:
+    """One test case for each suspect: the one that is named fails, those that cannot be told apart are errors."""
+    broken = [one.suspect for one in diagnosis.suspects if one.suspect != "none"]
+    named = [one for one in diagnosis.named if one != "none"]
+    decided = len(diagnosis.named) == 1
+    root = ET.Element("testsuites", name="conspect doctor")
+    suite = ET.SubElement(
+        root,
+        "testsuite",
+        name="diagnosis",
+        tests=str(len(broken)),
+        failures=str(len(named) if decided else 0),
+        errors=str(0 if decided else len(named)),
+    )
+    for suspect in broken:
+        case = ET.SubElement(suite, "testcase", name=in_xml(suspect), classname="conspect.doctor")
+        if suspect in named:
+            kind = "failure" if decided else "error"
+            ET.SubElement(case, kind, message=in_xml(diagnosis.sentence), type="broken" if decided else "undecided")
+    ET.SubElement(suite, "system-out").text = in_xml("\n".join((diagnosis.headline, *diagnosis.evidence)))
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")

@@ -1,0 +1,57 @@
+"""A later version of a model against the fingerprint of a sound one: what moved, and which part costs accuracy."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from conspect.results.localization import PartLoss
+from conspect.results.shares import Count, Fraction, Part
+
+
+class MovedLayer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a layer's activations on the reference images moved, in deviations they had (root mean square over channels), and
+    the largest factor by which a channel's deviation changed.
+    """
+
+    layer: str
+    moved: float
+    factor: float
+
+
+class MovedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a concept's strength, read by the sound version's lens, moved on average, in deviations over images."""
+
+    concept: str
+    moved: float
+
+
+class MovedClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the mean embedding of a class moved, in deviations within classes."""
+
+    class_name: str = field(name="class")
+    moved: float
+
+
+class FingerprintComparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`model` against the sound version `sound`, on the same reference images. `accuracy`, `sound_accuracy` are on these.
+
+    `input_changed`: what the network is fed differs. `layers`: those that moved, in the order of their calls; `first_layer`: the
+    first of them. `head_rows`: classes whose row of the head is another. `broken`: parts that cost accuracy for sure; not the
+    encoder
+    where what it is fed changed, since then the two cannot be told apart.
+    """
+
+    model: str
+    sound: str
+    images: Count
+    accuracy: Fraction
+    sound_accuracy: Fraction
+    sentence: str
+    input_changed: bool
+    broken: tuple[Part, ...]
+    parts: tuple[PartLoss, ...]
+    first_layer: str | None
+    layers: tuple[MovedLayer, ...]
+    head_rows: tuple[str, ...]
+    classes: tuple[MovedClass, ...]
+    concepts: tuple[MovedConcept, ...]

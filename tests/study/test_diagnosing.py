@@ -1,0 +1,152 @@
+"""A study's diagnosis: images beyond the sample, a reported accuracy, embeddings that are no numbers, JUnit."""
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from conspect.analysis.diagnosis.images import Cause
+from conspect.cli.doctor import doctor
+from conspect.core.diagnostics import UserError
+from conspect.report.doctor import doctor_junit
+from conspect.study import Study, inputs
+from conspect.study.diagnosing import record
+from conspect.study.diagnosing.record import diagnose_study, other_preparation
+from tests.fakes import FakeModel, write_study
+
+
+def test_failures_beyond_the_sample_are_judged_by_its_measure(finished: Study, monkeypatch) -> None:
+    measured = finished.measurements()
+    whole = diagnose_study(finished.inputs, measured, seed=0, changed=0)
+    monkeypatch.setattr(record, "MOST_IMAGES", 60)
+    monkeypatch.setattr(record, "CONTEXT", 50)
+    found = diagnose_study(finished.inputs, measured, seed=0, changed=0)
+    assert [one.row for one in found.images] == [one.row for one in whole.images]
+    assert len(found.images) == 13
+    seen = set(measured.test.sample(60, 0).tolist())
+    beyond = [one for one in found.images if one.row not in seen]
+    assert beyond
+    for one in beyond:
+        same = next(other for other in whole.images if other.row == one.row)
+        assert one.label_wrong == pytest.approx(same.label_wrong, abs=0.35)
+        assert one.label_wrong != 0.0 or same.label_wrong < 0.05
+    assert sum(one.count for one in found.record.causes) == 13
+
+
+def test_a_reported_accuracy_is_weighed_and_said(finished: Study) -> None:
+    measured = finished.measurements()
+    lost = diagnose_study(finished.inputs, measured, seed=0, changed=0, reported=1.0)
+    said = [line for line in lost.record.evidence if "reported accuracy" in line]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "Against the reported accuracy of 100.0 % the model loses 17.3 points; a corrected head restores"
+    )
+    kept = diagnose_study(finished.inputs, measured, seed=0, changed=0, reported=0.8)
+    assert any(line.startswith("Nothing is lost for sure") for line in kept.record.evidence)
+    none = record.SUSPECTS.index("none")
+    assert kept.model.posterior[none] > lost.model.posterior[none]
+
+
+def test_the_reported_accuracy_of_the_study_file_is_read(folder: Path, monkeypatch) -> None:
+    text = (folder / "study.toml").read_text().replace('name = "planted"', 'name = "planted"\nreported_accuracy = 1.0')
+    (folder / "study.toml").write_text(text)
+    results = Study.open(folder).run()
+    assert any("reported accuracy of 100.0 %" in line for line in results.diagnosis.evidence)
+    assert Study.open(folder).config.to_toml().count("reported_accuracy = 1.0") == 1
+
+
+class Nan(FakeModel):
+    digest = "nan"
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return np.full((len(batch), 3), np.nan, dtype=np.float32)
+
+
+class SomeNan(FakeModel):
+    digest = "some nan"
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        found = super().embed(batch)
+        found[found[:, 0] > 0.7] *= np.nan
+        return found
+
+
+def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, monkeypatch) -> None:
+    folder = write_study(tmp_path)
+    monkeypatch.setattr(inputs, "load_model", lambda name, path: Nan())
+    with pytest.raises(UserError) as caught:
+        Study.open(folder).run()
+    (told,) = caught.value.diagnostics
+    assert told.code == "STUDY005"
+    assert "its embedding in planted is not finite (NaN or infinity)" in told.problem
+    assert "cannot be read" not in told.problem
+    assert "NaN" in told.fix
+    monkeypatch.setattr(inputs, "load_model", lambda name, path: SomeNan())
+    other = shutil.copytree(folder, tmp_path / "other", ignore=shutil.ignore_patterns("embeddings"))
+    results = Study.open(other).run()
+    assert any("an embedding is NaN or infinite: they could be read" in line for line in results.diagnosis.evidence)
+
+
+def test_a_build_server_sees_what_is_named(finished: Study) -> None:
+    found = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0).record
+    sound = replace_named(found, ("none",))
+    root = ET.fromstring(doctor_junit(sound))
+    assert [root[0].get(key) for key in ("tests", "failures", "errors")] == ["4", "0", "0"]
+    broken = ET.fromstring(doctor_junit(replace_named(found, ("head",))))
+    (case,) = [case for case in broken.iter("testcase") if len(case)]
+    assert (case.get("name"), case[0].tag) == ("head", "failure")
+    open_ = ET.fromstring(doctor_junit(replace_named(found, ("encoder", "none"))))
+    (case,) = [case for case in open_.iter("testcase") if len(case)]
+    assert (case.get("name"), case[0].tag) == ("encoder", "error")
+
+
+def replace_named(found, named):
+    from msgspec.structs import replace as replaced
+
+    return replaced(found, named=named)
+
+
+def test_the_doctor_writes_what_it_says(finished: Study, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Study, "open", lambda folder: finished)
+    place = tmp_path / "d.xml"
+    call = ["--study", str(finished.folder), "--images", "0"]
+    told = CliRunner().invoke(doctor, [*call, "--junit", str(place)])
+    assert told.exit_code == 0, told.output
+    assert told.output.startswith("13 mistakes. ")
+    assert "Suspects: " in told.output
+    said = json.loads(CliRunner().invoke(doctor, [*call, "--json", "--reported-accuracy", "1"]).stdout)
+    assert said["headline"].startswith("13 mistakes. ")
+    assert any("reported accuracy" in line for line in said["evidence"])
+    assert ET.parse(place).getroot().tag == "testsuites"
+
+
+def test_a_preparation_other_than_the_models_own_is_said() -> None:
+    class Own(FakeModel):
+        preprocessing = "resized to 8 x 8"
+
+    (said,) = other_preparation(FakeModel(), Own())
+    assert "resized to 16 x 16" in said
+    assert "its own: resized to 8 x 8." in said
+    assert other_preparation(FakeModel(), FakeModel()) == ()
+    assert other_preparation(FakeModel(), None) == ()
+
+
+def test_on_a_sound_model_no_part_has_a_count(finished: Study) -> None:
+    found = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0)
+    sound = record._record(
+        replace(found.model, posterior=np.array([0, 0, 0, 0, 1.0]), named=(record.SUSPECTS[4],)),
+        [replace(one, cause=Cause.UNDECIDED) for one in found.images],
+        finished.inputs.model.class_names,
+        (),
+    )
+    assert not any(word in sound.headline for word in ("head", "encoder", "input"))
+    assert {one.cause: one.count for one in sound.causes if one.cause in {"head", "encoder", "input pipeline"}} == {
+        "head": 0,
+        "encoder": 0,
+        "input pipeline": 0,
+    }

@@ -1,0 +1,151 @@
+"""A later version of a model against the fingerprint of a sound one."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from conspect.adapters.models.layer_moments import module_moments
+from conspect.cli.fingerprint import fingerprint as command
+from conspect.core.diagnostics import UserError
+from conspect.core.protocols import LayerMoments
+from conspect.core.spaces import AffineMap, Head
+from conspect.faults.cases import Cases, Part
+from conspect.faults.subjects import TEST, scene_subject
+from conspect.study import Study
+from conspect.study.diagnosing import fingerprint as taking
+from conspect.study.diagnosing.fingerprint import Fingerprint, compared, read_fingerprint, write_fingerprint
+
+
+def taken(encoder: nn.Module, head: AffineMap, fed: np.ndarray, labels: np.ndarray) -> Fingerprint:
+    batch = torch.from_numpy(fed)
+    with torch.inference_mode():
+        z = encoder(batch).double().numpy()
+    return Fingerprint(
+        "network",
+        "these images",
+        tuple(f"class {k}" for k in range(8)),
+        ("one", "two"),
+        Head((head,)),
+        taking._grid(fed),
+        module_moments(encoder, [batch]),
+        z,
+        labels,
+        np.eye(2, z.shape[1]),
+        np.zeros(2),
+    )
+
+
+@pytest.fixture(scope="module")
+def cases() -> Cases:
+    return Cases(scene_subject().first(400, 600), 0)
+
+
+@pytest.fixture(scope="module")
+def sound(cases) -> Fingerprint:
+    subject = cases.subject
+    return taken(subject.encoder, subject.head, cases.prepared[TEST], subject.labels[TEST])
+
+
+def test_a_copy_has_moved_nowhere(cases, sound) -> None:
+    subject = cases.subject
+    again = taken(copy.deepcopy(subject.encoder), subject.head, cases.prepared[TEST], subject.labels[TEST])
+    found = compared(again, sound)
+    assert (found.input_changed, found.broken, found.layers, found.concepts, found.classes) == (False, (), (), (), ())
+    assert found.accuracy == found.sound_accuracy
+    assert found.sentence == "Neither part loses accuracy for sure. The head is unchanged. The encoder is unchanged."
+
+
+def test_the_layer_and_the_row_that_were_changed_are_named(cases, sound) -> None:
+    subject = cases.subject
+    encoder = copy.deepcopy(subject.encoder)
+    names = [name for name, layer in encoder.named_modules() if isinstance(layer, nn.Conv2d)]
+    with torch.no_grad():
+        dict(encoder.named_modules())[names[3]].weight.mul_(-1)
+    weight = subject.head.weight.copy()
+    weight[5] = 0.0
+    found = compared(
+        taken(encoder, AffineMap(weight, subject.head.offset), cases.prepared[TEST], subject.labels[TEST]), sound
+    )
+    assert found.first_layer == names[3]
+    assert found.head_rows == ("class 5",)
+    assert "encoder" in found.broken
+    assert {one.concept for one in found.concepts} <= {"one", "two"}
+    assert len(found.classes) == 8
+
+
+def test_another_input_is_told_from_another_encoder(cases, sound) -> None:
+    subject = cases.subject
+    turned = np.ascontiguousarray(cases.prepared[TEST][:, ::-1])
+    found = compared(taken(subject.encoder, subject.head, turned, subject.labels[TEST]), sound)
+    assert found.input_changed
+    assert found.broken == ()
+    assert found.sentence.startswith("What the network is fed is other than it was: the input pipeline changed, and")
+
+
+@pytest.mark.slow
+def test_broken_heads_and_encoders_are_told_apart_with_a_fingerprint(cases, sound) -> None:
+    right = {Part.HEAD: [], Part.ENCODER: [], Part.BOTH: []}
+    subject = cases.subject
+    for case in cases:
+        if case.part in right and case.drop > 0.05:
+            found = compared(taken(case.encoder, case.head, cases.prepared[TEST], subject.labels[TEST]), sound)
+            wanted = ("head", "encoder") if case.part is Part.BOTH else (case.part.value,)
+            right[case.part].append(found.broken == wanted)
+    assert all(len(found) >= 3 for found in right.values())
+    assert np.mean([np.mean(right[part]) for part in (Part.HEAD, Part.ENCODER)]) >= 0.97
+    assert np.mean(right[Part.BOTH]) >= 0.5
+
+
+def test_a_file_reads_back_and_what_is_none_is_refused(sound, tmp_path: Path) -> None:
+    path = tmp_path / "f.safetensors"
+    write_fingerprint(path, sound)
+    assert path.stat().st_size < 3e6
+    again = read_fingerprint(path)
+    assert compared(again, sound).broken == ()
+    assert again.layers[0].name == sound.layers[0].name
+    (tmp_path / "no.safetensors").write_bytes(b"nothing")
+    for wrong in ("no.safetensors", "missing.safetensors"):
+        with pytest.raises(UserError, match="not a fingerprint"):
+            read_fingerprint(tmp_path / wrong)
+
+
+def test_other_images_or_sizes_are_refused(sound) -> None:
+    other = Fingerprint(**{**vars(sound), "reference": "others"})
+    with pytest.raises(UserError, match="other reference images"):
+        compared(other, sound)
+    smaller = Fingerprint(**{**vars(sound), "embeddings": sound.embeddings[:, :5]})
+    with pytest.raises(UserError, match="dimensions"):
+        compared(smaller, sound)
+
+
+def test_moments_are_those_of_each_channel_whatever_the_batches() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(2), nn.LayerNorm(36))
+    images = torch.randn(7, 3, 8, 8)
+    with torch.inference_mode():
+        first = net[0](images).double()
+    for found in (module_moments(net, [images]), module_moments(net, images.split(3))):
+        assert [one.name for one in found] == ["0", "1", "2"]
+        assert found[0].mean == pytest.approx(first.mean((0, 2, 3)).numpy(), abs=1e-6)
+        assert found[0].deviation == pytest.approx(first.std((0, 2, 3), correction=0).numpy(), abs=1e-6)
+        assert found[2].mean.shape == (36,)
+    assert isinstance(found[0], LayerMoments)
+
+
+def test_the_command_writes_and_compares(finished: Study, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Study, "open", lambda folder: finished)
+    place = tmp_path / "f.safetensors"
+    told = CliRunner().invoke(command, [str(finished.folder), "--out", str(place)])
+    assert told.exit_code == 0, told.output
+    assert "images" in told.output
+    said = CliRunner().invoke(command, [str(finished.folder), "--against", str(place)])
+    assert "Neither part loses accuracy for sure." in said.output
+    found = json.loads(CliRunner().invoke(command, [str(finished.folder), "--against", str(place), "--json"]).stdout)
+    assert found["broken"] == []
+    assert found["accuracy"] == found["sound_accuracy"]
