@@ -173,15 +173,18 @@ class Independent:
         row = [sum((r[k] for _, r in parts), Fraction(0)) for k in range(len(self.unknowns))]
         return self.expression((constant, row))
 
-    def predicts(self, index: int) -> Any:
-        """The class has the strictly largest logit."""
-        return z3.And(*[self.logits[index] > other for k, other in enumerate(self.logits) if k != index])
+    def predicts(self, index: int, lead: Fraction = Fraction(0)) -> Any:
+        """The class has the strictly largest logit; with a lead, one that is at least that much larger."""
+        others = [other for k, other in enumerate(self.logits) if k != index]
+        if lead:
+            return z3.And(*[self.logits[index] - other >= rational(lead) for other in others])
+        return z3.And(*[self.logits[index] > other for other in others])
 
     def translate(self, formula: Formula) -> Any:  # noqa: PLR0911 (one for each kind of node)
         """A core formula as a Z3 term."""
         match formula:
-            case Predict(name):
-                return self.predicts(self.subject.class_names.index(name))
+            case Predict(name, lead):
+                return self.predicts(self.subject.class_names.index(name), lead)
             case Stronger(left, right):
                 return self.strength(left) > self.strength(right)
             case HasConcept(name):

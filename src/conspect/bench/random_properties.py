@@ -31,6 +31,8 @@ from conspect.verification.queries.formula_table import Names, tabulate
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 from conspect.verification.queries.planning import Obligation
 
+# A share of atoms that ask for a lead, a quarter of those that ask for a prediction.
+LEADS = 0.06
 DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -169,7 +171,8 @@ def random_formula(
     def atom() -> Formula:
         kind = generator.random()
         if kind < 0.25:
-            return Predict(str(generator.choice(subject.class_names)))
+            lead = Fraction(int(generator.integers(1, 9)), 4) if kind < LEADS else Fraction(0)
+            return Predict(str(generator.choice(subject.class_names)), lead)
         if has_concept and kind < 0.55:
             return HasConcept(str(generator.choice(subject.concept_names)))
         left, right = generator.choice(subject.concept_names, size=2, replace=bool(generator.random() < 0.02))

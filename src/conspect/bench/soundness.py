@@ -28,6 +28,7 @@ from conspect.verification.certificates.claims import Claim, RegionClaim, covera
 from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.engine.decider import Answer, Decider
 from conspect.verification.engine.sizes import SizeSearch
+from conspect.verification.queries.formula_table import leads_asked
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.regions.provable import ProvableCoverage
 from conspect.verification.verify import Verification
@@ -138,7 +139,8 @@ def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict
 
 
 def _over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, Any]:
-    decider = Decider(subject, OPTIONS)
+    leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
+    decider = Decider(subject, OPTIONS, leads=leads)
     answers = decider.decide([(case.job, case.region) for case in cases])
     independent = Independent(subject)
     search = SizeSearch(decider)
@@ -229,7 +231,9 @@ def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], ta
 
 def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> dict[str, object]:
     """The certificate of a batch of cases, as it is written."""
-    answers = Decider(subject, VerifyOptions(search_gamma=False)).decide([(case.job, case.region) for case in cases])
+    leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
+    decider = Decider(subject, VerifyOptions(search_gamma=False), leads=leads)
+    answers = decider.decide([(case.job, case.region) for case in cases])
     pairs = zip(cases, answers, strict=True)
     return bundle(subject, [region_claim(c.job, c.region, a.outcome) for c, a in pairs])
 

@@ -14,7 +14,7 @@ import click
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
-    from conspect.verification.certificates.binding import Source
+    from conspect.verification.certificates.expectation import Source
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
 
@@ -154,7 +154,7 @@ def verify_options(choices: dict[str, object]) -> VerifyOptions:
 def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> list[Source]:
     """The trees of files, checked against the subject's vocabulary. VERIFY009 for one that cannot be read."""
     from conspect.language.meaning.checker import check_text
-    from conspect.verification.certificates.binding import Source
+    from conspect.verification.certificates.expectation import Source
     from conspect.verification.certificates.writing import text_digest
     from conspect.verification.queries.vocabulary import vocabulary_of
 
@@ -189,7 +189,9 @@ def _results(
     path = certificate or study / "certificates" / "verify" / certificate_name(files)
     if certificate is None:
         _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)
-    body = bundle(subject, [result.claim for result in results], {s.name: s.digest for s in sources})
+    body = bundle(
+        subject, [claim for result in results for claim in result.claims], {s.name: s.digest for s in sources}
+    )
     _guarded(lambda: write_bundle(path, body), path)
     return results, path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,6 +22,7 @@ from conspect.results.verification import CoverageRow, GammaRow, Property, Sampl
 from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
 from conspect.study.proving.records import property_record
+from conspect.verification.certificates.claims import RegionClaim, at_coverage
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
@@ -28,7 +30,7 @@ from conspect.verification.results import PropertyResult
 from conspect.verification.verify import verify
 
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
-FORMAT = 3
+FORMAT = 4
 
 
 def property_results(
@@ -75,11 +77,16 @@ def _verified(
         found = verify(tree, subject, file=file.name, bar=bar)
         results += found
         with writing_to(source.certificate.parent):
-            body = bundle(subject, [result.claim for result in found], {source.name: source.digest})
+            body = bundle(subject, [claim for result in found for claim in result.claims], {source.name: source.digest})
             write_bundle(source.certificate, body)
     coverage, claims = provable_coverage(
         [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
     )
+    at_coverages = [
+        _by_coverage([(f.name, tree) for f, tree in zip(files, trees, strict=True)], subject, coverage_, bar)
+        for coverage_ in COVERAGES
+    ]
+    claims += [claim for _, more in at_coverages for claim in more]
     for source in sources:
         body = bundle(subject, [claim for claim in claims if claim.file == source.name], {source.name: source.digest})
         if body["claims"]:
@@ -87,7 +94,7 @@ def _verified(
     return Verification(
         files=tuple(file.name for file in files),
         by_gamma=_by_gamma(results),
-        by_coverage=tuple(_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES),
+        by_coverage=tuple(row for row, _ in at_coverages),
         statistically=_statistically(results),
         properties=tuple(_short(result) for result in results),
         provable_coverage=coverage,
@@ -147,14 +154,19 @@ def _by_gamma(results: Sequence[PropertyResult]) -> tuple[GammaRow, ...]:
 
 
 def _by_coverage(
-    trees: Sequence[Specification], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
-) -> CoverageRow:
-    """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
+    trees: Sequence[tuple[str, Specification]], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
+) -> tuple[CoverageRow, list[RegionClaim]]:
+    """Formally over the smallest boxes that cover a share of the class, with the claims that prove the row."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
-    results = [result for tree in trees for result in verify(tree, subject, options, bar=bar)]
+    results = [result for file, tree in trees for result in verify(tree, subject, options, file=file, bar=bar)]
+    claims = [
+        dataclasses.replace(result.claim, name=at_coverage(result.claim.name, coverage))
+        for result in results
+        if isinstance(result.claim, RegionClaim)
+    ]
     without = [r.verdict.reason for r in results if r.kind == "region" and r.region is None]
     if without and len(without) == len(results):
-        return CoverageRow(
+        row = CoverageRow(
             coverage=float(coverage),
             reached=None,
             holds=0,
@@ -164,9 +176,10 @@ def _by_coverage(
             share=None,
             why=without[0],
         )
+        return row, claims
     reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
     verdicts = Counter(r.verdict.outcome for r in results)
-    return CoverageRow(
+    row = CoverageRow(
         coverage=float(coverage),
         reached=float(np.mean(reached)) if reached else None,
         holds=verdicts["holds"],
@@ -175,6 +188,7 @@ def _by_coverage(
         properties=len(results),
         share=_share(verdicts["holds"], len(results)),
     )
+    return row, claims
 
 
 def _statistically(results: Sequence[PropertyResult]) -> tuple[SampleRow, ...]:

@@ -7,10 +7,10 @@ only has to convince the checker. An open claim says what was asked and that it 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,9 @@ from conspect.verification.queries.planning import Obligation
 from conspect.verification.regions.readouts import ReadoutKinds
 
 if TYPE_CHECKING:  # the search for provable coverage needs the decider, which needs claims
+    from conspect.verification.engine.sizes import Bracket
     from conspect.verification.regions.provable import ProvedCoverage
+    from conspect.verification.regions.readout_verdicts import ReadoutVerdict
 
 Said: TypeAlias = dict[str, object]
 # The checker reads no longer integer than this many digits; Python itself refuses to write 4,300.
@@ -161,11 +163,21 @@ def region_claim(
     )
 
 
+def over_shape(name: str, shape: str) -> str:
+    """The name of the claim about the largest region of a shape over which a property is proved."""
+    return f"{name} over {shape}"
+
+
+def at_coverage(name: str, coverage: Fraction) -> str:
+    """The name of the claim about the smallest box that covers a share of a property's class."""
+    return f"{name} at a coverage of {coverage}"
+
+
 def coverage_claim(job: Obligation, shape: Shape, proved: ProvedCoverage, split: str) -> RegionClaim:
     """The claim that a property, or its conclusion, holds over the largest region of a shape; `split`: where measured."""
     images = proved.measured.n
     return RegionClaim(
-        f"{job.name} over {shape}",
+        over_shape(job.name, shape),
         job.file,
         job.statement,
         proved.table,
@@ -176,6 +188,49 @@ def coverage_claim(job: Obligation, shape: Shape, proved: ProvedCoverage, split:
         proved.proof,
         reads=proved.kinds,
         premise_dropped=proved.premise_dropped,
+    )
+
+
+def readout_claim(
+    job: Obligation, answer: ReadoutVerdict, witness: Witness | None, coverage: tuple[int, int, str] | None
+) -> RegionClaim:
+    """The claim about a region of readouts; `witness`: the image inside that refutes the property."""
+    attempt = answer.attempt
+    return RegionClaim(
+        job.name,
+        job.file,
+        job.statement,
+        attempt.table,
+        answer.verdict.outcome,
+        job.class_name or "",
+        answer.region,
+        coverage,
+        answer.proof,
+        witness,
+        attempt.place.kinds,
+        attempt.premise_dropped,
+    )
+
+
+class EndName(NamedTuple):
+    """How the claims about the two ends of a property's sizes are named: no property has a name with a space."""
+
+    low: str = "at its largest proved size"
+    high: str = "at its smallest refuted size"
+
+
+END_NAMES = EndName()
+
+
+def end_claims(
+    job: Obligation, bracket: Bracket, coverage: Callable[[Region], tuple[int, int, str]]
+) -> tuple[RegionClaim, ...]:
+    """What is proved at the lower end of a bracket of sizes and refuted at the upper one, each as a claim of its own."""
+    ends = ((END_NAMES.low, bracket.low), (END_NAMES.high, bracket.high))
+    return tuple(
+        replace(region_claim(job, end.region, end.outcome, coverage(end.region)), name=f"{job.name} {name}")
+        for name, end in ends
+        if end is not None
     )
 
 
