@@ -422,21 +422,24 @@ class Region:
 
     def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
-        need(shape in ("box", "pca-box", "ellipsoid", "span"), "unknown region shape")
+        need(shape in ("box", "pca-box", "ellipsoid", "span", "segment"), "unknown region shape")
         self.reads = Readouts.read(reads, model) if shape == "span" else None
         need((reads is None) == (self.reads is None), "only span and band are made of readouts")
         self.shape, self.norm = shape, "euclid" if shape in ("ellipsoid", "span") else "max"
-        self.dimension = D = model.dimension if self.reads is None else self.reads.dimension(model)
+        D = model.dimension if self.reads is None else self.reads.dimension(model)
         need(D > 0, "a region without axes")
         raw_centre, centre, one = floats(centre, (D,), "a centre", model.budget)
-        sizes = (D,) if shape == "box" else (D, D)
+        # How many numbers w there are: one along a segment.
+        self.dimension = axes = 1 if shape == "segment" else D
+        sizes = (D,) if shape == "box" else (D, axes)
         raw_factor, factor, two = floats(factor, sizes, "a factor", model.budget)
         self.shift = max(one, two)
         self.centre = [v << (self.shift - one) for v in centre]
         factor = [v << (self.shift - two) for v in factor]
         self.diagonal = factor if shape == "box" else []
-        self.columns = None if shape == "box" else [factor[k::D] for k in range(D)]
+        self.columns = None if shape == "box" else [factor[k::axes] for k in range(axes)]
         self.arrays = digest_arrays({"centre": ("<f8", (D,), raw_centre), "factor": ("<f8", sizes, raw_factor)})
+        self.raw_digests = hashlib.sha256(raw_centre).hexdigest(), hashlib.sha256(raw_factor).hexdigest()
         self.model = model
         # Logits are linear in what the region is made of; base forms in w stand over 2**exponent.
         self.linear = model.linear or self.reads is not None
@@ -501,7 +504,7 @@ class Region:
             offset = list(map(mul, self.diagonal, w))
         else:
             offset, _, _ = combined([(v, column, 0) for v, column in zip(w, self.columns)])
-            offset = offset or [0] * self.dimension
+            offset = offset or [0] * len(self.centre)
         return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift
 
 
@@ -694,9 +697,11 @@ class Branch(NamedTuple):
     parts: Sequence[Any]
 
 
-def check_proof(steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None) -> None:
-    """Walks the proof through the negated formula; every branch must close."""
-    for step, branch in leaves(steps, formula, region, size, cut):
+def check_proof(
+    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None, *, ends: Ends | None = None
+) -> None:
+    """Walks the proof through the negated formula; every branch must close. `ends`: of axes narrower than the region."""
+    for step, branch in leaves(steps, formula, region, size, cut, ends=ends or {}):
         if isinstance(region, Band):
             close_cycle(step, branch, region, size)
         else:
@@ -704,13 +709,13 @@ def check_proof(steps: Any, formula: Table, region: Place, size: Fraction, cut: 
 
 
 def leaves(
-    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None
+    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None, *, ends: Ends
 ) -> Iterator[tuple[list[Any], Branch]]:
     """The closing steps of a proof, each with the branch that it has to close."""
     model = region.model
     need(isinstance(steps, list) and len(steps) <= MOST_STEPS, "a proof is not a list of steps")
     opening = [] if cut is None else predicted(cut, Fraction(0), model)
-    stack = [Branch([], [], {}, {}, [*opening, (len(formula) - 1, False)])]
+    stack = [Branch([], [], ends, {}, [*opening, (len(formula) - 1, False)])]
     place = 0
     while stack:
         need(place < len(steps), "the proof ends before all branches are closed")
@@ -731,8 +736,8 @@ def leaves(
             for alternative in reversed(branch.pending[which]):
                 stack.append(branch._replace(pending=rest, parts=alternative))
         elif step[0] == "halve":
-            need(len(step) == 2 and region.norm == "max", "only boxes are halved")
-            axis = whole(step[1], 0, model.dimension - 1, "the axis halved")
+            need(len(step) == 2 and region.norm == "max" and region.shape != "segment", "only boxes are halved")
+            axis = whole(step[1], 0, len(region.centre) - 1, "the axis halved")
             low, high = branch.ends.get(axis, (-size, size))
             middle = (low + high) * Fraction(1, 2)
             for part in ((middle, high), (low, middle)):
@@ -988,14 +993,13 @@ class Point:
         names = ["kind", "float64"] if "float64" in value else ["kind", "numerators", "denominator"]
         numbers = fields(value, names if kind == "embedding" else [*names, "region"], "a point")
         self.raw = b""
+        count = whole_region(regions, numbers[-1]).dimension if kind == "coordinates" else model.dimension
         if "float64" in value:
-            self.raw, self.numbers, shift = floats(numbers[1], (model.dimension,), "a point", model.budget)
+            self.raw, self.numbers, shift = floats(numbers[1], (count,), "a point", model.budget)
             self.below = 1 << shift
         else:
             self.numbers, self.below = numbers[1:3]
-            need(
-                isinstance(self.numbers, list) and len(self.numbers) == model.dimension, "a point has the wrong length"
-            )
+            need(isinstance(self.numbers, list) and len(self.numbers) == count, "a point has the wrong length")
             need(all(type(v) is int for v in self.numbers), "a point has a number that is not an integer")
             need(type(self.below) is int and self.below > 0, "a point has no positive denominator")
         self.model = model
@@ -1014,7 +1018,7 @@ class Point:
         self.model, self.raw = model, b""
         self.region = whole_region(regions, region)
         reach = rational(size, "a corner's size")
-        need(self.region.norm == "max" and reach >= 0, "only boxes have corners")
+        need(self.region.norm == "max" and self.region.shape != "segment" and reach >= 0, "only boxes have corners")
         count = len(self.region.centre)
         bits = int.from_bytes(octets(text, (count + 7) // 8, "a corner's signs"), "little")
         need(bits >> count == 0, "a corner has more signs than axes")
@@ -1167,6 +1171,12 @@ def shown(text: Any) -> str:
     plain = str(text)[: 2 * LONGEST_TEXT]
     plain = plain if plain.isascii() and plain.isprintable() else ascii(plain)[1:-1]
     return plain if len(plain) <= LONGEST_TEXT else plain[:LONGEST_TEXT] + "..."
+
+
+def decimal(value: Fraction) -> str:
+    """A fraction with four digits, cut off: nearer to 0 than it is."""
+    count = abs(value.numerator) * 10_000 // value.denominator
+    return f"{'-' if value < 0 else ''}{count // 10_000}.{count % 10_000:04d}"
 
 
 def written(formula: Table, model: Model) -> str:
@@ -1329,6 +1339,38 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
     )
 
 
+def check_extent(claim: dict[str, Any], model: Model, regions: Sequence[Place]) -> str:
+    """How far a concept may change in an image: the formula is true all along, and false just beyond either end."""
+    names = ["after", "before", "concept", "direction", "embedding", "high", "image", "low", "proof", "region", "split"]
+    fields(claim, [*COMMON, *names], "a claim about an extent")
+    need(claim["verdict"] == "holds", "an extent is what holds along it")
+    need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
+    region = regions[whole(claim["region"], 0, len(regions) - 1, "a region's number")]
+    need(isinstance(region, Region) and region.shape == "segment", "an extent is no segment")
+    assert isinstance(region, Region)
+    need(
+        (claim["embedding"], claim["direction"]) == region.raw_digests, "the embedding or the direction is another one"
+    )
+    low, high = rational(claim["low"], "an end"), rational(claim["high"], "an end")
+    need(low <= 0 <= high, "the image lies outside its own extent")
+    formula = read_formula(claim["formula"], model)
+    check_proof(claim["proof"], formula, region, max(-low, high), None, ends={0: (low, high)})
+    for end, inner, sign in ((claim["before"], low, -1), (claim["after"], high, 1)):
+        if end is not None:
+            beyond = rational(end, "a place beyond an end")
+            need(sign * (beyond - inner) > 0, "a place beyond an end is not beyond it")
+            point = {"kind": "coordinates", "numerators": [beyond.numerator], "denominator": beyond.denominator}
+            need(
+                not Point(point | {"region": claim["region"]}, model, regions).satisfies(formula), "it changes nothing"
+            )
+    concept = model.concept_names[whole(claim["concept"], 0, model.concepts - 1, "a concept")]
+    outside = [f"false just {side}" for side in ("before", "after") if claim[side] is not None]
+    return (
+        f"for x = image({shown(claim['split'])}/{shown(claim['image'])}), its {shown(concept)} changed by {decimal(low)} "
+        f"to {decimal(high)}: {written(formula, model)} [{' and '.join(outside) or 'no end is shown'}]"
+    )
+
+
 def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected = ()) -> Iterator[Claim]:
     """Checks a whole certificate and yields its claims; refuses it if anything is amiss."""
     need(isinstance(body, dict) and isinstance(body.get("format"), str), "not a certificate")
@@ -1362,6 +1404,8 @@ def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected =
             statement = check_share(claim, model)
         elif kind == "image":
             statement = check_image(claim, model, points)
+        elif kind == "extent":
+            statement = check_extent(claim, model, regions)
         else:
             need(kind == "region", "unknown kind of claim")
             statement = check_region(claim, model, regions, points)

@@ -29,6 +29,7 @@ from conspect.verification.regions.readouts import ReadoutKinds
 
 if TYPE_CHECKING:  # the search for provable coverage needs the decider, which needs claims
     from conspect.verification.engine.sizes import Bracket
+    from conspect.verification.extents.search import Extent
     from conspect.verification.regions.provable import ProvedCoverage
     from conspect.verification.regions.readout_verdicts import ReadoutVerdict
 
@@ -134,15 +135,49 @@ class ImageClaim(_Claim):
 
     def said(self) -> Said:
         """See `_Claim`; the embedding by its digest."""
-        raw = np.ascontiguousarray(self.embedding, dtype="<f8").tobytes()
         return super().said() | {
             "split": self.split,
             "image": self.image_id,
-            "embedding": hashlib.sha256(raw).hexdigest(),
+            "embedding": array_digest(self.embedding),
         }
 
 
-Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim
+@dataclass(frozen=True, eq=False)
+class ExtentClaim(_Claim):
+    """By how much a concept may change in one image, from `low` to `high`, while the formula stays true there.
+
+    `before`, `after`: just outside, where it is false; None where nothing changes as far as anybody looks.
+    """
+
+    split: str
+    image_id: str
+    concept: int
+    extent: Extent
+
+    kind: ClassVar[str] = "extent"
+
+    def said(self) -> Said:
+        """See `_Claim`; embedding and direction by their digests, which are centre and factor of the segment."""
+        extent = self.extent
+        return super().said() | {
+            "split": self.split,
+            "image": self.image_id,
+            "concept": self.concept,
+            "embedding": array_digest(extent.segment.centre),
+            "direction": array_digest(extent.segment.factor),
+            "low": str(extent.low),
+            "high": str(extent.high),
+            "before": None if extent.before is None else str(extent.before),
+            "after": None if extent.after is None else str(extent.after),
+        }
+
+
+Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim | ExtentClaim
+
+
+def array_digest(values: Floats) -> str:
+    """SHA-256 of an array's float64 bytes, little-endian."""
+    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
 
 
 def region_claim(
