@@ -737,7 +737,7 @@ def leaves(
                 stack.append(branch._replace(pending=rest, parts=alternative))
         elif step[0] == "halve":
             need(len(step) == 2 and region.norm == "max" and region.shape != "segment", "only boxes are halved")
-            axis = whole(step[1], 0, len(region.centre) - 1, "the axis halved")
+            axis = whole(step[1], 0, model.dimension - 1, "the axis halved")
             low, high = branch.ends.get(axis, (-size, size))
             middle = (low + high) * Fraction(1, 2)
             for part in ((middle, high), (low, middle)):

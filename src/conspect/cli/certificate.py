@@ -38,6 +38,7 @@ def certificate() -> None:
 )
 @region_options
 @click.option("--no-gamma-search", is_flag=True, help="With --study: the certificate has no ends of sizes.")
+@click.option("--extent", metavar="CONCEPT", help="With --study: the certificate is one of `conspect verify --extent`.")
 @click.option("--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head or lens.")
 @click.option("--seconds", type=click.IntRange(1), default=300, show_default=True, help="Time for one file.")
 @click.option(
@@ -48,6 +49,7 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     files: tuple[Path, ...],
     study: Path | None,
     spec: tuple[Path, ...],
+    extent: str | None,
     expect: tuple[str, ...],
     seconds: int,
     megabytes: int,
@@ -66,7 +68,7 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     try:
         if study is None and spec:
             raise user_error("VERIFY010", "--spec says nothing without --study", "give the study too")
-        asked = None if study is None else _asked(study, spec, verify_options(choices))
+        asked = None if study is None else _asked(study, spec, verify_options(choices), extent)
         checked = [_checked(file, expected, Budget(seconds, megabytes), asked) for file in files]
     except ConspectError as error:
         stop(error, as_json, "certificates")
@@ -79,7 +81,7 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     sys.exit(1 if any(one.reasons for one in checked) else 3 if opened else 0)
 
 
-def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions) -> StudyCertificates:
+def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: str | None) -> StudyCertificates:
     """What certificates are compared with: a study and its own files, or those given."""
     from conspect.cli.progress import terminal_bar
     from conspect.cli.verify import read_specifications
@@ -94,7 +96,7 @@ def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions) -> Study
         raise user_error("VERIFY010", f"{study} names no specification to compare with", "give it with --spec FILE")
     sources = read_specifications(spec or own, subject)
     record = None if spec else printed_verdicts(opened.folder / RESULTS_FILE)
-    return StudyCertificates(opened.folder, spec or own, sources, bool(spec), subject, options, record)
+    return StudyCertificates(opened.folder, spec or own, sources, bool(spec), subject, options, record, extent)
 
 
 @dataclass(eq=False)

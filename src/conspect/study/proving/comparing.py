@@ -35,7 +35,7 @@ class StudyCertificates:
     """What a study, with its specification files or others, expects of certificates.
 
     `chosen`: the files were named by the caller, and a certificate has to be of all of them. `record`: the verdicts of the
-    study's own results, or None.
+    study's own results, or None. `extent`: the concept whose extents the certificates are about, if they are.
     """
 
     folder: Path
@@ -45,6 +45,7 @@ class StudyCertificates:
     subject: VerificationModel
     options: VerifyOptions
     record: Verification | None
+    extent: str | None = None
 
     def compare(self, path: Path, body: Mapping[str, Any]) -> Compared:
         """An accepted certificate against what it should claim; one whose name says so against provable coverages."""
@@ -53,7 +54,9 @@ class StudyCertificates:
         wanted, silent = [], []
         for source in self._sources_for(body):
             expected, more = expectation.verdicts(source)
-            if is_coverage:
+            if self.extent is not None:
+                expected, more = expectation.extents(source, self.extent), []
+            elif is_coverage:
                 expected = expectation.coverage(source, COVERAGES)
             wanted.append((source, expected))
             silent += more
@@ -67,7 +70,7 @@ class StudyCertificates:
 
     def _unprinted(self, path: Path, body: Mapping[str, Any], *, is_coverage: bool) -> list[str]:
         """For the certificates of `conspect run`: where the study's results print other things than they claim."""
-        if self.record is None or self.options != VerifyOptions():
+        if self.extent is not None or self.record is None or self.options != VerifyOptions():
             return []
         own = certificate_paths(self.files, self.folder)
         beside = path.with_name(path.name.removesuffix(COVERAGE_SUFFIX) + ".json") if is_coverage else path

@@ -16,6 +16,7 @@ from conspect.core.diagnostics import UserError
 from conspect.core.regions import Region
 from conspect.language.syntax.tree import ForAll, Specification
 from conspect.verification.certificates.claims import END_NAMES, RegionClaim, Said, at_coverage, over_shape
+from conspect.verification.extents.classes import class_extents
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.regions.provable import SHAPES, ProvableCoverage
@@ -117,6 +118,12 @@ class Expectation:
                 if entry.verdicts is not None:
                     wanted.append(_renamed(entry, at_coverage(entry.name, coverage)))
         return wanted
+
+    def extents(self, source: Source, concept: str) -> list[Expected]:
+        """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
+        jobs = plan(source.tree, self.subject, source.name)
+        found = class_extents(jobs, self.subject, concept)
+        return [Expected(claim.name, _always(claim.said())) for entry in found for claim in entry.claims]
 
     def _over_embeddings(self, job: Obligation, quantifier: ForAll, verification: Verification) -> list[Expected]:
         focus = quantifier.region

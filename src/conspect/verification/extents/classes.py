@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conspect.core.protocols import ProgressBar, silent
-from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import ForAll, Predict
 from conspect.language.writing.printer import write_formula
 from conspect.verification.certificates.claims import ExtentClaim
+from conspect.verification.extents.ray import Direction
 from conspect.verification.extents.search import Extent, ExtentSearch, output_table
-from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.planning import Obligation
 
 OUTPUT = "output"
 STEPS = 20
+# Images of a class that are looked at, the first ones: each is a claim for each property.
+MOST_IMAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +63,19 @@ def class_extents(
 ) -> list[ClassExtents]:
     """For each class that properties speak of the extents of its output, then those of each property.
 
-    Raises UserError VERIFY002 or VERIFY015. The images are those of the measuring split, by true label; the output of an
-    image is the class that the model says there, whether right or not.
+    Raises UserError VERIFY002 or VERIFY015. Images are the first `MOST_IMAGES` of the measuring split, by true label; the
+    output of an image is the class that the model says there, whether right or not.
     """
     search = ExtentSearch(model)
     direction = search.direction(concept)
     asked = [job for job in jobs if isinstance(job.quantifier, ForAll) and job.class_name is not None]
     classes = list(dict.fromkeys((job.file, str(job.class_name)) for job in asked))
-    step = bar("extents", len(classes) + len(asked))
+    step = bar("extents", len(classes))
     found = []
     for file, class_name in classes:
-        found.append(_of_class(search, (OUTPUT, file, "", None), class_name, concept, direction))
+        of_class = [job for job in asked if (job.file, job.class_name) == (file, class_name)]
+        found += _of_class(search, of_class, concept, direction)
         step(1)
-        for job in asked:
-            if (job.file, job.class_name) == (file, class_name):
-                what = (job.name, file, job.statement, job.table)
-                found.append(_of_class(search, what, class_name, concept, direction))
-                step(1)
     return found
 
 
@@ -88,43 +85,38 @@ def extent_name(of: str, class_name: str, image: str, concept: str) -> str:
 
 
 def _of_class(
-    search: ExtentSearch,
-    what: tuple[str, str, str, FormulaTable | None],
-    class_name: str,
-    concept: str,
-    direction: Float64,
-) -> ClassExtents:
+    search: ExtentSearch, jobs: Sequence[Obligation], concept: str, direction: Direction
+) -> list[ClassExtents]:
     model = search.model
-    name, file, statement, table = what
+    file, class_name = jobs[0].file, str(jobs[0].class_name)
     split = model.splits[model.measure_split]
-    members = np.flatnonzero(np.asarray(split.labels) == model.class_names.index(class_name)).tolist()
-    claims, at_once = [], 0
+    members = np.flatnonzero(np.asarray(split.labels) == model.class_names.index(class_name))[:MOST_IMAGES].tolist()
+    index = model.concept_names.index(concept)
+    claims: dict[str, list[ExtentClaim]] = {OUTPUT: [], **{job.name: [] for job in jobs}}
     for row in members:
-        embedding = np.asarray(split.embeddings[row], dtype=np.float64)
-        said = statement
-        asked = table
-        if asked is None:
-            own = int(np.argmax(model.head.logits(embedding[None, :])[0]))
-            asked, said = output_table(own), write_formula(Predict(model.class_names[own]), "house", "x")
-        extent = search.extent(asked, embedding, direction)
-        if extent is None:
-            at_once += 1
-            continue
-        claims.append(
-            ExtentClaim(
-                extent_name(name, class_name, split.ids[row], concept),
-                file,
-                said,
-                extent.table,
-                "holds",
-                model.measure_split,
-                split.ids[row],
-                model.concept_names.index(concept),
-                extent,
-            )
+        image = split.ids[row]
+        ray = search.ray(np.asarray(split.embeddings[row], dtype=np.float64), direction, [job.table for job in jobs])
+        own = int(np.argmax(model.head.logits(ray.embedding[None, :])[0]))
+        output = write_formula(Predict(model.class_names[own]), "house", "x")
+        asked = [(OUTPUT, output, output_table(own)), *((job.name, job.statement, job.table) for job in jobs)]
+        for of, said, table in asked:
+            extent = search.extent(table, ray)
+            if extent is not None:
+                name = f"{of} of {class_name} along {concept} in {image}"
+                claim = ExtentClaim(name, file, said, extent.table, "holds", model.measure_split, image, index, extent)
+                claims[of].append(claim)
+    return [
+        ClassExtents(
+            of,
+            class_name,
+            concept,
+            len(members),
+            len(members) - len(known),
+            _curve([claim.extent for claim in known], len(members)),
+            tuple(known),
         )
-    curve = _curve([claim.extent for claim in claims], len(members))
-    return ClassExtents(name, class_name, concept, len(members), at_once, curve, tuple(claims))
+        for of, known in claims.items()
+    ]
 
 
 def _curve(extents: Sequence[Extent], images: int) -> tuple[CurveStep, ...]:
@@ -135,3 +127,17 @@ def _curve(extents: Sequence[Extent], images: int) -> tuple[CurveStep, ...]:
     top = reaches[min(len(reaches) - 1, len(reaches) * 9 // 10)]
     steps = [top * k / STEPS for k in range(1, STEPS + 1)]
     return tuple(CurveStep(s, sum(reach >= s for reach in reaches) / images) for s in steps)
+
+
+def printed_extents(found: Sequence[ClassExtents]) -> str:
+    """A few lines for each output and property: the share of images that stand a change of the concept."""
+    lines = []
+    for entry in found:
+        head = f"EXTENT   {entry.of} of {entry.class_name}: {entry.concept}, {entry.images} images"
+        if entry.at_once:
+            head += f", {entry.at_once} changed by the smallest step"
+        lines.append(head)
+        shown = entry.curve[STEPS // 4 - 1 :: STEPS // 4]
+        lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {s.change:.3g}" for s in shown))
+    lines.append("         changes are of the strength q'y, either way; proved, and claims of the certificate")
+    return "\n".join(lines)

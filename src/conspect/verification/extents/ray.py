@@ -30,29 +30,46 @@ class Line:
 
 
 @dataclass(eq=False)
+class Direction:
+    """A float64 step `[D]`, with the slopes of base forms along it, which all embeddings share."""
+
+    step: Float64
+    vector: RationalVector = field(init=False, repr=False)
+    _slopes: dict[int, int] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.vector = float_vector(self.step)
+
+    def slope(self, model: ExactModel, row: int) -> int:
+        """A base form's value at the step less that at 0, times 2**shift and the step's denominator."""
+        if row not in self._slopes:
+            nothing = RationalVector([0] * len(self.vector.integers), self.vector.denominator)
+            self._slopes[row] = model.value(row, self.vector) - model.value(row, nothing)
+        return self._slopes[row]
+
+
+@dataclass(eq=False)
 class Ray:
-    """Base forms along the ray from `embedding [D]` in `direction [D]`, float64 both; `rows`: with leads."""
+    """Base forms along the ray from `embedding [D]`, float64, in a direction; `rows`: with leads."""
 
     model: ExactModel
     rows: AtomRows
     embedding: Float64
-    direction: Float64
+    direction: Direction
     _lines: dict[int, Line] = field(default_factory=dict, repr=False)
-    _places: tuple[RationalVector, RationalVector] | None = None
+    _point: RationalVector | None = None
 
     def line(self, row: int) -> Line:
         """A base form; a raised logit is its logit with the lead added."""
         if row not in self._lines:
-            if self._places is None:
-                self._places = float_vector(self.embedding), float_vector(self.direction)
-            point, step = self._places
+            if self._point is None:
+                self._point = float_vector(self.embedding)
+            point, step = self._point, self.direction
             raised = self.rows.logit(row)
             own, lead = (row, Fraction(0)) if raised is None else (raised.class_index, raised.lead)
-            # Over 2**shift and both denominators: a form's slope along f is its value at f less that at 0.
-            unit = point.denominator * step.denominator << self.model.shift
-            start = self.model.value(own, point) * step.denominator + lead * unit
-            nothing = RationalVector([0] * len(step.integers), step.denominator)
-            slope = (self.model.value(own, step) - self.model.value(own, nothing)) * point.denominator
+            unit = point.denominator * step.vector.denominator << self.model.shift
+            start = self.model.value(own, point) * step.vector.denominator + lead * unit
+            slope = step.slope(self.model, own) * point.denominator
             self._lines[row] = Line(start, slope)
         return self._lines[row]
 
@@ -84,7 +101,7 @@ class Ray:
 
     def crossings(self, table: FormulaTable) -> list[Fraction]:
         """Every place where the truth of a formula can change, in order."""
-        places = set()
+        places: set[Fraction] = set()
         for node in table:
             if node[0] in ("predict", "stronger", "has"):
                 gaps = [self.gap(literal) for literal in literals_of(node, self.rows)]

@@ -18,7 +18,7 @@ from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.verification.engine.exact import ExactModel
 from conspect.verification.engine.steps import Step
-from conspect.verification.extents.ray import Ray
+from conspect.verification.extents.ray import Direction, Ray
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.negation import AtomRows
@@ -73,8 +73,8 @@ class ExtentSearch:
             )
         self._exact = ExactModel.of(head.layers[0], head.classes, self.model.lens)
 
-    def direction(self, concept: str) -> Float64:
-        """The step `[D]`, float64, that raises the concept's strength q'y by 1 along its gradient."""
+    def direction(self, concept: str) -> Direction:
+        """The step that raises the concept's strength q'y by 1 along its gradient."""
         names = self.model.concept_names
         if concept not in names:
             raise user_error(
@@ -88,15 +88,19 @@ class ExtentSearch:
                 f"no change of an embedding changes the strength of {concept!r}",
                 "ask for a concept that the lens sees",
             )
-        return np.asarray(gradient / squared, dtype=np.float64)
+        return Direction(np.asarray(gradient / squared, dtype=np.float64))
 
-    def extent(self, table: FormulaTable, embedding: Float64, direction: Float64) -> Extent | None:
-        """The interval around one embedding `[D]`; None where the value changes with the smallest step."""
+    def ray(self, embedding: Float64, direction: Direction, tables: Sequence[FormulaTable]) -> Ray:
+        """One embedding `[D]` moved in a direction, for formulas that may ask for leads."""
         names, thresholds = self.model.concept_names, self.model.thresholds
         known = {k: Fraction(thresholds[name]) for k, name in enumerate(names) if name in thresholds}
-        self._require_linear(table, known)
-        rows = AtomRows(self.model.head.classes, len(names), known, tuple(sorted(leads_asked(table))))
-        ray = Ray(self._exact, rows, embedding, direction)
+        leads = sorted({lead for table in tables for lead in leads_asked(table)})
+        rows = AtomRows(self.model.head.classes, len(names), known, tuple(leads))
+        return Ray(self._exact, rows, embedding, direction)
+
+    def extent(self, table: FormulaTable, ray: Ray) -> Extent | None:
+        """The interval in which a formula keeps its value; None where it changes with the smallest step."""
+        self._require_linear(table, ray.rows.thresholds)
         value = ray.makes_true(table, Fraction(0))
         places = [place for place in ray.crossings(table) if abs(place) < LIMIT]
         high, after = _end(ray, table, [p for p in places if p >= 0], value=value)
@@ -106,7 +110,7 @@ class ExtentSearch:
         kept = table if value else (*table, ("not", len(table) - 1))
         proof = ray.proof(kept, low, high)
         assert proof is not None
-        segment = Segment(embedding, direction[:, None], max(-low, high))
+        segment = Segment(ray.embedding, ray.direction.step[:, None], max(-low, high))
         return Extent(kept, low, high, before, after, proof, segment)
 
     @staticmethod
