@@ -129,7 +129,7 @@ def body():
 def test_the_checker_accepts_an_extent_and_says_what_it_is(body):
     (claim,) = check.check_data(sealed(body))
     assert "its up changed by -64.0000 to 0.9999: " in claim.statement
-    assert "false just after" in claim.statement
+    assert "it ends: False, True" in claim.statement
 
 
 @pytest.mark.parametrize(

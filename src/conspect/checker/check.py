@@ -22,22 +22,16 @@ from array import array
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
-from itertools import compress
-from operator import add, mul, or_, sub
+from itertools import compress, repeat
+from operator import add, and_, mul, or_, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
 FORMAT = "conspect-certificate-2"
-LARGEST_FILE = 1 << 29
-LONGEST_NUMBER = 4000
-MOST_STEPS = 5_000_000
-MOST_LITERALS = 250_000
-LONGEST_POWER = 10_000_000
-SHORT_SHARE = 64
-ROOT = 160
-LONGEST_TEXT = 400
-SECONDS = 300
-MEGABYTES = 4096
+LARGEST_FILE, LONGEST_NUMBER, LONGEST_TEXT = 1 << 29, 4000, 400
+MOST_STEPS, MOST_LITERALS, LONGEST_POWER = 5_000_000, 250_000, 10_000_000
+SHORT_SHARE, ROOT, FINER = 64, 160, 64
+SECONDS, MEGABYTES = 300, 4096
 HIDDEN, MANTISSA, MAGNITUDE = 1 << 52, (1 << 52) - 1, (1 << 63) - 1
 
 Shape = tuple[int, ...]
@@ -113,9 +107,8 @@ def load(data: bytes, budget: Budget) -> Any:
 
     need(len(data) <= LARGEST_FILE, "the file is too large")
     seal = data[:9] + hashlib.sha256(data[75:]).hexdigest().encode() + data[73:75]
-    need(
-        data[:75] == seal and data[:9] == b'{"seal":"' and data[73:75] == b'",', "the seal is broken, or there is none"
-    )
+    whole_seal = data[:75] == seal and data[:9] == b'{"seal":"' and data[73:75] == b'",'
+    need(whole_seal, "the seal is broken, or there is none")
     budget.hold(data.count(b",") + data.count(b"[") + data.count(b"{"), 400)
     budget.hold(1, 8 * len(data))
     try:
@@ -137,6 +130,11 @@ def whole(value: Any, low: int, high: int, what: str) -> int:
     """An integer of a range; booleans are refused."""
     need(type(value) is int and low <= value <= high, f"{what} is not an integer from {low} to {high}")
     return int(value)
+
+
+def chosen(number: Any, among: Sequence[Any], what: str) -> Any:
+    """The one of this number."""
+    return among[whole(number, 0, len(among) - 1, f"{what}'s number")]
 
 
 def rational(text: Any, what: str) -> Fraction:
@@ -386,6 +384,10 @@ class Readouts(NamedTuple):
         need(index is None or whole(index, 0, model.classes - 1, "a class") == index, "readouts of no class")
         return cls(index, presence)
 
+    def record(self) -> dict[str, Any]:
+        """As certificates write it."""
+        return {"class": self.class_index, "presence": self.presence}
+
     def dimension(self, model: Model) -> int:
         """How many readouts there are."""
         logits = 0 if self.class_index is None else model.classes - 1
@@ -414,7 +416,18 @@ class Readouts(NamedTuple):
         return slope, 0
 
 
-class Region:
+class Sized:
+    """What all regions have: a shape, and a digest of their arrays."""
+
+    shape: str
+    arrays: str
+
+    def digest(self, size: Fraction, cut: int | None) -> str:
+        """The digest that ties a claim to this region at a size, cut or not."""
+        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
+
+
+class Region(Sized):
     """{centre + factor w : |w| <= size}; base rows and mapped coordinates become forms in w when they are asked for.
 
     A region of readouts (shape span) is one of values of what formulas read, see `Readouts`.
@@ -487,10 +500,6 @@ class Region:
             self.reaches[weights] = (spread(slope, self.norm), constant, common)
         return self.reaches[weights]
 
-    def digest(self, size: Fraction, cut: int | None) -> str:
-        """The digest that ties a claim to this region at a size, cut or not."""
-        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
-
     def holds_readouts(self, values: Sequence[Fraction], size: Fraction) -> bool:
         """Whether readouts lie inside: |w| <= size for the one w with centre + factor w equal to them."""
         self.undone = self.undone or inverse(self.columns or (), self.model.budget)
@@ -508,7 +517,7 @@ class Region:
         return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift
 
 
-class Band:
+class Band(Sized):
     """Readouts whose differences, one for each ordered pair of base rows, are at least centre - size * factor.
 
     Pairs: of logits if the region reads them, of strengths, and with `presence` of each strength and its threshold times
@@ -533,25 +542,74 @@ class Band:
         self.widths = [Fraction(v, 1 << two) for v in widths]
         self.arrays = digest_arrays({"centre": ("<f8", count, raw_centre), "factor": ("<f8", count, raw_factor)})
 
-    def digest(self, size: Fraction, cut: int | None) -> str:
-        """As that of a region."""
-        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
-
     def least(self, axis: int, size: Fraction) -> Fraction:
         """How far the first row of a pair is above the second, at least."""
         return self.middles[axis] - size * self.widths[axis]
 
-    def holds_rows(self, rows: dict[int, Fraction], size: Fraction) -> bool:
-        """Whether base rows of these values lie inside."""
-        return all(rows[a] - rows[b] >= self.least(axis, size) for axis, (a, b) in enumerate(self.pairs))
+
+class Near(Sized):
+    """Neighbourhoods of images: readouts centre_k + factor w with |w| <= radius, row k of the centres for image k."""
+
+    def __init__(self, value: Any, model: Model) -> None:
+        names = ["shape", "centre", "factor", "reads", "images"]
+        shape, centre, factor, reads, images = fields(value, names, "neighbourhoods")
+        self.model, self.shape, self.norm, self.linear = model, shape, "near", True
+        self.reads = Readouts.read(reads, model)
+        width = self.reads.dimension(model)
+        self.images = whole(images, 1, 1 << 24, "a number of images")
+        raw_centre, flat, self.shift = floats(centre, (self.images, width), "centres", model.budget)
+        self.columns = [flat[k::width] for k in range(width)]
+        zero = base64.b64encode(bytes(8 * width)).decode()
+        self.around = Region({"shape": "span", "centre": zero, "factor": factor, "reads": reads}, model)
+        self.arrays = digest_arrays({"centre": ("<f8", (self.images, width), raw_centre)}) + self.around.arrays
+
+    def closed(self, pairs: Any, branch: Branch, radius: Fraction) -> int:
+        """For which images multipliers close a branch, one byte each: their sum, at its largest around the centre, is < 0.
+
+        The sum at a centre is an integer over `unit`; how far it rises around it, a root, is rounded up to one.
+        """
+        weights, lead, strict = summed(multiplied(pairs, branch), self.model)
+        base = tuple((row, weight) for row, weight in sorted(weights.items()) if weight)
+        reach, _, common = self.around.reach(base) if base else (0, 0, 1)
+        rows = [(weight, self.reads.row(row, self.model)[0]) for row, weight in base]
+        slope = [sum(weight * row[k] for weight, row in rows) for k in range(len(self.columns))]
+        numbers, unit = over_one([*slope, lead])
+        # Finer than the sums are, so that rounding up costs less than anything that could be said to be closed.
+        rise = reach * (radius * unit) ** 2 * Fraction(4 ** (self.shift + FINER), common**2 * 4**self.around.exponent)
+        root = root_above(-(-rise.numerator // rise.denominator)) - 1
+        above = root * root < rise or (root * root == rise and not strict)
+        limit = (numbers[-1] << self.shift + FINER) - root - above >> FINER
+        values = [0] * self.images
+        for number, column in zip(numbers, self.columns):
+            self.model.budget.spend()
+            if number:
+                more = column if number in (1, -1) else map(mul, column, repeat(abs(number)))
+                values = list(map(add if number > 0 else sub, values, more))
+        return int.from_bytes(bytes(map(limit.__ge__, values)), "little")
+
+    def proved(self, tree: Any, formula: Table, branch: Branch, radius: Fraction) -> int:
+        """For which images a tree of cases closes a branch: by one of its multipliers, or in all cases of a disjunction."""
+        need(isinstance(tree, list) and len(tree) == 3 and isinstance(tree[0], list), "a case has the wrong shape")
+        literals, pending = list(branch.literals), list(branch.pending)
+        assume(formula, self, branch.parts, literals, pending)
+        branch = branch._replace(literals=literals, pending=pending, parts=())
+        found = reduce(or_, (self.closed(pairs, branch, radius) for pairs in tree[0]), 0)
+        if tree[1] is None:
+            return found
+        which = whole(tree[1], 0, len(pending) - 1, "the disjunction opened")
+        rest = branch._replace(pending=pending[:which] + pending[which + 1 :])
+        need(isinstance(tree[2], list) and len(tree[2]) == len(pending[which]), "a disjunction with other cases")
+        inner = (self.proved(case, formula, rest._replace(parts=p), radius) for case, p in zip(tree[2], pending[which]))
+        return found | reduce(and_, inner)
 
 
-Place = Region | Band
+Place = Region | Band | Near
 
 
 def read_region(value: Any, model: Model) -> Place:
     """A region by its shape."""
-    return (Band if isinstance(value, dict) and value.get("shape") == "band" else Region)(value, model)
+    kinds: dict[Any, Any] = {"band": Band, "near": Near}
+    return kinds.get(value.get("shape") if isinstance(value, dict) else None, Region)(value, model)
 
 
 def inverse(columns: Sequence[Sequence[int]], budget: Budget) -> tuple[list[list[int]], int]:
@@ -757,10 +815,10 @@ def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
     need(step[0] == "close" and 2 <= len(step) <= 4, "a closing step has the wrong shape")
     bounds = dict_of(step[2]) if len(step) > 2 else {}
     parts: list[Part] = []
-    chosen = multiplied(step[1], branch)
-    weights, lead, strict = summed(chosen, model)
+    taken = multiplied(step[1], branch)
+    weights, lead, strict = summed(taken, model)
     start = -lead * (1 << region.exponent)
-    for index, literal, multiplier in chosen:
+    for index, literal, multiplier in taken:
         if isinstance(literal, Has):
             need(index in bounds, "a hasCon literal without its bound")
             more, constant = cone(literal, bounds[index], region, (size, branch.ends))
@@ -1045,8 +1103,8 @@ class Point:
                 self.inside[key] = self._lies_in(region, size.numerator, size.denominator)
         return self.inside[key]
 
-    def reads_in(self, region: Place, size: Fraction) -> bool:
-        """Whether what a region reads of this embedding lies in it.
+    def reads_in(self, region: Place, size: Fraction, centre: Sequence[Fraction] | None = None) -> bool:
+        """Whether what a region reads of this embedding lies in it; in the neighbourhood of a centre, if one is given.
 
         The length |y| is a root between two fractions. Regions are convex, so that what holds with either holds with it.
         """
@@ -1061,9 +1119,12 @@ class Point:
         for length in self.lengths() if reads.presence else [Fraction(0)]:
             rows |= {model.bar(k): t * length for k, t in model.thresholds.items()}
             if isinstance(region, Band):
-                inside = region.holds_rows(rows, size)
+                inside = all(rows[a] - rows[b] >= region.least(k, size) for k, (a, b) in enumerate(region.pairs))
             else:
-                inside = region.holds_readouts(reads.values(rows, length, model), size)
+                values = reads.values(rows, length, model)
+                if centre is not None:
+                    values = list(map(sub, values, centre))
+                inside = (region.around if isinstance(region, Near) else region).holds_readouts(values, size)
             if not inside:
                 return False
         return True
@@ -1218,7 +1279,7 @@ def counted(coverage: Any) -> str:
 PARTS = ["claims", "digests", "dimension", "format", "head", "lens", "names", "points", "regions", "seal", "sources",
          "study", "thresholds"]  # fmt: skip
 COMMON = ["digest", "file", "formula", "kind", "name", "statement", "verdict"]
-EVIDENCE = ("digest", "point", "proof", "region", "witness")
+EVIDENCE = ("digest", "point", "proof", "refutations", "region", "tree", "witness")
 
 
 def tail_excluded(
@@ -1269,23 +1330,28 @@ def share_decided(
     return tail_excluded(successes, trials, share, level, upper=upper, budget=budget)
 
 
+def check_test(claim: dict[str, Any], successes: int, trials: int, budget: Budget) -> tuple[Fraction, Fraction]:
+    """The share and level of a claim, whose verdict the counts have to decide."""
+    share, level = rational(claim["share"], "a share"), rational(claim["level"], "a level")
+    need(0 < share <= 1 and 0 < level < 1, "a share or level is out of range")
+    if claim["verdict"] != "unknown":
+        decided = share_decided(successes, trials, share, level, upper=claim["verdict"] == "holds", budget=budget)
+        need(decided, "the counts do not decide the share at this level")
+    return share, level
+
+
 def check_share(claim: dict[str, Any], model: Model) -> str:
     """A statistical claim: the exact binomial tail of its counts is within its level."""
     names = ["class", "images", "level", "outcomes", "share", "split", "successes", "trials"]
     fields(claim, [*COMMON, *names], "a claim about a share")
-    share, level = rational(claim["share"], "a share"), rational(claim["level"], "a level")
     n = whole(claim["trials"], 0, 10_000_000, "the number of images")
     k = whole(claim["successes"], 0, n, "the number of successes")
-    need(0 < share <= 1 and 0 < level < 1, "a share or level is out of range")
+    share, level = check_test(claim, k, n, model.budget)
     need(claim["class"] is None or claim["class"] in model.class_names, "a share of images of no class")
     need(isinstance(claim["split"], str), "a share of images of no split")
     formula = read_formula(claim["formula"], model)
     digest_text(claim["images"], "the images' digest")
     digest_text(claim["outcomes"], "the outcomes' digest")
-    if claim["verdict"] != "unknown":
-        upper = claim["verdict"] == "holds"
-        decided = share_decided(k, n, share, level, upper=upper, budget=model.budget)
-        need(decided, "the counts do not decide the share at this level")
     where = "images" if claim["class"] is None else f"images({shown(claim['class'])})"
     return (
         f"for {share} of x in {where}: {written(formula, model)} "
@@ -1301,7 +1367,7 @@ def check_image(claim: dict[str, Any], model: Model, points: Sequence[Point]) ->
     digest_text(claim["embedding"], "an embedding's digest")
     formula = read_formula(claim["formula"], model)
     if not unknown:
-        point = points[whole(claim["point"], 0, len(points) - 1, "a point's number")]
+        point = chosen(claim["point"], points, "a point")
         need(point.region is None and point.raw, "an image's embedding is not given as float64")
         need(claim["embedding"] == hashlib.sha256(point.raw).hexdigest(), "the embedding is another one")
         true = point.satisfies(formula)
@@ -1314,21 +1380,24 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
     evidence = {"holds": ["proof"], "violated": ["witness"], "unknown": []}[claim["verdict"]]
     names = ["class", "coverage", "cut", "part", "reads", "region", "region_digest", "size"]
     fields(claim, [*COMMON, *names, *evidence], "a claim about a region")
-    region = regions[whole(claim["region"], 0, len(regions) - 1, "a region's number")]
+    region = chosen(claim["region"], regions, "a region")
     size, cut = rational(claim["size"], "a size"), claim["cut"]
     need(size >= 0, "a negative size")
     need(cut is None or whole(cut, 0, model.classes - 1, "a cut") == cut, "a cut is no class")
     need(claim["class"] in model.class_names, "a region of no class")
     need(claim["region_digest"] == region.digest(size, cut), "the region is not the one that its digest names")
-    reads = None if region.reads is None else {"class": region.reads.class_index, "presence": region.reads.presence}
-    need(claim["reads"] == reads, "the region is made of other readouts than the claim says")
+    need(not isinstance(region, Near), "neighbourhoods are no region of a class")
+    need(
+        claim["reads"] == (None if region.reads is None else region.reads.record()),
+        "the region is made of other readouts than the claim says",
+    )
     need(claim["part"] in ("whole", "conclusion"), "a claim does not say which part of its property it proves")
     need(claim["part"] == "whole" or claim["verdict"] == "holds", "a conclusion alone refutes no property")
     formula = read_formula(claim["formula"], model)
     if claim["verdict"] == "holds":
         check_proof(claim["proof"], formula, region, size, cut)
     elif claim["verdict"] == "violated":
-        point = points[whole(claim["witness"], 0, len(points) - 1, "a witness's number")]
+        point = chosen(claim["witness"], points, "a witness")
         need(point.lies_in(region, size), "the witness lies outside the region")
         need(not point.satisfies(formula), "the formula is true at the witness")
         need(cut is None or point.predicts(cut), "the witness lies outside the cut of the region")
@@ -1339,18 +1408,52 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
     )
 
 
+def check_near(claim: dict[str, Any], model: Model, regions: Sequence[Place], points: Sequence[Point]) -> str:
+    """A formula around images: for so many a proof, for so many an embedding that refutes it; a share by its exact test."""
+    names = ["changes", "class", "images", "level", "near", "proved", "radius", "reads", "refutations", "refuted"]
+    fields(claim, [*COMMON, *names, "region", "region_digest", "share", "split", "tree", "trials"], "a claim")
+    place = chosen(claim["region"], regions, "a region")
+    need(isinstance(place, Near), "a claim about images without neighbourhoods")
+    radius, n = rational(claim["radius"], "a radius"), place.images
+    need(radius >= 0 and claim["region_digest"] == place.digest(radius, None), "the neighbourhoods are others")
+    need(claim["reads"] == place.reads.record(), "the neighbourhoods are made of other readouts than the claim says")
+    formula, pairs = read_formula(claim["formula"], model), dict_of(claim["refutations"])
+    proved = place.proved(claim["tree"], formula, Branch([], [], {}, {}, [(len(formula) - 1, False)]), radius)
+    counts = n, proved.bit_count(), len(pairs)
+    need((claim["trials"], claim["refuted"]) == counts[::2], "there are other images, or it is refuted around others")
+    need(whole(claim["proved"], 0, n, "a count") <= counts[1], "it is proved around fewer images")
+    for image, number in pairs.items():
+        whole(image, 0, n - 1, "an image's number")
+        point = chosen(number, points, "a point")
+        need(
+            point.reads_in(place, radius, [Fraction(c[image], 1 << place.shift) for c in place.columns]),
+            "it is outside",
+        )
+        need(not point.satisfies(formula), "the formula is true there")
+    digest_text(claim["images"], "the images' digest")
+    upper, single = claim["verdict"] == "holds", claim["share"] is None
+    count = claim["proved"] if upper else n - counts[2]
+    if single:
+        need(claim["verdict"] == "unknown" or (n == 1 and upper == count), "it is not decided there")
+    else:
+        check_test(claim, count, n, model.budget)
+    where = "an image" if single else f"{claim['share']} of x in images({shown(claim['class'])})"
+    return (
+        f"for {where}: for all y near x (changes = {shown(claim['changes'])}, share = {shown(claim['near'])}): "
+        f"{written(formula, model)} [proved around {claim['proved']} of {n} images of {shown(claim['split'])}, refuted around "
+        f"{counts[2]}, radius {decimal(radius)}]"
+    )
+
+
 def check_extent(claim: dict[str, Any], model: Model, regions: Sequence[Place]) -> str:
     """How far a concept may change in an image: the formula is true all along, and false just beyond either end."""
     names = ["after", "before", "concept", "direction", "embedding", "high", "image", "low", "proof", "region", "split"]
     fields(claim, [*COMMON, *names], "a claim about an extent")
     need(claim["verdict"] == "holds", "an extent is what holds along it")
     need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
-    region = regions[whole(claim["region"], 0, len(regions) - 1, "a region's number")]
+    region = chosen(claim["region"], regions, "a region")
     need(isinstance(region, Region) and region.shape == "segment", "an extent is no segment")
-    assert isinstance(region, Region)
-    need(
-        (claim["embedding"], claim["direction"]) == region.raw_digests, "the embedding or the direction is another one"
-    )
+    need((claim["embedding"], claim["direction"]) == region.raw_digests, "embedding or direction is another one")
     low, high = rational(claim["low"], "an end"), rational(claim["high"], "an end")
     need(low <= 0 <= high, "the image lies outside its own extent")
     formula = read_formula(claim["formula"], model)
@@ -1359,15 +1462,12 @@ def check_extent(claim: dict[str, Any], model: Model, regions: Sequence[Place]) 
         if end is not None:
             beyond = rational(end, "a place beyond an end")
             need(sign * (beyond - inner) > 0, "a place beyond an end is not beyond it")
-            point = {"kind": "coordinates", "numerators": [beyond.numerator], "denominator": beyond.denominator}
-            need(
-                not Point(point | {"region": claim["region"]}, model, regions).satisfies(formula), "it changes nothing"
-            )
+            w = {"numerators": [beyond.numerator], "denominator": beyond.denominator, "region": claim["region"]}
+            need(not Point({"kind": "coordinates"} | w, model, regions).satisfies(formula), "it changes nothing")
     concept = model.concept_names[whole(claim["concept"], 0, model.concepts - 1, "a concept")]
-    outside = [f"false just {side}" for side in ("before", "after") if claim[side] is not None]
     return (
         f"for x = image({shown(claim['split'])}/{shown(claim['image'])}), its {shown(concept)} changed by {decimal(low)} "
-        f"to {decimal(high)}: {written(formula, model)} [{' and '.join(outside) or 'no end is shown'}]"
+        f"to {decimal(high)}: {written(formula, model)} [it ends: {bool(claim['before'])}, {bool(claim['after'])}]"
     )
 
 
@@ -1404,6 +1504,8 @@ def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected =
             statement = check_share(claim, model)
         elif kind == "image":
             statement = check_image(claim, model, points)
+        elif kind == "near":
+            statement = check_near(claim, model, regions, points)
         elif kind == "extent":
             statement = check_extent(claim, model, regions)
         else:
@@ -1443,22 +1545,12 @@ def check_data(data: bytes, expected: Expected = (), budget: Budget | None = Non
     budget = budget or Budget()
     try:
         return list(check_certificate(load(data, budget), budget, expected))
-    except (
-        RecursionError,
-        MemoryError,
-        OverflowError,
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+    except (RecursionError, MemoryError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise Refused(f"malformed: {type(error).__name__}") from None
 
 
 NOT_COMPARED = (
-    "not compared: whether head, lens, names, thresholds, regions, sizes, images and texts are those of a study, and "
-    "whether claims are missing; conspect certificate check FILE --study DIR does that"
+    "not compared with a study, nor whether claims are missing: conspect certificate check FILE --study DIR does"
 )
 
 

@@ -86,7 +86,7 @@ def tie_of(subject: VerificationModel) -> dict[str, str]:
 
 
 # Evidence and places inside the file: not part of what a claim says.
-EVIDENCE = ("digest", "point", "proof", "region", "witness")
+EVIDENCE = ("digest", "point", "proof", "refutations", "region", "tree", "witness")
 
 
 def tied(claim: Said, tie: Mapping[str, str]) -> str:
