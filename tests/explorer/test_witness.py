@@ -8,7 +8,7 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.language import Readouts, holds
 from conspect.language.meaning.checker import check_text
-from conspect.language.syntax.tree import Property
+from conspect.language.syntax.tree import ForAll, Property
 from conspect.results.witnesses import WitnessPage
 from conspect.study import Study
 from conspect.study.exploration.opening import OpenedStudy
@@ -38,6 +38,7 @@ def test_steps_count_the_held_out_images_that_lie_inside_and_those_that_break_it
     tree = check_text(TEXT.encode(), vocabulary_of(subject), "x").require()
     item = next(entry for entry in tree.items if isinstance(entry, Property))
     regions = FocusRegions(subject, VerifyOptions())
+    assert isinstance(item.quantifier, ForAll)
     region = regions.region(item.quantifier.region)
     split = subject.splits["test"]
     members = split.embeddings[regions.members("test", "green")].astype(float)
@@ -50,7 +51,8 @@ def test_steps_count_the_held_out_images_that_lie_inside_and_those_that_break_it
     for step in page.steps:
         assert step.inside == int((sizes <= step.size).sum())
         assert step.breaking == int((false & (sizes <= step.size)).sum())
-    assert [entry.size for entry in page.breaking] == sorted(entry.size for entry in page.breaking)
+    sizes_shown = [entry.size or 0.0 for entry in page.breaking]
+    assert sizes_shown == sorted(sizes_shown)
     assert all(entry.margin is not None and entry.margin <= 0 for entry in page.breaking)
 
 

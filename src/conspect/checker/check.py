@@ -107,8 +107,7 @@ def load(data: bytes, budget: Budget) -> Any:
 
     need(len(data) <= LARGEST_FILE, "the file is too large")
     seal = data[:9] + hashlib.sha256(data[75:]).hexdigest().encode() + data[73:75]
-    whole_seal = data[:75] == seal and data[:9] == b'{"seal":"' and data[73:75] == b'",'
-    need(whole_seal, "the seal is broken, or there is none")
+    need(data[:75] == seal and seal[:9] + seal[73:] == b'{"seal":"",', "the seal is broken, or there is none")
     budget.hold(data.count(b",") + data.count(b"[") + data.count(b"{"), 400)
     budget.hold(1, 8 * len(data))
     try:
@@ -442,8 +441,7 @@ class Region(Sized):
         D = model.dimension if self.reads is None else self.reads.dimension(model)
         need(D > 0, "a region without axes")
         raw_centre, centre, one = floats(centre, (D,), "a centre", model.budget)
-        # How many numbers w there are: one along a segment.
-        self.dimension = axes = 1 if shape == "segment" else D
+        self.dimension = axes = 1 if shape == "segment" else D  # how many numbers w there are
         sizes = (D,) if shape == "box" else (D, axes)
         raw_factor, factor, two = floats(factor, sizes, "a factor", model.budget)
         self.shift = max(one, two)
@@ -551,9 +549,9 @@ class Near(Sized):
     """Neighbourhoods of images: readouts centre_k + factor w with |w| <= radius, row k of the centres for image k."""
 
     def __init__(self, value: Any, model: Model) -> None:
-        names = ["shape", "centre", "factor", "reads", "images"]
-        shape, centre, factor, reads, images = fields(value, names, "neighbourhoods")
-        self.model, self.shape, self.norm, self.linear = model, shape, "near", True
+        names = ["centre", "factor", "reads", "images", "shape"]
+        centre, factor, reads, images, self.shape = fields(value, names, "neighbourhoods")
+        self.model, self.norm, self.linear = model, "near", True
         self.reads = Readouts.read(reads, model)
         width = self.reads.dimension(model)
         self.images = whole(images, 1, 1 << 24, "a number of images")
@@ -608,7 +606,7 @@ Place = Region | Band | Near
 
 def read_region(value: Any, model: Model) -> Place:
     """A region by its shape."""
-    kinds: dict[Any, Any] = {"band": Band, "near": Near}
+    kinds: dict[Any, type[Place]] = {"band": Band, "near": Near}
     return kinds.get(value.get("shape") if isinstance(value, dict) else None, Region)(value, model)
 
 
@@ -763,7 +761,8 @@ def check_proof(
         if isinstance(region, Band):
             close_cycle(step, branch, region, size)
         else:
-            close(step, branch, region, size)
+            need(isinstance(region, Region), "neighbourhoods have no proof of their own")
+            close(step, branch, region, size)  # type: ignore[arg-type]
 
 
 def leaves(

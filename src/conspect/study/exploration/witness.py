@@ -24,7 +24,8 @@ from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.lists import image_row
 from conspect.study.exploration.reality import Reality
-from conspect.study.proving.properties import property_record, without_embedding
+from conspect.study.proving.properties import without_embedding
+from conspect.study.proving.records import property_record
 from conspect.study.study import Study
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
