@@ -13,7 +13,7 @@ import pytest
 
 from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated, retied
 from conspect.bench.random_properties import batches
-from conspect.bench.soundness import Tally, bodies, certificate_of
+from conspect.bench.soundness import Tally, bodies, certificate_of, over_regions
 from conspect.checker import check
 from conspect.verification.certificates.writing import sealed
 
@@ -30,7 +30,10 @@ def good():
 @pytest.fixture(scope="module")
 def every(good):
     """Certificates of every kind of claim."""
-    return [good, *(body for kind, body in bodies(40, 3, Tally()) if kind in ("2 hidden", "band", "image") and body)]
+    subject, cases = next(iter(batches(40, 11, per_subject=40)))
+    ends = over_regions("linear", subject, cases, Tally())
+    kinds = ("2 hidden", "band", "extent", "image")
+    return [good, ends, *(body for kind, body in bodies(40, 3, Tally()) if kind in kinds and body)]
 
 
 def accepts(body):

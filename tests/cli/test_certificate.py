@@ -23,6 +23,10 @@ property open: for 99% of x in images(east): predict(x, east)
 property most: for 50% of x in images(east): right > up
 property one: for x = image("test/test-0"): predict(x, east)
 property cut: for all x in focus(west, gamma = 0.5) where predict(x, west): not hasCon(x, right)
+property spanned: for all x in focus(east, shape = span, coverage = 50%): predict(x, east) implies right > up
+property banded: for all x in focus(east, shape = band, coverage = 50%): hasCon(x, right) or up > right
+property outspanned: for all x in focus(east, shape = span, coverage = 90%): up > right
+property outbanded: for all x in focus(west, shape = band, coverage = 90%): predict(x, west) implies hasCon(x, right)
 """
 
 
@@ -76,7 +80,9 @@ def shrink(body):
 
 def digest_of(body, one):
     model = checker.Model(body, checker.Budget())
-    return checker.Region(body["regions"][one["region"]], model).digest(checker.rational(one["size"], "s"), one["cut"])
+    return checker.read_region(body["regions"][one["region"]], model).digest(
+        checker.rational(one["size"], "s"), one["cut"]
+    )
 
 
 def move(body):
@@ -97,6 +103,21 @@ def tautology(body):
     del one["witness"]
     one["formula"] = [["stronger", 0, 1], ["implies", 0, 0]]
     one["proof"] = [["close", [[0, 1], [1, 1]]]]
+
+
+def shrink_end(body):
+    """The end of the sizes that hold, said to be smaller: true, and less than the property itself claims."""
+    one = claim(body, "held at its largest proved size")
+    one["size"] = "1/10"
+    one["region_digest"] = digest_of(body, one)
+
+
+def whole_for_conclusion(body):
+    """The conclusion of a property, proved, under the name of a property that has none."""
+    conclusion, one = claim(body, "spanned"), claim(body, "outspanned")
+    del one["witness"]
+    one.update({k: conclusion[k] for k in ("formula", "proof", "region", "region_digest", "size", "part", "reads")})
+    one["verdict"] = "holds"
 
 
 def to_unknown(body):
@@ -167,6 +188,17 @@ FORGERIES = {
     "concept names exchanged": (rename("concepts", ["up", "right"]), "concepts"),
     "a lowered threshold": (threshold, "threshold"),
     "another head": (other_head, "head"),
+    "the end of sizes dropped": (
+        lambda body: body["claims"].remove(claim(body, "held at its largest proved size")),
+        "nothing is claimed",
+    ),
+    "the end of sizes moved in": (shrink_end, "though it holds"),
+    "an end of sizes for a verdict": (
+        lambda body: (claim(body, "broken at its smallest refuted size").update(name="x"), body["claims"].pop()),
+        "nothing is claimed",
+    ),
+    "the size of a span": (edited("spanned", coverage={"inside": 33, "images": 33, "split": "test"}), "coverage"),
+    "a conclusion for a whole": (whole_for_conclusion, "conclusion"),
     "another text": (lambda body: body["sources"].update({"x.cspec": "0" * 64}), "speaks of"),
     "another study": (lambda body: body["study"].update({"model": "0" * 64}), "digests of the study"),
 }
@@ -236,3 +268,49 @@ def test_two_files_of_one_stem_have_certificates_of_their_own(study):
 
 def test_spec_without_study_is_refused(study):
     assert CliRunner().invoke(certificate, ["check", str(study / "c.json"), "--spec", "x"]).exit_code == 2
+
+
+def test_spans_and_bands_are_certified_with_real_images_as_witnesses(study):
+    body = json.loads((study / "c.json").read_bytes())
+    for name, verdict, part in (
+        ("spanned", "holds", "conclusion"),
+        ("banded", "holds", "whole"),
+        ("outspanned", "violated", "whole"),
+        ("outbanded", "violated", "whole"),
+    ):
+        one = claim(body, name)
+        assert (one["verdict"], one["part"]) == (verdict, part), name
+        assert "proof" in one or body["points"][one["witness"]]["kind"] == "embedding"
+
+
+@pytest.mark.parametrize("name", ["outspanned", "outbanded"])
+def test_an_image_outside_a_span_or_band_refutes_nothing(study, name):
+    body = json.loads((study / "c.json").read_bytes())
+    del body["seal"]
+    one = claim(body, name)
+    one["size"] = "1/1000000"
+    one["region_digest"] = digest_of(body, one)
+    with pytest.raises(checker.Refused, match="outside"):
+        checker.check_data(sealed(retied(body)))
+
+
+def test_both_ends_of_the_sizes_are_claims(study):
+    names = {c["name"]: c["verdict"] for c in json.loads((study / "c.json").read_bytes())["claims"]}
+    assert names["held at its largest proved size"] == "holds"
+    assert names["broken at its smallest refuted size"] == "violated"
+    run = [str(study / "my.cspec"), "--study", str(study), "--certificate", str(study / "c.json"), "--no-gamma-search"]
+    CliRunner().invoke(verify, run)
+    assert check(study).exit_code == 1
+    assert check(study, "--no-gamma-search").exit_code == 3
+
+
+def test_a_class_with_too_few_images_is_its_own_property_s_unknown(study):
+    (study / "my.cspec").write_text(
+        "property p: for all x in focus(east, gamma = 0.5): right > up\n"
+        "property few: for all x in focus(west, coverage = 99.9%): up > right\n"
+    )
+    run = [str(study / "my.cspec"), "--study", str(study), "--certificate", str(study / "c.json")]
+    assert CliRunner().invoke(verify, run).exit_code == 3
+    done = check(study)
+    assert done.exit_code == 3, done.output
+    assert "unknown  few: " in done.output

@@ -1,8 +1,14 @@
 """Verdicts: three values, never a boolean."""
 
+from fractions import Fraction
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, all_of, any_of, exit_code, unknown
+from conspect.verification.printed import printed
+from conspect.verification.results import GammaMax, PropertyResult
 
 MAYBE = unknown("out of time")
 
@@ -58,3 +64,16 @@ def test_the_first_reason_is_kept():
 )
 def test_the_exit_code_tells_the_worst_verdict(verdicts, code):
     assert exit_code(verdicts) == code
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6))
+def test_printed_sizes_are_rounded_towards_what_was_proved(low, high):
+    result = PropertyResult("p", "region", HOLDS, margin=low, float32_slack=high, gamma_max=GammaMax(low, high, 8.0))
+    facts = printed(result).splitlines()[1]
+    margin, slack = facts.split("margin ")[1].split(" (float32 can be off by ")
+    proved, refuted = facts.split("holds up to size ")[1].split(" (fails at ")
+    for shown in (margin, proved):
+        assert Fraction(shown) <= Fraction(low)
+        assert float(shown) >= low * 0.998
+    for shown in (slack.split(")")[0], refuted.rstrip(")")):
+        assert Fraction(shown) >= Fraction(high)

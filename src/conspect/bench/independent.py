@@ -10,18 +10,27 @@ import time
 from fractions import Fraction
 from itertools import permutations
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import z3
 
 from conspect.core.regions import Region
 from conspect.language import expand
 from conspect.language.syntax.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
+from conspect.verification.extents.search import Extent
 from conspect.verification.queries.model import VerificationModel
-from conspect.verification.regions.provable import ProvedCoverage
-from conspect.verification.regions.readouts import without_premise
+from conspect.verification.regions.readouts import ReadoutKinds, without_premise
 
 TANGENTS = 300
+
+
+class Over(NamedTuple):
+    """A region of readouts with what it is made of, and whether the conclusion of a formula alone is meant."""
+
+    shape: str
+    region: Region
+    kinds: ReadoutKinds
+    premise_dropped: bool
 
 
 class Independent:
@@ -66,7 +75,7 @@ class Independent:
             solver.add(self._tangent([v for v in found if v is not None], region.size))
         return None
 
-    def holds_over_readouts(self, formula: Formula, proved: ProvedCoverage) -> bool | None:
+    def holds_over_readouts(self, formula: Formula, proved: Over) -> bool | None:
         """Whether the proved formula is true at every embedding whose readouts lie in a span or band.
 
         The embedding itself is the unknown; of a span the ellipsoid is enclosed by tangent planes.
@@ -79,7 +88,6 @@ class Independent:
         self.logits = self._network(point)
         self.mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)
         self.strengths = {}
-        assert proved.kinds is not None
         solver = z3.Solver()
         solver.set("timeout", self.milliseconds)
         length, names = z3.Real("length"), self.subject.concept_names
@@ -103,13 +111,29 @@ class Independent:
         solver.add(*[z3.And(v <= bound, -bound <= v) for v in w], z3.Sum([v * v for v in w]) <= bound * bound)
         return self._answer(solver)
 
+    def holds_along(self, formula: Formula, extent: Extent) -> bool | None:
+        """Whether a formula is true from end to end of an extent and false at the places just outside."""
+        w = z3.Real("w")
+        self.unknowns = [w]
+        centre, factor = extent.segment.centre.tolist(), extent.segment.factor.tolist()
+        point: list[Any] = [(Fraction(c), [Fraction(f)]) for c, (f,) in zip(centre, factor, strict=True)]
+        self.logits = self._network(point)
+        self.mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)
+        self.strengths = {}
+        solver = z3.Solver()
+        solver.set("timeout", self.milliseconds)
+        term = self.translate(expand(formula))
+        inside = z3.And(rational(extent.low) <= w, w <= rational(extent.high), z3.Not(term))
+        beyond = [z3.And(w == rational(p), term) for p in (extent.before, extent.after) if p is not None]
+        solver.add(z3.Or(inside, *beyond))
+        return self._answer(solver)
+
     @staticmethod
     def _answer(solver: Any) -> bool | None:
         answer = solver.check()
         return None if answer == z3.unknown else bool(answer == z3.unsat)
 
-    def _inside_band(self, proved: ProvedCoverage, values: list[Any], length: Any) -> list[Any]:
-        assert proved.kinds is not None
+    def _inside_band(self, proved: Over, values: list[Any], length: Any) -> list[Any]:
         groups = [values] if proved.kinds.class_index is None else [self.logits, values]
         gaps = [a - b for group in groups for a, b in permutations(group, 2)]
         if proved.kinds.presence:
@@ -173,15 +197,18 @@ class Independent:
         row = [sum((r[k] for _, r in parts), Fraction(0)) for k in range(len(self.unknowns))]
         return self.expression((constant, row))
 
-    def predicts(self, index: int) -> Any:
-        """The class has the strictly largest logit."""
-        return z3.And(*[self.logits[index] > other for k, other in enumerate(self.logits) if k != index])
+    def predicts(self, index: int, lead: Fraction = Fraction(0)) -> Any:
+        """The class has the strictly largest logit; with a lead, one that is at least that much larger."""
+        others = [other for k, other in enumerate(self.logits) if k != index]
+        if lead:
+            return z3.And(*[self.logits[index] - other >= rational(lead) for other in others])
+        return z3.And(*[self.logits[index] > other for other in others])
 
     def translate(self, formula: Formula) -> Any:  # noqa: PLR0911 (one for each kind of node)
         """A core formula as a Z3 term."""
         match formula:
-            case Predict(name):
-                return self.predicts(self.subject.class_names.index(name))
+            case Predict(name, lead):
+                return self.predicts(self.subject.class_names.index(name), lead)
             case Stronger(left, right):
                 return self.strength(left) > self.strength(right)
             case HasConcept(name):

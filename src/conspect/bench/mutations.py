@@ -217,6 +217,45 @@ def _cycle_cut(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
+def _end_beyond(body: dict[str, Any], rng: random.Random) -> bool:
+    """What is proved at the largest size claimed at the size that is refuted, the region's digest made good."""
+    claims = {claim["name"]: claim for claim in body["claims"]}
+    pairs = [
+        (c, claims[f"{name[:-4]} high"])
+        for name, c in claims.items()
+        if name.endswith(" low") and f"{name[:-4]} high" in claims
+    ]
+    if not pairs:
+        return False
+    low, high = rng.choice(pairs)
+    low |= {key: high[key] for key in ("size", "region_digest", "region", "reads", "cut")}
+    retied(body)
+    return True
+
+
+def _extent_widened(body: dict[str, Any], rng: random.Random) -> bool:
+    """An extent up to the place where it is said to be false, and nothing said of that place."""
+    extents = [claim for claim in body["claims"] if claim["kind"] == "extent"]
+    ends = [(claim, *ends) for claim in extents for ends in (("low", "before"), ("high", "after")) if claim[ends[1]]]
+    if not ends:
+        return False
+    claim, inner, outer = rng.choice(ends)
+    claim[inner], claim[outer] = claim[outer], None
+    retied(body)
+    return True
+
+
+def _extent_ended_early(body: dict[str, Any], rng: random.Random) -> bool:
+    """A place well inside an extent said to lie just outside it."""
+    extents = [claim for claim in body["claims"] if claim["kind"] == "extent" and Fraction(claim["high"]) > 0]
+    if not extents:
+        return False
+    claim = rng.choice(extents)
+    claim["after"], claim["high"] = claim["high"], str(Fraction(claim["high"]) * Fraction(1, 2))
+    retied(body)
+    return True
+
+
 STRUCTURAL: dict[str, Change] = {
     "a multiplier made zero": _multiplier(lambda _: 0),
     "a multiplier made negative": _multiplier(lambda value: -value),
@@ -235,4 +274,7 @@ STRUCTURAL: dict[str, Change] = {
     "the opposite at an image": _image_denied,
     "a share made certain": _share_made_certain,
     "a cycle cut open": _cycle_cut,
+    "an end of sizes moved beyond the refuted one": _end_beyond,
+    "an extent widened": _extent_widened,
+    "an extent ended early": _extent_ended_early,
 }

@@ -31,6 +31,8 @@ from conspect.verification.queries.formula_table import Names, tabulate
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 from conspect.verification.queries.planning import Obligation
 
+# A share of atoms that ask for a lead, a quarter of those that ask for a prediction.
+LEADS = 0.06
 DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -128,7 +130,9 @@ def readout_obligations(generator: np.random.Generator, subject: VerificationMod
     """Random properties of the first class, half of them with the premise that it is predicted."""
     jobs = []
     for index in range(count):
-        formula = random_formula(generator, subject, int(generator.integers(0, 3)), has_concept=index % 4 == 0)
+        formula = random_formula(
+            generator, subject, int(generator.integers(0, 3)), has_concept=index % 4 == 0, leads=True
+        )
         if index % 2:
             formula = Implies(Predict(subject.class_names[0]), formula)
         jobs.append(make_job(subject, formula, f"r{index}"))
@@ -139,7 +143,7 @@ def image_properties(generator: np.random.Generator, subject: VerificationModel,
     """Random properties of single images and of shares of images, in turn; shares are near the observed one."""
     jobs = []
     for index in range(count):
-        job = make_job(subject, random_formula(generator, subject, 2, has_concept=True), f"i{index}")
+        job = make_job(subject, random_formula(generator, subject, 2, has_concept=True, leads=True), f"i{index}")
         share = Fraction(int(generator.integers(1, 100)), 100)
         images = Images(str(generator.choice([*subject.class_names])) if index % 4 else None)
         image = ForImage(f"test{int(generator.integers(0, len(subject.splits['test'].ids)))}")
@@ -162,14 +166,15 @@ def random_region(generator: np.random.Generator, dimension: int, *, shapes: tup
 
 
 def random_formula(
-    generator: np.random.Generator, subject: VerificationModel, depth: int, *, has_concept: bool
+    generator: np.random.Generator, subject: VerificationModel, depth: int, *, has_concept: bool, leads: bool = False
 ) -> Formula:
-    """Nested connectives over random atoms."""
+    """Nested connectives over random atoms; with `leads` a quarter of the predictions ask for one."""
 
     def atom() -> Formula:
         kind = generator.random()
         if kind < 0.25:
-            return Predict(str(generator.choice(subject.class_names)))
+            lead = Fraction(int(generator.integers(1, 9)), 4) if leads and kind < LEADS else Fraction(0)
+            return Predict(str(generator.choice(subject.class_names)), lead)
         if has_concept and kind < 0.55:
             return HasConcept(str(generator.choice(subject.concept_names)))
         left, right = generator.choice(subject.concept_names, size=2, replace=bool(generator.random() < 0.02))
@@ -224,7 +229,14 @@ def tied(region: Region, subject: VerificationModel, formula: Formula) -> Region
 
 
 def batches(
-    properties: int, seed: int, *, per_subject: int = 40, has_concept: bool = False, relu: bool = False, depth: int = 0
+    properties: int,
+    seed: int,
+    *,
+    per_subject: int = 40,
+    has_concept: bool = False,
+    relu: bool = False,
+    depth: int = 0,
+    leads: bool = False,
 ) -> Iterator[tuple[VerificationModel, list[Case]]]:
     """Subjects with their cases, `properties` cases in all; the same for the same seed."""
     generator = np.random.default_rng(seed)
@@ -241,7 +253,7 @@ def batches(
         cases = []
         for index in range(min(per_subject, properties - done)):
             nesting = int(generator.integers(0, 4))
-            formula = random_formula(generator, subject, nesting, has_concept=has_concept)
+            formula = random_formula(generator, subject, nesting, has_concept=has_concept, leads=leads)
             region = pool[int(generator.integers(0, len(pool)))]
             moved = tied(region, subject, formula) if generator.random() < 0.15 else None
             job = make_job(subject, formula, f"p{done + index}")

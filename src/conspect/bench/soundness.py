@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, Literal
 
 import numpy as np
 
-from conspect.bench.independent import Independent
+from conspect.bench.independent import Independent, Over
 from conspect.bench.independent_images import holds_at_least, true_at
 from conspect.bench.mutations import mutated
 from conspect.bench.random_properties import (
     Case,
     batches,
     image_properties,
+    make_job,
+    random_formula,
     readout_obligations,
     subject_with_images,
 )
 from conspect.bench.rows import Row, row
 from conspect.checker import check
-from conspect.verification.certificates.claims import Claim, RegionClaim, coverage_claim, region_claim
+from conspect.language.syntax.tree import Focus, ForAll, Not
+from conspect.verification.certificates.claims import Claim, ExtentClaim, RegionClaim, coverage_claim, region_claim
 from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.engine.decider import Answer, Decider
 from conspect.verification.engine.sizes import SizeSearch
+from conspect.verification.extents.search import ExtentSearch
+from conspect.verification.queries.formula_table import leads_asked
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.regions.provable import ProvableCoverage
 from conspect.verification.verify import Verification
@@ -45,6 +53,9 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.counts + other.counts, self.bad + other.bad)
+
     def compare(self, kind: str, name: str, outcome: str, truth: bool | None) -> None:
         """Counts a verdict of a kind against an independent decision; None where there was none in its time."""
         self.counts[kind] += 1
@@ -56,22 +67,22 @@ class Tally:
             self.bad.append(f"{name} ({kind}): said {outcome}, truth {truth}")
 
 
-def run(properties: int, mutations: int, seed: int = 0) -> dict[str, Any]:
+def run(properties: int, mutations: int, seed: int = 0, workers: int = 1) -> dict[str, Any]:
     """Figures of one run: wrong verdicts, unknowns, refused certificates, accepted mutations, seconds.
 
-    Half of the properties have linear atoms in 2 to 64 dimensions. The rest, in 2 or 3 dimensions: a tenth with
-    `hasCon`, a fifth over heads with one to four hidden layers (with dead, always active and zero neurons), a twentieth
-    over spans and bands, and about single images and shares of images. Every certificate of every batch goes through the
-    checker; mutations are made from all of them.
+    Nearly half of the properties have linear atoms in 2 to 64 dimensions. The rest, in 2 or 3 dimensions: a tenth with
+    `hasCon`, a fifth over heads with one to four hidden layers (with dead, always active and zero neurons), a tenth over
+    spans and bands, a twentieth about extents, and a tenth about single images and shares of images. A quarter of the
+    predictions ask for a lead. Every certificate of every batch goes through the checker; mutations are made from all of
+    them. `workers` processes take equal shares, each with a seed of its own.
     """
     started = time.perf_counter()
-    tally = Tally()
-    rng = random.Random(seed)
-    made = list(bodies(properties, seed, tally))
-    left = mutations
-    for place, (kind, body) in enumerate(made):
-        share = -(-left // (len(made) - place))
-        left -= _mutate(kind, body, share, rng, tally)
+    if workers == 1:
+        tally = _part(properties, mutations, seed)
+    else:
+        shares = [(-(-properties // workers), -(-mutations // workers), seed * 1000 + k) for k in range(workers)]
+        with ProcessPoolExecutor(workers) as pool:
+            tally = sum(pool.map(_part, *zip(*shares, strict=True)), Tally())
     counts = tally.counts
     return {
         "properties": sum(counts[kind] for kind in KINDS),
@@ -87,12 +98,37 @@ def run(properties: int, mutations: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
-KINDS = ("linear", "hasCon", *(f"{depth} hidden" for depth in DEPTHS), "span", "band", "image", "share")
+def _part(properties: int, mutations: int, seed: int) -> Tally:
+    tally = Tally()
+    rng = random.Random(seed)
+    made = list(bodies(properties, seed, tally))
+    left = mutations
+    for place, (kind, body) in enumerate(made):
+        share = -(-left // (len(made) - place))
+        left -= _mutate(kind, body, share, rng, tally)
+    return tally
 
 
-def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0) -> list[Row]:
-    """A run against Z3 and plain fractions: what was wrong, unknown, refused, and accepted though mutated, by kind."""
-    found = run(properties, mutations, seed)
+KINDS = (
+    "linear",
+    "hasCon",
+    *(f"{depth} hidden" for depth in DEPTHS),
+    "span",
+    "band",
+    "span asked",
+    "band asked",
+    "extent",
+    "image",
+    "share",
+)
+
+
+def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0, workers: int = 0) -> list[Row]:
+    """A run against Z3 and plain fractions: what was wrong, unknown, refused, and accepted though mutated, by kind.
+
+    `workers`: processes that share the work; 0 for one on each core.
+    """
+    found = run(properties, mutations, seed, workers or os.cpu_count() or 1)
     counts: dict[str, int] = found["counts"]
     undecided = sum(count for what, count in counts.items() if "undecided" in what)
     by_kind = [
@@ -125,20 +161,24 @@ def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict
     tenth, twentieth = properties // 10, properties // 20
     plans: list[tuple[str, int, dict[str, Any]]] = [("hasCon", tenth, {"has_concept": True})]
     plans += [(f"{depth} hidden", twentieth, {"depth": depth}) for depth in DEPTHS]
-    others = twentieth, twentieth, tenth
+    others = twentieth, twentieth, twentieth, tenth
     plans.append(("linear", properties - sum(count for _, count, _ in plans) - sum(others), {}))
     for kind, count, choices in plans:
-        for subject, cases in batches(count, seed, **choices):
-            yield kind, _over_regions(kind, subject, cases, tally)
+        for subject, cases in batches(count, seed, leads=True, **choices):
+            yield kind, over_regions(kind, subject, cases, tally)
     generator = np.random.default_rng(seed)
     while tally.counts["span"] + tally.counts["band"] < 2 * twentieth:
         yield "band", _over_readouts(generator, 2 * twentieth - tally.counts["span"] - tally.counts["band"], tally)
+    while tally.counts["extent"] < twentieth:
+        yield "extent", _over_extents(generator, twentieth - tally.counts["extent"], tally)
     while tally.counts["image"] + tally.counts["share"] < tenth:
         yield "image", _over_images(generator, tenth - tally.counts["image"] - tally.counts["share"], tally)
 
 
-def _over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, Any]:
-    decider = Decider(subject, OPTIONS)
+def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, Any]:
+    """The certificate of cases that were decided, compared with Z3 and checked; with both ends of sizes of some of them."""
+    leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
+    decider = Decider(subject, OPTIONS, leads=leads)
     answers = decider.decide([(case.job, case.region) for case in cases])
     independent = Independent(subject)
     search = SizeSearch(decider)
@@ -171,21 +211,59 @@ def _ends(
 
 
 def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
-    """What is provable over spans and bands, against Z3 on the embeddings themselves."""
+    """Spans and bands against Z3 on the embeddings themselves: what is provable, and verdicts at a coverage asked for."""
     subject = subject_with_images(generator)
     jobs = readout_obligations(generator, subject, min(count, 20))
     proved = ProvableCoverage.of(jobs, subject, OPTIONS).search(jobs, ("span", "band"))
-    independent = Independent(subject)
+    independent, verification = Independent(subject), Verification(subject, OPTIONS)
     claims: list[Claim] = []
-    for job, by_shape in zip(jobs, proved, strict=True):
-        for shape in ("span", "band"):
+    shapes: tuple[Literal["span", "band"], ...] = ("span", "band")
+    for number, (job, by_shape) in enumerate(zip(jobs, proved, strict=True)):
+        for shape in shapes:
             if shape not in by_shape:
                 tally.counts[shape] += 1
                 continue
             found = by_shape[shape]
-            tally.compare(shape, job.name, "holds", independent.holds_over_readouts(job.formula, found))
+            assert found.kinds is not None
+            over = Over(shape, found.region, found.kinds, found.premise_dropped)
+            tally.compare(shape, job.name, "holds", independent.holds_over_readouts(job.formula, over))
             claims.append(coverage_claim(job, shape, found, "test"))
+        shape = shapes[number % 2]
+        coverage = Fraction(int(generator.integers(1, 10)), 10)
+        asked = replace(job, quantifier=ForAll(Focus(subject.class_names[0], shape=shape, coverage=coverage)))
+        (result,) = verification.run([asked])
+        claim = result.claim
+        assert isinstance(claim, RegionClaim)
+        assert claim.reads is not None
+        over = Over(shape, claim.region, claim.reads, claim.premise_dropped)
+        truth = None if claim.verdict == "unknown" else independent.holds_over_readouts(job.formula, over)
+        tally.compare(f"{shape} asked", job.name, claim.verdict, truth)
+        claims.append(claim)
     return _accepted("band", subject, claims, tally)
+
+
+def _over_extents(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+    """How far a concept may change in an image, against Z3: true all along, false just outside."""
+    subject = subject_with_images(generator)
+    search, independent = ExtentSearch(subject), Independent(subject)
+    claims: list[Claim] = []
+    split = subject.splits["test"]
+    for index in range(min(count, 20)):
+        job = make_job(subject, random_formula(generator, subject, 2, has_concept=False, leads=True), f"e{index}")
+        concept = int(generator.integers(0, len(subject.concept_names)))
+        row = int(generator.integers(0, len(split.ids)))
+        embedding = np.asarray(split.embeddings[row], dtype=np.float64)
+        direction = search.direction(subject.concept_names[concept])
+        extent = search.extent(job.table, search.ray(embedding, direction, [job.table]))
+        if extent is None:
+            tally.counts["extent"] += 1
+            continue
+        kept = job.formula if extent.table == job.table else Not(job.formula)
+        tally.compare("extent", job.name, "holds", independent.holds_along(kept, extent))
+        claims.append(
+            ExtentClaim(job.name, job.file, "", extent.table, "holds", "test", split.ids[row], concept, extent)
+        )
+    return _accepted("extent", subject, claims, tally)
 
 
 def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
@@ -229,7 +307,9 @@ def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], ta
 
 def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> dict[str, object]:
     """The certificate of a batch of cases, as it is written."""
-    answers = Decider(subject, VerifyOptions(search_gamma=False)).decide([(case.job, case.region) for case in cases])
+    leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
+    decider = Decider(subject, VerifyOptions(search_gamma=False), leads=leads)
+    answers = decider.decide([(case.job, case.region) for case in cases])
     pairs = zip(cases, answers, strict=True)
     return bundle(subject, [region_claim(c.job, c.region, a.outcome) for c, a in pairs])
 

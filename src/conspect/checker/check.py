@@ -22,21 +22,16 @@ from array import array
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
-from itertools import compress
-from operator import add, mul, or_, sub
+from itertools import compress, repeat
+from operator import add, and_, mul, or_, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
 FORMAT = "conspect-certificate-2"
-LARGEST_FILE = 1 << 29
-LONGEST_NUMBER = 4000
-MOST_STEPS = 5_000_000
-MOST_LITERALS = 250_000
-LONGEST_POWER = 10_000_000
-SHORT_SHARE = 64
-LONGEST_TEXT = 400
-SECONDS = 300
-MEGABYTES = 4096
+LARGEST_FILE, LONGEST_NUMBER, LONGEST_TEXT = 1 << 29, 4000, 400
+MOST_STEPS, MOST_LITERALS, LONGEST_POWER = 5_000_000, 250_000, 10_000_000
+SHORT_SHARE, ROOT, FINER = 64, 160, 64
+SECONDS, MEGABYTES = 300, 4096
 HIDDEN, MANTISSA, MAGNITUDE = 1 << 52, (1 << 52) - 1, (1 << 63) - 1
 
 Shape = tuple[int, ...]
@@ -112,9 +107,7 @@ def load(data: bytes, budget: Budget) -> Any:
 
     need(len(data) <= LARGEST_FILE, "the file is too large")
     seal = data[:9] + hashlib.sha256(data[75:]).hexdigest().encode() + data[73:75]
-    need(
-        data[:75] == seal and data[:9] == b'{"seal":"' and data[73:75] == b'",', "the seal is broken, or there is none"
-    )
+    need(data[:75] == seal and seal[:9] + seal[73:] == b'{"seal":"",', "the seal is broken, or there is none")
     budget.hold(data.count(b",") + data.count(b"[") + data.count(b"{"), 400)
     budget.hold(1, 8 * len(data))
     try:
@@ -136,6 +129,11 @@ def whole(value: Any, low: int, high: int, what: str) -> int:
     """An integer of a range; booleans are refused."""
     need(type(value) is int and low <= value <= high, f"{what} is not an integer from {low} to {high}")
     return int(value)
+
+
+def chosen(number: Any, among: Sequence[Any], what: str) -> Any:
+    """The one of this number."""
+    return among[whole(number, 0, len(among) - 1, f"{what}'s number")]
 
 
 def rational(text: Any, what: str) -> Fraction:
@@ -385,10 +383,21 @@ class Readouts(NamedTuple):
         need(index is None or whole(index, 0, model.classes - 1, "a class") == index, "readouts of no class")
         return cls(index, presence)
 
+    def record(self) -> dict[str, Any]:
+        """As certificates write it."""
+        return {"class": self.class_index, "presence": self.presence}
+
     def dimension(self, model: Model) -> int:
         """How many readouts there are."""
         logits = 0 if self.class_index is None else model.classes - 1
         return logits + (model.concepts + 1 if self.presence else model.concepts - 1)
+
+    def values(self, rows: dict[int, Fraction], length: Fraction, model: Model) -> list[Fraction]:
+        """The readouts of an embedding with base rows of these values, and this length."""
+        strengths = [rows[k] for k in range(model.classes, model.zero)]
+        own = self.class_index
+        logits = [] if own is None else [rows[k] - rows[own] for k in range(model.classes) if k != own]
+        return logits + ([*strengths, length] if self.presence else [v - strengths[0] for v in strengths[1:]])
 
     def row(self, index: int, model: Model) -> tuple[list[int], int]:
         """A base row as a form in the readouts: one of them, or 0."""
@@ -406,7 +415,18 @@ class Readouts(NamedTuple):
         return slope, 0
 
 
-class Region:
+class Sized:
+    """What all regions have: a shape, and a digest of their arrays."""
+
+    shape: str
+    arrays: str
+
+    def digest(self, size: Fraction, cut: int | None) -> str:
+        """The digest that ties a claim to this region at a size, cut or not."""
+        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
+
+
+class Region(Sized):
     """{centre + factor w : |w| <= size}; base rows and mapped coordinates become forms in w when they are asked for.
 
     A region of readouts (shape span) is one of values of what formulas read, see `Readouts`.
@@ -414,21 +434,23 @@ class Region:
 
     def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
-        need(shape in ("box", "pca-box", "ellipsoid", "span"), "unknown region shape")
+        need(shape in ("box", "pca-box", "ellipsoid", "span", "segment"), "unknown region shape")
         self.reads = Readouts.read(reads, model) if shape == "span" else None
         need((reads is None) == (self.reads is None), "only span and band are made of readouts")
         self.shape, self.norm = shape, "euclid" if shape in ("ellipsoid", "span") else "max"
-        self.dimension = D = model.dimension if self.reads is None else self.reads.dimension(model)
+        D = model.dimension if self.reads is None else self.reads.dimension(model)
         need(D > 0, "a region without axes")
         raw_centre, centre, one = floats(centre, (D,), "a centre", model.budget)
-        sizes = (D,) if shape == "box" else (D, D)
+        self.dimension = axes = 1 if shape == "segment" else D  # how many numbers w there are
+        sizes = (D,) if shape == "box" else (D, axes)
         raw_factor, factor, two = floats(factor, sizes, "a factor", model.budget)
         self.shift = max(one, two)
         self.centre = [v << (self.shift - one) for v in centre]
         factor = [v << (self.shift - two) for v in factor]
         self.diagonal = factor if shape == "box" else []
-        self.columns = None if shape == "box" else [factor[k::D] for k in range(D)]
+        self.columns = None if shape == "box" else [factor[k::axes] for k in range(axes)]
         self.arrays = digest_arrays({"centre": ("<f8", (D,), raw_centre), "factor": ("<f8", sizes, raw_factor)})
+        self.raw_digests = hashlib.sha256(raw_centre).hexdigest(), hashlib.sha256(raw_factor).hexdigest()
         self.model = model
         # Logits are linear in what the region is made of; base forms in w stand over 2**exponent.
         self.linear = model.linear or self.reads is not None
@@ -436,6 +458,7 @@ class Region:
         self.kept: dict[int, tuple[list[int], int]] = {}
         self.reaches: dict[Any, tuple[int, int, int]] = {}
         self.totals: dict[int, int] = {}
+        self.undone: tuple[list[list[int]], int] | None = None
         self.bounds: dict[Fraction, Any] = {}
         self.seen_lens: list[tuple[list[int], int]] = []
 
@@ -475,9 +498,12 @@ class Region:
             self.reaches[weights] = (spread(slope, self.norm), constant, common)
         return self.reaches[weights]
 
-    def digest(self, size: Fraction, cut: int | None) -> str:
-        """The digest that ties a claim to this region at a size, cut or not."""
-        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
+    def holds_readouts(self, values: Sequence[Fraction], size: Fraction) -> bool:
+        """Whether readouts lie inside: |w| <= size for the one w with centre + factor w equal to them."""
+        self.undone = self.undone or inverse(self.columns or (), self.model.budget)
+        lifted, common = over_one([v - Fraction(c, 1 << self.shift) for v, c in zip(values, self.centre)])
+        w = [dot(row, lifted) << self.shift for row in self.undone[0]]
+        return spread(w, "euclid") * size.denominator**2 <= (self.undone[1] * common * size.numerator) ** 2
 
     def embedding(self, w: Any, denominator: int) -> tuple[list[int], int]:
         """The exact embedding at coordinates w / denominator, as integers and a denominator."""
@@ -485,11 +511,11 @@ class Region:
             offset = list(map(mul, self.diagonal, w))
         else:
             offset, _, _ = combined([(v, column, 0) for v, column in zip(w, self.columns)])
-            offset = offset or [0] * self.dimension
+            offset = offset or [0] * len(self.centre)
         return [c * denominator + s for c, s in zip(self.centre, offset)], denominator << self.shift
 
 
-class Band:
+class Band(Sized):
     """Readouts whose differences, one for each ordered pair of base rows, are at least centre - size * factor.
 
     Pairs: of logits if the region reads them, of strengths, and with `presence` of each strength and its threshold times
@@ -514,21 +540,97 @@ class Band:
         self.widths = [Fraction(v, 1 << two) for v in widths]
         self.arrays = digest_arrays({"centre": ("<f8", count, raw_centre), "factor": ("<f8", count, raw_factor)})
 
-    def digest(self, size: Fraction, cut: int | None) -> str:
-        """As that of a region."""
-        return digest_json({"arrays": self.arrays, "cut": cut, "shape": self.shape, "size": str(size)})
-
     def least(self, axis: int, size: Fraction) -> Fraction:
         """How far the first row of a pair is above the second, at least."""
         return self.middles[axis] - size * self.widths[axis]
 
 
-Place = Region | Band
+class Near(Sized):
+    """Neighbourhoods of images: readouts centre_k + factor w with |w| <= radius, row k of the centres for image k."""
+
+    def __init__(self, value: Any, model: Model) -> None:
+        names = ["centre", "factor", "reads", "images", "shape"]
+        centre, factor, reads, images, self.shape = fields(value, names, "neighbourhoods")
+        self.model, self.norm, self.linear = model, "near", True
+        self.reads = Readouts.read(reads, model)
+        width = self.reads.dimension(model)
+        self.images = whole(images, 1, 1 << 24, "a number of images")
+        raw_centre, flat, self.shift = floats(centre, (self.images, width), "centres", model.budget)
+        self.columns = [flat[k::width] for k in range(width)]
+        zero = base64.b64encode(bytes(8 * width)).decode()
+        self.around = Region({"shape": "span", "centre": zero, "factor": factor, "reads": reads}, model)
+        self.arrays = digest_arrays({"centre": ("<f8", (self.images, width), raw_centre)}) + self.around.arrays
+
+    def closed(self, pairs: Any, branch: Branch, radius: Fraction) -> int:
+        """For which images multipliers close a branch, one byte each: their sum, at its largest around the centre, is < 0.
+
+        The sum at a centre is an integer over `unit`; how far it rises around it, a root, is rounded up to one.
+        """
+        weights, lead, strict = summed(multiplied(pairs, branch), self.model)
+        base = tuple((row, weight) for row, weight in sorted(weights.items()) if weight)
+        reach, _, common = self.around.reach(base) if base else (0, 0, 1)
+        rows = [(weight, self.reads.row(row, self.model)[0]) for row, weight in base]
+        slope = [sum(weight * row[k] for weight, row in rows) for k in range(len(self.columns))]
+        numbers, unit = over_one([*slope, lead])
+        # Finer than the sums are, so that rounding up costs less than anything that could be said to be closed.
+        rise = reach * (radius * unit) ** 2 * Fraction(4 ** (self.shift + FINER), common**2 * 4**self.around.exponent)
+        root = root_above(-(-rise.numerator // rise.denominator)) - 1
+        above = root * root < rise or (root * root == rise and not strict)
+        limit = (numbers[-1] << self.shift + FINER) - root - above >> FINER
+        values = [0] * self.images
+        for number, column in zip(numbers, self.columns):
+            self.model.budget.spend()
+            if number:
+                more = column if number in (1, -1) else map(mul, column, repeat(abs(number)))
+                values = list(map(add if number > 0 else sub, values, more))
+        return int.from_bytes(bytes(map(limit.__ge__, values)), "little")
+
+    def proved(self, tree: Any, formula: Table, branch: Branch, radius: Fraction) -> int:
+        """For which images a tree of cases closes a branch: by one of its multipliers, or in all cases of a disjunction."""
+        need(isinstance(tree, list) and len(tree) == 3 and isinstance(tree[0], list), "a case has the wrong shape")
+        literals, pending = list(branch.literals), list(branch.pending)
+        assume(formula, self, branch.parts, literals, pending)
+        branch = branch._replace(literals=literals, pending=pending, parts=())
+        found = reduce(or_, (self.closed(pairs, branch, radius) for pairs in tree[0]), 0)
+        if tree[1] is None:
+            return found
+        which = whole(tree[1], 0, len(pending) - 1, "the disjunction opened")
+        rest = branch._replace(pending=pending[:which] + pending[which + 1 :])
+        need(isinstance(tree[2], list) and len(tree[2]) == len(pending[which]), "a disjunction with other cases")
+        inner = (self.proved(case, formula, rest._replace(parts=p), radius) for case, p in zip(tree[2], pending[which]))
+        return found | reduce(and_, inner)
+
+
+Place = Region | Band | Near
 
 
 def read_region(value: Any, model: Model) -> Place:
     """A region by its shape."""
-    return (Band if isinstance(value, dict) and value.get("shape") == "band" else Region)(value, model)
+    kinds: dict[Any, type[Place]] = {"band": Band, "near": Near}
+    return kinds.get(value.get("shape") if isinstance(value, dict) else None, Region)(value, model)
+
+
+def inverse(columns: Sequence[Sequence[int]], budget: Budget) -> tuple[list[list[int]], int]:
+    """The inverse of a square matrix, given by its columns, as integers over one denominator.
+
+    Elimination without fractions: every division by the pivot before comes out even (Bareiss 1968).
+    """
+    n, before = len(columns), 1
+    longest = max((abs(v).bit_length() for column in columns for v in column), default=0)
+    budget.hold(2 * n * n, n * (longest + n.bit_length()))
+    rows = [[*row, *(int(i == k) for k in range(n))] for i, row in enumerate(zip(*columns))]
+    for k in range(n):
+        budget.spend()
+        pivot = next((i for i in range(k, n) if rows[i][k]), None)
+        need(pivot is not None, "the region is flat, so nobody can tell what lies in it")
+        rows[k], rows[pivot or k] = rows[pivot or k], rows[k]
+        head, top = rows[k], rows[k][k]
+        for i in range(n):
+            if i != k:
+                left = rows[i][k]
+                rows[i] = [(top * a - left * b) // before for a, b in zip(rows[i], head)]
+        before = top
+    return [row[n:] for row in rows], before
 
 
 def spread(slope: Sequence[int], norm: str) -> int:
@@ -651,23 +753,26 @@ class Branch(NamedTuple):
     parts: Sequence[Any]
 
 
-def check_proof(steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None) -> None:
-    """Walks the proof through the negated formula; every branch must close."""
-    for step, branch in leaves(steps, formula, region, size, cut):
+def check_proof(
+    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None, *, ends: Ends | None = None
+) -> None:
+    """Walks the proof through the negated formula; every branch must close. `ends`: of axes narrower than the region."""
+    for step, branch in leaves(steps, formula, region, size, cut, ends=ends or {}):
         if isinstance(region, Band):
             close_cycle(step, branch, region, size)
         else:
-            close(step, branch, region, size)
+            need(isinstance(region, Region), "neighbourhoods have no proof of their own")
+            close(step, branch, region, size)  # type: ignore[arg-type]
 
 
 def leaves(
-    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None
+    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None, *, ends: Ends
 ) -> Iterator[tuple[list[Any], Branch]]:
     """The closing steps of a proof, each with the branch that it has to close."""
     model = region.model
     need(isinstance(steps, list) and len(steps) <= MOST_STEPS, "a proof is not a list of steps")
     opening = [] if cut is None else predicted(cut, Fraction(0), model)
-    stack = [Branch([], [], {}, {}, [*opening, (len(formula) - 1, False)])]
+    stack = [Branch([], [], ends, {}, [*opening, (len(formula) - 1, False)])]
     place = 0
     while stack:
         need(place < len(steps), "the proof ends before all branches are closed")
@@ -688,7 +793,7 @@ def leaves(
             for alternative in reversed(branch.pending[which]):
                 stack.append(branch._replace(pending=rest, parts=alternative))
         elif step[0] == "halve":
-            need(len(step) == 2 and region.norm == "max", "only boxes are halved")
+            need(len(step) == 2 and region.norm == "max" and region.shape != "segment", "only boxes are halved")
             axis = whole(step[1], 0, model.dimension - 1, "the axis halved")
             low, high = branch.ends.get(axis, (-size, size))
             middle = (low + high) * Fraction(1, 2)
@@ -709,10 +814,10 @@ def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
     need(step[0] == "close" and 2 <= len(step) <= 4, "a closing step has the wrong shape")
     bounds = dict_of(step[2]) if len(step) > 2 else {}
     parts: list[Part] = []
-    chosen = multiplied(step[1], branch)
-    weights, lead, strict = summed(chosen, model)
+    taken = multiplied(step[1], branch)
+    weights, lead, strict = summed(taken, model)
     start = -lead * (1 << region.exponent)
-    for index, literal, multiplier in chosen:
+    for index, literal, multiplier in taken:
         if isinstance(literal, Has):
             need(index in bounds, "a hasCon literal without its bound")
             more, constant = cone(literal, bounds[index], region, (size, branch.ends))
@@ -934,7 +1039,7 @@ class Point:
         need(isinstance(value, dict) and value.get("kind") in kinds, "unknown kind of point")
         kind = value["kind"]
         self.kept: dict[int, int] = {}
-        self.inside: dict[tuple[int, Fraction], bool] = {}
+        self.inside: dict[tuple[Any, ...], bool] = {}
         self.mapped: tuple[list[int], int] | None = None
         self.deep: list[int] = []
         self.plus: list[bool] | None = None
@@ -945,14 +1050,13 @@ class Point:
         names = ["kind", "float64"] if "float64" in value else ["kind", "numerators", "denominator"]
         numbers = fields(value, names if kind == "embedding" else [*names, "region"], "a point")
         self.raw = b""
+        count = whole_region(regions, numbers[-1]).dimension if kind == "coordinates" else model.dimension
         if "float64" in value:
-            self.raw, self.numbers, shift = floats(numbers[1], (model.dimension,), "a point", model.budget)
+            self.raw, self.numbers, shift = floats(numbers[1], (count,), "a point", model.budget)
             self.below = 1 << shift
         else:
             self.numbers, self.below = numbers[1:3]
-            need(
-                isinstance(self.numbers, list) and len(self.numbers) == model.dimension, "a point has the wrong length"
-            )
+            need(isinstance(self.numbers, list) and len(self.numbers) == count, "a point has the wrong length")
             need(all(type(v) is int for v in self.numbers), "a point has a number that is not an integer")
             need(type(self.below) is int and self.below > 0, "a point has no positive denominator")
         self.model = model
@@ -971,7 +1075,7 @@ class Point:
         self.model, self.raw = model, b""
         self.region = whole_region(regions, region)
         reach = rational(size, "a corner's size")
-        need(self.region.norm == "max" and reach >= 0, "only boxes have corners")
+        need(self.region.norm == "max" and self.region.shape != "segment" and reach >= 0, "only boxes have corners")
         count = len(self.region.centre)
         bits = int.from_bytes(octets(text, (count + 7) // 8, "a corner's signs"), "little")
         need(bits >> count == 0, "a corner has more signs than axes")
@@ -987,12 +1091,58 @@ class Point:
             self.z, self.denominator = self.region.embedding(self.numbers, self.below)
         return self.z, self.denominator
 
-    def lies_in(self, region: Region, size: Fraction) -> bool:
-        """Whether |w| <= size."""
-        key = (id(region), size)
+    def lies_in(self, region: Place, size: Fraction) -> bool:
+        """Whether |w| <= size, or the readouts here are those of a region of readouts."""
+        key = (region.shape, region.arrays, region.reads, size)
         if key not in self.inside:
-            self.inside[key] = self._lies_in(region, size.numerator, size.denominator)
+            if region.reads is not None:
+                self.inside[key] = self.reads_in(region, size)
+            else:
+                assert isinstance(region, Region)
+                self.inside[key] = self._lies_in(region, size.numerator, size.denominator)
         return self.inside[key]
+
+    def reads_in(self, region: Place, size: Fraction, centre: Sequence[Fraction] | None = None) -> bool:
+        """Whether what a region reads of this embedding lies in it; in the neighbourhood of a centre, if one is given.
+
+        The length |y| is a root between two fractions. Regions are convex, so that what holds with either holds with it.
+        """
+        need(self.region is None and region.reads is not None, "only an embedding has readouts")
+        reads, model = region.reads or Readouts(None, False), self.model
+        rows: dict[int, Fraction] = {}
+        if reads.class_index is not None:
+            rows = {k: Fraction(v, self.unit) for k, v in enumerate(self.logits())}
+        # Strengths stand over what base forms do, whatever the head's logits stand over.
+        unit = self.below << model.shift
+        rows |= {k: Fraction(self.value(k), unit) for k in range(model.classes, model.zero)}
+        for length in self.lengths() if reads.presence else [Fraction(0)]:
+            rows |= {model.bar(k): t * length for k, t in model.thresholds.items()}
+            if isinstance(region, Band):
+                inside = all(rows[a] - rows[b] >= region.least(k, size) for k, (a, b) in enumerate(region.pairs))
+            else:
+                values = reads.values(rows, length, model)
+                if centre is not None:
+                    values = list(map(sub, values, centre))
+                inside = (region.around if isinstance(region, Near) else region).holds_readouts(values, size)
+            if not inside:
+                return False
+        return True
+
+    def lengths(self) -> tuple[Fraction, Fraction]:
+        """Two fractions that enclose |y|."""
+        squared = self.image()[1]
+        unit = self.denominator << self.model.mapped.shift + ROOT
+        root = root_above(squared << 2 * ROOT)
+        return Fraction(root - 1, unit), Fraction(root, unit)
+
+    def image(self) -> tuple[list[int], int]:
+        """The mapped embedding y, over denominator << the lens's shift, and its square."""
+        if self.mapped is None:
+            lens = self.model.mapped
+            z, denominator = self.located()
+            y = [dot(row, z) + constant * denominator for row, constant in zip(lens.rows, lens.constants)]
+            self.mapped = y, spread(y, "euclid")
+        return self.mapped
 
     def _lies_in(self, region: Region, p: int, q: int) -> bool:
         if self.region is region:
@@ -1002,7 +1152,6 @@ class Point:
             if region.norm == "max":
                 return all(abs(v) * q <= bound for v in self.numbers)
             return spread(self.numbers, "euclid") * q * q <= bound * bound
-        need(region.reads is None, "a witness in a region of readouts")
         need(self.region is None and region.shape == "box", "only a box can tell whether an embedding is inside")
         offset, scale = q * self.denominator, q << region.shift
         p *= self.denominator
@@ -1043,14 +1192,9 @@ class Point:
 
     def has_concept(self, concept: int) -> bool:
         """Whether q'y > t |y|, by signs and squares."""
-        model, lens = self.model, self.model.mapped
+        model = self.model
         t = model.thresholds[concept]
-        if self.mapped is None:
-            rows = zip(lens.rows, lens.constants)
-            z, denominator = self.located()
-            y = [dot(row, z) + constant * denominator for row, constant in rows]
-            self.mapped = y, spread(y, "euclid")
-        y, squared = self.mapped
+        y, squared = self.image()
         numerator = dot(model.directions[concept], y)
         # numerator / 2**directions_shift is compared with t |y|; both carry the lens's own factor.
         left = (numerator * t.denominator) ** 2
@@ -1087,6 +1231,12 @@ def shown(text: Any) -> str:
     plain = str(text)[: 2 * LONGEST_TEXT]
     plain = plain if plain.isascii() and plain.isprintable() else ascii(plain)[1:-1]
     return plain if len(plain) <= LONGEST_TEXT else plain[:LONGEST_TEXT] + "..."
+
+
+def decimal(value: Fraction) -> str:
+    """A fraction with four digits, cut off: nearer to 0 than it is."""
+    count = abs(value.numerator) * 10_000 // value.denominator
+    return f"{'-' if value < 0 else ''}{count // 10_000}.{count % 10_000:04d}"
 
 
 def written(formula: Table, model: Model) -> str:
@@ -1128,7 +1278,7 @@ def counted(coverage: Any) -> str:
 PARTS = ["claims", "digests", "dimension", "format", "head", "lens", "names", "points", "regions", "seal", "sources",
          "study", "thresholds"]  # fmt: skip
 COMMON = ["digest", "file", "formula", "kind", "name", "statement", "verdict"]
-EVIDENCE = ("digest", "point", "proof", "region", "witness")
+EVIDENCE = ("digest", "point", "proof", "refutations", "region", "tree", "witness")
 
 
 def tail_excluded(
@@ -1179,23 +1329,28 @@ def share_decided(
     return tail_excluded(successes, trials, share, level, upper=upper, budget=budget)
 
 
+def check_test(claim: dict[str, Any], successes: int, trials: int, budget: Budget) -> tuple[Fraction, Fraction]:
+    """The share and level of a claim, whose verdict the counts have to decide."""
+    share, level = rational(claim["share"], "a share"), rational(claim["level"], "a level")
+    need(0 < share <= 1 and 0 < level < 1, "a share or level is out of range")
+    if claim["verdict"] != "unknown":
+        decided = share_decided(successes, trials, share, level, upper=claim["verdict"] == "holds", budget=budget)
+        need(decided, "the counts do not decide the share at this level")
+    return share, level
+
+
 def check_share(claim: dict[str, Any], model: Model) -> str:
     """A statistical claim: the exact binomial tail of its counts is within its level."""
     names = ["class", "images", "level", "outcomes", "share", "split", "successes", "trials"]
     fields(claim, [*COMMON, *names], "a claim about a share")
-    share, level = rational(claim["share"], "a share"), rational(claim["level"], "a level")
     n = whole(claim["trials"], 0, 10_000_000, "the number of images")
     k = whole(claim["successes"], 0, n, "the number of successes")
-    need(0 < share <= 1 and 0 < level < 1, "a share or level is out of range")
+    share, level = check_test(claim, k, n, model.budget)
     need(claim["class"] is None or claim["class"] in model.class_names, "a share of images of no class")
     need(isinstance(claim["split"], str), "a share of images of no split")
     formula = read_formula(claim["formula"], model)
     digest_text(claim["images"], "the images' digest")
     digest_text(claim["outcomes"], "the outcomes' digest")
-    if claim["verdict"] != "unknown":
-        upper = claim["verdict"] == "holds"
-        decided = share_decided(k, n, share, level, upper=upper, budget=model.budget)
-        need(decided, "the counts do not decide the share at this level")
     where = "images" if claim["class"] is None else f"images({shown(claim['class'])})"
     return (
         f"for {share} of x in {where}: {written(formula, model)} "
@@ -1211,7 +1366,7 @@ def check_image(claim: dict[str, Any], model: Model, points: Sequence[Point]) ->
     digest_text(claim["embedding"], "an embedding's digest")
     formula = read_formula(claim["formula"], model)
     if not unknown:
-        point = points[whole(claim["point"], 0, len(points) - 1, "a point's number")]
+        point = chosen(claim["point"], points, "a point")
         need(point.region is None and point.raw, "an image's embedding is not given as float64")
         need(claim["embedding"] == hashlib.sha256(point.raw).hexdigest(), "the embedding is another one")
         true = point.satisfies(formula)
@@ -1224,22 +1379,24 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
     evidence = {"holds": ["proof"], "violated": ["witness"], "unknown": []}[claim["verdict"]]
     names = ["class", "coverage", "cut", "part", "reads", "region", "region_digest", "size"]
     fields(claim, [*COMMON, *names, *evidence], "a claim about a region")
-    region = regions[whole(claim["region"], 0, len(regions) - 1, "a region's number")]
+    region = chosen(claim["region"], regions, "a region")
     size, cut = rational(claim["size"], "a size"), claim["cut"]
     need(size >= 0, "a negative size")
     need(cut is None or whole(cut, 0, model.classes - 1, "a cut") == cut, "a cut is no class")
     need(claim["class"] in model.class_names, "a region of no class")
     need(claim["region_digest"] == region.digest(size, cut), "the region is not the one that its digest names")
-    reads = None if region.reads is None else {"class": region.reads.class_index, "presence": region.reads.presence}
-    need(claim["reads"] == reads, "the region is made of other readouts than the claim says")
+    need(not isinstance(region, Near), "neighbourhoods are no region of a class")
+    need(
+        claim["reads"] == (None if region.reads is None else region.reads.record()),
+        "the region is made of other readouts than the claim says",
+    )
     need(claim["part"] in ("whole", "conclusion"), "a claim does not say which part of its property it proves")
+    need(claim["part"] == "whole" or claim["verdict"] == "holds", "a conclusion alone refutes no property")
     formula = read_formula(claim["formula"], model)
     if claim["verdict"] == "holds":
         check_proof(claim["proof"], formula, region, size, cut)
     elif claim["verdict"] == "violated":
-        point = points[whole(claim["witness"], 0, len(points) - 1, "a witness's number")]
-        need(isinstance(region, Region), "a witness in a band")
-        assert isinstance(region, Region)
+        point = chosen(claim["witness"], points, "a witness")
         need(point.lies_in(region, size), "the witness lies outside the region")
         need(not point.satisfies(formula), "the formula is true at the witness")
         need(cut is None or point.predicts(cut), "the witness lies outside the cut of the region")
@@ -1247,6 +1404,69 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
     return (
         f"for all x in the {region.shape} of {shown(claim['class'])}{where}: {written(formula, model)} "
         f"[size {shown(size)}, region {claim['region_digest'][:12]}, {counted(claim['coverage'])}]"
+    )
+
+
+def check_near(claim: dict[str, Any], model: Model, regions: Sequence[Place], points: Sequence[Point]) -> str:
+    """A formula around images: for so many a proof, for so many an embedding that refutes it; a share by its exact test."""
+    names = ["changes", "class", "images", "level", "near", "proved", "radius", "reads", "refutations", "refuted"]
+    fields(claim, [*COMMON, *names, "region", "region_digest", "share", "split", "tree", "trials"], "a claim")
+    place = chosen(claim["region"], regions, "a region")
+    need(isinstance(place, Near), "a claim about images without neighbourhoods")
+    radius, n = rational(claim["radius"], "a radius"), place.images
+    need(radius >= 0 and claim["region_digest"] == place.digest(radius, None), "the neighbourhoods are others")
+    need(claim["reads"] == place.reads.record(), "the neighbourhoods are made of other readouts than the claim says")
+    formula, pairs = read_formula(claim["formula"], model), dict_of(claim["refutations"])
+    proved = place.proved(claim["tree"], formula, Branch([], [], {}, {}, [(len(formula) - 1, False)]), radius)
+    counts = n, proved.bit_count(), len(pairs)
+    need((claim["trials"], claim["refuted"]) == counts[::2], "there are other images, or it is refuted around others")
+    need(whole(claim["proved"], 0, n, "a count") <= counts[1], "it is proved around fewer images")
+    for image, number in pairs.items():
+        whole(image, 0, n - 1, "an image's number")
+        point = chosen(number, points, "a point")
+        need(
+            point.reads_in(place, radius, [Fraction(c[image], 1 << place.shift) for c in place.columns]),
+            "it is outside",
+        )
+        need(not point.satisfies(formula), "the formula is true there")
+    digest_text(claim["images"], "the images' digest")
+    upper, single = claim["verdict"] == "holds", claim["share"] is None
+    count = claim["proved"] if upper else n - counts[2]
+    if single:
+        need(claim["verdict"] == "unknown" or (n == 1 and upper == count), "it is not decided there")
+    else:
+        check_test(claim, count, n, model.budget)
+    where = "an image" if single else f"{claim['share']} of x in images({shown(claim['class'])})"
+    return (
+        f"for {where}: for all y near x (changes = {shown(claim['changes'])}, share = {shown(claim['near'])}): "
+        f"{written(formula, model)} [proved around {claim['proved']} of {n} images of {shown(claim['split'])}, refuted around "
+        f"{counts[2]}, radius {decimal(radius)}]"
+    )
+
+
+def check_extent(claim: dict[str, Any], model: Model, regions: Sequence[Place]) -> str:
+    """How far a concept may change in an image: the formula is true all along, and false just beyond either end."""
+    names = ["after", "before", "concept", "direction", "embedding", "high", "image", "low", "proof", "region", "split"]
+    fields(claim, [*COMMON, *names], "a claim about an extent")
+    need(claim["verdict"] == "holds", "an extent is what holds along it")
+    need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
+    region = chosen(claim["region"], regions, "a region")
+    need(isinstance(region, Region) and region.shape == "segment", "an extent is no segment")
+    need((claim["embedding"], claim["direction"]) == region.raw_digests, "embedding or direction is another one")
+    low, high = rational(claim["low"], "an end"), rational(claim["high"], "an end")
+    need(low <= 0 <= high, "the image lies outside its own extent")
+    formula = read_formula(claim["formula"], model)
+    check_proof(claim["proof"], formula, region, max(-low, high), None, ends={0: (low, high)})
+    for end, inner, sign in ((claim["before"], low, -1), (claim["after"], high, 1)):
+        if end is not None:
+            beyond = rational(end, "a place beyond an end")
+            need(sign * (beyond - inner) > 0, "a place beyond an end is not beyond it")
+            w = {"numerators": [beyond.numerator], "denominator": beyond.denominator, "region": claim["region"]}
+            need(not Point({"kind": "coordinates"} | w, model, regions).satisfies(formula), "it changes nothing")
+    concept = model.concept_names[whole(claim["concept"], 0, model.concepts - 1, "a concept")]
+    return (
+        f"for x = image({shown(claim['split'])}/{shown(claim['image'])}), its {shown(concept)} changed by {decimal(low)} "
+        f"to {decimal(high)}: {written(formula, model)} [it ends: {bool(claim['before'])}, {bool(claim['after'])}]"
     )
 
 
@@ -1283,6 +1503,10 @@ def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected =
             statement = check_share(claim, model)
         elif kind == "image":
             statement = check_image(claim, model, points)
+        elif kind == "near":
+            statement = check_near(claim, model, regions, points)
+        elif kind == "extent":
+            statement = check_extent(claim, model, regions)
         else:
             need(kind == "region", "unknown kind of claim")
             statement = check_region(claim, model, regions, points)
@@ -1320,22 +1544,12 @@ def check_data(data: bytes, expected: Expected = (), budget: Budget | None = Non
     budget = budget or Budget()
     try:
         return list(check_certificate(load(data, budget), budget, expected))
-    except (
-        RecursionError,
-        MemoryError,
-        OverflowError,
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+    except (RecursionError, MemoryError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise Refused(f"malformed: {type(error).__name__}") from None
 
 
 NOT_COMPARED = (
-    "not compared: whether head, lens, names, thresholds, regions, sizes, images and texts are those of a study, and "
-    "whether claims are missing; conspect certificate check FILE --study DIR does that"
+    "not compared with a study, nor whether claims are missing: conspect certificate check FILE --study DIR does"
 )
 
 

@@ -16,8 +16,8 @@ from conspect.core.diagnostics import ConspectError, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when a study is compared
     from conspect.checker.check import Claim
-    from conspect.verification.certificates.binding import Source
-    from conspect.verification.queries.model import VerificationModel, VerifyOptions
+    from conspect.study.proving.comparing import StudyCertificates
+    from conspect.verification.queries.model import VerifyOptions
 
 
 @click.group(cls=SuggestingGroup)
@@ -37,6 +37,8 @@ def certificate() -> None:
     help="With --study: the specification files; those of study.toml otherwise.",
 )
 @region_options
+@click.option("--no-gamma-search", is_flag=True, help="With --study: the certificate has no ends of sizes.")
+@click.option("--extent", metavar="CONCEPT", help="With --study: the certificate is one of `conspect verify --extent`.")
 @click.option("--expect", multiple=True, metavar="KEY=DIGEST", help="Refuse certificates of another head or lens.")
 @click.option("--seconds", type=click.IntRange(1), default=300, show_default=True, help="Time for one file.")
 @click.option(
@@ -47,6 +49,7 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     files: tuple[Path, ...],
     study: Path | None,
     spec: tuple[Path, ...],
+    extent: str | None,
     expect: tuple[str, ...],
     seconds: int,
     megabytes: int,
@@ -65,7 +68,7 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     try:
         if study is None and spec:
             raise user_error("VERIFY010", "--spec says nothing without --study", "give the study too")
-        asked = None if study is None else _Asked.of(study, spec, verify_options(choices))
+        asked = None if study is None else _asked(study, spec, verify_options(choices), extent)
         checked = [_checked(file, expected, Budget(seconds, megabytes), asked) for file in files]
     except ConspectError as error:
         stop(error, as_json, "certificates")
@@ -74,37 +77,26 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     else:
         for one in checked:
             click.echo("\n".join(one.lines(compared=study is not None)))
-    opened = study is not None and any(claim.verdict == "unknown" for one in checked for claim in one.claims)
+    opened = study is not None and any(one.is_open for one in checked)
     sys.exit(1 if any(one.reasons for one in checked) else 3 if opened else 0)
 
 
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What certificates are compared with."""
+def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: str | None) -> StudyCertificates:
+    """What certificates are compared with: a study and its own files, or those given."""
+    from conspect.cli.progress import terminal_bar
+    from conspect.cli.verify import read_specifications
+    from conspect.study import Study
+    from conspect.study.proving.comparing import StudyCertificates, printed_verdicts
+    from conspect.study.study import RESULTS_FILE
 
-    subject: VerificationModel
-    options: VerifyOptions
-    sources: tuple[Source, ...]
-    chosen: bool
-
-    @classmethod
-    def of(cls, study: Path, spec: tuple[Path, ...], options: VerifyOptions) -> _Asked:
-        """From a study and its files, or those given."""
-        from conspect.cli.progress import terminal_bar
-        from conspect.cli.verify import read_specifications
-        from conspect.study import Study
-
-        opened = Study.open(study)
-        subject = opened.verification_subject(terminal_bar)
-        files = spec or tuple(opened.folder / name for name in opened.config.properties.files)
-        if not files:
-            raise user_error("VERIFY010", f"{study} names no specification to compare with", "give it with --spec FILE")
-        return cls(subject, options, tuple(read_specifications(files, subject)), bool(spec))
-
-    def sources_for(self, body: dict[str, Any]) -> list[Source]:
-        """The files given; of the study's own files those that the certificate speaks of, or all if of none."""
-        known = [source for source in self.sources if source.digest in body["sources"].values()]
-        return list(self.sources) if self.chosen or not known else known
+    opened = Study.open(study)
+    subject = opened.verification_subject(terminal_bar)
+    own = tuple(opened.folder / name for name in opened.config.properties.files)
+    if not (spec or own):
+        raise user_error("VERIFY010", f"{study} names no specification to compare with", "give it with --spec FILE")
+    sources = read_specifications(spec or own, subject)
+    record = None if spec else printed_verdicts(opened.folder / RESULTS_FILE)
+    return StudyCertificates(opened.folder, spec or own, sources, bool(spec), subject, options, record, extent)
 
 
 @dataclass(eq=False)
@@ -114,6 +106,12 @@ class _Checked:
     file: Path
     claims: list[Claim]
     reasons: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a property is not decided, or nothing can be claimed of it."""
+        return bool(self.silent) or any(claim.verdict == "unknown" for claim in self.claims)
 
     def record(self) -> dict[str, object]:
         """As --json prints it."""
@@ -122,6 +120,7 @@ class _Checked:
             "accepted": not self.reasons,
             "reason": "; ".join(self.reasons),
             "differences": self.reasons,
+            "nothing_claimed": self.silent,
             "claims": [] if self.reasons else [claim._asdict() for claim in self.claims],
         }
 
@@ -134,10 +133,11 @@ class _Checked:
             return [f"{name}: REFUSED: {shown(reason)}" for reason in self.reasons]
         said = [f"{claim.verdict:8} {shown(claim.name)}: {claim.statement}" for claim in self.claims]
         how = "compared: exactly the claims of the specification, about this study" if compared else NOT_COMPARED
+        said += [f"unknown  {shown(reason)}" for reason in self.silent]
         return [*said, f"{name}: {summary(self.claims)}", how]
 
 
-def _checked(file: Path, expected: list[tuple[str, str]], budget: Any, asked: _Asked | None) -> _Checked:
+def _checked(file: Path, expected: list[tuple[str, str]], budget: Any, asked: StudyCertificates | None) -> _Checked:
     from conspect.checker import check as checker
 
     try:
@@ -147,7 +147,5 @@ def _checked(file: Path, expected: list[tuple[str, str]], budget: Any, asked: _A
         return _Checked(file, [], [str(reason)])
     if asked is None:
         return _Checked(file, claims)
-    from conspect.verification.certificates.binding import differences
-
-    body = json.loads(data)
-    return _Checked(file, claims, differences(body, asked.sources_for(body), asked.subject, asked.options))
+    compared = asked.compare(file, json.loads(data))
+    return _Checked(file, claims, compared.differences, compared.silent)

@@ -14,7 +14,7 @@ import click
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
-    from conspect.verification.certificates.binding import Source
+    from conspect.verification.certificates.expectation import Source
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
 
@@ -81,6 +81,9 @@ def region_options(command: F) -> F:
 @click.option(
     "--cross-check", type=click.Choice(["none", "scip"]), default="none", help="Ask SCIP for a second opinion."
 )
+@click.option(
+    "--extent", metavar="CONCEPT", help="By how much CONCEPT may change in images of a class before anything else does."
+)
 @click.option("--certificate", type=click.Path(path_type=Path), help="Where to write it; STUDY/certificates otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
@@ -89,12 +92,17 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     files: tuple[Path, ...],
     study: Path,
     certificate: Path | None,
+    extent: str | None,
     as_json: bool,
     junit: Path | None,
     sarif: Path | None,
     **choices: object,
 ) -> None:
-    """Decide the properties in FILES. Exit code 0: all hold, 1: one is violated, 3: none violated but one unknown."""
+    """Decide the properties in FILES. Exit code 0: all hold, 1: one is violated, 3: none violated but one unknown.
+
+    With --extent nothing is decided: for the output of each class that FILES speak of, and for each property, the share of
+    images is printed in which the concept may be strengthened or weakened by so much without a change.
+    """
     from conspect.core.verdicts import exit_code
     from conspect.results.files import encoded
     from conspect.results.verification import VerifiedProperties
@@ -102,6 +110,9 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 
     try:
         options = verify_options(choices)
+        if extent is not None:
+            _extents(files, study, extent, certificate, as_json)
+            return
         results, path = _results(files, study, options, certificate)
         records = tuple(map(property_record, results))
         if junit:
@@ -124,6 +135,38 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
         click.echo(f"certificate: {path}")
         click.echo(summary(results))
     sys.exit(exit_code(result.verdict for result in results))
+
+
+def _extents(files: tuple[Path, ...], study: Path, concept: str, certificate: Path | None, as_json: bool) -> None:
+    """Prints by how much a concept may change, and writes what proves it."""
+    from conspect.cli.progress import terminal_bar
+    from conspect.study import Study
+    from conspect.verification.certificates.writing import bundle, write_bundle
+    from conspect.verification.extents.classes import class_extents, printed_extents
+    from conspect.verification.queries.planning import plan
+
+    subject = Study.open(study).verification_subject(terminal_bar)
+    sources = read_specifications(files, subject)
+    jobs = [job for source in sources for job in plan(source.tree, subject, source.name)]
+    found = class_extents(jobs, subject, concept, terminal_bar)
+    path = certificate or _certificate_path(files, study, concept)
+    body = bundle(subject, [claim for entry in found for claim in entry.claims], {s.name: s.digest for s in sources})
+    _guarded(lambda: write_bundle(path, body), path)
+    if as_json:
+        click.echo(json.dumps({"extents": [entry.to_json() for entry in found]}, allow_nan=False))
+    else:
+        click.echo(printed_extents(found))
+        click.echo(f"certificate: {path}")
+
+
+def _certificate_path(files: tuple[Path, ...], study: Path, concept: str | None = None) -> Path:
+    """Apart from those of `conspect run`, which vouch for the study's own results; extents lie beside the verdicts."""
+    from conspect.core.digests import digest_json
+    from conspect.verification.certificates.writing import certificate_name
+
+    path = study / "certificates" / "verify" / certificate_name(files)
+    _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)
+    return path if concept is None else path.with_name(f"{path.stem}.extents-{digest_json(concept)[:8]}.json")
 
 
 def verify_options(choices: dict[str, object]) -> VerifyOptions:
@@ -154,7 +197,7 @@ def verify_options(choices: dict[str, object]) -> VerifyOptions:
 def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> list[Source]:
     """The trees of files, checked against the subject's vocabulary. VERIFY009 for one that cannot be read."""
     from conspect.language.meaning.checker import check_text
-    from conspect.verification.certificates.binding import Source
+    from conspect.verification.certificates.expectation import Source
     from conspect.verification.certificates.writing import text_digest
     from conspect.verification.queries.vocabulary import vocabulary_of
 
@@ -175,7 +218,7 @@ def _results(
     """What is known of every property, and where its certificate lies."""
     from conspect.cli.progress import terminal_bar
     from conspect.study import Study
-    from conspect.verification.certificates.writing import bundle, certificate_name, write_bundle
+    from conspect.verification.certificates.writing import bundle, write_bundle
     from conspect.verification.verify import verify as decide
 
     subject = Study.open(study).verification_subject(terminal_bar)
@@ -185,11 +228,10 @@ def _results(
         for source in sources
         for result in decide(source.tree, subject, options, file=source.name, bar=terminal_bar)
     ]
-    # Apart from those of `conspect run`, which vouch for the study's own results.
-    path = certificate or study / "certificates" / "verify" / certificate_name(files)
-    if certificate is None:
-        _guarded(lambda: path.parent.mkdir(parents=True, exist_ok=True), path.parent)
-    body = bundle(subject, [result.claim for result in results], {s.name: s.digest for s in sources})
+    path = certificate or _certificate_path(files, study)
+    body = bundle(
+        subject, [claim for result in results for claim in result.claims], {s.name: s.digest for s in sources}
+    )
     _guarded(lambda: write_bundle(path, body), path)
     return results, path
 

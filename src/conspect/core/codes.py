@@ -120,6 +120,7 @@ CODES: dict[str, str] = {
     "VERIFY012": "head or lens hold a number that is not finite",
     "VERIFY013": "a direction of the lens is not a unit vector",
     "VERIFY014": "there are no changed pictures to learn a neighbourhood from",
+    "VERIFY015": "an extent is not known in closed form",
     # The monitor
     "MONITOR001": "scores or arrays for the monitor do not fit each other",
     "MONITOR002": "one kind of sample is missing",

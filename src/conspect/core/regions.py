@@ -18,7 +18,7 @@ from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.spaces import Float64, Floats
 
 Norm: TypeAlias = Literal["max", "euclid"]
-Shape: TypeAlias = Literal["box", "ellipsoid", "pca-box", "span", "band"]
+Shape: TypeAlias = Literal["box", "ellipsoid", "pca-box", "span", "band", "segment"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,8 @@ class Region:
 
     def __post_init__(self) -> None:
         dimension = self.centre.shape[0]
-        expected = (dimension,) if self.shape in ("box", "band") else (dimension, dimension)
+        flat: dict[Shape, tuple[int, ...]] = {"box": (dimension,), "band": (dimension,), "segment": (dimension, 1)}
+        expected = flat.get(self.shape, (dimension, dimension))
         if self.centre.ndim != 1 or self.factor.shape != expected:
             raise ValueError(f"centre {self.centre.shape} and factor {self.factor.shape} are not a {self.shape}")
         if not (np.isfinite(self.centre).all() and np.isfinite(self.factor).all()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -29,6 +30,8 @@ def environment() -> Environment:
         trim_blocks=True,
     )
     made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f} %"
+    # What was proved up to a size is not printed as proved up to a larger one.
+    made.filters["proved"] = lambda size: str(Decimal(size).quantize(Decimal("0.01"), ROUND_FLOOR))
     made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"
     made.filters["number"] = lambda count: f"{count:,}"
     made.filters["interval"] = lambda share: f"{100 * share.low:.1f} to {100 * share.high:.1f} %"

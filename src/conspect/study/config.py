@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from conspect.adapters.vlms import VlmSource
 from conspect.comparison.gate import Tolerances
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.files import read_text
+from conspect.core.toml import toml_table
 
 # A type as a value: a class, or what typing makes of several.
 TypeForm: TypeAlias = object
@@ -202,7 +202,7 @@ SECTIONS: dict[str, type] = {
 def read_config(path: Path) -> StudyConfig:
     """The configuration in `path`. Raises UserError STUDY001 (not readable) or STUDY002 (every wrong value at once)."""
     try:
-        table = tomllib.loads(read_text(path))
+        table = toml_table(read_text(path))
     except FileNotFoundError as error:
         raise user_error("STUDY001", f"there is no {path}", "write one with: conspect init DIR") from error
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.files import read_text
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
+from conspect.core.toml import toml_table
 from conspect.study.config import StudyConfig
 
 # Fewer left-over test images are not worth a monitor's while: it then takes a part of the study's own.
@@ -135,7 +135,7 @@ def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
         return assets.demo_concepts()
     path = folder / config.concepts.file
     try:
-        table = tomllib.loads(read_text(path))
+        table = toml_table(read_text(path))
         entries = table["concepts"]
         concepts = ConceptSet(
             concepts=tuple(Concept(name, _phrases(name, entry)) for name, entry in entries.items()),
@@ -148,7 +148,6 @@ def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
     except (
         OSError,
         UnicodeDecodeError,
-        tomllib.TOMLDecodeError,
         KeyError,
         TypeError,
         AttributeError,

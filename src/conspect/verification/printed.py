@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from math import isfinite
 
 from conspect.verification.results import GammaMax, PropertyResult, Rate, WitnessRecord
 
 SHOWN = 5
+SIGNIFICANT = 4
 
 
 def printed(result: PropertyResult) -> str:
@@ -23,8 +26,8 @@ def printed(result: PropertyResult) -> str:
         lines.append(f"         region: {result.region.shape}, {result.region.provenance}")
     facts = []
     if result.margin is not None:
-        slack = "" if result.float32_slack is None else f" (float32 can be off by {result.float32_slack:.2g})"
-        facts.append(f"margin {result.margin:.4g}{slack}")
+        slack = "" if result.float32_slack is None else f" (float32 can be off by {_up(result.float32_slack, 2)})"
+        facts.append(f"margin {_down(result.margin)}{slack}")
     if result.gamma_max is not None:
         facts.append(f"holds up to size {_bracket(result.gamma_max)}")
     if result.coverage is not None:
@@ -71,5 +74,21 @@ def _bracket(found: GammaMax) -> str:
     if found.low is None:
         return "none: it fails at the centre" if found.high == 0.0 else "unknown"
     if found.high is None:
-        return f"{found.low:.4g} at least"
-    return f"{found.low:.4g} (fails at {found.high:.4g})"
+        return f"{_down(found.low)} at least"
+    return f"{_down(found.low)} (fails at {_up(found.high)})"
+
+
+def _down(value: float, digits: int = SIGNIFICANT) -> str:
+    """A decimal of few digits that is not above the value: what was proved of the value is true of what is printed."""
+    return _rounded(value, digits, ROUND_FLOOR)
+
+
+def _up(value: float, digits: int = SIGNIFICANT) -> str:
+    """A decimal of few digits that is not below the value."""
+    return _rounded(value, digits, ROUND_CEILING)
+
+
+def _rounded(value: float, digits: int, rounding: str) -> str:
+    if not isfinite(value):
+        return f"{value:g}"
+    return f"{float(Context(prec=digits, rounding=rounding).create_decimal(Decimal(value))):.{digits}g}"

@@ -9,7 +9,7 @@ from conspect.core.notebooks import drawing_of
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import Verdict
-from conspect.verification.certificates.claims import Claim
+from conspect.verification.certificates.claims import Claim, RegionClaim
 
 PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
 
@@ -104,7 +104,7 @@ class PropertyResult:
     and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
     violated, None when unknown. `vacuous`: it holds because its premise never does, as the reason says.
     `float32_slack`: how far float32 inference can move an atom's gap anywhere in the region; a larger margin survives it.
-    `certificate`: the claim's digest in the bundle, or None.
+    `certificate`: the claim's digest in the bundle, or None. `ends`: the claims behind `gamma_max`.
     """
 
     name: str
@@ -129,6 +129,12 @@ class PropertyResult:
     float32_slack: float | None = None
     claim: Claim | None = field(default=None, repr=False)
     neighbourhood: NeighbourhoodCounts | None = None
+    ends: tuple[RegionClaim, ...] = field(default=(), repr=False)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What a certificate carries of this property: its verdict, and both ends of the sizes at which it holds."""
+        return self.ends if self.claim is None else (self.claim, *self.ends)
 
     def _repr_html_(self) -> str | None:
         return drawing_of(self)

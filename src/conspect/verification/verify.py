@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,18 @@ from conspect.language.syntax.tree import (
     Predict,
     Specification,
 )
-from conspect.verification.certificates.claims import Claim, image_claim, region_claim, share_claim
+from conspect.verification.certificates.claims import (
+    Claim,
+    end_claims,
+    image_claim,
+    readout_claim,
+    region_claim,
+    share_claim,
+)
 from conspect.verification.certificates.writing import tie_of, tied
 from conspect.verification.engine.decider import Decider
+from conspect.verification.engine.integers import float_vector
+from conspect.verification.engine.points import Witness
 from conspect.verification.engine.rounding import formula_slack
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
@@ -74,6 +84,7 @@ class Verification:
     decider: Decider = field(init=False)
     describer: Describer = field(init=False)
     near: NearVerdicts = field(init=False)
+    readouts: ReadoutVerdicts = field(init=False)
 
     def __post_init__(self) -> None:
         self.tie = tie_of(self.subject)
@@ -81,6 +92,7 @@ class Verification:
         self.decider = Decider(self.subject, self.options)
         self.describer = Describer(self.subject, self.options.nearest)
         self.near = NearVerdicts(self.subject, self.options, self.focus, self.describer)
+        self.readouts = ReadoutVerdicts(self.subject, self.options, self.focus, self.describer.exact)
 
     def run(self, jobs: Sequence[Obligation]) -> list[PropertyResult]:
         """Results of jobs planned for the same subject."""
@@ -120,9 +132,9 @@ class Verification:
             started = time.perf_counter()
             assert isinstance(job.quantifier, ForAll)
             sizes, passed = self.focus.measure(job.quantifier.region, region)
-            inside = int(((sizes <= float(region.size)) & passed).sum())
-            coverage = rate(inside, len(sizes), self.options.confidence)
-            claim = region_claim(job, region, answer.outcome, (inside, len(sizes), self.subject.measure_split))
+            covered = partial(self.focus.covered, job.quantifier.region)
+            coverage = rate(*covered(region)[:2], self.options.confidence)
+            claim = region_claim(job, region, answer.outcome, covered(region))
             witness: WitnessRecord | None = None
             margin = answer.margin
             if answer.outcome.witness is not None:
@@ -142,6 +154,7 @@ class Verification:
                 region=region,
                 margin=margin,
                 gamma_max=None if answer.bracket is None else answer.bracket.record(),
+                ends=() if answer.bracket is None else end_claims(job, answer.bracket, covered),
                 curve=curve,
                 coverage=coverage,
                 witness=witness,
@@ -208,35 +221,35 @@ class Verification:
             found.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
         return tuple(found)
 
-    def readouts(self) -> ReadoutVerdicts:
-        """What decides properties over regions of what they read."""
-        return ReadoutVerdicts(self.subject, self.options, self.focus, self.describer.exact)
-
     def _about_readouts(self, job: Obligation, focus: Focus, shape: str) -> PropertyResult:
         """A property over a region of what it reads; the witness against it is a real image."""
         started = time.perf_counter()
-        answer = self.readouts().decide(job, focus, shape)
-        witness, margin = None, None
+        answer = self.readouts.decide(job, focus, shape)
+        described, margin, witness = None, None, None
         if answer.image is not None:
             split, row = answer.image
             embedding = np.asarray(self.subject.splits[split].embeddings[row], dtype=np.float64)
-            witness = self.describer.describe(embedding, None, image_id=self.subject.splits[split].ids[row])
+            described = self.describer.describe(embedding, None, image_id=self.subject.splits[split].ids[row])
             margin = self.describer.margin(job.formula, embedding)
-        caveats = [
-            f"decided in exact arithmetic over what the property reads{answer.note}; not part of the certificate"
-        ]
+            witness = Witness("embedding", float_vector(embedding), embedding, embedding)
+        caveats = [f"decided in exact arithmetic over what the property reads{answer.note}"]
         if shape == "band":
             caveats.append("of a lone comparison of two concepts a proof over a band is the band's own definition")
+        verdict = Verdict("holds", f"vacuous: {answer.vacuous}") if answer.vacuous else answer.verdict
+        claim = readout_claim(job, answer, witness, (*self.readouts.inside(answer.attempt), self.subject.measure_split))
         return self._result(
             job,
-            verdict=self._at_run_time(answer.verdict, None, None),
+            verdict=self._at_run_time(verdict, None, None),
+            vacuous=bool(answer.vacuous),
             region=answer.region,
             margin=margin,
             coverage=answer.coverage,
-            witness=witness,
+            witness=described,
+            certificate=self._digest(claim),
             decided_by=answer.decided_by,
             caveats=tuple(caveats),
             seconds=time.perf_counter() - started,
+            claim=claim,
         )
 
     def _about_neighbourhoods(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:

@@ -254,7 +254,7 @@ def _spoken_of(verification: Verification, job: Obligation, result: PropertyResu
         if result.region is None:
             return _Sizes(split, rows, None)
         if result.region.shape in READOUT_SHAPES:
-            return _Sizes(split, rows, verification.readouts().place(job, focus, result.region).measured)
+            return _Sizes(split, rows, verification.readouts.place(job, focus, result.region).measured)
         sizes, passed = verification.focus.measure(focus, verification.focus.region(focus))
         return _Sizes(split, rows[passed], sizes[passed])
     if isinstance(quantifier, ForShare):

@@ -63,8 +63,12 @@ def aligned(
     penalties: Sequence[float] = PENALTIES,
     progress: Progress = unseen,
 ) -> FittedAlignment:
-    """As `alignment.fit_arrays` on arrays that need not fit into memory."""
-    return fit(fold_sums_of(pairs, engine, folds=folds, progress=progress), penalties)
+    """As `alignment.fit_arrays` on arrays that need not fit into memory.
+
+    On one thread: proofs speak of this very lens, and a colleague with more cores has to find the same one, bit for bit.
+    """
+    with one_thread():
+        return fit(fold_sums_of(pairs, engine, folds=folds, progress=progress), penalties)
 
 
 def folds_of(images: int, seed: int, folds: int = FOLDS) -> Labels:

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from conspect.checker import check
@@ -14,6 +13,7 @@ from conspect.core.digests import digest_bytes
 from conspect.core.files import write_atomically, writing_to
 from conspect.results.files import decoded, encoded
 from conspect.results.verification import Verification
+from conspect.study.proving.claimed import Claims, by_name, unclaimed
 from conspect.verification.certificates.writing import certificate_name, tie_of
 from conspect.verification.queries.model import VerificationModel
 
@@ -68,35 +68,22 @@ class KeptVerification:
             write_atomically(self.folder / f"{self.key}-{digest_bytes(content)[:32]}.json", content)
 
     def _is_proved(self, record: Verification, subject: VerificationModel) -> bool:
-        verdicts = Counter((one.file, one.id, one.verdict) for one in record.properties)
+        """Whether accepted certificates of these very texts claim what the record prints."""
         tie = tie_of(subject)
-        claimed: Counter[tuple[str, str, str]] = Counter()
+        if [entry.file for entry in record.properties if entry.file not in {s.name for s in self.sources}]:
+            return False
         for source in self.sources:
             claims = _claims(source.certificate, source, tie)
-            claimed.update((source.name, claim.name, claim.verdict) for claim in claims)
-        return claimed == verdicts and self._is_covered(record, tie)
-
-    def _is_covered(self, record: Verification, tie: dict[str, str]) -> bool:
-        """Whether every proved region of the record is claimed, in the size that stands there."""
-        properties = () if record.provable_coverage is None else record.provable_coverage.properties
-        for source in self.sources:
-            proved = {
-                (f"{one.id} over {shape}", Fraction(entry.size))
-                for one in properties
-                if one.file == source.name
-                for shape, entry in one.by_shape.items()
-            }
-            if proved:
-                _claims(source.coverage, source, tie)
-                sizes = json.loads(check.read(source.coverage))["claims"]
-                if {(claim["name"], Fraction(claim["size"])) for claim in sizes} != proved:
-                    return False
+            covered = _claims(source.coverage, source, tie) if source.coverage.exists() else {}
+            if unclaimed(record, source.name, claims, covered):
+                return False
         return True
 
 
-def _claims(path: Path, source: KeptSource, tie: dict[str, str]) -> list[check.Claim]:
-    """The accepted claims of a certificate of this source about this model; Refused for any other."""
+def _claims(path: Path, source: KeptSource, tie: dict[str, str]) -> Claims:
+    """The accepted claims of a certificate of this source about this model, by name; Refused for any other."""
     data = check.read(path)
-    claims = check.check_data(data, list(tie.items()))
-    check.need(json.loads(data)["sources"] == {source.name: source.digest}, "the certificate speaks of another text")
-    return claims
+    check.check_data(data, list(tie.items()))
+    body = json.loads(data)
+    check.need(body["sources"] == {source.name: source.digest}, "the certificate speaks of another text")
+    return by_name(body["claims"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -23,6 +24,7 @@ from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.records import property_record
+from conspect.verification.certificates.claims import RegionClaim, at_coverage
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
@@ -30,7 +32,7 @@ from conspect.verification.results import PropertyResult
 from conspect.verification.verify import verify
 
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
-FORMAT = 3
+FORMAT = 4
 
 
 def property_results(
@@ -77,11 +79,16 @@ def _verified(
         found = verify(tree, subject, file=file.name, bar=bar)
         results += found
         with writing_to(source.certificate.parent):
-            body = bundle(subject, [result.claim for result in found], {source.name: source.digest})
+            body = bundle(subject, [claim for result in found for claim in result.claims], {source.name: source.digest})
             write_bundle(source.certificate, body)
     coverage, claims = provable_coverage(
         [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
     )
+    at_coverages = [
+        _by_coverage([(f.name, tree) for f, tree in zip(files, trees, strict=True)], subject, coverage_, bar)
+        for coverage_ in COVERAGES
+    ]
+    claims += [claim for _, more in at_coverages for claim in more]
     for source in sources:
         body = bundle(subject, [claim for claim in claims if claim.file == source.name], {source.name: source.digest})
         if body["claims"]:
@@ -89,7 +96,7 @@ def _verified(
     return Verification(
         files=tuple(file.name for file in files),
         by_gamma=_by_gamma(results),
-        by_coverage=tuple(_by_coverage(trees, subject, coverage, bar) for coverage in COVERAGES),
+        by_coverage=tuple(row for row, _ in at_coverages),
         statistically=_statistically(results),
         properties=tuple(_short(result) for result in results),
         provable_coverage=coverage,
@@ -166,14 +173,19 @@ def _by_gamma(results: Sequence[PropertyResult]) -> tuple[GammaRow, ...]:
 
 
 def _by_coverage(
-    trees: Sequence[Specification], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
-) -> CoverageRow:
-    """Formally over the smallest boxes that cover a share of the class; statistically over the images inside them."""
+    trees: Sequence[tuple[str, Specification]], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
+) -> tuple[CoverageRow, list[RegionClaim]]:
+    """Formally over the smallest boxes that cover a share of the class, with the claims that prove the row."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
-    results = [result for tree in trees for result in verify(tree, subject, options, bar=bar)]
+    results = [result for file, tree in trees for result in verify(tree, subject, options, file=file, bar=bar)]
+    claims = [
+        dataclasses.replace(result.claim, name=at_coverage(result.claim.name, coverage))
+        for result in results
+        if isinstance(result.claim, RegionClaim)
+    ]
     without = [r.verdict.reason for r in results if r.kind == "region" and r.region is None]
     if without and len(without) == len(results):
-        return CoverageRow(
+        row = CoverageRow(
             coverage=float(coverage),
             reached=None,
             holds=0,
@@ -183,9 +195,10 @@ def _by_coverage(
             share=None,
             why=without[0],
         )
+        return row, claims
     reached = [r.coverage.rate for r in results if r.coverage is not None and r.coverage.n]
     verdicts = Counter(r.verdict.outcome for r in results)
-    return CoverageRow(
+    row = CoverageRow(
         coverage=float(coverage),
         reached=float(np.mean(reached)) if reached else None,
         holds=verdicts["holds"],
@@ -194,6 +207,7 @@ def _by_coverage(
         properties=len(results),
         share=_share(verdicts["holds"], len(results)),
     )
+    return row, claims
 
 
 def _statistically(results: Sequence[PropertyResult]) -> tuple[SampleRow, ...]:

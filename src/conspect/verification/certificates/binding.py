@@ -1,4 +1,4 @@
-"""What a certificate should claim, rebuilt from a study and its specifications, and where a given one says otherwise.
+"""Where a certificate that the checker accepts is not that of a study and its specifications, in words.
 
 The checker shows that a certificate's claims are true of the numbers in it. Whether these are the numbers of the study,
 the formulas those of the specification, and the claims complete, can only be told with both at hand: here.
@@ -6,111 +6,111 @@ the formulas those of the specification, and the claims complete, can only be to
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-from conspect.language.syntax.tree import ForAll, Specification
-from conspect.verification.certificates.claims import RegionClaim, Said
+from conspect.verification.certificates.claims import END_NAMES, Said
+from conspect.verification.certificates.expectation import Expected, Source, plain
 from conspect.verification.certificates.writing import thresholds_of, tie_of
-from conspect.verification.queries.model import VerificationModel, VerifyOptions
-from conspect.verification.queries.planning import Obligation, plan
-from conspect.verification.verify import READOUT_SHAPES, Verification
+from conspect.verification.queries.model import VerificationModel
 
 # What the certificate adds for its own use, and what only a proof or a witness can decide.
-OWN = ("digest", "file", "point", "proof", "region", "witness")
+OWN = ("digest", "file", "point", "proof", "region", "verdict", "witness")
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """A specification file: its name, the SHA-256 of its text, and its tree."""
+class Comparison:
+    """One certificate against what was expected of it, file by file."""
 
-    name: str
-    digest: str
-    tree: Specification
+    subject: VerificationModel
+    sources: Sequence[tuple[Source, Sequence[Expected]]]
+
+    def differences(self, body: Mapping[str, Any]) -> list[str]:
+        """Where an accepted certificate says other things than it should, more, or less; empty when it does not."""
+        told = self._about_model(body)
+        carried = {digest: name for name, digest in body["sources"].items()}
+        wanted = {source.digest for source, _ in self.sources}
+        told += [f"{s.name}: its text is not among the sources" for s, _ in self.sources if s.digest not in carried]
+        told += [
+            f"the certificate also speaks of {name!a}, a text that was not given"
+            for name, digest in body["sources"].items()
+            if digest not in wanted
+        ]
+        if len(carried) < len(body["sources"]):
+            told.append("two sources of the certificate are one text")
+        claims = {(claim["file"], claim["name"]): claim for claim in body["claims"]}
+        for source, expected in self.sources:
+            name = carried.get(source.digest, source.name)
+            told += _about_sizes(claims, name, expected)
+            for entry in expected:
+                claim = claims.pop((name, entry.name), None)
+                if claim is not None:
+                    told += [f"{entry.name}: {line}" for line in _between(claim, entry)]
+                elif entry.required:
+                    told.append(f"{entry.name}: nothing is claimed of it")
+        return told + [f"{name!a}: the specification gives rise to no such claim" for _, name in claims]
+
+    def _about_model(self, body: Mapping[str, Any]) -> list[str]:
+        told = []
+        subject = self.subject
+        names = {"classes": list(subject.class_names), "concepts": list(subject.concept_names)}
+        for kind, expected in names.items():
+            if body["names"][kind] != expected:
+                told.append(f"its {kind} are {body['names'][kind]!a:.200}, those of the study {expected!a:.200}")
+        thresholds = thresholds_of(subject)
+        for name in sorted(thresholds.keys() | body["thresholds"].keys()):
+            here, there = body["thresholds"].get(name), thresholds.get(name)
+            if here != there:
+                told.append(f"the threshold of {name!a} is {here}, in the study {there}")
+        tie = tie_of(subject)
+        told += [f"its {part} is not that of the study" for part in tie if body["digests"][part] != tie[part]]
+        if body["study"] != dict(subject.digests):
+            told.append("the digests of the study (model, data, preprocessing) are others")
+        return told
 
 
-def expected_claims(source: Source, subject: VerificationModel, options: VerifyOptions) -> list[Said]:
-    """Everything that a certificate of a file should say, in source order; the verdicts about regions are left open."""
-    verification = Verification(subject, options)
-    jobs = plan(source.tree, subject, source.name)
-    evaluated = verification.run([job for job in jobs if not isinstance(job.quantifier, ForAll)])
-    known = {result.name: result.claim.said() for result in evaluated if result.claim is not None}
-    for job in jobs:
-        if isinstance(job.quantifier, ForAll) and has_claim(job.quantifier, options):
-            known[job.name] = _about_region(job, job.quantifier, verification)
-    return [_plain(known[job.name]) for job in jobs if job.name in known]
-
-
-def has_claim(quantifier: ForAll, options: VerifyOptions) -> bool:
-    """Whether a certificate speaks of such a region; spans and bands are decided, and not certified yet."""
-    return (quantifier.region.shape or options.shape) not in READOUT_SHAPES
-
-
-def differences(
-    body: dict[str, Any], sources: Sequence[Source], subject: VerificationModel, options: VerifyOptions
+def _about_sizes(
+    claims: Mapping[tuple[str, str], Mapping[str, Any]], file: str, expected: Sequence[Expected]
 ) -> list[str]:
-    """Where an accepted certificate is not that of the study and these files, in words; empty when it is."""
-    told = _about_model(body, subject)
-    carried = {digest: name for name, digest in body["sources"].items()}
-    told += [f"{source.name}: its text is not among the sources" for source in sources if source.digest not in carried]
-    wanted = {source.digest for source in sources}
-    told += [
-        f"the certificate also speaks of {name!a}, a text that was not given"
-        for name, digest in body["sources"].items()
-        if digest not in wanted
-    ]
-    claims = {(claim["file"], claim["name"]): claim for claim in body["claims"]}
-    for source in sources:
-        for said in expected_claims(source, subject, options):
-            claim = claims.pop((carried.get(source.digest, source.name), said["name"]), None)
-            if claim is None:
-                told.append(f"{said['name']}: nothing is claimed of it")
-                continue
-            told += [f"{said['name']}: {line}" for line in _between(claim, said)]
-    return told + [f"{name!a}: no property of this name is in the specification" for _, name in claims]
-
-
-def _about_model(body: dict[str, Any], subject: VerificationModel) -> list[str]:
+    """A verdict and the ends of its sizes belong together: what holds does so up to some size, at least its own."""
     told = []
-    names = {"classes": list(subject.class_names), "concepts": list(subject.concept_names)}
-    for kind, expected in names.items():
-        if body["names"][kind] != expected:
-            told.append(f"its {kind} are {body['names'][kind]!a:.200}, those of the study {expected!a:.200}")
-    thresholds = thresholds_of(subject)
-    for name in sorted(thresholds.keys() | body["thresholds"].keys()):
-        here, there = body["thresholds"].get(name), thresholds.get(name)
-        if here != there:
-            told.append(f"the threshold of {name!a} is {here}, in the study {there}")
-    tie = tie_of(subject)
-    told += [f"its {part} is not that of the study" for part in tie if body["digests"][part] != tie[part]]
-    if body["study"] != dict(subject.digests):
-        told.append("the digests of the study (model, data, preprocessing) are others")
+    names = {entry.name for entry in expected}
+    for verdict, end, sign in (("holds", END_NAMES.low, 1), ("violated", END_NAMES.high, -1)):
+        for name in sorted(names):
+            claim, other = claims.get((file, name)), claims.get((file, f"{name} {end}"))
+            if claim is None or claim["verdict"] != verdict or f"{name} {end}" not in names:
+                continue
+            if other is None:
+                told.append(f"{name} {end}: nothing is claimed of it")
+            elif sign * (_size(other) - _size(claim)) < 0:
+                told.append(f"{name} {end}: that is {other['size']}, though it {verdict} at {claim['size']}")
     return told
 
 
-def _between(claim: dict[str, Any], said: Said) -> list[str]:
+def _size(claim: Mapping[str, Any]) -> Fraction:
+    return Fraction(claim["size"]) if isinstance(claim.get("size"), str) else Fraction(-1)
+
+
+def _between(claim: Mapping[str, Any], expected: Expected) -> list[str]:
+    said = _said(claim, expected)
+    if said is None:
+        return ["its conclusion is claimed alone, and it has none"]
     told = []
     for key in sorted(said.keys() | claim.keys() - set(OWN)):
-        if key in OWN or (key == "verdict" and said["kind"] == "region" == claim["kind"]):
-            continue
-        if claim.get(key) != said.get(key):
+        if key not in OWN and claim.get(key) != said.get(key):
             told.append(f"{key} is {_short(claim.get(key))}, and should be {_short(said.get(key))}")
+    verdicts = expected.verdicts or (said["verdict"],)
+    if claim["verdict"] not in verdicts:
+        told.append(f"verdict is {_short(claim['verdict'])}, and should be {' or '.join(map(str, verdicts))}")
     return told
 
 
-def _about_region(job: Obligation, quantifier: ForAll, verification: Verification) -> Said:
-    region = verification.focus.region(quantifier.region)
-    sizes, passed = verification.focus.measure(quantifier.region, region)
-    inside = int(((sizes <= float(region.size)) & passed).sum())
-    coverage = (inside, len(sizes), verification.subject.measure_split)
-    claim = RegionClaim(job.name, job.file, job.statement, job.table, "unknown", job.class_name or "", region, coverage)
-    return claim.said()
-
-
-def _plain(said: Said) -> Said:
-    return dict(json.loads(json.dumps(said)))
+def _said(claim: Mapping[str, Any], expected: Expected) -> Said | None:
+    # What is no claim about a region has no size; it differs from what is expected in every other way, too.
+    said = expected.said(claim if isinstance(claim.get("size"), str) else {**claim, "size": "0"})
+    return None if said is None else plain(said)
 
 
 def _short(value: object) -> str:

@@ -7,10 +7,10 @@ only has to convince the checker. An open claim says what was asked and that it 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,10 @@ from conspect.verification.queries.planning import Obligation
 from conspect.verification.regions.readouts import ReadoutKinds
 
 if TYPE_CHECKING:  # the search for provable coverage needs the decider, which needs claims
+    from conspect.verification.engine.sizes import Bracket
+    from conspect.verification.extents.search import Extent
     from conspect.verification.regions.provable import ProvedCoverage
+    from conspect.verification.regions.readout_verdicts import ReadoutVerdict
 
 Said: TypeAlias = dict[str, object]
 # The checker reads no longer integer than this many digits; Python itself refuses to write 4,300.
@@ -132,15 +135,49 @@ class ImageClaim(_Claim):
 
     def said(self) -> Said:
         """See `_Claim`; the embedding by its digest."""
-        raw = np.ascontiguousarray(self.embedding, dtype="<f8").tobytes()
         return super().said() | {
             "split": self.split,
             "image": self.image_id,
-            "embedding": hashlib.sha256(raw).hexdigest(),
+            "embedding": array_digest(self.embedding),
         }
 
 
-Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim
+@dataclass(frozen=True, eq=False)
+class ExtentClaim(_Claim):
+    """By how much a concept may change in one image, from `low` to `high`, while the formula stays true there.
+
+    `before`, `after`: just outside, where it is false; None where nothing changes as far as anybody looks.
+    """
+
+    split: str
+    image_id: str
+    concept: int
+    extent: Extent
+
+    kind: ClassVar[str] = "extent"
+
+    def said(self) -> Said:
+        """See `_Claim`; embedding and direction by their digests, which are centre and factor of the segment."""
+        extent = self.extent
+        return super().said() | {
+            "split": self.split,
+            "image": self.image_id,
+            "concept": self.concept,
+            "embedding": array_digest(extent.segment.centre),
+            "direction": array_digest(extent.segment.factor),
+            "low": str(extent.low),
+            "high": str(extent.high),
+            "before": None if extent.before is None else str(extent.before),
+            "after": None if extent.after is None else str(extent.after),
+        }
+
+
+Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim | ExtentClaim
+
+
+def array_digest(values: Floats) -> str:
+    """SHA-256 of an array's float64 bytes, little-endian."""
+    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
 
 
 def region_claim(
@@ -161,11 +198,21 @@ def region_claim(
     )
 
 
+def over_shape(name: str, shape: str) -> str:
+    """The name of the claim about the largest region of a shape over which a property is proved."""
+    return f"{name} over {shape}"
+
+
+def at_coverage(name: str, coverage: Fraction) -> str:
+    """The name of the claim about the smallest box that covers a share of a property's class."""
+    return f"{name} at a coverage of {coverage}"
+
+
 def coverage_claim(job: Obligation, shape: Shape, proved: ProvedCoverage, split: str) -> RegionClaim:
     """The claim that a property, or its conclusion, holds over the largest region of a shape; `split`: where measured."""
     images = proved.measured.n
     return RegionClaim(
-        f"{job.name} over {shape}",
+        over_shape(job.name, shape),
         job.file,
         job.statement,
         proved.table,
@@ -176,6 +223,49 @@ def coverage_claim(job: Obligation, shape: Shape, proved: ProvedCoverage, split:
         proved.proof,
         reads=proved.kinds,
         premise_dropped=proved.premise_dropped,
+    )
+
+
+def readout_claim(
+    job: Obligation, answer: ReadoutVerdict, witness: Witness | None, coverage: tuple[int, int, str] | None
+) -> RegionClaim:
+    """The claim about a region of readouts; `witness`: the image inside that refutes the property."""
+    attempt = answer.attempt
+    return RegionClaim(
+        job.name,
+        job.file,
+        job.statement,
+        attempt.table,
+        answer.verdict.outcome,
+        job.class_name or "",
+        answer.region,
+        coverage,
+        answer.proof,
+        witness,
+        attempt.place.kinds,
+        attempt.premise_dropped,
+    )
+
+
+class EndName(NamedTuple):
+    """How the claims about the two ends of a property's sizes are named: no property has a name with a space."""
+
+    low: str = "at its largest proved size"
+    high: str = "at its smallest refuted size"
+
+
+END_NAMES = EndName()
+
+
+def end_claims(
+    job: Obligation, bracket: Bracket, coverage: Callable[[Region], tuple[int, int, str]]
+) -> tuple[RegionClaim, ...]:
+    """What is proved at the lower end of a bracket of sizes and refuted at the upper one, each as a claim of its own."""
+    ends = ((END_NAMES.low, bracket.low), (END_NAMES.high, bracket.high))
+    return tuple(
+        replace(region_claim(job, end.region, end.outcome, coverage(end.region)), name=f"{job.name} {name}")
+        for name, end in ends
+        if end is not None
     )
 
 

@@ -20,7 +20,15 @@ import numpy as np
 from conspect.core.digests import digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
-from conspect.verification.certificates.claims import Claim, ImageClaim, RegionClaim, Said, ShareClaim, readouts_record
+from conspect.verification.certificates.claims import (
+    Claim,
+    ExtentClaim,
+    ImageClaim,
+    RegionClaim,
+    Said,
+    ShareClaim,
+    readouts_record,
+)
 from conspect.verification.certificates.encoding import encoded
 from conspect.verification.engine.points import Witness
 from conspect.verification.queries.model import VerificationModel
@@ -78,7 +86,7 @@ def tie_of(subject: VerificationModel) -> dict[str, str]:
 
 
 # Evidence and places inside the file: not part of what a claim says.
-EVIDENCE = ("digest", "point", "proof", "region", "witness")
+EVIDENCE = ("digest", "point", "proof", "refutations", "region", "tree", "witness")
 
 
 def tied(claim: Said, tie: Mapping[str, str]) -> str:
@@ -167,6 +175,9 @@ def _carried(claim: Claim, shared: _Shared) -> Said:
         case ImageClaim():
             if claim.verdict != "unknown":
                 said["point"] = shared.point({"kind": "embedding", "float64": encoded(claim.embedding)})
+        case ExtentClaim():
+            said["region"] = shared.region(claim.extent.segment)
+            said["proof"] = [step.record() for step in claim.extent.proof]
         case ShareClaim():
             pass
         case _:

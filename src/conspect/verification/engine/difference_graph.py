@@ -102,6 +102,10 @@ class DifferenceGraph:
             stack += reversed(opened(state, which, table, self.rows))
         return BandOutcome(True, steps=tuple(steps), carries=carries)
 
+    def is_empty(self, size: Fraction) -> bool:
+        """Whether the band contradicts itself at a size: nothing lies in it, and everything holds there."""
+        return self._cycle(State((), ()), size) is not None
+
     def _cycle(self, state: State, size: Fraction) -> list[Edge] | None:
         """Edges of a cycle that adds up to a contradiction, exactly; None when none was found."""
         weights = self._middles - float(size) * self._widths

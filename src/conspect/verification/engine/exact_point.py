@@ -10,7 +10,7 @@ from functools import cached_property
 from conspect.language.meaning.exact import ExactReadouts, exceeds
 from conspect.verification.engine.exact import ExactModel
 from conspect.verification.engine.integers import RationalVector
-from conspect.verification.queries.formula_table import FormulaTable, lead_of
+from conspect.verification.queries.formula_table import FormulaTable, lead_of, leads_asked
 from conspect.verification.queries.negation import AtomRows, ConeLiteral, Literal
 
 
@@ -52,8 +52,8 @@ class ExactPoint:
     def reading(self, table: FormulaTable, names: tuple[tuple[str, ...], tuple[str, ...]]) -> ExactReadouts:
         """This point as the reference semantics reads it.
 
-        Only what the formula mentions is computed. Without `hasCon` all numbers share one positive factor, which no
-        comparison can see and which spares their reduction to lowest terms.
+        Only what the formula mentions is computed. Without `hasCon` strengths share one positive factor, and without a lead
+        logits do, which no comparison can see and which spares their reduction to lowest terms.
         """
         asked = {int(node[1]) for node in table if node[0] == "has"}
         compared = {int(k) for node in table if node[0] == "stronger" for k in node[1:]}
@@ -66,9 +66,17 @@ class ExactPoint:
             for k in compared | asked:
                 numerators[k] = self.numerator(k)
         predicted = any(node[0] == "predict" for node in table)
-        logits = [Fraction(self.value(k) if predicted else 0) for k in range(self.model.classes)]
+        unit = self._unit(table)
+        logits = [self.value(k) / unit if predicted else Fraction(0) for k in range(self.model.classes)]
         thresholds = tuple(self.rows.thresholds.get(k) for k in range(len(names[1])))
         return ExactReadouts(names[0], names[1], tuple(logits), tuple(numerators), squared, thresholds)
+
+    def _unit(self, table: FormulaTable) -> Fraction:
+        """What logits are multiplied by here, where a lead is compared with them: a raised logit tells. 1 otherwise."""
+        lead = max(leads_asked(table), default=Fraction(0))
+        if not lead:
+            return Fraction(1)
+        return Fraction(self.value(self.rows.raised_row(0, lead)) - self.value(0)) / lead
 
     def numerator(self, concept: int) -> Fraction:
         """q'y."""

@@ -17,6 +17,7 @@ from typing import Protocol
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language.syntax.tree import Formula
+from conspect.verification.certificates.claims import certifiable
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task
 from conspect.verification.engine.prover import Outcome, Prover
@@ -144,7 +145,7 @@ class SizeSearch:
         prover.seconds_budget = max(0.0, min(prover.seconds_budget, SECONDS, deadline - time.monotonic()))
         prover.proofs_only = proofs_only
         task = new_task(table, self.decider.rows, 0, region.cut, formula)
-        return End(size, resized, self.decider.guarded(lambda: prover.conclude(task)))
+        return End(size, resized, certifiable(self.decider.guarded(lambda: prover.conclude(task))))
 
     def _refuted(self, region: Region, outcome: Outcome) -> End:
         """The size of the witness itself, which is often smaller than the region it was found in."""

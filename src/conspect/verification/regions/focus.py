@@ -13,6 +13,7 @@ from conspect.core.regions import Region, Shape, conformal_size, estimate_region
 from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import Focus
 from conspect.statistics.intervals import clopper_pearson
+from conspect.statistics.threads import one_thread
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.results import Rate
 
@@ -27,7 +28,7 @@ def rate(successes: int, trials: int, confidence: float) -> Rate:
 
 @dataclass(eq=False)
 class FocusRegions:
-    """Regions of a subject; each is estimated once."""
+    """Regions of a subject; each is estimated once, on one thread, so that its bits do not depend on how many there are."""
 
     subject: VerificationModel
     options: VerifyOptions
@@ -57,11 +58,17 @@ class FocusRegions:
         key = (focus.class_name, region.shape)
         if key not in self._measured:
             embeddings = self.subject.splits[split].embeddings[members]
-            self._measured[key] = region.sizes(embeddings) if len(embeddings) else np.zeros(0)
+            with one_thread():
+                self._measured[key] = region.sizes(embeddings) if len(embeddings) else np.zeros(0)
         passed = np.ones(int(members.sum()), dtype=bool)
         if region.cut is not None:
             passed = self.predicted(split)[members] == region.cut
         return self._measured[key], passed
+
+    def covered(self, focus: Focus, region: Region) -> tuple[int, int, str]:
+        """The class's images of the measuring split inside a region, all of them, and the name of the split."""
+        sizes, passed = self.measure(focus, region)
+        return int(((sizes <= float(region.size)) & passed).sum()), len(sizes), self.subject.measure_split
 
     def members(self, split: str, class_name: str | None) -> NDArray[np.bool_]:
         """Which embeddings of a split are of a class, by true label; all for None."""
@@ -85,7 +92,8 @@ class FocusRegions:
         if key not in self._estimated:
             members, note = self.estimation_rows(class_name)
             embeddings = self.subject.splits[self.subject.fit_split].embeddings[members]
-            self._estimated[key] = estimate_region(embeddings, shape, Fraction(1), provenance=note)
+            with one_thread():
+                self._estimated[key] = estimate_region(embeddings, shape, Fraction(1), provenance=note)
         return self._estimated[key]
 
     def estimation_rows(self, class_name: str) -> tuple[NDArray[np.bool_], str]:
@@ -112,7 +120,8 @@ class FocusRegions:
             return size, f"size {float(size):g}"
         split = self.subject.size_split
         embeddings = self.subject.splits[split].embeddings[self.members(split, focus.class_name)]
-        found = conformal_size(region, embeddings, coverage) if len(embeddings) else None
+        with one_thread():
+            found = conformal_size(region, embeddings, coverage) if len(embeddings) else None
         if found is None:
             raise user_error(
                 "VERIFY006",

@@ -22,6 +22,7 @@ from conspect.core.protocols import ProgressBar, silent
 from conspect.core.regions import Region, Shape
 from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import ForAll, Formula
+from conspect.statistics.threads import one_thread
 from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.difference_graph import BandOutcome, DifferenceGraph
 from conspect.verification.engine.prover import Outcome, Proof
@@ -68,7 +69,7 @@ class ProvedCoverage:
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidate:
+class Candidate:
     """A region of a class at size 1, where its images lie, and what decides a formula at a size of it."""
 
     region: Region
@@ -79,6 +80,10 @@ class _Candidate:
     prove: Callable[[float], tuple[Evidence, float] | None]
     premise_dropped: bool = False
     kinds: ReadoutKinds | None = None
+
+    def inside(self, size: float) -> tuple[int, int]:
+        """Images of the class inside at a size, and all of them, of the measuring split."""
+        return int((self.measured <= size).sum()), len(self.measured)
 
 
 @dataclass(eq=False)
@@ -133,12 +138,11 @@ class ProvableCoverage:
             if found is None:
                 continue
             size, evidence = found
-            inside = int((candidate.measured <= size).sum())
             best = ProvedCoverage(
                 shape,
                 size,
                 candidate.sized.coverage_at(size),
-                rate(inside, len(candidate.measured), self.options.confidence),
+                rate(*candidate.inside(size), self.options.confidence),
                 candidate.premise_dropped,
                 candidate.reads,
                 candidate.region.resized(Fraction(size)),
@@ -148,7 +152,7 @@ class ProvableCoverage:
             )
         return best
 
-    def _candidates(self, obligation: Obligation, class_name: str, shape: Shape) -> list[_Candidate]:
+    def _candidates(self, obligation: Obligation, class_name: str, shape: Shape) -> list[Candidate]:
         if shape not in ("span", "band"):
             return [self._over_embeddings(obligation.table, class_name, shape)]
         tried: list[tuple[Formula, bool]] = [(obligation.formula, False)]
@@ -157,7 +161,14 @@ class ProvableCoverage:
             tried.insert(0, (conclusion, True))
         return [self._over_readouts(formula, class_name, shape, dropped=dropped) for formula, dropped in tried]
 
-    def _largest(self, candidate: _Candidate, least: int) -> tuple[float, Evidence] | None:
+    def candidate(
+        self, obligation: Obligation, class_name: str, shape: Shape, *, premise_dropped: bool
+    ) -> Candidate | None:
+        """The region of a shape that the property, or its conclusion, is proved over; None without a premise to drop."""
+        fitting = (c for c in self._candidates(obligation, class_name, shape) if c.premise_dropped == premise_dropped)
+        return next(fitting, None)
+
+    def _largest(self, candidate: Candidate, least: int) -> tuple[float, Evidence] | None:
         """The size, and the proof there, that holds most images of the sizing split; None for not more than `least`.
 
         Only sizes at which another image comes in matter. A proof says how far it carries, so a few trials suffice.
@@ -184,7 +195,7 @@ class ProvableCoverage:
                 low = max(rank + 1, sized.rank(size))
         return size, evidence
 
-    def _over_readouts(self, formula: Formula, class_name: str, shape: Shape, *, dropped: bool) -> _Candidate:
+    def _over_readouts(self, formula: Formula, class_name: str, shape: Shape, *, dropped: bool) -> Candidate:
         table = tabulate(formula, names_of(self.model))
         kinds = kinds_read(table, self.model.class_names.index(class_name))
         place = self.readouts.span(class_name, kinds) if shape == "span" else self.readouts.band(class_name, kinds)
@@ -192,19 +203,20 @@ class ProvableCoverage:
             prove = self._prover(table, place.region, self.readouts.decider(kinds))
         else:
             prove = self._graph_prover(table, place)
-        return _Candidate(place.region, place.sized, place.measured, kinds.label, table, prove, dropped, kinds)
+        return Candidate(place.region, place.sized, place.measured, kinds.label, table, prove, dropped, kinds)
 
-    def _over_embeddings(self, table: FormulaTable, class_name: str, shape: Shape) -> _Candidate:
+    def _over_embeddings(self, table: FormulaTable, class_name: str, shape: Shape) -> Candidate:
         """The papers' shapes, in all dimensions of the embedding."""
         base, key = self.focus.estimated(class_name, shape), (class_name, shape)
         if key not in self._sized:
             sizes = []
             for split in (self.model.size_split, self.model.measure_split):
                 embeddings = self.model.splits[split].embeddings[self.focus.members(split, class_name)]
-                sizes.append(base.sizes(embeddings) if len(embeddings) else np.zeros(0))
+                with one_thread():
+                    sizes.append(base.sizes(embeddings) if len(embeddings) else np.zeros(0))
             self._sized[key] = SizedSplit(np.sort(sizes[0])), sizes[1]
         sized, measured = self._sized[key]
-        return _Candidate(base, sized, measured, "embeddings", table, self._prover(table, base, self.decider))
+        return Candidate(base, sized, measured, "embeddings", table, self._prover(table, base, self.decider))
 
     def _prover(
         self, table: FormulaTable, region: Region, decider: Decider

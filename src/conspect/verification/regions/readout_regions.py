@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.spaces import Float64, Floats
+from conspect.statistics.threads import one_thread
 from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.difference_graph import DifferenceGraph, Pair
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
@@ -147,11 +148,11 @@ class ReadoutRegions:
     ) -> ClassRegion:
         chosen, note = self.focus.estimation_rows(class_name)
         model = self.model
-        fit = read(model.splits[model.fit_split].embeddings[chosen])
-        region = estimate(fit, f"{kinds.label}, {note}")
 
         def sizes(split: str) -> Float64:
             embeddings = model.splits[split].embeddings[self.members(split, class_name)]
             return region.sizes(read(embeddings)) if len(embeddings) else np.zeros(0)
 
-        return ClassRegion(kinds, region, SizedSplit(np.sort(sizes(model.size_split))), sizes(model.measure_split))
+        with one_thread():
+            region = estimate(read(model.splits[model.fit_split].embeddings[chosen]), f"{kinds.label}, {note}")
+            return ClassRegion(kinds, region, SizedSplit(np.sort(sizes(model.size_split))), sizes(model.measure_split))

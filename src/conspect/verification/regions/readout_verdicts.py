@@ -3,100 +3,153 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import inf, nextafter
 
 import numpy as np
 
 from conspect.core.diagnostics import user_error
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
-from conspect.language.syntax.tree import Focus, Formula
+from conspect.language.syntax.tree import Focus, Formula, Not
+from conspect.verification.engine.prover import Proof
 from conspect.verification.images.exact_truth import ExactTruth
-from conspect.verification.queries.formula_table import leads_asked, tabulate
+from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
+from conspect.verification.queries.premises import premise_of
 from conspect.verification.regions.focus import FocusRegions, rate
+from conspect.verification.regions.membership import Membership
 from conspect.verification.regions.provable import band_proof, span_proof
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions
 from conspect.verification.regions.readouts import kinds_read, without_premise
+from conspect.verification.regions.shapes import Band
 from conspect.verification.results import Rate
 
 # Without a size of its own, a region of readouts covers this share of real images.
 COVERAGE = Fraction(9, 10)
-# An image counts as inside when it is by this much: what the rounding of its readouts cannot change.
+# Images are asked exactly whether they lie inside, those deepest inside first: so many, and none that is outside by more
+# than this share of the size.
+TRIED = 3
 ROOM = 1e-6
 REFUTED = "an image inside refutes it"
 
 
 @dataclass(frozen=True, eq=False)
+class Attempt:
+    """A formula that would settle a property, and the region of what it reads. `premise_dropped`: it is the conclusion."""
+
+    table: FormulaTable
+    place: ClassRegion
+    premise_dropped: bool
+
+
+@dataclass(frozen=True, eq=False)
 class ReadoutVerdict:
-    """The verdict about one property over a region of readouts; `image`: row of a refuting image of the split."""
+    """The verdict about one property over a region of readouts.
+
+    `image`: split and row of a refuting image. `vacuous`: why what holds says nothing, or "".
+    """
 
     verdict: Verdict
-    region: Region
+    attempt: Attempt
     coverage: Rate
     decided_by: str
     note: str
     image: tuple[str, int] | None = None
+    proof: Proof | None = None
+    vacuous: str = ""
+
+    @property
+    def region(self) -> Region:
+        """The region that the verdict speaks of."""
+        return self.attempt.place.region
 
 
 @dataclass(eq=False)
 class ReadoutVerdicts:
-    """Decides properties over span and band regions of one model."""
+    """Decides properties over span and band regions of one model; regions are kept between properties."""
 
     model: VerificationModel
     options: VerifyOptions
     focus: FocusRegions
     truth: ExactTruth
+    _readouts: dict[tuple[Fraction, ...], ReadoutRegions] = field(default_factory=dict)
 
     def decide(self, obligation: Obligation, focus: Focus, shape: str) -> ReadoutVerdict:
         """Tries the conclusion alone first, which is stronger; a counterexample has to be a real image.
 
         VERIFY006 without enough images, VERIFY010 for a cut, which these shapes do not know.
         """
+        readouts = self._regions_for(obligation)
+        attempts = self.attempts(obligation, focus, shape)
+        for attempt in attempts:
+            proof = self._proved(readouts, attempt)
+            if proof is not None:
+                by = "cycle of the band" if shape == "band" else "barrier"
+                note = "; proved without its premise, which is stronger" if attempt.premise_dropped else ""
+                held = self._answer(HOLDS, attempt, by, note)
+                return replace(held, proof=proof, vacuous=self._vacuous(readouts, obligation, attempt))
+        whole = attempts[-1]
+        image = self._refuting(readouts, obligation.formula, focus, whole.place)
+        if image is not None:
+            refuted = self._answer(VIOLATED, whole, REFUTED, "; refuted by a real image inside the region")
+            return replace(refuted, image=image)
+        return self._answer(unknown("neither a proof nor a held-out image inside that refutes it"), whole, "", "")
+
+    def attempts(self, obligation: Obligation, focus: Focus, shape: str) -> list[Attempt]:
+        """What would settle a property, each over its own region at the size asked for; the property itself comes last."""
         if focus.cut:
             raise user_error(
                 "VERIFY010",
                 f"a {shape} region cannot be cut with 'where'",
                 "write the condition as a premise: predict(x, c) implies ...",
             )
-        readouts = self._readouts(obligation)
+        readouts = self._regions_for(obligation)
         conclusion = without_premise(obligation.formula)
-        tried = [(obligation.formula, "")]
-        if conclusion is not None:
-            tried.insert(0, (conclusion, "; proved without its premise, which is stronger"))
-        place = None
-        for formula, note in tried:
-            place = self._region(readouts, formula, focus, shape)
-            if self._proved(readouts, formula, place):
-                return self._answer(HOLDS, place, "cycle of the band" if shape == "band" else "barrier", note)
-        assert place is not None
-        image = self._refuting(readouts, obligation.formula, focus, place)
-        if image is not None:
-            return self._answer(VIOLATED, place, REFUTED, "; refuted by a real image inside the region", image)
-        return self._answer(unknown("neither a proof nor a held-out image inside that refutes it"), place, "", "")
+        tried = [] if conclusion is None else [(conclusion, True)]
+        return [
+            Attempt(tabulate(formula, names_of(self.model)), self._region(readouts, formula, focus, shape), dropped)
+            for formula, dropped in [*tried, (obligation.formula, False)]
+        ]
 
     def place(self, obligation: Obligation, focus: Focus, decided: Region) -> ClassRegion:
         """The region that a verdict was `decided` over, with how far out the class's held-out images lie in it.
 
         It is that of the whole formula, or of its conclusion alone where that was proved.
         """
-        readouts, conclusion = self._readouts(obligation), without_premise(obligation.formula)
+        readouts, conclusion = self._regions_for(obligation), without_premise(obligation.formula)
         whole = self._region(readouts, obligation.formula, focus, decided.shape)
         if conclusion is None or whole.region.arrays_digest == decided.arrays_digest:
             return whole
         return self._region(readouts, conclusion, focus, decided.shape)
 
-    def _readouts(self, obligation: Obligation) -> ReadoutRegions:
-        return ReadoutRegions(self.focus, self.options, tuple(sorted(leads_asked(obligation.table))))
+    def inside(self, attempt: Attempt) -> tuple[int, int]:
+        """Images of the class inside the region, and all of them, of the measuring split."""
+        measured = attempt.place.measured
+        return int((measured <= float(attempt.place.region.size)).sum()), len(measured)
 
-    def _answer(
-        self, verdict: Verdict, place: ClassRegion, by: str, note: str, image: tuple[str, int] | None = None
-    ) -> ReadoutVerdict:
-        inside = int((place.measured <= float(place.region.size)).sum())
-        coverage = rate(inside, len(place.measured), self.options.confidence)
-        return ReadoutVerdict(verdict, place.region, coverage, by, note, image)
+    def _regions_for(self, obligation: Obligation) -> ReadoutRegions:
+        leads = tuple(sorted(leads_asked(obligation.table)))
+        if leads not in self._readouts:
+            self._readouts[leads] = ReadoutRegions(self.focus, self.options, leads)
+        return self._readouts[leads]
+
+    def _answer(self, verdict: Verdict, attempt: Attempt, by: str, note: str) -> ReadoutVerdict:
+        return ReadoutVerdict(verdict, attempt, rate(*self.inside(attempt), self.options.confidence), by, note)
+
+    def _vacuous(self, readouts: ReadoutRegions, obligation: Obligation, attempt: Attempt) -> str:
+        """Why a property that holds says nothing here, or nothing: no member satisfies its premise, or there is none."""
+        premise = None if attempt.premise_dropped else premise_of(obligation.formula)
+        if premise is not None:
+            denied = replace(attempt, table=tabulate(Not(premise), names_of(self.model)))
+            if self._proved(readouts, denied) is not None:
+                return "no embedding of the region satisfies its premise"
+        if isinstance(attempt.place.region, Band):
+            empty = readouts.graph(attempt.place).is_empty(attempt.place.region.size)
+            return "the region is empty: what its band demands of several pairs cannot be met together" if empty else ""
+        return ""
 
     def _region(self, readouts: ReadoutRegions, formula: Formula, focus: Focus, shape: str) -> ClassRegion:
         table = tabulate(formula, names_of(self.model))
@@ -116,27 +169,32 @@ class ReadoutVerdicts:
         note = f"smallest size that covers {float(coverage):.1%} by split conformal prediction: {float(size):.4g}"
         return place.at(size, note)
 
-    def _proved(self, readouts: ReadoutRegions, formula: Formula, place: ClassRegion) -> bool:
-        table = tabulate(formula, names_of(self.model))
+    def _proved(self, readouts: ReadoutRegions, attempt: Attempt) -> Proof | None:
+        place, table = attempt.place, attempt.table
         size = float(place.region.size)
-        seconds = self.options.seconds_budget
+        if Fraction(size) < place.region.size:  # what is proved at a larger size is proved here
+            size = nextafter(size, inf)
         if place.region.shape == "band":
-            return band_proof(readouts.graph(place), table, size, self.options) is not None
-        return (
-            span_proof(readouts.decider(place.kinds), table, place.region, size, time.monotonic() + seconds) is not None
-        )
+            band = band_proof(readouts.graph(place), table, size, self.options)
+            return None if band is None else Proof(list(band[0].steps))
+        deadline = time.monotonic() + self.options.seconds_budget
+        span = span_proof(readouts.decider(place.kinds), table, place.region, size, deadline)
+        return None if span is None else span[0].proof
 
     def _refuting(
         self, readouts: ReadoutRegions, formula: Formula, focus: Focus, place: ClassRegion
     ) -> tuple[str, int] | None:
-        """An image of the measuring split well inside the region at which the formula is false, exactly."""
+        """The image of the measuring split deepest inside the region at which the formula is false; both exactly."""
         split = self.model.measure_split
         rows = readouts.members(split, focus.class_name)
         if not len(rows):
             return None
-        inside = place.measured <= float(place.region.size) * (1 - ROOM)
+        size = float(place.region.size)
         false = ~self.truth.of_split(formula, split)[rows]
-        hits = np.flatnonzero(inside & false)
-        if not len(hits):
-            return None
-        return split, int(rows[hits[place.measured[hits].argmin()]])
+        hits = np.flatnonzero((place.measured <= size * (1 + ROOM)) & false)
+        exactly = Membership(self.model)
+        embeddings = self.model.splits[split].embeddings
+        for hit in hits[np.argsort(place.measured[hits], kind="stable")][:TRIED].tolist():
+            if exactly.holds(place, readouts, embeddings[int(rows[hit])]):
+                return split, int(rows[hit])
+        return None

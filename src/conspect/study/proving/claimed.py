@@ -1,0 +1,127 @@
+"""Whether what a record of verdicts prints is what certificates claim: verdicts, sizes, curves, tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from conspect.results.verification import CurvePoint, Property, ProvedShape, Verification
+from conspect.verification.certificates.claims import END_NAMES, at_coverage, over_shape
+
+Claims = Mapping[str, Mapping[str, Any]]
+
+
+def unclaimed(record: Verification, file: str, claims: Claims, covered: Claims | None) -> list[str]:
+    """Where the record of a file prints other things than its certificates claim, in words.
+
+    `claims` and `covered`: claims by name, of the certificate of its verdicts and of that of its coverages (None: not
+    looked at). What no certificate carries (margins, intervals, satisfaction over regions) is not compared.
+    """
+    properties = [entry for entry in record.properties if entry.file == file]
+    told = [f"{entry.id}: {line}" for entry in properties for line in _about_property(entry, claims)]
+    known = {entry.id for entry in properties}
+    ends = {f"{name} {end}" for name in known for end in END_NAMES}
+    told += [f"{name}: claimed, and not among the results" for name in claims if name not in known | ends]
+    return told if covered is None else told + _about_coverage(record, file, covered)
+
+
+def _about_property(entry: Property, claims: Claims) -> list[str]:
+    claim = claims.get(entry.id)
+    if claim is None:
+        return [] if entry.verdict == "unknown" and entry.region is None else ["its verdict is not claimed"]
+    told = []
+    if claim["verdict"] != entry.verdict:
+        told.append(f"the results say {entry.verdict}, its certificate {claim['verdict']}")
+    if entry.certificate not in (claim["digest"], None):
+        told.append("the results name another claim than its certificate has")
+    if claim["kind"] == "region":
+        told += _about_region(entry, claim)
+        told += _about_sizes(
+            entry, claims.get(f"{entry.id} {END_NAMES.low}"), claims.get(f"{entry.id} {END_NAMES.high}")
+        )
+    elif claim["kind"] == "share":
+        counts = entry.satisfaction
+        if counts is None or counts.n != claim["trials"] or not _is_share(counts.rate, claim["successes"], counts.n):
+            told.append("the results say another share of images than its certificate")
+    return told
+
+
+def _about_region(entry: Property, claim: Mapping[str, Any]) -> list[str]:
+    told = []
+    if entry.region is None or entry.region.digest != claim["region_digest"]:
+        told.append("the results speak of another region than its certificate")
+    counts, coverage = claim["coverage"], entry.coverage_interval
+    if coverage is None or counts is None or coverage.n != counts["images"]:
+        told.append("the results say another number of images than its certificate")
+    elif not _is_share(coverage.rate, counts["inside"], coverage.n):
+        told.append("the results say another coverage than its certificate")
+    return told
+
+
+def _about_sizes(entry: Property, low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> list[str]:
+    if entry.gamma_max_bracket is None:
+        return []
+    told = []
+    proved, refuted, _ = entry.gamma_max_bracket
+    if proved is not None and (low is None or Fraction(proved) > Fraction(low["size"])):
+        told.append("the largest size proved is not claimed")
+    if refuted is not None and (high is None or Fraction(refuted) < Fraction(high["size"])):
+        told.append("the smallest size refuted is not claimed")
+    if entry.gamma_max != proved:
+        told.append("two largest sizes are printed")
+    if any(point.verdict != _implied(point, low, high) for point in entry.curve):
+        told.append("a point of its curve does not follow from the two sizes claimed")
+    return told
+
+
+def _implied(point: CurvePoint, low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> str:
+    size = Fraction(repr(point.gamma))
+    if low is not None and size <= Fraction(low["size"]):
+        return "holds"
+    return "violated" if high is not None and size >= Fraction(high["size"]) else "unknown"
+
+
+def _about_coverage(record: Verification, file: str, covered: Claims) -> list[str]:
+    told = []
+    proved = record.provable_coverage
+    shapes: dict[str, ProvedShape] = {}
+    for entry in () if proved is None else proved.properties:
+        if entry.file == file:
+            shapes |= {over_shape(entry.id, shape): shape_entry for shape, shape_entry in entry.by_shape.items()}
+    for name, shape_entry in shapes.items():
+        claim = covered.get(name)
+        if claim is None or Fraction(claim["size"]) != Fraction(shape_entry.size):
+            told.append(f"{name}: what is proved there is not claimed")
+        elif (claim["part"] == "conclusion") != shape_entry.premise_dropped:
+            told.append(f"{name}: the certificate proves another part of the property")
+        elif claim["coverage"] is not None and not _is_share(
+            shape_entry.measured.rate, claim["coverage"]["inside"], shape_entry.measured.n
+        ):
+            told.append(f"{name}: the results say another coverage than its certificate")
+    tables: set[str] = set()
+    regions = [entry.id for entry in record.properties if entry.file == file and entry.kind == "region"]
+    others: Counter[str] = Counter(e.verdict for e in record.properties if e.kind != "region")
+    for row in record.by_coverage:
+        names = [at_coverage(name, Fraction(repr(row.coverage)).limit_denominator(1000)) for name in regions]
+        tables.update(names)
+        if len(record.files) > 1 or row.why is not None:
+            continue  # a row counts over all files, and this certificate is of one
+        counts = others + Counter(covered[name]["verdict"] for name in names if name in covered)
+        missing = [name for name in names if name not in covered]
+        if missing and counts["unknown"] + len(missing) != row.unknown:
+            told += [f"{name}: nothing is claimed of it" for name in missing]
+        if (counts["holds"], counts["violated"]) != (row.holds, row.violated):
+            told.append(f"the row of a coverage of {row.coverage:g} counts otherwise than its certificate")
+    told += [f"{name}: claimed, and not among the results" for name in covered if name not in shapes.keys() | tables]
+    return told
+
+
+def _is_share(printed: float | None, successes: int, trials: int) -> bool:
+    return printed is None if not trials else printed is not None and round(printed * trials) == successes
+
+
+def by_name(claims: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Claims of one file by name."""
+    return {claim["name"]: claim for claim in claims}

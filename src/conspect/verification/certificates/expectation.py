@@ -1,0 +1,188 @@
+"""What a certificate should say, claim by claim, rebuilt from a study and its specifications.
+
+What only a proof or a witness decides is left open: the verdict about a region, and the size at which something was
+proved or refuted. Everything else follows from the study, for whatever size a claim names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from conspect.core.diagnostics import UserError
+from conspect.core.regions import Region
+from conspect.language.syntax.tree import ForAll, Specification
+from conspect.verification.certificates.claims import END_NAMES, RegionClaim, Said, at_coverage, over_shape
+from conspect.verification.extents.classes import class_extents
+from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.planning import Obligation, plan
+from conspect.verification.regions.provable import SHAPES, ProvableCoverage
+from conspect.verification.verify import READOUT_SHAPES, TOO_FEW, Verification
+
+Carried: TypeAlias = Mapping[str, Any]
+HELD, REFUTED = ("holds",), ("violated",)
+ANY = ("holds", "violated", "unknown")
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """One claim that a certificate should, or may, carry.
+
+    `said`: all that it should say, for the size and part that the carried claim names; None where there is no such part.
+    `verdicts`: those that it may have, if evidence decides them. `required`: without it the certificate is incomplete.
+    """
+
+    name: str
+    said: Callable[[Carried], Said | None]
+    verdicts: tuple[str, ...] | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A specification file: its name, the SHA-256 of its text, and its tree."""
+
+    name: str
+    digest: str
+    tree: Specification
+
+
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """What the certificates of one study should say, with the options that they were made with."""
+
+    subject: VerificationModel
+    options: VerifyOptions
+
+    def verdicts(self, source: Source) -> tuple[list[Expected], list[str]]:
+        """The claims of `conspect verify` about a file, and the properties of which nothing can be claimed, with why."""
+        verification = Verification(self.subject, self.options)
+        jobs = plan(source.tree, self.subject, source.name)
+        evaluated = verification.run([job for job in jobs if not isinstance(job.quantifier, ForAll)])
+        said = {result.name: result.claim.said() for result in evaluated if result.claim is not None}
+        wanted: list[Expected] = []
+        open_ones: list[str] = []
+        for job in jobs:
+            if not isinstance(job.quantifier, ForAll):
+                if job.name in said:
+                    wanted.append(Expected(job.name, _always(said[job.name])))
+                continue
+            try:
+                if (job.quantifier.region.shape or self.options.shape) in READOUT_SHAPES:
+                    wanted.append(self._over_readouts(job, job.quantifier, verification))
+                else:
+                    wanted += self._over_embeddings(job, job.quantifier, verification)
+            except UserError as error:
+                if error.diagnostics[0].code != TOO_FEW:
+                    raise
+                open_ones.append(f"{job.name}: {error.diagnostics[0].problem}")
+        return wanted, open_ones
+
+    def coverage(self, source: Source, coverages: Sequence[Fraction]) -> list[Expected]:
+        """The claims of `conspect run` about provable coverage, shape by shape, and about boxes of some coverages."""
+        jobs = [job for job in plan(source.tree, self.subject, source.name) if isinstance(job.quantifier, ForAll)]
+        wanted = []
+        provable = ProvableCoverage.of(jobs, self.subject, VerifyOptions())
+        for job in jobs:
+            for shape in SHAPES:
+                name = over_shape(job.name, shape)
+
+                def said(claim: Carried, job: Obligation = job, shape: Any = shape, name: str = name) -> Said | None:
+                    dropped = claim.get("part") == "conclusion"
+                    place = provable.candidate(job, job.class_name or "", shape, premise_dropped=dropped)
+                    if place is None:
+                        return None
+                    size = Fraction(claim["size"])
+                    inside, images = place.inside(float(size))
+                    split = self.subject.measure_split
+                    return RegionClaim(
+                        name,
+                        job.file,
+                        job.statement,
+                        place.table,
+                        "holds",
+                        job.class_name or "",
+                        place.region.resized(size),
+                        (inside, images, split) if images else None,
+                        reads=place.kinds,
+                        premise_dropped=dropped,
+                    ).said()
+
+                wanted.append(Expected(name, said, HELD, required=False))
+        for coverage in coverages:
+            options = VerifyOptions(coverage=coverage, search_gamma=False)
+            for entry in replace(self, options=options).verdicts(source)[0]:
+                if entry.verdicts is not None:
+                    wanted.append(_renamed(entry, at_coverage(entry.name, coverage)))
+        return wanted
+
+    def extents(self, source: Source, concept: str) -> list[Expected]:
+        """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
+        jobs = plan(source.tree, self.subject, source.name)
+        found = class_extents(jobs, self.subject, concept)
+        return [Expected(claim.name, _always(claim.said())) for entry in found for claim in entry.claims]
+
+    def _over_embeddings(self, job: Obligation, quantifier: ForAll, verification: Verification) -> list[Expected]:
+        focus = quantifier.region
+        region = verification.focus.region(focus)
+
+        def at(name: str, place: Region) -> Said:
+            coverage = verification.focus.covered(focus, place)
+            class_name = job.class_name or ""
+            return RegionClaim(name, job.file, job.statement, job.table, "unknown", class_name, place, coverage).said()
+
+        wanted = [Expected(job.name, _always(at(job.name, region)), ANY)]
+        if self.options.search_gamma:
+            for end, verdicts in ((END_NAMES.low, HELD), (END_NAMES.high, REFUTED)):
+                name = f"{job.name} {end}"
+
+                def said(claim: Carried, name: str = name) -> Said:
+                    return at(name, region.resized(Fraction(claim["size"])))
+
+                wanted.append(Expected(name, said, verdicts, required=False))
+        return wanted
+
+    def _over_readouts(self, job: Obligation, quantifier: ForAll, verification: Verification) -> Expected:
+        focus = quantifier.region
+        attempts = verification.readouts.attempts(job, focus, focus.shape or self.options.shape)
+
+        def said(claim: Carried) -> Said | None:
+            dropped = claim.get("part") == "conclusion"
+            attempt = next((entry for entry in attempts if entry.premise_dropped == dropped), None)
+            if attempt is None:
+                return None
+            inside, images = verification.readouts.inside(attempt)
+            return RegionClaim(
+                job.name,
+                job.file,
+                job.statement,
+                attempt.table,
+                "unknown",
+                job.class_name or "",
+                attempt.place.region,
+                (inside, images, self.subject.measure_split),
+                reads=attempt.place.kinds,
+                premise_dropped=dropped,
+            ).said()
+
+        return Expected(job.name, said, ANY)
+
+
+def _always(said: Said) -> Callable[[Carried], Said]:
+    return lambda claim: said
+
+
+def _renamed(expected: Expected, name: str) -> Expected:
+    def said(claim: Carried) -> Said | None:
+        known = expected.said(claim)
+        return None if known is None else known | {"name": name}
+
+    return replace(expected, name=name, said=said)
+
+
+def plain(said: Said) -> Said:
+    """As a certificate carries it: tuples become lists."""
+    return dict(json.loads(json.dumps(said)))

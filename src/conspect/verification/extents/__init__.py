@@ -1,0 +1,1 @@
+"""How far a concept may be strengthened or weakened in an image before the output, or a property, changes."""
