@@ -42,6 +42,7 @@ from conspect.core.diagnostics import ConspectError
 from conspect.core.protocols import silent
 from conspect.faults.study_subject import study_subject
 from conspect.study import Study, inputs
+from conspect.study.own_objects import confirm_digests
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
@@ -87,6 +88,20 @@ RAISERS: dict[str, Raiser] = {}
 def raises(raiser: Raiser) -> Raiser:
     RAISERS[raiser.__name__.upper()] = raiser
     return raiser
+
+
+class Mended(FakeModel):
+    """Another function under the digest of the first."""
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return -super().embed(batch)
+
+
+@raises
+def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    place = place_of(folder / "embeddings")
+    confirm_digests(place, FakeModel(), FakeVlm(), ())
+    return confirm_digests(place, Mended(), FakeVlm(), ())
 
 
 @raises

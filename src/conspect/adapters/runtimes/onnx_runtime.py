@@ -116,6 +116,8 @@ def _check_external(tensor: Any, folder: Path, itemsize: int) -> None:
 def form_of_input(value: Any) -> InputForm:
     """In which form a graph takes images `[image, channel, y, x]` or `[image, y, x, channel]`."""
     shape, kind = list(value.shape), np.dtype(TYPES.get(value.type, np.float32)).name
+    if len(shape) != 4:
+        return InputForm(f"its input {value.name!r} is {shape} {kind}", type=kind)
     last = shape[3] in (1, 3) and shape[1] not in (1, 3)
     grey = shape[3 if last else 1] == 1
     return InputForm(f"its input {value.name!r} is {shape} {kind}", grey=grey, channels_last=last, type=kind)
