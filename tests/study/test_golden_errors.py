@@ -41,7 +41,9 @@ from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.core.protocols import silent
 from conspect.faults.study_subject import study_subject
-from conspect.study import Study, inputs
+from conspect.study import Study, StudyConfig, inputs
+from conspect.study import packages as study_packages
+from conspect.study.config import PropertiesConfig
 from conspect.study.own_objects import confirm_digests
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
 
@@ -102,6 +104,13 @@ def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
     place = place_of(folder / "embeddings")
     confirm_digests(place, FakeModel(), FakeVlm(), ())
     return confirm_digests(place, Mended(), FakeVlm(), ())
+
+
+@raises
+def study007(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(study_packages, "find_spec", lambda name: None)
+    config = StudyConfig(properties=PropertiesConfig(files=("p.cspec",)))
+    return study_packages.require_packages(config)
 
 
 @raises

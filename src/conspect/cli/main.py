@@ -14,6 +14,7 @@ import click
 
 from conspect.cli.lazy import Commands, LazyGroup
 from conspect.core.diagnostics import ConspectError
+from conspect.core.installing import as_installed
 from conspect.core.terminal import guard_terminal
 from conspect.core.version import VERSION
 
@@ -42,7 +43,14 @@ COMMANDS: Commands = {
 }
 INTERNAL, OUTSIDE, INTERRUPTED, PIPE_CLOSED, TERMINATED = 70, 4, 130, 141, 143
 # What the system refuses for reasons of its own, wherever it happens; any other OSError that escapes is a fault of Conspect.
-REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+REFUSALS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG,
+    errno.ELOOP, errno.ENOMEM, errno.EAGAIN,
+}  # fmt: skip
+# What libraries say that could not be loaded or could not start threads for want of memory.
+NO_MEMORY = ("cannot allocate memory", "failed to map segment", "memory allocation", "not enough memory", "out of memory",
+    "bad_alloc", "can't start new thread", "resource temporarily unavailable",
+)  # fmt: skip
 
 
 class Terminated(BaseException):
@@ -89,13 +97,27 @@ def run() -> None:
         raise
     except BrokenPipeError:
         _leave_quietly()
-    except OSError as error:
-        if error.errno not in REFUSALS:
-            _fault()
+    except Exception as error:
+        _failed(error)
+
+
+def _failed(error: Exception) -> NoReturn:
+    """What escaped is the system's refusal or want of memory, or else a fault of Conspect."""
+    if isinstance(error, OSError) and error.errno in REFUSALS:
         _forget_output()
-        _stop(f"the system refused: {error.strerror}; free space or files there, and call again", OUTSIDE)
-    except Exception:
-        _fault()
+        place = f" ({str(error.filename)[:200]})" if error.filename else ""
+        _stop(f"the system refused: {error.strerror}{place}; free space or files there, and call again", OUTSIDE)
+    if _is_of_memory(error):
+        _stop("there is not enough memory; give the process more (ulimit -v, --memory), and call again", OUTSIDE)
+    _fault()
+
+
+def _is_of_memory(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _terminate(_number: int, _frame: object) -> None:
@@ -122,7 +144,7 @@ def _fault() -> NoReturn:
 
 def _stop(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # standard error may be gone as well
-        click.echo(message, err=True)
+        click.echo(as_installed(message), err=True)
     sys.exit(code)
 
 

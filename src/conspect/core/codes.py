@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "STUDY004": "the study's results are older than its inputs",
     "STUDY005": "too few images for what was asked",
     "STUDY006": "an object has the digest of another",
+    "STUDY007": "packages that the study needs are missing",
     "MODEL001": "a package that the model needs is missing",
     "MODEL002": "the model cannot be loaded",
     "MODEL003": "no head is known that replays the model",

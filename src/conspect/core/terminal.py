@@ -6,6 +6,7 @@ They are written as `\\u001b`: readable, and inside a JSON string the very same 
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 
@@ -52,7 +53,18 @@ class PlainStream(io.TextIOWrapper):
 
 
 def guard_terminal() -> None:
-    """From now on standard output and standard error of this process write plain text only."""
+    """From now on standard output and standard error of this process write plain text only.
+
+    A standard stream that was closed leads nowhere: its number would else go to the next file that is opened, and whatever a
+    library says there would be written into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     for name, returns in (("stdout", False), ("stderr", True)):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, PlainStream):

@@ -16,6 +16,7 @@ from conspect.adapters.runtimes.probes import SENTENCES, prepared_probes, sketch
 from conspect.adapters.store.places import Place
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes, digest_json
+from conspect.core.files import read_content
 from conspect.core.protocols import ImageDataset, UnreadableImage, VisionLanguageModel, VisionModel
 
 OWN = "conspect."
@@ -52,7 +53,7 @@ def _is_ours(thing: object) -> bool:
 
 
 def _looked_at(data: ImageDataset) -> list[str]:
-    rows = np.unique(np.linspace(0, len(data) - 1, IMAGES).astype(int)) if len(data) else []
+    rows = np.unique(np.linspace(0, len(data) - 1, IMAGES if len(data) else 0).astype(int))
     return [
         digest_json([data.class_names, data.ids, np.asarray(data.labels).tolist()]),
         *(_image(data, int(row)) for row in rows),
@@ -74,7 +75,7 @@ def _confirm(place: Place, thing: Any, name: str, made: dict[str, Any]) -> None:
         return
     try:
         with place.opened(file) as path:
-            before = json.loads(path.read_bytes())
+            before = json.loads(read_content(path))
         same = before.keys() == made.keys() and all(_alike(before[key], made[key]) for key in made)
     except (ValueError, TypeError, AttributeError, KeyError):
         same = False

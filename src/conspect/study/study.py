@@ -17,7 +17,7 @@ from conspect.adapters.store.places import Store, place_of
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
-from conspect.core.files import write_atomically, writing_to
+from conspect.core.files import read_content, write_atomically, writing_to
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
 from conspect.results.files import decoded, write_record
@@ -173,9 +173,9 @@ class Study:
         """The results of the last run. Raises UserError STUDY003 when there are none, STUDY004 when they are stale."""
         path, fix = self.folder / RESULTS_FILE, f"conspect run {self.folder}"
         try:
-            content = path.read_bytes()
+            content = read_content(path)
             results = decoded(content, Results)
-            manifest = decoded((self.folder / MANIFEST_FILE).read_bytes(), Manifest)
+            manifest = decoded(read_content(self.folder / MANIFEST_FILE), Manifest)
         except FileNotFoundError as error:
             raise user_error("STUDY003", f"{self.folder} has not been run to its end", fix) from error
         except (OSError, ValueError) as error:
@@ -367,7 +367,7 @@ class Study:
 def lens_of(folder: Path) -> str | None:
     """Digest of the lens that the last finished run of the study in `folder` had; None where none has finished."""
     try:
-        return decoded((folder / MANIFEST_FILE).read_bytes(), Manifest).digests.get("lens")
+        return decoded(read_content(folder / MANIFEST_FILE), Manifest).digests.get("lens")
     except (OSError, ValueError):
         return None
 

@@ -49,9 +49,9 @@ def calling(name: str, what: str, given: str, wanted: str | None = None) -> Iter
     """Whatever foreign code raises inside the block becomes UserError MODEL002: what was called, given and wanted."""
     try:
         yield
-    except ConspectError:
+    except (ConspectError, KeyboardInterrupt):
         raise
-    except Exception as error:  # it is foreign code: anything may come out
+    except (Exception, SystemExit) as error:  # it is foreign code: anything may come out, also a call of sys.exit
         lines = str(error).strip().splitlines()
         why = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
         takes = f"; {wanted}" if wanted else ""

@@ -38,8 +38,8 @@ def cached_text_encoder(vlm: VisionLanguageModel, store: Path | Store) -> Callab
 def _read(place: Place, name: str, texts: int) -> NDArray[np.float32]:
     try:
         with place.opened(name) as path, safe_open(path, framework="numpy") as stored:
-            values: NDArray[np.float32] = stored.get_tensor("texts")  # type: ignore[no-untyped-call]
-            declared = (stored.metadata() or {}).get("sha256")  # type: ignore[no-untyped-call]
+            values: NDArray[np.float32] = stored.get_tensor("texts")
+            declared = (stored.metadata() or {}).get("sha256")
         if values.ndim != 2 or len(values) != texts or not np.isfinite(values).all():
             raise ValueError(f"shape {values.shape} for {texts} texts, or values that are not finite")
         # Files of earlier versions have no digest; a text embedding has length 1 in any case.

@@ -93,8 +93,11 @@ def _is_whole(packed: Path, folder: Path) -> bool:
 
 
 def _digest_of(archive: zipfile.ZipFile, member: str) -> str:
+    state = hashlib.sha256()
     with archive.open(member) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while chunk := stream.read(1 << 20):
+            state.update(chunk)
+    return state.hexdigest()
 
 
 def _unpacked(cache: Path) -> Path:
