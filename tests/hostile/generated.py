@@ -6,6 +6,7 @@ import io
 import json
 import random
 import struct
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -222,6 +223,13 @@ def generated_files(number: int, *, seed: int = 0) -> dict[str, bytes]:
     return found
 
 
-def described(files: dict[str, bytes]) -> str:
-    """How many and how large, as JSON."""
-    return json.dumps({"files": len(files), "bytes": sum(map(len, files.values()))})
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """Into files called by number, and their names in names.json."""
+    for number, content in enumerate(files.values()):
+        (folder / str(number)).write_bytes(content)
+    (folder / "names.json").write_text(json.dumps(list(files)))
+
+
+if __name__ == "__main__":
+    where, number, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    write(where, generated_files(number, seed=seed) if number else bombs())

@@ -35,6 +35,7 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import place_of
 from conspect.adapters.trackers.mlflow import TrackedRun, log_run
 from conspect.adapters.vlms.pocket import pocket, text_tower
+from conspect.cli import main as cli_main
 from conspect.cli.language_server import language_server
 from conspect.cli.study import init
 from conspect.core.codes import CODES
@@ -104,6 +105,13 @@ def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
     place = place_of(folder / "embeddings")
     confirm_digests(place, FakeModel(), FakeVlm(), ())
     return confirm_digests(place, Mended(), FakeVlm(), ())
+
+
+@raises
+def cli003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(sys, "argv", ["conspect", "run", "here"])
+    patch.setattr("resource.getrlimit", lambda which: (600 << 20, -1))
+    return cli_main._require_address_space()
 
 
 @raises

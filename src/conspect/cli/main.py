@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from conspect.cli.lazy import Commands, LazyGroup
-from conspect.core.diagnostics import ConspectError
+from conspect.core.diagnostics import ConspectError, outside_error
 from conspect.core.installing import as_installed
 from conspect.core.terminal import guard_terminal
 from conspect.core.version import VERSION
@@ -41,6 +41,11 @@ COMMANDS: Commands = {
     "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),
     "verify": ("conspect.cli.verify", "verify", "Prove or refute the properties of Con_spec files."),
 }
+# Commands that compute, and the address space below which they cannot.
+HEAVY = {
+    "bench", "concepts", "demo", "doctor", "explain", "explore", "export", "localize", "monitor", "run", "verify",
+}  # fmt: skip
+LEAST_ADDRESS_SPACE = 2 << 30
 INTERNAL, OUTSIDE, INTERRUPTED, PIPE_CLOSED, TERMINATED = 70, 4, 130, 141, 143
 # What the system refuses for reasons of its own, wherever it happens; any other OSError that escapes is a fault of Conspect.
 REFUSALS = {
@@ -77,6 +82,7 @@ def run() -> None:
     output = sys.stdout
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        _require_address_space()
         main(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where it can still be said, and not when the interpreter ends
@@ -118,6 +124,24 @@ def _is_of_memory(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _require_address_space() -> None:
+    """Raises OutsideError CLI003 where the system allows less than any analysis needs.
+
+    Libraries of linear algebra wait without end, or take the process down, when their memory is refused.
+    """
+    if sys.argv[1:2] and sys.argv[1] in HEAVY and not {"-h", "--help"} & set(sys.argv):
+        try:
+            import resource
+        except ImportError:  # Windows has no such limit
+            return
+        allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if 0 <= allowed < LEAST_ADDRESS_SPACE:
+            problem = (
+                f"this process may use {allowed >> 20:,} MB of address space; {LEAST_ADDRESS_SPACE >> 20:,} are needed"
+            )
+            raise outside_error("CLI003", problem, "raise the limit (ulimit -v unlimited) and call again")
 
 
 def _terminate(_number: int, _frame: object) -> None:

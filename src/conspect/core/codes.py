@@ -49,6 +49,7 @@ CODES: dict[str, str] = {
     "BENCH001": "faults cannot be planted in the study's model",
     "CLI001": "a folder is already in use",
     "CLI002": "a package that the editor's server needs is missing",
+    "CLI003": "the system allows the process too little memory",
     "VLM001": "a package that the VLM needs is missing",
     "VLM002": "weights of the VLM did not load",
     # Con_spec: SPEC1 reading and grammar, SPEC2 names and types, SPEC3 evaluation, SPEC4 writing, SPEC5 warnings
