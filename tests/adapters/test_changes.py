@@ -117,7 +117,7 @@ def test_a_function_of_ones_own_is_a_change(tmp_path: Path, monkeypatch: pytest.
     for name, told in (("flat", "gives no image"), ("broken", "no light"), ("absent", "cannot be imported")):
         with pytest.raises(UserError, match=told) as caught:
             Changed(colour_dataset(2), (f"own_changes:{name}",)).image(0)
-        assert caught.value.diagnostics[0].code == "STUDY006"
+        assert caught.value.diagnostics[0].code == "STUDY008"
 
 
 def test_changed_images_are_a_data_set_that_the_store_keeps(tmp_path: Path) -> None:

@@ -187,3 +187,17 @@ def test_whatever_a_file_holds_it_is_a_picture_or_unreadable(tmp_path_factory, d
     assert found.dtype == np.uint8
     assert found.ndim == 3
     assert found.shape[2] == 3
+
+
+def test_every_caller_of_the_decoders_names_those_that_it_wants() -> None:
+    """Pillow's own list holds one that starts Ghostscript, and grows with what is installed."""
+    import ast
+
+    calls = [
+        (path.name, node)
+        for path in (Path(__file__).parents[2] / "src" / "conspect").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"Image.open", "PIL.Image.open"}
+    ]
+    assert len(calls) >= 4
+    assert [name for name, node in calls if "formats" not in {word.arg for word in node.keywords}] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import load, save_file
 
 from conspect.adapters.store.embeddings import BATCH, BATCHES_AHEAD, BATCHES_PER_SHARD, embed
 from conspect.core.diagnostics import OutsideError
@@ -133,6 +133,15 @@ def rewritten(path: Path, values: NDArray[np.generic], readable: NDArray[np.gene
     save_file({"embeddings": values, "readable": readable}, path, metadata={"unreadable": unreadable})
 
 
+def one_value_changed(path: Path) -> None:
+    """As a failing disk or a hand may do it: all else fits."""
+    content = bytearray(path.read_bytes())
+    values = load(bytes(content))["embeddings"]
+    place = content.index(values.tobytes())
+    content[place : place + 4] = np.float32(values[0, 0] + 0.25).tobytes()
+    path.write_bytes(content)
+
+
 DAMAGES = {
     "truncated": damage_truncated,
     "empty": damage_emptied,
@@ -154,6 +163,7 @@ DAMAGES = {
         path, np.zeros((10, 3), np.float32), np.ones(10, np.uint8), '{"99": "it is not here"}'
     ),
     "no metadata": lambda path: save_file({"embeddings": np.zeros((10, 3), np.float32), "readable": np.ones(10)}, path),
+    "one value changed": one_value_changed,
     "no mask": lambda path: save_file({"embeddings": np.zeros((10, 3), np.float32)}, path),
 }
 

@@ -6,6 +6,7 @@ from safetensors.numpy import save_file
 
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.core.diagnostics import OutsideError
+from conspect.core.digests import digest_arrays
 from tests.fakes import FakeVlm
 
 TEXTS = ["a red thing", "a photo of something bluish", "a red thing"]
@@ -40,12 +41,16 @@ def test_other_texts_another_order_or_another_vlm_are_not_mixed_up(tmp_path: Pat
     assert vlm.read == 8
 
 
-@pytest.mark.parametrize("damage", ["truncated", "too few", "NaN", "other name"])
+@pytest.mark.parametrize("damage", ["truncated", "too few", "NaN", "other name", "zeros", "another text's"])
 def test_a_damaged_file_is_an_error_that_names_it_and_the_remedy(tmp_path: Path, damage: str) -> None:
     cached_text_encoder(FakeVlm(), tmp_path)(TEXTS)
     (path,) = tmp_path.glob("texts-*.safetensors")
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:-3])
+    elif damage == "another text's":
+        content = {"texts": FakeVlm().embed_texts(["grey", "azure", "leafy"])}
+        save_file(content, path, {"sha256": digest_arrays({"": FakeVlm().embed_texts(TEXTS)})})
+        rows = content["texts"]
     else:
         rows = np.full((2 if damage == "too few" else 3, 4), np.nan if damage == "NaN" else 0, np.float32)
         save_file({"other" if damage == "other name" else "texts": rows}, path)

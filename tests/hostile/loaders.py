@@ -112,6 +112,39 @@ def _write_shard(path: Path) -> None:
             archive.add(path.with_name(name), name)
 
 
+STEPS = '{"do_resize": true, "size": {"height": 16, "width": 16}, "do_normalize": false}'
+
+
+def _model(kind: ModelKind, path: Path) -> object:
+    # Without a preprocessing the file itself would not be opened.
+    path.with_name("preprocessor_config.json").write_text(STEPS)
+    return load_model(None, path, kind=kind, classes=("a", "b"))
+
+
+def _write_model(kind: ModelKind, path: Path) -> None:
+    import warnings
+
+    import torch
+    from torch import nn
+
+    body = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network, sample = nn.Sequential(body, nn.Linear(4, 2)).eval(), torch.zeros(2, 3, 16, 16)
+    if kind == "onnx":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                network,
+                (sample,),
+                path,
+                dynamo=False,
+                opset_version=17,
+                input_names=["x"],
+                dynamic_axes={"x": {0: "n"}},
+            )
+        return
+    torch.export.save(torch.export.export(network, (sample,), dynamic_shapes=({0: torch.export.Dim("n")},)), path)
+
+
 DATA: dict[str, tuple[DataKind, Callable[[Path], object] | None]] = {
     "images.csv": ("csv", _write_csv),
     "images.parquet": ("parquet", _write_parquet),
@@ -121,10 +154,7 @@ DATA: dict[str, tuple[DataKind, Callable[[Path], object] | None]] = {
 }
 MODELS: dict[str, ModelKind] = {"model.onnx": "onnx", "model.pt2": "torch-export"}
 OF_DATA = tuple(Loader(name, partial(_first_image, kind), valid) for name, (kind, valid) in DATA.items())
-OF_MODELS = tuple(
-    Loader(name, lambda path, kind=kind: load_model(None, path, kind=kind, classes=("a", "b")))
-    for name, kind in MODELS.items()
-)
+OF_MODELS = tuple(Loader(name, partial(_model, kind), partial(_write_model, kind)) for name, kind in MODELS.items())
 
 LOADERS = (
     *OF_DATA,

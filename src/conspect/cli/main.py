@@ -13,7 +13,8 @@ from typing import NoReturn
 import click
 
 from conspect.cli.lazy import Commands, LazyGroup
-from conspect.core.diagnostics import ConspectError
+from conspect.core.diagnostics import ConspectError, outside_error
+from conspect.core.installing import as_installed
 from conspect.core.terminal import guard_terminal
 from conspect.core.version import VERSION
 
@@ -41,9 +42,21 @@ COMMANDS: Commands = {
     "spec": ("conspect.cli.spec", "spec", "Check, format and explain Con_spec files."),
     "verify": ("conspect.cli.verify", "verify", "Prove or refute the properties of Con_spec files."),
 }
+# Commands that compute, and the address space below which they cannot.
+HEAVY = {
+    "bench", "concepts", "demo", "doctor", "explain", "explore", "export", "localize", "monitor", "run", "verify",
+}  # fmt: skip
+LEAST_ADDRESS_SPACE = 2 << 30
 INTERNAL, OUTSIDE, INTERRUPTED, PIPE_CLOSED, TERMINATED = 70, 4, 130, 141, 143
 # What the system refuses for reasons of its own, wherever it happens; any other OSError that escapes is a fault of Conspect.
-REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+REFUSALS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG,
+    errno.ELOOP, errno.ENOMEM, errno.EAGAIN,
+}  # fmt: skip
+# What libraries say that could not be loaded or could not start threads for want of memory.
+NO_MEMORY = ("cannot allocate memory", "failed to map segment", "memory allocation", "not enough memory", "out of memory",
+    "bad_alloc", "can't start new thread", "resource temporarily unavailable",
+)  # fmt: skip
 
 
 class Terminated(BaseException):
@@ -70,6 +83,7 @@ def run() -> None:
     output = sys.stdout
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        _require_address_space()
         main(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where it can still be said, and not when the interpreter ends
@@ -90,13 +104,45 @@ def run() -> None:
         raise
     except BrokenPipeError:
         _leave_quietly()
-    except OSError as error:
-        if error.errno not in REFUSALS:
-            _fault()
+    except Exception as error:
+        _failed(error)
+
+
+def _failed(error: Exception) -> NoReturn:
+    """What escaped is the system's refusal or want of memory, or else a fault of Conspect."""
+    if isinstance(error, OSError) and error.errno in REFUSALS:
         _forget_output()
-        _stop(f"the system refused: {error.strerror}; free space or files there, and call again", OUTSIDE)
-    except Exception:
-        _fault()
+        place = f" ({str(error.filename)[:200]})" if error.filename else ""
+        _stop(f"the system refused: {error.strerror}{place}; free space or files there, and call again", OUTSIDE)
+    if _is_of_memory(error):
+        _stop("there is not enough memory; give the process more (ulimit -v, --memory), and call again", OUTSIDE)
+    _fault()
+
+
+def _is_of_memory(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _require_address_space() -> None:
+    """Raises OutsideError CLI003 where the system allows less than any analysis needs.
+
+    Libraries of linear algebra wait without end, or take the process down, when their memory is refused.
+    """
+    if sys.argv[1:2] and sys.argv[1] in HEAVY and not {"-h", "--help"} & set(sys.argv):
+        try:
+            import resource
+        except ImportError:  # Windows has no such limit
+            return
+        allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if 0 <= allowed < LEAST_ADDRESS_SPACE:
+            problem = (
+                f"this process may use {allowed >> 20:,} MB of address space; {LEAST_ADDRESS_SPACE >> 20:,} are needed"
+            )
+            raise outside_error("CLI003", problem, "raise the limit (ulimit -v unlimited) and call again")
 
 
 def _terminate(_number: int, _frame: object) -> None:
@@ -123,7 +169,7 @@ def _fault() -> NoReturn:
 
 def _stop(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # standard error may be gone as well
-        click.echo(message, err=True)
+        click.echo(as_installed(message), err=True)
     sys.exit(code)
 
 

@@ -30,10 +30,12 @@ def export(study: Path, file: Path, start: str, second_look: bool, as_json: bool
     from conspect.monitor.runtime.storage import read_guarantee
     from conspect.study import Study
     from conspect.study.inputs import open_model
+    from conspect.study.study import lens_of
 
     opened = Study.open(study)
     model = open_model(opened.config, opened.folder)
-    monitor, guarantee = Monitor.load(opened.monitor_folder, model=model), read_guarantee(opened.monitor_folder)
+    monitor = Monitor.load(opened.monitor_folder, model=model, lens_digest=lens_of(opened.folder))
+    guarantee = read_guarantee(opened.monitor_folder)
     if start == "image":
         from conspect.adapters.models.onnx_graph import encoder_graph
 

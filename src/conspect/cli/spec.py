@@ -11,6 +11,7 @@ import click
 
 from conspect.cli.lazy import SuggestingGroup
 from conspect.core.diagnostics import ConspectError, Diagnostic, SourceLocation, UserError, user_error
+from conspect.core.files import LARGEST_TEXT
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
     from conspect.language import Vocabulary
@@ -274,9 +275,13 @@ def _count(specification: Specification) -> int:
 
 
 def read_bytes(file: Path) -> bytes:
-    """Content of a file. Raises UserError when it cannot be read."""
+    """Content of a file, which may be a pipe. Raises UserError when it cannot be read, or has more than `LARGEST_TEXT` bytes."""
     try:
-        return file.read_bytes()
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_TEXT + 1)
+        if len(content) > LARGEST_TEXT:
+            raise OSError(f"it has more than {LARGEST_TEXT:,} bytes")
+        return content
     except OSError as error:
         fix = "give the path of a file that exists and may be read"
         raise user_error(

@@ -23,7 +23,9 @@ CODES: dict[str, str] = {
     "STUDY003": "the study has no results yet",
     "STUDY004": "the study's results are older than its inputs",
     "STUDY005": "too few images for what was asked",
-    "STUDY006": "a change of pictures of the user's own cannot be made",
+    "STUDY006": "an object has the digest of another",
+    "STUDY007": "packages that the study needs are missing",
+    "STUDY008": "a change of pictures of the user's own cannot be made",
     "MODEL001": "a package that the model needs is missing",
     "MODEL002": "the model cannot be loaded",
     "MODEL003": "no head is known that replays the model",
@@ -48,6 +50,7 @@ CODES: dict[str, str] = {
     "BENCH001": "faults cannot be planted in the study's model",
     "CLI001": "a folder is already in use",
     "CLI002": "a package that the editor's server needs is missing",
+    "CLI003": "the system allows the process too little memory",
     "VLM001": "a package that the VLM needs is missing",
     "VLM002": "weights of the VLM did not load",
     # Con_spec: SPEC1 reading and grammar, SPEC2 names and types, SPEC3 evaluation, SPEC4 writing, SPEC5 warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import json
 import os
 import re
@@ -18,10 +19,20 @@ from typing import BinaryIO
 from conspect.core.diagnostics import outside_error
 from conspect.core.terminal import plain
 
-LARGEST_TEXT = 1 << 26
+LARGEST_TEXT, LARGEST_FILE = 1 << 26, 1 << 32
 LEFTOVER_SECONDS = 24 * 3600
 # The end of a temporary's name: process and random digits. Other programs' temporaries are left alone.
 LEFTOVER = re.compile(r"\.\d+\.[0-9a-f]{8}\.tmp$")
+
+
+def read_content(path: Path, *, most: int = LARGEST_FILE) -> bytes:
+    """The bytes of a regular file. Raises OSError for anything else, which may never end or never begin, and for more bytes."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if status.st_size > most:
+        raise OSError(errno.EFBIG, f"{status.st_size:,} bytes are more than {most:,}", str(path))
+    return path.read_bytes()
 
 
 def read_text(path: Path, *, most: int = LARGEST_TEXT) -> str:
@@ -75,7 +86,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write a part at a time, which takes the place of `path` when the block ends well; see `write_atomically`."""
     if _is_device(path):
-        with path.open("wb") as out:
+        with _opened_in_place(path) as out:
             yield out
         return
     if path.is_symlink() and sys.stderr is not None:
@@ -90,6 +101,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # the error that matters is the one of the writing
             temporary.unlink()
+
+
+def _opened_in_place(path: Path) -> BinaryIO:
+    """Raises OSError for a pipe that nobody reads, which would be waited for without end."""
+    if path.exists() and stat.S_ISFIFO(path.stat().st_mode):
+        opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        os.set_blocking(opened, True)
+        return os.fdopen(opened, "wb")
+    return path.open("wb")
 
 
 def _is_device(path: Path) -> bool:

@@ -6,8 +6,10 @@ They are written as `\\u001b`: readable, and inside a JSON string the very same 
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
+from contextlib import suppress
 
 # C0 but tab and line feed, DEL and C1 (U+009B begins a command to many terminals); the bidirectional marks, embeddings,
 # overrides and isolates of UAX #9; the separators that some programs take for line ends; and halves of surrogate pairs,
@@ -33,9 +35,12 @@ def _escape(match: re.Match[str]) -> str:
 
 
 class PlainStream(io.TextIOWrapper):
-    """A text stream that writes `plain` text. `returns`: carriage returns pass, which progress bars need."""
+    """A text stream that writes `plain` text. `returns`: carriage returns pass, which progress bars need.
 
-    def __init__(self, stream: io.TextIOWrapper, *, returns: bool = False) -> None:
+    `forgiving`: what the system refuses is lost, and no reason to end: a full disk behind standard error stops no run.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper, *, returns: bool = False, forgiving: bool = False) -> None:
         super().__init__(
             stream.buffer,
             encoding=stream.encoding,
@@ -44,20 +49,38 @@ class PlainStream(io.TextIOWrapper):
             write_through=stream.write_through,
         )
         self._hidden = _HIDDEN_BUT_RETURN if returns else _HIDDEN
+        self._forgiven: tuple[type[OSError], ...] = (OSError,) if forgiving else ()
 
     def write(self, text: str) -> int:
         """As the stream does; the number of characters given."""
-        super().write(self._hidden.sub(_escape, text))
+        with suppress(*self._forgiven):
+            super().write(self._hidden.sub(_escape, text))
         return len(text)
+
+    def flush(self) -> None:
+        """As the stream does."""
+        with suppress(*self._forgiven):
+            super().flush()
 
 
 def guard_terminal() -> None:
-    """From now on standard output and standard error of this process write plain text only."""
+    """From now on standard output and standard error of this process write plain text only.
+
+    A standard stream that was closed leads nowhere: its number would else go to the next file that is opened, and whatever a
+    library says there would be written into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     for name, returns in (("stdout", False), ("stderr", True)):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, PlainStream):
             stream.flush()
-            setattr(sys, name, PlainStream(stream, returns=returns))
+            setattr(sys, name, PlainStream(stream, returns=returns, forgiving=name == "stderr"))
             _KEPT.append(stream)
 
 

@@ -155,5 +155,5 @@ def _data(results: Results, thumbnails: Mapping[str, str]) -> dict[str, object]:
         "shown": [names.index(name) for name in results.heatmaps.concepts],
         "start": 0 if worst is None else results.classes.index(worst.class_name),
         "confidence": confidence,
-        "z": float(special.ndtri(0.5 + confidence / 2)),
+        "z": float(-special.ndtri((1 - confidence) / 2)),
     }

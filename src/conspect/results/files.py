@@ -19,12 +19,28 @@ def encoded(record: msgspec.Struct, *, indent: int | None = 1) -> bytes:
     Raises ValueError for a value that its type does not allow. NaN and infinities, which JSON lacks, are such values: what
     is written reads back as the same record.
     """
-    content = msgspec.json.encode(record, enc_hook=_plain_number)
+    try:
+        content = msgspec.json.encode(record, enc_hook=_plain_number)
+    except UnicodeEncodeError:  # names of files that are not UTF-8: they hold halves of surrogate pairs
+        content = msgspec.json.encode(_written(msgspec.to_builtins(record, enc_hook=_plain_number)))
     try:
         msgspec.json.decode(content, type=type(record))
     except msgspec.ValidationError as error:
         raise ValueError(f"a {type(record).__name__} that cannot be read back: {error}") from error
     return (content if indent is None else msgspec.json.format(content, indent=indent)) + b"\n"
+
+
+def _written(value: object) -> object:
+    """JSON values with bytes that are no UTF-8 written as `\\xff`."""
+    if isinstance(value, str):
+        return (
+            value.encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace") if not value.isascii() else value
+        )
+    if isinstance(value, dict):
+        return {_written(key): _written(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(inner) for inner in value]
+    return value
 
 
 def record_of(value: object, kind: type[Record]) -> Record:

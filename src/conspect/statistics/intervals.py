@@ -9,13 +9,20 @@ from scipy import optimize, special
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
+def normal_quantile(confidence: float) -> float:
+    """z of a two-sided interval: the standard normal's share between -z and z is `confidence`, 0 < confidence < 1."""
+    upper = 0.5 + confidence / 2
+    # Close to 1 the upper share is rounded to 1, whose quantile is infinite; the lower tail keeps its digits.
+    return float(special.ndtri(upper) if upper < 1 else -special.ndtri((1 - confidence) / 2))
+
+
 def wilson(successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a share; (0, 1) where there are no trials.
 
     Arrays broadcast; shares in 0..1. Source: Wilson (1927), JASA 22, eq. for the score interval.
     """
     k, n = _checked(successes, trials)
-    z = float(special.ndtri(0.5 + confidence / 2))
+    z = normal_quantile(confidence)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = k / n
         centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -68,7 +75,7 @@ def auroc_interval(value: float, positives: int, negatives: int, confidence: flo
     """
     if not positives or not negatives:
         return 0.0, 1.0
-    z = float(special.ndtri(0.5 + confidence / 2))
+    z = normal_quantile(confidence)
     mean = (positives + negatives) / 2 - 1
 
     def beyond(t: float) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, special
+from scipy import optimize
 from scipy.stats import binom
+
+from conspect.statistics.intervals import normal_quantile
 
 
 def mcnemar(fixed: int, broken: int) -> float:
@@ -24,7 +26,7 @@ def tango(fixed: int, broken: int, images: int, confidence: float = 0.95) -> tup
     """
     if images == 0:
         return -1.0, 1.0
-    z = float(special.ndtri(0.5 + confidence / 2))
+    z = normal_quantile(confidence)
     estimate = (fixed - broken) / images
 
     def beyond(difference: float, sign: int) -> float:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import stats
+
+from conspect.statistics.intervals import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def ranked_area(members: NDArray[np.floating], others: NDArray[np.floating], con
     area = float(test.statistic) / (m * n)
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = (area * (1 - area) + (m - 1) * (q1 - area**2) + (n - 1) * (q2 - area**2)) / (m * n)
-    half = float(special.ndtri(0.5 + confidence / 2)) * math.sqrt(max(variance, 0.0))
+    half = normal_quantile(confidence) * math.sqrt(max(variance, 0.0))
     p = float(test.pvalue)
     # All scores equal: the test has no answer, and the ranks tell nothing.
     return RankedArea(area, max(0.0, area - half), min(1.0, area + half), p if math.isfinite(p) else 1.0)

@@ -21,6 +21,9 @@ from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.files import read_text
 from conspect.core.toml import toml_table
 
+# What file systems take: bytes of a name, characters of a path; and characters of a wrong value that a message shows.
+LISTS_OF_FILES = ("files",)
+LONGEST_NAME, LONGEST_PATH, LONGEST_SHOWN = 255, 4095, 200
 # A type as a value: a class, or what typing makes of several.
 TypeForm: TypeAlias = object
 Count = Annotated[int, Meta(ge=0)]
@@ -232,10 +235,36 @@ def _section(path: Path, name: str, values: Mapping[str, object], problems: list
         try:
             good[key] = msgspec.convert(value, kinds[key])
         except msgspec.ValidationError:
-            problem = f"[{name}] {key} = {value!r} is not {_expected(kinds[key])}"
+            problem = f"[{name}] {key} = {_shown(value)} is not {_expected(kinds[key])}"
+            problems.append(user_error("STUDY002", problem, "correct the value", SourceLocation(str(path))))
+            continue
+        unusable = _unusable(good[key], files=isinstance(good[key], str) or key in LISTS_OF_FILES)
+        if unusable is not None:
+            problem = f"[{name}] {key} = {_shown(value)} {unusable}"
             problems.append(user_error("STUDY002", problem, "correct the value", SourceLocation(str(path))))
     section: object = SECTIONS[name](**good)
     return section
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def _unusable(value: object, *, files: bool = True) -> str | None:
+    """Why no file system takes a text, which may name a file; None for one that it takes. Texts of lists name `files` or not."""
+    if isinstance(value, tuple):
+        return next((why for one in value if (why := _unusable(one, files=files)) is not None), None)
+    if not isinstance(value, str):
+        return None
+    if "\0" in value:
+        return "holds a null character"
+    if not files:
+        return None
+    parts = value.encode("utf-8", "surrogatepass").split(b"/")
+    if max(map(len, parts)) > LONGEST_NAME or len(value) > LONGEST_PATH:
+        return f"is longer than any file's name, which has at most {LONGEST_NAME} bytes"
+    return None
 
 
 def key_types(section: str) -> dict[str, TypeForm]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from conspect.adapters.exports.arrow import read_stream
 from conspect.comparison.accuracy import Failures, listed_failures
 from conspect.core.diagnostics import user_error
+from conspect.core.files import read_content
 from conspect.results.comparison import ChangedImage
 from conspect.results.files import decoded
 from conspect.results.results import Results
@@ -23,7 +24,7 @@ def finished_results(place: Path) -> Results:
         return Study.open(place).results()
     path = place / RESULTS_FILE if place.is_dir() else place
     try:
-        return decoded(path.read_bytes(), Results)
+        return decoded(read_content(path), Results)
     except FileNotFoundError as error:
         raise user_error("STUDY003", f"there is no {path}", "name a study's folder, or a results.json") from error
     except (OSError, ValueError) as error:

@@ -19,10 +19,11 @@ from conspect.core.attribute_table import read_attribute_table
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.diagnostics import SourceLocation, user_error
-from conspect.core.files import read_text
+from conspect.core.files import LARGEST_TEXT, read_content, read_text
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
 from conspect.core.toml import toml_table
 from conspect.study.config import StudyConfig
+from conspect.study.packages import require_packages
 
 # Fewer left-over test images are not worth a monitor's while: it then takes a part of the study's own.
 LEAST_HELD_OUT = 1000
@@ -61,6 +62,7 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
 
     Raises the errors of the adapters; UserError STUDY002 when the data's classes are not the model's.
     """
+    require_packages(config)
     model = open_model(config, folder)
     train, test, held_out = _datasets(config, folder, bar)
     check_classes(model, train, test, *([] if held_out is None else [held_out]))
@@ -210,7 +212,9 @@ def attributes_of(
                 continue
         return None
     try:
-        return read_attribute_table(table.read_bytes(), str(table)).aligned_to(class_names, concept_names)
+        return read_attribute_table(read_content(table, most=LARGEST_TEXT), str(table)).aligned_to(
+            class_names, concept_names
+        )
     except OSError as error:
         problem = f"the class-attribute table cannot be read: {error.strerror}"
         raise user_error(

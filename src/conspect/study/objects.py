@@ -13,6 +13,7 @@ from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
 from conspect.study.config import Settings, StudyConfig
 from conspect.study.inputs import Inputs, attributes_of, cache_directory, check_classes
+from conspect.study.own_objects import confirm_digests
 from conspect.study.study import Study
 
 Concepts = ConceptSet | Mapping[str, Sequence[str]] | Sequence[str | Concept]
@@ -76,7 +77,8 @@ def make_study(
 
     `images`: the lens is aligned on the first data set, everything is measured on the second. `concepts`: names, or names
     with their phrases; None: the demo's eighteen. `class_attributes`: a CSV file. `held_out`: labelled images that the
-    monitor may learn from. Raises UserError STUDY002 when classes or concepts do not fit.
+    monitor may learn from. Raises UserError STUDY002 when classes or concepts do not fit, STUDY006 when an object of your own
+    has the digest that another one had in `folder`.
     """
     train, test = images
     check_classes(model, train, test, *([] if held_out is None else [held_out]))
@@ -91,7 +93,9 @@ def make_study(
         attributes=attributes_of(table, train, tuple(model.class_names), words.names),
         held_out=held_out,
     )
-    return Study(Path(folder), config or StudyConfig(settings=settings or Settings()), inputs)
+    study = Study(Path(folder), config or StudyConfig(settings=settings or Settings()), inputs)
+    confirm_digests(study.store.place, model, vlm, (train, test, *([] if held_out is None else [held_out])))
+    return study
 
 
 def concept_set(concepts: Concepts | None) -> ConceptSet:

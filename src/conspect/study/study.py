@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from conspect.adapters.datasets.states import state_of
 from conspect.adapters.store.places import Store, place_of
+from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.diagnostics import UserError, user_error
-from conspect.core.digests import digest_bytes, digest_file, digest_json
-from conspect.core.files import write_atomically, writing_to
+from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
+from conspect.core.files import read_content, write_atomically, writing_to
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
 from conspect.results.files import decoded, write_record
@@ -175,9 +177,9 @@ class Study:
         """The results of the last run. Raises UserError STUDY003 when there are none, STUDY004 when they are stale."""
         path, fix = self.folder / RESULTS_FILE, f"conspect run {self.folder}"
         try:
-            content = path.read_bytes()
+            content = read_content(path)
             results = decoded(content, Results)
-            manifest = decoded((self.folder / MANIFEST_FILE).read_bytes(), Manifest)
+            manifest = decoded(read_content(self.folder / MANIFEST_FILE), Manifest)
         except FileNotFoundError as error:
             raise user_error("STUDY003", f"{self.folder} has not been run to its end", fix) from error
         except (OSError, ValueError) as error:
@@ -191,8 +193,9 @@ class Study:
             problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
             raise user_error("STUDY004", problem, fix)
         if self._inputs is not None:
-            made = _digests(self._inputs)
-            other = [name for name, digest in made.items() if manifest.digests.get(name) != digest]
+            made = {**_digests(self._inputs), "metadata": _metadata_digest(self._inputs)}
+            # Runs of earlier versions did not keep all of these.
+            other = [name for name, digest in made.items() if manifest.digests.get(name, digest) != digest]
             if other:
                 raise user_error("STUDY004", f"{path} was made with another {', '.join(other)}", "run the study again")
         return results
@@ -351,13 +354,15 @@ class Study:
         """
         concepts, properties = self.config.concepts, self.config.properties
         models = (*self.config.model.files(), *self.config.vlm.files())
-        tables = (self.config.data.train, self.config.data.test) if self.config.data.kind == "csv" else ()
-        named = (concepts.file, concepts.class_attributes, *tables, *models, *properties.files)
+        named = (concepts.file, concepts.class_attributes, *models, *properties.files)
         paths = [self.folder / name for name in named if name is not None]
         # A model's folder stands for the files in it.
         files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
         contents = [digest_file(path) if path.is_file() else None for path in files]
-        return digest_json([replace_dataclass(self.config, gate=None).to_toml(), contents])
+        tables = state_of(self.config.data, self.folder)
+        return digest_json(
+            [replace_dataclass(self.config, gate=None).to_toml(), contents, *([tables] if tables else [])]
+        )
 
     def _manifest(self) -> Manifest:
         return Manifest(
@@ -366,8 +371,20 @@ class Study:
             results=digest_file(self.folder / RESULTS_FILE),
             failures=digest_file(self.folder / FAILURES_FILE),
             seed=self.config.settings.seed,
-            digests={**_digests(self.inputs), "lens": self.measurements().lens.digest},
+            digests={
+                **_digests(self.inputs),
+                "metadata": _metadata_digest(self.inputs),
+                "lens": self.measurements().lens.digest,
+            },
         )
+
+
+def lens_of(folder: Path) -> str | None:
+    """Digest of the lens that the last finished run of the study in `folder` had; None where none has finished."""
+    try:
+        return decoded(read_content(folder / MANIFEST_FILE), Manifest).digests.get("lens")
+    except (OSError, ValueError):
+        return None
 
 
 def _digests(inputs: Inputs) -> dict[str, str]:
@@ -379,3 +396,13 @@ def _digests(inputs: Inputs) -> dict[str, str]:
         "test": inputs.test.digest,
         "concepts": digest_json(asdict(inputs.concepts)),
     }
+
+
+def _metadata_digest(inputs: Inputs) -> str:
+    """Of what is known of the images beside their content and class, which the data sets' digests leave out."""
+    known = []
+    for data in (inputs.train, inputs.test):
+        columns, concepts = metadata_of(data), concept_labels_of(data)
+        known.append([{name: list(columns[name]) for name in columns}, concepts.names])
+        known.append([digest_arrays({"": concepts.presence})])
+    return digest_json(known)

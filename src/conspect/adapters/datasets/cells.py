@@ -7,6 +7,8 @@ import binascii
 import re
 from pathlib import Path
 
+from conspect.core.files import read_content
+
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 # Neither of a path nor of base64: longer texts are not looked at.
 LONGEST = 1 << 28
@@ -33,7 +35,7 @@ def encoded(value: object, folder: Path | None = None) -> bytes:
 def _from_text(text: str, folder: Path | None) -> bytes:
     inside = _file(text, folder)
     if inside is not None:
-        return inside.read_bytes()
+        return read_content(inside)
     marked = DATA_URL.match(text[:100])
     if len(text) > LONGEST or (len(text) < 32 and marked is None):
         return b""

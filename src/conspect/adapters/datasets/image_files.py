@@ -54,7 +54,9 @@ def decode_image(content: bytes, name: str) -> NDArray[np.uint8]:
 def unreadable(name: str, why: str, place: SourceLocation | None = None) -> UnreadableImage:
     """DATA006 for the image called `name`."""
     reason = (why.splitlines() or ["no reason given"])[0][:200]
-    return UnreadableImage(Diagnostic("DATA006", f"{name}: {reason}", "repair or remove the file", place))
+    # File names that are not UTF-8 arrive with halves of surrogate pairs, which no JSON file may hold.
+    problem = f"{name}: {reason}".encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return UnreadableImage(Diagnostic("DATA006", problem, "repair or remove the file", place))
 
 
 def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:

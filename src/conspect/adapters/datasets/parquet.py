@@ -22,6 +22,9 @@ from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 GROUPS_KEPT = 4
 # So many cells are looked at for a first image.
 FIRST_CELLS = 100
+# The smallest image file has about 26 bytes (GIF); below so many rows nobody need count. Columns of images hardly shrink.
+LEAST_BYTES, FEW_ROWS = 20, 100_000
+INFLATED, SMALL = 200, 1 << 28
 
 
 def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
@@ -32,6 +35,8 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
     column that is missing or wrong, OutsideError DATA002 for a damaged file, DATA008 without pyarrow.
     """
     need("pyarrow", "parquet")
+    import pyarrow.parquet as pq
+
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise user_error("DATA003", f"there is no Parquet file at {path}", "give a .parquet file or a folder of them")
@@ -39,10 +44,13 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
     table: dict[str, list[object]] = {name: [] for name in columns.wanted}
     for file, parquet in zip(files, images.opened, strict=True):
         require(columns, parquet.schema_arrow.names, file)
+        _check_sizes(file, parquet.metadata)
         with _whole(file):
-            found = parquet.read(columns=list(columns.wanted))
+            # As dictionaries: one long text that stands in a million rows is kept once.
+            texts = [name for name in columns.wanted if _is_text(parquet.schema_arrow.field(name).type)]
+            found = pq.ParquetFile(file, read_dictionary=texts).read(columns=list(columns.wanted))
         for name in columns.wanted:
-            table[name] += found.column(name).to_pylist()
+            table[name] += _values(found.column(name))
     _check_images(images, path)
     columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata)
     about = describe(table, columns, path)
@@ -96,6 +104,44 @@ class _RowGroups:
             self._kept.move_to_end(group)
             value: object = self._kept[group][row - self.starts[group]].as_py()
         return value
+
+
+def _check_sizes(path: Path, metadata: Any) -> None:
+    """Raises OutsideError DATA002 where the file declares more than it can hold: rows without bytes, columns that swell."""
+    size = path.stat().st_size
+    swollen = max(
+        (
+            metadata.row_group(group).column(column).total_uncompressed_size
+            for group in range(metadata.num_row_groups)
+            for column in range(metadata.row_group(group).num_columns)
+        ),
+        default=0,
+    )
+    if metadata.num_rows > FEW_ROWS and metadata.num_rows * LEAST_BYTES > size:
+        problem = f"it declares {metadata.num_rows:,} rows in {size:,} bytes: fewer bytes than any image has"
+    elif swollen > max(INFLATED * size, SMALL):
+        problem = f"a column of one row group declares {swollen:,} bytes, and the file has {size:,}"
+    else:
+        return
+    raise outside_error("DATA002", problem, "write it again, with an image in each row", SourceLocation(str(path)))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind))
+
+
+def _values(column: Any) -> list[object]:
+    """The column's values; equal texts of a dictionary are one object."""
+    found: list[object] = []
+    for chunk in column.chunks:
+        if hasattr(chunk, "dictionary"):
+            words, places = chunk.dictionary.to_pylist(), chunk.indices.to_pylist()
+            found += [None if place is None else words[place] for place in places]
+        else:
+            found += chunk.to_pylist()
+    return found
 
 
 def _check_images(images: _RowGroups, path: Path) -> None:

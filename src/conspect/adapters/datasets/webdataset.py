@@ -51,7 +51,7 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
     column. A sample without an image is unreadable and listed. Raises UserError DATA003 when there is no shard, DATA007
     for a column that is missing or wrong, OutsideError DATA002 for a damaged shard, DATA009 for a hostile one.
     """
-    shards = _shards(pattern, folder)
+    shards = shards_of(pattern, folder)
     advance = bar(f"shards ({split})", len(shards))
     samples: list[_Sample] = []
     strays: list[str] = []
@@ -79,7 +79,8 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
     )
 
 
-def _shards(pattern: str, folder: Path) -> list[Path]:
+def shards_of(pattern: str, folder: Path) -> list[Path]:
+    """The shards that `pattern` names. Raises UserError DATA003 where one of them or all are not there."""
     path = folder / pattern
     if path.is_dir():
         found = sorted(path.glob("*.tar"))

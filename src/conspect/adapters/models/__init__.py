@@ -16,11 +16,12 @@ from conspect.core.protocols import VisionModel
 ModelKind = Literal["conspect", "module", "onnx", "timm", "torch-export", "torchvision", "transformers"]
 NAMES = ("demo-resnet",)
 EITHER, RUN = ("name", "path"), ("device", "precision")
-READ = ("classes", "preprocessing", "known", "reported_accuracy")
+READ = ("title", "classes", "preprocessing", "known", "reported_accuracy")
 KINDS: dict[str, Keys] = {
-    "conspect": Keys(one_of=EITHER, takes=("known", "reported_accuracy")),
+    "conspect": Keys(one_of=EITHER, takes=("title", "known", "reported_accuracy")),
     "module": Keys(
-        needs=("name", "classes", "preprocessing"), takes=("path", "head", "output", "known", "reported_accuracy", *RUN)
+        needs=("name", "classes", "preprocessing"),
+        takes=("title", "path", "head", "output", "known", "reported_accuracy", *RUN),
     ),
     "onnx": Keys(needs=("path",), takes=("head", "output", *READ, "device")),
     "timm": Keys(any_of=EITHER, takes=("head", "output", *READ, *RUN)),
@@ -44,8 +45,9 @@ class ModelSource(Source):
     classes: tuple[str, ...] | str | None = None
 
     def options(self, folder: Path) -> dict[str, Any]:
-        """What `load_model` takes, which is always told of name and path."""
-        return {"path": None} | super().options(folder)
+        """What `load_model` takes, which is always told of name and path; a network of one's own may lie in `folder`."""
+        own = {"folder": folder} if self.kind == "module" else {}
+        return {"path": None} | super().options(folder) | own
 
 
 def load_model(name: str | None, path: Path | None, *, kind: ModelKind = "conspect", **options: Any) -> VisionModel:
@@ -56,11 +58,13 @@ def load_model(name: str | None, path: Path | None, *, kind: ModelKind = "conspe
     known output does not come out again; OutsideError MODEL001 for a missing package, MODEL006 for what cannot be fetched.
     """
     if kind == "conspect":
-        model: VisionModel = _own(name, path)
+        model: VisionModel = _own(name, path, options.get("title"))
     else:
         from conspect.adapters.sources.request import Request
 
-        model = import_module(f"conspect.adapters.models.{MODULES[kind]}").load(Request(name, path, **options))
+        request = Request(name, path, **options)
+        request.check_files()
+        model = import_module(f"conspect.adapters.models.{MODULES[kind]}").load(request)
     if options.get("known") is not None:
         from conspect.adapters.sources.known_outputs import confirm_known_output
 
@@ -68,7 +72,7 @@ def load_model(name: str | None, path: Path | None, *, kind: ModelKind = "conspe
     return model
 
 
-def _own(name: str | None, path: Path | None) -> VisionModel:
+def _own(name: str | None, path: Path | None, title: str | None) -> VisionModel:
     if path is not None and path.suffix != ".safetensors":
         raise user_error(
             "MODEL002",
@@ -81,6 +85,6 @@ def _own(name: str | None, path: Path | None) -> VisionModel:
     from conspect.adapters.models.small_resnet import SmallResNetModel
 
     if path is not None:
-        return SmallResNetModel(path, name=path.stem)
+        return SmallResNetModel(path, name=title or path.stem)
     with resources.as_file(resources.files("conspect.assets") / "vision_model.safetensors") as shipped:
-        return SmallResNetModel(shipped, name="demo-resnet")
+        return SmallResNetModel(shipped, name=title or "demo-resnet")

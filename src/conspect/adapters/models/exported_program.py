@@ -21,7 +21,8 @@ ENDS = {
     aten.squeeze.dims, aten.squeeze.default, aten.mean.dim, aten.adaptive_avg_pool2d.default, aten._to_copy.default,
     aten.to.dtype, aten.dropout.default,
 }  # fmt: skip
-TRANSPOSED = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.default)
+# What is computed from weights alone is computed once, up to so many numbers.
+LARGEST_CONSTANT = 1 << 26
 CONVOLUTIONS = (aten.conv2d.default, aten.convolution.default)
 
 
@@ -167,9 +168,15 @@ def _constants(module: fx.GraphModule) -> Any:
             owner, _, leaf = str(node.target).rpartition(".")
             found = getattr(module.get_submodule(owner), leaf)
             return found if isinstance(found, Tensor) else None
-        if node.target in TRANSPOSED:
-            inner = value(node.args[0])
-            return None if inner is None or inner.ndim != 2 else inner.T
-        return None
+        target = node.target
+        if not callable(target) or not node.all_input_nodes:
+            return None
+        # Such as the weight of a head of cosines, which is normalised in the graph.
+        inputs = {one: value(one) for one in node.all_input_nodes}
+        if any(one is None or one.numel() > LARGEST_CONSTANT for one in inputs.values()):
+            return None
+        with torch.no_grad():
+            made = target(*fx.map_arg(node.args, inputs.get), **fx.map_arg(node.kwargs, inputs.get))
+        return made if isinstance(made, Tensor) and made.numel() <= LARGEST_CONSTANT else None
 
     return value

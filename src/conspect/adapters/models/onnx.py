@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
 from conspect.adapters.models.replay import confirm, no_head
-from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, fitting, outputs_as_two_classes
+from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, are_shares, fitting, outputs_as_two_classes
 from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, preparation_digest
 from conspect.adapters.runtimes.input_form import TOLERANCES
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
@@ -30,9 +31,18 @@ from conspect.core.statements import Statement
 
 TOLERANCE = 1e-4
 # Nodes between the head and the output that keep the order of the logits, or only rename them.
-ENDS = ("Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Dropout")
+ENDS = (
+    "Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Dropout", "Gather",
+    "Slice", "Transpose",
+)  # fmt: skip
 # Scales and shifts, which are fitted, and averages over positions, which do not care on which side of an affine map they are.
 SCALES = ("Mul", "Div", "Add", "Sub", "GlobalAveragePool", "AveragePool", "ReduceMean")
+# What is computed from weights alone is computed once, up to so many numbers.
+FOLDED = (
+    "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Div", "Mul", "Add", "Sub", "Pow", "Sqrt", "Abs", "Neg", "Reciprocal",
+    "ReduceL2", "ReduceSum", "ReduceSumSquare", "ReduceMean", "Clip", "Max", "Min", "Concat", "Exp", "Expand", "LpNormalization",
+)  # fmt: skip
+LARGEST_CONSTANT = 1 << 26
 FILE = "model.onnx"
 
 
@@ -115,8 +125,8 @@ class OnnxModel:
             raise no_head(name, f"{cut.node!r} applied to its input does not give the model's output", [])
         if found is None:
             self._embedding = None
-            self._shares = bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1, atol=1e-3))
-            found = Head.identity(outputs.shape[1]), "softmax" if self._shares else "logits"
+            self._shares = are_shares(outputs)
+            found = Head.identity(max(outputs.shape[1], 2)), "softmax" if self._shares else "logits"
         self.head, self._ending = found
         if self.head.classes != len(class_names):
             problem = (
@@ -147,6 +157,8 @@ class OnnxModel:
             found = self._session.run({self._input: self._form.fed(batch, self.name)}, names)
         outputs = found[0].reshape(len(batch), -1).astype(np.float64)
         if self._embedding is None:
+            if outputs.shape[1] == 1 and hasattr(self, "head"):
+                outputs, _ = outputs_as_two_classes(outputs, "sigmoid" if self._shares else "logits")
             return (np.log(np.maximum(outputs, 1e-30)) if self._shares else outputs), outputs
         embeddings = found[-1].astype(np.float64)
         self._averaged = embeddings.ndim == 4 and embeddings.shape[2:] != (1, 1)
@@ -256,19 +268,36 @@ def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:
 
 
 def _constants(graph: Any) -> dict[str, NDArray[Any]]:
-    """Initializers, constants and what only renames or transposes them."""
+    """Initializers, constants and what is computed from them alone, such as the normalised weight of a head of cosines."""
     from onnx import numpy_helper
 
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-        elif node.op_type in ("Identity", "Cast") and node.input[0] in found:
+        elif node.op_type == "Identity" and node.input[0] in found:
             found[node.output[0]] = found[node.input[0]]
-        elif node.op_type == "Transpose" and node.input[0] in found:
-            order = next((list(one.ints) for one in node.attribute if one.name == "perm"), None)
-            found[node.output[0]] = found[node.input[0]].transpose(order)
+        elif node.op_type in FOLDED and all(name in found for name in node.input if name):
+            made = _folded(node, found)
+            if made is not None:
+                found[node.output[0]] = made
     return found
+
+
+def _folded(node: Any, constants: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
+    """What a node makes of constants, by onnx's reference; None where that is too large or not possible."""
+    from onnx.reference import ReferenceEvaluator
+
+    given = {name: constants[name] for name in node.input if name}
+    if sum(value.size for value in given.values()) > LARGEST_CONSTANT:
+        return None
+    if node.op_type == "Expand" and math.prod(map(int, constants[node.input[1]].ravel())) > LARGEST_CONSTANT:
+        return None
+    try:
+        (made,) = ReferenceEvaluator(node).run(None, given)
+    except Exception:  # the reference has not every operation in every version, and raises of its own
+        return None
+    return np.asarray(made) if np.size(made) <= LARGEST_CONSTANT else None
 
 
 def _cut(node: Any, nodes: dict[str, Any], constants: dict[str, NDArray[Any]]) -> _Cut | None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import ModuleType
 
 from conspect.adapters.models.torch_module import TorchModel, torch_model
 from conspect.adapters.runtimes.torch_runtime import need
@@ -10,9 +15,12 @@ from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
 
+# Folders of studies whose modules were imported in this process, with the states of their files then.
+_FOLDERS: dict[Path, dict[str, tuple[int, int]]] = {}
+
 
 def load(request: Request) -> TorchModel:
-    """Imports and calls what `name` says, which runs the user's own code.
+    """Imports and calls what `name` says, which runs the user's own code; the study's folder is looked into first.
 
     Raises UserError MODEL002 when that gives no network, MODEL003 without a head; OutsideError MODEL001.
     """
@@ -22,10 +30,15 @@ def load(request: Request) -> TorchModel:
     name = str(request.name)
     module, _, function = name.partition(":")
     try:
-        network = getattr(importlib.import_module(module), function)()
-    except Exception as error:
+        network = getattr(_imported(module, request.folder), function)()
+    except KeyboardInterrupt:
+        raise
+    except (Exception, SystemExit) as error:  # also a script that ends with sys.exit when it is imported
         problem = f"{name} does not give a network: {type(error).__name__}: {error}"
-        fix = 'name = "package.module:function", importable (PYTHONPATH), called without arguments'
+        fix = (
+            'name = "package.module:function", beside study.toml or importable (PYTHONPATH), called without arguments, and '
+            "without sys.exit"
+        )
         raise user_error("MODEL002", problem, fix) from error
     if not isinstance(network, nn.Module):
         problem = f"{name} gives a {type(network).__name__}, not a torch.nn.Module"
@@ -41,9 +54,72 @@ def load(request: Request) -> TorchModel:
         network,
         steps,
         request.class_names(),
-        name=name,
+        name=request.label,
         head=request.head,
         output=request.output,
         device=request.device,
         precision=request.precision,
     )
+
+
+def _imported(module: str, folder: Path | None) -> ModuleType:
+    """The module beside study.toml where there is one, else the one that Python finds.
+
+    Modules of another study's folder are forgotten first, since two studies may each have a `net.py`, and those of this one
+    when a file of theirs has changed since. No bytecode is written into the folder.
+    """
+    if folder is None:
+        return importlib.import_module(module)
+    here = folder.resolve()
+    top = module.partition(".")[0]
+    spec = PathFinder.find_spec(top, [str(here)])
+    if spec is None or spec.origin is None:  # a mere folder of that name is no package
+        return importlib.import_module(module)
+    for other, states in _FOLDERS.items():
+        if other != here or states != _states(here):
+            _forget(other)
+    if str(here) not in sys.path:
+        sys.path.append(str(here))  # last: what lies beside study.toml must not stand in for a library
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        if not _lies_in(sys.modules.get(top), here):
+            _execute(spec)
+        return importlib.import_module(module)
+    finally:
+        sys.dont_write_bytecode = writes
+        _FOLDERS[here] = _states(here)
+
+
+def _execute(spec: ModuleSpec) -> None:
+    """Puts a module of the folder into the place of its name, whatever Python would find under it elsewhere."""
+    made = module_from_spec(spec)
+    sys.modules[spec.name] = made
+    try:
+        assert spec.loader is not None
+        spec.loader.exec_module(made)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+
+
+def _forget(folder: Path) -> None:
+    for name, loaded in list(sys.modules.items()):
+        if _lies_in(loaded, folder):
+            del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
+    importlib.invalidate_caches()
+
+
+def _states(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of the file of each loaded module of the folder."""
+    found = {}
+    for name, loaded in list(sys.modules.items()):
+        if _lies_in(loaded, folder):
+            file = Path(str(loaded.__file__))
+            found[name] = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else (-1, -1)
+    return found
+
+
+def _lies_in(module: ModuleType | None, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).resolve().is_relative_to(folder)

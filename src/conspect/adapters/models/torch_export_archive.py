@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -31,6 +32,12 @@ NAMES = (
 )
 EXPRESSION = re.compile(rf"(?:\b(?:{NAMES}|[suz]\d+|\d+)\b|'[suz]\d+'|//|[-+*/(), <>=&|~](?!\*))*")
 LONGEST_EXPRESSION = 2000
+# torch.export.save stores without compressing: members that are declared much larger than the file are a bomb.
+INFLATED, SMALL = 1.5, 1 << 24
+LARGEST_GRAPH = 1 << 28
+# Numbers in a graph are sizes, places and axes; sides of a shape that no image network has, multiplied, are a bomb too.
+LARGEST_NUMBER, LARGEST_SHAPE, LARGEST_INTEGER = 1 << 32, 1 << 28, (1 << 63) - 1
+ITEMSIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 2, 7: 4, 8: 8, 9: 4, 10: 8, 11: 16, 12: 1, 13: 2}
 ARGUMENTS = {
     "as_none", "as_tensor", "as_tensors", "as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string",
     "as_strings", "as_sym_int", "as_sym_ints", "as_sym_bool", "as_sym_bools", "as_sym_float", "as_sym_floats",
@@ -52,8 +59,7 @@ def safe_archive(path: Path) -> io.BytesIO:
     place = SourceLocation(str(path))
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
-        kept = _kept(members)
+            kept = _kept(_members(archive, path.stat().st_size))
     except Unsafe as error:
         fix = "export it anew from its source with torch.export.save, as a graph of ATen operators and tensors alone"
         raise user_error("MODEL005", f"loading this program could run code: {error}", fix, place) from error
@@ -70,6 +76,19 @@ def safe_archive(path: Path) -> io.BytesIO:
     return rebuilt
 
 
+def _members(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
+    """The members but for sample inputs, which nothing needs. Raises ValueError for sizes that the file cannot have."""
+    declared = {one.filename: one.file_size for one in archive.infolist()}
+    if len(declared) < len(archive.namelist()):
+        raise ValueError("two members have one name")
+    if sum(declared.values()) > INFLATED * size + SMALL:
+        raise ValueError(f"its members are said to have {sum(declared.values()):,} bytes, and the file has {size:,}")
+    named = {name.partition("/")[2]: name for name in declared}
+    if declared.get(named.get(MODEL, ""), 0) > LARGEST_GRAPH:
+        raise ValueError(f"its graph has {declared[named[MODEL]]:,} bytes")
+    return {short: b"" if short == SAMPLES else archive.read(name) for short, name in named.items()}
+
+
 def _kept(members: dict[str, bytes]) -> dict[str, bytes]:
     strange = [name for name in members if not (name in (MODEL, SAMPLES, *CONFIGS, *PLAIN) or TENSOR.fullmatch(name))]
     if strange:
@@ -77,7 +96,7 @@ def _kept(members: dict[str, bytes]) -> dict[str, bytes]:
     kept = {name: content for name, content in members.items() if name in PLAIN or TENSOR.fullmatch(name)}
     for name in CONFIGS:
         config = json.loads(members[name])
-        _check_payload(config)
+        _check_payload(config, {name.rpartition("/")[2]: len(content) for name, content in members.items()})
         kept[name] = json.dumps(config).encode()
     program = json.loads(members[MODEL])
     # Both are Python source to torch, and needed by nothing here; sample inputs are pickled, and empty is allowed.
@@ -90,11 +109,26 @@ def _kept(members: dict[str, bytes]) -> dict[str, bytes]:
     return kept
 
 
-def _check_payload(config: dict[str, Any]) -> None:
+def _check_payload(config: dict[str, Any], sizes: dict[str, int]) -> None:
+    """`sizes`: bytes by name of the files with tensors. Raises Unsafe, ValueError for a tensor larger than its file."""
     for name, entry in config["config"].items():
         if entry["use_pickle"] is not False or not re.fullmatch(r"(weight|tensor)_\d+", entry["path_name"]):
             raise Unsafe(f"{name!r} is pickled")
+        _check_extent(name, entry.get("tensor_meta") or {}, sizes.get(entry["path_name"], 0))
         _check(entry)
+
+
+def _check_extent(name: str, meta: dict[str, Any], size: int) -> None:
+    """Raises ValueError where a tensor reaches beyond the `size` bytes of its file, or repeats them beyond reason."""
+    shape, strides = ([int(one["as_int"]) for one in meta.get(key, [])] for key in ("sizes", "strides"))
+    itemsize = ITEMSIZES.get(meta.get("dtype", 0), 1)
+    offset = int((meta.get("storage_offset") or {"as_int": 0})["as_int"])
+    last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
+    number = math.prod(shape)
+    if min([*shape, *strides, offset], default=0) < 0 or (number and (last + 1) * itemsize > size):
+        raise ValueError(f"{name!r} is said to be {shape}, which is more than there is of it")
+    if number * itemsize > size + SMALL:
+        raise ValueError(f"{name!r} is said to be {shape}, {number * itemsize:,} bytes made of {size:,}")
 
 
 def _check(value: Any) -> None:
@@ -113,9 +147,22 @@ def _check(value: Any) -> None:
             isinstance(inner, str) and len(inner) <= LONGEST_EXPRESSION and EXPRESSION.fullmatch(inner)
         ):
             raise Unsafe(f"it evaluates {str(inner)[:80]!r}")
+        if key in ("as_int", "as_ints") and _is_bomb(inner):
+            raise ValueError(f"it asks for a size of {str(inner)[:80]}")
         if key in ("in_spec", "out_spec") and inner:
             _check_containers(json.loads(inner))
         _check(inner)
+
+
+def _is_bomb(numbers: Any) -> bool:
+    """Whether a number, or a shape's sides multiplied, is larger than any that a network for images has; -1 and the largest
+    integers, which stand for "the rest" and "to the end", are none.
+    """
+    listed = [one for one in (numbers if isinstance(numbers, list) else [numbers]) if isinstance(one, int)]
+    sides = [abs(one) for one in listed if abs(one) < LARGEST_INTEGER]
+    if any(abs(one) > LARGEST_INTEGER for one in listed):
+        return True
+    return any(side > LARGEST_NUMBER for side in sides) or math.prod(max(side, 1) for side in sides) > LARGEST_SHAPE
 
 
 def _check_containers(spec: Any) -> None:

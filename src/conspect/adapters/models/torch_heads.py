@@ -104,9 +104,16 @@ def without_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs) -> 
 
     watched = WatchedOutputs(network, outputs)
     found = _array(watched(probes)[1])
-    watched.shares = bool((found >= 0).all() and np.allclose(found.sum(1), 1, atol=1e-3))
-    classes = found.shape[1]
-    return FoundHead(NOTHING, Head.identity(classes), "softmax" if watched.shares else "logits", watched)
+    watched.shares = are_shares(found)
+    watched.one = found.shape[1] == 1
+    return FoundHead(NOTHING, Head.identity(max(found.shape[1], 2)), "softmax" if watched.shares else "logits", watched)
+
+
+def are_shares(outputs: Float64) -> bool:
+    """Whether outputs `[image, class]` are probabilities: rows of sum 1, or, of one output, values between 0 and 1."""
+    if outputs.shape[1] == 1:
+        return bool((outputs >= 0).all() and (outputs <= 1).all())
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1, atol=1e-3))
 
 
 def fitting(head: Head, embeddings: Float64, outputs: Float64, tolerance: float) -> tuple[Head, str] | None:

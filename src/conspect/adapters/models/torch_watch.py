@@ -95,13 +95,18 @@ class WatchedProduct:
 
 
 class WatchedOutputs:
-    """The outputs of a network without a head in place of its embeddings; their logarithm where they are shares."""
+    """The outputs of a network without a head in place of its embeddings; their logarithm where they are shares.
+
+    One output stands for two classes, of which it speaks for the second.
+    """
 
     def __init__(self, network: nn.Module, outputs: Outputs) -> None:
         self.network, self._outputs = network, outputs
-        self.shares = False
+        self.shares = self.one = False
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings `[image, class]` and outputs `[image, class]`."""
         outputs = self._outputs(self.network(images), len(images))
+        if self.one:
+            outputs = torch.cat([1 - outputs if self.shares else torch.zeros_like(outputs), outputs], dim=1)
         return (outputs.clamp_min(LEAST).log() if self.shares else outputs), outputs

@@ -11,7 +11,8 @@ from conspect.core.diagnostics import user_error
 
 # How far outputs may lie from those of single precision, relative to the largest, by the type that the weights have.
 TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
-RANGES = {"uint8": (0, 255), "int8": (-128, 127)}
+RANGES = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
+FED = {"float16", "bfloat16", "float32", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class InputForm:
 
         Raises UserError MODEL002 where whole numbers are wanted and the prepared values are none.
         """
+        if self.type not in FED:
+            problem = f"{name} takes images of {self.type}, of which no picture can be made; {self.wanted}"
+            raise user_error("MODEL002", problem, "export it with an input of float32, float16 or uint8")
         ordered = batch.transpose(0, 2, 3, 1) if self.channels_last and batch.ndim == 4 else batch
         if not self.takes_bytes:
             return np.ascontiguousarray(ordered)

@@ -25,9 +25,14 @@ TYPES = {
     "tensor(double)": np.float64,
     "tensor(uint8)": np.uint8,
     "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
 }
 # Several values of these types (4 bits and fewer) share a byte.
 PACKED = {21, 22, 23}
+# Numbers of one value in a graph: a batch of 64 images at 1,000 x 1,000 has 192 million.
+LARGEST_VALUE = 1 << 28
+OTHER_TYPE = "write the file in float32: ONNX Runtime has this operation in no such type (double, for instance)"
 FIX = "give an ONNX file of at most 2 GiB, weights included, that onnx.checker accepts"
 
 
@@ -47,10 +52,10 @@ def read_graph(path: Path, code: str) -> Any:
             model = onnx.load(path, load_external_data=False)
         except DecodeError as error:
             raise ValueError(f"not an ONNX file: {error}") from error
-        for tensor in _sparse(model.graph):
+        for tensor in _sparse(model):
             if tensor.external_data:
                 raise ValueError("a sparse tensor has external data, which are not looked for in the model's folder")
-        for tensor in _tensors(model.graph):
+        for tensor in _tensors(model):
             for entry in tensor.external_data:
                 if entry.key == "location" and not _inside(folder, entry.value):
                     problem = (
@@ -58,7 +63,7 @@ def read_graph(path: Path, code: str) -> Any:
                     )
                     fix = "put the data beside the model; files elsewhere are never read"
                     raise user_error("MODEL005", problem, fix, SourceLocation(str(path)))
-        for tensor in _tensors(model.graph):
+        for tensor in _tensors(model):
             if tensor.external_data:
                 kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
                 _check_external(tensor, folder, np.dtype(kind).itemsize if tensor.data_type not in PACKED else 0)
@@ -70,7 +75,29 @@ def read_graph(path: Path, code: str) -> Any:
             onnx.checker.check_model(model)
         except onnx.checker.ValidationError as error:
             raise ValueError(str(error)) from error
+        _check_shapes(model)
     return model
+
+
+def _check_shapes(model: Any) -> None:
+    """Raises ValueError where a value of the graph is known to be larger than any that a network for images has.
+
+    Sizes that stand in the graph are followed through it (shape inference with values); what depends on the input counts as 1.
+    """
+    import onnx
+
+    try:
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except (
+        onnx.shape_inference.InferenceError,
+        ValueError,
+        RuntimeError,
+    ):  # also for what has no shape, and over 2 GiB
+        return
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        sides = [max(axis.dim_value, 1) for axis in value.type.tensor_type.shape.dim]
+        if math.prod(sides) > LARGEST_VALUE:
+            raise ValueError(f"{value.name!r} would have the shape {sides}, more than {LARGEST_VALUE:,} numbers")
 
 
 def _inside(folder: Path, location: str) -> bool:
@@ -78,27 +105,36 @@ def _inside(folder: Path, location: str) -> bool:
     return not Path(location).is_absolute() and target.is_relative_to(folder)
 
 
-def _sparse(graph: Any) -> Iterator[Any]:
-    """Values and indices of the sparse tensors of a graph and of the graphs in it."""
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _sparse(inner)
+def _parts(model: Any) -> Iterator[Any]:
+    """The graph, the functions of the model, and the graphs in their nodes: whatever has nodes."""
+    waiting = [model.graph, *model.functions]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        for node in part.node:
+            for attribute in node.attribute:
+                waiting += [attribute.g, *attribute.graphs] if attribute.HasField("g") or attribute.graphs else []
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _tensors(inner)
+def _sparse(model: Any) -> Iterator[Any]:
+    """Values and indices of the sparse tensors of a model."""
+    for part in _parts(model):
+        found = [] if not hasattr(part, "sparse_initializer") else list(part.sparse_initializer)
+        for node in part.node:
+            for attribute in node.attribute:
+                found += [attribute.sparse_tensor, *attribute.sparse_tensors]
+        for sparse in found:
+            yield from (sparse.values, sparse.indices)
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Every tensor of a model, dense and sparse."""
+    yield from _sparse(model)
+    for part in _parts(model):
+        yield from [] if not hasattr(part, "initializer") else part.initializer
+        for node in part.node:
+            for attribute in node.attribute:
+                yield from (attribute.t, *attribute.tensors)
 
 
 def _check_external(tensor: Any, folder: Path, itemsize: int) -> None:
@@ -115,7 +151,12 @@ def _check_external(tensor: Any, folder: Path, itemsize: int) -> None:
 
 def form_of_input(value: Any) -> InputForm:
     """In which form a graph takes images `[image, channel, y, x]` or `[image, y, x, channel]`."""
-    shape, kind = list(value.shape), np.dtype(TYPES.get(value.type, np.float32)).name
+    kind = (
+        np.dtype(TYPES[value.type]).name if value.type in TYPES else str(value.type).removeprefix("tensor(").rstrip(")")
+    )
+    shape = list(value.shape)
+    if len(shape) != 4:
+        return InputForm(f"its input {value.name!r} is {shape} {kind}", type=kind)
     last = shape[3] in (1, 3) and shape[1] not in (1, 3)
     grey = shape[3 if last else 1] == 1
     return InputForm(f"its input {value.name!r} is {shape} {kind}", grey=grey, channels_last=last, type=kind)
@@ -142,7 +183,7 @@ class Session:
         try:
             self._session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=options)
         except (errors.Fail, errors.InvalidGraph, errors.InvalidArgument, errors.NotImplemented, ValueError) as error:
-            with opening(place, "ONNX Runtime", FIX, code):
+            with opening(place, "ONNX Runtime", OTHER_TYPE if isinstance(error, errors.NotImplemented) else FIX, code):
                 raise ValueError(str(error)) from error
         self.inputs = self._session.get_inputs()
         self.outputs = [output.name for output in self._session.get_outputs()]

@@ -22,6 +22,11 @@ DIRECTIONS, QUANTUM = 8, 1e-2
 # Computed alone or together, additions have another order; so much of the largest value may come of it in single precision.
 ROUNDING = 1e-3
 
+# What tells tokenizers apart: accents, capitals, numbers, signs, other scripts, length.
+SENTENCES = (
+    "A photo of a naïve cat, 2 wheels", "TRUCK", "truck", "  two  spaces ", "eins-zwei_drei/4.50 €", "猫と犬", "a " * 100,
+)  # fmt: skip
+
 
 def prepared_probes(prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]], name: str) -> NDArray[np.float32]:
     """The known images as the network is given them, stacked `[image, ...]` float32.
@@ -44,9 +49,9 @@ def calling(name: str, what: str, given: str, wanted: str | None = None) -> Iter
     """Whatever foreign code raises inside the block becomes UserError MODEL002: what was called, given and wanted."""
     try:
         yield
-    except ConspectError:
+    except (ConspectError, KeyboardInterrupt):
         raise
-    except Exception as error:  # it is foreign code: anything may come out
+    except (Exception, SystemExit) as error:  # it is foreign code: anything may come out, also a call of sys.exit
         lines = str(error).strip().splitlines()
         why = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
         takes = f"; {wanted}" if wanted else ""

@@ -19,6 +19,8 @@ TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 5e-2}
 PRECISIONS = tuple(TOLERANCES)
 # The first version whose image processors all have a form without torchvision, which gives the same values everywhere.
 OLDEST = {"transformers": 5}
+# What a library imports where it is there: broken, it breaks the library.
+BESIDE = {"transformers": ("torchvision",)}
 
 
 def need(packages: str, code: str, what: str, extra: str) -> None:
@@ -26,7 +28,8 @@ def need(packages: str, code: str, what: str, extra: str) -> None:
     missing = [package for package in packages.split(", ") if find_spec(package) is None]
     if missing:
         raise outside_error(code, f"{what} needs {' and '.join(missing)}", f"pip install 'conspect[{extra}]'")
-    for package in packages.split(", "):
+    named = packages.split(", ")
+    for package in [*named, *(one for name in named for one in BESIDE.get(name, ()) if find_spec(one) is not None)]:
         try:
             found = importlib.import_module(package)
         except (ImportError, RuntimeError, OSError) as error:

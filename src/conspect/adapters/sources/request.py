@@ -9,13 +9,15 @@ from pathlib import Path
 from conspect.adapters.preprocessing import Preprocessing, read_preprocessing
 from conspect.adapters.sources.classes import read_classes, unique
 from conspect.adapters.sources.kinds import Precision
+from conspect.core.diagnostics import Diagnostic, UserError
 
 
 @dataclass(frozen=True)
 class Request:
     """`name` at a library or a hub, or `path` of a local file or folder; the rest refines what is there.
 
-    `head`, `output` and `classes` are a vision model's alone.
+    `head`, `output` and `classes` are a vision model's alone, `folder` is where a network of the user's own is looked for.
+    `title`: what reports call it.
     """
 
     name: str | None = None
@@ -28,11 +30,24 @@ class Request:
     known: Path | None = None
     device: str = "cpu"
     precision: Precision = "fp32"
+    title: str | None = None
+    folder: Path | None = None
+
+    def check_files(self) -> None:
+        """Reads preprocessing and class names, so that what is wrong in both is told at once. Raises UserError MODEL002."""
+        problems: list[Diagnostic] = []
+        for read in (self.own_preprocessing, self.class_names):
+            try:
+                read()
+            except UserError as error:
+                problems += error.diagnostics
+        if problems:
+            raise UserError(*problems)
 
     @property
     def label(self) -> str:
         """What it is called in reports."""
-        return self.name or (self.path.stem if self.path is not None else "model")
+        return self.title or self.name or (self.path.stem if self.path is not None else "model")
 
     def class_names(self, own: Callable[[], tuple[str, ...]] = tuple) -> tuple[str, ...]:
         """The names that the user gives, else the model's own. Raises UserError MODEL002."""

@@ -28,6 +28,7 @@ class Source:
     known: str | None = None
     device: str = "cpu"
     precision: Precision = "fp32"
+    title: str | None = None
 
     def misfits(self) -> list[tuple[str, str]]:
         """Problems and fixes of keys that the kind lacks or does not use."""

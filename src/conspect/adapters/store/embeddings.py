@@ -27,7 +27,7 @@ from safetensors.numpy import save
 from conspect.adapters.datasets.image_files import as_rgb
 from conspect.adapters.store.places import Place, Store
 from conspect.core.diagnostics import outside_error
-from conspect.core.digests import digest_json
+from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.protocols import ImageDataset, ImageEncoder, Progress, UnreadableImage, unseen
 
 BATCH = 64
@@ -197,7 +197,9 @@ def write_shard(place: Place, rows: range, values: NDArray[np.float32], reasons:
     readable = np.asarray([row not in reasons for row in rows], dtype=bool)
     kept = np.where(readable[:, None], values, np.float32(0))
     metadata = {"unreadable": json.dumps({str(row): reason for row, reason in reasons.items()})}
-    place.write(_name(rows), save({"embeddings": kept, "readable": readable.astype(np.uint8)}, metadata))
+    # As an array: safetensors writes several texts of metadata in any order, and the same shard must have the same bytes.
+    arrays = {"embeddings": kept, "readable": readable.astype(np.uint8), "sha256": _digest(kept)}
+    place.write(_name(rows), save(arrays, metadata))
 
 
 def _prepared_batches(
@@ -265,13 +267,21 @@ def _read(place: Place, rows: range, size: int) -> Part:
     try:
         with place.opened(name) as path, safe_open(path, framework="numpy") as stored:
             values, (readable, reasons) = stored.get_tensor("embeddings"), _flags(stored, rows)
+            # Shards of earlier versions have no digest.
+            declared = stored.get_tensor("sha256") if "sha256" in stored.keys() else None  # noqa: SIM118 (no mapping)
         if values.shape != (len(rows), size) or values.dtype != np.float32:
             raise ValueError(f"shape {values.shape}, expected {(len(rows), size)}")
         if not np.isfinite(values).all():
             raise ValueError("values that are not finite")
+        if declared is not None and declared.tobytes() != _digest(values).tobytes():
+            raise ValueError("its values are not those that were written")
     except DAMAGE as error:
         raise _damaged(place, name, error) from error
     return values, readable, reasons
+
+
+def _digest(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.frombuffer(bytes.fromhex(digest_arrays({"": values})), dtype=np.uint8)
 
 
 def _damaged(place: Place, name: str, error: Exception) -> Exception:

@@ -15,9 +15,9 @@ from conspect.core.protocols import VisionLanguageModel
 
 VlmKind = Literal["onnx", "open-clip", "pocket", "transformers"]
 NAMES = ("pocket",)
-EITHER, RUN = ("name", "path"), ("device", "precision")
+EITHER, RUN = ("name", "path"), ("device", "precision", "title")
 KINDS: dict[str, Keys] = {
-    "onnx": Keys(needs=("path",), takes=("preprocessing", "known", "device")),
+    "onnx": Keys(needs=("path",), takes=("title", "preprocessing", "known", "device")),
     "open-clip": Keys(any_of=EITHER, takes=("weights", "preprocessing", "known", *RUN)),
     "pocket": Keys(takes=("name", "known")),
     "transformers": Keys(one_of=EITHER, takes=("preprocessing", "known", *RUN)),

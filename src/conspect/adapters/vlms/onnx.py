@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
-from conspect.adapters.preprocessing.known_images import known_images
+from conspect.adapters.preprocessing import GreyPreparation, Preparation, preparation_digest
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
-from conspect.adapters.runtimes.onnx_runtime import Session, read_graph
+from conspect.adapters.runtimes.onnx_runtime import Session, form_of_input, read_graph
+from conspect.adapters.runtimes.probes import SENTENCES, calling, confirm_function, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
 from conspect.adapters.sources.request import Request
@@ -72,12 +73,17 @@ class OnnxVlm:
         """Raises as `load` does."""
         onnxruntime = onnx_runtime()
 
-        self._steps, self._tokenizer = steps, _tokenizer(folder)
+        self._tokenizer = _tokenizer(folder)
         self._images = _Tower(folder, "vision_model.onnx", IMAGES, device)
+        self._form = form_of_input(self._images.session.inputs[0])
+        self._prepare: Preparation = GreyPreparation(steps) if self._form.grey else steps
         self._texts = _Tower(folder, "text_model.onnx", TEXTS, device)
-        self.name, self.preprocessing = name, steps.sentence
-        self.embedding_size = int(self.embed(np.stack([steps(known_images()[0])])).shape[1])
-        size = self.embed_texts(["a photo"]).shape[1]
+        self.name, self.preprocessing = name, self._prepare.sentence
+        probes = prepared_probes(self._prepare, name)
+        self.embedding_size = int(self.embed(probes[:1]).shape[1])
+        with calling(name, "the text tower", "tokens of sentences"):
+            texts = self.embed_texts(SENTENCES)
+        size = texts.shape[1]
         if size != self.embedding_size:
             problem = f"the towers do not share a space: {self.embedding_size} dimensions for images, {size} for texts"
             raise user_error(
@@ -86,23 +92,29 @@ class OnnxVlm:
                 "export both towers of one model, with their projections",
                 SourceLocation(str(folder)),
             )
-        content = [self._images.digest, self._texts.digest, steps.to_json(), self._tokenizer.to_str()]
-        self.digest = digest_json([*content, device.partition(":")[0]])
+        confirmed = confirm_function(self.embed, probes, name=name, tolerance=self._form.tolerance)
+        content = [self._images.digest, self._texts.digest, preparation_digest(self._prepare), self._tokenizer.to_str()]
+        # What the towers make of probes stands for all that no file shows, such as another version of the tokenizer.
+        self.digest = digest_json([*content, device.partition(":")[0], sketch(confirmed), sketch(texts)])
         self.statement = Statement(
             f"ONNX Runtime {onnxruntime.__version__}",
             device,
             "as in the files",
-            checked=("both towers map into spaces of one size",),
+            checked=(
+                "both towers map into spaces of one size",
+                "probe images have the same embeddings together, again, and alone",
+            ),
             cannot=("say its logit scale, which the towers do not carry; no analysis needs it",),
         )
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to `[3, y, x]` float32."""
-        return self._steps(image)
+        return self._prepare(image)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings `[image, E]` float32, not normalised."""
-        return self._images({self._images.inputs[0]: batch})
+        """Embeddings `[image, E]` float32, not normalised. Raises UserError MODEL002 when the tower does not take the batch."""
+        with calling(self.name, "the image tower", f"{list(batch.shape)} {batch.dtype}", self._form.wanted):
+            return self._images({self._images.inputs[0]: self._form.fed(batch, self.name)})
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit embeddings `[text, E]` float32; longer texts are cut at the text tower's length."""

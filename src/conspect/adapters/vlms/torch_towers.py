@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.preprocessing import Preparation, preparation_digest, what_was_checked
 from conspect.adapters.runtimes.network_digest import network_digest
-from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
+from conspect.adapters.runtimes.probes import SENTENCES, calling, confirm_function, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import torch_runtime
 from conspect.core.digests import digest_json
 from conspect.core.statements import Statement
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 BATCH = 64
-# What tells tokenizers apart: accents, capitals, numbers, signs, other scripts, length.
-SENTENCES = (
-    "A photo of a naïve cat, 2 wheels", "TRUCK", "truck", "  two  spaces ", "eins-zwei_drei/4.50 €", "猫と犬", "a " * 100,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,11 @@ class Identity:
     def require_lens(self, digest: str) -> None:
         """Raises UserError MONITOR007 unless the lens has this digest."""
         if digest != self.lens_digest:
-            raise self._another(
-                f"the lens has the digest {digest[:12]}, and it was fitted with {self.lens_digest[:12]}"
+            problem = (
+                f"the monitor reads concepts through another lens than the study's: fitted with {self.lens_digest[:12]}, and "
+                f"the study's has the digest {digest[:12]}"
             )
+            raise user_error("MONITOR007", problem, "fit it anew: conspect monitor fit --study DIR")
 
     def require_same_embeddings(self, embed: Callable[[NDArray[np.float32]], NDArray[np.floating]]) -> None:
         """Raises UserError MONITOR007 unless `embed` makes of the probes what the model did."""

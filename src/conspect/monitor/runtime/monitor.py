@@ -14,6 +14,7 @@ from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import storage
 from conspect.monitor.runtime.decisions import Decisions, Reason
 from conspect.monitor.runtime.detector import Float32
+from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import Looks, SecondLook
 from conspect.monitor.runtime.stream import Stream
@@ -102,21 +103,30 @@ class Monitor(MonitorRecord):
         storage.save(self, folder, guarantee=guarantee)
 
     @classmethod
-    def load(cls, folder: Path, *, model: VisionModel | None = None) -> Monitor:
-        """Reads what `save` wrote; `model`: the one that it is going to watch.
+    def load(cls, folder: Path, *, model: VisionModel | None = None, lens_digest: str | None = None) -> Monitor:
+        """Reads what `save` wrote; `model`: the one that it is going to watch; `lens_digest`: of the lens that its study has.
 
         Raises OutsideError MONITOR004 for anything missing, damaged or of another version, UserError MONITOR007 when the
-        monitor belongs to another model, or does not say to which.
+        monitor belongs to another model or lens, or does not say to which.
         """
         record = storage.load(folder)
         loaded = cls(**{field.name: getattr(record, field.name) for field in fields(record)})
         if model is not None:
             loaded.require_model(model)
+        if lens_digest is not None:
+            loaded.require_lens(lens_digest)
         return loaded
 
     def require_model(self, model: VisionModel) -> None:
         """Raises UserError MONITOR007 unless the monitor says that it was fitted on this model, by its digest."""
+        self._known_identity(model.name).require_model(model.name, model.digest)
+
+    def require_lens(self, digest: str) -> None:
+        """Raises UserError MONITOR007 unless the monitor says that it was fitted with the lens of this digest."""
+        self._known_identity("the study's").require_lens(digest)
+
+    def _known_identity(self, wanted: str) -> Identity:
         if self.identity is None:
-            problem = f"the monitor does not say which model it belongs to, so not that it is {model.name}"
+            problem = f"the monitor does not say which model it belongs to, so not that it is {wanted}"
             raise user_error("MONITOR007", problem, "fit it anew: conspect monitor fit --study DIR")
-        self.identity.require_model(model.name, model.digest)
+        return self.identity

@@ -16,7 +16,7 @@ import numpy as np
 
 from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocation, outside_error
 from conspect.core.digests import digest_bytes
-from conspect.core.files import write_atomically, write_json
+from conspect.core.files import read_content, write_atomically, write_json
 from conspect.monitor.runtime.decisions import Thresholds
 from conspect.monitor.runtime.detector import Detector, Float32, Folded
 from conspect.monitor.runtime.identity import PROBES, Identity
@@ -81,7 +81,7 @@ def load(folder: Path) -> MonitorRecord:
     about = _read_header(folder)
     path = folder / ARRAYS_FILE
     try:
-        content = path.read_bytes()
+        content = read_content(path)
     except OSError as error:
         raise _damaged(path, str(error)) from error
     if digest_bytes(content) != about["sha256"]:

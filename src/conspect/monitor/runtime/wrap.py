@@ -101,6 +101,7 @@ def wrap(
     stream: Stream | None = None,
     second_look: bool = False,
     same_model: bool = False,
+    lens_digest: str | None = None,
 ) -> Watched:
     """Puts `monitor` behind a torch module or an ONNX Runtime session; what the model returns stays the same.
 
@@ -111,9 +112,12 @@ def wrap(
     without an embedding among its outputs gets one from `conspect.monitor.export.with_embedding`.
     A monitor that knows its model asks this one for the embeddings of two inputs of noise before it is wrapped;
     `same_model` says that you know it to be that model, where it cannot be asked so. `second_look`: every batch of images
-    goes through the model again, mirrored and moved a little, and the verdicts are those of the second look.
-    Raises UserError MONITOR001 when no head or output fits or there is no second look, MONITOR007 for another model.
+    goes through the model again, mirrored and moved a little, and the verdicts are those of the second look. `lens_digest`:
+    of the lens that its reasons are to speak of (`results.alignment.lens_digest`).
+    Raises UserError MONITOR001 when no head or output fits or there is no second look, MONITOR007 for another model or lens.
     """
+    if lens_digest is not None:
+        monitor.require_lens(lens_digest)
     looks = monitor.required_second_look().required_looks() if second_look else ()
     if callable(getattr(model, "register_forward_pre_hook", None)):
         run: _TorchModule | _OnnxSession = _TorchModule(model, _torch_head(model, monitor) if head is None else head)

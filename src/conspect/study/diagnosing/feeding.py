@@ -81,7 +81,7 @@ def _grey(picture: Picture) -> Picture:
 def _compressed(picture: Picture) -> Picture:
     memory = io.BytesIO()
     Image.fromarray(picture).save(memory, "JPEG", quality=50)
-    return np.asarray(Image.open(memory).convert("RGB"))
+    return np.asarray(Image.open(memory, formats=("JPEG",)).convert("RGB"))
 
 
 def _as_rgb(picture: Picture) -> Picture:

@@ -38,6 +38,7 @@ SAME, LEAST_MOVED, LEAST_LOSS, ERROR = 1e-4, 1e-3, 0.005, 0.05
 # Images on which temperatures and the common space are found.
 SAMPLE = 5000
 STUDY_FILE = "study.toml"
+KIND_OF_SUFFIX: dict[str, ModelKind] = {".onnx": "onnx", ".pt2": "torch-export"}
 WEIGHT_FILES = {".safetensors", ".onnx", ".pt", ".pth", ".pt2", ".bin", ".ckpt"}
 
 
@@ -52,13 +53,19 @@ def sound_model(config: StudyConfig, folder: Path, sound: str, kind: ModelKind |
         return open_model(read_config(path / STUDY_FILE), path)
     model = config.model
     is_file = path.exists() or path.suffix in WEIGHT_FILES
-    own_kind: ModelKind = kind or model.kind
-    # A model of your own code keeps the name of its class; the file holds other weights.
-    name = (model.name if own_kind == "module" else None) if is_file else sound
+    own_kind: ModelKind = kind or (KIND_OF_SUFFIX.get(path.suffix) if is_file else None) or model.kind
+    # Weights alone do not say whose they are: the name of the network that they go into stays.
+    keeps = own_kind in {"module", "torchvision"} or (own_kind == "timm" and not path.is_dir())
+    name = (model.name if keeps and own_kind == model.kind else None) if is_file else sound
     weights = str(path.absolute()) if is_file else None
     if own_kind != model.kind:
         model = ModelConfig(classes=model.classes, preprocessing=model.preprocessing)
-    return load_model(**replace(model, kind=own_kind, name=name, path=weights).options(folder))
+    earlier = replace(model, kind=own_kind, name=name, path=weights, title=None)
+    for problem, fix in earlier.misfits():
+        raise user_error(
+            "STUDY002", f"--sound {sound}, as kind {own_kind!r}: {problem}", f"{fix}; or give a study's folder"
+        )
+    return load_model(**earlier.options(folder))
 
 
 def swap_results(

@@ -56,10 +56,12 @@ def estimate(config: MonitorConfig, inputs: Inputs) -> Estimate:
     defective += KINDS_OF_NO_CLASS * config.of_no_class
     looked_at = (len(inputs.test) + fitted + defective) * (1 + len(LOOKS))
     seen = len(inputs.test) + min(config.vlm_images, fitted) + defective
+    # The lens is aligned first, on the training images in both spaces.
+    aligned = len(inputs.train)
     return Estimate(
-        looked_at + attacked * steps * BACKWARD,
+        aligned + looked_at + attacked * steps * BACKWARD,
         _seconds(inputs.model, inputs.test),
-        seen,
+        aligned + seen,
         _seconds(inputs.vlm, inputs.test),
     )
 

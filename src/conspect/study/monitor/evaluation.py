@@ -15,7 +15,7 @@ from conspect.analysis import localization
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_json
-from conspect.core.files import writing_to
+from conspect.core.files import read_content, writing_to
 from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
 from conspect.core.version import VERSION
@@ -109,7 +109,7 @@ def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], Moni
     path = folder / f"evaluation-{key[:32]}.json"
     try:
         if (folder / JSON_FILE).is_file():
-            return decoded(path.read_bytes(), MonitorEvaluation)
+            return decoded(read_content(path), MonitorEvaluation)
     except (OSError, ValueError):
         pass  # not made yet, or damaged: made anew
     found = make()

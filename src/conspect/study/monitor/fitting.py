@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conspect.adapters.store.places import Store
+from conspect.core.files import read_content
 from conspect.core.protocols import ProgressBar, VisionModel
 from conspect.monitor.evaluation import Detectors, Training
 from conspect.monitor.fitting.calibration import Guarantee, TargetRates, calibrate
@@ -121,7 +122,7 @@ def _identity(model: VisionModel, split: Split, measured: Measurements) -> Ident
 def rates_of(folder: Path) -> dict[str, float]:
     """The rates that the monitor in `folder` was fitted for; empty when none can be read there."""
     try:
-        wanted = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))["guarantee"]["wanted"]
+        wanted = json.loads(read_content(folder / JSON_FILE))["guarantee"]["wanted"]
         return {name: float(wanted[name]) for name in ("false_alarms", "accepted_errors", "confidence")}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}

@@ -11,7 +11,7 @@ from conspect.monitor.runtime import Monitor
 from conspect.monitor.runtime.looks import Look
 from conspect.study.config import read_config
 from conspect.study.inputs import open_model
-from conspect.study.study import CONFIG_FILE
+from conspect.study.study import CONFIG_FILE, lens_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Deployed:
 def deployed(study: Path | None, monitor: Path | None, *, second_look: bool = False) -> Deployed:
     """The model of the study in the folder `study` and its monitor, or the one in the folder `monitor`, or that one alone.
 
-    Raises UserError STUDY001, STUDY002, MODEL002, WEB004, MONITOR007 (another model's monitor), MONITOR001 (no second
+    Raises UserError STUDY001, STUDY002, MODEL002, WEB004, MONITOR007 (another model's or lens's monitor), MONITOR001 (no second
     look); OutsideError MODEL001, MONITOR004.
     """
     if study is None:
@@ -54,4 +54,5 @@ def deployed(study: Path | None, monitor: Path | None, *, second_look: bool = Fa
             raise user_error("WEB004", "there is no model that could look again", "serve a study: --study DIR")
         return Deployed(Monitor.load(monitor))
     model = open_model(read_config(study / CONFIG_FILE), study)
-    return Deployed(Monitor.load(monitor or study / "monitor", model=model), model, second_look=second_look)
+    loaded = Monitor.load(monitor or study / "monitor", model=model, lens_digest=lens_of(study))
+    return Deployed(loaded, model, second_look=second_look)

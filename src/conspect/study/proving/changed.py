@@ -41,7 +41,7 @@ class StudyPictures:
 
     @property
     def pictures(self) -> tuple[PictureName, ...]:
-        """The changes that study.toml names. Raises UserError STUDY006 for a function that cannot be imported."""
+        """The changes that study.toml names. Raises UserError STUDY008 for a function that cannot be imported."""
         return tuple(PictureName(one.kind, one.words) for one in all_pictures(self.config.changes))
 
     @property

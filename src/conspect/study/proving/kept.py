@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conspect.checker import check
 from conspect.core.digests import digest_bytes
-from conspect.core.files import write_atomically, writing_to
+from conspect.core.files import read_content, write_atomically, writing_to
 from conspect.results.files import decoded, encoded
 from conspect.results.verification import Verification
 from conspect.study.proving.claimed import Claims, by_name, unclaimed
@@ -51,7 +51,7 @@ class KeptVerification:
         """The record, if it is as it was written and every verdict in it is proved by a certificate that lies there."""
         try:
             for path in sorted(self.folder.glob(f"{self.key}-*.json")):
-                content = path.read_bytes()
+                content = read_content(path)
                 if path.stem == f"{self.key}-{digest_bytes(content)[:32]}":
                     record = decoded(content, Verification)
                     return record if self._is_proved(record, subject) else None

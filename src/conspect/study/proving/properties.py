@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_arrays, digest_json
-from conspect.core.files import writing_to
+from conspect.core.files import LARGEST_TEXT, read_content, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.core.version import VERSION
 from conspect.language import check_text
@@ -120,7 +120,7 @@ def with_neighbourhoods(
 
 def _text(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_content(file, most=LARGEST_TEXT)
     except OSError as error:
         raise user_error(
             "STUDY001", f"cannot read {file}: {error.strerror}", "check [properties] files", SourceLocation(str(file))

@@ -56,7 +56,7 @@ class _Kind:
 
 
 def pictures_of(name: str) -> list[ChangedPicture]:
-    """The pictures that a change gives. Raises UserError STUDY002 for a name that is no change, STUDY006 for a function
+    """The pictures that a change gives. Raises UserError STUDY002 for a name that is no change, STUDY008 for a function
     that cannot be imported.
 
     `name`: "mirror", "shift 1", "crop 90%", "rotation 5", "brightness 10%", "contrast 10%", "blur 0.5", "noise 1%",
@@ -101,7 +101,7 @@ def changes_misfits(names: Sequence[str]) -> list[UserError]:
 
 
 def all_pictures(names: Sequence[str]) -> list[ChangedPicture]:
-    """The pictures of several changes, in order. Raises UserErrors STUDY002, STUDY006."""
+    """The pictures of several changes, in order. Raises UserErrors STUDY002, STUDY008."""
     problems = changes_misfits(names)
     if problems:
         raise UserError(*(problem.diagnostics[0] for problem in problems))
@@ -144,7 +144,7 @@ class Changed(Derived):
         return digest_json([FORMAT, self.whole.digest, changes_digest(self.names), self.seed])
 
     def image(self, index: int) -> Pixels:
-        """Changed image `[height, width, 3]` uint8, RGB. Raises UnreadableImage, STUDY006 for what a function gives."""
+        """Changed image `[height, width, 3]` uint8, RGB. Raises UnreadableImage, STUDY008 for what a function gives."""
         row, which = divmod(index, len(self.pictures))
         picture = self.pictures[which]
         random = generator_for(self.seed, picture.kind, picture.words, self.whole.ids[row])
@@ -268,15 +268,15 @@ def _own(name: str) -> Change:
     try:
         own = getattr(importlib.import_module(module), function)
     except Exception as error:
-        raise user_error("STUDY006", f"{name} cannot be imported: {type(error).__name__}: {error}", fix) from error
+        raise user_error("STUDY008", f"{name} cannot be imported: {type(error).__name__}: {error}", fix) from error
 
     def change(image: Pixels, _: np.random.Generator) -> Pixels:
         try:
             changed = own(image.copy())
         except Exception as error:
-            raise user_error("STUDY006", f"{name} failed: {type(error).__name__}: {error}", fix) from error
+            raise user_error("STUDY008", f"{name} failed: {type(error).__name__}: {error}", fix) from error
         if not (isinstance(changed, np.ndarray) and changed.dtype == np.uint8 and changed.shape[2:] == (3,)):
-            raise user_error("STUDY006", f"{name} gives no image [y, x, 3] uint8", fix)
+            raise user_error("STUDY008", f"{name} gives no image [y, x, 3] uint8", fix)
         return changed
 
     return change

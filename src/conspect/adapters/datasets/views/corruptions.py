@@ -141,7 +141,7 @@ def _jpeg(pixels: Pixels, level: int, _: np.random.Generator) -> Pixels:
     file = io.BytesIO()
     image = Image.fromarray(np.asarray(np.rint(pixels * 255), dtype=np.uint8))
     image.save(file, "JPEG", quality=(80, 65, 58, 50, 40)[level])
-    with Image.open(file) as stored:
+    with Image.open(file, formats=("JPEG",)) as stored:
         return np.asarray(stored.convert("RGB"), dtype=np.float64) / 255
 
 

