@@ -31,13 +31,13 @@ from types import CodeType, ModuleType
 
 ROOT = Path(__file__).parents[1]
 SOURCES, JUSTIFIED = ROOT / "src" / "conspect", ROOT / "tests" / "mutants.toml"
-# Room to the folders of its tests.
+# Room to the folders and files of its tests.
 ROOMS = {
     "checker": ("tests/checker", "tests/verification"),
     "verification": ("tests/verification", "tests/checker"),
     "analysis": ("tests/analysis",),
     "monitor/runtime": ("tests/monitor", "tests/web"),
-    "statistics": ("tests/statistics", "tests/analysis"),
+    "statistics": ("tests/statistics", "tests/analysis", "tests/monitor/test_detection.py"),
 }
 PRELOADED = ("numpy", "scipy.optimize", "scipy.stats", "pytest", "hypothesis", "msgspec", "PIL.Image")
 LEAST_SECONDS, SLOWER = 60.0, 4.0
@@ -174,9 +174,13 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def tests_for(file: str, room: str) -> list[str]:
     """The room's test files; those that name the module come first, since most mutants die there."""
     stem = Path(file).stem
-    all_files = [path for folder in ROOMS[room] for path in sorted((ROOT / folder).rglob("test_*.py"))]
+    all_files = [path for folder in ROOMS[room] for path in _test_files(ROOT / folder)]
     named = [path for path in all_files if stem in path.stem or f"{stem} import" in path.read_text(encoding="utf-8")]
     return [str(path) for path in dict.fromkeys([*named, *all_files])]
+
+
+def _test_files(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted(place.rglob("test_*.py"))
 
 
 def outcome(mutant: Mutant | None, tests: Sequence[str], seconds: float) -> str:

@@ -59,3 +59,16 @@ def test_a_full_standard_output_is_one_line_and_exit_code_4(unbuffered: str | No
         )
     assert done.returncode == 4
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("unbuffered", [None, "1"])
+@pytest.mark.parametrize("words", [["nosuch"], ["verify"], ["run", "/nowhere"]], ids=" ".join)
+def test_a_full_standard_error_keeps_the_exit_code(words: list[str], unbuffered: str | None) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    variables |= {} if unbuffered is None else {"PYTHONUNBUFFERED": unbuffered}
+    code = "from conspect.cli.main import run; run()"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=full, env=variables, check=False
+        )
+    assert (done.returncode, done.stdout) == (2, b"")

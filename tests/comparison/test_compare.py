@@ -2,12 +2,17 @@
 
 import pytest
 from msgspec.structs import replace
+from scipy.stats import binomtest
 
+from conspect.comparison.accuracy import Failures
 from conspect.comparison.compare import compare
 from conspect.report.comparison import comparison_lines, render_comparison
+from conspect.results.comparison import ChangedImage
 from conspect.results.failure_groups import FailureGroup as FoundGroup
 from conspect.results.failure_groups import GroupCondition
 from conspect.results.results import Results
+from conspect.results.shares import CulpritCounts
+from conspect.results.slices import Slice, SliceColumn, Slices
 from conspect.statistics.paired import mcnemar, tango
 from tests.comparison.studies import failure, property_of, share, verified, with_failures
 
@@ -138,3 +143,49 @@ def test_found_groups_are_new_kept_or_not_found_any_more(before: Results) -> Non
     assert any(line.startswith("A group of failures that was not found before") for line in come.sentences)
     assert "such images may still fail" in render_comparison(gone)
     assert compare(before, before, names=NAMES).found_groups == ()
+
+
+def sliced(results: Results, failing: dict[str, str], images: int) -> tuple[Results, Failures]:
+    """The study with one slice of so many images, `failing` ids to values in the column `light`, and its table of failures."""
+    inside = sum(value == "night" for value in failing.values())
+    part = Slice(
+        column="light",
+        value="night",
+        accuracy=share(images - inside, images),
+        rest=None,
+        p_value=1.0,
+        failures=CulpritCounts(encoder=0, head=0, undecided=inside),
+        satisfied=None,
+    )
+    slices = Slices(columns=(SliceColumn(name="light", unknown=0),), slices=(part,))
+    failures = [failure(results, name, "blue", "red") for name in failing]
+    table = Failures(
+        tuple(ChangedImage(id=one.id, label=one.label, output=one.output) for one in failures), {"light": failing}
+    )
+    return replace(with_failures(results, failures), slices=slices), table
+
+
+def test_slices_of_the_same_images_meet_image_by_image(before: Results) -> None:
+    theirs = sliced(before, {"a": "night", "b": "night", "c": "day", "d": "night"}, 30)
+    ours = sliced(before, {"d": "night", "e": "night", "f": "day"}, 30)
+    found = compare(theirs[0], ours[0], names=NAMES, failures=(theirs[1], ours[1]))
+    assert found.accuracy is not None
+    (change,) = found.accuracy.by_slice
+    assert (change.pairing, change.fixed, change.broken) == ("paired", 2, 1)
+    assert change.difference == pytest.approx(1 / 30)
+    assert change.p_value == binomtest(1, 3, 0.5).pvalue == mcnemar(2, 1)
+    assert (change.low, change.high) == tango(2, 1, 30, before.asked.confidence)
+
+
+@pytest.mark.parametrize("kind", ["no table", "no column", "another value", "another count", "another size"])
+def test_slices_that_may_hold_other_images_meet_as_two_samples(before: Results, kind: str) -> None:
+    theirs = sliced(before, {"a": "night", "b": "night", "d": "night"}, 30)
+    failing = {"d": "day", "e": "night", "x": "night"} if kind == "another value" else {"d": "night", "e": "night"}
+    ours = sliced(before, failing, 31 if kind == "another size" else 30)
+    table = {"no table": None, "no column": Failures(ours[1].images)}.get(kind, ours[1])
+    if kind == "another count":
+        table = Failures(ours[1].images, {"light": {"d": "night", "e": "day"}})
+    found = compare(theirs[0], ours[0], names=NAMES, failures=(theirs[1], table))
+    assert found.accuracy is not None
+    (change,) = found.accuracy.by_slice
+    assert (change.pairing, change.fixed) == ("independent", None)

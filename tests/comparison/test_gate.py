@@ -141,6 +141,6 @@ def test_more_failures_than_the_record_lists_are_paired_by_their_table(finished_
     found = finished_study(copy).failures
     assert found is not None
     assert whole.failures is not None
-    assert set(found) == set(whole.failures)
+    assert set(found.images) == set(whole.failures.images)
     done = call("compare", finished_folder, copy / "results.json", "--json")
     assert json.loads(done.stdout)["accuracy"]["overall"]["pairing"] == "paired"

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from conspect.comparison.compare import compare
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
+from conspect.study.finished import finished_study
 from tests.documentation import leaves
 from tests.records import plain
 from tests.report.pages import Page
@@ -54,6 +56,21 @@ def test_the_planted_fault_is_the_worst_slice(table_study: Path) -> None:
     assert by_value["encoder"]["satisfied"] < 1.0
     assert found["columns"] == [{"name": "planted", "unknown": 0}, {"name": "place", "unknown": 37}]
     assert json.loads((table_study / "results.json").read_text())["slices"] == found
+
+
+def test_the_table_of_failures_says_which_slices_each_lies_in(table_study: Path) -> None:
+    Study.open(table_study).run()
+    finished = finished_study(table_study)
+    assert finished.failures is not None
+    planted, places = finished.failures.values["planted"], finished.failures.values["place"]
+    assert len(planted) == len(finished.failures.images) == 13
+    assert all(image.id.rsplit("/", 1)[-1].startswith(f"{planted[image.id]}-") for image in finished.failures.images)
+    assert set(places.values()) <= {HOSTILE, None}
+    same = compare(
+        finished.results, finished.results, names=("a", "b"), failures=(finished.failures, finished.failures)
+    )
+    assert same.accuracy is not None
+    assert {change.pairing for change in same.accuracy.by_slice} == {"paired"}
 
 
 def test_labelled_concepts_are_detected_through_the_lens_and_by_the_vlm(table_study: Path) -> None:

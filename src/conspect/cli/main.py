@@ -80,6 +80,13 @@ def main() -> None:
 def run() -> None:
     """Entry point: turns Conspect's errors into diagnostics on standard error and an exit code."""
     guard_terminal()
+    try:
+        _run()
+    finally:
+        _give_up_on_errors()
+
+
+def _run() -> None:
     output = sys.stdout
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -94,7 +101,8 @@ def run() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         sys.exit(error.exit_code)
     except ConspectError as error:
         _stop(str(error), error.exit_code)
@@ -162,8 +170,18 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def _give_up_on_errors() -> None:
+    """Where standard error is full, its message is lost; the exit code is not, which 120 of the interpreter's end would be."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def _fault() -> NoReturn:
-    traceback.print_exc()
+    with suppress(OSError):
+        traceback.print_exc()
     _stop("this is a fault of Conspect itself, not of your call; please report the lines above", INTERNAL)
 
 

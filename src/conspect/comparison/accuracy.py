@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from conspect.comparison.shares import corrected, independent, paired, together
 from conspect.results.comparison import Accuracy, ChangedImage, ShareChange
 from conspect.results.results import Results
 
-# Every misclassified image of a study.
-Failures: TypeAlias = tuple[ChangedImage, ...]
 # Of each kind; all of them are counted.
 IMAGES_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Every misclassified image of a study.
+
+    `values`: a column of metadata to the value of each of these images by id, None where it has none; a column that is not
+    in it is not known, as where results.json is all there is.
+    """
+
+    images: tuple[ChangedImage, ...]
+    values: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
 
 
 def listed_failures(results: Results) -> Failures | None:
     """Every failure of the record; None where it holds only the first of them."""
     if len(results.localization.images) < results.localization.failures:
         return None
-    return tuple(ChangedImage(id=one.id, label=one.label, output=one.output) for one in results.localization.images)
+    images = results.localization.images
+    return Failures(tuple(ChangedImage(id=one.id, label=one.label, output=one.output) for one in images))
 
 
 def accuracy(before: Results, after: Results, failures: tuple[Failures, Failures] | None) -> Accuracy:
@@ -49,7 +61,7 @@ def accuracy(before: Results, after: Results, failures: tuple[Failures, Failures
     return Accuracy(
         overall=overall,
         by_class=corrected(by_class),
-        by_slice=_by_slice(before, after, confidence),
+        by_slice=_by_slice(before, after, confidence, pairs),
         fixed=None if pairs is None else tuple(pairs.fixed[:IMAGES_LISTED]),
         broken=None if pairs is None else tuple(pairs.broken[:IMAGES_LISTED]),
     )
@@ -59,24 +71,44 @@ class _Pairs:
     """Failures of one of two models alone, by id and by class."""
 
     def __init__(self, before: Failures, after: Failures) -> None:
-        theirs = {failure.id: failure for failure in before}
-        ours = {failure.id: failure for failure in after}
+        self.before, self.after = before, after
+        theirs = {failure.id: failure for failure in before.images}
+        ours = {failure.id: failure for failure in after.images}
         self.fixed = [theirs[name] for name in sorted(theirs.keys() - ours.keys())]
         self.broken = [ours[name] for name in sorted(ours.keys() - theirs.keys())]
         self.fixed_by_class = Counter(failure.label for failure in self.fixed)
         self.broken_by_class = Counter(failure.label for failure in self.broken)
 
+    def moved(self, column: str, value: str, failing: tuple[int, int]) -> tuple[int, int] | None:
+        """How many images of a slice were fixed and how many were broken, if both tables know the column.
 
-def _by_slice(before: Results, after: Results, confidence: float) -> tuple[ShareChange, ...]:
-    """Slices that both studies have. Which failures lie in a slice is not in the record, so they meet as two samples."""
+        None also where they do not hold as many `failing` images (before, after) of the slice as the results say, or an
+        image that fails in both changed its value: then the two slices are not of the same images.
+        """
+        theirs, ours = self.before.values.get(column), self.after.values.get(column)
+        if theirs is None or ours is None or any(theirs[name] != ours[name] for name in theirs.keys() & ours.keys()):
+            return None
+        if (_count(theirs, value), _count(ours, value)) != failing:
+            return None
+        fixed = sum(theirs[failure.id] == value for failure in self.fixed)
+        return fixed, sum(ours[failure.id] == value for failure in self.broken)
+
+
+def _count(values: Mapping[str, str | None], value: str) -> int:
+    return sum(one == value for one in values.values())
+
+
+def _by_slice(before: Results, after: Results, confidence: float, pairs: _Pairs | None) -> tuple[ShareChange, ...]:
+    """Slices that both studies have: image by image where the tables of failures say which lie in them, else as two samples."""
     if before.slices is None or after.slices is None:
         return ()
     theirs = {(part.column, part.value): part.accuracy for part in before.slices.slices}
     shared = [part for part in after.slices.slices if (part.column, part.value) in theirs]
     each = together(confidence, len(shared))
-    return corrected(
-        [
-            independent(f"{part.column} = {part.value}", theirs[part.column, part.value], part.accuracy, each)
-            for part in shared
-        ]
-    )
+    changes = []
+    for part in shared:
+        name, then, now = f"{part.column} = {part.value}", theirs[part.column, part.value], part.accuracy
+        failing = then.n - then.successes, now.n - now.successes
+        moved = None if pairs is None or then.n != now.n else pairs.moved(part.column, part.value, failing)
+        changes.append(independent(name, then, now, each) if moved is None else paired(name, then, now, moved, each))
+    return corrected(changes)

@@ -59,6 +59,11 @@ class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reasons: tuple[Reason, ...]
 
 
+def slice_column(name: str) -> str:
+    """What the table of failures calls the values of a column of metadata."""
+    return f"slice {name}"
+
+
 class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One misclassified image. `confidence`: the output's softmax; `strengths`: the cosine of each concept.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from conspect.adapters.exports.arrow import read_stream
+from conspect.adapters.exports.arrow import column_names, read_stream
 from conspect.comparison.accuracy import Failures, listed_failures
 from conspect.core.diagnostics import user_error
 from conspect.core.files import read_content
 from conspect.results.comparison import ChangedImage
 from conspect.results.files import decoded
+from conspect.results.localization import slice_column
 from conspect.results.results import Results
 from conspect.study.study import CONFIG_FILE, RESULTS_FILE, Study
 
@@ -42,11 +43,19 @@ class FinishedStudy(NamedTuple):
 def finished_study(place: Path) -> FinishedStudy:
     """The results at `place`, with all failures from the table beside them. Raises UserError as `finished_results`."""
     results = finished_results(place)
-    listed = listed_failures(results)
     table = (place if place.is_dir() else place.parent) / results.localization.table
-    if listed is not None or table.parent != (place if place.is_dir() else place.parent) or not table.is_file():
+    asked = () if results.slices is None else tuple(column.name for column in results.slices.columns)
+    listed = listed_failures(results)
+    if table.parent != (place if place.is_dir() else place.parent) or not table.is_file():
         return FinishedStudy(results, listed)
-    columns = read_stream(table, ("id", "label", "output"))
+    if listed is not None and not asked:
+        return FinishedStudy(results, listed)
+    present = set(column_names(table))
+    slices = {name: slice_column(name) for name in asked if slice_column(name) in present}
+    columns = read_stream(table, ("id", "label", "output", *slices.values()))
     rows = zip(columns["id"], columns["label"], columns["output"], strict=True)
-    failures = tuple(ChangedImage(id=str(name), label=str(label), output=str(output)) for name, label, output in rows)
-    return FinishedStudy(results, failures if len(failures) == results.localization.failures else None)
+    images = tuple(ChangedImage(id=str(name), label=str(label), output=str(output)) for name, label, output in rows)
+    if len(images) != results.localization.failures:
+        return FinishedStudy(results, None)
+    values = {name: dict(zip(columns["id"], columns[column], strict=True)) for name, column in slices.items()}
+    return FinishedStudy(results, Failures(images, values))

@@ -34,6 +34,18 @@ def write_stream(path: Path, types: Mapping[str, ColumnType], batches: Iterator[
             writer.write_array(na.c_array_from_buffers(schema, rows, [None], children=children))
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names of a table's columns. Raises OutsideError STORE002 for a file that is no such stream."""
+    import nanoarrow as na
+
+    try:
+        with na.ArrayStream.from_path(path) as stream:
+            return tuple(field.name for field in stream.schema.fields)
+    except (RuntimeError, OSError, ValueError) as error:
+        fix = "run the study again; it is written anew"
+        raise outside_error("STORE002", f"{path} is no table that can be read: {error}", fix) from error
+
+
 def read_stream(path: Path, wanted: Collection[str] | None = None) -> Columns:
     """The `wanted` columns of a table (None: all), read a batch at a time.
 

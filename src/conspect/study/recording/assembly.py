@@ -74,7 +74,7 @@ def assemble(
         verdicts = verdicts_of(measured, inputs.model.head)
         diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed, reported=config.model.reported_accuracy)
         explainer = Explainer.of(inputs, measured, seen, grades)
-        writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer)
+        writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer, config.data.slices or ())
         failures = writer.write(table, engine=engine, bar=bar)
         classes = inputs.model.class_names
         by_class = _by_class(measured, diagnosed.images, classes)

@@ -11,9 +11,10 @@ import numpy as np
 from conspect.adapters.exports.arrow import Columns, ColumnType, write_stream
 from conspect.analysis.diagnosis.images import ImageDiagnosis
 from conspect.analysis.localization import Culprit, Localization, localize
+from conspect.core.capabilities import metadata_of
 from conspect.core.protocols import Engine, ProgressBar
 from conspect.core.spaces import Head
-from conspect.results.localization import Failure
+from conspect.results.localization import Failure, slice_column
 from conspect.results.shares import BrokenPair
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.details import ImageDetails, image_details
@@ -58,13 +59,17 @@ def verdicts_of(measured: Measurements, head: Head) -> list[Localization]:
 
 @dataclass(frozen=True, eq=False)
 class FailureWriter:
-    """Puts together what is known of every failure; `verdicts` and `diagnoses`, one each, in the order of the images."""
+    """Puts together what is known of every failure; `verdicts` and `diagnoses`, one each, in the order of the images.
+
+    `slices`: columns of metadata whose values the table keeps, so that two studies can meet image by image in each slice.
+    """
 
     inputs: Inputs
     measured: Measurements
     verdicts: Sequence[Localization]
     diagnoses: Sequence[ImageDiagnosis]
     explainer: Explainer
+    slices: Sequence[str] = ()
 
     def write(self, path: Path, *, engine: Engine, bar: ProgressBar) -> tuple[Failure, ...]:
         """Writes all failures to `path` as an Arrow stream, a part at a time; returns the first `KEPT`.
@@ -85,7 +90,8 @@ class FailureWriter:
                 start = stop
 
         concepts: dict[str, ColumnType] = {f"strength {name}": "number" for name in self.inputs.concepts.names}
-        write_stream(path, TYPES | concepts, batches())
+        slices: dict[str, ColumnType] = {slice_column(name): "text" for name in self.slices}
+        write_stream(path, TYPES | slices | concepts, batches())
         return tuple(kept)
 
     def _record(self, number: int, part: ImageDetails, k: int) -> Failure:
@@ -136,5 +142,7 @@ class FailureWriter:
                 for pairs in part.broken
             ],
         }
-        rounded = np.round(part.strengths, 5)
+        rounded, metadata = np.round(part.strengths, 5), metadata_of(self.inputs.test)
+        rows = [self.measured.test.rows[verdict.row] for verdict in verdicts]
+        columns |= {slice_column(name): [metadata[name][row] for row in rows] for name in self.slices}
         return columns | {f"strength {name}": rounded[:, k].tolist() for k, name in enumerate(concepts)}

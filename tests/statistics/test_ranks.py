@@ -1,0 +1,42 @@
+"""The area under the curve of ranks: its interval and p-value against the sources and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from conspect.statistics.ranks import ranked_area
+
+
+def test_the_interval_is_that_of_hanley_and_mcneil() -> None:
+    """Their standard error written out with probabilities of pairs, for scores without ties."""
+    rng = np.random.default_rng(0)
+    members, others = rng.normal(0.7, 1, 40), rng.normal(0, 1, 55)
+    found = ranked_area(members, others, confidence=0.9)
+    area = float(np.mean(members[:, None] > others[None, :]))
+    two_members, two_others = area / (2 - area), 2 * area * area / (1 + area)
+    squared = (area * (1 - area) + 39 * (two_members - area**2) + 54 * (two_others - area**2)) / (40 * 55)
+    half = stats.norm.ppf(0.95) * math.sqrt(squared)
+    assert found.area == pytest.approx(area, abs=1e-12)
+    assert (found.low, found.high) == (pytest.approx(area - half, abs=1e-12), pytest.approx(area + half, abs=1e-12))
+    assert found.high - found.low > 0.1
+    assert found.p == pytest.approx(stats.mannwhitneyu(members, others, method="asymptotic").pvalue)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    rng, inside = np.random.default_rng(1), 0
+    truth = float(stats.norm.cdf(0.8 / math.sqrt(2)))
+    for _ in range(400):
+        found = ranked_area(rng.normal(0.8, 1, 60), rng.normal(0, 1, 60))
+        inside += found.low <= truth <= found.high
+    assert 0.92 <= inside / 400 <= 0.98
+
+
+def test_sides_that_are_apart_or_alike() -> None:
+    apart = ranked_area(np.array([3.0, 4.0, 5.0]), np.array([0.0, 1.0]))
+    assert (apart.area, apart.low, apart.high) == (1.0, 1.0, 1.0)
+    alike = ranked_area(np.ones(4), np.ones(5))
+    assert (alike.area, alike.p) == (0.5, 1.0)
+    with pytest.raises(ValueError, match="0 members against 2 others"):
+        ranked_area(np.array([]), np.ones(2))
