@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from conspect.core.diagnostics import outside_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.terminal import plain
 
 LARGEST_TEXT = 1 << 26
@@ -36,6 +36,16 @@ def read_text(path: Path, *, most: int = LARGEST_TEXT) -> str:
     if status.st_size > most:
         raise OSError(f"{path.name} has {status.st_size:,} bytes, more than {most:,}")
     return decoded_text(path.read_bytes())
+
+
+def read_specification(file: Path) -> bytes:
+    """The content of a specification file, whoever asks for it. Raises UserError SPEC415 when it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fix = "give the path of a file that exists and may be read"
+        problem = f"cannot read the file: {error.strerror or error}"
+        raise user_error("SPEC415", problem, fix, SourceLocation(str(file))) from error
 
 
 def decoded_text(content: bytes) -> str:

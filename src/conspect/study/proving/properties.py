@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_arrays, digest_json
-from conspect.core.files import writing_to
+from conspect.core.files import read_specification, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.core.version import VERSION
 from conspect.language import check_text
@@ -38,9 +37,9 @@ def property_results(
 
     Kept in `folder`/verification by the digest of subject, files and version, and believed only with its certificates.
     Raises the language's UserError for a
-    wrong file, STUDY001 for one that cannot be read, STORE001 when the folder cannot be written.
+    wrong file, SPEC415 for one that cannot be read, STORE001 when the folder cannot be written.
     """
-    texts = [_text(file) for file in files]
+    texts = [read_specification(file) for file in files]
     key = digest_json(
         [
             FORMAT,
@@ -92,15 +91,6 @@ def _verified(
         properties=tuple(_short(result) for result in results),
         provable_coverage=coverage,
     )
-
-
-def _text(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise user_error(
-            "STUDY001", f"cannot read {file}: {error.strerror}", "check [properties] files", SourceLocation(str(file))
-        ) from error
 
 
 def _digest(subject: VerificationModel) -> str:
