@@ -20,6 +20,7 @@ from conspect.adapters.store.texts import cached_text_encoder
 from conspect.checker import check
 from conspect.cli import spec as cli_spec
 from conspect.core.diagnostics import ConspectError
+from conspect.core.files import read_specification
 from conspect.language import check_text, format_text
 from conspect.monitor.runtime import Monitor
 from conspect.study import StudyConfig, read_config
@@ -194,8 +195,8 @@ LOADERS = (
     Loader("test_batch.png", lambda path: cifar10.load("test", directory=path.parent, cache=path.parent)),
     Loader("test_batch", lambda path: cifar10.load("test", directory=path.parent, cache=path.parent)),
     Loader("train/a/b.png", lambda path: image_folder.load(path.parents[1]).image(0), _write_image),
-    Loader("spec.cspec", lambda path: check_text(cli_spec.read_bytes(path), None, path.name).require(), _write_spec),
-    Loader("spec2.cspec", lambda path: format_text(cli_spec.read_bytes(path), path.name), _write_spec),
+    Loader("spec.cspec", lambda path: check_text(read_specification(path), None, path.name).require(), _write_spec),
+    Loader("spec2.cspec", lambda path: format_text(read_specification(path), path.name), _write_spec),
     Loader("certificate.json", check.check_file),
     Loader("monitor.json", lambda path: Monitor.load(path.parent)),
     Loader("ontology.ttl", read_ontology),

@@ -63,7 +63,7 @@ def test_a_second_run_keeps_the_verdicts_and_a_changed_file_is_verified_anew(ask
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [(b"property p: for all x in focus(purple): reddish > bluish", "SPEC"), (b"\xff", "SPEC"), (None, "STUDY001")],
+    [(b"property p: for all x in focus(purple): reddish > bluish", "SPEC"), (b"\xff", "SPEC"), (None, "SPEC415")],
 )
 def test_a_wrong_specification_is_told_with_its_own_code(asked: Path, content: bytes | None, code: str) -> None:
     (asked / "my.cspec").unlink()

@@ -35,7 +35,7 @@ EXPLORE, FAULTS, LABELS, LOST = "explore", "faults", "labels", "lost"
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore and labels: look at it.",
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore and labels: it.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."

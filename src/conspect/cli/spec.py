@@ -11,7 +11,7 @@ import click
 
 from conspect.cli.lazy import SuggestingGroup
 from conspect.core.diagnostics import ConspectError, Diagnostic, SourceLocation, UserError, user_error
-from conspect.core.files import LARGEST_TEXT
+from conspect.core.files import read_specification
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
     from conspect.language import Vocabulary
@@ -43,7 +43,7 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
         _stop(error, as_json)
     for file in files:
         try:
-            checked = check_text(read_bytes(file), vocabulary, str(file))
+            checked = check_text(read_specification(file), vocabulary, str(file))
             errors, warnings = checked.errors, checked.warnings
             properties = _count(checked.tree)
         except ConspectError as error:
@@ -80,7 +80,7 @@ def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_chec
     failed = False
     for file in files:
         try:
-            content = read_bytes(file)
+            content = read_specification(file)
             text, notes = _laid_out(content, file, spelling)
             changed = text.encode() != content
             if in_place and changed and not only_check:
@@ -123,7 +123,7 @@ def explain(files: tuple[Path, ...], as_json: bool) -> None:
     failed = False
     for file in files:
         try:
-            found = explain_specification(parse(read_bytes(file), str(file)))
+            found = explain_specification(parse(read_specification(file), str(file)))
         except ConspectError as error:
             failed = True
             rows.append(
@@ -173,7 +173,7 @@ def table(  # noqa: PLR0917 (click passes by name)
     from conspect.language import from_attribute_table, read_attribute_table
 
     try:
-        shares = read_attribute_table(read_bytes(file), str(file))
+        shares = read_attribute_table(read_specification(file), str(file))
         _emit(from_attribute_table(shares, relevant=relevant, irrelevant=irrelevant), spelling, output, as_json)
     except ConspectError as error:
         _stop(error, as_json)
@@ -227,7 +227,7 @@ def _vocabulary(table: Path | None) -> Vocabulary | None:
         return None
     from conspect.language import Vocabulary, read_attribute_table
 
-    shares = read_attribute_table(read_bytes(table), str(table))
+    shares = read_attribute_table(read_specification(table), str(table))
     return Vocabulary(shares.class_names, shares.concept_names)
 
 
@@ -272,21 +272,6 @@ def _count(specification: Specification) -> int:
     return sum(
         len(item.properties) if isinstance(item, Module) else isinstance(item, Property) for item in specification.items
     )
-
-
-def read_bytes(file: Path) -> bytes:
-    """Content of a file, which may be a pipe. Raises UserError when it cannot be read, or has more than `LARGEST_TEXT` bytes."""
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_TEXT + 1)
-        if len(content) > LARGEST_TEXT:
-            raise OSError(f"it has more than {LARGEST_TEXT:,} bytes")
-        return content
-    except OSError as error:
-        fix = "give the path of a file that exists and may be read"
-        raise user_error(
-            "SPEC415", f"cannot read the file: {error.strerror or error}", fix, SourceLocation(str(file))
-        ) from error
 
 
 def _write(file: Path, text: str) -> None:

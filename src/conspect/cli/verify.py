@@ -195,8 +195,8 @@ def verify_options(choices: dict[str, object]) -> VerifyOptions:
 
 
 def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> list[Source]:
-    """The trees of files, checked against the subject's vocabulary. VERIFY009 for one that cannot be read."""
-    from conspect.core.files import LARGEST_TEXT, read_content
+    """The trees of files, checked against the subject's vocabulary. SPEC415 for one that cannot be read."""
+    from conspect.core.files import read_specification
     from conspect.language.meaning.checker import check_text
     from conspect.verification.certificates.expectation import Source
     from conspect.verification.certificates.writing import text_digest
@@ -204,10 +204,7 @@ def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> 
 
     sources = []
     for file in files:
-        try:
-            content = read_content(file, most=LARGEST_TEXT)
-        except OSError as error:
-            raise outside_error("VERIFY009", f"cannot read {file}: {error.strerror}", "check the path") from None
+        content = read_specification(file)
         tree = check_text(content, vocabulary_of(subject), str(file)).require()
         sources.append(Source(str(file), text_digest(content), tree))
     return sources

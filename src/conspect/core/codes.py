@@ -117,7 +117,7 @@ CODES: dict[str, str] = {
     "VERIFY006": "too few embeddings to estimate or size a region",
     "VERIFY007": "the study has no split or image of this name",
     "VERIFY008": "a solver that is needed is not installed",
-    "VERIFY009": "the specification file cannot be read or the result cannot be written",
+    "VERIFY009": "the result of verification cannot be written",
     "VERIFY010": "options of the call contradict each other or are out of range",
     "VERIFY011": "the model has one class",
     "VERIFY012": "head or lens hold a number that is not finite",

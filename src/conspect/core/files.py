@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from conspect.core.diagnostics import outside_error
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.terminal import plain
 
 LARGEST_TEXT, LARGEST_FILE = 1 << 26, 1 << 32
@@ -47,6 +47,25 @@ def read_text(path: Path, *, most: int = LARGEST_TEXT) -> str:
     if status.st_size > most:
         raise OSError(f"{path.name} has {status.st_size:,} bytes, more than {most:,}")
     return decoded_text(path.read_bytes())
+
+
+def read_specification(file: Path) -> bytes:
+    """The content of a specification file, whoever asks for it, of at most `LARGEST_TEXT` bytes; a shell's `<(...)` is one.
+
+    Raises UserError SPEC415 when it cannot be read: a pipe by any other name may never begin, a device never end.
+    """
+    try:
+        if not str(file).startswith(("/dev/fd/", "/proc/self/fd/", "/dev/stdin")):
+            return read_content(file, most=LARGEST_TEXT)
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_TEXT + 1)
+        if len(content) > LARGEST_TEXT:
+            raise OSError(errno.EFBIG, f"more than {LARGEST_TEXT:,} bytes", str(file))
+        return content
+    except OSError as error:
+        fix = "give the path of a file that exists and may be read"
+        problem = f"cannot read the file: {error.strerror or error}"
+        raise user_error("SPEC415", problem, fix, SourceLocation(str(file))) from error
 
 
 def decoded_text(content: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conspect.core.diagnostics import ConspectError
+from conspect.core.files import read_specification
 
 if TYPE_CHECKING:
     from conspect.language.syntax.tree import Specification
@@ -60,7 +61,7 @@ class SpecificationFile(pytest.File):
         from conspect.language import check_text
 
         try:
-            checked = check_text(self.path.read_bytes(), None, str(self.path)).require()
+            checked = check_text(read_specification(self.path), None, str(self.path)).require()
         except ConspectError as error:
             raise self.CollectError(str(error)) from None
         for name in property_names(checked):
@@ -70,7 +71,7 @@ class SpecificationFile(pytest.File):
         """The verdict on one property. Raises ConspectError when the study or the file's names cannot be used."""
         if self._results is None:
             study = opened_study(self.config)
-            results = study.verify(self.path.read_text(encoding="utf-8"), file=str(self.path))
+            results = study.verify(read_specification(self.path).decode(), file=str(self.path))
             self._results = {result.name: result for result in results}
         return self._results[name]
 

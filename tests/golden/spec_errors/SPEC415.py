@@ -1,5 +1,5 @@
 from pathlib import Path
 
-from conspect.cli.spec import read_bytes
+from conspect.core.files import read_specification
 
-read_bytes(Path("nowhere.cspec"))
+read_specification(Path("nowhere.cspec"))

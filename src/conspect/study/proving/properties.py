@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_arrays, digest_json
-from conspect.core.files import LARGEST_TEXT, read_content, writing_to
+from conspect.core.files import read_specification, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.core.version import VERSION
 from conspect.language import check_text
@@ -42,9 +41,9 @@ def property_results(
 
     Kept in `folder`/verification by the digest of subject, files and version, and believed only with its certificates.
     Raises the language's UserError for a
-    wrong file, STUDY001 for one that cannot be read, STORE001 when the folder cannot be written.
+    wrong file, SPEC415 for one that cannot be read, STORE001 when the folder cannot be written.
     """
-    texts = [_text(file) for file in files]
+    texts = [read_specification(file) for file in files]
     key = digest_json(
         [
             FORMAT,
@@ -113,18 +112,9 @@ def with_neighbourhoods(
 ) -> Verification:
     """The record with what is proved around images. Nothing of it is kept: without certificates nothing is believed."""
     vocabulary = vocabulary_of(subject)
-    trees = [(file.name, check_text(_text(file), vocabulary, file.name).require()) for file in files]
+    trees = [(file.name, check_text(read_specification(file), vocabulary, file.name).require()) for file in files]
     found, why = neighbourhoods_of(trees, subject, config, bar=bar)
     return replace(verified, neighbourhoods=found, neighbourhoods_left_out=why)
-
-
-def _text(file: Path) -> bytes:
-    try:
-        return read_content(file, most=LARGEST_TEXT)
-    except OSError as error:
-        raise user_error(
-            "STUDY001", f"cannot read {file}: {error.strerror}", "check [properties] files", SourceLocation(str(file))
-        ) from error
 
 
 def _digest(subject: VerificationModel) -> str:

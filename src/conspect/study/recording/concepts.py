@@ -64,13 +64,14 @@ class ConceptSample:
 
 def graded(inputs: Inputs, measured: Measurements, sample: ConceptSample) -> list[GradedConcept]:
     """A grade for each concept of the study, on its test images."""
+    seen = _directions(sample.vlm_embeddings)
     return grade_concepts(
         ConceptEvidence(
             by_vlm=sample.by_vlm,
             by_model=sample.by_model,
             labels=sample.labels,
-            classes=_cosines(sample.vlm_embeddings, measured.class_directions),
-            variants=[_cosines(sample.vlm_embeddings, variants) for variants in measured.variant_directions],
+            classes=seen @ measured.class_directions.T,
+            variants=[seen @ variants.T for variants in measured.variant_directions],
             table=inputs.attributes,
             presence=_presence(inputs, measured.test.rows[sample.images]),
         )
@@ -96,10 +97,11 @@ def words_rank(sample: ConceptSample) -> int:
     return int((values > RANK_CUTOFF * values.max(initial=0.0)).sum())
 
 
-def _cosines(embeddings: NDArray[np.float32], directions: Float64) -> Float64:
+def _directions(embeddings: NDArray[np.float32]) -> Float64:
+    """The embeddings `[image, E]` at length 1, a vanishing one at 0: their products with unit directions are cosines."""
     exact = np.asarray(embeddings, dtype=np.float64)  # float32 may overflow when it is squared
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(exact @ directions.T / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
+    return np.asarray(exact / np.where(lengths > 0, lengths, 1.0))
 
 
 def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concept, ...]:
