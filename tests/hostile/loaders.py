@@ -123,7 +123,7 @@ DATA: dict[str, tuple[DataKind, Callable[[Path], object] | None]] = {
 MODELS: dict[str, ModelKind] = {"model.onnx": "onnx", "model.pt2": "torch-export"}
 OF_DATA = tuple(Loader(name, partial(_first_image, kind), valid) for name, (kind, valid) in DATA.items())
 OF_MODELS = tuple(
-    Loader(name, lambda path, kind=kind: load_model(None, path, kind=kind, classes=("a", "b")))
+    Loader(name, lambda path, kind=kind: load_model(None, path, kind=kind, classes=("a", "b")))  # type: ignore[misc]
     for name, kind in MODELS.items()
 )
 
