@@ -70,7 +70,7 @@ class ColourEncoder:
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if image.shape != (SIDE, SIDE, 3):
             image = np.asarray(Image.fromarray(image).resize((SIDE, SIDE)))
-        return image.astype(np.float32) / 255
+        return np.asarray(image.astype(np.float32) / 255, dtype=np.float32)
 
     def centres(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return batch[:, 5:11, 5:11].mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
@@ -113,7 +113,7 @@ class FakeVlm(ColourEncoder):
         return np.array([row / np.linalg.norm(row) for row in rows], dtype=np.float32)
 
 
-def picture(colour: tuple[int, int, int], *, top_left: bool = False, bottom_right: bool = False) -> NDArray[np.uint8]:
+def picture(colour: Sequence[int], *, top_left: bool = False, bottom_right: bool = False) -> NDArray[np.uint8]:
     pixels = np.full((SIDE, SIDE, 3), colour, dtype=np.uint8)
     if top_left:
         pixels[:4, :4] = 255

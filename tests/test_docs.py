@@ -34,6 +34,7 @@ def test_every_command_has_help_and_is_listed() -> None:
     for name, (module, attribute, line) in COMMANDS.items():
         command = getattr(importlib.import_module(module), attribute)
         assert main.get_command(context, name) is command
+        assert command is not None
         assert command.help, name
         assert line.endswith("."), name
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,8 @@ def test_results_of_other_objects_are_stale(study: cs.Study, tmp_path: Path) -> 
 def test_concepts_come_in_three_shapes() -> None:
     assert concept_set(["wet"]) == concept_set({"wet": ["wet"]}) == concept_set([cs.Concept("wet", ("wet",))])
     assert len(concept_set(None).concepts) == 18
-    for wrong in ([], ["wet", "wet"], {"wet": []}):
+    wrongs: list[Any] = [[], ["wet", "wet"], {"wet": []}]
+    for wrong in wrongs:
         with pytest.raises(cs.UserError, match="STUDY002"):
             concept_set(wrong)
 

@@ -85,7 +85,9 @@ def prepared(images: Images, side: int = 32) -> Any:
     import torch
 
     small = [np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), np.float32) for image in opened(images)]
-    values = (np.stack(small) / 255 - np.float32([0.5, 0.4, 0.3])) / np.float32([0.2, 0.25, 0.3])
+    values = (np.stack(small) / 255 - np.array([0.5, 0.4, 0.3], dtype=np.float32)) / np.array(
+        [0.2, 0.25, 0.3], dtype=np.float32
+    )
     return torch.tensor(values.transpose(0, 3, 1, 2))
 
 
@@ -155,8 +157,8 @@ def from_transformers(config: Callable[[Any], Any], processor: Callable[[Any], A
         network = transformers.AutoModelForImageClassification.from_config(config(transformers)).eval()
         for module in network.modules():  # batch norms that differ from their starting values
             if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_mean.uniform_(-0.2, 0.2)
-                module.running_var.uniform_(0.5, 1.5)
+                module.running_mean.uniform_(-0.2, 0.2)  # type: ignore[union-attr]
+                module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
         prepare = processor(transformers)
         network.save_pretrained(folder)
         prepare.save_pretrained(folder)
@@ -220,13 +222,15 @@ def onnx_classifier(folder: Path, seed: int, *, gemm: bool, softmax: bool, exter
     graph = helper.make_graph(nodes, "small", [image], [output], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     reference = ReferenceEvaluator(onnx.ModelProto.FromString(model.SerializeToString()))
-    extra = {"save_as_external_data": True, "location": "model.onnx.data", "size_threshold": 0} if external else {}
+    extra: dict[str, Any] = (
+        {"save_as_external_data": True, "location": "model.onnx.data", "size_threshold": 0} if external else {}
+    )
     onnx.save_model(model, folder / "model.onnx", **extra)
     write_json(folder / "preprocessor_config.json", PREPROCESSING)
     write_json(folder / "config.json", {"id2label": LABELS})
 
     def library(images: Images) -> Any:
-        rows = [reference.run(["logits"], {"image": one[None]})[0] for one in prepared(images).numpy()]
+        rows = [reference.run(["logits"], {"image": one[None]})[0] for one in prepared(images).numpy()]  # type: ignore[index]
         return np.concatenate(rows)
 
     return (lambda **options: load_model(None, folder, kind="onnx", **options)), library
@@ -296,8 +300,8 @@ def from_torchvision(name: str) -> Any:
     return make
 
 
-for architecture in ("resnet18", "regnet_y_400mf", "shufflenet_v2_x0_5"):
-    case(MODELS, f"torchvision {architecture}", "torch", "torchvision")(from_torchvision(architecture))
+for vision_network in ("resnet18", "regnet_y_400mf", "shufflenet_v2_x0_5"):
+    case(MODELS, f"torchvision {vision_network}", "torch", "torchvision")(from_torchvision(vision_network))
 
 
 def from_timm(name: str, *, folder_of_its_own: bool) -> Any:
@@ -324,9 +328,9 @@ def from_timm(name: str, *, folder_of_its_own: bool) -> Any:
     return make
 
 
-for architecture in ("test_vit", "test_resnet", "test_convnext"):
-    case(MODELS, f"timm {architecture}", "torch", "timm", "torchvision")(
-        from_timm(architecture, folder_of_its_own=False)
+for timm_network in ("test_vit", "test_resnet", "test_convnext"):
+    case(MODELS, f"timm {timm_network}", "torch", "timm", "torchvision")(
+        from_timm(timm_network, folder_of_its_own=False)
     )
 case(MODELS, "timm folder", "torch", "timm", "torchvision")(from_timm("test_efficientnet", folder_of_its_own=True))
 

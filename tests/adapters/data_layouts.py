@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def rows_of(some: list[Picture]) -> list[dict[str, object]]:
     return [{"name": p.name, "label": p.label, "weather": p.weather, "fur": p.fur} for p in some]
 
 
-TABLE = {"id_column": "name", "concept_columns": ("fur",), "slices": ("weather",)}
+TABLE: dict[str, Any] = {"id_column": "name", "concept_columns": ("fur",), "slices": ("weather",)}
 
 
 def image_folder(folder: Path, some: list[Picture]) -> DataSource:

@@ -144,13 +144,13 @@ def test_fgsm_is_one_signed_step_of_the_loss_gradient(model: SmallResNetModel) -
 
 def test_one_seed_one_result_and_the_global_generator_is_left_alone(model: SmallResNetModel) -> None:
     data = dataset_for(model, 5)
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # type: ignore[index]
     one, again, other = (
         Attacker(model, replace(PGD, seed=seed)).run(data.pixels, data.labels).images for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # type: ignore[index]
 
 
 def test_restarts_never_lose_a_success(model: SmallResNetModel) -> None:
@@ -284,9 +284,9 @@ def test_pgd_is_at_least_as_strong_as_fgsm_on_the_demos_network(tmp_path: Path) 
 
     model = load_model("demo-resnet", None)
     data = cifar10.load("test", cache=cache_directory(), images=60)
-    right = np.flatnonzero(Attacker(model, FGSM).outputs(data.pixels) == data.labels)[:40]
+    right = np.flatnonzero(Attacker(model, FGSM).outputs(data.pixels) == data.labels)[:40]  # type: ignore[arg-type]
     rates = {
-        (kind, epsilon): attacked(model, data, right, Attack(kind, epsilon), tmp_path).succeeded.mean()
+        (kind, epsilon): attacked(model, data, right, Attack(kind, epsilon), tmp_path).succeeded.mean()  # type: ignore[arg-type]
         for kind in ("FGSM", "PGD")
         for epsilon in (2, 8)
     }

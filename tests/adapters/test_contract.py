@@ -172,6 +172,7 @@ def test_a_model_can_be_attacked_or_says_that_it_cannot(model: Opened) -> None:
         logits.detach().numpy(), model.adapter.head.logits(model.adapter.embed(batch)), atol=1e-3
     )
     logits[:, 0].sum().backward()
+    assert images.grad is not None
     assert float(images.grad.abs().sum()) > 0
 
 

@@ -44,7 +44,7 @@ def test_shape_and_type_stay(kind: CorruptionKind, shape: tuple[int, int]) -> No
         image = np.full((*shape, 3), value, dtype=np.uint8)
         with np.errstate(all="raise", under="ignore"):
             found = corrupt(image, kind, 5, np.random.default_rng(0))
-        assert (found.shape, found.dtype) == (image.shape, np.uint8)
+        assert (found.shape, found.dtype) == (image.shape, np.dtype(np.uint8))
 
 
 def test_gaussian_noise_has_the_published_deviation() -> None:

@@ -68,7 +68,8 @@ def test_images_labels_and_ids_are_those_that_were_written(kind: str, tmp_path: 
     for one in some:
         row = row_of(found, one)
         image = found.image(row)
-        assert (image.shape, image.dtype) == ((SIDE, SIDE, 3), np.uint8)
+        assert (image.shape, image.dtype) == ((SIDE, SIDE, 3), np.dtype(np.uint8))
+        assert one.pixels is not None
         assert np.array_equal(image, one.pixels)
         assert found.class_names[found.labels[row]] == one.label
 

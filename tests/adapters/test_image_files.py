@@ -4,11 +4,13 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import EpsImagePlugin, Image
 
 from conspect.adapters.datasets.image_files import MAXIMUM_PIXELS, decode_image, read_image
@@ -17,7 +19,7 @@ from conspect.core.protocols import UnreadableImage
 RED, WHITE = [200, 30, 60], [255, 255, 255]
 
 
-def saved(path: Path, image: Image.Image, **options: object) -> Path:
+def saved(path: Path, image: Image.Image, **options: Any) -> Path:
     image.save(path, **options)
     return path
 
@@ -88,7 +90,7 @@ def test_grey_and_black_and_white_pictures_become_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 @pytest.mark.parametrize("white", [1, 255, 4000])
 def test_samples_that_do_not_say_what_is_white_are_unreadable_by_name(tmp_path: Path, kind: type, white: int) -> None:
-    values = (np.linspace(0, 1, 16).reshape(4, 4) * white).astype(kind)
+    values: NDArray[Any] = (np.linspace(0, 1, 16).reshape(4, 4) * white).astype(kind)
     with pytest.raises(
         UnreadableImage, match=r"c\.tiff: its samples are 32-bit .*, which do not say which value is white"
     ):

@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,8 +127,13 @@ def test_a_sample_has_the_labels_of_its_images() -> None:
 
 def test_the_digest_of_arrays_sees_pixels_labels_ids_and_classes() -> None:
     base = colour_dataset(4)
-    parts = {"class_names": ("thing", "more"), "ids": base.ids, "labels": base.labels, "pixels": base.pixels}
-    changes = {
+    parts: dict[str, Any] = {
+        "class_names": ("thing", "more"),
+        "ids": base.ids,
+        "labels": base.labels,
+        "pixels": base.pixels,
+    }
+    changes: dict[str, Any] = {
         "class_names": ("other", "more"),
         "ids": base.ids[::-1],
         "labels": base.labels + 1,

@@ -41,10 +41,10 @@ def test_ours_fulfils_maites_protocol() -> None:
 def test_there_and_back_is_the_same_data_set() -> None:
     theirs = MaiteDataset(OURS)
     image, target, about = theirs[0]
-    assert (image.shape, image.dtype) == ((3, 4, 6), np.uint8)
+    assert (image.shape, image.dtype) == ((3, 4, 6), np.dtype(np.uint8))
     assert target.tolist() == [0.0, 1.0]
     assert about == {"weather": "sun", "id": "a"}
-    assert [len(list(theirs)), theirs.metadata["index2label"]] == [3, {0: "cat", 1: "dog"}]
+    assert [len(list(theirs)), theirs.metadata["index2label"]] == [3, {0: "cat", 1: "dog"}]  # type: ignore[call-overload]
     again = from_maite(theirs, split="test")
     assert (again.ids, again.class_names, again.labels.tolist()) == (OURS.ids, OURS.class_names, OURS.labels.tolist())
     assert again.metadata == OURS.metadata
@@ -83,7 +83,7 @@ def test_classes_that_are_not_named_are_refused(names: object) -> None:
 
 
 def test_digests_see_pixels() -> None:
-    other = ArrayDataset(
+    other = ArrayDataset(  # type: ignore[call-arg]
         *[getattr(OURS, name) for name in ("name", "split", "class_names", "ids", "labels")], PIXELS ^ 1
     )
     one, two = (from_maite(MaiteDataset(data), split="test").digest for data in (OURS, other))

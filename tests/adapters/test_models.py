@@ -47,9 +47,9 @@ def test_head_and_encoder_give_the_logits_of_the_network(network: SmallResNet, s
     embeddings = model.embed(np.stack([model.prepare(image) for image in images]))
     assert (model.name, model.class_names, model.embedding_size) == ("small", ("a", "b", "c"), 8)
     assert embeddings.dtype == np.float32
-    normalised = torch.from_numpy(((images - np.float32(MEAN)) / np.float32(STD)).astype(np.float32)).permute(
-        0, 3, 1, 2
-    )
+    normalised = torch.from_numpy(
+        ((images - np.array(MEAN, dtype=np.float32)) / np.array(STD, dtype=np.float32)).astype(np.float32)
+    ).permute(0, 3, 1, 2)
     with torch.inference_mode():
         expected = network(normalised).numpy()
     np.testing.assert_allclose(model.head.logits(embeddings), expected, atol=1e-4)

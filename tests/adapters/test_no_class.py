@@ -34,7 +34,7 @@ def test_every_data_set_is_complete_and_repeats(photograph: Path, tmp_path: Path
         assert (len(one), len(set(one.ids)), one.class_names) == (5, 5, ("no class",))
         assert one.digest == same.digest
         images = np.stack([one.image(k) for k in range(5)])
-        assert (images.shape, images.dtype) == ((5, 32, 32, 3), np.uint8)
+        assert (images.shape, images.dtype) == ((5, 32, 32, 3), np.dtype(np.uint8))
         np.testing.assert_array_equal(images[::-1], [same.image(k) for k in (4, 3, 2, 1, 0)])
         assert len(np.unique(images.reshape(5, -1), axis=0)) == 5
         assert embed(FakeModel(), one, tmp_path / "store").readable.all()

@@ -32,7 +32,7 @@ def test_each_layer_has_its_root_mean_square_shift_in_deviations() -> None:
 def test_layers_stand_in_the_order_of_their_calls_and_batches_do_not_count() -> None:
     torch.manual_seed(0)
     net, images = network(), torch.randn(10, 2, 4, 4)
-    net[1][1].running_mean += 50
+    net[1][1].running_mean += 50  # type: ignore[index]
     whole = layer_departures(net, [images])
     assert [one.name for one in whole] == ["0", "1.1"]
     assert whole[1].value > 40

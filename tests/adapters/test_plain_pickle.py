@@ -7,6 +7,7 @@ import pickle
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def no_unpickling(monkeypatch) -> None:
         monkeypatch.setattr(pickle, name, forbidden)
 
 
-def read(folder: Path, content: bytes) -> object:
+def read(folder: Path, content: bytes) -> Any:
     path = folder / "batch"
     path.write_bytes(content)
     return read_plain_pickle(path)
@@ -38,7 +39,7 @@ def read(folder: Path, content: bytes) -> object:
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_what_python_3_writes_is_read_as_it_was(tmp_path: Path, protocol: int) -> None:
     rng = np.random.default_rng(0)
-    value = {
+    value: dict[Any, Any] = {
         b"data": rng.integers(0, 256, (5, 3072), dtype=np.uint8),
         "turned": np.asfortranarray(rng.normal(size=(3, 4))),
         "big-endian": np.arange(6, dtype=">i4"),

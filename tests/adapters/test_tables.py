@@ -49,6 +49,7 @@ def test_a_trusted_table_may_name_any_file(tmp_path: Path) -> None:
     (tmp_path / "outside.png").write_bytes(one.png)
     path = table(tmp_path, f"path,label\n../outside.png,cat\n{tmp_path}/outside.png,cat\n")
     found = load(path, split="test", columns=COLUMNS, absolute_paths=True)
+    assert one.pixels is not None
     assert all(np.array_equal(found.image(row), one.pixels) for row in range(2))
     assert found.ids == ("../outside.png", f"{tmp_path}/outside.png")
 
@@ -151,7 +152,7 @@ def test_pickles_and_arrays_in_a_shard_are_never_opened(tmp_path: Path, monkeypa
     tar(tmp_path / "s.tar", {**GOOD, "a.pyd": evil, "a.pickle": evil, "a.pth": evil, "a.npy": evil, "a.cls.pkl": evil})
     found = shards.load("s.tar", folder=tmp_path, split="test", columns=SHARD)
     assert (found.ids, found.class_names) == (("s/a",), ("cat",))
-    assert np.array_equal(found.image(0), pictures(1)[0].pixels)
+    assert np.array_equal(found.image(0), pictures(1)[0].pixels)  # type: ignore[arg-type]
     assert not (tmp_path / "PWNED").exists()
 
 
@@ -255,7 +256,7 @@ def test_hugging_face_opens_folders_of_images_and_of_parquet(tmp_path: Path) -> 
     assert {name: found.class_names[label] for name, label in zip(found.ids, found.labels, strict=True)} == {
         one.name: one.label for one in some
     }
-    assert np.array_equal(found.image(found.ids.index("image-3")), some[3].pixels)
+    assert np.array_equal(found.image(found.ids.index("image-3")), some[3].pixels)  # type: ignore[arg-type]
 
 
 def test_a_path_in_a_hugging_face_row_is_followed_only_inside_the_folder(tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ def test_a_hugging_face_data_set_that_is_not_there_is_one_error(
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     with pytest.raises(OutsideError, match=r"DATA00[14]"):
-        open_split(DataSource("huggingface", **where), "test", folder=tmp_path, cache=tmp_path / "cache")
+        open_split(DataSource("huggingface", **where), "test", folder=tmp_path, cache=tmp_path / "cache")  # type: ignore[arg-type]
 
 
 def test_a_damaged_parquet_file_is_one_error(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ class CountingVlm(FakeVlm):
     def __init__(self) -> None:
         self.read = 0
 
-    def embed_texts(self, texts: list[str]) -> np.ndarray:
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         self.read += len(texts)
         return super().embed_texts(texts)
 

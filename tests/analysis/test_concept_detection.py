@@ -17,7 +17,9 @@ def test_auroc_equals_scikit_learns_on_the_images_that_are_known() -> None:
         known = ~np.isnan(presence[:, k])
         truth, score = presence[known, k], strengths[known, k]
         assert found.value == pytest.approx(roc_auc_score(truth, score))
-        assert found.low < found.value < found.high
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < found.value < found.high  # type: ignore[operator]
         assert (found.shown, found.not_shown) == (truth.sum(), (1 - truth).sum())
         pairs = [truth[labels[known] == c].sum() * (1 - truth[labels[known] == c]).sum() for c in range(4)]
         inside = [roc_auc_score(truth[labels[known] == c], score[labels[known] == c]) for c in range(4)]

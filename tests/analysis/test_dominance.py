@@ -16,7 +16,9 @@ MATRICES = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, min_side=1, m
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @given(values=MATRICES, threads=st.integers(1, 5))
-def test_kernels_equal_the_reference_to_the_bit(kernel: str, values: np.ndarray, threads: int) -> None:
+def test_kernels_equal_the_reference_to_the_bit(
+    kernel: Literal["numpy", "numba"], values: np.ndarray, threads: int
+) -> None:
     for typed in (values, values.astype(np.float32)):
         counts = count(typed, threads=threads, kernel=kernel)
         assert counts.dtype == np.int64
@@ -26,7 +28,7 @@ def test_kernels_equal_the_reference_to_the_bit(kernel: str, values: np.ndarray,
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("rows", [0, 1, 254, 255, 256, 1021])
 @pytest.mark.parametrize("ties", [False, True])
-def test_kernels_equal_the_reference_across_blocks(kernel: str, rows: int, ties: bool) -> None:
+def test_kernels_equal_the_reference_across_blocks(kernel: Literal["numpy", "numba"], rows: int, ties: bool) -> None:
     values = np.random.default_rng(rows).normal(size=(rows, 13))
     values = np.round(values, 1) if ties else values
     for threads in (1, 2, 7):

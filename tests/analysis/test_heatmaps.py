@@ -86,7 +86,9 @@ def test_p_values_are_exact_tests_corrected_for_the_three_pairs() -> None:
     raw = []
     for i, j in ((0, 1), (0, 2), (1, 2)):
         k, m = int(CORRECT.greater[i, j]), int(INCORRECT.greater[i, j])
-        tails = [fisher_exact([[k, 100 - k], [m, 20 - m]], alternative=side).pvalue for side in ("less", "greater")]
+        tails = [
+            fisher_exact(np.array([[k, 100 - k], [m, 20 - m]]), alternative=side).pvalue for side in ("less", "greater")
+        ]
         raw.append(min(1.0, 2 * min(tails)))
     adjusted = multipletests(raw, method="holm")[1]
     found = differential(CORRECT, INCORRECT)

@@ -79,18 +79,18 @@ def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
             assert np.array_equal(a.greater, b.greater)
             if a.images:
                 assert np.array_equal(binarized(a, 0.75), binarized(b, 0.75))
-    for ours, groups in (
+    for changed, groups in (
         (found.heatmaps.differential_by_label(confidence=0.9), labels),
         (found.heatmaps.differential_by_output(confidence=0.9), outputs),
     ):
-        for c, a in enumerate(ours):
-            b = differential(
+        for c, ours_of_class in enumerate(changed):
+            theirs_of_class = differential(
                 aggregate(numerators[(groups == c) & right]),
                 aggregate(numerators[(groups == c) & ~right]),
                 confidence=0.9,
             )
             for name in ("difference", "low", "high", "p_value"):
-                np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+                np.testing.assert_array_equal(getattr(ours_of_class, name), getattr(theirs_of_class, name))
     mapped = one.lens.alignment(data["z"])
     verdicts = localize(
         labels,
@@ -101,9 +101,9 @@ def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
     )
     assert found.oracles.localization(0.9) == summarise(verdicts, 0.9)
     assert found.oracles.vlm_right == (zero_shot(data["y"], one.classes) == labels).sum()
-    theirs = quality(one.lens.alignment, data["z"], data["y"])
-    assert found.quality.quality().r2 == pytest.approx(theirs.r2, rel=1e-10, abs=1e-10)
-    assert found.quality.quality().mean_cosine == pytest.approx(theirs.mean_cosine, rel=1e-10, abs=1e-12)
+    whole = quality(one.lens.alignment, data["z"], data["y"])
+    assert found.quality.quality().r2 == pytest.approx(whole.r2, rel=1e-10, abs=1e-10)
+    assert found.quality.quality().mean_cosine == pytest.approx(whole.mean_cosine, rel=1e-10, abs=1e-12)
     strengths = one.lens.strengths(data["z"])
     for c in np.unique(labels):
         np.testing.assert_allclose(found.mean_strengths()[c], strengths[labels == c].mean(0), rtol=1e-10, atol=1e-12)

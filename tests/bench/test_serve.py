@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +19,18 @@ def test_a_wrong_answer_is_noticed():
     load.monitor, load.wrong, load.statuses = monitor(), [], Counter()
     suspicion = np.array([-3.0, 2.0], np.float32)
     expected = Decisions(np.array([1, 2]), suspicion, np.array([0, 2], np.int8))
-    right = [
+    right: list[dict[str, Any]] = [
         {"output": "class 1", "verdict": "accept", "suspicion": -3.0, "reasons": []},
         {"output": "class 2", "verdict": "suspect", "suspicion": 2.0, "reasons": ["because"]},
     ]
     load._compare("json", right, [0, 1], expected)
     assert load.wrong == []
-    changes = [{"output": "class 3"}, {"verdict": "uncertain"}, {"suspicion": -2.9}, {"reasons": ["why"]}]
+    changes: list[dict[str, Any]] = [
+        {"output": "class 3"},
+        {"verdict": "uncertain"},
+        {"suspicion": -2.9},
+        {"reasons": ["why"]},
+    ]
     for change in changes:
         load._compare("json", [{**right[0], **change}, right[1]], [0, 1], expected)
     load._compare("json", right[:1], [0, 1], expected)
@@ -38,7 +44,7 @@ def test_the_service_is_measured_beside_the_bare_model():
     targets = [row for row in rows if row["target"] is not None]
     assert [row["what"].split(": ")[-1] for row in targets] == ["over bare"]
     assert all(row["value"] is None or row["value"] > 0 for row in rows)
-    bare, batched = rows[0]["value"], rows[1]["value"]
+    bare, batched = (float(row["value"] or 0) for row in rows[:2])
     assert targets[0]["value"] == pytest.approx(batched / bare, abs=0.01)
 
 

@@ -59,7 +59,7 @@ def test_digests_of_arrays_see_names_types_shapes_and_values_but_no_layout() -> 
         {"a": array.reshape(3, 2), "b": array},
         {"a": array + np.float32(1e-6), "b": array},
     ]
-    assert len({same, *(digest_arrays(other) for other in others)}) == 6
+    assert len({same, *(digest_arrays(other) for other in others)}) == 6  # type: ignore[arg-type]
 
 
 def test_leftovers_of_killed_writers_go_once_they_are_old(tmp_path: Path) -> None:

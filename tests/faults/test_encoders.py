@@ -57,7 +57,7 @@ def test_a_share_of_the_channels_is_zero() -> None:
 def test_blurred_filters_are_their_means_at_full_strength() -> None:
     stage = encoder()[0]
     blurred = blur_filters(stage, 1.0, 0)
-    assert torch.allclose(blurred.weight, stage.weight.mean((2, 3), keepdim=True).expand_as(stage.weight))
+    assert torch.allclose(blurred.weight, stage.weight.mean((2, 3), keepdim=True).expand_as(stage.weight))  # type: ignore[arg-type, operator]
 
 
 def test_two_bits_have_four_values_per_layer() -> None:
@@ -70,14 +70,14 @@ def test_two_bits_have_four_values_per_layer() -> None:
 def test_towards_goes_beyond_the_other_stage() -> None:
     stage, other = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
     reached = towards(other)(stage, 1 / BEYOND, 0)
-    assert torch.allclose(reached.weight, other.weight)
+    assert torch.allclose(reached.weight, other.weight)  # type: ignore[arg-type]
     further = towards(other)(stage, 2 / BEYOND, 0)
-    assert torch.allclose(further.weight, 2 * other.weight - stage.weight, atol=1e-6)
+    assert torch.allclose(further.weight, 2 * other.weight - stage.weight, atol=1e-6)  # type: ignore[arg-type]
 
 
 def test_norm_statistics_move_as_told() -> None:
     layer = nn.Sequential(nn.BatchNorm2d(500)).eval()
-    shifted = shift_statistics(layer, 0.5, 0)[0]
+    shifted = shift_statistics(layer, 0.5, 0)[0]  # type: ignore[index]
     assert float(shifted.running_mean.std()) == pytest.approx(1.0, abs=0.1)
     assert float(shifted.running_var.log().std()) == pytest.approx(1.0, abs=0.1)
 

@@ -135,7 +135,7 @@ def _zip(members: dict[str, bytes]) -> bytes:
 
 def _tar(members: dict[str, bytes], mode: str = "w:gz", link: str | None = None) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
         for name, content in members.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)

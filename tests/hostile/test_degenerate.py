@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class Vlm(Looked):
         super().__init__("VLM", world.y)
         self.known = dict(zip(world.names(), world.directions, strict=True))
 
-    def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = []
         for text in texts:
             found = self.known.get(text, np.roll(np.eye(1, E, dtype=np.float32)[0], len(text) + ord(text[-1]) % E))

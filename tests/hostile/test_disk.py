@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,7 +141,7 @@ run()
 
 def interrupted(folder: Path, happens) -> subprocess.CompletedProcess[str]:
     """A run in whose middle something happens: the model's embeddings are stored, the VLM's are not."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", SLOW, str(folder)], cwd=ROOT, text=True, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "busy\n"

@@ -46,7 +46,7 @@ class Named(FakeModel):
     """The planted model with other class names."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self.class_names = names  # type: ignore[misc]
+        self.class_names = names  # type: ignore[assignment]
 
 
 def written(folder: Path, names: tuple[str, ...]) -> None:

@@ -1,5 +1,7 @@
+import importlib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +107,7 @@ def test_without_rdflib_the_error_says_what_to_install(monkeypatch: pytest.Monke
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(rdf.importlib, "import_module", missing)
+    monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(OutsideError, match=r"pip install \"conspect\[ontology\]\""):
         rdf.read_ontology(tmp_path / "any.ttl")
 
@@ -116,7 +118,7 @@ def test_mining_finds_the_predicates_that_hold_often_enough() -> None:
     strengths[:5, 1] = 0.0
     strengths[100:] = 0.5
     labels = np.repeat([0, 1], 100)
-    names = {"class_names": ("truck", "car", "ship"), "concept_names": ("a", "b", "c")}
+    names: dict[str, Any] = {"class_names": ("truck", "car", "ship"), "concept_names": ("a", "b", "c")}
     by_rate = mine(strengths, labels, share=0.95, criterion="rate", **names)
     assert [(m.class_name, m.left, m.right, m.holds, m.images) for m in by_rate] == [
         ("truck", "a", "b", 100, 100),

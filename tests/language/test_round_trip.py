@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from conspect.language import expand, format_text, parse, respell, write, write_formula
 from conspect.language.meaning.expansion import nodes
+from conspect.language.syntax.grammar import Spelling
 from conspect.language.syntax.tree import Chain, Each, Formula, HasAll, Module, Property, Specification
 
 from .strategies import formulas, specifications
@@ -12,13 +13,13 @@ spellings = st.sampled_from([None, "paper", "module", "house"])
 
 @settings(max_examples=100, deadline=None)
 @given(specifications, spellings)
-def test_what_is_written_parses_back_to_the_same_tree(tree: Specification, spelling: str | None) -> None:
+def test_what_is_written_parses_back_to_the_same_tree(tree: Specification, spelling: Spelling | None) -> None:
     assert parse(write(tree, spelling)) == tree
 
 
 @settings(max_examples=150, deadline=None)
 @given(formulas(), st.sampled_from(["paper", "house"]))
-def test_a_formula_alone_survives_writing_and_parsing(formula: Formula, spelling: str) -> None:
+def test_a_formula_alone_survives_writing_and_parsing(formula: Formula, spelling: Spelling) -> None:
     (item,) = parse(f"property p: for all x in focus(c): {write_formula(formula, spelling)}").items
     assert isinstance(item, Property)
     assert item.formula == formula
@@ -43,7 +44,7 @@ def test_expansion_leaves_core_nodes_alone(formula: Formula) -> None:
 @settings(max_examples=100, deadline=None)
 @given(specifications, st.sampled_from(["paper", "module", "house"]))
 def test_respelling_without_notes_changes_nothing_and_always_gives_the_target_spelling(
-    tree: Specification, spelling: str
+    tree: Specification, spelling: Spelling
 ) -> None:
     respelled = respell(tree, spelling)
     if not respelled.notes:

@@ -51,9 +51,9 @@ def presence_apart(formula: Formula) -> Formula:
         if not children(node):
             return node
         if hasattr(node, "operands"):
-            return replace(node, operands=tuple(map(walk, node.operands)))
+            return replace(node, operands=tuple(map(walk, node.operands)))  # type: ignore[arg-type]
         fields = [name for name in ("operand", "left", "right") if hasattr(node, name)]
-        return replace(node, **{name: walk(getattr(node, name)) for name in fields})
+        return replace(node, **{name: walk(getattr(node, name)) for name in fields})  # type: ignore[arg-type]
 
     return walk(expand(formula))
 

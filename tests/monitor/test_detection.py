@@ -1,6 +1,7 @@
 """Detection metrics against scikit-learn and against their definitions, written out without any shortcut."""
 
 from itertools import pairwise, permutations
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -145,4 +146,4 @@ def test_a_rare_kind_is_present_in_every_draw():
     suspect = np.arange(12) == 0
     found = resample({"s": Score(np.arange(12.0), "normal")}, suspect, resamples=200)
     assert np.isfinite(found.values["s"]["auroc"]).all()
-    assert detection.MetricName.__args__ == tuple(METRICS)
+    assert get_args(detection.MetricName) == tuple(METRICS)

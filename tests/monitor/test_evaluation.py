@@ -9,6 +9,7 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Lens
 from conspect.language import parse
+from conspect.language.syntax.tree import Property
 from conspect.monitor.detectors.formulas import FormulaMonitor
 from conspect.monitor.detectors.vlm_tier import VlmEvidence, VlmTier
 from conspect.monitor.evaluation import KIND_OF, Detectors, Evaluation, Training, best
@@ -92,7 +93,7 @@ def test_the_best_detector_is_chosen_within_its_kind():
     assert best(SCORES, TEST.wrong, "conspect") == "fused"
     named = [name for name in SCORES if KIND_OF[name] == "baseline"]
     areas = {name: measure(SCORES[name], TEST.wrong)["augrc"] for name in named}
-    assert best(SCORES, TEST.wrong, "baseline", "augrc") == min(areas, key=areas.get)
+    assert best(SCORES, TEST.wrong, "baseline", "augrc") == min(areas, key=lambda name: areas[name])
     with pytest.raises(UserError, match="MONITOR001"):
         best({"fused": SCORES["fused"]}, TEST.wrong, "paper")
 
@@ -112,7 +113,9 @@ def test_missing_parts_are_errors():
 
 def test_a_formula_is_a_monitor_and_its_margin_the_score():
     text = "property p: predict(x, truck) => (wheels > ears and metallic > hairy)"
-    formula = parse(text).items[0].formula
+    (item,) = parse(text).items
+    assert isinstance(item, Property)
+    formula = item.formula
     lens = Lens(LENS.alignment, CONCEPT_NAMES, DIRECTIONS)
     strengths, logits = lens.strengths(TEST.inputs.embeddings), TEST.inputs.logits
     monitor = FormulaMonitor(formula, CLASS_NAMES, CONCEPT_NAMES)

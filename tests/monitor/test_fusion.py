@@ -102,7 +102,7 @@ def test_inputs_given_as_suspect_are_learned():
     taught = fit(READOUT, TRAIN.inputs, TRAIN.labels, also_suspect=far).detector
     new = sample(300, 4, shift=6.0).inputs
     before, after = (np.median(d.suspicion(new.embeddings, new.logits)[0]) for d in (FITTED.detector, taught))
-    assert after > max(before, 0.0)
+    assert after > max(float(before), 0.0)
 
 
 def test_concept_evidence_is_the_log_ratio_of_two_gaussians():

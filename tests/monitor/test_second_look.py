@@ -89,7 +89,7 @@ def test_looks_given_as_suspect_are_learned() -> None:
     before, after = (
         np.median(tier.second_look.suspicion(looked, first_tier(new), FOLDED)[0]) for tier in (FITTED, taught)
     )
-    assert after > max(before + 1, 0)
+    assert after > max(float(before) + 1, 0.0)
 
 
 def monitor_with_looks():

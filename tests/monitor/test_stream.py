@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,8 @@ def test_evidence_and_wealth_are_their_recursions():
     generator = np.random.default_rng(0)
     watch = DriftWatch(generator.normal(size=(500, 2)))
     new = generator.normal(size=(2, 30)) + 1
-    products, sums = {}, {}
+    products: dict[Any, Any] = {}
+    sums: dict[Any, Any] = {}
     for u in watch.ranks(new).T:
         for reading in range(2):
             for sign in (1, -1):

@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -121,9 +122,10 @@ def test_half_precision_and_autocast_are_watched_too():
 
 
 def test_each_suspect_input_is_called_out_with_its_reasons():
-    alarms = []
+    alarms: list[Any] = []
     _, decisions = wrap(model(), MONITOR, on_suspect=alarms.append)(torch.from_numpy(GIVEN))
     suspects = np.flatnonzero(decisions.verdicts == SUSPECT)
+    assert len(suspects) > 0
     assert [alarm.index for alarm in alarms] == suspects.tolist()
     for alarm in alarms:
         output = decisions.outputs[alarm.index]

@@ -4,7 +4,7 @@ import sys
 from importlib.util import find_spec
 
 # Holds the definitions below alive: torch takes them back with the object.
-OPERATORS = []
+OPERATORS: list[object] = []
 
 
 def import_torchvision() -> None:

@@ -1,6 +1,7 @@
 """The seven baselines and the metrics by value against pytorch-ood's, and what differs between the two by definition."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def logits_of(spread, seed=1):
 def test_softmax_logit_and_energy(spread):
     logits = logits_of(spread)
     given = tensor(logits)
-    close = {"rel": 1e-12, "abs": 1e-12}
+    close: dict[str, Any] = {"rel": 1e-12, "abs": 1e-12}
     assert baselines.maximum_softmax(logits).suspicion == pytest.approx(
         detector.MaxSoftmax.score(given).numpy(), **close
     )

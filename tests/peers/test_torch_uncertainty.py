@@ -21,7 +21,9 @@ def theirs():
         )
     except PackageNotFoundError:
         pytest.skip(ABSENT)
-    spec = importlib.util.spec_from_file_location("risk_coverage", path)
+    spec = importlib.util.spec_from_file_location("risk_coverage", str(path))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -67,7 +67,7 @@ def test_arrays_broadcast_and_equal_the_scalar_calls() -> None:
     k, n = np.arange(12).reshape(3, 4), 11
     low, high = wilson(k, n)
     assert low.shape == (3, 4)
-    assert [wilson(int(v), n) for v in k.ravel()] == list(zip(low.ravel(), high.ravel(), strict=True))
+    assert [wilson(int(v), n) for v in k.ravel()] == list(zip(low.ravel().tolist(), high.ravel().tolist(), strict=True))  # type: ignore[comparison-overlap]
 
 
 @pytest.mark.parametrize("counts", [(-1, 3), (4, 3)])

@@ -97,7 +97,8 @@ def stopped_by(monkeypatch, error: BaseException) -> int:
     monkeypatch.setattr(entry, "main", fail)
     with pytest.raises(SystemExit) as caught:
         entry.run()
-    return int(caught.value.code)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
 
 
 def test_a_fault_of_our_own_and_an_interrupt_have_their_own_exit_codes(monkeypatch, capsys) -> None:

@@ -121,7 +121,7 @@ def data_of(kind: DataKind) -> st.SearchStrategy[DataConfig]:
 
 CONFIGS = st.builds(
     StudyConfig,
-    data=st.sampled_from(sorted(KINDS)).flatmap(data_of),
+    data=st.sampled_from(sorted(KINDS)).flatmap(data_of),  # type: ignore[arg-type]
     model=st.builds(ModelConfig, name=TEXTS) | st.builds(ModelConfig, path=TEXTS),
     vlm=st.builds(VlmConfig, name=TEXTS),
     concepts=st.builds(ConceptsConfig, file=OPTIONAL, class_attributes=OPTIONAL),

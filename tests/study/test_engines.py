@@ -39,8 +39,8 @@ class Mortal(FakeModel):
 
 def open_in_worker(config: StudyConfig, folder: Path) -> dict[str, object]:
     """In a worker, where nothing is patched yet."""
-    inputs.load_model = lambda **_: Mortal(folder / "killed")  # type: ignore[assignment]
-    inputs.load_vlm = lambda **_: FakeVlm()  # type: ignore[assignment]
+    inputs.load_model = lambda **_: Mortal(folder / "killed")  # type: ignore[attr-defined]
+    inputs.load_vlm = lambda **_: FakeVlm()  # type: ignore[attr-defined]
     return workers.shared_of(load_inputs(config, folder))
 
 

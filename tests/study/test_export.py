@@ -113,7 +113,7 @@ def test_an_export_holds_no_more_than_a_part_of_the_rows(
 
         def __init__(self, *given: object) -> None:
             nonlocal alive, most
-            super().__init__(*given)  # type: ignore[arg-type]
+            super().__init__(*given)
             alive += 1
             most = max(most, alive)
 

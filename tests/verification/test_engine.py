@@ -46,7 +46,7 @@ def test_the_barrier_method_agrees_with_a_linear_program_over_boxes():
     for k in range(len(slopes)):
         rows = np.hstack([-slopes[k], np.ones((len(offsets[k]), 1))])
         bounds = [(-1, 1)] * slopes.shape[2] + [(None, None)]
-        best = -linprog(np.append(np.zeros(slopes.shape[2]), -1), A_ub=rows, b_ub=offsets[k], bounds=bounds).fun
+        best = -linprog(np.append(np.zeros(slopes.shape[2]), -1), A_ub=rows, b_ub=offsets[k], bounds=bounds).fun  # type: ignore[operator]
         assert found.lower[k] - 1e-9 <= best <= found.upper[k] + 1e-9
         assert found.status[k] == (barrier.POINT if best > 0 else barrier.CLOSED)
 
@@ -57,7 +57,7 @@ def test_the_barrier_method_agrees_with_a_conic_program_over_balls():
     found = barrier.answer(slopes, offsets, "euclid")
     for k in range(len(slopes)):
         dual = minimize(
-            lambda x, a, b: (w := np.exp(x) / np.exp(x).sum()) @ b + np.linalg.norm(w @ a),
+            lambda x, a, b: (w := np.exp(x) / np.exp(x).sum()) @ b + np.linalg.norm(w @ a),  # type: ignore[misc]
             np.zeros(slopes.shape[1]),
             args=(slopes[k], offsets[k]),
         ).fun
@@ -206,5 +206,5 @@ def test_a_relu_head_is_evaluated_as_the_head_itself():
     decider = Decider(subject, VerifyOptions())
     relu = decider.prover(region).nonlinear().relu
     point = rng.integers(-8, 9, size=3) / 4
-    exact = relu.logits([Fraction(v) for v in point.tolist()])
+    exact = relu.logits([Fraction(v) for v in point.tolist()])  # type: ignore[union-attr]
     assert np.allclose([float(v) for v in exact], subject.head.logits(point[None])[0])

@@ -112,7 +112,7 @@ def test_another_kind_of_head_is_refused_by_name_before_any_work():
     class Attention:
         classes = 2
 
-    subject = plane(head=Attention())
+    subject = plane(head=Attention())  # type: ignore[arg-type]
     with pytest.raises(UserError, match="Attention"):
         decide(EAST.format(gamma="1", formula="right > up"), subject)
 

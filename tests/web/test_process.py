@@ -144,7 +144,7 @@ def test_requests_that_were_accepted_are_answered_after_sigterm(folder):
         for number, half in enumerate(halves[:-1]):
             half.sendall((head(len(BODY)) + BODY)[40 + 20 * number :])
         for half in halves:
-            assert (answer(half)[0], half.close()) == (200, None)
+            assert (answer(half)[0], half.close()) == (200, None)  # type: ignore[func-returns-value]
         for thread in threads:
             thread.join()
         assert service.process.wait(timeout=30) == 0

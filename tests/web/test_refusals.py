@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def large_png(side: int) -> bytes:
 
 
 ROW = [0.0] * 8
-CASES = {
+CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "not found": ({"method": "GET", "url": "/v2/check"}, "WEB103"),
     "get": ({"method": "GET"}, "WEB104"),
     "delete": ({"method": "DELETE", "url": "/healthz"}, "WEB104"),
@@ -320,12 +321,12 @@ CONTENT = st.one_of(
         ),
         max_leaves=30,
     ).map(lambda value: json.dumps(value).encode()),
-    st.tuples(st.integers(0, 400), st.binary(max_size=8)).map(lambda cut: VALID_SAFETENSORS[: cut[0]] + cut[1]),
+    st.tuples(st.integers(0, 400), st.binary(max_size=8)).map(lambda cut: VALID_SAFETENSORS[: cut[0]] + cut[1]),  # type: ignore[has-type]
     st.tuples(st.integers(0, 200), st.binary(max_size=8)).map(
-        lambda cut: SMALL_PNG[: cut[0]] + cut[1] + SMALL_PNG[cut[0] + len(cut[1]) :]
+        lambda cut: SMALL_PNG[: cut[0]] + cut[1] + SMALL_PNG[cut[0] + len(cut[1]) :]  # type: ignore[has-type]
     ),
     st.tuples(st.integers(0, 300), st.binary(max_size=8)).map(
-        lambda cut: FORM[: cut[0]] + cut[1] + FORM[cut[0] + len(cut[1]) :]
+        lambda cut: FORM[: cut[0]] + cut[1] + FORM[cut[0] + len(cut[1]) :]  # type: ignore[has-type]
     ),
 )
 VALID_SAFETENSORS = save({"embeddings": np.zeros((2, 8), np.float32), "logits": np.zeros((2, 10), np.float32)})
@@ -431,7 +432,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written, self.closed = b"", False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
 
     def close(self) -> None:
@@ -448,7 +449,7 @@ class Wire(asyncio.Transport):
 def test_connections_are_limited(others):
     async def connect() -> Wire:
         state, wire = ServerState(), Wire()
-        state.connections = {object() for _ in range(others)}
+        state.connections = {object() for _ in range(others)}  # type: ignore[misc]
         made = protocol(limited(connections=2))(uvicorn.Config(lambda: None, log_config=None), state, {})
         made.connection_made(wire)
         made.connection_lost(None)

@@ -5,6 +5,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def interpreter(pairs: PairedFiles) -> Interpreter:
     return Interpreter(lens, rng.normal(size=(CLASSES, 512)))
 
 
-def differences(a: object, b: object, path: str = "") -> list[str]:
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
     """Where two records are not the same to the bit (integers) or within 1e-10 (sums)."""
     if isinstance(a, int | np.ndarray | float):
         if np.asarray(a).dtype.kind == "i":
@@ -190,9 +191,9 @@ def test_sums_and_counts_are_those_of_the_local_engine(engine, written, killed: 
     rng = np.random.default_rng(2)
     outputs, refitted = (np.where(rng.random(IMAGES) < 0.3, rng.integers(0, CLASSES, IMAGES), labels) for _ in range(2))
     answers, one = KnownAnswers(labels, outputs, refitted), interpreter(pairs)
-    ours, theirs = (tallied(p, one, answers, e) for p, e in ((own, engine), (pairs, LocalEngine())))
-    assert isinstance(ours, Tallies)
-    assert differences(ours, theirs) == []
+    by_ray, here = (tallied(p, one, answers, e) for p, e in ((own, engine), (pairs, LocalEngine())))
+    assert isinstance(by_ray, Tallies)
+    assert differences(by_ray, here) == []
     assert mark.exists() == killed
     assert differences(ours, theirs + theirs) != []  # the comparison can fail
 
