@@ -28,7 +28,7 @@ def cases(planted: list[Removal]) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {"blind": [], "paired": []}
     for one in planted:
         own = np.flatnonzero(one.images.prototypes[one.label] >= CLASS_SHOWS)
-        truth = list(own).index(one.concept)
+        truth = own.tolist().index(one.concept)
         blind, paired = blind_features(one.images, one.label), paired_features(one.images, one.earlier, one.label)
         if blind is not None and paired is not None:
             found["blind"].append((blind[own], truth))
@@ -59,7 +59,7 @@ def hit(chosen: list[Case], weights: NDArray[np.float64], first: int) -> float:
 def main() -> None:
     """Fits, judges once, prints and logs."""
     by_ground = [(ground, cases(list(removals(ground)))) for ground in GROUNDS]
-    lines = []
+    lines: list[dict[str, object]] = []
     for way in ("blind", "paired"):
         weights = fitted(
             [case for ground, found in by_ground if ground.purpose is Purpose.TUNED for case in found[way]]

@@ -54,7 +54,9 @@ def test_a_group_over_all_classes_is_found() -> None:
     outputs %= 3
     group = next(group for group in search(strengths, labels, outputs).groups if group.label is None)
     assert group.conditions == (Condition(2, more=True),)
-    assert "in the quarter of their class that shows “at night” most" in group_sentence(group, CONCEPTS, CLASSES, 0.5)
+    assert "Of images that are in the quarter of their class that shows “at night” most, " in group_sentence(
+        group, CONCEPTS, CLASSES, 0.5
+    )
 
 
 def test_nothing_is_found_where_failures_have_nothing_in_common_and_that_is_said() -> None:

@@ -123,7 +123,7 @@ def test_deleting_blocks_gives_what_one_deletion_after_the_other_gives(seed: int
         kept[concept] = False
         if not keeps(~kept[None])[0]:
             kept[concept] = True
-    assert one_abductive(keeps, concepts, order) == tuple(np.flatnonzero(kept))
+    assert one_abductive(keeps, concepts, order) == tuple(np.flatnonzero(kept).tolist())
 
 
 def test_the_budget_ends_the_search() -> None:

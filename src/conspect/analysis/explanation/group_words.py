@@ -21,7 +21,7 @@ def group_sentence(
     whose = f"the quarter of {images} that shows {shown[0]}"
     if len(shown) > 1 or label is None:
         quarters = " and in ".join(f"the quarter{of_class} that shows {one}" for one in shown)
-        whose = f"{images} {'both ' if len(shown) > 1 else ''}in {quarters}"
+        whose = f"{images} that are {'both ' if len(shown) > 1 else ''}in {quarters}"
     fails = "are misclassified" if output is None else f"are taken for {output}"
     inside, outside, failures = group.inside, group.outside, len(group.failures)
     return (
