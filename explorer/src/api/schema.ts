@@ -1173,6 +1173,19 @@ export interface components {
             offset: number;
         };
         /**
+         * PartLoss
+         * @description Accuracy lost by a part: its Shapley value, what it loses when it alone is exchanged (less than 0: gained), whether it was
+         *         changed at all, and the probability of so many losses against gains by chance when it alone is exchanged (McNemar).
+         */
+        PartLoss: {
+            alone: number;
+            changed: boolean;
+            loss: number;
+            p_value: number;
+            /** @enum {unknown} */
+            part: "encoder" | "head";
+        };
+        /**
          * PictureFile
          * @description An image file, as it is: PNG, JPEG, WebP, BMP or GIF.
          */
@@ -1588,10 +1601,12 @@ export interface components {
          * SwapTest
          * @description What `conspect localize --json` prints: `model` against `sound`; `counts` are of the new failures.
          *
+         *         `broken`: the parts that cost accuracy for sure; both where both do.
          *         `lost`: of classes whose new failures are mostly put down to the encoder, which concept it no longer sees.
          */
         SwapTest: {
             accuracy: number;
+            broken: ("encoder" | "head")[];
             counts: components["schemas"]["CulpritCounts"];
             failures: number;
             images: components["schemas"]["SwappedFailure"][];
@@ -1600,6 +1615,8 @@ export interface components {
             method: "swap test";
             model: string;
             new_failures: number;
+            parts: components["schemas"]["PartLoss"][];
+            sentence: string;
             sound: string;
             sound_accuracy: number;
         };
