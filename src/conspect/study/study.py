@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from dataclasses import replace as replace_dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from conspect.adapters.datasets.states import state_of
 from conspect.adapters.store.places import Store, place_of
-from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.diagnostics import UserError, user_error
-from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
+from conspect.core.digests import digest_bytes, digest_file
 from conspect.core.files import read_content, write_atomically, writing_to
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
@@ -24,6 +21,7 @@ from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
 from conspect.study.captions import caption_retrieval, installed
 from conspect.study.config import MonitorConfig, NeighbourhoodsConfig, StudyConfig, read_config
+from conspect.study.digests import digest_of_config, digest_of_metadata, digests_of
 from conspect.study.inputs import Inputs, load_inputs
 from conspect.study.measuring.measurements import Measurements, Timings, measure
 from conspect.study.notebooks import ClassHeatmap, HeatmapKind, PicturedFailure, class_heatmap
@@ -189,11 +187,11 @@ class Study:
         table = self.folder / FAILURES_FILE
         if not table.is_file() or manifest.failures != digest_file(table):
             raise user_error("STUDY003", f"{table} is not what the last finished run wrote", fix)
-        if manifest.config != self._config_digest():
+        if manifest.config != digest_of_config(self.folder, self.config):
             problem = f"{path} was made with another {CONFIG_FILE}, or with other files than it names now"
             raise user_error("STUDY004", problem, fix)
         if self._inputs is not None:
-            made = {**_digests(self._inputs), "metadata": _metadata_digest(self._inputs)}
+            made = {**digests_of(self._inputs), "metadata": digest_of_metadata(self._inputs)}
             # Runs of earlier versions did not keep all of these.
             other = [name for name, digest in made.items() if manifest.digests.get(name, digest) != digest]
             if other:
@@ -304,7 +302,7 @@ class Study:
         config, seed = self.config.monitor or MonitorConfig(), self.config.settings.seed
         asked = {"false_alarms": config.false_alarms, "accepted_errors": config.accepted_errors, "confidence": 0.95}
         recipe = [asdict(config), asked | rates, seed]
-        recipe += [self.measurements(bar).lens.digest, *_digests(self.inputs).values()]
+        recipe += [self.measurements(bar).lens.digest, *digests_of(self.inputs).values()]
         held_out = self.inputs.held_out
         recipe.append(None if held_out is None else held_out.digest)
 
@@ -347,33 +345,16 @@ class Study:
             return unfinished(str(self.folder), error.diagnostics[0].problem, error.diagnostics[0].fix)
         return summary(results, self.thumbnails(results))
 
-    def _config_digest(self) -> str:
-        """Of study.toml without its [gate], which shapes no result, and of the files it names.
-
-        Folders of images are too large to be read for this, tables are not.
-        """
-        concepts, properties = self.config.concepts, self.config.properties
-        models = (*self.config.model.files(), *self.config.vlm.files())
-        named = (concepts.file, concepts.class_attributes, *models, *properties.files)
-        paths = [self.folder / name for name in named if name is not None]
-        # A model's folder stands for the files in it.
-        files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-        contents = [digest_file(path) if path.is_file() else None for path in files]
-        tables = state_of(self.config.data, self.folder)
-        return digest_json(
-            [replace_dataclass(self.config, gate=None).to_toml(), contents, *([tables] if tables else [])]
-        )
-
     def _manifest(self) -> Manifest:
         return Manifest(
             conspect=VERSION,
-            config=self._config_digest(),
+            config=digest_of_config(self.folder, self.config),
             results=digest_file(self.folder / RESULTS_FILE),
             failures=digest_file(self.folder / FAILURES_FILE),
             seed=self.config.settings.seed,
             digests={
-                **_digests(self.inputs),
-                "metadata": _metadata_digest(self.inputs),
+                **digests_of(self.inputs),
+                "metadata": digest_of_metadata(self.inputs),
                 "lens": self.measurements().lens.digest,
             },
         )
@@ -385,24 +366,3 @@ def lens_of(folder: Path) -> str | None:
         return decoded(read_content(folder / MANIFEST_FILE), Manifest).digests.get("lens")
     except (OSError, ValueError):
         return None
-
-
-def _digests(inputs: Inputs) -> dict[str, str]:
-    return {
-        "model": inputs.model.digest,
-        "head": inputs.model.head.digest,
-        "vlm": inputs.vlm.digest,
-        "train": inputs.train.digest,
-        "test": inputs.test.digest,
-        "concepts": digest_json(asdict(inputs.concepts)),
-    }
-
-
-def _metadata_digest(inputs: Inputs) -> str:
-    """Of what is known of the images beside their content and class, which the data sets' digests leave out."""
-    known = []
-    for data in (inputs.train, inputs.test):
-        columns, concepts = metadata_of(data), concept_labels_of(data)
-        known.append([{name: list(columns[name]) for name in columns}, concepts.names])
-        known.append([digest_arrays({"": concepts.presence})])
-    return digest_json(known)
