@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from conspect.cli.main import main
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
 from conspect.study.proving.records import property_record
@@ -147,3 +149,17 @@ def test_wrong_changes_are_told_with_the_file(folder: Path) -> None:
     with pytest.raises(UserError) as caught:
         Study.open(folder)
     assert [(one.code, str(one.place)) for one in caught.value.diagnostics] == [("STUDY002", str(path))] * 2
+
+
+def test_what_no_certificate_carries_is_said_and_no_empty_one_is_written(folder: Path, tmp_path: Path) -> None:
+    near = "property p: for 50% of x in images(red): for all y near x (share = 80%): reddish > greenish\n"
+    both = near + "property q: for all x in focus(red, gamma = 0.5): predict(x, red) implies reddish > greenish\n"
+    said = []
+    for number, text in enumerate((near, both)):
+        specification, target = tmp_path / f"{number}.cspec", tmp_path / f"{number}.json"
+        specification.write_text(text)
+        call = ["verify", str(specification), "--study", str(folder), "--certificate", str(target)]
+        said.append(CliRunner().invoke(main, call).output)
+        assert target.exists() == (number == 1)
+    assert "certificate: none, for no property here is of a kind that certificates carry" in said[0]
+    assert "1.json (without 1 that certificates do not carry)" in said[1]

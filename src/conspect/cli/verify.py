@@ -132,7 +132,7 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 
         for result in results:
             click.echo(printed(result))
-        click.echo(f"certificate: {path}")
+        click.echo(_about_certificate(path, sum(not result.claims for result in results)))
         click.echo(summary(results))
     sys.exit(exit_code(result.verdict for result in results))
 
@@ -157,6 +157,13 @@ def _extents(files: tuple[Path, ...], study: Path, concept: str, certificate: Pa
     else:
         click.echo(printed_extents(found))
         click.echo(f"certificate: {path}")
+
+
+def _about_certificate(path: Path | None, uncertified: int) -> str:
+    """Where the certificate lies, and what it does not carry."""
+    if path is None:
+        return "certificate: none, for no property here is of a kind that certificates carry"
+    return f"certificate: {path}" + (f" (without {uncertified} that certificates do not carry)" if uncertified else "")
 
 
 def _certificate_path(files: tuple[Path, ...], study: Path, concept: str | None = None) -> Path:
@@ -212,8 +219,8 @@ def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> 
 
 def _results(
     files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
-) -> tuple[list[PropertyResult], Path]:
-    """What is known of every property, and where its certificate lies."""
+) -> tuple[list[PropertyResult], Path | None]:
+    """What is known of every property, and where its certificate lies; None where there is nothing to certify."""
     from conspect.cli.progress import terminal_bar
     from conspect.study import Study
     from conspect.verification.certificates.writing import bundle, write_bundle
@@ -230,6 +237,8 @@ def _results(
     body = bundle(
         subject, [claim for result in results for claim in result.claims], {s.name: s.digest for s in sources}
     )
+    if not body["claims"]:
+        return results, None
     _guarded(lambda: write_bundle(path, body), path)
     return results, path
 

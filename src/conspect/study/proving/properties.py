@@ -79,7 +79,10 @@ def _verified(
         results += found
         with writing_to(source.certificate.parent):
             body = bundle(subject, [claim for result in found for claim in result.claims], {source.name: source.digest})
-            write_bundle(source.certificate, body)
+            if body["claims"]:
+                write_bundle(source.certificate, body)
+            else:  # an earlier one would speak of another text
+                source.certificate.unlink(missing_ok=True)
     coverage, claims = provable_coverage(
         [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
     )
