@@ -24,7 +24,7 @@ INFLATED = 1 << 30
 
 def bombs() -> dict[str, bytes]:
     """Small files that declare, or unpack to, far more than they are."""
-    return {**_zipped(), **_parquet(), **_tarred(), **_pixels(), **_texts(), **_onnx()}
+    return {**_zipped(), **parquet_bombs(), **_tarred(), **_pixels(), **_texts(), **onnx_bombs()}
 
 
 def _zipped() -> dict[str, bytes]:
@@ -55,7 +55,7 @@ def _zipped() -> dict[str, bytes]:
     return found
 
 
-def _parquet() -> dict[str, bytes]:
+def parquet_bombs() -> dict[str, bytes]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -66,6 +66,8 @@ def _parquet() -> dict[str, bytes]:
     def repeated(value: object, number: int) -> object:
         return pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int32)), pa.array([value]))
 
+    zeros = pa.array(np.zeros(260 << 20, np.uint8))
+    lists = pa.ListArray.from_arrays(pa.array(np.arange(261, dtype=np.int32) << 20), zeros)
     different = pa.array([b"%08d" % k * 4 for k in range(100_000)])
     for name, table in {
         "parquet of rows without bytes": pa.table(
@@ -77,11 +79,22 @@ def _parquet() -> dict[str, bytes]:
         "parquet of one image in 5,000 rows": pa.table(
             {"image": repeated(_png(8, 8, b"") + bytes(1 << 21), 5_000), "label": pa.array(["cat"] * 5_000)}
         ),
+        "parquet of one image in 5,000 rows, as Hugging Face writes them": pa.table(
+            {
+                "image": pa.StructArray.from_arrays(
+                    [repeated(_png(8, 8, b"") + bytes(1 << 21), 5_000), pa.nulls(5_000, pa.string())], ["bytes", "path"]
+                ),
+                "label": pa.array(["cat"] * 5_000),
+            }
+        ),
+        "parquet of one list of a million bytes in 260 rows": pa.table(
+            {"image": lists, "label": pa.array(["cat"] * 260)}
+        ),
         "parquet of lists in lists": pa.table({"image": pa.array([[[[[[1]]]]]] * 10), "label": pa.array(["a"] * 10)}),
         "parquet of 3,000 columns": pa.table({"image": [b"x"], "label": ["a"], **{f"c{k}": [k] for k in range(3_000)}}),
     }.items():
         out = io.BytesIO()
-        pq.write_table(table, out, compression="zstd")
+        pq.write_table(table, out, compression="zstd", store_schema=False)
         found[name] = out.getvalue()
     return found
 
@@ -149,15 +162,15 @@ def _texts() -> dict[str, bytes]:
     }  # fmt: skip
 
 
-def _onnx() -> dict[str, bytes]:
+def onnx_bombs() -> dict[str, bytes]:
     try:
         from onnx import TensorProto, helper
     except ImportError:
         return {}
 
-    def graph(nodes: Any, initializers: Any = (), shape: Any = ("n", 3, 8, 8)) -> bytes:
+    def graph(nodes: Any, initializers: Any = (), shape: Any = ("n", 3, 8, 8), rank: int = 4) -> bytes:
         given = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
-        made = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        made = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank)
         model = helper.make_model(
             helper.make_graph(nodes, "g", [given], [made], initializers),
             opset_imports=[helper.make_opsetid("", 17)],
@@ -173,7 +186,7 @@ def _onnx() -> dict[str, bytes]:
         for k in range(1_000)
     ]
     return {
-        "onnx that makes a constant of 2^40": graph([helper.make_node("ConstantOfShape", ["s"], ["y"])], [sizes]),
+        "onnx that makes a constant of 2^40": graph([helper.make_node("ConstantOfShape", ["s"], ["y"])], [sizes], rank=2),
         "onnx that tiles to 2^30": graph([helper.make_node("Tile", ["image", "r"], ["y"])], [repeats]),
         "onnx whose weight lies": graph([helper.make_node("MatMul", ["image", "w"], ["y"])], [lies]),
         "onnx of a thousand steps": graph(chain),

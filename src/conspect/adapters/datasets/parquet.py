@@ -25,6 +25,8 @@ FIRST_CELLS = 100
 # The smallest image file has about 26 bytes (GIF); below so many rows nobody need count. Columns of images hardly shrink.
 LEAST_BYTES, FEW_ROWS = 20, 100_000
 INFLATED, SMALL = 200, 1 << 28
+# Values in a column of one row group, such as the pixels of images that are written as lists of numbers.
+LARGEST_COLUMN = 1 << 28
 
 
 def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
@@ -79,7 +81,7 @@ class _RowGroups:
         self.opened = []
         for path in files:
             with _whole(path):
-                self.opened.append(pq.ParquetFile(path))
+                self.opened.append(_as_dictionaries(pq.ParquetFile(path), path, column))
         places = list(enumerate(self.opened))
         self.groups = [(files[k], file, group) for k, file in places for group in range(file.num_row_groups)]
         sizes = [file.metadata.row_group(group).num_rows for _, file, group in self.groups]
@@ -109,16 +111,17 @@ class _RowGroups:
 def _check_sizes(path: Path, metadata: Any) -> None:
     """Raises OutsideError DATA002 where the file declares more than it can hold: rows without bytes, columns that swell."""
     size = path.stat().st_size
-    swollen = max(
-        (
-            metadata.row_group(group).column(column).total_uncompressed_size
-            for group in range(metadata.num_row_groups)
-            for column in range(metadata.row_group(group).num_columns)
-        ),
-        default=0,
-    )
+    columns = [
+        metadata.row_group(group).column(column)
+        for group in range(metadata.num_row_groups)
+        for column in range(metadata.row_group(group).num_columns)
+    ]
+    swollen = max((one.total_uncompressed_size for one in columns), default=0)
+    values = max((one.num_values for one in columns), default=0)
     if metadata.num_rows > FEW_ROWS and metadata.num_rows * LEAST_BYTES > size:
         problem = f"it declares {metadata.num_rows:,} rows in {size:,} bytes: fewer bytes than any image has"
+    elif values > LARGEST_COLUMN:
+        problem = f"a column of one row group declares {values:,} values"
     elif swollen > max(INFLATED * size, SMALL):
         problem = f"a column of one row group declares {swollen:,} bytes, and the file has {size:,}"
     else:
@@ -142,6 +145,17 @@ def _values(column: Any) -> list[object]:
         else:
             found += chunk.to_pylist()
     return found
+
+
+def _as_dictionaries(opened: Any, path: Path, column: str) -> Any:
+    """The file with the column's bytes read as dictionaries: one large image that stands in many rows is kept once."""
+    import pyarrow.parquet as pq
+
+    leaves = [opened.schema.column(k) for k in range(len(opened.schema))]
+    own = [leaf for leaf in leaves if leaf.path.split(".")[0] == column]
+    # Within lists Arrow reads no dictionaries.
+    texts = [leaf.path for leaf in own if leaf.physical_type == "BYTE_ARRAY" and leaf.max_repetition_level == 0]
+    return pq.ParquetFile(path, read_dictionary=texts) if texts else opened
 
 
 def _check_images(images: _RowGroups, path: Path) -> None:
