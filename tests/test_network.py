@@ -64,6 +64,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("203.0.113.9", 9)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a whole demo, its run and its proofs
 def test_demo_run_and_verify_ask_nobody_once_the_data_are_there(tmp_path: Path) -> None:
     if not (Path(platformdirs.user_cache_dir("conspect")) / "cifar10").is_dir():
         pytest.skip("could not run: CIFAR-10 is not on this machine")
