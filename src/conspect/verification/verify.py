@@ -268,6 +268,8 @@ class Verification:
                 caveats=answer.caveats,
                 seconds=seconds,
                 neighbourhood=answer.counts,
+                claim=answer.claim if answer.claim.image_ids else None,
+                certificate=self._digest(answer.claim),
             )
             for k, answer in zip(chosen, decided, strict=True)
         }

@@ -213,7 +213,7 @@ class NearVerdicts:
             f"picture and {counts.refuted_by_embedding} by an embedding alone, open around {counts.unknown}",
             f"a neighbourhood holds {counts.share:.1%} of changed pictures of a new image, guaranteed; "
             f"{counts.measured_share:.1%} of those measured",
-            "each image is decided in exact arithmetic; not certified: certificates do not carry neighbourhoods",
+            "each image is decided in exact arithmetic, and counted again by the checker of certificates",
         ]
         if isinstance(one.quantifier, ForShareNear):
             found.append(
