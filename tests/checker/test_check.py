@@ -194,9 +194,9 @@ def test_a_share_of_a_million_images_or_of_a_long_fraction_ends(share, changes):
 def test_a_fraction_of_1900_digits_is_rounded_against_the_claim(share):
     long = {"share": f"{19 * 10**1898 + 1}/{2 * 10**1899}", "successes": 9_700, "trials": 10_000}
     share["claims"][0].update(long)
-    started = time.monotonic()
+    started = time.process_time()
     assert accepts(retied(share))
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
     share["claims"][0].update(long | {"successes": 9_300, "verdict": "violated"})
     assert accepts(retied(share))
     share["claims"][0].update(long | {"successes": 9_500, "verdict": "violated"})

@@ -37,7 +37,7 @@ def study(tmp_path, monkeypatch):
     opened = SimpleNamespace(
         folder=tmp_path,
         verification_subject=lambda bar=None: plane(thresholds={"right": 0.25, "up": 0.5}),
-        config=SimpleNamespace(properties=SimpleNamespace(files=("my.cspec",))),
+        config=SimpleNamespace(properties=SimpleNamespace(files=("my.cspec",)), neighbourhoods=None),
     )
     monkeypatch.setattr(conspect.study.Study, "open", classmethod(lambda cls, folder: opened))
     done = CliRunner().invoke(

@@ -7,10 +7,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from conspect.bench.mutations import retied
+from conspect.checker import check
+from conspect.cli.certificate import certificate
 from conspect.cli.main import main
 from conspect.core.diagnostics import UserError
 from conspect.study import Study
 from conspect.study.proving.records import property_record
+from conspect.verification.certificates.writing import sealed
 from tests.report.pages import Page
 
 pytest.importorskip("highspy")
@@ -43,7 +47,7 @@ def test_a_run_says_around_how_many_real_images_each_property_is_proved(asked: P
     near = found.neighbourhoods
     assert near is not None
     assert near.share == 0.9
-    assert near.certified is False
+    assert near.certified is True
     assert list(near.by_change) == ["mirror", "shift", "brightness", "contrast", "noise"]
     assert near.by_change["mirror"] > near.by_change["brightness"]  # the fake looks at the centre's colour
     assert [one.id for one in near.properties] == ["red_is_reddish", "green_is_greenish"]
@@ -60,6 +64,27 @@ def test_a_run_says_around_how_many_real_images_each_property_is_proved(asked: P
     assert (record.kind, record.verdict) == ("near", "holds")
     page = Page((asked / "report.html").read_text())
     assert "What ordinary changes cannot break" in page.words
+
+
+def test_what_is_proved_around_images_has_a_certificate_that_is_compared_with_the_study(asked: Path) -> None:
+    Study.open(asked).run()
+    path = asked / "certificates" / "my.near.json"
+    claims = check.check_file(path)
+    assert [claim.name for claim in claims] == ["red_is_reddish around images", "green_is_greenish around images"]
+    asked_for = ["check", str(path), str(path.with_name("my.json")), "--study", str(asked)]
+    done = CliRunner().invoke(certificate, asked_for)
+    assert done.exit_code in (0, 3), done.output
+    assert "compared: exactly the claims" in done.output
+    body = json.loads(path.read_bytes())
+    del body["seal"]
+    body["claims"][0]["proved"] -= 1
+    body["claims"][0]["verdict"] = "unknown"
+    path.write_bytes(sealed(retied(body)))
+    assert len(check.check_file(path)) == 2
+    done = CliRunner().invoke(certificate, asked_for)
+    assert done.exit_code == 1
+    assert "proved is" in done.output
+    assert "the results say other counts" in done.output
 
 
 def test_changed_pictures_are_embedded_once_and_the_second_run_says_the_same(asked: Path) -> None:

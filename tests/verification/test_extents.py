@@ -166,7 +166,7 @@ def test_extents_are_printed_and_their_certificate_is_that_of_the_study(tmp_path
     opened = SimpleNamespace(
         folder=tmp_path,
         verification_subject=lambda bar=None: plane(),
-        config=SimpleNamespace(properties=SimpleNamespace(files=("my.cspec",))),
+        config=SimpleNamespace(properties=SimpleNamespace(files=("my.cspec",)), neighbourhoods=None),
     )
     monkeypatch.setattr(conspect.study.Study, "open", classmethod(lambda cls, folder: opened))
     run = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -9,9 +11,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from conspect.bench.mutations import retied
+from conspect.checker import check
 from conspect.core.diagnostics import UserError
 from conspect.language import check_text
 from conspect.study.proving.records import property_record
+from conspect.verification.certificates.writing import bundle, sealed, tie_of, tied
 from conspect.verification.images.describing import Describer
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
@@ -119,17 +124,43 @@ def test_one_image_is_proved_or_refuted_by_itself(model: VerificationModel) -> N
         assert witness.around == name
 
 
-def test_the_record_says_everything_and_nothing_is_called_certified(model: VerificationModel) -> None:
+def test_the_record_says_everything_and_its_counts_are_certified(model: VerificationModel) -> None:
     (result,) = decided(
         model, "for 20% of x in images(car): for all y near x (changes = shift, share = 80%): a > b or b > a"
     )
     record = property_record(result)
     counts = record.neighbourhood
     assert counts is not None
-    assert (counts.changes, counts.share, counts.certified) == ("shift", 0.8, False)
+    assert (counts.changes, counts.share, counts.certified) == ("shift", 0.8, True)
     assert list(counts.by_change) == ["shift"]
-    assert record.certificate is None
-    assert any("not certified" in caveat for caveat in record.caveats)
+    assert result.claim is not None
+    assert record.certificate == tied(result.claim.said(), tie_of(model))
+
+
+def test_the_checker_counts_again_what_was_proved_and_refuted(model: VerificationModel) -> None:
+    results = decided(
+        model,
+        *(f"for 50% of x in images(car): for all y near x: {formula}" for formula in pairs(model)),
+        "for 50% of x in images(): for all y near x (share = 50%): not hasCon(y, a) or hasCon(y, b)",
+        "for 50% of x in images(car): for all y near x: predict(y, car, lead = 1/2) implies (a > b or c > d)",
+        'for all y near image("test/test0"): predict(y, car)',
+        'for all y near image("test/test1"): a > b',
+    )
+    claims = [claim for result in results for claim in result.claims]
+    assert len(claims) == len(results)
+    body = json.loads(json.dumps(bundle(model, claims)))
+    accepted = check.check_data(sealed(body))
+    assert [claim.verdict for claim in accepted] == [claim.verdict for claim in claims]
+    assert len({claim.verdict for claim in accepted}) >= 2
+    assert sum(len(claim["refutations"]) for claim in body["claims"]) > 0
+    assert len(body["regions"]) < len(body["claims"])
+    for number, (claim, one) in enumerate(zip(body["claims"], results, strict=True)):
+        assert one.neighbourhood is not None
+        assert (claim["proved"], claim["trials"]) == (one.neighbourhood.proved, one.neighbourhood.images)
+        forged = copy.deepcopy(body)
+        forged["claims"][number]["proved"] += 1
+        with pytest.raises(check.Refused):
+            check.check_data(sealed(retied(forged)))
 
 
 def test_a_property_whose_premise_never_holds_is_called_vacuous(model: VerificationModel) -> None:

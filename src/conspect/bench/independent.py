@@ -39,12 +39,12 @@ class Independent:
     def __init__(self, subject: VerificationModel, *, milliseconds: int = 2000) -> None:
         self.subject = subject
         self.milliseconds = milliseconds
-        self.terms: dict[int, tuple[Region, list[Any], list[Any], dict[str, Any]]] = {}
+        self.terms: dict[tuple[str, str], tuple[Region, list[Any], list[Any], dict[str, Any]]] = {}
         self.unknowns = [z3.Real(f"w{k}") for k in range(subject.dimension)]
 
     def holds(self, formula: Formula, region: Region) -> bool | None:
         """Whether the formula is true everywhere in the region."""
-        key = id(region.factor)
+        key = region.arrays_digest, region.shape
         if key not in self.terms:
             point = self._point(region)
             mapped = affine(self.subject.lens.alignment.weight, self.subject.lens.alignment.offset, point)

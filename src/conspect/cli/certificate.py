@@ -86,6 +86,7 @@ def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: 
     from conspect.cli.progress import terminal_bar
     from conspect.cli.verify import read_specifications
     from conspect.study import Study
+    from conspect.study.config import NeighbourhoodsConfig
     from conspect.study.proving.comparing import StudyCertificates, printed_verdicts
     from conspect.study.study import RESULTS_FILE
 
@@ -95,8 +96,9 @@ def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: 
     if not (spec or own):
         raise user_error("VERIFY010", f"{study} names no specification to compare with", "give it with --spec FILE")
     sources = read_specifications(spec or own, subject)
+    around = opened.config.neighbourhoods or NeighbourhoodsConfig()
     record = None if spec else printed_verdicts(opened.folder / RESULTS_FILE)
-    return StudyCertificates(opened.folder, spec or own, sources, bool(spec), subject, options, record, extent)
+    return StudyCertificates(opened.folder, spec or own, sources, bool(spec), subject, options, record, extent, around)
 
 
 @dataclass(eq=False)

@@ -152,7 +152,9 @@ class Study:
                 verified = property_results(files, subject, self.folder, bar=bar)
             if self.config.neighbourhoods is not None:
                 with self.timings.stage("neighbourhoods"):
-                    verified = with_neighbourhoods(verified, files, subject, self.config.neighbourhoods, bar=bar)
+                    verified = with_neighbourhoods(
+                        verified, files, subject, self.config.neighbourhoods, self.folder, bar=bar
+                    )
             results = replace(results, verification=verified)
         if self.config.monitor is not None:
             try:

@@ -232,6 +232,10 @@ class Verification:
             described = self.describer.describe(embedding, None, image_id=self.subject.splits[split].ids[row])
             margin = self.describer.margin(job.formula, embedding)
             witness = Witness("embedding", float_vector(embedding), embedding, embedding)
+        elif answer.embedding is not None:
+            described = self.describer.describe(answer.embedding, None)
+            margin = self.describer.margin(job.formula, answer.embedding)
+            witness = Witness("embedding", float_vector(answer.embedding), answer.embedding, answer.embedding)
         caveats = [f"decided in exact arithmetic over what the property reads{answer.note}"]
         if shape == "band":
             caveats.append("of a lone comparison of two concepts a proof over a band is the band's own definition")
@@ -268,6 +272,8 @@ class Verification:
                 caveats=answer.caveats,
                 seconds=seconds,
                 neighbourhood=answer.counts,
+                claim=answer.claim if answer.claim.image_ids else None,
+                certificate=self._digest(answer.claim),
             )
             for k, answer in zip(chosen, decided, strict=True)
         }

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from conspect.results.verification import CurvePoint, Property, ProvedShape, Verification
+from conspect.study.proving.neighbourhoods import around_images
 from conspect.verification.certificates.claims import END_NAMES, at_coverage, over_shape
 
 Claims = Mapping[str, Mapping[str, Any]]
@@ -115,6 +116,20 @@ def _about_coverage(record: Verification, file: str, covered: Claims) -> list[st
         if (counts["holds"], counts["violated"]) != (row.holds, row.violated):
             told.append(f"the row of a coverage of {row.coverage:g} counts otherwise than its certificate")
     told += [f"{name}: claimed, and not among the results" for name in covered if name not in shapes.keys() | tables]
+    return told
+
+
+def unclaimed_around(record: Verification, file: str, claims: Claims) -> list[str]:
+    """Where the summary of neighbourhoods prints other counts than the certificate of a file claims."""
+    summed = record.neighbourhoods
+    told = []
+    for entry in () if summed is None else summed.properties:
+        claim = claims.get(around_images(entry.id))
+        if entry.file != file or not entry.images:
+            continue
+        printed = entry.images, entry.proved, entry.refuted_by_picture + entry.refuted_by_embedding
+        if claim is None or printed != (claim["trials"], claim["proved"], claim["refuted"]):
+            told.append(f"{entry.id}: the results say other counts around images than its certificate")
     return told
 
 

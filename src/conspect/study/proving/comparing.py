@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conspect.core.diagnostics import user_error
+from conspect.core.protocols import silent
 from conspect.results.files import decoded
 from conspect.results.results import Results
 from conspect.results.verification import Verification
-from conspect.study.proving.claimed import by_name, unclaimed
+from conspect.study.config import NeighbourhoodsConfig
+from conspect.study.proving.claimed import by_name, unclaimed, unclaimed_around
 from conspect.study.proving.kept import certificate_paths
+from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.properties import COVERAGES
 from conspect.verification.certificates.binding import Comparison
-from conspect.verification.certificates.expectation import Expectation, Source
+from conspect.verification.certificates.expectation import Expectation, Source, expected
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 
 COVERAGE_SUFFIX = ".coverage.json"
+NEAR_SUFFIX = ".near.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +50,12 @@ class StudyCertificates:
     options: VerifyOptions
     record: Verification | None
     extent: str | None = None
+    neighbourhoods: NeighbourhoodsConfig = field(default_factory=NeighbourhoodsConfig)
 
     def compare(self, path: Path, body: Mapping[str, Any]) -> Compared:
         """An accepted certificate against what it should claim; one whose name says so against provable coverages."""
+        if path.name.endswith(NEAR_SUFFIX):
+            return self._around_images(path, body)
         is_coverage = path.name.endswith(COVERAGE_SUFFIX)
         expectation = Expectation(self.subject, self.options)
         wanted, silent = [], []
@@ -62,6 +69,19 @@ class StudyCertificates:
             silent += more
         differences = Comparison(self.subject, wanted).differences(body)
         return Compared(differences + self._unprinted(path, body, is_coverage=is_coverage), silent)
+
+    def _around_images(self, path: Path, body: Mapping[str, Any]) -> Compared:
+        """A certificate of what is proved around images: each count is found again."""
+        sources = self._sources_for(body)
+        trees = [(source.name, source.tree) for source in sources]
+        claims = neighbourhoods_of(trees, self.subject, self.neighbourhoods, bar=silent)[2]
+        wanted = [(s, [expected(claim) for claim in claims if claim.file == s.name]) for s in sources]
+        told = Comparison(self.subject, wanted).differences(body)
+        for target, file in zip(certificate_paths(self.files, self.folder), self.files, strict=True):
+            beside = path.with_name(path.name.removesuffix(NEAR_SUFFIX) + ".json")
+            if self.record is not None and target.resolve() == beside.resolve():
+                told += unclaimed_around(self.record, file.name, by_name(body["claims"]))
+        return Compared(told, [])
 
     def _sources_for(self, body: Mapping[str, Any]) -> list[Source]:
         """The files given; of the study's own files those that the certificate speaks of, or all if of none."""

@@ -31,6 +31,11 @@ class KeptSource:
         """Where the certificate of what is provable over each shape lies."""
         return self.certificate.with_name(f"{self.certificate.stem}.coverage.json")
 
+    @property
+    def near(self) -> Path:
+        """Where the certificate of what is proved around images lies."""
+        return self.certificate.with_name(f"{self.certificate.stem}.near.json")
+
 
 def certificate_paths(files: Sequence[Path], folder: Path) -> list[Path]:
     """`folder`/certificates/STEM.json for each file; files of one stem are told apart by where they lie."""

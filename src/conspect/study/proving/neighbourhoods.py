@@ -10,7 +10,8 @@ import numpy as np
 from conspect.core.diagnostics import UserError
 from conspect.core.protocols import ProgressBar
 from conspect.core.spaces import Float64
-from conspect.language.syntax.tree import ORDINARY, ForAll, Predict, Specification
+from conspect.core.verdicts import Outcome
+from conspect.language.syntax.tree import ORDINARY, ForAll, Near, Predict, Specification
 from conspect.results.neighbourhoods import (
     NeighbourhoodProperty,
     NeighbourhoodRow,
@@ -20,10 +21,14 @@ from conspect.results.neighbourhoods import (
 from conspect.study.config import NeighbourhoodsConfig
 from conspect.verification.images.describing import Describer
 from conspect.verification.images.exact_truth import ExactTruth
+from conspect.verification.images.shares import share_verdicts
 from conspect.verification.neighbourhoods import learning
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around, ImagesAtHand, Question, Surroundings
+from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
+from conspect.verification.neighbourhoods.learning import kinds_near
+from conspect.verification.neighbourhoods.verdicts import refuting
 from conspect.verification.queries.formula_table import tabulate
-from conspect.verification.queries.model import VerificationModel
+from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of, plan
 from conspect.verification.regions.readouts import ReadoutKinds
 
@@ -38,10 +43,11 @@ def neighbourhoods_of(
     config: NeighbourhoodsConfig,
     *,
     bar: ProgressBar,
-) -> tuple[Neighbourhoods | None, str | None]:
+) -> tuple[Neighbourhoods | None, str | None, list[NeighbourhoodClaim]]:
     """Every property over a region of a class, around the measured images of that class; or why there is nothing to say.
 
-    `trees`: file name and specification.
+    `trees`: file name and specification. With it the claims that prove it: of each property, that it is true around nine
+    tenths of the images like these.
     """
     obligations = [
         obligation
@@ -50,16 +56,24 @@ def neighbourhoods_of(
         if isinstance(obligation.quantifier, ForAll) and obligation.class_name is not None
     ]
     try:
-        return (_summed(obligations, subject, config, bar), None) if obligations else (None, None)
+        if not obligations:
+            return None, None, []
+        summed, claims = _summed(obligations, subject, config, bar)
+        return summed, None, claims
     except UserError as error:
         if error.diagnostics[0].code != "VERIFY006":
             raise
-        return None, error.diagnostics[0].problem
+        return None, error.diagnostics[0].problem, []
+
+
+def around_images(name: str) -> str:
+    """The name of the claim about a property around the images of its class."""
+    return f"{name} around images"
 
 
 def _summed(
     obligations: Sequence[Obligation], subject: VerificationModel, config: NeighbourhoodsConfig, bar: ProgressBar
-) -> Neighbourhoods:
+) -> tuple[Neighbourhoods, list[NeighbourhoodClaim]]:
     hoods = learning.Neighbourhoods(subject)
     surroundings = Surroundings(hoods, ExactTruth(subject))
     sample = hoods.changed.sample(subject.measure_split)
@@ -98,7 +112,8 @@ def _summed(
     measured = hood.measure(radius)
     properties = tuple(_property(job, answer) for job, answer in zip(obligations, answers, strict=True))
     present = [one for one in properties if one.images]
-    return Neighbourhoods(
+    claims = _claims(obligations, questions, answers, hoods, share)
+    summed = Neighbourhoods(
         changes=tuple(config.changes),
         share=config.share,
         radius=float(radius),
@@ -118,9 +133,45 @@ def _summed(
         decision_proved=float(kept.mean()) if len(kept) else 0.0,
         curve=tuple(curve),
         counterexample=_counterexample(obligations, questions, answers, subject),
-        certified=False,
+        certified=True,
         properties=properties,
     )
+    return summed, claims
+
+
+def _claims(
+    obligations: Sequence[Obligation],
+    questions: Sequence[Question],
+    answers: Sequence[Around],
+    hoods: learning.Neighbourhoods,
+    share: Fraction,
+) -> list[NeighbourhoodClaim]:
+    """What is proved and refuted around the images of each property, for the checker to count again."""
+    model, options = hoods.model, VerifyOptions()
+    split = model.splits[model.measure_split]
+    sample, chosen = hoods.changed.sample(model.measure_split), hoods.chosen(ORDINARY)
+    counts = [(int(answer.proved.sum()), len(answer.proved)) for answer in answers]
+    spared = [(n - int(answer.refuted.sum()), n) for answer, (_, n) in zip(answers, counts, strict=True)]
+    shares = [BROAD] * len(answers)
+    above, below = (share_verdicts(each, shares, options.confidence) for each in (counts, spared))
+    claims = []
+    for job, question, answer, up, down in zip(obligations, questions, answers, above, below, strict=True):
+        if not len(question.images):
+            continue
+        verdict: Outcome = "holds" if up[0].outcome == "holds" else "unknown"
+        verdict = "violated" if verdict == "unknown" and down[0].outcome == "violated" else verdict
+        hood = hoods.learned(kinds_near(job.table, len(model.concept_names)), ORDINARY)
+        rows = sample.rows[question.images]
+        embeddings = split.embeddings[rows]
+        pictures = np.asarray(sample.embeddings)[question.images][:, chosen]
+        claim = NeighbourhoodClaim(
+            around_images(job.name), job.file, job.statement, job.table, verdict, job.class_name, model.measure_split,
+            tuple(split.ids[row] for row in rows.tolist()), Near(ORDINARY, share), hood.kinds, hood.ellipsoid.factor,
+            hood.radius(share), answer.centres, embeddings, answer.tree, answer.proved,
+            refuting(answer, embeddings, pictures), BROAD, Fraction(1) - Fraction(str(options.confidence)),
+        )  # fmt: skip
+        claims.append(claim)
+    return claims
 
 
 def _reachable(hood: learning.Neighbourhood, share: Fraction) -> bool:

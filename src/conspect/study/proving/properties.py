@@ -110,13 +110,23 @@ def with_neighbourhoods(
     files: Sequence[Path],
     subject: VerificationModel,
     config: NeighbourhoodsConfig,
+    folder: Path,
     *,
     bar: ProgressBar,
 ) -> Verification:
-    """The record with what is proved around images. Nothing of it is kept: without certificates nothing is believed."""
+    """The record with what is proved around images, computed anew each time; its certificates go to `folder`/certificates."""
     vocabulary = vocabulary_of(subject)
-    trees = [(file.name, check_text(read_specification(file), vocabulary, file.name).require()) for file in files]
-    found, why = neighbourhoods_of(trees, subject, config, bar=bar)
+    texts = [read_specification(file) for file in files]
+    trees = [
+        (file.name, check_text(text, vocabulary, file.name).require()) for file, text in zip(files, texts, strict=True)
+    ]
+    found, why, claims = neighbourhoods_of(trees, subject, config, bar=bar)
+    for file, text, target in zip(files, texts, certificate_paths(files, folder), strict=True):
+        own = [claim for claim in claims if claim.file == file.name]
+        if own:
+            with writing_to(target.parent):
+                body = bundle(subject, own, {file.name: text_digest(text)})
+                write_bundle(KeptSource(file.name, text_digest(text), target).near, body)
     return replace(verified, neighbourhoods=found, neighbourhoods_left_out=why)
 
 

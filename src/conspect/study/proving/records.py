@@ -49,7 +49,7 @@ def rate_record(rate: Rate) -> records.Rate:
 
 
 def _counts(counts: NeighbourhoodCounts) -> records.NeighbourhoodCounts:
-    """Nothing of it is certified: certificates do not carry neighbourhoods."""
+    """The counts of a verdict, which its claim carries and the checker counts again."""
     return records.NeighbourhoodCounts(
         changes=counts.changes,
         share=counts.share,
@@ -63,7 +63,7 @@ def _counts(counts: NeighbourhoodCounts) -> records.NeighbourhoodCounts:
         refuted_by_embedding=counts.refuted_by_embedding,
         unknown=counts.unknown,
         reads=counts.reads,
-        certified=False,
+        certified=True,
     )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from conspect.verification.certificates.claims import END_NAMES, Said
 from conspect.verification.certificates.expectation import Expected, Source, plain
-from conspect.verification.certificates.writing import thresholds_of, tie_of
+from conspect.verification.certificates.writing import EVIDENCE, thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel
 
 # What the certificate adds for its own use, and what only a proof or a witness can decide.
-OWN = ("digest", "file", "point", "proof", "region", "verdict", "witness")
+OWN = (*EVIDENCE, "file", "verdict")
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ from conspect.verification.regions.readouts import ReadoutKinds
 if TYPE_CHECKING:  # the search for provable coverage needs the decider, which needs claims
     from conspect.verification.engine.sizes import Bracket
     from conspect.verification.extents.search import Extent
+    from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
     from conspect.verification.regions.provable import ProvedCoverage
     from conspect.verification.regions.readout_verdicts import ReadoutVerdict
 
@@ -172,7 +173,7 @@ class ExtentClaim(_Claim):
         }
 
 
-Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim | ExtentClaim
+Claim: TypeAlias = "RegionClaim | ShareClaim | ImageClaim | ExtentClaim | NeighbourhoodClaim"
 
 
 def array_digest(values: Floats) -> str:

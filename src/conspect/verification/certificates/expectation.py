@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from conspect.core.diagnostics import UserError
 from conspect.core.regions import Region
 from conspect.language.syntax.tree import ForAll, Specification
-from conspect.verification.certificates.claims import END_NAMES, RegionClaim, Said, at_coverage, over_shape
+from conspect.verification.certificates.claims import END_NAMES, Claim, RegionClaim, Said, at_coverage, over_shape
 from conspect.verification.extents.classes import class_extents
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
@@ -123,7 +123,7 @@ class Expectation:
         """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
         jobs = plan(source.tree, self.subject, source.name)
         found = class_extents(jobs, self.subject, concept)
-        return [Expected(claim.name, _always(claim.said())) for entry in found for claim in entry.claims]
+        return [expected(claim) for entry in found for claim in entry.claims]
 
     def _over_embeddings(self, job: Obligation, quantifier: ForAll, verification: Verification) -> list[Expected]:
         focus = quantifier.region
@@ -169,6 +169,11 @@ class Expectation:
             ).said()
 
         return Expected(job.name, said, ANY)
+
+
+def expected(claim: Claim) -> Expected:
+    """The very claim, with the verdict that it has."""
+    return Expected(claim.name, _always(claim.said()))
 
 
 def _always(said: Said) -> Callable[[Carried], Said]:

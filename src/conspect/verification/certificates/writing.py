@@ -31,6 +31,7 @@ from conspect.verification.certificates.claims import (
 )
 from conspect.verification.certificates.encoding import encoded
 from conspect.verification.engine.points import Witness
+from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim, tree_record
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.regions.readouts import ReadoutKinds
 
@@ -139,6 +140,22 @@ class _Shared:
             )
         return self.places[key]
 
+    def neighbourhoods(self, claim: NeighbourhoodClaim) -> int:
+        """The number of the centres and the factor of a claim, which claims about the same images share."""
+        key = ("near", claim.arrays_digest, claim.reads)
+        if key not in self.places:
+            self.places[key] = len(self.regions)
+            self.regions.append(
+                {
+                    "shape": "near",
+                    "centre": encoded(claim.centres.floats),
+                    "factor": encoded(claim.factor),
+                    "reads": readouts_record(claim.reads),
+                    "images": len(claim.centres),
+                }
+            )
+        return self.places[key]
+
     def witness(self, witness: Witness, region: int) -> int:
         """The number of a witness: floats where they are exact, else integers over a denominator."""
         if witness.kind == "corner":
@@ -178,6 +195,11 @@ def _carried(claim: Claim, shared: _Shared) -> Said:
         case ExtentClaim():
             said["region"] = shared.region(claim.extent.segment)
             said["proof"] = [step.record() for step in claim.extent.proof]
+        case NeighbourhoodClaim():
+            said["region"] = shared.neighbourhoods(claim)
+            said["tree"] = tree_record(claim.tree)
+            points = {k: shared.point({"kind": "embedding", "float64": encoded(z)}) for k, z in claim.refuted.items()}
+            said["refutations"] = sorted(points.items())
         case ShareClaim():
             pass
         case _:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import Outcome
 from conspect.language.syntax.tree import Near
+from conspect.verification.certificates.claims import Said, readouts_record
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.proving import Case
 from conspect.verification.queries.formula_table import FormulaTable
@@ -49,3 +52,42 @@ class NeighbourhoodClaim:
     refuted: Mapping[int, Float64]
     share: Fraction | None
     level: Fraction
+
+    kind: ClassVar[str] = "near"
+
+    def said(self) -> Said:
+        """Everything that the claim says, as plain JSON without its evidence (tree, and the refuting embeddings)."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "file": self.file,
+            "statement": self.statement,
+            "formula": [list(node) for node in self.formula],
+            "verdict": self.verdict,
+            "class": self.class_name,
+            "split": self.split,
+            "images": digest_json(list(self.image_ids)),
+            "changes": self.near.changes,
+            "near": str(self.near.share),
+            "reads": readouts_record(self.reads),
+            "radius": str(self.radius),
+            "region_digest": digest_json(
+                {"arrays": self.arrays_digest, "cut": None, "shape": "near", "size": str(self.radius)}
+            ),
+            "trials": len(self.image_ids),
+            "proved": int(self.proved.sum()),
+            "refuted": len(self.refuted),
+            "share": None if self.share is None else str(self.share),
+            "level": str(self.level),
+        }
+
+    @property
+    def arrays_digest(self) -> str:
+        """Of the centres, and of the ellipsoid around 0."""
+        zero = np.zeros(len(self.factor))
+        return digest_arrays({"centre": self.centres.floats}) + digest_arrays({"centre": zero, "factor": self.factor})
+
+
+def tree_record(case: Case) -> list[object]:
+    """A case as a certificate carries it: choices of multipliers, the disjunction opened or None, its cases."""
+    return [case.alternatives, case.which, [tree_record(branch) for branch in case.branches]]

