@@ -25,7 +25,7 @@ export function ordinal(n: number): string {
 
 /** A percentile in words: what is shown is never more extreme than what is known. */
 export function percentile(value: number | null | undefined): string {
-  return value === null || value === undefined ? "–" : value >= 99.95 ? "top" : ordinal(Math.max(1, Math.round(value)));
+  return value === null || value === undefined ? "–" : value >= 99.95 ? "top" : ordinal(Math.min(99, Math.max(1, Math.round(value))));
 }
 
 /** A size or a shift: short, and never "-0". */
