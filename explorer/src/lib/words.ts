@@ -33,3 +33,8 @@ export function short(value: number, digits = 2): string {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? (0).toFixed(digits) : text;
 }
+
+/** A name as Con_spec takes it: bare where it can be, else in quotes. */
+export function specName(name: string): string {
+  return /^[\p{L}_][\p{L}\p{N}_]*(?:-[\p{L}\p{N}_]+)*$/u.test(name) ? name : JSON.stringify(name);
+}
