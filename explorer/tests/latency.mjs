@@ -42,8 +42,9 @@ for (let k = 0; k < TIMES; k++) {
   await go("view=study");
   await page.locator("section[aria-labelledby=confusion] td a").first().waitFor();
   await timed("a confusion cell's images", "document.querySelectorAll('section[aria-labelledby=confusion] td a')[argument].click()", seen, k);
+  await go("view=images");
   await page.evaluate(() => { window.was = document.querySelector(".bar [role=status]").textContent; });
-  await timed("a filter", "const s = document.querySelectorAll('.bar select')[2]; s.selectedIndex = (s.selectedIndex + 1) % s.options.length; s.dispatchEvent(new Event('change', {bubbles: true}))", "document.querySelector('.bar [role=status]').textContent !== window.was", k);
+  await timed("a filter", "const s = document.querySelectorAll('.bar select')[argument % 2]; s.selectedIndex = 1 + argument; s.dispatchEvent(new Event('change', {bubbles: true}))", "document.querySelector('.bar [role=status]').textContent !== window.was", k);
   await go("view=heatmap");
   await page.locator("canvas").first().waitFor();
   await timed("a heatmap cell's images", "document.querySelector('.words button').click()", seen, k);

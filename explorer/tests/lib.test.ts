@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
 import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
+import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { csv } from "../src/lib/saving";
-import { many, ordinal, percent, pValue } from "../src/lib/words";
+import { many, ordinal, percent, percentile, pValue, short } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -58,5 +59,45 @@ describe("numbers in words", () => {
     expect(many(1234, "image")).toBe("1,234 images");
     expect([1, 2, 3, 11, 12, 13, 21, 102].map(ordinal)).toEqual(["1st", "2nd", "3rd", "11th", "12th", "13th", "21st", "102nd"]);
     expect(percent(null)).toBe("–");
+  });
+});
+
+describe("sliders", () => {
+  it("keep their shifts in the address, whatever a concept is called", () => {
+    const shifts = { horns: 1.5, "a:b|c": -2, "100 %": 0.25, "<script>": 3, "\u202e": -1 };
+    expect(shiftsOf(textOf(shifts))).toEqual(shifts);
+  });
+  it("leave a concept where it is when a link is broken, and write none that stays", () => {
+    expect(shiftsOf("horns:x|:2|%zz:1|wings:1|alone")).toEqual({ wings: 1 });
+    expect(textOf({ horns: 0, wings: 1.234 })).toBe("wings:1.23");
+  });
+  it("ask one question at a time and only the newest of those that came meanwhile", async () => {
+    const asked: number[] = [];
+    const open: (() => void)[] = [];
+    const latest = new Latest<number>((n) => { asked.push(n); return new Promise((done) => open.push(done)); });
+    const all = [1, 2, 3, 4].map((n) => latest.ask(n));
+    expect(asked).toEqual([1]);
+    open[0]?.();
+    await new Promise((done) => setTimeout(done));
+    expect(asked).toEqual([1, 4]);
+    open[1]?.();
+    await Promise.all(all);
+    expect(asked).toEqual([1, 4]);
+  });
+  it("go on after a question that failed", async () => {
+    let asked = 0;
+    const latest = new Latest<number>(async () => { asked += 1; if (asked === 1) throw new Error("gone"); });
+    await expect(latest.ask(1)).rejects.toThrow("gone");
+    await latest.ask(2);
+    expect(asked).toBe(2);
+  });
+});
+
+describe("percentiles and shifts in words", () => {
+  it("say top only of the very top, and never 0th", () => {
+    expect([percentile(100), percentile(99.9), percentile(0), percentile(50), percentile(null)]).toEqual(["top", "99th", "1st", "50th", "–"]);
+  });
+  it("have no minus nothing", () => {
+    expect([short(-0.001), short(0), short(-1.234)]).toEqual(["0.00", "0.00", "-1.23"]);
   });
 });

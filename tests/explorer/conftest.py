@@ -29,14 +29,49 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(write_study(tmp_path_factory.mktemp("explored")))
 
 
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "\u202e\u2066gnp.exe",
+    "a\u009b31m'\"&lt;b&gt;",
+    "=HYPERLINK(1)",
+    "%2e%2e%2f",
+)
+
+
+@pytest.fixture(scope="session")
+def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same study with images and concepts whose names would run, turn or escape."""
+    folder = write_study(tmp_path_factory.mktemp("hostile") / "study <b>\u202e")
+    for label in sorted((folder / "images" / "test").iterdir()):
+        # Of each class right ones and wrong ones: the last are those with faults planted in them.
+        files = sorted(label.iterdir())
+        for number, name in enumerate(HOSTILE):
+            files[number if number < 3 else -number].rename(label / f"{name} {number}.png")
+    concepts = folder / "concepts.toml"
+    concepts.write_text(concepts.read_text().replace("bluish = ", '"<b onclick=alert(1)>blu\u202eish" = '))
+    attributes = folder / "attributes.csv"
+    attributes.write_text(attributes.read_text().replace("bluish", "<b onclick=alert(1)>blu\u202eish"))
+    return run(folder)
+
+
+def run_earlier(folder: Path, target: Path) -> Path:
+    """The same images with the model before it broke."""
+    shutil.copytree(folder, target)
+    config = target / "study.toml"
+    config.write_text(config.read_text().replace('name = "planted"', f'name = "{EarlierModel.name}"'))
+    return run(target)
+
+
 @pytest.fixture(scope="session")
 def earlier_folder(tmp_path_factory: pytest.TempPathFactory, finished_folder: Path) -> Path:
-    """The same images with the model before it broke; to be read, not changed."""
-    folder = tmp_path_factory.mktemp("earlier") / "earlier"
-    shutil.copytree(finished_folder, folder)
-    config = folder / "study.toml"
-    config.write_text(config.read_text().replace('name = "planted"', f'name = "{EarlierModel.name}"'))
-    return run(folder)
+    """To be read, not changed."""
+    return run_earlier(finished_folder, tmp_path_factory.mktemp("earlier") / "earlier")
+
+
+@pytest.fixture(scope="session")
+def hostile_earlier(tmp_path_factory: pytest.TempPathFactory, hostile_folder: Path) -> Path:
+    """To be read, not changed."""
+    return run_earlier(hostile_folder, tmp_path_factory.mktemp("earlier") / "before <i>\u202e")
 
 
 @pytest.fixture

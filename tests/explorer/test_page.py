@@ -22,14 +22,17 @@ def test_the_front_ends_types_come_from_the_records_as_they_are() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None or NODE is None, reason="needs chromium and node")
+@pytest.mark.parametrize("kind", ["plain", "hostile"])
 def test_every_view_shows_what_it_counts_in_a_real_browser(
-    finished_folder: Path, earlier_folder: Path, tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    study = shutil.copytree(finished_folder, tmp_path / "study")
     if not (EXPLORER / "node_modules/playwright-core").is_dir():
         pytest.skip("the page is not built here: make explorer")
+    names = ("finished_folder", "earlier_folder") if kind == "plain" else ("hostile_folder", "hostile_earlier")
+    finished, earlier = (request.getfixturevalue(name) for name in names)
+    study = shutil.copytree(finished, tmp_path / finished.name)
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.explorer.fake_server", str(study), str(earlier_folder)],
+        [sys.executable, "-m", "tests.explorer.fake_server", str(study), str(earlier)],
         stderr=subprocess.PIPE,
         text=True,
         cwd=EXPLORER.parent,

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conspect.core.concepts import Concept
 from conspect.core.diagnostics import UserError
 from conspect.results.exploration import Decision, ImageSet, LabelDecision, Order
 from conspect.study import Study
 from conspect.study.exploration.filters import ImageFilter
 from conspect.study.exploration.notes import read_decisions
 from conspect.study.exploration.opening import OpenedStudy, opened
+from conspect.study.exploration.phrases import Phrases, Reading
 from conspect.study.exploration.suspects import recount
 
 
@@ -81,6 +83,18 @@ def test_a_question_that_cannot_be_read_is_refused(study: OpenedStudy, text: str
     with pytest.raises(UserError) as error:
         study.exploration.ask(text)
     assert code_of(error) == "EXPLORE002"
+
+
+def test_concepts_are_asked_by_name_whatever_signs_stand_in_it() -> None:
+    names = ("a > b", "b", "<b onclick=alert(1)>blu\u202eish", "c < d")
+    phrases = Phrases(
+        [Concept(name, (name,)) for name in names], np.eye(4), ("{}",), lambda _: np.zeros((0, 4), np.float32)
+    )
+    for first in names:
+        assert phrases.read(first) == Reading(first, None)
+        for second in names:
+            if first != second:
+                assert phrases.read(f"{first} > {second}") == Reading(first, second)
 
 
 def test_less_than_asks_the_other_way_round(study: OpenedStudy) -> None:

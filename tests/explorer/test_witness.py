@@ -105,3 +105,14 @@ def test_a_property_of_images_lists_those_that_break_it(study: OpenedStudy) -> N
     assert page.steps == ()
     assert page.members - page.satisfied == len(page.breaking) > 0
     assert all(entry.image.label == "green" != entry.image.output for entry in page.breaking)
+
+
+@pytest.mark.parametrize("around", ["near image", "near x"])
+def test_a_property_about_neighbourhoods_is_looked_at_as_well(study: OpenedStudy, around: str) -> None:
+    image = next(name for name in study.exploration.index.ids if "right" in name)
+    whole = "near x" in around
+    quantifier = "for 90% of x in images(green): for all y near x" if whole else f'for all y near image("{image}")'
+    page = page_of(study, f"property p:\n    {quantifier}:\n        reddish > greenish\n")
+    assert page.steps == ()
+    assert page.members >= 1
+    assert page.property.kind == "near"

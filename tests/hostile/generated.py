@@ -66,8 +66,6 @@ def parquet_bombs() -> dict[str, bytes]:
     def repeated(value: object, number: int) -> object:
         return pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int32)), pa.array([value]))
 
-    zeros = pa.array(np.zeros(260 << 20, np.uint8))
-    lists = pa.ListArray.from_arrays(pa.array(np.arange(261, dtype=np.int32) << 20), zeros)
     different = pa.array([b"%08d" % k * 4 for k in range(100_000)])
     for name, table in {
         "parquet of rows without bytes": pa.table(
@@ -86,9 +84,6 @@ def parquet_bombs() -> dict[str, bytes]:
                 ),
                 "label": pa.array(["cat"] * 5_000),
             }
-        ),
-        "parquet of one list of a million bytes in 260 rows": pa.table(
-            {"image": lists, "label": pa.array(["cat"] * 260)}
         ),
         "parquet of lists in lists": pa.table({"image": pa.array([[[[[[1]]]]]] * 10), "label": pa.array(["a"] * 10)}),
         "parquet of 3,000 columns": pa.table({"image": [b"x"], "label": ["a"], **{f"c{k}": [k] for k in range(3_000)}}),

@@ -47,6 +47,17 @@ def test_a_file_that_declares_too_much_is_refused_or_read_in_little_memory(
         assert peak_memory() - before < 500, name
 
 
+def test_a_column_of_more_values_than_images_have_pixels_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("conspect.adapters.datasets.parquet.LARGEST_COLUMN", 5_000)
+    table = pa.table({"image": pa.array([[0] * 2_000] * 4, pa.list_(pa.uint8())), "label": pa.array(["cat"] * 4)})
+    pq.write_table(table, tmp_path / "images.parquet")
+    with pytest.raises(REFUSALS, match="a column of one row group declares 8,000 values"):
+        OF["images.parquet"].read(tmp_path / "images.parquet")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_bomb_goes_off_in_what_it_pretends_to_be() -> None:

@@ -25,11 +25,16 @@ export function ordinal(n: number): string {
 
 /** A percentile in words: what is shown is never more extreme than what is known. */
 export function percentile(value: number | null | undefined): string {
-  return value === null || value === undefined ? "–" : value >= 99.95 ? "top" : ordinal(Math.max(1, Math.round(value)));
+  return value === null || value === undefined ? "–" : value >= 99.95 ? "top" : ordinal(Math.min(99, Math.max(1, Math.round(value))));
 }
 
 /** A size or a shift: short, and never "-0". */
 export function short(value: number, digits = 2): string {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? (0).toFixed(digits) : text;
+}
+
+/** A name as Con_spec takes it: bare where it can be, else in quotes. */
+export function specName(name: string): string {
+  return /^[\p{L}_][\p{L}\p{N}_]*(?:-[\p{L}\p{N}_]+)*$/u.test(name) ? name : JSON.stringify(name);
 }

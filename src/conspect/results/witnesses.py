@@ -64,7 +64,8 @@ class WitnessPage(msgspec.Struct, frozen=True):
 
     `text`: the property as it can be edited. `size`: of the region, None where it has none. `members`: held-out images that
     count; `satisfied`: of them those for which the property is true. `steps`: by size, ascending; empty where the property
-    speaks of no region of sizes. `witness_image`: the counterexample where it is a real image of the study.
+    speaks of no region of sizes. `witness_image`: the counterexample where it is a real image of the study, or the image that it
+    lies around.
     `off_axis`: distance from the counterexample to the nearest real embedding over the usual one between real ones.
     """
 

@@ -47,7 +47,7 @@ class Compared:
         theirs, ours = self._before.failures, self._failures
         if not self.comparison.same_images or theirs is None or ours is None or self.comparison.accuracy is None:
             return {}
-        old, new = {one.id for one in theirs}, {one.id for one in ours}
+        old, new = {one.id for one in theirs.images}, {one.id for one in ours.images}
         row_of = self._index.row_of
         sides = {row_of[name]: ChangedSide.FIXED for name in old - new if name in row_of}
         return sides | {row_of[name]: ChangedSide.BROKEN for name in new - old if name in row_of}
@@ -60,7 +60,8 @@ class Compared:
         self, annotations: Annotations, *, side: ChangedSide | None, label: str | None, offset: int, limit: int
     ) -> ChangedImages:
         """Images that changed sides, those of `side` and of true class `label` alone where these are given."""
-        was = {one.id: one.output for one in self._before.failures or ()}
+        theirs = self._before.failures
+        was = {} if theirs is None else {one.id: one.output for one in theirs.images}
         index = self._index
         rows = [row for row in sorted(self.sides) if label is None or index.class_names[index.labels[row]] == label]
         shown = [row for row in rows if side is None or self.sides[row] is side]

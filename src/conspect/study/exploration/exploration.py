@@ -203,6 +203,7 @@ class Exploration:
             self._phrases.directions(["something"])
         self.heatmap(ImageFilter())
         _ = self.views.reality.usual, self._verdicts
+        self.proving.check("")
         if len(self.index):
             self.views.sliders.page(self.annotations, self.index.ids[0], {})
             self.explanation(self.index.ids[0])

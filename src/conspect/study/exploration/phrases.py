@@ -51,13 +51,14 @@ class Phrases:
     def read(self, text: str) -> Reading:
         """What `text` asks. Raises UserError EXPLORE002 where it names no concept, or more than two."""
         plain = " ".join(unicodedata.normalize("NFC", text).split())
+        known = self._known(plain)
+        if known is not None:
+            return known
         if not plain or len(plain) > MOST_CHARACTERS or not plain.isprintable():
             problem = (
                 "nothing is asked" if not plain else f"a question has at most {MOST_CHARACTERS} printable characters"
             )
             raise user_error("EXPLORE002", problem, 'ask for a concept or a pair, such as "striped > metallic"')
-        if plain.casefold() in self._names:
-            return Reading(self._names[plain.casefold()], None)
         parts = _LARGER_FIRST.split(plain)
         if len(parts) == 1:
             parts = _SMALLER_FIRST.split(plain)[::-1]
@@ -68,6 +69,16 @@ class Phrases:
         if len(names) == 2 and names[0].casefold() == names[1].casefold():
             raise user_error("EXPLORE002", f"{plain!r} compares a concept with itself", "name two different concepts")
         return Reading(names[0], names[1] if len(names) == 2 else None)
+
+    def _known(self, plain: str) -> Reading | None:
+        """The concept or pair of concepts that the text is the name of, whatever signs stand in these names."""
+        if plain.casefold() in self._names:
+            return Reading(self._names[plain.casefold()], None)
+        for sign in re.finditer(" > ", plain):
+            first, second = (self._names.get(part.casefold()) for part in (plain[: sign.start()], plain[sign.end() :]))
+            if first is not None and second is not None and first != second:
+                return Reading(first, second)
+        return None
 
     def directions(self, names: Sequence[str]) -> Float64:
         """Unit text directions `[name, E]`. Raises UserError EXPLORE002 for words that have no direction."""

@@ -15,7 +15,18 @@ from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import Outcome
 from conspect.language import check_text
-from conspect.language.syntax.tree import Focus, ForAll, ForImage, ForShare, Item, Module, Property, Specification
+from conspect.language.syntax.tree import (
+    Focus,
+    ForAll,
+    ForImage,
+    ForImageNear,
+    ForShare,
+    ForShareNear,
+    Item,
+    Module,
+    Property,
+    Specification,
+)
 from conspect.language.writing.printer import write
 from conspect.results import witnesses as records
 from conspect.results.exploration import ImageRow, Neighbour
@@ -131,7 +142,7 @@ class Witnesses:
             own = None if witness.image_id is None else self._index.row_of.get(witness.image_id)
             nearest = self._reality.nearest(witness.embedding, SHOWN_NEAREST, without=own)
             off_axis = self._reality.relative(self._reality.distance(witness.embedding, without=own))
-            witness_image = self._row(annotations, witness.image_id)
+            witness_image = self._row(annotations, witness.image_id or witness.around)
         false = np.flatnonzero(~truth)
         # The images that break it soonest first: those deepest inside the region, else those that break it most.
         order = false if spoken.sizes is None else false[np.argsort(spoken.sizes[false], kind="stable")]
@@ -257,10 +268,10 @@ def _spoken_of(verification: Verification, job: Obligation, result: PropertyResu
             return _Sizes(split, rows, verification.readouts.place(job, focus, result.region).measured)
         sizes, passed = verification.focus.measure(focus, verification.focus.region(focus))
         return _Sizes(split, rows[passed], sizes[passed])
-    if isinstance(quantifier, ForShare):
+    if isinstance(quantifier, ForShare | ForShareNear):
         split = quantifier.images.split or subject.measure_split
         return _Sizes(split, np.flatnonzero(verification.focus.members(split, quantifier.images.class_name)), None)
-    assert isinstance(quantifier, ForImage)
+    assert isinstance(quantifier, ForImage | ForImageNear)
     split, row = verification.describer.find(quantifier.image_id)
     return _Sizes(split, np.array([row]), None)
 
