@@ -98,7 +98,7 @@ def test_a_folder_without_study_toml_says_how_to_write_one(tmp_path: Path) -> No
         Study.open(tmp_path)
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 OPTIONAL = st.none() | TEXTS
 LISTS = st.lists(TEXTS, max_size=3).map(tuple)
 COUNTS = st.none() | st.integers(0, 10**6)
