@@ -69,12 +69,11 @@ def test_the_norms_of_a_graph_are_read_as_those_of_the_module_it_came_from(tmp_p
     from conspect.adapters.models.onnx import OnnxModel
 
     torch.manual_seed(1)
-    module = nn.Sequential(
-        nn.Conv2d(3, 8, 9), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
-    ).eval()
-    module[1].running_mean += torch.linspace(-2, 2, 8)
+    convolution, norm = nn.Conv2d(3, 8, 9), nn.BatchNorm2d(8)
+    module = nn.Sequential(convolution, norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)).eval()
+    norm.running_mean = torch.linspace(-2, 2, 8)
     with torch.no_grad():
-        module[0].weight[:4] = 0.0
+        convolution.weight[:4] = 0.0
     arrays = {name: value.numpy() for name, value in module.state_dict().items() if value.is_floating_point()}
     nodes = [
         helper.make_node("Conv", ["image", "0.weight", "0.bias"], ["a"], name="conv"),

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from conspect.analysis.diagnosis.images import Cause
+from conspect.analysis.diagnosis.weighing import SUSPECTS
 from conspect.cli.doctor import doctor
 from conspect.core.diagnostics import UserError
 from conspect.report.doctor import doctor_junit
@@ -48,7 +49,7 @@ def test_a_reported_accuracy_is_weighed_and_said(finished: Study) -> None:
     )
     kept = diagnose_study(finished.inputs, measured, seed=0, changed=0, reported=0.8)
     assert any(line.startswith("Nothing is lost for sure") for line in kept.record.evidence)
-    none = record.SUSPECTS.index("none")
+    none = SUSPECTS.index("none")
     assert kept.model.posterior[none] > lost.model.posterior[none]
 
 
@@ -139,7 +140,7 @@ def test_a_preparation_other_than_the_models_own_is_said() -> None:
 def test_on_a_sound_model_no_part_has_a_count(finished: Study) -> None:
     found = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0)
     sound = record._record(
-        replace(found.model, posterior=np.array([0, 0, 0, 0, 1.0]), named=(record.SUSPECTS[4],)),
+        replace(found.model, posterior=np.array([0, 0, 0, 0, 1.0]), named=(SUSPECTS[4],)),
         [replace(one, cause=Cause.UNDECIDED) for one in found.images],
         finished.inputs.model.class_names,
         (),

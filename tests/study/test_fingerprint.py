@@ -90,7 +90,7 @@ def test_another_input_is_told_from_another_encoder(cases, sound) -> None:
 
 @pytest.mark.slow
 def test_broken_heads_and_encoders_are_told_apart_with_a_fingerprint(cases, sound) -> None:
-    right = {Part.HEAD: [], Part.ENCODER: [], Part.BOTH: []}
+    right: dict[Part, list[bool]] = {Part.HEAD: [], Part.ENCODER: [], Part.BOTH: []}
     subject = cases.subject
     for case in cases:
         if case.part in right and case.drop > 0.05:

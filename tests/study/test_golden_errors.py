@@ -106,21 +106,24 @@ class Mended(FakeModel):
 def study006(folder: Path, patch: pytest.MonkeyPatch) -> object:
     place = place_of(folder / "embeddings")
     confirm_digests(place, FakeModel(), FakeVlm(), ())
-    return confirm_digests(place, Mended(), FakeVlm(), ())
+    confirm_digests(place, Mended(), FakeVlm(), ())
+    return None
 
 
 @raises
 def cli003(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(sys, "argv", ["conspect", "run", "here"])
     patch.setattr("resource.getrlimit", lambda which: (600 << 20, -1))
-    return cli_main._require_address_space()
+    cli_main._require_address_space()
+    return None
 
 
 @raises
 def study007(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(study_packages, "find_spec", lambda name: None)
     config = StudyConfig(properties=PropertiesConfig(files=("p.cspec",)))
-    return study_packages.require_packages(config)
+    study_packages.require_packages(config)
+    return None
 
 
 @raises

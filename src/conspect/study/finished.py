@@ -57,5 +57,11 @@ def finished_study(place: Path) -> FinishedStudy:
     images = tuple(ChangedImage(id=str(name), label=str(label), output=str(output)) for name, label, output in rows)
     if len(images) != results.localization.failures:
         return FinishedStudy(results, None)
-    values = {name: dict(zip(columns["id"], columns[column], strict=True)) for name, column in slices.items()}
+    values = {
+        name: {
+            str(image): None if value is None else str(value)
+            for image, value in zip(columns["id"], columns[column], strict=True)
+        }
+        for name, column in slices.items()
+    }
     return FinishedStudy(results, Failures(images, values))

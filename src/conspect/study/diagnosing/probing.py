@@ -74,7 +74,7 @@ def _one_colour(picture: NDArray[np.float64], channel: int) -> NDArray[np.float6
 
 def _fine(picture: NDArray[np.float64], side: int) -> float:
     """Length of the fine pattern in the picture's own pixels; a picture smaller than the input cannot carry a finer one."""
-    return PERIOD * max(min(picture.shape[:2]) / side, 1.0)
+    return PERIOD * max(float(min(picture.shape[:2])) / side, 1.0)
 
 
 def _waves(picture: NDArray[np.float64], period: float, step: float) -> NDArray[np.float64]:
