@@ -128,6 +128,7 @@ def study(tmp_path_factory) -> Study:
         patch.chdir(folder)
         patch.setattr(inputs, "load_model", lambda *_, **__: StripModel())
         patch.setattr(inputs, "load_vlm", lambda *_, **__: StripVlm())
+        patch.setattr(inputs, "require_packages", lambda _: None)
         study = Study.open(folder)
         study.run()
     assert not list(folder.rglob("PWNED")), "a pickle was run"

@@ -169,7 +169,7 @@ def test_a_run_leaves_results_manifest_and_report_and_no_other_file(finished: St
     made = {"results.json", "manifest.json", "report.html", "failures.arrows", "embeddings"}
     assert names == made | {"study.toml", "concepts.toml", "attributes.csv", "images"}
     manifest = json.loads((finished.folder / "manifest.json").read_text())
-    assert set(manifest["digests"]) == {"model", "head", "vlm", "train", "test", "concepts", "lens"}
+    assert set(manifest["digests"]) == {"model", "head", "vlm", "train", "test", "concepts", "lens", "metadata"}
     assert manifest["seed"] == 0
 
 

@@ -239,7 +239,7 @@ def _jpeg(quality: float) -> list[tuple[str, Change]]:
     def change(image: Pixels, _: np.random.Generator) -> Pixels:
         file = io.BytesIO()
         Image.fromarray(image).save(file, "JPEG", quality=int(quality))
-        with Image.open(file) as stored:
+        with Image.open(file, formats=["JPEG"]) as stored:
             return np.asarray(stored.convert("RGB"))
 
     return [(f"stored as JPEG of quality {int(quality)}", change)]
