@@ -43,7 +43,7 @@ def demo_study(
         model=ModelConfig(name="demo-resnet"),
         vlm=VlmConfig() if vlm is None else demo_vlm(vlm),
         properties=PropertiesConfig(files=(SPECIFICATION,)),
-        neighbourhoods=NeighbourhoodsConfig(),
+        neighbourhoods=NeighbourhoodsConfig(images=min(1000, max(100, images // 4))),
         monitor=demo_monitor(images),
         settings=Settings(seed=seed),
     )
