@@ -12,17 +12,23 @@ settings.register_profile("conspect", deadline=None, derandomize=True)
 settings.load_profile("conspect")
 
 
+# Of a slow test that names no limit of its own: two of them share the cores with everything else.
+SLOW_SECONDS = 900
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run tests that take more than a few seconds")
     parser.addoption("--golden", action="store_true", help="write the golden error messages anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
     for item in items:
-        if "slow" in item.keywords:
+        if "slow" not in item.keywords:
+            continue
+        if not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
+        elif item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 # How tests say that a library is missing; `pytest_terminal_summary` lists them.
