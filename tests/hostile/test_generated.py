@@ -82,6 +82,6 @@ def test_memory_of_a_reading_and_an_exit_in_it_are_seen(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_no_loader_takes_long_or_much_for_any_file() -> None:
-    done = ended("--files", "40")  # the command alone takes 220 of them
+    done = ended("--files", "10")  # the command alone takes 220 of them
     print(done.stdout)
     assert done.returncode == 0, done.stdout
