@@ -15,7 +15,7 @@ from conspect.cli.fingerprint import fingerprint as command
 from conspect.core.diagnostics import UserError
 from conspect.core.protocols import LayerMoments
 from conspect.core.spaces import AffineMap, Head
-from conspect.faults.cases import Cases, Part
+from conspect.faults.cases import Cases
 from conspect.faults.subjects import TEST, scene_subject
 from conspect.study import Study
 from conspect.study.diagnosing import fingerprint as taking
@@ -86,20 +86,6 @@ def test_another_input_is_told_from_another_encoder(cases, sound) -> None:
     assert found.input_changed
     assert found.broken == ()
     assert found.sentence.startswith("What the network is fed is other than it was: the input pipeline changed, and")
-
-
-@pytest.mark.slow
-def test_broken_heads_and_encoders_are_told_apart_with_a_fingerprint(cases, sound) -> None:
-    right: dict[Part, list[bool]] = {Part.HEAD: [], Part.ENCODER: [], Part.BOTH: []}
-    subject = cases.subject
-    for case in cases:
-        if case.part in right and case.drop > 0.05:
-            found = compared(taken(case.encoder, case.head, cases.prepared[TEST], subject.labels[TEST]), sound)
-            wanted = ("head", "encoder") if case.part is Part.BOTH else (case.part.value,)
-            right[case.part].append(found.broken == wanted)
-    assert all(len(found) >= 3 for found in right.values())
-    assert np.mean([np.mean(right[part]) for part in (Part.HEAD, Part.ENCODER)]) >= 0.97
-    assert np.mean(right[Part.BOTH]) >= 0.5
 
 
 def test_a_file_reads_back_and_what_is_none_is_refused(sound, tmp_path: Path) -> None:
