@@ -38,7 +38,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def inner(text: str = SPECIFICATION, *options: str) -> pytest.RunResult:
         (pytester.path / "claims.cspec").write_text(text)
-        return pytester.runpytest_subprocess("-p", "conspect.testing.plugin", "-p", "no:randomly", "-v", *options)
+        return pytester.runpytest_subprocess("-p", "no:randomly", "-v", *options)
 
     return inner
 
