@@ -2,8 +2,9 @@
 
 from functools import cache
 
-from conspect.monitor.fitting.calibration import TargetRates, calibrate
+from conspect.monitor.fitting.calibration import calibrate
 from conspect.monitor.fitting.fusion import fit
+from conspect.monitor.runtime.guarantee import TargetRates
 from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT, sample
 
 # A calibration split breaks a 95 % guarantee one time in twenty, and seed 2 is such a one; how often it happens is

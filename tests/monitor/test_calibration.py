@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from conspect.core.diagnostics import UserError
-from conspect.monitor.fitting.calibration import TargetRates, report, thresholds
+from conspect.monitor.fitting.calibration import report, thresholds
 from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Reason, Thresholds
+from conspect.monitor.runtime.guarantee import TargetRates
 from conspect.statistics.detection import Score
 from tests.monitor.fitted import HELD, TEST, TRAIN, WANTED, fitted, monitor_and_guarantee
 from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT

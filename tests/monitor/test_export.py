@@ -1,7 +1,7 @@
 """The exported graph decides as the monitor does, in ONNX Runtime, for one input and for many."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
@@ -23,7 +23,7 @@ from conspect.core.capabilities import graph_of
 from conspect.core.diagnostics import OutsideError, UserError
 from conspect.core.digests import digest_bytes
 from conspect.monitor.export import attached, monitor_graph, signature, write
-from conspect.monitor.export.graph import OPSET, OUTPUTS
+from conspect.monitor.export.graph import OPSET, OUTPUTS, GraphValue
 from conspect.monitor.runtime import SUSPECT, Thresholds
 from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.looks import LOOKS
@@ -93,9 +93,9 @@ def test_infinite_thresholds_accept_nothing_and_suspect_nothing():
 
 
 def test_the_metadata_says_what_the_saved_monitor_says(tmp_path):
-    SMALL.save(tmp_path, guarantee=GUARANTEE.to_json())
+    SMALL.save(tmp_path, guarantee=GUARANTEE)
     saved = json.loads((tmp_path / "monitor.json").read_text())
-    model = monitor_graph(SMALL, guarantee=GUARANTEE.to_json())
+    model = monitor_graph(SMALL, guarantee=GUARANTEE)
     about = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert about["conspect.sha256"] == digest_bytes((tmp_path / ARRAYS_FILE).read_bytes())
     for name in ("format", "version", "features", "classes", "concepts", "thresholds", "guarantee", "sha256"):
@@ -112,8 +112,8 @@ def demo():
 def test_one_graph_from_pixels_to_the_verdict(demo):
     model = attached(encoder_graph(demo), LARGE)
     inputs, outputs = signature(model)
-    assert inputs == [{"name": "image", "shape": ["image", 32, 32, 3], "type": "uint8"}]
-    assert [one["name"] for one in outputs] == ["logits", *OUTPUTS]
+    assert inputs == (GraphValue("image", ("image", 32, 32, 3), "uint8"),)
+    assert [value.name for value in outputs] == ["logits", *OUTPUTS]
     embeddings = demo.embed(np.stack([demo.prepare(image) for image in PIXELS]))
     logits = demo.head.logits(embeddings)
     runs = session(model)
@@ -158,7 +158,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
 def test_the_command_writes_a_graph_that_checks(start, tmp_path, demo):
     identity = Identity.of(demo, demo.prepare(PIXELS[0]), "lens")
     own = replace(LARGE, class_names=tuple(demo.class_names), identity=identity)
-    own.save(tmp_path / "monitor", guarantee={"wanted": 1})
+    own.save(tmp_path / "monitor", guarantee=GUARANTEE)
     Study.create(tmp_path, StudyConfig(data=DataConfig(train="a", test="b"), model=ModelConfig(name="demo-resnet")))
     call = ["--study", str(tmp_path), "--onnx", str(tmp_path / "out" / "m.onnx"), "--from", start]
     done = CliRunner().invoke(export, [*call, "--json"], catch_exceptions=False)
@@ -166,7 +166,9 @@ def test_the_command_writes_a_graph_that_checks(start, tmp_path, demo):
     assert [one["name"] for one in said["inputs"]] == {"embedding": ["embedding", "logits"], "image": ["image"]}[start]
     model = onnx.load(said["file"])
     onnx.checker.check_model(model, full_check=True)
-    assert {entry.key: entry.value for entry in model.metadata_props}["conspect.guarantee"] == '{"wanted": 1}'
+    assert {entry.key: entry.value for entry in model.metadata_props}["conspect.guarantee"] == json.dumps(
+        asdict(GUARANTEE)
+    )
     assert "verdict [image] int8" in CliRunner().invoke(export, call, catch_exceptions=False).stdout
 
 
@@ -277,7 +279,7 @@ def test_a_second_look_at_a_fixed_number_of_images_or_without_one_is_refused(tmp
     net = nn.Sequential(nn.Conv2d(3, 12, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10)).eval()
     torch.onnx.export(net, (torch.zeros(2, 3, 24, 24),), tmp_path / "m.onnx", dynamo=False, opset_version=17)
     fixed = OnnxModel(tmp_path / "m.onnx", Preprocessing((24, 24)), NAMES, name="fixed")
-    assert signature(attached(encoder_graph(fixed), narrow()))[0][0]["shape"] == [2, 24, 24, 3]
+    assert signature(attached(encoder_graph(fixed), narrow()))[0][0].shape == (2, 24, 24, 3)
     with pytest.raises(UserError, match=r"MONITOR001.*a second look at an input \[2, 24, 24, 3\]"):
         attached(encoder_graph(fixed), narrow(looks=True), second_look=True)
     with pytest.raises(UserError, match=r"MONITOR001.*no second look"):

@@ -10,7 +10,7 @@ from safetensors.numpy import load, save
 from conspect.core.diagnostics import OutsideError
 from conspect.core.digests import digest_bytes
 from conspect.monitor.runtime import Monitor, Thresholds
-from conspect.monitor.runtime.storage import ARRAYS_FILE, JSON_FILE
+from conspect.monitor.runtime.storage import ARRAYS_FILE, JSON_FILE, read_guarantee
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 
 MONITOR, GUARANTEE = monitor_and_guarantee()
@@ -18,7 +18,7 @@ MONITOR, GUARANTEE = monitor_and_guarantee()
 
 @pytest.fixture
 def folder(tmp_path):
-    MONITOR.save(tmp_path / "m", guarantee=GUARANTEE.to_json())
+    MONITOR.save(tmp_path / "m", guarantee=GUARANTEE)
     return tmp_path / "m"
 
 
@@ -32,6 +32,13 @@ def test_a_loaded_monitor_decides_to_the_bit_as_the_saved_one(folder):
     assert (loaded.reference == MONITOR.reference).all()
     assert sorted(path.name for path in folder.iterdir()) == [JSON_FILE, ARRAYS_FILE]
     assert json.loads((folder / JSON_FILE).read_text())["guarantee"]["wanted"]["false_alarms"] == 0.1
+
+
+def test_the_advice_of_a_monitor_that_accepts_nothing_survives(tmp_path):
+    kept = replace(GUARANTEE, accepts=False, needed=4_000)
+    MONITOR.save(tmp_path, guarantee=kept)
+    assert read_guarantee(tmp_path) == kept
+    assert "You need about 4,000 of them" in " ".join(read_guarantee(tmp_path).sentences())
 
 
 def test_infinite_thresholds_survive(tmp_path):

@@ -12,6 +12,7 @@ from conspect.cli.main import main
 from conspect.core.diagnostics import UserError
 from conspect.monitor.evaluation import LOOKED_BASELINE
 from conspect.monitor.runtime import Monitor
+from conspect.monitor.runtime.guarantee import TargetRates
 from conspect.report.monitor_wording import sentences, tables
 from conspect.results.monitor import MonitorEvaluation
 from conspect.statistics.detection import Score, measure
@@ -142,7 +143,7 @@ def test_the_command_fits_writes_and_compares(study: Study, results: dict, monke
     assert done.exit_code == 0, done.output
     assert "at most 20.00% of the right outputs are called suspect" in done.stdout
     assert Monitor.load(study.monitor_folder).class_names == CLASSES
-    assert rates_of(study.monitor_folder) == {"false_alarms": 0.2, "accepted_errors": 0.1, "confidence": 0.95}
+    assert rates_of(study.monitor_folder) == TargetRates(0.2, 0.1, 0.95)
     done = CliRunner().invoke(main, ["monitor", "eval", "--study", str(study.folder), "--json"])
     printed = json.loads(done.stdout)
     assert printed["guarantee"]["wanted"]["false_alarms"] == 0.2

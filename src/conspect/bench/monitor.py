@@ -10,9 +10,10 @@ import numpy as np
 
 from conspect.bench.rows import Row, row
 from conspect.core.spaces import AffineMap, Lens
-from conspect.monitor.fitting.calibration import TargetRates, calibrate
+from conspect.monitor.fitting.calibration import calibrate
 from conspect.monitor.fitting.fusion import ModelOutputs, Readout, fit
 from conspect.monitor.runtime import Monitor
+from conspect.monitor.runtime.guarantee import TargetRates
 
 CLASSES, CONCEPTS, DIMENSION, SPACE = 10, 18, 256, 384
 BATCH = 4096

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from conspect.monitor.export.graph import GraphValue
 
 STARTS = ("embedding", "image")
 
@@ -45,11 +50,12 @@ def export(study: Path, file: Path, start: str, second_look: bool, as_json: bool
     write(graph, file)
     inputs, outputs = signature(graph)
     if as_json:
-        click.echo(json.dumps({"file": str(file), "inputs": inputs, "outputs": outputs}))
+        click.echo(
+            json.dumps({"file": str(file), "inputs": [*map(asdict, inputs)], "outputs": [*map(asdict, outputs)]})
+        )
     else:
         click.echo(f"{file}: {', '.join(map(_described, inputs))} -> {', '.join(map(_described, outputs))}")
 
 
-def _described(value: dict[str, object]) -> str:
-    shape = value["shape"]
-    return f"{value['name']} {shape} {value['type']}".replace("'", "")
+def _described(value: GraphValue) -> str:
+    return f"{value.name} [{', '.join(map(str, value.shape))}] {value.type}"

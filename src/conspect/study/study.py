@@ -17,6 +17,7 @@ from conspect.core.digests import digest_bytes, digest_file
 from conspect.core.files import read_content, write_atomically, writing_to
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
+from conspect.monitor.runtime.guarantee import TargetRates
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
 from conspect.study.captions import caption_retrieval, installed
@@ -158,7 +159,7 @@ class Study:
             results = replace(results, verification=verified)
         if self.config.monitor is not None:
             try:
-                results = replace(results, monitor=self._evaluated_monitor({}, bar))
+                results = replace(results, monitor=self._evaluated_monitor(None, bar))
             except UserError as error:
                 # A quick look may have too few failures to learn from; the rest of the study is worth having all the same.
                 if error.diagnostics[0].code not in TOO_FEW_FOR_MONITOR:
@@ -265,7 +266,6 @@ class Study:
         Rates that are not given are those of study.toml's [monitor]. Raises UserError MONITOR002 or MONITOR003 when there
         are too few images, or too few that the model gets wrong.
         """
-        from conspect.monitor.fitting.calibration import TargetRates
         from conspect.study.monitor.fitting import fit_monitor
 
         config = self.config.monitor or MonitorConfig()
@@ -297,19 +297,25 @@ class Study:
 
         return self._evaluated_monitor(rates_of(self.monitor_folder), bar)
 
-    def _evaluated_monitor(self, rates: dict[str, float], bar: ProgressBar) -> MonitorEvaluation:
-        """At `rates`; those that are not given are study.toml's."""
+    def _evaluated_monitor(self, rates: TargetRates | None, bar: ProgressBar) -> MonitorEvaluation:
+        """At `rates`, or those of study.toml."""
         from conspect.study.monitor.evaluation import kept_or_made, monitor_results
 
         config, seed = self.config.monitor or MonitorConfig(), self.config.settings.seed
-        asked = {"false_alarms": config.false_alarms, "accepted_errors": config.accepted_errors, "confidence": 0.95}
-        recipe = [asdict(config), asked | rates, seed]
+        wanted = rates or TargetRates(config.false_alarms, config.accepted_errors)
+        asked = {"false_alarms": wanted.false_alarms, "accepted_errors": wanted.accepted_errors}
+        recipe = [asdict(config), {**asked, "confidence": wanted.confidence}, seed]
         recipe += [self.measurements(bar).lens.digest, *digests_of(self.inputs).values()]
         held_out = self.inputs.held_out
         recipe.append(None if held_out is None else held_out.digest)
 
         def make() -> MonitorEvaluation:
-            fitted = self.fit_monitor(**rates, bar=bar)
+            fitted = self.fit_monitor(
+                false_alarms=wanted.false_alarms,
+                accepted_errors=wanted.accepted_errors,
+                confidence=wanted.confidence,
+                bar=bar,
+            )
             with self.timings.stage("monitor"):
                 return monitor_results(fitted, seed=seed, bar=bar)
 

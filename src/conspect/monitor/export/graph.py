@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from conspect.core.files import write_atomically, writing_to
 from conspect.monitor.export.looking import FIRST_LOGITS, around
 from conspect.monitor.export.onnx_arrays import Node, OnnxArrays
 from conspect.monitor.runtime import SUSPECT, VERDICTS, Monitor, Thresholds
+from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.second_look import look_components
 from conspect.monitor.runtime.storage import contents
 from conspect.monitor.runtime.suspicion import weighed
@@ -35,7 +37,7 @@ OUTPUTS = ("suspicion", "verdict", "output")
 def monitor_graph(
     monitor: Monitor,
     *,
-    guarantee: Mapping[str, Any] | None = None,
+    guarantee: Guarantee | None = None,
     opset: int = OPSET,
     second_look: bool = False,
 ) -> onnx.ModelProto:
@@ -103,7 +105,7 @@ def attached(
     encoder: onnx.ModelProto,
     monitor: Monitor,
     *,
-    guarantee: Mapping[str, Any] | None = None,
+    guarantee: Guarantee | None = None,
     second_look: bool = False,
 ) -> onnx.ModelProto:
     """The graph of a model with the monitor behind it: the encoder's inputs to `logits`, `suspicion`, `verdict`, `output`.
@@ -197,16 +199,25 @@ def _input_width(layer: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto
     return int(constants[layer.input[1]].dims[1 if turned else 0])
 
 
-def signature(model: onnx.ModelProto) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """ModelOutputs and outputs of a graph, in order: name, shape (a name for an axis that is free), type."""
+@dataclass(frozen=True, slots=True)
+class GraphValue:
+    """An input or output of a graph: its name, its shape (a name for an axis that is free), its type as ONNX calls it."""
+
+    name: str
+    shape: tuple[str | int, ...]
+    type: str
+
+
+def signature(model: onnx.ModelProto) -> tuple[tuple[GraphValue, ...], tuple[GraphValue, ...]]:
+    """Inputs and outputs of a graph, in order."""
     from onnx import TensorProto
 
-    def described(value: onnx.ValueInfoProto) -> dict[str, Any]:
+    def described(value: onnx.ValueInfoProto) -> GraphValue:
         tensor = value.type.tensor_type
-        shape = [axis.dim_param or axis.dim_value for axis in tensor.shape.dim]
-        return {"name": value.name, "shape": shape, "type": TensorProto.DataType.Name(tensor.elem_type).lower()}
+        shape = tuple(axis.dim_param or axis.dim_value for axis in tensor.shape.dim)
+        return GraphValue(value.name, shape, TensorProto.DataType.Name(tensor.elem_type).lower())
 
-    return [described(value) for value in model.graph.input], [described(value) for value in model.graph.output]
+    return tuple(map(described, model.graph.input)), tuple(map(described, model.graph.output))
 
 
 def _decide(arrays: OnnxArrays, suspicion: Node, output: Node, thresholds: Thresholds) -> None:
@@ -221,12 +232,13 @@ def _decide(arrays: OnnxArrays, suspicion: Node, output: Node, thresholds: Thres
     arrays.add("Cast", verdict, to=3, name=OUTPUTS[1])
 
 
-def _metadata(monitor: Monitor, guarantee: Mapping[str, Any] | None) -> dict[str, str]:
+def _metadata(monitor: Monitor, guarantee: Guarantee | None) -> dict[str, str]:
     """`conspect.NAME` to JSON: what `monitor.json` says, and what the verdicts mean."""
-    _, about = contents(monitor, guarantee=guarantee)
-    del about["arrays"]
-    about["verdicts"] = list(VERDICTS)
-    return {f"conspect.{name}": json.dumps(value, ensure_ascii=False) for name, value in about.items()}
+    _, header = contents(monitor, guarantee=guarantee)
+    said = {**asdict(header), "verdicts": VERDICTS}
+    return {
+        f"conspect.{name}": json.dumps(value, ensure_ascii=False) for name, value in said.items() if name != "arrays"
+    }
 
 
 def _need_onnx() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from conspect.monitor.detectors.paper import SHRINKAGE, StoredHeatmaps
 from conspect.monitor.fitting.fusion import FittedDetector, ModelOutputs
 from conspect.monitor.fitting.second_look import FittedSecondLook
 from conspect.monitor.runtime import ACCEPT, SUSPECT, Monitor, Thresholds
+from conspect.monitor.runtime.guarantee import Guarantee, TargetRates
 from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.second_look import Looks
 from conspect.monitor.runtime.stream import stream_reference
@@ -23,63 +23,6 @@ from conspect.statistics.risk_control import accepted_error_threshold, false_ala
 
 # Candidate thresholds for acceptance: so many quantiles of the cross-fitted suspicion.
 CANDIDATES, MOST_TIMES = 200, 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class TargetRates:
-    """What the thresholds must keep. Shares of inputs like those of the calibration split.
-
-    `false_alarms`: share of the right outputs that are suspect. `accepted_errors`: share of the accepted whose output is
-    wrong. Each holds with `confidence` over calibration splits. `errors_of_all`: share of all inputs that are accepted
-    and wrong, in expectation over calibration splits (None: not asked).
-    """
-
-    false_alarms: float = 0.05
-    accepted_errors: float = 0.05
-    confidence: float = 0.95
-    errors_of_all: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Guarantee:
-    """What was certified, and on how many calibration inputs. `accepts` is False when no threshold could be certified.
-
-    `needed`: then about so many calibration inputs would certify one, if they are like these; None where none would.
-    """
-
-    wanted: TargetRates
-    images: int
-    wrong: int
-    accepts: bool
-    needed: int | None = None
-
-    def sentences(self) -> list[str]:
-        """The guarantees in words, each with its assumption."""
-        wanted, like = self.wanted, "for inputs like those of the calibration split"
-        sure = f"With confidence {wanted.confidence:.0%}, at most"
-        lines = [f"{sure} {wanted.false_alarms:.2%} of the right outputs are called suspect, {like}."]
-        if self.accepts:
-            lines.append(f"{sure} {wanted.accepted_errors:.2%} of the accepted outputs are wrong, {like}.")
-            if wanted.errors_of_all is not None:
-                lines.append(
-                    f"An input is accepted and wrong with probability at most {wanted.errors_of_all:.2%}, {like}."
-                )
-        else:
-            lines.append(
-                f"Nothing is accepted: {self.images} calibration inputs do not certify that at most "
-                f"{wanted.accepted_errors:.2%} of the accepted are wrong. {self._advice()}"
-            )
-        return lines
-
-    def _advice(self) -> str:
-        if self.needed is None:
-            return "More of them would not either: allow more accepted errors."
-        return f"You need about {self.needed:,} of them, or allow more accepted errors."
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        wanted = {field.name: getattr(self.wanted, field.name) for field in fields(self.wanted)}
-        return {"wanted": wanted, "images": self.images, "wrong": self.wrong, "accepts": self.accepts}
 
 
 def thresholds(

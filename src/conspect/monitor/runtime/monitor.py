@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import storage
 from conspect.monitor.runtime.decisions import Decisions, Reason
 from conspect.monitor.runtime.detector import Float32
+from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import Looks, SecondLook
@@ -98,7 +98,7 @@ class Monitor(MonitorRecord):
             window=window,
         )
 
-    def save(self, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
+    def save(self, folder: Path, *, guarantee: Guarantee | None = None) -> None:
         """Writes `monitor.safetensors` and `monitor.json` into `folder`. Raises OutsideError MONITOR004."""
         storage.save(self, folder, guarantee=guarantee)
 

@@ -1,45 +1,51 @@
 """A monitor on disk: `monitor.safetensors` with the arrays, `monitor.json` with everything else. Never a pickle.
 
-Needs NumPy and safetensors. The JSON names the format's version and the digest of the arrays' file; whatever does not
+Needs NumPy, safetensors and msgspec. The JSON names the format's version and the digest of the arrays' file; whatever does not
 fit is refused before anything is computed with it.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocation, outside_error
 from conspect.core.digests import digest_bytes
 from conspect.core.files import read_content, write_atomically, write_json
-from conspect.monitor.runtime.decisions import Thresholds
 from conspect.monitor.runtime.detector import Detector, Float32, Folded
+from conspect.monitor.runtime.guarantee import Guarantee
+from conspect.monitor.runtime.header import (
+    FORMAT,
+    VERSION,
+    Kind,
+    MonitorHeader,
+    StoredIdentity,
+    StoredLooks,
+    StoredThresholds,
+)
 from conspect.monitor.runtime.identity import PROBES, Identity
 from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
 from conspect.monitor.runtime.suspicion import FEATURES
 
-FORMAT, VERSION = "conspect monitor", 2
 ARRAYS_FILE, JSON_FILE = "monitor.safetensors", "monitor.json"
 LARGEST_JSON, LARGEST_PROBE = 16 << 20, 1 << 26
 
 
-def save(monitor: MonitorRecord, folder: Path, *, guarantee: dict[str, Any] | None = None) -> None:
-    """Writes both files into `folder`, arrays first; each appears whole or not at all. `guarantee`: kept as it is.
+def save(monitor: MonitorRecord, folder: Path, *, guarantee: Guarantee | None = None) -> None:
+    """Writes both files into `folder`, arrays first; each appears whole or not at all. `guarantee`: kept beside them.
 
     Raises OutsideError MONITOR004 when the folder cannot be written.
     """
-    content, about = contents(monitor, guarantee=guarantee)
+    content, header = contents(monitor, guarantee=guarantee)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / ARRAYS_FILE, content)
-        write_json(folder / JSON_FILE, about)
+        write_json(folder / JSON_FILE, asdict(header))
     except OSError as error:
         fix = "free space there, or choose another folder"
         raise outside_error(
@@ -47,30 +53,26 @@ def save(monitor: MonitorRecord, folder: Path, *, guarantee: dict[str, Any] | No
         ) from error
 
 
-def contents(monitor: MonitorRecord, *, guarantee: Mapping[str, Any] | None = None) -> tuple[bytes, dict[str, Any]]:
+def contents(monitor: MonitorRecord, *, guarantee: Guarantee | None = None) -> tuple[bytes, MonitorHeader]:
     """The two files: the arrays as safetensors, and what the JSON says of them."""
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes the memory as it lies, so an array in another order would come back transposed.
     content = to_bytes({name: np.ascontiguousarray(array) for name, array in _arrays(monitor).items()})
-    about = {
-        "format": FORMAT,
-        "version": VERSION,
-        "arrays": ARRAYS_FILE,
-        "sha256": digest_bytes(content),
-        "features": list(FEATURES),
-        "classes": list(monitor.class_names),
-        "concepts": list(monitor.concept_names),
-        # JSON has no infinities: null stands for a threshold that nothing passes.
-        "thresholds": {
-            "accept": _finite(monitor.thresholds.accept),
-            "suspect": _finite(monitor.thresholds.suspect),
-        },
-        "second_look": _about_looks(monitor),
-        "identity": _about_identity(monitor),
-        "guarantee": guarantee,
-    }
-    return content, about
+    header = MonitorHeader(
+        format=FORMAT,
+        version=VERSION,
+        arrays=ARRAYS_FILE,
+        sha256=digest_bytes(content),
+        features=FEATURES,
+        classes=tuple(monitor.class_names),
+        concepts=tuple(monitor.concept_names),
+        thresholds=StoredThresholds.of(monitor.thresholds),
+        second_look=_stored_looks(monitor),
+        identity=_stored_identity(monitor.identity),
+        guarantee=guarantee,
+    )
+    return content, header
 
 
 def load(folder: Path) -> MonitorRecord:
@@ -78,48 +80,38 @@ def load(folder: Path) -> MonitorRecord:
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
-    about = _read_header(folder)
+    header = _read_header(folder)
     path = folder / ARRAYS_FILE
     try:
         content = read_content(path)
     except OSError as error:
         raise _damaged(path, str(error)) from error
-    if digest_bytes(content) != about["sha256"]:
+    if digest_bytes(content) != header.sha256:
         raise _damaged(path, f"its digest is not the one in {JSON_FILE}")
     try:
-        return _assembled(from_bytes(content), about)
+        return _assembled(from_bytes(content), header)
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, IndexError, ConspectError) as error:
         raise _damaged(path, f"its arrays do not fit: {error}") from error
 
 
-def read_guarantee(folder: Path) -> dict[str, Any] | None:
-    """The guarantee that was saved with a monitor, as it was given. Raises OutsideError MONITOR004."""
-    guarantee: dict[str, Any] | None = _read_header(folder).get("guarantee")
-    return guarantee
+def read_guarantee(folder: Path) -> Guarantee | None:
+    """The guarantee that was saved with a monitor. Raises OutsideError MONITOR004."""
+    return _read_header(folder).guarantee
 
 
-def _about_looks(monitor: MonitorRecord) -> dict[str, Any] | None:
-    if monitor.second_look is None or monitor.second_thresholds is None:
+def _stored_looks(monitor: MonitorRecord) -> StoredLooks | None:
+    look, limits = monitor.second_look, monitor.second_thresholds
+    if look is None or limits is None:
         return None
-    limits = monitor.second_thresholds
-    return {
-        "looks": monitor.second_look.looks,
-        "further": [[look.mirrored, look.down, look.right] for look in monitor.second_look.further],
-        "features": list(LOOK_FEATURES),
-        "thresholds": {"accept": _finite(limits.accept), "suspect": _finite(limits.suspect)},
-    }
+    further = tuple((step.mirrored, step.down, step.right) for step in look.further)
+    return StoredLooks(look.looks, further, LOOK_FEATURES, StoredThresholds.of(limits))
 
 
-def _about_identity(monitor: MonitorRecord) -> dict[str, Any] | None:
-    one = monitor.identity
-    if one is None:
+def _stored_identity(identity: Identity | None) -> StoredIdentity | None:
+    if identity is None:
         return None
-    return {
-        "model_name": one.model_name,
-        "model_digest": one.model_digest,
-        "lens_digest": one.lens_digest,
-        "probe_shape": list(one.probe_shape),
-    }
+    digests = identity.model_digest, identity.lens_digest
+    return StoredIdentity(identity.model_name, *digests, tuple(identity.probe_shape))
 
 
 def _look_shapes(folded: Folded) -> dict[str, tuple[int, ...]]:
@@ -165,18 +157,18 @@ def _shapes(folded: Folded, directions: int) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorRecord:
-    classes, concepts = tuple(about["classes"]), tuple(about["concepts"])
+def _assembled(arrays: dict[str, Float32], header: MonitorHeader) -> MonitorRecord:
+    classes, concepts = header.classes, header.concepts
     folded = Folded(arrays["weight"], arrays["offset"], len(concepts), len(classes))
     expected = _shapes(folded, len(arrays["whitening"]))
     expected |= dict.fromkeys(("right_shares", "wrong_shares"), (len(classes), len(concepts) ** 2))
     expected["reference"] = (len(arrays["reference"]), len(concepts) + 1)
-    if about.get("second_look") is not None:
+    if header.second_look is not None:
         expected |= {f"look_{name}": shape for name, shape in _look_shapes(folded).items()}
     identity = None
-    if about.get("identity") is not None:
+    if header.identity is not None:
         expected["probe_embeddings"] = (PROBES, folded.weight.shape[1])
-        identity = _identity(about["identity"], arrays["probe_embeddings"])
+        identity = _identity(header.identity, arrays["probe_embeddings"])
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} is {arrays[name].shape}, not {shape}")
@@ -188,17 +180,15 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorReco
             raise ValueError(f"{name} is {array.dtype} or not finite")
     shares = arrays.pop("right_shares"), arrays.pop("wrong_shares"), arrays.pop("reference")
     second, second_thresholds = None, None
-    if about.get("second_look") is not None:
-        looks = about["second_look"]
-        if looks["features"] != list(LOOK_FEATURES) or not isinstance(looks["looks"], int) or looks["looks"] < 1:
+    if (stored := header.second_look) is not None:
+        if stored.features != LOOK_FEATURES or stored.looks < 1:
             raise ValueError("its second look is not of this version")
-        further = tuple(Look(bool(mirrored), int(down), int(right)) for mirrored, down, right in looks["further"])
         own = {name: arrays[f"look_{name}"] for name in _look_shapes(folded)}
-        second = SecondLook(looks["looks"], **own, further=further)
-        second_thresholds = _limits(looks["thresholds"])
+        second = SecondLook(stored.looks, **own, further=tuple(Look(*step) for step in stored.further))
+        second_thresholds = stored.thresholds.thresholds()
     return MonitorRecord(
         Detector(folded=folded, **{name: arrays[name] for name in _shapes(folded, len(arrays["whitening"]))}),
-        _limits(about["thresholds"]),
+        header.thresholds.thresholds(),
         classes,
         concepts,
         *shares,
@@ -208,52 +198,43 @@ def _assembled(arrays: dict[str, Float32], about: dict[str, Any]) -> MonitorReco
     )
 
 
-def _identity(about: dict[str, Any], embeddings: Float32) -> Identity:
-    name, model, lens = (about[key] for key in ("model_name", "model_digest", "lens_digest"))
-    shape = tuple(about["probe_shape"])
-    if not all(isinstance(one, str) for one in (name, model, lens)) or not all(
-        type(n) is int and 0 < n < 1 << 16 for n in shape
-    ):
+def _identity(stored: StoredIdentity, embeddings: Float32) -> Identity:
+    shape = stored.probe_shape
+    if not all(0 < length < 1 << 16 for length in shape):
         raise ValueError("its identity is not of this version")
     if math.prod(shape) > LARGEST_PROBE:
         raise ValueError(f"its probes of shape {list(shape)} are larger than any network's input")
-    return Identity(name, model, lens, shape, embeddings)
+    return Identity(stored.model_name, stored.model_digest, stored.lens_digest, shape, embeddings)
 
 
-def _limits(stored: dict[str, Any]) -> Thresholds:
-    accept, suspect = stored["accept"], stored["suspect"]
-    return Thresholds(-np.inf if accept is None else float(accept), np.inf if suspect is None else float(suspect))
+def _read_header(folder: Path) -> MonitorHeader:
+    """Raises OutsideError MONITOR004 unless the JSON is this version's."""
+    import msgspec
 
-
-def _read_header(folder: Path) -> dict[str, Any]:
     path = folder / JSON_FILE
     try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise _damaged(path, "it is larger than any monitor's")
-        about = json.loads(path.read_text(encoding="utf-8"))
-        _check_header(path, about)
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        content = read_content(path, most=LARGEST_JSON)
+    except OSError as error:
         raise _damaged(path, str(error)) from error
-    return dict(about)
-
-
-def _check_header(path: Path, about: Any) -> None:
-    """Raises unless the JSON is this version's."""
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
+    try:
+        kind = msgspec.json.decode(content, type=Kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(path, f"it does not describe a monitor: {error}") from error
+    if kind.format != FORMAT:
         raise _damaged(path, "it does not describe a monitor")
-    if about.get("version") != VERSION:
-        raise _damaged(path, f"it is of version {about.get('version')!r}; this Conspect reads version {VERSION}")
-    named = [about.get(key) for key in ("classes", "concepts")]
-    if not all(isinstance(names, list) and names and all(isinstance(n, str) for n in names) for names in named):
+    if kind.version != VERSION:
+        raise _damaged(path, f"it is of version {kind.version!r}; this Conspect reads version {VERSION}")
+    try:
+        header = msgspec.json.decode(content, type=MonitorHeader)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not (header.classes and header.concepts):
         raise _damaged(path, "classes and concepts are lists of names")
-    if about.get("features") != list(FEATURES) or not isinstance(about.get("thresholds"), dict):
-        raise _damaged(path, "its features or thresholds are not those of this version")
+    if header.features != FEATURES:
+        raise _damaged(path, "its features are not those of this version")
+    return header
 
 
 def _damaged(path: Path, why: str) -> OutsideError:
     fix = "fit and save the monitor again"
     return outside_error("MONITOR004", f"cannot read the monitor: {why}", fix, SourceLocation(str(path)))
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +12,8 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import ConspectError, user_error
 from conspect.core.protocols import VisionModel
 from conspect.core.spaces import Floats
-from conspect.monitor.fitting.calibration import Guarantee, TargetRates
 from conspect.monitor.runtime import ACCEPT, VERDICTS, Monitor
+from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.storage import JSON_FILE, read_guarantee
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.live import ThresholdCurve, ThresholdPoint
@@ -30,7 +28,7 @@ class Watched:
     """The monitor in a study's folder and the images that it was neither fitted nor calibrated on, `reported [row]`."""
 
     monitor: Monitor
-    guarantee: Mapping[str, Any] | None
+    guarantee: Guarantee | None
     index: StudyIndex
     reported: NDArray[np.int64]
 
@@ -90,12 +88,7 @@ class Watched:
         )
 
     def _sentences(self) -> tuple[str, ...]:
-        try:
-            kept = dict(self.guarantee or {})
-            rates = TargetRates(**kept.pop("wanted"))
-            return tuple(Guarantee(wanted=rates, **kept).sentences())
-        except (KeyError, TypeError):
-            return ()
+        return () if self.guarantee is None else tuple(self.guarantee.sentences())
 
 
 def watched(folder: Path, model: VisionModel, index: StudyIndex, reported: NDArray[np.int64]) -> Watched:

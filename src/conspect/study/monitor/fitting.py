@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conspect.adapters.store.places import Store
-from conspect.core.files import read_content
+from conspect.core.diagnostics import OutsideError
 from conspect.core.protocols import ProgressBar, VisionModel
 from conspect.monitor.evaluation import Detectors, Training
-from conspect.monitor.fitting.calibration import Guarantee, TargetRates, calibrate
+from conspect.monitor.fitting.calibration import calibrate
 from conspect.monitor.fitting.fusion import Readout
 from conspect.monitor.fitting.second_look import FittedSecondLook
 from conspect.monitor.runtime import Monitor
+from conspect.monitor.runtime.guarantee import Guarantee, TargetRates
 from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.looks import LOOKS
 from conspect.monitor.runtime.second_look import Looks
-from conspect.monitor.runtime.storage import JSON_FILE
+from conspect.monitor.runtime.storage import read_guarantee
 from conspect.statistics.threads import one_thread
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
@@ -94,7 +94,7 @@ def fit_monitor(
             second_look=_with_looks(detectors, splits.calibration),
             identity=_identity(inputs.model, splits.fit, measured),
         )
-    monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee.to_json())
+    monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee)
     advance(1)
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
 
@@ -119,10 +119,10 @@ def _identity(model: VisionModel, split: Split, measured: Measurements) -> Ident
     return Identity.of(model, model.prepare(split.dataset.image(0)), measured.lens.digest)
 
 
-def rates_of(folder: Path) -> dict[str, float]:
-    """The rates that the monitor in `folder` was fitted for; empty when none can be read there."""
+def rates_of(folder: Path) -> TargetRates | None:
+    """The rates that the monitor in `folder` was fitted for; None when none can be read there."""
     try:
-        wanted = json.loads(read_content(folder / JSON_FILE))["guarantee"]["wanted"]
-        return {name: float(wanted[name]) for name in ("false_alarms", "accepted_errors", "confidence")}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return {}
+        guarantee = read_guarantee(folder)
+    except OutsideError:
+        return None
+    return None if guarantee is None else guarantee.wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conspect.adapters.attacks.attacked import Attacked
 from conspect.monitor.evaluation import DetectorMetrics, Evaluation
-from conspect.monitor.fitting.calibration import Guarantee
+from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.results import monitor as records
 
 
