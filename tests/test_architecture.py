@@ -49,7 +49,7 @@ ROOMS = {
         "web",
     },
     "editor": {"language", "results", "core"},
-    "testing": {"study", "verification", "language", "core"},
+    "testing": {"study", "verification", "language", "report", "core"},
     "web": {"study", "results", "report", "core", "assets", "language", "verification", "checker", "monitor"},
     "bench": EVERYTHING,
 }

@@ -17,9 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from conspect.analysis.diagnosis.weighing import Answer, EvidenceWeights
+import msgspec
+
+from conspect.analysis.diagnosis.weighing import Answer, EvidenceWeights, WeightsTable
 from conspect.cli.progress import terminal_bar
 from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out, weights_of
 from conspect.faults.keeping import read_cases, write_cases
@@ -110,11 +113,11 @@ def main() -> None:
     if options.step == "fit":
         cases = kept(held_back=False)
         said = [kinds_left_out(cases, reported=known) for known in (False, True)]
-        WEIGHTS.write_text(json.dumps(weights_of(cases).table(), indent=1) + "\n", encoding="utf-8")
+        WEIGHTS.write_text(json.dumps(asdict(weights_of(cases).table()), indent=1) + "\n", encoding="utf-8")
         log = LOG
     else:
         cases = kept(held_back=True)
-        weights = EvidenceWeights.from_table(json.loads(WEIGHTS.read_text(encoding="utf-8")))
+        weights = EvidenceWeights.from_table(msgspec.json.decode(WEIGHTS.read_bytes(), type=WeightsTable))
         said = [[case.answer(weights, reported=known) for case in cases] for known in (False, True)]
         log = HELD_BACK_LOG
     written = lines(cases, *said)

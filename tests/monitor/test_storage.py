@@ -37,8 +37,9 @@ def test_a_loaded_monitor_decides_to_the_bit_as_the_saved_one(folder):
 def test_the_advice_of_a_monitor_that_accepts_nothing_survives(tmp_path):
     kept = replace(GUARANTEE, accepts=False, needed=4_000)
     MONITOR.save(tmp_path, guarantee=kept)
-    assert read_guarantee(tmp_path) == kept
-    assert "You need about 4,000 of them" in " ".join(read_guarantee(tmp_path).sentences())
+    again = read_guarantee(tmp_path)
+    assert again == kept
+    assert "You need about 4,000 of them" in " ".join(kept.sentences())
 
 
 def test_infinite_thresholds_survive(tmp_path):

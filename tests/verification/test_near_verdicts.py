@@ -15,13 +15,13 @@ from conspect.bench.mutations import retied
 from conspect.checker import check
 from conspect.core.diagnostics import UserError
 from conspect.language import check_text
+from conspect.report.verdicts import verdict_lines
 from conspect.study.proving.records import property_record
 from conspect.verification.certificates.writing import bundle, sealed, tie_of, tied
 from conspect.verification.images.describing import Describer
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.neighbourhoods.verdicts import NearVerdicts
-from conspect.verification.printed import printed
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import plan
 from conspect.verification.queries.vocabulary import vocabulary_of
@@ -102,7 +102,7 @@ def test_a_witness_is_a_changed_picture_before_all_else(model: VerificationModel
         which = [picture.words for picture in model.changed.pictures].index(witness.change)
         assert (witness.embedding == model.changed.around("test", row)[which]).all()
         assert witness.image_id is None
-        assert f"a real picture: {witness.around}, {witness.change}" in printed(result)
+        assert f"a real picture: {witness.around}, {witness.change}" in verdict_lines(property_record(result))
     assert changed
 
 

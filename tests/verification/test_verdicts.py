@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, all_of, any_of, exit_code, unknown
-from conspect.verification.printed import printed
+from conspect.report.verdicts import verdict_lines
+from conspect.study.proving.records import property_record
 from conspect.verification.results import GammaMax, PropertyResult
 
 MAYBE = unknown("out of time")
@@ -69,7 +70,7 @@ def test_the_exit_code_tells_the_worst_verdict(verdicts, code):
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
 def test_printed_sizes_are_rounded_towards_what_was_proved(low, high):
     result = PropertyResult("p", "region", HOLDS, margin=low, float32_slack=high, gamma_max=GammaMax(low, high, 8.0))
-    facts = printed(result).splitlines()[1]
+    facts = verdict_lines(property_record(result)).splitlines()[1]
     margin, slack = facts.split("margin ")[1].split(" (float32 can be off by ")
     proved, refuted = facts.split("holds up to size ")[1].split(" (fails at ")
     for shown in (margin, proved):

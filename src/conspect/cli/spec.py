@@ -4,18 +4,57 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, NotRequired, TypeAlias, TypedDict
 
 import click
 
 from conspect.cli.lazy import SuggestingGroup
-from conspect.core.diagnostics import ConspectError, Diagnostic, SourceLocation, UserError, user_error
+from conspect.core.diagnostics import ConspectError, Diagnostic, DiagnosticObject, SourceLocation, UserError, user_error
 from conspect.core.files import read_specification
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
     from conspect.language import Vocabulary
     from conspect.language.syntax.tree import Specification
+    from conspect.language.writing.explanation import Explanation
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+
+
+class SevereDiagnostic(DiagnosticObject):
+    """A diagnostic in JSON, with how grave it is."""
+
+    severity: Severity
+
+
+class CheckedRow(TypedDict):
+    """A file as `spec check --json` prints it."""
+
+    file: str
+    ok: bool
+    properties: int
+    diagnostics: list[SevereDiagnostic]
+
+
+class FormattedRow(TypedDict):
+    """A file as `spec fmt --json` prints it; `changed` and `text` where it could be read."""
+
+    file: str
+    ok: bool
+    changed: NotRequired[bool]
+    text: NotRequired[str]
+    diagnostics: list[SevereDiagnostic]
+
+
+class ExplainedRow(TypedDict):
+    """A file as `spec explain --json` prints it: its `properties`, or what is wrong with it."""
+
+    file: str
+    ok: bool
+    properties: NotRequired[tuple[Explanation, ...]]
+    diagnostics: NotRequired[list[SevereDiagnostic]]
+
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -35,7 +74,7 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
     """Report every mistake in FILES. Exit code 0: none, 2: some."""
     from conspect.language import check_text
 
-    rows: list[dict[str, Any]] = []
+    rows: list[CheckedRow] = []
     failed = False
     try:
         vocabulary = _vocabulary(table)
@@ -49,7 +88,7 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
         except ConspectError as error:
             errors, warnings, properties = error.diagnostics, (), 0
         failed = failed or bool(errors) or (warnings_as_errors and bool(warnings))
-        found = [as_dict(d, "error") for d in errors] + [as_dict(d, "warning") for d in warnings]
+        found = [severe(d, "error") for d in errors] + [severe(d, "warning") for d in warnings]
         rows.append({"file": str(file), "ok": not errors, "properties": properties, "diagnostics": found})
         if not as_json:
             for problem in errors:
@@ -76,7 +115,7 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
 @_JSON
 def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_check: bool, as_json: bool) -> None:
     """Print FILES in the house layout, with their comments. Exit code 2: a file does not parse."""
-    rows: list[dict[str, Any]] = []
+    rows: list[FormattedRow] = []
     failed = False
     for file in files:
         try:
@@ -88,13 +127,13 @@ def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_chec
         except ConspectError as error:
             failed = True
             rows.append(
-                {"file": str(file), "ok": False, "diagnostics": [as_dict(d, "error") for d in error.diagnostics]}
+                {"file": str(file), "ok": False, "diagnostics": [severe(d, "error") for d in error.diagnostics]}
             )
             if not as_json:
                 click.echo(str(error), err=True)
             continue
         failed = failed or (only_check and changed)
-        found = [as_dict(note, "note") for note in notes]
+        found = [severe(note, "note") for note in notes]
         rows.append({"file": str(file), "ok": True, "changed": changed, "text": text, "diagnostics": found})
         if as_json:
             continue
@@ -119,26 +158,24 @@ def explain(files: tuple[Path, ...], as_json: bool) -> None:
     from conspect.language import explain as explain_specification
     from conspect.language import parse
 
-    rows: list[dict[str, Any]] = []
+    rows: list[ExplainedRow] = []
     failed = False
     for file in files:
         try:
-            found = explain_specification(parse(read_specification(file), str(file)))
+            explanations = explain_specification(parse(read_specification(file), str(file)))
         except ConspectError as error:
             failed = True
             rows.append(
-                {"file": str(file), "ok": False, "diagnostics": [as_dict(d, "error") for d in error.diagnostics]}
+                {"file": str(file), "ok": False, "diagnostics": [severe(d, "error") for d in error.diagnostics]}
             )
             if not as_json:
                 click.echo(str(error), err=True)
             continue
-        keys = ("name", "line", "claim", "quantifier", "region", "notes")
-        properties = [{key: getattr(row, key) for key in keys} for row in found]
-        rows.append({"file": str(file), "ok": True, "properties": properties})
+        rows.append({"file": str(file), "ok": True, "properties": explanations})
         if not as_json:
-            click.echo("\n\n".join(str(row) for row in found) or f"{file}: no properties")
+            click.echo("\n\n".join(str(row) for row in explanations) or f"{file}: no properties")
     if as_json:
-        click.echo(json.dumps({"files": rows}, indent=2))
+        click.echo(json.dumps({"files": rows}, indent=2, default=asdict))
     sys.exit(2 if failed else 0)
 
 
@@ -287,15 +324,15 @@ def _write(file: Path, text: str) -> None:
         ) from error
 
 
-def as_dict(problem: Diagnostic, severity: str) -> dict[str, Any]:
-    """A diagnostic as JSON-like data."""
+def severe(problem: Diagnostic, severity: Severity) -> SevereDiagnostic:
+    """A diagnostic in JSON, with how grave it is."""
     return {"severity": severity, **problem.to_object()}
 
 
 def _stop(error: ConspectError, as_json: bool) -> NoReturn:
     """Tells an error and leaves with its exit code."""
     if as_json:
-        click.echo(json.dumps({"diagnostics": [as_dict(d, "error") for d in error.diagnostics]}, indent=2))
+        click.echo(json.dumps({"diagnostics": [severe(d, "error") for d in error.diagnostics]}, indent=2))
     else:
         click.echo(str(error), err=True)
     sys.exit(error.exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -14,11 +14,13 @@ import click
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
+    from conspect.verification.certificates.claims import Claim
     from conspect.verification.certificates.expectation import Source
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]
@@ -128,35 +130,39 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     if as_json:
         click.echo(encoded(VerifiedProperties(properties=records), indent=None).decode().rstrip())
     else:
-        from conspect.verification.printed import printed, summary
+        from conspect.report.verdicts import verdict_counts, verdict_lines
 
-        for result in results:
-            click.echo(printed(result))
+        for record in records:
+            click.echo(verdict_lines(record))
         click.echo(_about_certificate(path, sum(not result.claims for result in results)))
-        click.echo(summary(results))
+        click.echo(verdict_counts(records))
     sys.exit(exit_code(result.verdict for result in results))
 
 
 def _extents(files: tuple[Path, ...], study: Path, concept: str, certificate: Path | None, as_json: bool) -> None:
     """Prints by how much a concept may change, and writes what proves it."""
     from conspect.cli.progress import terminal_bar
+    from conspect.report.verdicts import extent_lines
+    from conspect.results.extents import PrintedExtents
+    from conspect.results.files import encoded
     from conspect.study import Study
-    from conspect.verification.certificates.writing import bundle, write_bundle
-    from conspect.verification.extents.classes import class_extents, printed_extents
+    from conspect.study.proving.deciding import read_sources
+    from conspect.study.proving.records import extents_record
+    from conspect.verification.extents.classes import class_extents
     from conspect.verification.queries.planning import plan
 
     subject = Study.open(study).verification_subject(terminal_bar)
-    sources = read_specifications(files, subject)
+    sources = read_sources(files, subject)
     jobs = [job for source in sources for job in plan(source.tree, subject, source.name)]
     found = class_extents(jobs, subject, concept, terminal_bar)
-    path = certificate or _certificate_path(files, study, concept)
-    body = bundle(subject, [claim for entry in found for claim in entry.claims], {s.name: s.digest for s in sources})
-    _guarded(lambda: write_bundle(path, body), path)
+    claims = [claim for entry in found for claim in entry.claims]
+    path = _certified(claims, sources, subject, certificate or _certificate_path(files, study, concept))
+    records = tuple(map(extents_record, found))
     if as_json:
-        click.echo(json.dumps({"extents": [entry.to_json() for entry in found]}, allow_nan=False))
+        click.echo(encoded(PrintedExtents(extents=records), indent=None).decode().rstrip())
     else:
-        click.echo(printed_extents(found))
-        click.echo(f"certificate: {path}")
+        click.echo(extent_lines(records))
+        click.echo(_about_certificate(path, 0))
 
 
 def _about_certificate(path: Path | None, uncertified: int) -> str:
@@ -201,46 +207,28 @@ def verify_options(choices: dict[str, object]) -> VerifyOptions:
     )
 
 
-def read_specifications(files: tuple[Path, ...], subject: VerificationModel) -> list[Source]:
-    """The trees of files, checked against the subject's vocabulary. SPEC415 for one that cannot be read."""
-    from conspect.core.files import read_specification
-    from conspect.language.meaning.checker import check_text
-    from conspect.verification.certificates.expectation import Source
-    from conspect.verification.certificates.writing import text_digest
-    from conspect.verification.queries.vocabulary import vocabulary_of
-
-    sources = []
-    for file in files:
-        content = read_specification(file)
-        tree = check_text(content, vocabulary_of(subject), str(file)).require()
-        sources.append(Source(str(file), text_digest(content), tree))
-    return sources
-
-
 def _results(
     files: tuple[Path, ...], study: Path, options: VerifyOptions, certificate: Path | None
 ) -> tuple[list[PropertyResult], Path | None]:
     """What is known of every property, and where its certificate lies; None where there is nothing to certify."""
     from conspect.cli.progress import terminal_bar
     from conspect.study import Study
-    from conspect.verification.certificates.writing import bundle, write_bundle
-    from conspect.verification.verify import verify as decide
+    from conspect.study.proving.deciding import decided, read_sources
 
     subject = Study.open(study).verification_subject(terminal_bar)
-    sources = read_specifications(files, subject)
-    results = [
-        result
-        for source in sources
-        for result in decide(source.tree, subject, options, file=source.name, bar=terminal_bar)
-    ]
+    sources = read_sources(files, subject)
+    results = decided([(source.name, source.tree) for source in sources], subject, options, bar=terminal_bar)
     path = certificate or _certificate_path(files, study)
-    body = bundle(
-        subject, [claim for result in results for claim in result.claims], {s.name: s.digest for s in sources}
-    )
-    if not body["claims"]:
-        return results, None
-    _guarded(lambda: write_bundle(path, body), path)
-    return results, path
+    return results, _certified([claim for result in results for claim in result.claims], sources, subject, path)
+
+
+def _certified(
+    claims: Sequence[Claim], sources: Sequence[Source], subject: VerificationModel, path: Path
+) -> Path | None:
+    """Writes the certificate; None where there is nothing to certify. Raises OutsideError VERIFY009."""
+    from conspect.study.proving.deciding import write_certificate
+
+    return path if _guarded(lambda: write_certificate(path, claims, sources, subject), path) else None
 
 
 def _write(path: Path, text: str) -> None:
@@ -249,9 +237,9 @@ def _write(path: Path, text: str) -> None:
     _guarded(lambda: write_atomically(path, text.encode()), path)
 
 
-def _guarded(work: object, path: Path) -> None:
+def _guarded(work: Callable[[], R], path: Path) -> R:
     try:
-        work()  # type: ignore[operator]
+        return work()
     except OSError as error:
         raise outside_error("VERIFY009", f"cannot write {path}: {error.strerror}", "check the path") from None
 

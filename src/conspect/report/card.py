@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from conspect.core.json_value import JsonObject, JsonValue
 from conspect.report.drawing import bars_svg, heatmap_svg
 from conspect.report.plain import in_markdown
 from conspect.report.wording import findings, percent, trust_rows
@@ -29,8 +30,8 @@ def _metadata(results: Results) -> str:
     """YAML whose values are JSON, which YAML contains: nothing from outside can end the block."""
     name, data = results.model.name, results.dataset
     dataset = {"type": data.name, "name": data.name, "split": data.split}
-    metrics = [{"type": "accuracy", "name": "Accuracy", "value": round(results.model.accuracy, 6)}]
-    entry = {
+    metrics: JsonValue = [{"type": "accuracy", "name": "Accuracy", "value": round(results.model.accuracy, 6)}]
+    entry: JsonObject = {
         "name": name,
         "results": [
             {
@@ -40,7 +41,7 @@ def _metadata(results: Results) -> str:
             }
         ],
     }
-    fields: dict[str, object] = {
+    fields: JsonObject = {
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "conspect"],
         "metrics": ["accuracy"],

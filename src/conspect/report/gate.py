@@ -5,11 +5,12 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections import Counter
 
+from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.terminal import on_one_line
 from conspect.report.plain import in_markdown, in_xml
+from conspect.report.sarif import SCHEMA
 from conspect.results.comparison import GateOutcome, GateRule, GateVerdict
 
-SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # SARIF's kind of a result; its level must be "none" wherever the kind is not "fail".
 KINDS: dict[GateOutcome, str] = {"pass": "pass", "fail": "fail", "investigate": "review"}
 MARKS: dict[GateOutcome, str] = {"pass": "✅ pass", "fail": "❌ fail", "investigate": "🔍 investigate"}
@@ -76,14 +77,14 @@ def gate_junit(verdict: GateVerdict) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
 
 
-def gate_sarif(verdict: GateVerdict, *, version: str, study_file: str) -> dict[str, object]:
+def gate_sarif(verdict: GateVerdict, *, version: str, study_file: str) -> JsonObject:
     """One run with a result for each rule, placed at `study_file`, where the tolerances stand."""
     names = {rule.name: f"conspect/gate/{rule.name.split(' ')[0]}" for rule in verdict.rules}
-    rules = [
+    rules: list[JsonValue] = [
         {"id": identity, "shortDescription": {"text": f"what a study may lose of: {identity.rsplit('/', 1)[1]}"}}
         for identity in dict.fromkeys(names.values())
     ]
-    results = [
+    results: list[JsonValue] = [
         {
             "ruleId": names[rule.name],
             "kind": KINDS[rule.outcome],
@@ -93,5 +94,5 @@ def gate_sarif(verdict: GateVerdict, *, version: str, study_file: str) -> dict[s
         }
         for rule in verdict.rules
     ]
-    driver = {"name": "conspect", "version": version, "rules": rules}
-    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    driver: JsonObject = {"name": "conspect", "version": version, "rules": rules}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}

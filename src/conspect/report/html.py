@@ -21,7 +21,9 @@ from conspect.report.slices import concept_part, slices_part
 from conspect.report.summary import cards, cause_shares
 from conspect.report.verification import verification_part
 from conspect.report.wording import trust_rows, warnings
-from conspect.results.heatmaps import LostPair
+from conspect.results.concepts import Grade
+from conspect.results.heatmaps import ExampleImage, Heatmaps, LostPair
+from conspect.results.localization import Failure
 from conspect.results.results import Results
 from conspect.results.shares import CulpritCounts, PartCounts
 from conspect.results.validation import ExpectedPair
@@ -66,7 +68,7 @@ def render(results: Results, thumbnails: Mapping[str, str]) -> str:
         row_max=[max(row, default=0) for row in off_diagonal],
         weakest=_weakest(results),
         parts=_parts(results, thumbnails),
-        data=_data(results, thumbnails),
+        data=msgspec.to_builtins(_data(results, thumbnails)),
         style=Markup(_template("report.css")),
         script=Markup("".join(map(_template, SCRIPTS))),
     )
@@ -141,19 +143,34 @@ def _weakest(results: Results) -> list[ExpectedPair]:
     return rows
 
 
-def _data(results: Results, thumbnails: Mapping[str, str]) -> dict[str, object]:
-    """What the page's script needs; put into the page as escaped JSON."""
+class _PageData(msgspec.Struct, frozen=True):
+    """What the page's script needs. `shown`: places in `grades` of the heatmaps' concepts; `start`: the class shown first;
+    `z`: standard deviations on either side of an interval of `confidence`."""
+
+    classes: tuple[str, ...]
+    heatmaps: Heatmaps
+    examples: tuple[ExampleImage, ...]
+    failures: tuple[Failure, ...]
+    thumbnails: Mapping[str, str]
+    grades: tuple[Grade, ...]
+    shown: tuple[int, ...]
+    start: int
+    confidence: float
+    z: float
+
+
+def _data(results: Results, thumbnails: Mapping[str, str]) -> _PageData:
     names = [concept.name for concept in results.concepts]
     worst, confidence = results.localization.worst, results.asked.confidence
-    return {
-        "classes": results.classes,
-        "heatmaps": msgspec.to_builtins(structs.replace(results.heatmaps, examples=())),
-        "examples": msgspec.to_builtins(results.heatmaps.examples),
-        "failures": msgspec.to_builtins(results.localization.images),
-        "thumbnails": thumbnails,
-        "grades": [concept.grade for concept in results.concepts],
-        "shown": [names.index(name) for name in results.heatmaps.concepts],
-        "start": 0 if worst is None else results.classes.index(worst.class_name),
-        "confidence": confidence,
-        "z": float(-special.ndtri((1 - confidence) / 2)),
-    }
+    return _PageData(
+        classes=results.classes,
+        heatmaps=structs.replace(results.heatmaps, examples=()),
+        examples=results.heatmaps.examples,
+        failures=results.localization.images,
+        thumbnails=thumbnails,
+        grades=tuple(concept.grade for concept in results.concepts),
+        shown=tuple(names.index(name) for name in results.heatmaps.concepts),
+        start=0 if worst is None else results.classes.index(worst.class_name),
+        confidence=confidence,
+        z=float(-special.ndtri((1 - confidence) / 2)),
+    )

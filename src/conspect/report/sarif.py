@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.version import VERSION
 from conspect.results.verification import Property
 
@@ -15,13 +16,17 @@ RULES = {
 }
 
 
-def sarif_log(results: Sequence[Property]) -> dict[str, object]:
+def sarif_log(results: Sequence[Property]) -> JsonObject:
     """One run with a result for each property; held properties have the kind `pass`."""
-    rules = [
+    rules: list[JsonValue] = [
         {"id": f"conspect/{key}", "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
         for key, (level, text) in RULES.items()
     ]
-    driver = {"name": "conspect", "version": VERSION, "informationUri": "https://arxiv.org/abs/2403.19837"}
+    driver: dict[str, JsonValue] = {
+        "name": "conspect",
+        "version": VERSION,
+        "informationUri": "https://arxiv.org/abs/2403.19837",
+    }
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -29,12 +34,12 @@ def sarif_log(results: Sequence[Property]) -> dict[str, object]:
     }
 
 
-def _result(result: Property) -> dict[str, object]:
+def _result(result: Property) -> JsonObject:
     outcome = result.verdict
     text = f"{result.id}: {outcome}: {result.statement}"
     if result.reason:
         text += f" ({result.reason})"
-    found: dict[str, object] = {
+    entry: dict[str, JsonValue] = {
         "ruleId": f"conspect/{outcome}",
         "kind": {"holds": "pass", "violated": "fail", "unknown": "open"}[outcome],
         # SARIF asks for the level "none" wherever the kind is not "fail".
@@ -43,8 +48,8 @@ def _result(result: Property) -> dict[str, object]:
         "properties": {"margin": result.margin, "gammaMax": result.gamma_max},
     }
     if result.file:
-        place: dict[str, object] = {"artifactLocation": {"uri": result.file}}
+        place: dict[str, JsonValue] = {"artifactLocation": {"uri": result.file}}
         if result.line is not None:
             place["region"] = {"startLine": result.line}
-        found["locations"] = [{"physicalLocation": place}]
-    return found
+        entry["locations"] = [{"physicalLocation": place}]
+    return entry

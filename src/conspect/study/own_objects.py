@@ -7,8 +7,8 @@ which may have stayed while what it computes was mended; so what it makes of pro
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from conspect.adapters.store.places import Place
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.files import read_content
+from conspect.core.json_value import JsonValue
 from conspect.core.protocols import ImageDataset, UnreadableImage, VisionLanguageModel, VisionModel
 
 OWN = "conspect."
@@ -24,6 +25,13 @@ OWN = "conspect."
 IMAGES = 8
 # Another order of additions may round a projection to the next whole number.
 ROUNDED = 1
+# What an object makes of probes: rows of whole numbers, or digests and texts.
+Signature: TypeAlias = Sequence[Sequence[int]] | Sequence[str]
+
+
+class _Digested(Protocol):
+    @property
+    def digest(self) -> str: ...
 
 
 def confirm_digests(
@@ -68,7 +76,7 @@ def _image(data: ImageDataset, row: int) -> str:
     return digest_bytes(str(pixels.shape).encode(), pixels.tobytes())
 
 
-def _confirm(place: Place, thing: Any, name: str, made: dict[str, Any]) -> None:
+def _confirm(place: Place, thing: _Digested, name: str, made: Mapping[str, Signature]) -> None:
     file = f"probes-{digest_json([sorted(made), thing.digest])[:32]}.json"
     if not place.has(file):
         place.write(file, json.dumps(made).encode())
@@ -90,8 +98,8 @@ def _confirm(place: Place, thing: Any, name: str, made: dict[str, Any]) -> None:
         raise user_error("STUDY006", problem, fix)
 
 
-def _alike(before: Any, now: Any) -> bool:
+def _alike(before: JsonValue, now: Signature) -> bool:
     if now and isinstance(now[0], str):
-        return bool(before == now)
+        return before == now
     first, second = np.asarray(before), np.asarray(now)
     return first.shape == second.shape and bool(np.abs(first - second).max(initial=0) <= ROUNDED)

@@ -228,14 +228,12 @@ class Study:
 
         Raises UserError with every mistake of the text, and for what the study cannot verify.
         """
-        from conspect.language.meaning.checker import check_text
-        from conspect.verification.queries.vocabulary import vocabulary_of
-        from conspect.verification.verify import verify
+        from conspect.study.proving.deciding import decided, source_of
 
         subject = self.verification_subject(bar)
         if isinstance(specification, str):
-            specification = check_text(specification.encode(), vocabulary_of(subject), file or "<text>").require()
-        return verify(specification, subject, options, file=file, bar=bar)
+            specification = source_of(specification.encode(), file or "<text>", subject).tree
+        return decided([(file, specification)], subject, options, bar=bar)
 
     def mined_specification(
         self, *, share: float = 0.95, criterion: Criterion = "bound", bar: ProgressBar = silent

@@ -115,7 +115,8 @@ class PropertyItem(pytest.Item):
 
     def runtest(self) -> None:
         """Decides the property."""
-        from conspect.verification.printed import printed
+        from conspect.report.verdicts import verdict_lines
+        from conspect.study.proving.records import property_record
 
         assert isinstance(self.parent, SpecificationFile)
         result = self.parent.result(self.name)
@@ -123,7 +124,7 @@ class PropertyItem(pytest.Item):
         self.user_properties.append(("verdict", outcome))
         if outcome == "holds":
             return
-        message = printed(result)
+        message = verdict_lines(property_record(result))
         if outcome == "unknown" and self._unknown() == "skip":
             pytest.skip(message)
         raise PropertyFailure(message)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from conspect.core.diagnostics import ConspectError, UserError, user_error
+from conspect.core.json_value import JsonObject
 from conspect.core.version import VERSION
 from conspect.study.monitor.serving import Deployed
 from conspect.web.answers import Answers, Asked, Failure
@@ -17,16 +16,16 @@ from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
 from conspect.web.checking import Checking
 from conspect.web.engine import Engine
 from conspect.web.failures import FAULT, allowed, response
-from conspect.web.guard import ABOUT, OPEN, Guard
+from conspect.web.guard import ABOUT, OPEN, Guard, RequestNotes
 from conspect.web.limits import Limits
 from conspect.web.log import Log
 from conspect.web.metrics import CONTENT_TYPE, Metrics
 from conspect.web.receiving import Receiver
 
 CHECK, METRICS, SCHEMA = "/v1/check", "/metrics", "/openapi.json"
-_ROWS = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
-_FILE = {"type": "string", "format": "binary"}
-BODY: dict[str, Any] = {
+_ROWS: JsonObject = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+_FILE: JsonObject = {"type": "string", "format": "binary"}
+BODY: JsonObject = {
     "required": True,
     "content": {
         JSON: {
@@ -42,7 +41,7 @@ BODY: dict[str, Any] = {
         MULTIPART: {"schema": {"type": "object", "properties": {"image": {"type": "array", "items": _FILE}}}},
     },
 }
-FAILURES: dict[int | str, dict[str, Any]] = {
+FAILURES: dict[int | str, dict[str, type[Failure]]] = {
     status: {"model": Failure} for status in (400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503)
 }
 # No script, no style, nothing from elsewhere.
@@ -107,15 +106,15 @@ class Service:
         @app.post(CHECK, response_model=Answers, responses=FAILURES, openapi_extra={"requestBody": BODY})
         async def check(request: Request, reasons: Asked = "flagged") -> Response:
             """Say of each input whether the model's output can be believed. `reasons`: for whom to give them."""
-            notes = request.scope["conspect"]
+            notes: RequestNotes = request.scope["conspect"]
             async with receiver.body(request) as body:
-                notes["bytes"] = len(body)
+                notes.bytes = len(body)
                 parsed = await self._checking.parsed(request.headers.get("content-type", ""), body)
-                notes["inputs"] = len(parsed)
+                notes.inputs = len(parsed)
                 checked = await self._checking.checked(parsed)
             results = await self._checking.answered(checked, reasons)
             self.metrics.decisions(results)
-            notes["suspect"] = sum(result.verdict == "suspect" for result in results)
+            notes.suspect = sum(result.verdict == "suspect" for result in results)
             return Response(msgspec.json.encode(Answers(results)), media_type=JSON)
 
         @app.get(OPEN, responses={503: {"model": Failure}})

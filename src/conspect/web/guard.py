@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import time
 import traceback
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
@@ -27,6 +28,19 @@ OPEN, ABOUT = "/healthz", "/"
 # Methods that change nothing, RFC 9110, 9.2.1; a page may read their answers no more than any other of another origin.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 VANISHED = 499  # as nginx counts a client that has gone; never sent
+
+
+@dataclass(slots=True)
+class RequestNotes:
+    """What a route knows of its request by and by, for the log: bytes of the body, inputs in it, outputs called suspect."""
+
+    bytes: int | None = None
+    inputs: int | None = None
+    suspect: int | None = None
+
+    def fields(self) -> dict[str, int]:
+        """Those that are known."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class Guard:
@@ -56,7 +70,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         start, status = time.perf_counter(), 0
-        notes: dict[str, object] = {}
+        notes = RequestNotes()
         scope["conspect"] = notes
         ambiguous = _has_two_lengths(scope)
 
@@ -100,7 +114,7 @@ class Guard:
                     "path": scope["path"],
                     "status": status,
                     "milliseconds": round(seconds * 1000, 2),
-                    **notes,
+                    **notes.fields(),
                 },
             )
 

@@ -12,25 +12,26 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TextIO, TypeAlias
 
-Log: TypeAlias = Callable[[str, dict[str, object]], None]
+LogValue: TypeAlias = bool | int | float | str | None
+Log: TypeAlias = Callable[[str, Mapping[str, LogValue]], None]
 LONGEST = 200
 # Lines that may wait for a slow reader, some 3 MB; and how long a stop waits for them.
 WAITING, CLOSE_SECONDS = 10_000, 1.0
 
 
-def line_of(event: str, fields: dict[str, object]) -> str:
+def line_of(event: str, fields: Mapping[str, LogValue]) -> str:
     """`event` with the time and its fields; texts but a traceback end after `LONGEST` characters."""
     cut = {
         key: value[:LONGEST] if isinstance(value, str) and key != "trace" else value for key, value in fields.items()
     }
     line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **cut}
     # ASCII only, so that no control character of a terminal gets through; JSON leaves DEL as it is.
-    return json.dumps(line, ensure_ascii=True, default=str).replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(line, ensure_ascii=True).replace("\x7f", "\\u007f") + "\n"
 
 
 class LogWriter:
@@ -44,7 +45,7 @@ class LogWriter:
         self._thread = threading.Thread(target=self._write, name="conspect-log", daemon=True)
         self._thread.start()
 
-    def __call__(self, event: str, fields: dict[str, object]) -> None:
+    def __call__(self, event: str, fields: Mapping[str, LogValue]) -> None:
         """Puts one line in the queue; drops it when the queue is full."""
         if self.dropped:
             fields = {**fields, "lines_dropped": self.dropped}
@@ -95,7 +96,7 @@ class JsonHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line for one record."""
-        fields: dict[str, object] = {"logger": record.name, "message": record.getMessage()}
+        fields = {"logger": record.name, "message": record.getMessage()}
         if record.exc_info:
             fields["trace"] = logging.Formatter().formatException(record.exc_info)
         self._log("library", fields)

@@ -160,7 +160,7 @@ def test_weights_fitted_on_cases_tell_them_apart_and_survive_their_table() -> No
         assert posterior.argmax() == suspect
         assert posterior.sum() == pytest.approx(1)
     with pytest.raises(ValueError, match="other evidence"):
-        type(weights).from_table({**weights.table(), "features": ["something else"]})
+        type(weights).from_table(replace(weights.table(), features=("something else",)))
 
 
 def test_numbers_are_finite_for_evidence_that_is_not() -> None:

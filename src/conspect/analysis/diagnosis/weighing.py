@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +32,16 @@ class Suspect(StrEnum):
 SUSPECTS = tuple(Suspect)
 
 
+@dataclass(frozen=True, slots=True)
+class WeightsTable:
+    """Weights as they ship: of which `features` and `suspects` they are, `weight [suspect, feature]`, `bias [suspect]`."""
+
+    features: tuple[str, ...]
+    suspects: tuple[Suspect, ...]
+    weight: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class EvidenceWeights:
     """A multinomial logistic model from `FEATURES` to `SUSPECTS`."""
@@ -40,21 +49,16 @@ class EvidenceWeights:
     model: LogisticModel
 
     @classmethod
-    def from_table(cls, table: Mapping[str, object]) -> EvidenceWeights:
+    def from_table(cls, table: WeightsTable) -> EvidenceWeights:
         """From what `table` gave. Raises ValueError for weights of other features or suspects."""
-        if tuple(table["features"]) != FEATURES or tuple(table["suspects"]) != SUSPECTS:  # type: ignore[arg-type]
+        if table.features != FEATURES or table.suspects != SUSPECTS:
             raise ValueError("these weights are of other evidence; run training/fit_diagnosis.py")
-        weight, bias = (np.asarray(table[key], dtype=np.float64) for key in ("weight", "bias"))
-        return cls(LogisticModel(weight, bias))
+        return cls(LogisticModel(np.array(table.weight, dtype=np.float64), np.array(table.bias, dtype=np.float64)))
 
-    def table(self) -> dict[str, object]:
-        """As JSON values."""
-        return {
-            "features": list(FEATURES),
-            "suspects": [suspect.value for suspect in SUSPECTS],
-            "weight": self.model.weight.round(5).tolist(),
-            "bias": self.model.bias.round(5).tolist(),
-        }
+    def table(self) -> WeightsTable:
+        """As they are written down, rounded to five decimals."""
+        rows = (tuple(row) for row in self.model.weight.round(5).tolist())
+        return WeightsTable(FEATURES, SUSPECTS, tuple(rows), tuple(self.model.bias.round(5).tolist()))
 
     def posterior(self, evidence: Float64) -> Float64:
         """`[suspect]` for numbers `[feature]`."""

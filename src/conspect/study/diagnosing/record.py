@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +20,7 @@ from conspect.analysis.diagnosis.images import (
     diagnose_images,
     views_of,
 )
-from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, ModelDiagnosis, diagnose
+from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, ModelDiagnosis, WeightsTable, diagnose
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence, not_finite_sentence
 from conspect.assets import read_bytes
 from conspect.core.protocols import Progress, VisionModel, unseen
@@ -53,7 +53,7 @@ class StudyDiagnosis:
 @cache
 def evidence_weights() -> EvidenceWeights:
     """The weights that ship, fitted on planted faults by training/fit_diagnosis.py."""
-    return EvidenceWeights.from_table(json.loads(read_bytes(ASSET)))
+    return EvidenceWeights.from_table(msgspec.json.decode(read_bytes(ASSET), type=WeightsTable))
 
 
 def diagnose_study(

@@ -15,20 +15,18 @@ from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import read_specification, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.core.version import VERSION
-from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
 from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
 from conspect.study.config import NeighbourhoodsConfig
 from conspect.study.proving.coverage import provable_coverage
+from conspect.study.proving.deciding import decided, source_of, write_certificate
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.records import property_record
 from conspect.verification.certificates.claims import RegionClaim, at_coverage
-from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
+from conspect.verification.certificates.writing import text_digest
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
-from conspect.verification.queries.vocabulary import vocabulary_of
 from conspect.verification.results import PropertyResult
-from conspect.verification.verify import verify
 
 COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
 FORMAT = 4
@@ -71,30 +69,21 @@ def _verified(
     sources: Sequence[KeptSource],
     bar: ProgressBar,
 ) -> Verification:
-    vocabulary = vocabulary_of(subject)
-    trees = [check_text(text, vocabulary, file.name).require() for file, text in zip(files, texts, strict=True)]
+    named = [source_of(text, file.name, subject) for file, text in zip(files, texts, strict=True)]
+    trees = [(source.name, source.tree) for source in named]
     results: list[PropertyResult] = []
-    for file, source, tree in zip(files, sources, trees, strict=True):
-        found = verify(tree, subject, file=file.name, bar=bar)
-        results += found
-        with writing_to(source.certificate.parent):
-            body = bundle(subject, [claim for result in found for claim in result.claims], {source.name: source.digest})
-            if body["claims"]:
-                write_bundle(source.certificate, body)
-            else:  # an earlier one would speak of another text
-                source.certificate.unlink(missing_ok=True)
-    coverage, claims = provable_coverage(
-        [(file.name, tree) for file, tree in zip(files, trees, strict=True)], results, subject, bar=bar
-    )
-    at_coverages = [
-        _by_coverage([(f.name, tree) for f, tree in zip(files, trees, strict=True)], subject, coverage_, bar)
-        for coverage_ in COVERAGES
-    ]
-    claims += [claim for _, more in at_coverages for claim in more]
-    for source in sources:
-        body = bundle(subject, [claim for claim in claims if claim.file == source.name], {source.name: source.digest})
-        if body["claims"]:
-            write_bundle(source.coverage, body)
+    for source, kept in zip(named, sources, strict=True):
+        of_file = decided([(source.name, source.tree)], subject, bar=bar)
+        results += of_file
+        with writing_to(kept.certificate.parent):
+            claims = [claim for result in of_file for claim in result.claims]
+            if not write_certificate(kept.certificate, claims, [source], subject):
+                kept.certificate.unlink(missing_ok=True)  # an earlier one would speak of another text
+    coverage, covering = provable_coverage(trees, results, subject, bar=bar)
+    at_coverages = [_by_coverage(trees, subject, share, bar) for share in COVERAGES]
+    covering += [claim for _, more in at_coverages for claim in more]
+    for source, kept in zip(named, sources, strict=True):
+        write_certificate(kept.coverage, [claim for claim in covering if claim.file == source.name], [source], subject)
     return Verification(
         files=tuple(file.name for file in files),
         by_gamma=_by_gamma(results),
@@ -115,18 +104,13 @@ def with_neighbourhoods(
     bar: ProgressBar,
 ) -> Verification:
     """The record with what is proved around images, computed anew each time; its certificates go to `folder`/certificates."""
-    vocabulary = vocabulary_of(subject)
-    texts = [read_specification(file) for file in files]
-    trees = [
-        (file.name, check_text(text, vocabulary, file.name).require()) for file, text in zip(files, texts, strict=True)
-    ]
-    found, why, claims = neighbourhoods_of(trees, subject, config, bar=bar)
-    for file, text, target in zip(files, texts, certificate_paths(files, folder), strict=True):
-        own = [claim for claim in claims if claim.file == file.name]
+    sources = [source_of(read_specification(file), file.name, subject) for file in files]
+    found, why, claims = neighbourhoods_of([(s.name, s.tree) for s in sources], subject, config, bar=bar)
+    for source, target in zip(sources, certificate_paths(files, folder), strict=True):
+        own = [claim for claim in claims if claim.file == source.name]
         if own:
             with writing_to(target.parent):
-                body = bundle(subject, own, {file.name: text_digest(text)})
-                write_bundle(KeptSource(file.name, text_digest(text), target).near, body)
+                write_certificate(KeptSource(source.name, source.digest, target).near, own, [source], subject)
     return replace(verified, neighbourhoods=found, neighbourhoods_left_out=why)
 
 
@@ -180,7 +164,7 @@ def _by_coverage(
 ) -> tuple[CoverageRow, list[RegionClaim]]:
     """Formally over the smallest boxes that cover a share of the class, with the claims that prove the row."""
     options = VerifyOptions(coverage=coverage, search_gamma=False, curve_gammas=())
-    results = [result for file, tree in trees for result in verify(tree, subject, options, file=file, bar=bar)]
+    results = decided(trees, subject, options, bar=bar)
     claims = [
         dataclasses.replace(result.claim, name=at_coverage(result.claim.name, coverage))
         for result in results

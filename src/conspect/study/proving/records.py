@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from conspect.core.regions import Region
+from conspect.results import extents as extent_records
 from conspect.results import verification as records
+from conspect.verification.extents.classes import ClassExtents
 from conspect.verification.results import NeighbourhoodCounts, PropertyResult, Rate, WitnessRecord
 
 
@@ -46,6 +48,18 @@ def property_record(result: PropertyResult) -> records.Property:
 def rate_record(rate: Rate) -> records.Rate:
     """The share with its interval; an empty sample has none."""
     return records.Rate(rate=float(rate.rate) if rate.n else None, low=float(rate.low), high=float(rate.high), n=rate.n)
+
+
+def extents_record(extents: ClassExtents) -> extent_records.ClassExtents:
+    """The shares of a class's images that stand each change of a concept."""
+    return extent_records.ClassExtents(
+        of=extents.of,
+        class_name=extents.class_name,
+        concept=extents.concept,
+        images=extents.images,
+        changed_at_once=extents.at_once,
+        curve=tuple(extent_records.ExtentStep(change=step.change, share=step.share) for step in extents.curve),
+    )
 
 
 def _counts(counts: NeighbourhoodCounts) -> records.NeighbourhoodCounts:

@@ -46,17 +46,6 @@ class ClassExtents:
     curve: tuple[CurveStep, ...]
     claims: tuple[ExtentClaim, ...] = field(repr=False)
 
-    def to_json(self) -> dict[str, object]:
-        """As `conspect verify --extent --json` prints it."""
-        return {
-            "of": self.of,
-            "class": self.class_name,
-            "concept": self.concept,
-            "images": self.images,
-            "changed_at_once": self.at_once,
-            "curve": [{"change": step.change, "share": step.share} for step in self.curve],
-        }
-
 
 def class_extents(
     jobs: Sequence[Obligation], model: VerificationModel, concept: str, bar: ProgressBar = silent
@@ -127,17 +116,3 @@ def _curve(extents: Sequence[Extent], images: int) -> tuple[CurveStep, ...]:
     top = reaches[min(len(reaches) - 1, len(reaches) * 9 // 10)]
     steps = [top * k / STEPS for k in range(1, STEPS + 1)]
     return tuple(CurveStep(s, sum(reach >= s for reach in reaches) / images) for s in steps)
-
-
-def printed_extents(found: Sequence[ClassExtents]) -> str:
-    """A few lines for each output and property: the share of images that stand a change of the concept."""
-    lines = []
-    for entry in found:
-        head = f"EXTENT   {entry.of} of {entry.class_name}: {entry.concept}, {entry.images} images"
-        if entry.at_once:
-            head += f", {entry.at_once} changed by the smallest step"
-        lines.append(head)
-        shown = entry.curve[STEPS // 4 - 1 :: STEPS // 4]
-        lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {s.change:.3g}" for s in shown))
-    lines.append("         changes are of the strength q'y, either way; proved, and claims of the certificate")
-    return "\n".join(lines)

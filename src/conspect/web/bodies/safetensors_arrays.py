@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+from conspect.core.json_value import JsonValue
 from conspect.web.bodies.body import Body, InputShapes, refuse, refuse_number, require_finite
 from conspect.web.limits import Limits
 
@@ -73,7 +74,7 @@ def _header(body: bytes) -> tuple[dict[str, _Declared], memoryview]:
     return declared, data
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _once(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a name stands in it twice")
     return dict(pairs)
@@ -83,7 +84,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _declared(name: str, about: object) -> _Declared:
+def _declared(name: str, about: JsonValue) -> _Declared:
     if not isinstance(about, dict) or set(about) != {"dtype", "shape", "data_offsets"}:
         refuse(f"it is not safetensors: {name[:40]!r} has no dtype, shape and data_offsets")
     shape, offsets = about["shape"], about["data_offsets"]
