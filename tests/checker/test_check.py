@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated, retied
 from conspect.bench.random_properties import batches
-from conspect.bench.soundness import Tally, bodies, certificate_of, over_regions
+from conspect.bench.soundness import OPTIONS, bodies, certificate_of, over_regions
+from conspect.bench.soundness_near import around_images
+from conspect.bench.tally import Tally
 from conspect.checker import check
-from conspect.verification.certificates.writing import sealed
+from conspect.verification.certificates.writing import bundle, sealed
 
 FILE = Path(check.__file__)
 
@@ -33,7 +36,9 @@ def every(good):
     subject, cases = next(iter(batches(40, 11, per_subject=40)))
     ends = over_regions("linear", subject, cases, Tally())
     kinds = ("2 hidden", "band", "extent", "image")
-    return [good, ends, *(body for kind, body in bodies(40, 3, Tally()) if kind in kinds and body)]
+    others = [body for kind, body in bodies(40, 3, Tally()) if kind in kinds and body]
+    near = around_images(np.random.default_rng(2), 10, OPTIONS, Tally())
+    return [good, ends, *others, json.loads(sealed(bundle(*near)))]
 
 
 def accepts(body):

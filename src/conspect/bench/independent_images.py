@@ -7,7 +7,7 @@ from math import comb
 
 import numpy as np
 
-from conspect.core.spaces import AffineMap
+from conspect.core.spaces import AffineMap, Floats
 from conspect.language import expand
 from conspect.language.syntax.tree import (
     And,
@@ -32,7 +32,12 @@ def true_at(job: Obligation, subject: VerificationModel) -> bool:
     """Whether a property of one image is true."""
     assert isinstance(job.quantifier, ForImage)
     split = subject.splits["test"]
-    return _true(expand(job.formula), split.embeddings[split.ids.index(job.quantifier.image_id)], subject)
+    return true_of(job.formula, split.embeddings[split.ids.index(job.quantifier.image_id)], subject)
+
+
+def true_of(formula: Formula, embedding: Floats, subject: VerificationModel) -> bool:
+    """Whether a formula is true of an embedding `[D]`."""
+    return _true(expand(formula), np.asarray(embedding), subject)
 
 
 def holds_at_least(job: Obligation, subject: VerificationModel, confidence: float) -> bool | None:
@@ -44,11 +49,16 @@ def holds_at_least(job: Obligation, subject: VerificationModel, confidence: floa
         k for k in range(len(split.ids)) if wanted is None or split.labels[k] == subject.class_names.index(wanted)
     ]
     k, n = sum(_true(expand(job.formula), split.embeddings[row], subject) for row in chosen), len(chosen)
-    share, level = job.quantifier.share, 1 - Fraction(str(confidence))
+    return share_shown((k, k), n, job.quantifier.share, confidence)
+
+
+def share_shown(true: tuple[int, int], images: int, share: Fraction, confidence: float) -> bool | None:
+    """Whether the least and the largest number of images that a formula may be true for decide a share, and how."""
+    n, level = images, 1 - Fraction(str(confidence))
     terms = [comb(n, i) * share**i * (1 - share) ** (n - i) for i in range(n + 1)]
-    if n and sum(terms[k:]) <= level:
+    if n and sum(terms[true[0] :]) <= level:
         return True
-    return False if n and sum(terms[: k + 1]) <= level else None
+    return False if n and sum(terms[: true[1] + 1]) <= level else None
 
 
 def _through(affine: AffineMap, point: Vector) -> Vector:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from conspect.verification.certificates.writing import sealed, tied
+from conspect.bench.mutations_near import NEAR, Change, retied
+from conspect.verification.certificates.writing import sealed
 
 # Tries in a row without a mutation after which there is nothing to change.
 FRUITLESS = 200
-Change = Callable[[dict[str, Any], random.Random], bool]
 
 
 def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
@@ -36,13 +36,6 @@ def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tu
         if data is not None and data != text:
             made, tries = made + 1, 0
             yield how, data
-
-
-def retied(body: dict[str, Any]) -> dict[str, Any]:
-    """The certificate with fresh digests of its claims, as a forger would write them."""
-    for claim in body["claims"]:
-        claim["digest"] = tied(claim, body["digests"])
-    return body
 
 
 def _flip(text: bytes, rng: random.Random) -> bytes:
@@ -277,4 +270,5 @@ STRUCTURAL: dict[str, Change] = {
     "an end of sizes moved beyond the refuted one": _end_beyond,
     "an extent widened": _extent_widened,
     "an extent ended early": _extent_ended_early,
+    **NEAR,
 }

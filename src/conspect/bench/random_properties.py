@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from conspect.bench.drawn_pictures import DrawnPictures
 from conspect.core.regions import Box, Ellipsoid, PrincipalBox, Region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
 from conspect.language.syntax.tree import (
@@ -16,17 +17,21 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     ForImage,
+    ForImageNear,
     Formula,
     ForShare,
+    ForShareNear,
     HasConcept,
     Iff,
     Images,
     Implies,
+    Near,
     Not,
     Or,
     Predict,
     Stronger,
 )
+from conspect.verification.queries.changed import ChangedSplit
 from conspect.verification.queries.formula_table import Names, tabulate
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel
 from conspect.verification.queries.planning import Obligation
@@ -124,6 +129,33 @@ def subject_with_images(generator: np.random.Generator, images: int = 90) -> Ver
         {name: split(name) for name in ("train", "val", "test")},
         {"k0": 0.1, "k1": -0.2, "k2": 0.0, "k3": 0.3},
     )
+
+
+def subject_with_changes(generator: np.random.Generator, images: int = 60) -> VerificationModel:
+    """The same with three displaced embeddings of each image, from hardly to far."""
+    subject = subject_with_images(generator, images)
+    samples = {}
+    for name, split in subject.splits.items():
+        scale = float(generator.choice([0.02, 0.1, 0.3]))
+        moved = split.embeddings[:, None] + scale * generator.normal(size=(images, 3, subject.dimension))
+        samples[name] = ChangedSplit(np.arange(images), moved.astype(np.float32))
+    return replace(subject, fit_split="train", size_split="val", measure_split="test", changed=DrawnPictures(samples))
+
+
+def near_obligations(generator: np.random.Generator, subject: VerificationModel, count: int) -> list[Obligation]:
+    """Random properties of neighbourhoods of the images of a class, of all, and (each fifth) of one image."""
+    jobs = []
+    for index, job in enumerate(readout_obligations(generator, subject, count)):
+        near = Near("ordinary", Fraction(int(generator.integers(2, 19)), 20))
+        name = str(generator.choice(subject.class_names)) if generator.random() < 0.8 else None
+        quantifier: ForShareNear | ForImageNear = ForShareNear(
+            Fraction(int(generator.integers(1, 20)), 20), Images(name), near
+        )
+        if index % 5 == 0:
+            quantifier = ForImageNear(f"test{int(generator.integers(0, len(subject.splits['test'].ids)))}", near)
+            name = None
+        jobs.append(replace(job, quantifier=quantifier, class_name=name))
+    return jobs
 
 
 def readout_obligations(generator: np.random.Generator, subject: VerificationModel, count: int) -> list[Obligation]:

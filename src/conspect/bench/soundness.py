@@ -6,10 +6,9 @@ import json
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -28,6 +27,8 @@ from conspect.bench.random_properties import (
     subject_with_images,
 )
 from conspect.bench.rows import Row, row
+from conspect.bench.soundness_near import around_images
+from conspect.bench.tally import Tally
 from conspect.checker import check
 from conspect.language.syntax.tree import Focus, ForAll, Not
 from conspect.verification.certificates.claims import Claim, ExtentClaim, RegionClaim, coverage_claim, region_claim
@@ -46,43 +47,28 @@ DEPTHS = (1, 2, 3, 4)
 ENDS = 10
 
 
-@dataclass(eq=False)
-class Tally:
-    """Counts of a run; everything under `bad` must stay zero."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    bad: list[str] = field(default_factory=list)
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.counts + other.counts, self.bad + other.bad)
-
-    def compare(self, kind: str, name: str, outcome: str, truth: bool | None) -> None:
-        """Counts a verdict of a kind against an independent decision; None where there was none in its time."""
-        self.counts[kind] += 1
-        self.counts[f"{kind} {outcome}"] += 1
-        if truth is None:
-            self.counts[f"{kind} undecided independently"] += 1
-        elif outcome != "unknown" and (outcome == "holds") != truth:
-            self.counts["wrong"] += 1
-            self.bad.append(f"{name} ({kind}): said {outcome}, truth {truth}")
-
-
 def run(properties: int, mutations: int, seed: int = 0, workers: int = 1) -> dict[str, Any]:
     """Figures of one run: wrong verdicts, unknowns, refused certificates, accepted mutations, seconds.
 
-    Nearly half of the properties have linear atoms in 2 to 64 dimensions. The rest, in 2 or 3 dimensions: a tenth with
-    `hasCon`, a fifth over heads with one to four hidden layers (with dead, always active and zero neurons), a tenth over
-    spans and bands, a twentieth about extents, and a tenth about single images and shares of images. A quarter of the
-    predictions ask for a lead. Every certificate of every batch goes through the checker; mutations are made from all of
-    them. `workers` processes take equal shares, each with a seed of its own.
+    Three in ten properties have linear atoms in 2 to 64 dimensions. The rest, in 2 to 5 dimensions: a tenth with
+    `hasCon`, a fifth over heads with one to four hidden layers (with dead, always active and zero neurons), three twentieths
+    over spans and bands, a twentieth about extents, a tenth about neighbourhoods of images, and a tenth about single images
+    and shares of images. A quarter of the predictions ask for a lead. Every certificate of every batch goes through the
+    checker; mutations are made from all of them, half of them from spans, bands, extents and neighbourhoods.
+    `workers` processes take equal shares, each with a seed of its own.
     """
     started = time.perf_counter()
     if workers == 1:
-        tally = _part(properties, mutations, seed)
+        tally = part(properties, mutations, seed)
     else:
         shares = [(-(-properties // workers), -(-mutations // workers), seed * 1000 + k) for k in range(workers)]
         with ProcessPoolExecutor(workers) as pool:
-            tally = sum(pool.map(_part, *zip(*shares, strict=True)), Tally())
+            tally = sum(pool.map(part, *zip(*shares, strict=True)), Tally())
+    return figures(tally) | {"seconds": round(time.perf_counter() - started, 1)}
+
+
+def figures(tally: Tally) -> dict[str, Any]:
+    """The figures of a tally, or of the sum of those of several parts."""
     counts = tally.counts
     return {
         "properties": sum(counts[kind] for kind in KINDS),
@@ -92,20 +78,22 @@ def run(properties: int, mutations: int, seed: int = 0, workers: int = 1) -> dic
         "witnesses_replayed": counts["replayed"],
         "mutated": counts["mutated"],
         "mutated_accepted": counts["mutated accepted"],
+        "mutated_new": sum(counts[f"{kind} mutated"] for kind in NEW_KINDS),
         "counts": dict(sorted(counts.items())),
         "bad": tally.bad[:20],
-        "seconds": round(time.perf_counter() - started, 1),
     }
 
 
-def _part(properties: int, mutations: int, seed: int) -> Tally:
+def part(properties: int, mutations: int, seed: int) -> Tally:
+    """One part of a run: tallies of parts with different seeds add up."""
     tally = Tally()
     rng = random.Random(seed)
     made = list(bodies(properties, seed, tally))
-    left = mutations
-    for place, (kind, body) in enumerate(made):
-        share = -(-left // (len(made) - place))
-        left -= _mutate(kind, body, share, rng, tally)
+    for new in (False, True):
+        own, left = [one for one in made if (one[0] in NEW_KINDS) is new], mutations // 2 if new else -(-mutations // 2)
+        for place, (kind, body) in enumerate(own):
+            share = -(-left // (len(own) - place))
+            left -= _mutate(kind, body, share, rng, tally)
     return tally
 
 
@@ -120,15 +108,22 @@ KINDS = (
     "extent",
     "image",
     "share",
+    "near",
 )
+# Kinds that came with regions of what formulas read: as many mutations are made of them as of all others.
+NEW_KINDS = ("band", "extent", "near")
 
 
-def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0, workers: int = 0) -> list[Row]:
+def rows(*, properties: int = 20_000, mutations: int = 20_000, seed: int = 0, workers: int = 0) -> list[Row]:
     """A run against Z3 and plain fractions: what was wrong, unknown, refused, and accepted though mutated, by kind.
 
     `workers`: processes that share the work; 0 for one on each core.
     """
-    found = run(properties, mutations, seed, workers or os.cpu_count() or 1)
+    return rows_of(run(properties, mutations, seed, workers or os.cpu_count() or 1), properties, mutations)
+
+
+def rows_of(found: dict[str, Any], properties: int, mutations: int) -> list[Row]:
+    """The figures of a run, with so many properties and mutations asked for, as rows."""
     counts: dict[str, int] = found["counts"]
     undecided = sum(count for what, count in counts.items() if "undecided" in what)
     by_kind = [
@@ -143,14 +138,20 @@ def rows(*, properties: int = 20_000, mutations: int = 10_000, seed: int = 0, wo
     ]
     return [
         row("random properties", found["properties"], "properties", (">=", properties)),
+        row("of them with a lead", counts.get("with a lead", 0), "properties"),
         row("wrong verdicts", found["wrong_verdicts"], "verdicts", ("<=", 0)),
         row("unknown among linear atoms", found["unknown_share_linear"], "share", ("<=", 0.01)),
         row("ends of the curve over sizes compared", counts.get("end", 0), "ends"),
         row("certificates refused", found["certificates_refused"], "files", ("<=", 0)),
         row("witnesses replayed", found["witnesses_replayed"], "witnesses"),
         row("mutated certificates", found["mutated"], "certificates", (">=", mutations)),
+        row(
+            "of spans, bands, extents and neighbourhoods", found["mutated_new"], "certificates", (">=", mutations // 2)
+        ),
         row("mutated certificates accepted", found["mutated_accepted"], "certificates", ("<=", 0)),
         row("not decided independently in its time (verdict not compared)", undecided, "properties"),
+        row("neighbourhoods of images compared", counts.get("near image", 0), "images"),
+        row("refutations inside them evaluated in fractions", counts.get("near refutations", 0), "embeddings"),
         *by_kind,
         row("time", found["seconds"], "s"),
     ]
@@ -161,7 +162,7 @@ def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict
     tenth, twentieth = properties // 10, properties // 20
     plans: list[tuple[str, int, dict[str, Any]]] = [("hasCon", tenth, {"has_concept": True})]
     plans += [(f"{depth} hidden", twentieth, {"depth": depth}) for depth in DEPTHS]
-    others = twentieth, twentieth, twentieth, tenth
+    others = twentieth, twentieth, twentieth, twentieth, tenth, tenth
     plans.append(("linear", properties - sum(count for _, count, _ in plans) - sum(others), {}))
     for kind, count, choices in plans:
         for subject, cases in batches(count, seed, leads=True, **choices):
@@ -173,6 +174,8 @@ def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict
         yield "extent", _over_extents(generator, twentieth - tally.counts["extent"], tally)
     while tally.counts["image"] + tally.counts["share"] < tenth:
         yield "image", _over_images(generator, tenth - tally.counts["image"] - tally.counts["share"], tally)
+    while tally.counts["near"] < tenth:
+        yield "near", _over_neighbourhoods(generator, tenth - tally.counts["near"], tally)
 
 
 def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, Any]:
@@ -187,6 +190,7 @@ def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], t
         outcome = answer.outcome.verdict.outcome
         tally.counts[f"{kind} by {answer.outcome.decided_by}"] += 1
         tally.counts[f"{kind} at a tie"] += case.at_tie
+        tally.counts["with a lead"] += bool(leads_asked(case.job.table))
         tally.compare(kind, case.job.name, outcome, independent.holds(case.job.formula, case.region))
         if outcome == "unknown":
             tally.counts[f"unknown: {answer.outcome.verdict.reason[:60]}"] += 1
@@ -219,6 +223,7 @@ def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> 
     claims: list[Claim] = []
     shapes: tuple[Literal["span", "band"], ...] = ("span", "band")
     for number, (job, by_shape) in enumerate(zip(jobs, proved, strict=True)):
+        tally.counts["with a lead"] += bool(leads_asked(job.table))
         for shape in shapes:
             if shape not in by_shape:
                 tally.counts[shape] += 1
@@ -250,6 +255,7 @@ def _over_extents(generator: np.random.Generator, count: int, tally: Tally) -> d
     split = subject.splits["test"]
     for index in range(min(count, 20)):
         job = make_job(subject, random_formula(generator, subject, 2, has_concept=False, leads=True), f"e{index}")
+        tally.counts["with a lead"] += bool(leads_asked(job.table))
         concept = int(generator.integers(0, len(subject.concept_names)))
         row = int(generator.integers(0, len(split.ids)))
         embedding = np.asarray(split.embeddings[row], dtype=np.float64)
@@ -264,6 +270,12 @@ def _over_extents(generator: np.random.Generator, count: int, tally: Tally) -> d
             ExtentClaim(job.name, job.file, "", extent.table, "holds", "test", split.ids[row], concept, extent)
         )
     return _accepted("extent", subject, claims, tally)
+
+
+def _over_neighbourhoods(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+    """Neighbourhoods of images: every image, every refutation and the verdict of their counts."""
+    subject, claims = around_images(generator, min(count, 20), OPTIONS, tally)
+    return _accepted("near", subject, claims, tally)
 
 
 def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
@@ -284,8 +296,7 @@ def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> di
             tally.counts["share"] += 1
             tally.counts[f"share {outcome}"] += 1
             if outcome != expected:
-                tally.counts["wrong"] += 1
-                tally.bad.append(f"{job.name} (share): said {outcome}, should be {expected}")
+                tally.wrong(f"{job.name} (share): said {outcome}, should be {expected}")
         claims.append(result.claim)
     return _accepted("image", subject, claims, tally)
 
