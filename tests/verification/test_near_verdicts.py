@@ -135,7 +135,7 @@ def test_the_record_says_everything_and_its_counts_are_certified(model: Verifica
     assert (counts.changes, counts.share, counts.certified) == ("shift", 0.8, True)
     assert list(counts.by_change) == ["shift"]
     assert result.claim is not None
-    assert record.certificate == tied(result.claim.said(), tie_of(model))
+    assert record.certificate == tied(result.claim.fields(), tie_of(model))
 
 
 def test_the_checker_counts_again_what_was_proved_and_refuted(model: VerificationModel) -> None:

@@ -32,7 +32,7 @@ from conspect.bench.tally import Tally
 from conspect.checker import check
 from conspect.language.syntax.tree import Focus, ForAll, Not
 from conspect.verification.certificates.claims import Claim, ExtentClaim, RegionClaim, coverage_claim, region_claim
-from conspect.verification.certificates.writing import bundle, sealed
+from conspect.verification.certificates.writing import CertificateBody, bundle, sealed
 from conspect.verification.engine.decider import Answer, Decider
 from conspect.verification.engine.sizes import SizeSearch
 from conspect.verification.extents.search import ExtentSearch
@@ -316,7 +316,7 @@ def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], ta
     return dict(json.loads(data))
 
 
-def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> dict[str, object]:
+def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> CertificateBody:
     """The certificate of a batch of cases, as it is written."""
     leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
     decider = Decider(subject, VerifyOptions(search_gamma=False), leads=leads)

@@ -16,6 +16,7 @@ from conspect.core.diagnostics import ConspectError, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when a study is compared
     from conspect.checker.check import Claim
+    from conspect.results.certificates import CheckedCertificate
     from conspect.study.proving.comparing import StudyCertificates
     from conspect.verification.queries.model import VerifyOptions
 
@@ -73,7 +74,12 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     except ConspectError as error:
         stop(error, as_json, "certificates")
     if as_json:
-        click.echo(json.dumps({"certificates": [one.record() for one in checked]}, indent=2))
+        from conspect.results.certificates import CheckedCertificates
+        from conspect.results.files import encoded
+
+        records = CheckedCertificates(certificates=tuple(file.record() for file in checked))
+        # In ASCII: what a certificate says may be meant for a terminal's control.
+        click.echo(json.dumps(json.loads(encoded(records)), indent=2))
     else:
         for one in checked:
             click.echo("\n".join(one.lines(compared=study is not None)))
@@ -115,16 +121,19 @@ class _Checked:
         """Whether a property is not decided, or nothing can be claimed of it."""
         return bool(self.silent) or any(claim.verdict == "unknown" for claim in self.claims)
 
-    def record(self) -> dict[str, object]:
+    def record(self) -> CheckedCertificate:
         """As --json prints it."""
-        return {
-            "file": str(self.file),
-            "accepted": not self.reasons,
-            "reason": "; ".join(self.reasons),
-            "differences": self.reasons,
-            "nothing_claimed": self.silent,
-            "claims": [] if self.reasons else [claim._asdict() for claim in self.claims],
-        }
+        from conspect.results.certificates import AcceptedClaim, CheckedCertificate
+
+        claims = () if self.reasons else self.claims
+        return CheckedCertificate(
+            file=str(self.file),
+            accepted=not self.reasons,
+            reason="; ".join(self.reasons),
+            differences=tuple(self.reasons),
+            nothing_claimed=tuple(self.silent),
+            claims=tuple(AcceptedClaim(*claim) for claim in claims),
+        )
 
     def lines(self, *, compared: bool) -> list[str]:
         """As people read it."""
@@ -149,5 +158,5 @@ def _checked(file: Path, expected: list[tuple[str, str]], budget: Any, asked: St
         return _Checked(file, [], [str(reason)])
     if asked is None:
         return _Checked(file, claims)
-    compared = asked.compare(file, json.loads(data))
+    compared = asked.compare(file, data)
     return _Checked(file, claims, compared.differences, compared.silent)

@@ -371,7 +371,7 @@ class Verification:
         return finished
 
     def _digest(self, claim: Claim) -> str | None:
-        return None if claim.verdict == "unknown" else tied(claim.said(), self.tie)
+        return None if claim.verdict == "unknown" else tied(claim.fields(), self.tie)
 
     @staticmethod
     def _result(job: Obligation, **known: object) -> PropertyResult:

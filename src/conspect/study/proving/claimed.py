@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
+from conspect.results.certificates import Carried, NearCarried, RegionCarried, ShareCarried
 from conspect.results.verification import CurvePoint, Property, ProvedShape, Verification
 from conspect.study.proving.neighbourhoods import around_images
 from conspect.verification.certificates.claims import END_NAMES, at_coverage, over_shape
 
-Claims = Mapping[str, Mapping[str, Any]]
+Claims = Mapping[str, Carried]
 
 
 def unclaimed(record: Verification, file: str, claims: Claims, covered: Claims | None) -> list[str]:
@@ -33,42 +33,46 @@ def _about_property(entry: Property, claims: Claims) -> list[str]:
     if claim is None:
         return [] if entry.verdict == "unknown" and entry.region is None else ["its verdict is not claimed"]
     told = []
-    if claim["verdict"] != entry.verdict:
-        told.append(f"the results say {entry.verdict}, its certificate {claim['verdict']}")
-    if entry.certificate not in (claim["digest"], None):
+    if claim.verdict != entry.verdict:
+        told.append(f"the results say {entry.verdict}, its certificate {claim.verdict}")
+    if entry.certificate not in (claim.digest, None):
         told.append("the results name another claim than its certificate has")
-    if claim["kind"] == "region":
+    if isinstance(claim, RegionCarried):
         told += _about_region(entry, claim)
-        told += _about_sizes(
-            entry, claims.get(f"{entry.id} {END_NAMES.low}"), claims.get(f"{entry.id} {END_NAMES.high}")
-        )
-    elif claim["kind"] == "share":
+        told += _about_sizes(entry, _end(claims, entry, END_NAMES.low), _end(claims, entry, END_NAMES.high))
+    elif isinstance(claim, ShareCarried):
         counts = entry.satisfaction
-        if counts is None or counts.n != claim["trials"] or not _is_share(counts.rate, claim["successes"], counts.n):
+        if counts is None or counts.n != claim.trials or not _is_share(counts.rate, claim.successes, counts.n):
             told.append("the results say another share of images than its certificate")
     return told
 
 
-def _about_region(entry: Property, claim: Mapping[str, Any]) -> list[str]:
+def _end(claims: Claims, entry: Property, name: str) -> RegionCarried | None:
+    """The claim about one end of the sizes at which a property over a region is decided."""
+    claim = claims.get(f"{entry.id} {name}")
+    return claim if isinstance(claim, RegionCarried) else None
+
+
+def _about_region(entry: Property, claim: RegionCarried) -> list[str]:
     told = []
-    if entry.region is None or entry.region.digest != claim["region_digest"]:
+    if entry.region is None or entry.region.digest != claim.region_digest:
         told.append("the results speak of another region than its certificate")
-    counts, coverage = claim["coverage"], entry.coverage_interval
-    if coverage is None or counts is None or coverage.n != counts["images"]:
+    counts, coverage = claim.coverage, entry.coverage_interval
+    if coverage is None or counts is None or coverage.n != counts.images:
         told.append("the results say another number of images than its certificate")
-    elif not _is_share(coverage.rate, counts["inside"], coverage.n):
+    elif not _is_share(coverage.rate, counts.inside, coverage.n):
         told.append("the results say another coverage than its certificate")
     return told
 
 
-def _about_sizes(entry: Property, low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> list[str]:
+def _about_sizes(entry: Property, low: RegionCarried | None, high: RegionCarried | None) -> list[str]:
     if entry.gamma_max_bracket is None:
         return []
     told = []
     proved, refuted, _ = entry.gamma_max_bracket
-    if proved is not None and (low is None or Fraction(proved) > Fraction(low["size"])):
+    if proved is not None and (low is None or Fraction(proved) > Fraction(low.size)):
         told.append("the largest size proved is not claimed")
-    if refuted is not None and (high is None or Fraction(refuted) < Fraction(high["size"])):
+    if refuted is not None and (high is None or Fraction(refuted) < Fraction(high.size)):
         told.append("the smallest size refuted is not claimed")
     if entry.gamma_max != proved:
         told.append("two largest sizes are printed")
@@ -77,11 +81,11 @@ def _about_sizes(entry: Property, low: Mapping[str, Any] | None, high: Mapping[s
     return told
 
 
-def _implied(point: CurvePoint, low: Mapping[str, Any] | None, high: Mapping[str, Any] | None) -> str:
+def _implied(point: CurvePoint, low: RegionCarried | None, high: RegionCarried | None) -> str:
     size = Fraction(repr(point.gamma))
-    if low is not None and size <= Fraction(low["size"]):
+    if low is not None and size <= Fraction(low.size):
         return "holds"
-    return "violated" if high is not None and size >= Fraction(high["size"]) else "unknown"
+    return "violated" if high is not None and size >= Fraction(high.size) else "unknown"
 
 
 def _about_coverage(record: Verification, file: str, covered: Claims) -> list[str]:
@@ -93,12 +97,12 @@ def _about_coverage(record: Verification, file: str, covered: Claims) -> list[st
             shapes |= {over_shape(entry.id, shape): shape_entry for shape, shape_entry in entry.by_shape.items()}
     for name, shape_entry in shapes.items():
         claim = covered.get(name)
-        if claim is None or Fraction(claim["size"]) != Fraction(shape_entry.size):
+        if not isinstance(claim, RegionCarried) or Fraction(claim.size) != Fraction(shape_entry.size):
             told.append(f"{name}: what is proved there is not claimed")
-        elif (claim["part"] == "conclusion") != shape_entry.premise_dropped:
+        elif (claim.part == "conclusion") != shape_entry.premise_dropped:
             told.append(f"{name}: the certificate proves another part of the property")
-        elif claim["coverage"] is not None and not _is_share(
-            shape_entry.measured.rate, claim["coverage"]["inside"], shape_entry.measured.n
+        elif claim.coverage is not None and not _is_share(
+            shape_entry.measured.rate, claim.coverage.inside, shape_entry.measured.n
         ):
             told.append(f"{name}: the results say another coverage than its certificate")
     tables: set[str] = set()
@@ -109,7 +113,7 @@ def _about_coverage(record: Verification, file: str, covered: Claims) -> list[st
         tables.update(names)
         if len(record.files) > 1 or row.why is not None:
             continue  # a row counts over all files, and this certificate is of one
-        counts = others + Counter(covered[name]["verdict"] for name in names if name in covered)
+        counts = others + Counter(covered[name].verdict for name in names if name in covered)
         missing = [name for name in names if name not in covered]
         if missing and counts["unknown"] + len(missing) != row.unknown:
             told += [f"{name}: nothing is claimed of it" for name in missing]
@@ -128,15 +132,10 @@ def unclaimed_around(record: Verification, file: str, claims: Claims) -> list[st
         if entry.file != file or not entry.images:
             continue
         printed = entry.images, entry.proved, entry.refuted_by_picture + entry.refuted_by_embedding
-        if claim is None or printed != (claim["trials"], claim["proved"], claim["refuted"]):
+        if not isinstance(claim, NearCarried) or printed != (claim.trials, claim.proved, claim.refuted):
             told.append(f"{entry.id}: the results say other counts around images than its certificate")
     return told
 
 
 def _is_share(printed: float | None, successes: int, trials: int) -> bool:
     return printed is None if not trials else printed is not None and round(printed * trials) == successes
-
-
-def by_name(claims: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Claims of one file by name."""
-    return {claim["name"]: claim for claim in claims}

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import silent
+from conspect.results.certificates import Certificate
 from conspect.results.files import decoded
 from conspect.results.results import Results
 from conspect.results.verification import Verification
 from conspect.study.config import NeighbourhoodsConfig
-from conspect.study.proving.claimed import by_name, unclaimed, unclaimed_around
+from conspect.study.proving.claimed import unclaimed, unclaimed_around
 from conspect.study.proving.kept import certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.properties import COVERAGES
 from conspect.verification.certificates.binding import Comparison
 from conspect.verification.certificates.expectation import Expectation, Source, expected
+from conspect.verification.certificates.writing import CertificateBody
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 
 COVERAGE_SUFFIX = ".coverage.json"
@@ -52,14 +53,15 @@ class StudyCertificates:
     extent: str | None = None
     neighbourhoods: NeighbourhoodsConfig = field(default_factory=NeighbourhoodsConfig)
 
-    def compare(self, path: Path, body: Mapping[str, Any]) -> Compared:
+    def compare(self, path: Path, content: bytes) -> Compared:
         """An accepted certificate against what it should claim; one whose name says so against provable coverages."""
+        certificate, body = decoded(content, Certificate), json.loads(content)
         if path.name.endswith(NEAR_SUFFIX):
-            return self._around_images(path, body)
+            return self._around_images(path, certificate, body)
         is_coverage = path.name.endswith(COVERAGE_SUFFIX)
         expectation = Expectation(self.subject, self.options)
         wanted, silent = [], []
-        for source in self._sources_for(body):
+        for source in self._sources_for(certificate):
             expected, more = expectation.verdicts(source)
             if self.extent is not None:
                 expected, more = expectation.extents(source, self.extent), []
@@ -68,11 +70,11 @@ class StudyCertificates:
             wanted.append((source, expected))
             silent += more
         differences = Comparison(self.subject, wanted).differences(body)
-        return Compared(differences + self._unprinted(path, body, is_coverage=is_coverage), silent)
+        return Compared(differences + self._unprinted(path, certificate, is_coverage=is_coverage), silent)
 
-    def _around_images(self, path: Path, body: Mapping[str, Any]) -> Compared:
+    def _around_images(self, path: Path, certificate: Certificate, body: CertificateBody) -> Compared:
         """A certificate of what is proved around images: each count is found again."""
-        sources = self._sources_for(body)
+        sources = self._sources_for(certificate)
         trees = [(source.name, source.tree) for source in sources]
         claims = neighbourhoods_of(trees, self.subject, self.neighbourhoods, bar=silent)[2]
         wanted = [(s, [expected(claim) for claim in claims if claim.file == s.name]) for s in sources]
@@ -80,15 +82,15 @@ class StudyCertificates:
         for target, file in zip(certificate_paths(self.files, self.folder), self.files, strict=True):
             beside = path.with_name(path.name.removesuffix(NEAR_SUFFIX) + ".json")
             if self.record is not None and target.resolve() == beside.resolve():
-                told += unclaimed_around(self.record, file.name, by_name(body["claims"]))
+                told += unclaimed_around(self.record, file.name, certificate.by_name())
         return Compared(told, [])
 
-    def _sources_for(self, body: Mapping[str, Any]) -> list[Source]:
+    def _sources_for(self, certificate: Certificate) -> list[Source]:
         """The files given; of the study's own files those that the certificate speaks of, or all if of none."""
-        known = [source for source in self.sources if source.digest in body["sources"].values()]
+        known = [source for source in self.sources if source.digest in certificate.sources.values()]
         return list(self.sources) if self.chosen or not known else known
 
-    def _unprinted(self, path: Path, body: Mapping[str, Any], *, is_coverage: bool) -> list[str]:
+    def _unprinted(self, path: Path, certificate: Certificate, *, is_coverage: bool) -> list[str]:
         """For the certificates of `conspect run`: where the study's results print other things than they claim."""
         if self.extent is not None or self.record is None or self.options != VerifyOptions():
             return []
@@ -97,10 +99,10 @@ class StudyCertificates:
         for target, file in zip(own, self.files, strict=True):
             if target.resolve() != beside.resolve():
                 continue
-            claims = by_name(body["claims"])
+            claims = certificate.by_name()
             if not is_coverage:
                 return unclaimed(self.record, file.name, claims, None)
-            verdicts = by_name(json.loads(target.read_bytes())["claims"]) if target.is_file() else {}
+            verdicts = decoded(target.read_bytes(), Certificate).by_name() if target.is_file() else {}
             return unclaimed(self.record, file.name, verdicts, claims)
         return []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from pathlib import Path
 from conspect.checker import check
 from conspect.core.digests import digest_bytes
 from conspect.core.files import read_content, write_atomically, writing_to
+from conspect.results.certificates import Certificate
 from conspect.results.files import decoded, encoded
 from conspect.results.verification import Verification
-from conspect.study.proving.claimed import Claims, by_name, unclaimed
+from conspect.study.proving.claimed import Claims, unclaimed
 from conspect.verification.certificates.writing import certificate_name, tie_of
 from conspect.verification.queries.model import VerificationModel
 
@@ -89,6 +89,6 @@ def _claims(path: Path, source: KeptSource, tie: dict[str, str]) -> Claims:
     """The accepted claims of a certificate of this source about this model, by name; Refused for any other."""
     data = check.read(path)
     check.check_data(data, list(tie.items()))
-    body = json.loads(data)
-    check.need(body["sources"] == {source.name: source.digest}, "the certificate speaks of another text")
-    return by_name(body["claims"])
+    certificate = decoded(data, Certificate)
+    check.need(certificate.sources == {source.name: source.digest}, "the certificate speaks of another text")
+    return certificate.by_name()

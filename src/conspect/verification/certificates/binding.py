@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-from conspect.verification.certificates.claims import END_NAMES, Said
+from conspect.verification.certificates.claims import END_NAMES, ClaimFields
 from conspect.verification.certificates.expectation import Expected, Source, plain
-from conspect.verification.certificates.writing import EVIDENCE, thresholds_of, tie_of
+from conspect.verification.certificates.writing import EVIDENCE, CertificateBody, thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel
 
 # What the certificate adds for its own use, and what only a proof or a witness can decide.
@@ -27,7 +26,7 @@ class Comparison:
     subject: VerificationModel
     sources: Sequence[tuple[Source, Sequence[Expected]]]
 
-    def differences(self, body: Mapping[str, Any]) -> list[str]:
+    def differences(self, body: CertificateBody) -> list[str]:
         """Where an accepted certificate says other things than it should, more, or less; empty when it does not."""
         told = self._about_model(body)
         carried = {digest: name for name, digest in body["sources"].items()}
@@ -40,7 +39,7 @@ class Comparison:
         ]
         if len(carried) < len(body["sources"]):
             told.append("two sources of the certificate are one text")
-        claims = {(claim["file"], claim["name"]): claim for claim in body["claims"]}
+        claims = {(str(claim["file"]), str(claim["name"])): claim for claim in body["claims"]}
         for source, expected in self.sources:
             name = carried.get(source.digest, source.name)
             told += _about_sizes(claims, name, expected)
@@ -52,13 +51,16 @@ class Comparison:
                     told.append(f"{entry.name}: nothing is claimed of it")
         return told + [f"{name!a}: the specification gives rise to no such claim" for _, name in claims]
 
-    def _about_model(self, body: Mapping[str, Any]) -> list[str]:
+    def _about_model(self, body: CertificateBody) -> list[str]:
         told = []
         subject = self.subject
-        names = {"classes": list(subject.class_names), "concepts": list(subject.concept_names)}
-        for kind, expected in names.items():
-            if body["names"][kind] != expected:
-                told.append(f"its {kind} are {body['names'][kind]!a:.200}, those of the study {expected!a:.200}")
+        names = body["names"]
+        for kind, carried, expected in (
+            ("classes", names["classes"], list(subject.class_names)),
+            ("concepts", names["concepts"], list(subject.concept_names)),
+        ):
+            if carried != expected:
+                told.append(f"its {kind} are {carried!a:.200}, those of the study {expected!a:.200}")
         thresholds = thresholds_of(subject)
         for name in sorted(thresholds.keys() | body["thresholds"].keys()):
             here, there = body["thresholds"].get(name), thresholds.get(name)
@@ -71,9 +73,7 @@ class Comparison:
         return told
 
 
-def _about_sizes(
-    claims: Mapping[tuple[str, str], Mapping[str, Any]], file: str, expected: Sequence[Expected]
-) -> list[str]:
+def _about_sizes(claims: Mapping[tuple[str, str], ClaimFields], file: str, expected: Sequence[Expected]) -> list[str]:
     """A verdict and the ends of its sizes belong together: what holds does so up to some size, at least its own."""
     told = []
     names = {entry.name for entry in expected}
@@ -89,28 +89,29 @@ def _about_sizes(
     return told
 
 
-def _size(claim: Mapping[str, Any]) -> Fraction:
-    return Fraction(claim["size"]) if isinstance(claim.get("size"), str) else Fraction(-1)
+def _size(claim: ClaimFields) -> Fraction:
+    size = claim.get("size")
+    return Fraction(size) if isinstance(size, str) else Fraction(-1)
 
 
-def _between(claim: Mapping[str, Any], expected: Expected) -> list[str]:
-    said = _said(claim, expected)
-    if said is None:
+def _between(claim: ClaimFields, expected: Expected) -> list[str]:
+    wanted = _wanted(claim, expected)
+    if wanted is None:
         return ["its conclusion is claimed alone, and it has none"]
     told = []
-    for key in sorted(said.keys() | claim.keys() - set(OWN)):
-        if key not in OWN and claim.get(key) != said.get(key):
-            told.append(f"{key} is {_short(claim.get(key))}, and should be {_short(said.get(key))}")
-    verdicts = expected.verdicts or (said["verdict"],)
+    for key in sorted(wanted.keys() | claim.keys() - set(OWN)):
+        if key not in OWN and claim.get(key) != wanted.get(key):
+            told.append(f"{key} is {_short(claim.get(key))}, and should be {_short(wanted.get(key))}")
+    verdicts = expected.verdicts or (wanted["verdict"],)
     if claim["verdict"] not in verdicts:
         told.append(f"verdict is {_short(claim['verdict'])}, and should be {' or '.join(map(str, verdicts))}")
     return told
 
 
-def _said(claim: Mapping[str, Any], expected: Expected) -> Said | None:
+def _wanted(claim: ClaimFields, expected: Expected) -> ClaimFields | None:
     # What is no claim about a region has no size; it differs from what is expected in every other way, too.
-    said = expected.said(claim if isinstance(claim.get("size"), str) else {**claim, "size": "0"})
-    return None if said is None else plain(said)
+    fields = expected.fields(claim if isinstance(claim.get("size"), str) else {**claim, "size": "0"})
+    return None if fields is None else plain(fields)
 
 
 def _short(value: object) -> str:

@@ -1,6 +1,6 @@
 """Claims: what a certificate says of one property, and the evidence for it.
 
-What is said (`said`) can be rebuilt from a study and a specification; the evidence (a proof, a witness, an embedding)
+What is said (`fields`) can be rebuilt from a study and a specification; the evidence (a proof, a witness, an embedding)
 only has to convince the checker. An open claim says what was asked and that it was not decided.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.digests import digest_json
+from conspect.core.json_value import JsonValue
 from conspect.core.regions import Region, Shape
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import Outcome as Decided
@@ -34,7 +35,8 @@ if TYPE_CHECKING:  # the search for provable coverage needs the decider, which n
     from conspect.verification.regions.provable import ProvedCoverage
     from conspect.verification.regions.readout_verdicts import ReadoutVerdict
 
-Said: TypeAlias = dict[str, object]
+# What a claim says as JSON: the checker reads each kind of claim key by key, and a digest is taken of all of it.
+ClaimFields: TypeAlias = dict[str, JsonValue]
 # The checker reads no longer integer than this many digits; Python itself refuses to write 4,300.
 LARGEST_INTEGER = 10**3990
 
@@ -49,7 +51,7 @@ class _Claim:
 
     kind: ClassVar[str]
 
-    def said(self) -> Said:
+    def fields(self) -> ClaimFields:
         """Everything that the claim says, as plain JSON without its evidence."""
         return {
             "kind": self.kind,
@@ -78,10 +80,10 @@ class RegionClaim(_Claim):
 
     kind: ClassVar[str] = "region"
 
-    def said(self) -> Said:
+    def fields(self) -> ClaimFields:
         """See `_Claim`; the region by its digest, which covers arrays, shape, size and cut."""
         names = ("inside", "images", "split")
-        return super().said() | {
+        return super().fields() | {
             "class": self.class_name,
             "size": str(self.region.size),
             "cut": self.region.cut,
@@ -92,7 +94,7 @@ class RegionClaim(_Claim):
         }
 
 
-def readouts_record(reads: ReadoutKinds | None) -> Said | None:
+def readouts_record(reads: ReadoutKinds | None) -> ClaimFields | None:
     """What a region of readouts is made of, as JSON; None for a region of embeddings."""
     return None if reads is None else {"class": reads.class_index, "presence": reads.presence}
 
@@ -110,9 +112,9 @@ class ShareClaim(_Claim):
 
     kind: ClassVar[str] = "share"
 
-    def said(self) -> Said:
+    def fields(self) -> ClaimFields:
         """See `_Claim`; which images and which of them satisfy the formula by digests, in the order of the split."""
-        return super().said() | {
+        return super().fields() | {
             "class": self.class_name,
             "split": self.split,
             "images": digest_json(list(self.image_ids)),
@@ -134,9 +136,9 @@ class ImageClaim(_Claim):
 
     kind: ClassVar[str] = "image"
 
-    def said(self) -> Said:
+    def fields(self) -> ClaimFields:
         """See `_Claim`; the embedding by its digest."""
-        return super().said() | {
+        return super().fields() | {
             "split": self.split,
             "image": self.image_id,
             "embedding": array_digest(self.embedding),
@@ -157,10 +159,10 @@ class ExtentClaim(_Claim):
 
     kind: ClassVar[str] = "extent"
 
-    def said(self) -> Said:
+    def fields(self) -> ClaimFields:
         """See `_Claim`; embedding and direction by their digests, which are centre and factor of the segment."""
         extent = self.extent
-        return super().said() | {
+        return super().fields() | {
             "split": self.split,
             "image": self.image_id,
             "concept": self.concept,

@@ -7,22 +7,28 @@ proved or refuted. Everything else follows from the study, for whatever size a c
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
 
 from conspect.core.diagnostics import UserError
-from conspect.core.regions import Region
+from conspect.core.json_value import JsonObject
+from conspect.core.regions import Region, Shape
 from conspect.language.syntax.tree import ForAll, Specification
-from conspect.verification.certificates.claims import END_NAMES, Claim, RegionClaim, Said, at_coverage, over_shape
+from conspect.verification.certificates.claims import (
+    END_NAMES,
+    Claim,
+    ClaimFields,
+    RegionClaim,
+    at_coverage,
+    over_shape,
+)
 from conspect.verification.extents.classes import class_extents
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.regions.provable import SHAPES, ProvableCoverage
 from conspect.verification.verify import READOUT_SHAPES, TOO_FEW, Verification
 
-Carried: TypeAlias = Mapping[str, Any]
 HELD, REFUTED = ("holds",), ("violated",)
 ANY = ("holds", "violated", "unknown")
 
@@ -31,12 +37,12 @@ ANY = ("holds", "violated", "unknown")
 class Expected:
     """One claim that a certificate should, or may, carry.
 
-    `said`: all that it should say, for the size and part that the carried claim names; None where there is no such part.
+    `fields`: all that it should say, for the size and part that the carried claim names; None where there is no such part.
     `verdicts`: those that it may have, if evidence decides them. `required`: without it the certificate is incomplete.
     """
 
     name: str
-    said: Callable[[Carried], Said | None]
+    fields: Callable[[JsonObject], ClaimFields | None]
     verdicts: tuple[str, ...] | None = None
     required: bool = True
 
@@ -62,13 +68,13 @@ class Expectation:
         verification = Verification(self.subject, self.options)
         jobs = plan(source.tree, self.subject, source.name)
         evaluated = verification.run([job for job in jobs if not isinstance(job.quantifier, ForAll)])
-        said = {result.name: result.claim.said() for result in evaluated if result.claim is not None}
+        evaluated_fields = {result.name: result.claim.fields() for result in evaluated if result.claim is not None}
         wanted: list[Expected] = []
         open_ones: list[str] = []
         for job in jobs:
             if not isinstance(job.quantifier, ForAll):
-                if job.name in said:
-                    wanted.append(Expected(job.name, _always(said[job.name])))
+                if job.name in evaluated_fields:
+                    wanted.append(Expected(job.name, _always(evaluated_fields[job.name])))
                 continue
             try:
                 if (job.quantifier.region.shape or self.options.shape) in READOUT_SHAPES:
@@ -90,12 +96,14 @@ class Expectation:
             for shape in SHAPES:
                 name = over_shape(job.name, shape)
 
-                def said(claim: Carried, job: Obligation = job, shape: Any = shape, name: str = name) -> Said | None:
+                def fields(
+                    claim: JsonObject, job: Obligation = job, shape: Shape = shape, name: str = name
+                ) -> ClaimFields | None:
                     dropped = claim.get("part") == "conclusion"
                     place = provable.candidate(job, job.class_name or "", shape, premise_dropped=dropped)
                     if place is None:
                         return None
-                    size = Fraction(claim["size"])
+                    size = Fraction(str(claim["size"]))
                     inside, images = place.inside(float(size))
                     split = self.subject.measure_split
                     return RegionClaim(
@@ -109,9 +117,9 @@ class Expectation:
                         (inside, images, split) if images else None,
                         reads=place.kinds,
                         premise_dropped=dropped,
-                    ).said()
+                    ).fields()
 
-                wanted.append(Expected(name, said, HELD, required=False))
+                wanted.append(Expected(name, fields, HELD, required=False))
         for coverage in coverages:
             options = VerifyOptions(coverage=coverage, search_gamma=False)
             for entry in replace(self, options=options).verdicts(source)[0]:
@@ -129,27 +137,29 @@ class Expectation:
         focus = quantifier.region
         region = verification.focus.region(focus)
 
-        def at(name: str, place: Region) -> Said:
+        def at(name: str, place: Region) -> ClaimFields:
             coverage = verification.focus.covered(focus, place)
             class_name = job.class_name or ""
-            return RegionClaim(name, job.file, job.statement, job.table, "unknown", class_name, place, coverage).said()
+            return RegionClaim(
+                name, job.file, job.statement, job.table, "unknown", class_name, place, coverage
+            ).fields()
 
         wanted = [Expected(job.name, _always(at(job.name, region)), ANY)]
         if self.options.search_gamma:
             for end, verdicts in ((END_NAMES.low, HELD), (END_NAMES.high, REFUTED)):
                 name = f"{job.name} {end}"
 
-                def said(claim: Carried, name: str = name) -> Said:
-                    return at(name, region.resized(Fraction(claim["size"])))
+                def fields(claim: JsonObject, name: str = name) -> ClaimFields:
+                    return at(name, region.resized(Fraction(str(claim["size"]))))
 
-                wanted.append(Expected(name, said, verdicts, required=False))
+                wanted.append(Expected(name, fields, verdicts, required=False))
         return wanted
 
     def _over_readouts(self, job: Obligation, quantifier: ForAll, verification: Verification) -> Expected:
         focus = quantifier.region
         attempts = verification.readouts.attempts(job, focus, focus.shape or self.options.shape)
 
-        def said(claim: Carried) -> Said | None:
+        def fields(claim: JsonObject) -> ClaimFields | None:
             dropped = claim.get("part") == "conclusion"
             attempt = next((entry for entry in attempts if entry.premise_dropped == dropped), None)
             if attempt is None:
@@ -166,28 +176,28 @@ class Expectation:
                 (inside, images, self.subject.measure_split),
                 reads=attempt.place.kinds,
                 premise_dropped=dropped,
-            ).said()
+            ).fields()
 
-        return Expected(job.name, said, ANY)
+        return Expected(job.name, fields, ANY)
 
 
 def expected(claim: Claim) -> Expected:
     """The very claim, with the verdict that it has."""
-    return Expected(claim.name, _always(claim.said()))
+    return Expected(claim.name, _always(claim.fields()))
 
 
-def _always(said: Said) -> Callable[[Carried], Said]:
-    return lambda claim: said
+def _always(fields: ClaimFields) -> Callable[[JsonObject], ClaimFields]:
+    return lambda claim: fields
 
 
 def _renamed(expected: Expected, name: str) -> Expected:
-    def said(claim: Carried) -> Said | None:
-        known = expected.said(claim)
+    def fields(claim: JsonObject) -> ClaimFields | None:
+        known = expected.fields(claim)
         return None if known is None else known | {"name": name}
 
-    return replace(expected, name=name, said=said)
+    return replace(expected, name=name, fields=fields)
 
 
-def plain(said: Said) -> Said:
+def plain(fields: ClaimFields) -> ClaimFields:
     """As a certificate carries it: tuples become lists."""
-    return dict(json.loads(json.dumps(said)))
+    return dict(json.loads(json.dumps(fields)))

@@ -13,19 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 import numpy as np
 
 from conspect.core.digests import digest_json
 from conspect.core.files import write_atomically
+from conspect.core.json_value import JsonObject
 from conspect.core.regions import Region
 from conspect.verification.certificates.claims import (
     Claim,
+    ClaimFields,
     ExtentClaim,
     ImageClaim,
     RegionClaim,
-    Said,
     ShareClaim,
     readouts_record,
 )
@@ -36,12 +37,53 @@ from conspect.verification.queries.model import VerificationModel
 from conspect.verification.regions.readouts import ReadoutKinds
 
 FORMAT = "conspect-certificate-2"
-Body = dict[str, object]
+
+
+class Names(TypedDict):
+    """What indices of classes and concepts mean."""
+
+    classes: list[str]
+    concepts: list[str]
+
+
+class HeadLayer(TypedDict):
+    """A layer of the head; arrays as `encoding.encoded` writes them."""
+
+    weight: str
+    offset: str
+    outputs: int
+
+
+class LensArrays(TypedDict):
+    """Alignment and concept directions; `width`: dimensions of the VLM's space."""
+
+    weight: str
+    offset: str
+    directions: str
+    width: int
+
+
+class CertificateBody(TypedDict):
+    """A certificate without its seal: the very JSON that the checker reads, which says what each kind of region, point and claim
+    must hold. `sources`: SHA-256 of texts by name; `digests`: of head and lens; `study`: of its model, data and preprocessing."""
+
+    format: str
+    names: Names
+    dimension: int
+    head: list[HeadLayer]
+    lens: LensArrays
+    thresholds: dict[str, str]
+    regions: list[ClaimFields]
+    points: list[ClaimFields]
+    claims: list[ClaimFields]
+    digests: dict[str, str]
+    sources: dict[str, str]
+    study: dict[str, str]
 
 
 def bundle(
     subject: VerificationModel, claims: Sequence[Claim | None], sources: Mapping[str, str] | None = None
-) -> Body:
+) -> CertificateBody:
     """The certificate of claims, without its seal. `sources`: SHA-256 of the text of each specification file, by name."""
     tie = tie_of(subject)
     shared = _Shared()
@@ -90,7 +132,7 @@ def tie_of(subject: VerificationModel) -> dict[str, str]:
 EVIDENCE = ("digest", "point", "proof", "refutations", "region", "tree", "witness")
 
 
-def tied(claim: Said, tie: Mapping[str, str]) -> str:
+def tied(claim: ClaimFields, tie: Mapping[str, str]) -> str:
     """The digest of what a claim says, apart from its evidence, tied to head and lens."""
     return digest_json({key: value for key, value in claim.items() if key not in EVIDENCE} | dict(tie))
 
@@ -106,13 +148,13 @@ def certificate_name(files: Sequence[Path]) -> str:
     return f"{files[0].stem}-{where[:12]}.json"
 
 
-def sealed(body: Body) -> bytes:
+def sealed(body: CertificateBody | JsonObject) -> bytes:
     """The file of a bundle: a seal (SHA-256 of all that follows it) and the bundle."""
     rest = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()[1:]
     return b'{"seal":"' + hashlib.sha256(rest).hexdigest().encode() + b'",' + rest
 
 
-def write_bundle(path: Path, body: Body) -> None:
+def write_bundle(path: Path, body: CertificateBody) -> None:
     """Writes a bundle as JSON; a half-written certificate never has the name."""
     write_atomically(path, sealed(body))
 
@@ -121,8 +163,8 @@ def write_bundle(path: Path, body: Body) -> None:
 class _Shared:
     """Regions and points of a bundle, each stored once."""
 
-    regions: list[Body] = field(default_factory=list)
-    points: list[Body] = field(default_factory=list)
+    regions: list[ClaimFields] = field(default_factory=list)
+    points: list[ClaimFields] = field(default_factory=list)
     places: dict[object, int] = field(default_factory=dict)
 
     def region(self, region: Region, reads: ReadoutKinds | None = None) -> int:
@@ -163,14 +205,14 @@ class _Shared:
             size = Fraction(max(map(abs, witness.vector.integers)), witness.vector.denominator)
             signs = base64.b64encode(plus.tobytes()).decode()
             return self.point({"kind": "corner", "signs": signs, "size": str(size), "region": region})
-        where: Body = {} if witness.kind == "embedding" else {"region": region}
+        where: ClaimFields = {} if witness.kind == "embedding" else {"region": region}
         if witness.exact is not None:
             return self.point({"kind": witness.kind, "float64": encoded(witness.exact)} | where)
         vector = witness.vector
-        numbers = {"numerators": vector.integers, "denominator": vector.denominator}
+        numbers: ClaimFields = {"numerators": vector.integers, "denominator": vector.denominator}
         return self.point({"kind": witness.kind} | numbers | where)
 
-    def point(self, point: Body) -> int:
+    def point(self, point: ClaimFields) -> int:
         """The number of a point."""
         key = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in point.items())
         if key not in self.places:
@@ -179,29 +221,29 @@ class _Shared:
         return self.places[key]
 
 
-def _carried(claim: Claim, shared: _Shared) -> Said:
-    said = claim.said()
+def _carried(claim: Claim, shared: _Shared) -> ClaimFields:
+    carried = claim.fields()
     match claim:
         case RegionClaim():
             region = shared.region(claim.region, claim.reads)
-            said["region"] = region
+            carried["region"] = region
             if claim.verdict == "holds" and claim.proof is not None:
-                said["proof"] = [step.record() for step in claim.proof.steps]
+                carried["proof"] = [step.record() for step in claim.proof.steps]
             if claim.verdict == "violated" and claim.witness is not None:
-                said["witness"] = shared.witness(claim.witness, region)
+                carried["witness"] = shared.witness(claim.witness, region)
         case ImageClaim():
             if claim.verdict != "unknown":
-                said["point"] = shared.point({"kind": "embedding", "float64": encoded(claim.embedding)})
+                carried["point"] = shared.point({"kind": "embedding", "float64": encoded(claim.embedding)})
         case ExtentClaim():
-            said["region"] = shared.region(claim.extent.segment)
-            said["proof"] = [step.record() for step in claim.extent.proof]
+            carried["region"] = shared.region(claim.extent.segment)
+            carried["proof"] = [step.record() for step in claim.extent.proof]
         case NeighbourhoodClaim():
-            said["region"] = shared.neighbourhoods(claim)
-            said["tree"] = tree_record(claim.tree)
+            carried["region"] = shared.neighbourhoods(claim)
+            carried["tree"] = tree_record(claim.tree)
             points = {k: shared.point({"kind": "embedding", "float64": encoded(z)}) for k, z in claim.refuted.items()}
-            said["refutations"] = sorted(points.items())
+            carried["refutations"] = sorted(points.items())
         case ShareClaim():
             pass
         case _:
             assert_never(claim)
-    return said
+    return carried

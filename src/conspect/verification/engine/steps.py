@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from conspect.core.json_value import JsonValue
 from conspect.core.spaces import Float64
 from conspect.verification.certificates.encoding import encoded
 
@@ -28,10 +29,10 @@ class Close:
     slopes: tuple[tuple[Neuron, Fraction], ...] = ()
     band: tuple[int, ...] | None = None
 
-    def record(self) -> tuple[object, ...]:
+    def record(self) -> tuple[JsonValue, ...]:
         """As a certificate carries it; empty parts at the end are left out."""
-        bounds = [[k, str(b) if isinstance(b, Fraction) else encoded(b)] for k, b in self.bounds]
-        slopes = [[layer, unit, str(value)] for (layer, unit), value in self.slopes]
+        bounds: JsonValue = [[k, str(b) if isinstance(b, Fraction) else encoded(b)] for k, b in self.bounds]
+        slopes: JsonValue = [[layer, unit, str(value)] for (layer, unit), value in self.slopes]
         if self.band is not None:
             return ("cycle", self.multipliers, self.band)
         if slopes:
@@ -45,7 +46,7 @@ class Open:
 
     which: int
 
-    def record(self) -> tuple[object, ...]:
+    def record(self) -> tuple[JsonValue, ...]:
         """As a certificate carries it."""
         return ("open", self.which)
 
@@ -56,7 +57,7 @@ class Halve:
 
     axis: int
 
-    def record(self) -> tuple[object, ...]:
+    def record(self) -> tuple[JsonValue, ...]:
         """As a certificate carries it."""
         return ("halve", self.axis)
 
@@ -67,7 +68,7 @@ class SplitNeuron:
 
     neuron: Neuron
 
-    def record(self) -> tuple[object, ...]:
+    def record(self) -> tuple[JsonValue, ...]:
         """As a certificate carries it."""
         return ("phase", *self.neuron)
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.json_value import JsonValue
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import Outcome
 from conspect.language.syntax.tree import Near
-from conspect.verification.certificates.claims import Said, readouts_record
+from conspect.verification.certificates.claims import ClaimFields, readouts_record
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.proving import Case
 from conspect.verification.queries.formula_table import FormulaTable
@@ -55,7 +56,7 @@ class NeighbourhoodClaim:
 
     kind: ClassVar[str] = "near"
 
-    def said(self) -> Said:
+    def fields(self) -> ClaimFields:
         """Everything that the claim says, as plain JSON without its evidence (tree, and the refuting embeddings)."""
         return {
             "kind": self.kind,
@@ -88,6 +89,6 @@ class NeighbourhoodClaim:
         return digest_arrays({"centre": self.centres.floats}) + digest_arrays({"centre": zero, "factor": self.factor})
 
 
-def tree_record(case: Case) -> list[object]:
+def tree_record(case: Case) -> list[JsonValue]:
     """A case as a certificate carries it: choices of multipliers, the disjunction opened or None, its cases."""
     return [case.alternatives, case.which, [tree_record(branch) for branch in case.branches]]
