@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing, from_config, read_preprocessing
 from conspect.core.diagnostics import UserError
+from conspect.core.json_value import JsonObject
 
 PROCESSORS = [
     ("ViTImageProcessorPil", {}),
@@ -98,9 +99,9 @@ def test_a_type_that_is_not_known_and_a_size_that_no_type_explains_are_refused()
     ],
 )
 def test_what_is_not_understood_is_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
-    good = {"size": {"height": 8, "width": 8}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    good: JsonObject = {"size": {"height": 8, "width": 8}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     assert from_config(good).side == (8, 8)
-    (tmp_path / "p.json").write_text(json.dumps(good | change))
+    (tmp_path / "p.json").write_text(json.dumps({**good, **change}))
     with pytest.raises(UserError, match=rf"p\.json: MODEL002: not a preprocessing: .*{told}"):
         read_preprocessing(tmp_path / "p.json")
 

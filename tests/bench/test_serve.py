@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_a_wrong_answer_is_noticed():
     load.monitor, load.wrong, load.statuses = monitor(), [], Counter()
     suspicion = np.array([-3.0, 2.0], np.float32)
     expected = Decisions(np.array([1, 2]), suspicion, np.array([0, 2], np.int8))
-    right: list[dict[str, Any]] = [
+    right: list[serve_load.Answer] = [
         {"output": "class 1", "verdict": "accept", "suspicion": -3.0, "reasons": []},
         {"output": "class 2", "verdict": "suspect", "suspicion": 2.0, "reasons": ["because"]},
     ]
@@ -32,7 +32,7 @@ def test_a_wrong_answer_is_noticed():
         {"reasons": ["why"]},
     ]
     for change in changes:
-        load._compare("json", [{**right[0], **change}, right[1]], [0, 1], expected)
+        load._compare("json", [cast("serve_load.Answer", {**right[0], **change}), right[1]], [0, 1], expected)
     load._compare("json", right[:1], [0, 1], expected)
     assert len(load.wrong) == len(changes) + 1
 

@@ -37,7 +37,7 @@ class Mortal(FakeModel):
         raise AssertionError("unreachable")
 
 
-def open_in_worker(config: StudyConfig, folder: Path) -> dict[str, object]:
+def open_in_worker(config: StudyConfig, folder: Path) -> workers.Shared:
     """In a worker, where nothing is patched yet."""
     inputs.load_model = lambda **_: Mortal(folder / "killed")  # type: ignore[attr-defined]
     inputs.load_vlm = lambda **_: FakeVlm()  # type: ignore[attr-defined]

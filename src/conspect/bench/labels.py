@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.head import head_evidence
 from conspect.analysis.diagnosis.labels import calibrated
-from conspect.bench.rows import Row, row
+from conspect.bench.rows import Measured, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.spaces import Float64
 from conspect.statistics.threads import one_thread
@@ -34,7 +34,7 @@ Judge: TypeAlias = Callable[[Labels], Float64]
 CLEANLAB_METHODS = ("self_confidence", "normalized_margin")
 
 
-def measure(folder: Path, bar: ProgressBar = silent) -> dict[str, Any]:
+def measure(folder: Path, bar: ProgressBar = silent) -> Measured:
     """Rows for the study in `folder`: average precision by kind and share of errors, the mean over `SEEDS`."""
     study = Study.open(folder)
     measured, model = study.measurements(bar), study.inputs.model

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from conspect.analysis.explanation.lost_concepts import LostConcept, lost_blind, lost_since
-from conspect.bench.rows import Row, row
+from conspect.bench.rows import Measured, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.removals import GROUNDS, Purpose, Removal, removals
 
-Json = dict[str, Any]
 
-
-def measure(bar: ProgressBar = silent) -> Json:
+def measure(bar: ProgressBar = silent) -> Measured:
     """The benchmark: rows for both ways, of the grounds that are judged on."""
     planted = [one for ground in GROUNDS if ground.purpose is Purpose.JUDGED for one in removals(ground, bar)]
     return {"removals": len(planted), "rows": rows_of(planted)}

@@ -6,10 +6,10 @@ measured side by side in one run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypedDict
 
-from conspect.bench.rows import Row
+from conspect.bench.rows import Machine, Row
 
 # Units that do not depend on how fast the machine is.
 RATIO_UNITS = ("ratio", "times")
@@ -20,7 +20,7 @@ class Record(TypedDict):
     """One benchmark's rows and the machine they were measured on."""
 
     bench: str
-    machine: dict[str, object]
+    machine: Machine
     seconds: float
     rows: list[Row]
 
@@ -67,7 +67,7 @@ def page(records: Sequence[Record]) -> str:
         "Written by `make bench`, which runs every benchmark of `conspect bench` and compares its ratios with the recorded ones",
         "(`docs/benchmarks.json`). Absolute times drift on a shared machine; ratios are measured side by side in one run.",
         "",
-        *_machine(records[0]["machine"] if records else {}),
+        *([_machine(records[0]["machine"])] if records else []),
     ]
     for record in records:
         lines += [
@@ -82,8 +82,8 @@ def page(records: Sequence[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _machine(machine: Mapping[str, object]) -> list[str]:
-    return ["Measured on: " + ", ".join(f"{name} {value}" for name, value in machine.items()) + "."] if machine else []
+def _machine(machine: Machine) -> str:
+    return "Measured on: " + ", ".join(f"{name} {value}" for name, value in machine.items()) + "."
 
 
 def _line(row: Row) -> str:

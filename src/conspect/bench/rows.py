@@ -6,9 +6,19 @@ import os
 import platform
 import resource
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
+
+
+class Machine(TypedDict):
+    """The machine that a benchmark ran on, as far as it says itself."""
+
+    cpu: str
+    cores: int | None
+    system: str
+    python: str
+    numpy: str
 
 
 class Row(TypedDict):
@@ -23,6 +33,16 @@ class Row(TypedDict):
     target: float | None
     met: bool | None
     better: Literal["higher", "lower"] | None
+
+
+class Measured(TypedDict):
+    """What a benchmark measured; those of planted faults, of wrong labels and of lost concepts say also on how much."""
+
+    rows: list[Row]
+    networks: NotRequired[list[str]]
+    cases: NotRequired[int]
+    images: NotRequired[int]
+    removals: NotRequired[int]
 
 
 def row(what: str, value: float | None, unit: str, target: tuple[Literal["<=", ">="], float] | None = None) -> Row:
@@ -48,8 +68,8 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def machine() -> dict[str, object]:
-    """The machine a benchmark ran on, as far as it says itself."""
+def machine() -> Machine:
+    """Of this process."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

@@ -13,16 +13,23 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.models import load_model
 from conspect.bench.rows import Row, row
-from conspect.bench.serve_client import BATCH, pixels
+from conspect.bench.serve_client import BATCH, ClientFigures, pixels
 from conspect.bench.served import Served, served, write_demo_study
 from conspect.core.protocols import VisionModel
+
+
+class LoadFigures(ClientFigures):
+    """With the service's processor time for one image, in milliseconds."""
+
+    cpu_ms: float
+
 
 ROUNDS = 5
 BATCH_CLIENTS, SINGLE_CLIENTS = 4, 32
@@ -33,8 +40,8 @@ def rows(*, seconds: float = 4.0, rounds: int = ROUNDS) -> list[Row]:
     model = load_model("demo-resnet", None)
     images = pixels(4 * BATCH)
     bare: list[tuple[float, float]] = []
-    batch: list[dict[str, Any]] = []
-    single: list[dict[str, Any]] = []
+    batch: list[LoadFigures] = []
+    single: list[LoadFigures] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with served(folder, "--study", str(write_demo_study(folder))) as service:
@@ -44,15 +51,15 @@ def rows(*, seconds: float = 4.0, rounds: int = ROUNDS) -> list[Row]:
                 bare.append(bare_rate(model, images, seconds))
                 batch.append(load(service, "batch", BATCH_CLIENTS, seconds))
                 single.append(load(service, "single", SINGLE_CLIENTS, seconds))
-    rates = [found["images_per_second"] / rate for found, (rate, _) in zip(batch, bare, strict=True)]
-    costs = [found["cpu_ms"] / cost for found, (_, cost) in zip(batch, bare, strict=True)]
+    rates = [loaded["images_per_second"] / rate for loaded, (rate, _) in zip(batch, bare, strict=True)]
+    costs = [loaded["cpu_ms"] / cost for loaded, (_, cost) in zip(batch, bare, strict=True)]
 
     def median(values: Iterable[float], digits: int = 1) -> float | None:
         middle = float(np.median(list(values)))
         return round(middle, digits) if np.isfinite(middle) else None
 
-    def of(found: list[dict[str, Any]], key: str) -> float | None:
-        return median(one[key] for one in found)
+    def of(loads: list[LoadFigures], key: Literal["images_per_second", "p50_ms", "p99_ms"]) -> float | None:
+        return median(loaded[key] for loaded in loads)
 
     of_batches = f"service, {BATCH} images a request as safetensors, {BATCH_CLIENTS} clients in a second process"
     of_singles = f"service, one PNG a request, {SINGLE_CLIENTS} clients in a second process"
@@ -79,7 +86,7 @@ def bare_rate(model: VisionModel, images: NDArray[np.uint8], seconds: float) -> 
     return done / (time.perf_counter() - start), (time.process_time() - spent) / done * 1000
 
 
-def load(service: Served, kind: str, clients: int, seconds: float) -> dict[str, Any]:
+def load(service: Served, kind: str, clients: int, seconds: float) -> LoadFigures:
     """What a client process measured, and `cpu_ms`, processor time of the service for one image.
 
     Raises RuntimeError when not every answer was 200.
@@ -88,7 +95,7 @@ def load(service: Served, kind: str, clients: int, seconds: float) -> dict[str, 
     before = service.figures().get("cpu_seconds_total", np.nan)
     done = subprocess.run([*command, str(seconds)], check=True, capture_output=True)
     spent = service.figures().get("cpu_seconds_total", np.nan) - before
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: ClientFigures = json.loads(done.stdout)
     if set(found["statuses"]) != {"200"}:
         raise RuntimeError(f"answers by status: {found['statuses']}")
     answered = found["statuses"]["200"] * (BATCH if kind == "batch" else 1)

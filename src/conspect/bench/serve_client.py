@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 import time
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,16 @@ def requests(kind: str) -> tuple[str, list[bytes], int]:
     return "image/png", [png(image) for image in images], 1
 
 
-def load(host: str, port: int, kind: str, clients: int, seconds: float) -> dict[str, object]:
+class ClientFigures(TypedDict):
+    """What one process of clients measured: answers counted by status, latencies in milliseconds."""
+
+    images_per_second: float
+    p50_ms: float
+    p99_ms: float
+    statuses: dict[str, int]
+
+
+def load(host: str, port: int, kind: str, clients: int, seconds: float) -> ClientFigures:
     """`clients` connections, each sending the next request when its answer is there, for `seconds`.
 
     Answers counted by status, images a second until the last answer, and latencies in milliseconds.

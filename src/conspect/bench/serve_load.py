@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from safetensors.numpy import save
@@ -28,6 +28,7 @@ from conspect.bench.serve_client import pixels, png
 from conspect.bench.serve_health import Health, watched_health
 from conspect.bench.serve_hostile import HOSTILE
 from conspect.bench.served import Served, served, write_demo_study
+from conspect.core.json_value import JsonObject
 from conspect.monitor.runtime import Decisions, Monitor
 
 IMAGES, LARGEST_BATCH, TOLERANCE = 128, 64, 1e-3
@@ -35,6 +36,41 @@ FLAT, HEALTH_SECONDS = 0.05, 0.25
 GOOD_PAUSE, HOSTILE_PAUSE, SAMPLE_SECONDS = 0.05, 0.3, 2.0
 # Of each hostile kind before the measurement; the kinds draw among forms, so that this many meet the dear ones.
 HOSTILE_WARM = 6
+
+
+class Answer(TypedDict):
+    """What is compared of one answer of /v1/check."""
+
+    output: str
+    verdict: str
+    suspicion: float
+    reasons: list[str]
+
+
+class HealthFigures(TypedDict):
+    """How quickly /healthz answered under load, in milliseconds."""
+
+    asked: int
+    median: float
+    p99: float
+    longest: float
+
+
+class LoadReport(TypedDict):
+    """What a load showed: `memory_mib` for each tenth of the time, open files at both ends."""
+
+    seconds: float
+    counts: dict[str, int]
+    logged_statuses: dict[str, int]
+    wrong_answers: int
+    wrong_examples: list[str]
+    server_errors: int
+    fault_examples: list[JsonObject]
+    memory_mib: list[float]
+    healthz_milliseconds: HealthFigures
+    open_files: dict[str, float | None]
+    exit_code: int
+    passed: bool
 
 
 class Load:
@@ -130,7 +166,7 @@ class Load:
         body = b"\r\n".join(parts) + b"\r\n--b0undary--\r\n"
         return kind, "multipart/form-data; boundary=b0undary", body, rows, self.of_images
 
-    def _compare(self, kind: str, results: list[dict[str, Any]], rows: list[int], expected: Decisions) -> None:
+    def _compare(self, kind: str, results: list[Answer], rows: list[int], expected: Decisions) -> None:
         if len(results) != len(rows):
             self.wrong.append(f"{kind}: {len(results)} answers to {len(rows)} inputs")
             return
@@ -157,7 +193,7 @@ class Load:
             time.sleep(rng.random() * 2 * HOSTILE_PAUSE)
 
 
-def run(seconds: float, *, good: int = 4, seed: int = 0) -> dict[str, Any]:
+def run(seconds: float, *, good: int = 4, seed: int = 0) -> LoadReport:
     """The whole load; counts by request and status, wrong answers, memory in MiB for each tenth of the time.
 
     Flat: the last tenth's is at most `FLAT` above the second's, once every size of batch has been seen.

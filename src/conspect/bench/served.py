@@ -18,6 +18,7 @@ import numpy as np
 
 from conspect.adapters.models import load_model
 from conspect.bench.monitor import synthetic_monitor
+from conspect.core.json_value import JsonObject
 from conspect.monitor.runtime.identity import Identity
 from conspect.study.config import DataConfig, ModelConfig, StudyConfig
 
@@ -43,7 +44,7 @@ class Served:
             text = response.read().decode()
         return {name: float(value) for name, value in re.findall(r"^process_(\w+) (\S+)$", text, re.MULTILINE)}
 
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> list[JsonObject]:
         """The lines of the log so far."""
         return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 

@@ -6,12 +6,12 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from conspect.bench.rows import Row
+    from conspect.bench.rows import Measured, Row
 
 BENCHES = (
     "align",
@@ -54,7 +54,7 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     if study is None and name == LABELS:
         raise click.UsageError("benchmark labels needs --study")
     if name == EXPLORE:
-        found: dict[str, Any] = {"rows": _explored(study)}
+        found: Measured = {"rows": _explored(study)}
     elif name in {FAULTS, LABELS, LOST}:
         found = _planted(name, study)
     else:
@@ -78,7 +78,7 @@ def _explored(study: Path | None) -> list[Row]:
     return rows(study)
 
 
-def _planted(name: str, study: Path | None) -> dict[str, Any]:
+def _planted(name: str, study: Path | None) -> Measured:
     from conspect.bench import faults, labels, lost
     from conspect.cli.progress import terminal_bar
 

@@ -8,6 +8,18 @@ from conspect.results.localization import PartLoss
 from conspect.results.shares import Count, Fraction, Part
 
 
+class FingerprintHeader(Struct, frozen=True, kw_only=True):
+    """What a fingerprint's file says beside its arrays. `reference`: digest of the images; `head_layers`: number of its maps."""
+
+    format: int
+    model: str
+    reference: str
+    classes: tuple[str, ...]
+    concepts: tuple[str, ...]
+    layers: tuple[str, ...]
+    head_layers: Count
+
+
 class MovedLayer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far a layer's activations on the reference images moved, in deviations they had (root mean square over channels), and
     the largest factor by which a channel's deviation changed.

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
+from conspect.core.protocols import ImageDataset, VisionLanguageModel, VisionModel
 from conspect.study.config import StudyConfig
 from conspect.study.inputs import Inputs, load_inputs
 
-SHARED = ("train", "test", "held_out", "model", "vlm")
+Shared: TypeAlias = Mapping[str, ImageDataset | VisionModel | VisionLanguageModel | None]
 
 
-def shared_of(inputs: Inputs) -> dict[str, object]:
+def shared_of(inputs: Inputs) -> Shared:
     """The objects that do not travel, by name."""
-    return {name: getattr(inputs, name) for name in SHARED}
+    return {
+        "train": inputs.train,
+        "test": inputs.test,
+        "held_out": inputs.held_out,
+        "model": inputs.model,
+        "vlm": inputs.vlm,
+    }
 
 
-def open_shared(config: StudyConfig, folder: Path) -> dict[str, object]:
+def open_shared(config: StudyConfig, folder: Path) -> Shared:
     """The same in a worker: opened from what study.toml names."""
     return shared_of(load_inputs(config, folder))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
+
+from conspect.core.json_value import JsonObject
 
 AttackKind: TypeAlias = Literal["FGSM", "PGD", "adaptive PGD"]
 
@@ -50,6 +52,6 @@ class Attack:
         }
         return frozenset({field.name for field in fields(self)} - unused[self.kind])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Every field that changes the result, as JSON."""
         return {key: value for key, value in asdict(self).items() if key in self.uses}

@@ -105,7 +105,7 @@ def _opened(origin: Origin, split: str, cache: Path, streaming: bool) -> Any:
             whole = found[split] if isinstance(found, datasets.DatasetDict) else found
             return whole.to_iterable_dataset() if streaming else whole
         where = str(origin.directory or origin.hub)
-        options: dict[str, Any] = {} if streaming else {"cache_dir": str(cache / "huggingface")}
+        options: dict[str, str] = {} if streaming else {"cache_dir": str(cache / "huggingface")}
         if origin.directory is not None and not origin.directory.is_dir():
             raise FileNotFoundError(f"there is no folder {where}")
         if origin.hub is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,13 @@ def from_maite(
     )
 
 
+class DatasetMetadata(TypedDict):
+    """What MAITE asks a data set to say of itself."""
+
+    id: str
+    index2label: dict[int, str]
+
+
 @dataclass(frozen=True)
 class MaiteDataset:
     """One of our data sets as MAITE's protocol wants it: image `[3, y, x]` uint8, one-hot target `[class]`, metadata."""
@@ -92,7 +99,7 @@ class MaiteDataset:
     dataset: ImageDataset
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> DatasetMetadata:
         """Its id and the names of its classes."""
         data = self.dataset
         return {"id": f"{data.name}/{data.split}", "index2label": dict(enumerate(data.class_names))}
@@ -100,14 +107,14 @@ class MaiteDataset:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], dict[str, Any]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], dict[str, str]]:
         """Image, target and metadata of one row; IndexError beyond the last. Raises UnreadableImage."""
         if not 0 <= index < len(self.dataset):
             raise IndexError(index)
         target = np.zeros(len(self.dataset.class_names), dtype=np.float32)
         target[self.dataset.labels[index]] = 1
         columns = metadata_of(self.dataset)
-        about = {name: values[index] for name, values in columns.items() if values[index] is not None}
+        about = {name: text for name, values in columns.items() if (text := values[index]) is not None}
         image = np.ascontiguousarray(self.dataset.image(index).transpose(2, 0, 1))
         return image, target, {**about, "id": self.dataset.ids[index]}
 

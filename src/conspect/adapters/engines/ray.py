@@ -29,6 +29,7 @@ LOOPBACK = "127.0.0.1"
 # Results are small or are read at once; Ray's own default would take a third of the memory.
 OBJECT_STORE_BYTES = 200 * 1024**2
 
+# Whatever does not travel; only names of it are sent.
 Shared: TypeAlias = Mapping[str, object]
 
 

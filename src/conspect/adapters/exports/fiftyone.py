@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from PIL import Image
 
 from conspect.adapters.exports.tables import Row
 from conspect.core.files import replacing, write_atomically, write_json, writing_to
+from conspect.core.json_value import JsonObject
 
 TAKEN = {"id", "filepath", "tags", "metadata", "created_at", "last_modified_at", "ground_truth", "prediction"}
 
@@ -56,7 +56,7 @@ def write_fiftyone(
     return count
 
 
-def _sample(row: Row, path: str, fields: Mapping[str, str]) -> dict[str, Any]:
+def _sample(row: Row, path: str, fields: Mapping[str, str]) -> JsonObject:
     return {
         "filepath": path,
         "tags": ["right" if row["correct"] else "wrong"],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Head
 from conspect.core.statements import Statement
+
+if TYPE_CHECKING:
+    import onnx
 
 TOLERANCE = 1e-4
 # Nodes between the head and the output that keep the order of the logits, or only rename them.
@@ -300,7 +303,7 @@ def _folded(node: Any, constants: dict[str, NDArray[Any]]) -> NDArray[Any] | Non
     return np.asarray(made) if np.size(made) <= LARGEST_CONSTANT else None
 
 
-def _cut(node: Any, nodes: dict[str, Any], constants: dict[str, NDArray[Any]]) -> _Cut | None:
+def _cut(node: Any, nodes: dict[str, onnx.NodeProto], constants: dict[str, NDArray[Any]]) -> _Cut | None:
     bias: NDArray[Any] | None = None
     product = node
     if node.op_type == "Add":

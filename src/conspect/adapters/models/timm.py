@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from PIL import Image
 
 from conspect.adapters.models.torch_module import TorchModel, torch_model
 from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
+from conspect.adapters.preprocessing.steps import Triple
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.classes import unique
@@ -100,7 +102,18 @@ def _class_names(network: Any) -> tuple[str, ...]:
     raise user_error("MODEL002", "the model does not say what its classes are called", "give them with `classes`")
 
 
-def _preparation(data: dict[str, Any]) -> LibraryPreparation:
+class DataConfig(TypedDict):
+    """How timm says that a model's images are prepared; `interpolation` by name, `crop_pct` of the side that is kept."""
+
+    input_size: tuple[int, int, int]
+    interpolation: str
+    mean: Sequence[float]
+    std: Sequence[float]
+    crop_pct: float
+    crop_mode: str
+
+
+def _preparation(data: DataConfig) -> LibraryPreparation:
     import timm
 
     transforms = timm.data.create_transform(**data, is_training=False)
@@ -111,13 +124,13 @@ def _preparation(data: dict[str, Any]) -> LibraryPreparation:
     def reading() -> Preprocessing:
         height, width = data["input_size"][-2:]
         squashes = data["crop_mode"] == "squash" or height != width
-        larger = tuple(math.floor(side / data["crop_pct"]) for side in (height, width))
+        larger = math.floor(height / data["crop_pct"]), math.floor(width / data["crop_pct"])
         return Preprocessing(
             larger if squashes else larger[0],
             (height, width),
             int(FILTERS[data["interpolation"]]),
-            mean=tuple(data["mean"]),
-            deviation=tuple(data["std"]),
+            mean=cast("Triple", tuple(data["mean"])),
+            deviation=cast("Triple", tuple(data["std"])),
         )
 
     return LibraryPreparation.checked(transform, reading, ", ".join(str(step) for step in transforms.transforms))

@@ -14,7 +14,7 @@ import math
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from conspect.core.diagnostics import SourceLocation, user_error
 
@@ -109,7 +109,36 @@ def _kept(members: dict[str, bytes]) -> dict[str, bytes]:
     return kept
 
 
-def _check_payload(config: dict[str, Any], sizes: dict[str, int]) -> None:
+class Symbolic(TypedDict):
+    """A whole number as torch writes it."""
+
+    as_int: int
+
+
+class TensorMeta(TypedDict, total=False):
+    """How a tensor lies in its file, in elements."""
+
+    dtype: int
+    sizes: list[Symbolic]
+    strides: list[Symbolic]
+    storage_offset: Symbolic
+
+
+class PayloadEntry(TypedDict):
+    """Where a tensor's values are."""
+
+    path_name: str
+    use_pickle: bool
+    tensor_meta: TensorMeta | None
+
+
+class PayloadConfig(TypedDict):
+    """The index of the files with tensors; what is not as it says here raises KeyError, TypeError or AttributeError."""
+
+    config: dict[str, PayloadEntry]
+
+
+def _check_payload(config: PayloadConfig, sizes: dict[str, int]) -> None:
     """`sizes`: bytes by name of the files with tensors. Raises Unsafe, ValueError for a tensor larger than its file."""
     for name, entry in config["config"].items():
         if entry["use_pickle"] is not False or not re.fullmatch(r"(weight|tensor)_\d+", entry["path_name"]):
@@ -118,9 +147,11 @@ def _check_payload(config: dict[str, Any], sizes: dict[str, int]) -> None:
         _check(entry)
 
 
-def _check_extent(name: str, meta: dict[str, Any], size: int) -> None:
+def _check_extent(name: str, meta: TensorMeta, size: int) -> None:
     """Raises ValueError where a tensor reaches beyond the `size` bytes of its file, or repeats them beyond reason."""
-    shape, strides = ([int(one["as_int"]) for one in meta.get(key, [])] for key in ("sizes", "strides"))
+    shape, strides = (
+        [int(side["as_int"]) for side in sides] for sides in (meta.get("sizes", []), meta.get("strides", []))
+    )
     itemsize = ITEMSIZES.get(meta.get("dtype", 0), 1)
     offset = int((meta.get("storage_offset") or {"as_int": 0})["as_int"])
     last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -15,6 +14,7 @@ from conspect.adapters.preprocessing.processor_types import completed
 from conspect.adapters.preprocessing.steps import Preprocessing
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.files import read_text
+from conspect.core.json_value import JsonObject, JsonValue
 
 FILE = "preprocessor_config.json"
 WARPED_FROM = 384  # ConvNeXt's processor warps to a square from this side on, and crops below
@@ -46,7 +46,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
         ) from error
 
 
-def from_config(config: Mapping[str, Any]) -> Preprocessing:
+def from_config(config: JsonObject) -> Preprocessing:
     """The steps that a `preprocessor_config.json` asks for. Raises ValueError, TypeError or KeyError."""
     if not isinstance(config, Mapping):
         raise ValueError("a JSON object is needed")
@@ -61,14 +61,14 @@ def from_config(config: Mapping[str, Any]) -> Preprocessing:
     return Preprocessing(
         resize=resize,
         crop=crop,
-        filter=int(Image.Resampling(config.get("resample", Image.Resampling.BILINEAR))),
-        scale=float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
+        filter=_filter(config.get("resample", int(Image.Resampling.BILINEAR))),
+        scale=float(_number(config.get("rescale_factor", 1 / 255))) if config.get("do_rescale", True) else 1.0,
         mean=_triple(config["image_mean"]) if normalises else (0.0, 0.0, 0.0),
         deviation=_triple(config["image_std"]) if normalises else (1.0, 1.0, 1.0),
     )
 
 
-def _geometry(config: Mapping[str, Any]) -> tuple[tuple[int, int] | int | None, tuple[int, int] | None]:
+def _geometry(config: JsonObject) -> tuple[tuple[int, int] | int | None, tuple[int, int] | None]:
     resize = _size(config["size"]) if config.get("do_resize", True) else None
     # Without `do_center_crop` a `crop_size` is only a leftover in old files.
     crop = _size(config["crop_size"]) if config.get("do_center_crop", False) else None
@@ -80,28 +80,41 @@ def _geometry(config: Mapping[str, Any]) -> tuple[tuple[int, int] | int | None, 
             raise ValueError("crop_pct cuts already; leave do_center_crop out")
         if resize >= WARPED_FROM:
             return (resize, resize), crop
-        return int(resize / config["crop_pct"]), (resize, resize)
+        return int(resize / _number(config["crop_pct"])), (resize, resize)
     return resize, crop
 
 
-def _size(value: object) -> tuple[int, int] | int:
+def _size(value: JsonValue) -> tuple[int, int] | int:
     if isinstance(value, int) and not isinstance(value, bool):
-        sides: tuple[Any, ...] = (value, value)
+        sides: tuple[JsonValue, ...] = (value, value)
     elif isinstance(value, Mapping) and {key for key in value if value[key] is not None} == {"height", "width"}:
         sides = (value["height"], value["width"])
     elif isinstance(value, Mapping) and {key for key in value if value[key] is not None} == {"shortest_edge"}:
         sides = (value["shortest_edge"],)
     else:
         raise ValueError(f"size {value!r} is neither height and width nor shortest_edge")
-    if not all(isinstance(side, int) and 0 < side <= 10_000 for side in sides):
+    whole = [side for side in sides if isinstance(side, int) and 0 < side <= 10_000]
+    if len(whole) < len(sides):
         raise ValueError(f"size {value!r} is not made of whole numbers from 1 to 10,000")
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+    return whole[0] if len(whole) == 1 else (whole[0], whole[1])
 
 
-def _triple(value: object) -> tuple[float, float, float]:
+def _filter(value: JsonValue) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is not the number of a filter")
+    return int(Image.Resampling(value))
+
+
+def _number(value: JsonValue) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return value
+
+
+def _triple(value: JsonValue) -> tuple[float, float, float]:
     if isinstance(value, list | tuple) and len(value) == 1:
         value = list(value) * 3  # of networks of one channel
     if not isinstance(value, list | tuple) or len(value) != 3:
         raise ValueError(f"{value!r} is not three numbers")
-    red, green, blue = (float(one) for one in value)
+    red, green, blue = (float(_number(part)) for part in value)
     return red, green, blue

@@ -6,14 +6,14 @@ and both edges of ViT's. Tests compare every type of the table with transformers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from conspect.core.json_value import JsonObject, JsonValue
 
 BILINEAR, BICUBIC = 2, 3
-HALF = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
-CLIP = {
+HALF: JsonObject = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+IMAGENET: JsonObject = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+CLIP: JsonObject = {
     "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711],
 }
@@ -26,19 +26,19 @@ class ProcessorType:
     """
 
     bare: str
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: JsonObject = field(default_factory=dict)
     enlarged: float = 1.0
 
 
-def _square(side: int, **more: Any) -> dict[str, Any]:
+def _square(side: int, **more: JsonValue) -> JsonObject:
     return {"size": {"height": side, "width": side}, **more}
 
 
-def _edge(edge: int, **more: Any) -> dict[str, Any]:
+def _edge(edge: int, **more: JsonValue) -> JsonObject:
     return {"size": {"shortest_edge": edge}, **more}
 
 
-_CUT = {"do_center_crop": True, "crop_size": {"height": 224, "width": 224}}
+_CUT: JsonObject = {"do_center_crop": True, "crop_size": {"height": 224, "width": 224}}
 TYPES: dict[str, ProcessorType] = {
     "beit": ProcessorType("square", _square(224, resample=BICUBIC, **HALF)),
     "bit": ProcessorType("edge", _edge(224, resample=BICUBIC, **_CUT, **CLIP)),
@@ -57,7 +57,7 @@ TYPES: dict[str, ProcessorType] = {
 }
 
 
-def type_of(config: Mapping[str, Any]) -> ProcessorType | None:
+def type_of(config: JsonObject) -> ProcessorType | None:
     """The type that a file names; None where it names none. Raises ValueError for a type that is not in the table."""
     named = config.get("image_processor_type") or config.get("feature_extractor_type")
     if named is None:
@@ -73,7 +73,7 @@ def type_of(config: Mapping[str, Any]) -> ProcessorType | None:
     return TYPES[key.lower()]
 
 
-def completed(config: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+def completed(config: JsonObject) -> tuple[dict[str, JsonValue], float]:
     """The file with what its type says where it says nothing, sizes written out, and how much the shorter edge is enlarged.
 
     Raises ValueError for a type that is not known, and for a bare number as a size that no type explains.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from conspect.core.json_value import JsonObject
+
+# Of red, green and blue.
+Triple: TypeAlias = tuple[float, float, float]
 
 
 class Preparation(Protocol):
@@ -33,8 +38,8 @@ class Preprocessing:
     crop: tuple[int, int] | None = None
     filter: int = int(Image.Resampling.BILINEAR)
     scale: float = 1 / 255
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: Triple = (0.0, 0.0, 0.0)
+    deviation: Triple = (1.0, 1.0, 1.0)
 
     @property
     def side(self) -> tuple[int, int] | None:
@@ -78,7 +83,7 @@ class Preprocessing:
         mean, deviation = np.asarray(self.mean, np.float32), np.asarray(self.deviation, np.float32)
         return np.ascontiguousarray(((scaled - mean) / deviation).transpose(2, 0, 1))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """All that decides the values, for digests."""
         return asdict(self)
 

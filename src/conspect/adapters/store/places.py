@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from conspect.adapters.engines.local import LocalEngine
 from conspect.core.diagnostics import ConspectError, outside_error, user_error
 from conspect.core.files import write_atomically, writing_to
+from conspect.core.json_value import JsonObject
 from conspect.core.protocols import Engine
 
 # Object stores: what is put there appears as a whole.
@@ -76,7 +77,7 @@ class RemotePlace:
     """
 
     url: str
-    options: dict[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    options: JsonObject = field(default_factory=dict, repr=False, hash=False)
 
     def __str__(self) -> str:
         return self.url
@@ -90,7 +91,7 @@ class RemotePlace:
         """Opened where it is used: connections do not travel to workers."""
         return _file_system(self.url, self.options)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, str | JsonObject]:
         return {"url": self.url, "options": self.options}
 
     def has(self, name: str) -> bool:
@@ -138,7 +139,7 @@ class RemotePlace:
             raise outside_error("STORE001", f"cannot {doing} {self.url}: {reason}", fix) from error
 
 
-def _file_system(url: str, options: dict[str, Any]) -> Any:
+def _file_system(url: str, options: JsonObject) -> Any:
     """Of fsspec. Raises OutsideError STORE003 without the package that it needs, UserError STORE004 for an unknown kind."""
     protocol = url.split("://", 1)[0]
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from conspect.adapters.preprocessing import LibraryPreparation, Preprocessing
+from conspect.adapters.preprocessing.steps import Triple
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import HUB, fetching, opening
 from conspect.adapters.sources.request import Request
@@ -89,20 +91,30 @@ def _source(request: Request) -> tuple[str, str | None]:
     return name, request.weights
 
 
-def _preparation(transforms: Any, config: dict[str, Any]) -> LibraryPreparation:
+class ImageConfig(TypedDict):
+    """How open_clip says that images are prepared."""
+
+    size: int | tuple[int, int]
+    mean: Sequence[float]
+    std: Sequence[float]
+    interpolation: str
+    resize_mode: str
+
+
+def _preparation(transforms: Any, config: ImageConfig) -> LibraryPreparation:
     def transform(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(transforms(Image.fromarray(image)).numpy(), dtype=np.float32)
 
     def reading() -> Preprocessing:
         size = config["size"]
-        side = (size, size) if isinstance(size, int) else tuple(size)
+        side = (size, size) if isinstance(size, int) else (size[0], size[1])
         squashes = config["resize_mode"] == "squash" or side[0] != side[1]
         return Preprocessing(
             side if squashes else side[0],
             side,
             int(FILTERS[config["interpolation"]]),
-            mean=tuple(config["mean"]),
-            deviation=tuple(config["std"]),
+            mean=cast("Triple", tuple(config["mean"])),
+            deviation=cast("Triple", tuple(config["std"])),
         )
 
     return LibraryPreparation.checked(transform, reading, ", ".join(str(step) for step in transforms.transforms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ class TorchVlm:
         for start in range(0, len(texts), BATCH):
             tokens = self._towers.tokens(list(texts[start : start + BATCH]))
             with self._runtime.running():
-                placed: dict[str, Any] = {key: value.to(self._runtime.device) for key, value in tokens.items()}
+                placed: dict[str, Tensor] = {key: value.to(self._runtime.device) for key, value in tokens.items()}
                 parts.append(self._towers.texts(placed).float().cpu().numpy())
         found = np.concatenate(parts)
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)

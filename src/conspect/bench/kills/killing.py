@@ -20,14 +20,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from conspect.bench.kills.processes import call_conspect, started_and_killed, to_the_end, words
 from conspect.bench.kills.service import kill_service
 from conspect.bench.kills.stand_ins import put_in_place, write_study
 from conspect.bench.rows import Row, row
 from conspect.core.diagnostics import UserError
+from conspect.core.json_value import JsonValue
 
+# Of a file: its bytes, its JSON without times, or whether it is whole where no more is asked.
+Content: TypeAlias = "bytes | JsonValue"
 KILLS, MOST_KILLS_IN_A_ROW, TRIES_PER_KILL = 200, 3, 9
 SETTLED = (0, 1, 3)  # done, or a verdict
 # What depends on the clock, wherever it stands in a JSON file; "results" is the manifest's digest of such a file.
@@ -150,13 +153,13 @@ def _kill(call: Call, kills: int, pristine: Path, scratch: Path, rng: random.Ran
     return tally
 
 
-def made(study: Path) -> dict[str, object]:
+def made(study: Path) -> dict[str, Content]:
     """Content of every file under `study` that a command has made, without what depends on the clock."""
     files = [path for path in sorted(study.rglob("*")) if path.is_file() and path.suffix != ".tmp"]
     return {_DIGEST.sub("", path.relative_to(study).as_posix()): _content(path) for path in files}
 
 
-def _content(path: Path) -> object:
+def _content(path: Path) -> Content:
     content = path.read_bytes()
     # A verified specification's certificate names where that file lies: it must be whole, not equal.
     if path.parts[-3:-1] == ("certificates", "verify"):
@@ -166,13 +169,13 @@ def _content(path: Path) -> object:
     return _timeless(json.loads(content)) if path.suffix == ".json" else content
 
 
-def _timeless(value: Any) -> Any:
+def _timeless(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {key: _timeless(one) for key, one in value.items() if key not in TIMES}
     return [_timeless(one) for one in value] if isinstance(value, list) else value
 
 
-def broken(study: Path, expected: dict[str, object]) -> list[str]:
+def broken(study: Path, expected: dict[str, Content]) -> list[str]:
     """What is wrong with the files that a killed process left: each must be whole, and results right or refused."""
     from conspect.study import Study
 
@@ -190,7 +193,7 @@ def broken(study: Path, expected: dict[str, object]) -> list[str]:
     return faults
 
 
-def differences(expected: dict[str, object], found: dict[str, object]) -> list[str]:
+def differences(expected: dict[str, Content], found: dict[str, Content]) -> list[str]:
     """Files that are missing, too many, or other than expected."""
     return [
         f"{name} differs" for name in sorted(expected.keys() | found.keys()) if expected.get(name) != found.get(name)

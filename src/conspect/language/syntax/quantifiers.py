@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import cast
+from typing import TypeAlias, cast
 
 from conspect.language.syntax.cursor import Cursor
 from conspect.language.syntax.grammar import EVERYDAY, SHAPES
@@ -22,6 +22,8 @@ from conspect.language.syntax.tree import (
     RegionShape,
 )
 
+# The value of an option of a quantifier: a number, or a name.
+OptionValue: TypeAlias = Fraction | str
 _EXAMPLES = (
     "for all x in focus(truck, gamma = 0.4):",
     'for 95% of x in images(truck, split = "test"):',
@@ -155,7 +157,7 @@ class QuantifierParser:
         return near, variable
 
     def _near_options(self, first: int) -> Near:
-        found: dict[str, object] = {}
+        found: dict[str, OptionValue] = {}
         if self.cursor.accept("("):
             self._options(found, {"changes": self._changes, "share": self._near_share}, after_first=False)
         default = Near()
@@ -193,7 +195,7 @@ class QuantifierParser:
             raise cursor.fail("SPEC111", f"a region is expected, not {cursor.shown()}{hint}", fix)
         cursor.expect("(", f"write {_EXAMPLES[0]}")
         class_name = cursor.name("a class", f"write {_EXAMPLES[0]}")
-        found: dict[str, object] = {}
+        found: dict[str, OptionValue] = {}
         self._options(found, {"gamma": self._gamma, "coverage": self._coverage, "shape": self._shape}, after_first=True)
         return Focus(
             class_name,
@@ -211,12 +213,12 @@ class QuantifierParser:
         class_name = None
         if cursor.kind in ("name", "string") and cursor.kind_after() != "=":
             class_name = cursor.name("a class", f"write {_EXAMPLES[1]}")
-        found: dict[str, object] = {}
+        found: dict[str, OptionValue] = {}
         self._options(found, {"split": self._split}, after_first=class_name is not None)
         return Images(class_name, cast("str | None", found.get("split")), cursor.span(first))
 
     def _options(
-        self, found: dict[str, object], readers: dict[str, Callable[[], object]], *, after_first: bool
+        self, found: dict[str, OptionValue], readers: Mapping[str, Callable[[], OptionValue]], *, after_first: bool
     ) -> None:
         """`, key = value` until the closing bracket."""
         cursor = self.cursor

@@ -20,7 +20,8 @@ from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_json
 from conspect.core.protocols import LayerMoments
 from conspect.core.spaces import AffineMap, Float64, Head
-from conspect.results.fingerprint import FingerprintComparison, MovedClass, MovedConcept, MovedLayer
+from conspect.results.files import decoded, encoded
+from conspect.results.fingerprint import FingerprintComparison, FingerprintHeader, MovedClass, MovedConcept, MovedLayer
 from conspect.results.localization import PartLoss
 from conspect.study.diagnosing.feeding import channel_axis
 from conspect.study.diagnosing.swapping import LEAST_MOVED, losses_of, part_costs, same_head, swap_sentence
@@ -100,39 +101,40 @@ def write_fingerprint(path: Path, fingerprint: Fingerprint) -> None:
         arrays |= {f"head.{k}.weight": layer.weight, f"head.{k}.offset": layer.offset}
     for k, moments in enumerate(fingerprint.layers):
         arrays |= {f"layer.{k}.mean": moments.mean, f"layer.{k}.deviation": moments.deviation}
-    about = {
-        "format": FORMAT,
-        "model": fingerprint.model,
-        "reference": fingerprint.reference,
-        "classes": fingerprint.class_names,
-        "concepts": fingerprint.concept_names,
-        "layers": [one.name for one in fingerprint.layers],
-        "head_layers": len(fingerprint.head.layers),
-    }
-    write_named(path, arrays, about)
+    header = FingerprintHeader(
+        format=FORMAT,
+        model=fingerprint.model,
+        reference=fingerprint.reference,
+        classes=fingerprint.class_names,
+        concepts=fingerprint.concept_names,
+        layers=tuple(moments.name for moments in fingerprint.layers),
+        head_layers=len(fingerprint.head.layers),
+    )
+    write_named(path, arrays, encoded(header, indent=None).decode().rstrip())
 
 
 def read_fingerprint(path: Path) -> Fingerprint:
     """What `write_fingerprint` wrote. Raises UserError STUDY001 for a file that is not one."""
     try:
         arrays, about = read_named(path, most_bytes=MOST_BYTES)
-        if about["format"] != FORMAT:
-            raise ValueError(f"it has format {about['format']}, and {FORMAT} is read")
+        header = decoded(about.encode(), FingerprintHeader)
+        if header.format != FORMAT:
+            raise ValueError(f"it has format {header.format}, and {FORMAT} is read")
         head = Head(
             tuple(
                 AffineMap(arrays[f"head.{k}.weight"].astype(np.float64), arrays[f"head.{k}.offset"].astype(np.float64))
-                for k in range(int(about["head_layers"]))
+                for k in range(header.head_layers)
             )
         )
         layers = tuple(
-            LayerMoments(str(name), arrays[f"layer.{k}.mean"], arrays[f"layer.{k}.deviation"])
-            for k, name in enumerate(about["layers"])
+            LayerMoments(name, arrays[f"layer.{k}.mean"], arrays[f"layer.{k}.deviation"])
+            for k, name in enumerate(header.layers)
         )
         found = Fingerprint(
-            str(about["model"]),
-            str(about["reference"]),
-            tuple(map(str, about["classes"])),
-            tuple(map(str, about["concepts"])),
+            header.model,
+            header.reference,
+            header.classes,
+            header.concepts,
             head,
             arrays["fed"].astype(np.float64),
             layers,
