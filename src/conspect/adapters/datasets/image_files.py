@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from conspect.adapters.datasets import sixteen_bits
+from conspect.adapters.datasets.signatures import LOOKED_AT, not_an_image
 from conspect.core.diagnostics import Diagnostic, SourceLocation, user_error
 from conspect.core.protocols import UnreadableImage
 
@@ -28,13 +30,17 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """The image `[height, width, 3]` uint8, RGB.
 
     EXIF rotation is applied; of animations the first frame counts; transparency is laid over white; CMYK, palettes and
-    grey are converted; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything else, also for samples
-    of floats or of 32 bits, which do not say which value is white.
+    grey are converted, colour profiles are not; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything
+    else, also for samples that do not say which value is white: floats, 32 bits, signed ones, and 16 bits that are all darker
+    than a sixteenth of white.
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise unreadable(path.name, "not a regular file", SourceLocation(str(path)))
     try:
         return _decoded(path)
+    except UnidentifiedImageError as error:
+        with path.open("rb") as stream:
+            raise unreadable(path.name, not_an_image(stream.read(LOOKED_AT)), SourceLocation(str(path))) from error
     except Exception as error:  # decoders raise anything on hostile files: SyntaxError, struct.error, zlib.error, ...
         raise unreadable(path.name, _reason(error).replace(str(path), path.name), SourceLocation(str(path))) from error
 
@@ -47,7 +53,8 @@ def decode_image(content: bytes, name: str) -> NDArray[np.uint8]:
         return _decoded(io.BytesIO(content))
     except Exception as error:
         # Pillow names the stream object, whose address differs from run to run.
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else _reason(error)
+        known = isinstance(error, UnidentifiedImageError)
+        reason = not_an_image(content[:LOOKED_AT]) if known else _reason(error)
         raise unreadable(name, reason) from error
 
 
@@ -63,11 +70,21 @@ def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, stricter limit
         Image.init()
-        with Image.open(source, formats=[one for one in FORMATS if one in Image.OPEN]) as image:
+        formats = [one for one in FORMATS if one in Image.OPEN]
+        with Image.open(source, formats=formats) as image:
             if image.width * image.height > MAXIMUM_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAXIMUM_PIXELS:,}")
             image.seek(0)
-            return _to_rgb(ImageOps.exif_transpose(image))
+            kind, tags = image.format, dict(getattr(image, "tag_v2", {}))
+            sixteen_bits.check_unsigned(tags, image.mode)
+            samples = sixteen_bits.of_colours(image, source, formats)
+            clear = image.info.get("transparency")
+            if samples is not None:
+                return sixteen_bits.to_eight(samples, clear)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I") or upright.mode == "F":
+                return sixteen_bits.to_eight(sixteen_bits.of_grey(upright, tags, kind), clear)
+            return _to_rgb(upright)
 
 
 def _reason(error: Exception) -> str:
@@ -79,27 +96,10 @@ def _reason(error: Exception) -> str:
 
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _deep_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return np.asarray(image.convert("RGB"), dtype=np.uint8)
-
-
-def _deep_grey(image: Image.Image) -> NDArray[np.uint8]:
-    """One channel of more than eight bits. Raises ValueError where the file does not say which value is white."""
-    samples = np.asarray(image)
-    # Older versions of Pillow open 16-bit PNG and PGM with 32-bit integers.
-    sixteen = samples.dtype.itemsize == 2 or (image.format in ("PNG", "PPM") and image.mode == "I")
-    if samples.dtype.kind == "f" or not sixteen or samples.min(initial=0) < 0 or samples.max(initial=0) > 65535:
-        kind = f"{8 * samples.dtype.itemsize}-bit {'floats' if samples.dtype.kind == 'f' else 'integers'}"
-        raise ValueError(f"its samples are {kind}, which do not say which value is white; write 8 or 16 bits")
-    grey = np.rint(samples.astype(np.float64) / 257.0).astype(np.uint8)
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        grey = np.where(samples == clear, np.uint8(255), grey)
-    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def as_rgb(image: object, name: str) -> NDArray[np.uint8]:

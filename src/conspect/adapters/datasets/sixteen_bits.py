@@ -1,0 +1,110 @@
+"""Images of sixteen bits a sample, as they are in the file: Pillow reads their colours with the upper eight alone.
+
+What needs all sixteen: a colour that stands for transparent, a white that is another one than 65,535, rounding.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+Samples: TypeAlias = NDArray[np.uint16]
+COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
+WHITE = 65_535
+# No photograph is all darker than a sixteenth of white; cameras and scanners of 10, 12 and 14 bits write such files.
+LEAST_WHITE = 4_096
+# Tags of TIFF, and the values of them that matter here.
+PHOTOMETRIC, WHITE_IS_ZERO, SAMPLE_FORMAT, UNSIGNED = 262, 0, 339, 1
+
+
+def raw_mode(image: Image.Image) -> str:
+    """How Pillow is about to unpack the samples, such as "RGB;16B"; empty where a decoder does not say."""
+    for tile in getattr(image, "tile", ()):
+        args = tile[3]
+        first = args[0] if isinstance(args, tuple | list) and args else args
+        return first if isinstance(first, str) else ""
+    return ""
+
+
+def of_colours(image: Image.Image, source: Path | BinaryIO, formats: list[str]) -> Samples | None:
+    """Upright samples `[y, x, 3 or 4]` of an image of sixteen bits in two to four channels, just opened; else None."""
+    raw = raw_mode(image)
+    if raw.startswith("LA;16"):  # of which Pillow gives the upper bits alone
+        upper = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"), dtype=np.uint16)
+        return np.asarray(upper * np.uint16(257), dtype=np.uint16)
+    if not raw.startswith(COLOURS):
+        return None
+    if not isinstance(source, Path):
+        source.seek(0)
+    with Image.open(source, formats=formats) as again:
+        # The lower eight bits are the upper ones of the other order of bytes.
+        again.tile = [_reordered(tile) for tile in again.tile]  # type: ignore[attr-defined]
+        high, low = (np.asarray(ImageOps.exif_transpose(one), dtype=np.uint16) for one in (image, again))
+    return np.asarray(high * np.uint16(256) + low, dtype=np.uint16)
+
+
+def _reordered(tile: Any) -> Any:
+    args = tile[3]
+    raw = args if isinstance(args, str) else args[0]
+    own = raw[-1] if raw[-1] in "BL" else {"little": "L", "big": "B"}[sys.byteorder]
+    turned = raw[: raw.index("16") + 2] + {"B": "L", "L": "B"}[own]
+    given = turned if isinstance(args, str) else type(args)([turned, *args[1:]])
+    return tile._replace(args=given) if hasattr(tile, "_replace") else (*tile[:3], given)
+
+
+def of_grey(image: Image.Image, tags: dict[int, Any], kind: str | None) -> Samples:
+    """Samples `[y, x]` of an image of one channel with more than eight bits, 0 black, from a file of `kind` with these tags.
+
+    Raises ValueError for floats, signed samples and 32 bits, which do not say which value is white.
+    """
+    samples = np.asarray(image)
+    # Pillow opens 16-bit PGM, and older versions 16-bit PNG, with 32-bit integers.
+    sixteen = samples.dtype.itemsize == 2 or (kind in ("PNG", "PPM") and image.mode == "I")
+    if samples.dtype.kind == "f" or not sixteen or samples.min(initial=0) < 0 or samples.max(initial=0) > WHITE:
+        number = "floats" if samples.dtype.kind == "f" else "integers"
+        raise ValueError(_unsaid(f"{8 * samples.dtype.itemsize}-bit {number}"))
+    found = samples.astype(np.uint16)
+    return WHITE - found if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else found
+
+
+def check_unsigned(tags: dict[int, Any], mode: str) -> None:
+    """Raises ValueError for a TIFF of signed samples of eight bits, which Pillow reads as if they were unsigned."""
+    formats = tags.get(SAMPLE_FORMAT, UNSIGNED)
+    signed = {*formats} != {UNSIGNED} if isinstance(formats, tuple) else formats != UNSIGNED
+    if signed and not mode.startswith(("I", "F")):
+        raise ValueError(_unsaid("signed integers or floats"))
+
+
+def _unsaid(samples: str) -> str:
+    return f"its samples are {samples}, which do not say which value is white; write 8 or 16 bits"
+
+
+def to_eight(samples: Samples, clear: object = None) -> NDArray[np.uint8]:
+    """RGB `[y, x, 3]` of samples `[y, x]`, `[y, x, 3]` or `[y, x, 4]`, the last laid over white; `clear`: the sample, or the
+    colour, that stands for transparent.
+
+    Raises ValueError where no sample reaches a sixteenth of white: black pictures, if they were taken as they are.
+    """
+    colours = samples if samples.ndim == 2 else samples[:, :, :3]
+    brightest = int(colours.max(initial=0))
+    if 0 < brightest < LEAST_WHITE:
+        bits = brightest.bit_length()
+        raise ValueError(
+            f"its 16-bit samples go no higher than {brightest:,} of {WHITE:,}, nearly black: a white of {bits} bits or a few "
+            f"more is not said in the file; write it again with white at {WHITE:,}, or in 8 bits"
+        )
+    scaled = colours.astype(np.float64) / 257.0
+    rgb = scaled if scaled.ndim == 3 else np.repeat(scaled[:, :, None], 3, axis=2)
+    shown = np.ones(rgb.shape[:2])
+    if samples.ndim == 3 and samples.shape[2] == 4:
+        shown = samples[:, :, 3] / WHITE
+    elif isinstance(clear, int) and samples.ndim == 2:
+        shown = (samples != clear).astype(np.float64)
+    elif isinstance(clear, tuple) and samples.ndim == 3:
+        shown = (colours != np.asarray(clear)).any(2).astype(np.float64)
+    return np.rint(shown[:, :, None] * rgb + (1 - shown[:, :, None]) * 255.0).astype(np.uint8)
