@@ -93,14 +93,16 @@ def parquet(folder: Path, some: list[Picture]) -> DataSource:
 def huggingface(folder: Path, some: list[Picture]) -> DataSource:
     import datasets
 
+    # Labels that are no classes of these are texts, as tables of people's own hold them.
+    known = all(one.label in CLASSES for one in some)
     rows = [
-        {"image": {"bytes": one.png, "path": None}, **row, "label": CLASSES.index(one.label)}
+        {"image": {"bytes": one.png, "path": None}, **row, "label": CLASSES.index(one.label) if known else one.label}
         for one, row in zip(some, rows_of(some), strict=True)
     ]
     features = datasets.Features(
         image=datasets.Image(),
         name=datasets.Value("string"),
-        label=datasets.ClassLabel(names=list(CLASSES)),
+        label=datasets.ClassLabel(names=list(CLASSES)) if known else datasets.Value("string"),
         weather=datasets.Value("string"),
         fur=datasets.Value("int64"),
     )
@@ -122,8 +124,12 @@ def webdataset(folder: Path, some: list[Picture]) -> DataSource:
         with wds.TarWriter(str(folder / "shards" / f"{number:03d}.tar")) as out:
             for one, row in zip(part, rows_of(part), strict=True):
                 about = json.dumps(row).encode()
-                out.write({"__key__": one.name, "png": one.png, "json": about, "cls": str(CLASSES.index(one.label))})
+                out.write({"__key__": one.name, "png": one.png, "json": about, "cls": _number(one.label)})
     return DataSource("webdataset", "shards/{000..001}.tar", "shards", classes=CLASSES, **TABLE)
+
+
+def _number(label: str) -> str:
+    return str(CLASSES.index(label)) if label in CLASSES else label
 
 
 def rival10(folder: Path, some: list[Picture]) -> DataSource:

@@ -1,6 +1,7 @@
 """Folders, tables and arrays as people have them: read as they are meant, or refused with the true cause."""
 
 import io
+import re
 import tarfile
 import unicodedata
 from pathlib import Path
@@ -15,7 +16,7 @@ from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import as_rgb
 from conspect.core.capabilities import omissions_of
-from conspect.core.diagnostics import UserError
+from conspect.core.diagnostics import OutsideError, UserError
 from conspect.core.files import decoded_text, read_text
 
 NAMED = Columns("path", "label", classes=("cat", "dog"))
@@ -105,9 +106,29 @@ def test_linked_folders_are_read_and_loops_end(tmp_path: Path) -> None:
     (root / "cat" / "nowhere").symlink_to(root / "missing")
     (tmp_path / "elsewhere" / "back").symlink_to(root / "cat")
     (root / "dog").symlink_to(tmp_path / "elsewhere")
+    picture(tmp_path / "apart" / "c.png")
+    (root / "eel").mkdir()
+    (root / "eel" / "linked").symlink_to(tmp_path / "apart")
     found = image_folder.load(root)
-    assert set(found.ids) >= {"cat/b.png", "cat/linked/a.png", "dog/a.png"}
-    assert any("read already" in line for line in omissions_of(found))
+    assert found.ids == ("cat/b.png", "dog/a.png", "eel/linked/c.png")
+    told = " | ".join(omissions_of(found))
+    assert "links lead to a folder that is read already: cat/linked, cat/loop, dog/back" in told
+
+
+def test_an_image_is_of_the_class_in_whose_folder_it_lies_whatever_links_there_are(tmp_path: Path) -> None:
+    root = tmp_path / "data" / "root"
+    for name in ("cat/a.png", "dog/deep/b.png"):
+        picture(root / name)
+    picture(tmp_path / "data" / "other" / "cat" / "c.png")
+    (root / "ant").symlink_to(root / "cat")
+    (root / "cat" / "all").symlink_to(tmp_path)
+    (root / "cat" / "dogs").symlink_to(root / "dog" / "deep")
+    (root / "dog" / "up").symlink_to("..")
+    found = image_folder.load(root)
+    assert found.ids == ("cat/a.png", "dog/deep/b.png")
+    told = " | ".join(omissions_of(found))
+    assert "2 links lead to a folder that holds the data set itself: cat/all, dog/up" in told
+    assert "2 links lead to a folder that is read already: ant, cat/dogs" in told
 
 
 @pytest.mark.parametrize(
@@ -132,6 +153,28 @@ def test_folders_that_do_not_fit_the_classes_are_refused(tmp_path: Path, folders
         picture(tmp_path / folder / "a.png")
     with pytest.raises(UserError, match=f"DATA007.*{told}"):
         image_folder.load(tmp_path, classes=("cat", "dog"))
+
+
+@pytest.mark.parametrize("split", [("0", "1", "2"), ("1", "2"), ("1", "2", "3")])
+def test_folders_called_by_numbers_that_are_classes_too_are_asked_about_in_every_split(
+    tmp_path: Path, split: Any
+) -> None:
+    for folder in split:
+        picture(tmp_path / folder / "a.png")
+    with pytest.raises(UserError, match="DATA007: a folder called 1 is class '1' by name, and '2' counted from 0"):
+        image_folder.load(tmp_path, classes=("1", "2", "3"))
+    if "3" not in split:
+        numbers = image_folder.load(tmp_path, classes=("1", "2", "3"), labels="numbers")
+        assert numbers.class_names == tuple(str(int(folder) + 1) for folder in split)
+    if "0" not in split:
+        assert image_folder.load(tmp_path, classes=("1", "2", "3"), labels="names").class_names == split
+
+
+def test_two_folders_of_the_same_letters_are_one_class(tmp_path: Path) -> None:
+    for number, form in enumerate(("NFC", "NFD")):
+        picture(tmp_path / unicodedata.normalize(form, "Käfer") / f"{number}.png")
+    found = image_folder.load(tmp_path)
+    assert (found.class_names, found.labels.tolist()) == (("Käfer",), [0, 0])
 
 
 # --- tables
@@ -165,6 +208,11 @@ PLAIN = "path,label\na/0.png,cat\na/1.png,dog\n"
         "path,label\na/0.png,0\na/1.png,1\n",
         "path,label\na/0.png,0.0\na/1.png,1.0\n",
         "path;label\na/0.png;0,0\na/1.png;1,0\n",
+        "sep=;\n" + PLAIN.replace(",", ";"),
+        '"sep=\t"\n' + PLAIN.replace(",", "\t"),
+        "\n \n" + PLAIN + "\n,\n  \n",
+        PLAIN.replace("\n", "\r"),
+        "path,label,\na/0.png,cat,\na/1.png,dog,\n",
     ],
 )
 def test_tables_are_read_as_other_programs_write_them(tmp_path: Path, content: str | bytes) -> None:
@@ -181,6 +229,39 @@ def test_a_wrong_label_is_told_at_its_own_row(tmp_path: Path, labels: tuple[str,
     content = "path,label\n" + "".join(f"a/0.png,{label}\n" for label in labels)
     with pytest.raises(UserError, match=f"DATA007: row {row}: 'label' is"):
         csv_table.load(table(tmp_path, content), split="test", columns=NAMED)
+
+
+def test_rows_without_a_word_count_as_rows(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="row 5: 'label' is 'fox'"):
+        csv_table.load(table(tmp_path, "path,label\na/0.png,cat\n\n,\na/1.png,fox\n"), split="test", columns=NAMED)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (PLAIN.encode("utf-16-le"), "null bytes, as UTF-16 without a byte order mark"),
+        ("path,label\n" + "iVBORw0KGgo" * 20 + ",cat\n", "holds images as base64 text, such as 'iVBORw0"),
+        ("path,label\n" + "A" * 140_000 + ",cat\n", "a cell is longer than 131,072 letters"),
+        ("path,label\nhttps://a.org/0.png,cat\n", "holds addresses, such as 'https://a.org/0.png'"),
+        ("path,label\nx/0.png,cat\nC:\\d\\1.png,dog\n", "none of its 2 images is there"),
+        ("path,label\na/0.png,cat\n./a/0.png,dog\n", "the id 'a/0.png' stands for more than one image"),
+        ("# by x\n" + PLAIN, "the header 1 (# by x)"),
+    ],
+)
+def test_a_table_that_holds_something_else_is_one_error_that_says_so(
+    tmp_path: Path, content: str | bytes, told: str
+) -> None:
+    with pytest.raises(UserError, match=f"DATA007.*{re.escape(told)}"):
+        csv_table.load(table(tmp_path, content), split="test", columns=NAMED)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_path_is_found_however_its_letters_are_written(tmp_path: Path, form: Any) -> None:
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    picture(tmp_path / unicodedata.normalize(form, "Käfer") / unicodedata.normalize(other, "Mücke.png"))
+    path = tmp_path / "t.csv"
+    path.write_text(f"path,label\n{unicodedata.normalize(other, 'Käfer/Mücke.png')},cat\n")
+    assert csv_table.load(path, split="test", columns=NAMED).image(0).shape == (4, 4, 3)
 
 
 @pytest.mark.parametrize("labels", [("0", "1", "2"), ("1", "2"), ("1",), ("3",)])
@@ -239,6 +320,43 @@ def test_a_key_twice_in_a_shard_is_refused_by_name(tmp_path: Path, more: list[tu
     path = shard(tmp_path / "s.tar", GOOD + more)
     with pytest.raises(UserError, match=rf"s\.tar: DATA007: the {told}"):
         webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))
+
+
+def test_a_label_in_two_files_that_disagree_is_refused(tmp_path: Path) -> None:
+    path = shard(tmp_path / "s.tar", [*GOOD, ("0.json", b'{"cls": "dog"}')])
+    with pytest.raises(UserError, match="key '0' has two values of 'cls', 'cat' and 'dog'"):
+        webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))
+    path = shard(tmp_path / "t.tar", [*GOOD, ("0.json", b'{"cls": "cat"}')])
+    assert len(webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))) == 2
+
+
+def test_a_key_that_stands_twice_in_a_json_is_refused(tmp_path: Path) -> None:
+    path = shard(tmp_path / "s.tar", [("0.png", png()), ("0.json", b'{"cls": "cat", "cls": "dog"}')])
+    with pytest.raises(OutsideError, match="the key 'cls' stands twice"):
+        webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))
+
+
+def test_texts_of_a_shard_may_bear_a_mark_and_images_any_ending_that_is_read(tmp_path: Path) -> None:
+    members = [("0.jfif", png()), ("0.cls", b"\xef\xbb\xbfcat\n"), ("1.AVIF", png()), ("1.cls", "dog".encode("utf-16"))]
+    found = webdataset.load(
+        shard(tmp_path / "s.tar", members).name, folder=tmp_path, split="test", columns=Columns("image", "cls")
+    )
+    assert [found.class_names[label] for label in found.labels] == ["cat", "dog"]
+    assert found.image(1).shape == (4, 4, 3)
+
+
+def test_a_shard_of_names_with_dots_says_where_a_key_ends(tmp_path: Path) -> None:
+    path = shard(tmp_path / "s.tar", [("a_0.1.png", png()), ("a_0.1.cls", b"cat")])
+    with pytest.raises(UserError, match=r"(?s)DATA003: there is no sample in it: a_0 .*ends at the first dot"):
+        webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))
+
+
+def test_shards_of_one_name_in_two_folders_keep_their_samples_apart(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        shard(tmp_path / folder / "0.tar", GOOD)
+    found = webdataset.load("*/0.tar", folder=tmp_path, split="test", columns=Columns("image", "cls"))
+    assert found.ids == ("x/0/0", "x/0/1", "y/0/0", "y/0/1")
 
 
 def test_stray_members_of_a_shard_are_skipped_and_named(tmp_path: Path) -> None:

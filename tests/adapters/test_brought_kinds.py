@@ -6,6 +6,7 @@ named with the reason in `CANNOT`, and a test holds the list against what there 
 
 import io
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,7 +272,7 @@ def test_6_two_classes_of_one_name_are_refused(kind: str, tmp_path: Path) -> Non
         read(kind, tmp_path, pictures(4), classes=("cat", "dog", "cat"))
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("rows", [(0, 1, 2), (1, 2)], ids=["all classes", "one is missing in this split"])
 def test_6_numbers_that_are_names_too_are_refused_whatever_the_split_holds(
     kind: str, rows: tuple[int, ...], tmp_path: Path
@@ -286,13 +287,38 @@ def test_6_numbers_that_are_names_too_are_refused_whatever_the_split_holds(
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("label", ["9" * 5000, "fox", "1e999", "\N{ARABIC-INDIC DIGIT ONE}"])
 def test_6_a_label_that_is_no_class_is_refused_at_its_row(kind: str, label: str, tmp_path: Path) -> None:
-    if kind.startswith("huggingface") or kind == "webdataset":
-        pytest.skip("its labels are numbers of the library's own; hostile ones are in tests/hostile")
     ready(kind)
     some = pictures(4)
     some[1] = Picture("x", label, some[1].pixels)
-    with pytest.raises(UserError, match=r"DATA007: row \d"):
+    with pytest.raises(UserError, match=r"DATA007: sample 'x' of" if kind == "webdataset" else r"DATA007: row \d"):
         read(kind, tmp_path, some, classes=CLASSES)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_6_names_of_one_look_are_one_class(kind: str, tmp_path: Path) -> None:
+    ready(kind)
+    spelled = [unicodedata.normalize(form, "Käfer") for form in ("NFC", "NFD")]
+    some = [Picture(f"i{row}", label, pictures(1)[0].pixels) for row, label in enumerate((*spelled, "Ameise"))]
+    found = read(kind, tmp_path, some, classes=(spelled[1], "Ameise"))
+    assert found.class_names == (spelled[0], "Ameise")
+    assert found.labels.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_6_labels_that_seem_to_be_counted_from_1_are_told_so(kind: str, tmp_path: Path) -> None:
+    ready(kind)
+    some = [Picture(f"i{row}", str(row), pictures(1)[0].pixels) for row in (1, 2, 3)]
+    with pytest.raises(UserError, match=r"(?s)DATA007.*'3'.*counted from 1: subtract 1"):
+        read(kind, tmp_path, some, classes=("ant", "bee", "cow"))
+
+
+@pytest.mark.parametrize("kind", ["huggingface", "huggingface, streamed"])
+def test_6_a_data_sets_own_names_are_not_exchanged_by_the_studys(kind: str, tmp_path: Path) -> None:
+    ready(kind)
+    with pytest.raises(UserError, match=r"DATA007: 0 in 'label' is 'cat' by the data set's own names, and 'dog' in"):
+        read(kind, tmp_path / "a", pictures(4), classes=("dog", "cat"))
+    assert read(kind, tmp_path / "b", pictures(4), classes=CLASSES).labels.tolist() == [0, 1, 0, 1]
+    assert read(kind, tmp_path / "c", pictures(4), classes=("Katze", "Hund")).class_names == ("Katze", "Hund")
 
 
 # 7 What is left out --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from conspect.study.config import read_config
 from conspect.study.exploration.opening import index_of
 from conspect.study.exploration.watching import Watched, watched
 from conspect.study.inputs import demo_or_own_concepts
+from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import measure_splits, reported
 from tests.fakes import FakeModel, FakeVlm
 from tests.study.monitored import CONFIG, noisy_colours
@@ -68,7 +69,7 @@ def test_the_images_that_are_counted_are_those_that_are_reported(monitored: Stud
     inputs, measured = monitored.inputs, monitored.measurements()
     for held_out in (inputs.held_out, None):
         own = Inputs(inputs.train, inputs.test, inputs.model, inputs.vlm, inputs.concepts, None, held_out)
-        split = measure_splits(CONFIG, own, measured, tmp_path, seed=3, bar=lambda _, __: lambda ___: None).report
+        split = measure_splits(sizes_of(CONFIG, 200), own, measured, tmp_path, seed=3, bar=lambda _, __: lambda ___: None).report
         rows = reported(measured.test, held_out=held_out is not None, seed=3)
         assert [measured.ids[row] for row in rows] == list(split.dataset.ids)
 

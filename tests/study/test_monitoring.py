@@ -21,6 +21,7 @@ from conspect.study.config import read_config
 from conspect.study.inputs import demo_or_own_concepts
 from conspect.study.monitor.evaluation import curve
 from conspect.study.monitor.fitting import rates_of
+from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import measure_splits
 from tests.fakes import CLASSES, FakeModel, FakeVlm
 from tests.records import plain
@@ -55,7 +56,7 @@ def test_no_image_is_in_two_splits_and_those_reported_on_are_the_studys(study: S
             *(getattr(study.inputs, name) for name in ("train", "test", "model", "vlm")), concepts, None, held_out
         )
         found = measure_splits(
-            CONFIG, inputs, study.measurements(), tmp_path, seed=0, bar=lambda _, __: lambda ___: None
+            sizes_of(CONFIG, 200), inputs, study.measurements(), tmp_path, seed=0, bar=lambda _, __: lambda ___: None
         )
         parts = [set(split.dataset.ids) for split in (found.fit, found.calibration, found.report)]
         assert sum(map(len, parts)) == len(set.union(*parts))

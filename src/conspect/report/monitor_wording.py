@@ -5,7 +5,7 @@ from __future__ import annotations
 from conspect.results.monitor import AttackLocalization, AttackRow, DetectorDifference, Kept, MonitorEvaluation
 
 MAIN = ("misclassification", "auroc")
-HEADER = f"{'detector':<28}{'kind':<14}{'AUROC':>7} {'95 % interval':<17}{'FPR95':>7}{'AURC':>9}{'AUGRC':>9}"
+HEADER = f"{'detector':<40}{'kind':<14}{'AUROC':>7} {'95 % interval':<17}{'FPR95':>7}{'AURC':>9}{'AUGRC':>9}"
 
 
 def tables(evaluation: MonitorEvaluation) -> list[str]:
@@ -19,7 +19,7 @@ def tables(evaluation: MonitorEvaluation) -> list[str]:
         for row in sorted(rows, key=lambda row: -row.auroc):
             interval = f"[{row.auroc_low:.3f}, {row.auroc_high:.3f}]"
             lines.append(
-                f"{row.detector:<28}{row.kind:<14}{row.auroc:7.4f}{_star(row.auroc == auroc)}{interval:<17}"
+                f"{row.detector:<40}{row.kind:<14}{row.auroc:7.4f}{_star(row.auroc == auroc)}{interval:<17}"
                 f"{row.fpr95:6.3f}{_star(row.fpr95 == fpr95)}{row.aurc:8.4f}{_star(row.aurc == aurc)}"
                 f"{row.augrc:8.5f}{_star(row.augrc == augrc)}"
             )

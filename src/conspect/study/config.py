@@ -130,11 +130,11 @@ class NeighbourhoodsConfig:
 
 @dataclass(frozen=True)
 class MonitorConfig:
-    """What the monitor is fitted on and what its thresholds must keep. Numbers of images; shares."""
+    """What the monitor is fitted on and what its thresholds must keep. Numbers of images (None: by the study's own); shares."""
 
-    fit_images: Count = 4000
-    calibration_images: Count = 2000
-    vlm_images: Count = 2000
+    fit_images: Count | None = None
+    calibration_images: Count | None = None
+    vlm_images: Count | None = None
     attacked: Count = 300
     corrupted: Count = 500
     of_no_class: Count = 200

@@ -26,7 +26,7 @@ KINDS: dict[str, Keys] = {
     "huggingface": Keys(
         one_of=("directory", "hub"), takes=("revision", "streaming", *SPLITS, "image_column", *TABLE, *EVERY)
     ),
-    "image-folder": Keys(needs=SPLITS, takes=("classes", *EVERY)),
+    "image-folder": Keys(needs=SPLITS, takes=("classes", "labels", *EVERY)),
     "parquet": Keys(needs=SPLITS, takes=("image_column", *TABLE, *EVERY)),
     "rival10": Keys(needs=("directory",), takes=EVERY),
     "webdataset": Keys(needs=SPLITS, takes=(*TABLE, *EVERY)),
@@ -126,4 +126,4 @@ def open_split(  # noqa: PLR0911
         )
     from conspect.adapters.datasets import image_folder
 
-    return image_folder.load(folder / where, split=split, classes=source.classes)
+    return image_folder.load(folder / where, split=split, classes=source.classes, labels=source.labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,9 +44,23 @@ class Columns:
         named = (self.label, *([] if self.id is None else [self.id]), *self.slices, *self.concepts)
         return tuple(dict.fromkeys(named))
 
-    def with_classes(self, names: tuple[str, ...]) -> Columns:
-        """The same, with the names that the source itself gives for the numbers of its label column."""
-        return replace(self, classes=unique(names), labels="numbers")
+    def with_classes(self, names: tuple[str, ...], path: Path) -> Columns:
+        """The same, with the names that the source at `path` itself gives for the numbers of its label column.
+
+        The study may call them otherwise. Raises UserError DATA007 where it has one of these names at another number.
+        """
+        own = tuple(composed(name) for name in unique(names))
+        if self.classes is None or tuple(map(composed, self.classes)) == own:
+            return replace(self, classes=own, labels=self.labels or "numbers")
+        for number, name in enumerate(map(composed, self.classes)):
+            if name in own and own.index(name) != number:
+                there = repr(own[number]) if number < len(own) else "nothing"
+                problem = (
+                    f"{number} in {self.label!r} is {there} by the data set's own names, and {name!r} in `classes`"
+                )
+                fix = "leave `classes` out of [data], or give the names in the data set's own order"
+                raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,23 +93,28 @@ def require(columns: Columns, known: Iterable[str], path: Path, *, image: bool =
         raise UserError(*(problem.diagnostics[0] for problem in problems))
 
 
-def describe(table: Table, columns: Columns, path: Path, *, first: int = 1) -> Described:
-    """Reads the columns of `columns` from `table`. `first`: what the file's first row is called in messages.
+def counted(row: int) -> str:
+    """What a row of a table without a header is called in messages."""
+    return f"row {1 + row}"
+
+
+def describe(table: Table, columns: Columns, path: Path, called: Callable[[int], str] = counted) -> Described:
+    """Reads the columns of `columns` from `table`. `called`: what a row is called in messages.
 
     Raises UserError DATA007 with the row for a label, id or concept that cannot be read, and when there is no row.
     """
     labels = table[columns.label]
     if not len(labels):
         raise user_error("DATA007", "there is no row", "give at least one image", SourceLocation(str(path)))
-    class_names, indices = _labels(labels, columns, path, first)
+    class_names, indices = _labels(labels, columns, path, called)
     ids = None
     if columns.id is not None:
         missing = [row for row, value in enumerate(table[columns.id]) if _text(value) is None]
         if missing:
-            raise _wrong(path, first + missing[0], f"{columns.id!r} is empty", "give every image an id")
+            raise _wrong(path, called(missing[0]), f"{columns.id!r} is empty", "give every image an id")
         ids = tuple(str(value) for value in table[columns.id])
     concepts = [
-        [_presence(value, name, path, first + row) for row, value in enumerate(table[name])]
+        [_presence(value, name, path, called(row)) for row, value in enumerate(table[name])]
         for name in columns.concepts
     ]
     return Described(
@@ -109,12 +128,19 @@ def describe(table: Table, columns: Columns, path: Path, *, first: int = 1) -> D
 
 
 def _labels(
-    labels: Sequence[object], columns: Columns, path: Path, first: int
+    labels: Sequence[object], columns: Columns, path: Path, called: Callable[[int], str]
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    several = next(
+        (row for row, value in enumerate(labels) if isinstance(value, list | tuple | dict | np.ndarray)), None
+    )
+    if several is not None:
+        problem = f"{columns.label!r} holds {type(labels[several]).__name__}s, such as {str(labels[several])[:40]}"
+        fix = "give every image one class, by name or by number: of one-hot rows the place of the 1"
+        raise _wrong(path, called(several), problem, fix)
     texts = [_text(value) for value in labels]
     for row, text in enumerate(texts):
         if text is None:
-            raise _wrong(path, first + row, f"{columns.label!r} is empty", "give every image a class")
+            raise _wrong(path, called(row), f"{columns.label!r} is empty", "give every image a class")
     found = _whole_numbers([composed(str(text)) for text in texts], columns.classes or ())
     if columns.classes is None:
         if all(_is_number(text) for text in found):
@@ -123,15 +149,15 @@ def _labels(
         names = tuple(sorted(set(found)))
     else:
         names = tuple(composed(name) for name in columns.classes)
-        check_names(names, (), "study's")
+        check_names(names, (), "")
         if _are_numbers(found, names, columns, path):
-            return names, _numbers(found, names, columns.label, path, first)
+            return names, _numbers(found, names, columns.label, path, called)
     place = {name: index for index, name in enumerate(names)}
     for row, text in enumerate(found):
         if text not in place:
             close = difflib.get_close_matches(text, names, n=1)
             fix = f"did you mean {close[0]!r}?" if close else f"the classes: {', '.join(names[:8])}"
-            raise _wrong(path, first + row, f"{columns.label!r} is {text[:40]!r}, which is not one of the classes", fix)
+            raise _wrong(path, called(row), f"{columns.label!r} is {text[:40]!r}, which is not one of the classes", fix)
     return names, np.asarray([place[text] for text in found], dtype=np.int64)
 
 
@@ -146,6 +172,20 @@ def _is_number(text: str) -> bool:
     return text.isdecimal() and text.isascii()
 
 
+def refuse_two_readings(names: Sequence[str], what: str, path: Path) -> None:
+    """Raises UserError DATA007, with both readings, where a class is called by a number that is not its own place.
+
+    `what`: what bears the number, with {} in its place.
+    """
+    clash = next((k for k, name in enumerate(names) if _is_number(name) and name != str(k)), None)
+    if clash is not None:
+        name = names[clash]
+        as_number = repr(names[int(name)]) if len(name) < 10 and int(name) < len(names) else "no class"
+        problem = f"{what.format(name)} is class {name!r} by name, and {as_number} counted from 0"
+        fix = 'say which: labels = "names" or labels = "numbers" in [data]'
+        raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+
+
 def _are_numbers(found: list[str], names: tuple[str, ...], columns: Columns, path: Path) -> bool:
     """Whether labels are places in `names` or names: what is said, else what the labels alone say.
 
@@ -157,26 +197,24 @@ def _are_numbers(found: list[str], names: tuple[str, ...], columns: Columns, pat
     if not all(_is_number(text) for text in found):
         # One of them is wrong: the rest says which.
         return any(_is_number(text) for text in found) and not set(found) & set(names)
-    clash = next((k for k, name in enumerate(names) if _is_number(name) and name != str(k)), None)
-    if clash is not None:
-        name = names[clash]
-        as_number = names[int(name)] if len(name) < 10 and int(name) < len(names) else "no class"
-        problem = f"a label {name} in {columns.label!r} is class {name!r} by name, and {as_number!r} counted from 0"
-        fix = 'say which: labels = "names" or labels = "numbers" in [data]'
-        raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+    refuse_two_readings(names, f"a label {{}} in {columns.label!r}", path)
     return True
 
 
-def _numbers(found: list[str], names: tuple[str, ...], column: str, path: Path, first: int) -> NDArray[np.int64]:
+def _numbers(
+    found: list[str], names: tuple[str, ...], column: str, path: Path, called: Callable[[int], str]
+) -> NDArray[np.int64]:
     for row, text in enumerate(found):
         # The length first: Python refuses to convert thousands of digits, with an error of its own.
         if not _is_number(text) or len(text) > 9 or int(text) >= len(names):
             fix = f"labels are names in `classes`, or numbers from 0 to {len(names) - 1}"
-            raise _wrong(path, first + row, f"{column!r} is {text[:40]!r}", fix)
+            if text == str(len(names)) and "0" not in found:
+                fix = f"these labels seem to be counted from 1: subtract 1; {fix}"
+            raise _wrong(path, called(row), f"{column!r} is {text[:40]!r}", fix)
     return np.asarray([int(text) for text in found], dtype=np.int64)
 
 
-def _presence(value: object, name: str, path: Path, row: int) -> float:
+def _presence(value: object, name: str, path: Path, row: str) -> float:
     text = "" if value is None else str(value).strip().lower()
     if text in UNKNOWN:
         return math.nan
@@ -198,5 +236,5 @@ def _text(value: object) -> str | None:
     return str(value).strip() or None
 
 
-def _wrong(path: Path, row: int, problem: str, fix: str) -> UserError:
-    return user_error("DATA007", f"row {row}: {problem}", fix, SourceLocation(str(path)))
+def _wrong(path: Path, row: str, problem: str, fix: str) -> UserError:
+    return user_error("DATA007", f"{row}: {problem}", fix, SourceLocation(str(path)))

@@ -4,85 +4,142 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
+from conspect.adapters.datasets.cells import DATA_URL
 from conspect.adapters.datasets.columns import Columns, describe, require
+from conspect.adapters.datasets.names import existing
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.files import read_text
 
 SEPARATORS = (",", ";", "\t", "|")
-FIRST_ROW = 2  # as editors count, the header being line 1
+# What spreadsheets write before the header to say how the rest is separated.
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[ ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+LONG, LARGEST_HEADER = 100, 1 << 20
+IN_PARQUET = "write images as files and their paths into the table, or the table as Parquet"
 
 
 def load(path: Path, *, split: str, columns: Columns, absolute_paths: bool = False) -> Catalogue:
     """The images that the table's `columns.image` names, relative to the table's folder; ids are those paths.
 
     A file that is missing or unreadable stays in the counts and is listed. Raises UserError DATA007 for a table that is
-    not as it should be, DATA009 for a path that leaves the folder unless `absolute_paths`.
+    not as it should be, or of which no image is there; DATA009 for a path that leaves the folder unless `absolute_paths`.
     """
     table = _read(path, columns)
-    require(columns, table, path)
-    found = describe(table, columns, path, first=FIRST_ROW)
-    names = _with_slashes(path, tuple(table[columns.image]))
-    for row, name in enumerate(names):
+    require(columns, table.cells, path)
+    found = describe(table.cells, columns, path, table.called)
+    given = tuple(table.cells[columns.image])
+    for row, name in enumerate(given):
         if not name.strip():
-            raise user_error(
-                "DATA007", f"row {FIRST_ROW + row}: no image is named", "give its path", SourceLocation(str(path))
-            )
+            problem = f"{table.called(row)}: no image is named"
+            raise user_error("DATA007", problem, "give its path", SourceLocation(str(path)))
         if not absolute_paths:
-            _stay_inside(path, name, FIRST_ROW + row)
+            _stay_inside(path, name, table.called(row))
+    files = _files(path, given, columns)
     return Catalogue(
         name=path.stem,
         split=split,
         class_names=found.class_names,
-        ids=found.ids or names,
+        ids=found.ids or tuple(name.removeprefix("./") for name in files),
         labels=found.labels,
-        source=Files(path.parent, names),
+        source=Files(path.parent, files),
         metadata=found.metadata,
         concept_names=found.concept_names,
         concept_labels=found.concept_labels,
     )
 
 
-def _read(path: Path, columns: Columns) -> dict[str, list[str]]:
+@dataclass(frozen=True)
+class _Table:
+    """Columns by name, and at which row of the file each record is, the header being row 1."""
+
+    cells: dict[str, list[str]]
+    rows: list[int]
+
+    def called(self, row: int) -> str:
+        """What messages call a record."""
+        return f"row {self.rows[row]}"
+
+
+def _read(path: Path, columns: Columns) -> _Table:
+    fix = "give a CSV file in UTF-8, or in UTF-16 with its byte order mark, with a header line"
     try:
         text = read_text(path)
-        separator = _separator(text, columns)
+        if "\0" in text:
+            raise ValueError("it holds null bytes, as UTF-16 without a byte order mark does")
+        said = SEPARATOR_LINE.match(text)
+        text = text[said.end() :] if said else text
+        separator = said[1] if said else _separator(text, columns)
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
-        header, *rows = list(lines) or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        fix = "give a CSV file in UTF-8, or in UTF-16 with its byte order mark, with a header line"
+        # Rows without a word, such as the rest of a sheet, count as rows and hold nothing.
+        filled = [
+            (number, row) for number, row in enumerate(lines, 2 if said else 1) if any(cell.strip() for cell in row)
+        ]
+    except (OSError, ValueError, csv.Error) as error:
+        if "field limit" in str(error):
+            problem = "a cell is longer than 131,072 letters; a CSV file names images by their paths"
+            raise user_error("DATA007", problem, IN_PARQUET, SourceLocation(str(path))) from error
         raise user_error("DATA007", f"the table cannot be read: {error}", fix, SourceLocation(str(path))) from error
-    header = [name.strip() for name in header]
-    rows = [row for row in rows if row]
+    header = [name.strip() for name in filled[0][1]] if filled else []
     twice = sorted(name for name, times in Counter(header).items() if times > 1)
     if not header or twice:
         problem = f"two columns are called {twice[0]!r}" if twice else "there is no header line"
         raise user_error("DATA007", problem, "give every column a name of its own", SourceLocation(str(path)))
-    for number, row in enumerate(rows, FIRST_ROW):
+    for number, row in filled[1:]:
         if len(row) != len(header):
-            problem = (
-                f"row {number} has {len(row)} cells, the header {len(header)}; cells are separated by {separator!r}"
-            )
-            fix = f"mend that row; quote cells that hold {separator!r}"
-            raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
-    return {name: [row[column] for row in rows] for column, name in enumerate(header)}
+            problem = f"row {number} has {len(row)} cells, the header {len(header)} ({', '.join(header)[:60]}); "
+            fix = f"mend that row; quote cells that hold {separator!r}; nothing stands before the header"
+            told = f"{problem}cells are separated by {separator!r}"
+            raise user_error("DATA007", told, fix, SourceLocation(str(path)))
+    cells = {name: [row[column] for _, row in filled[1:]] for column, name in enumerate(header)}
+    return _Table(cells, [number for number, _ in filled[1:]])
 
 
 def _separator(text: str, columns: Columns) -> str:
     """The separator whose header has all columns that are asked for; else the one that is most often in the header."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
+    lines = [line for line in text[:LARGEST_HEADER].splitlines() if line.strip()]
+    header = lines[0] if lines else ""
     names = {one: [name.strip() for name in next(csv.reader([header], delimiter=one), [])] for one in SEPARATORS}
     wanted = {columns.image, *columns.wanted}
     fits = [one for one in SEPARATORS if wanted <= set(names[one])]
     return fits[0] if fits else max(SEPARATORS, key=lambda one: (len(names[one]), one == ","))
 
 
-def _with_slashes(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names with backslashes turned where only the turned one is there, as in tables written on Windows."""
-    return tuple(name.replace("\\", "/") if "\\" in name and not _there(path.parent / name) else name for name in names)
+def _files(path: Path, given: tuple[str, ...], columns: Columns) -> tuple[str, ...]:
+    """The paths as the file system writes them: with slashes, in its own Unicode form.
+
+    Raises UserError DATA007 where not one of them is there: what stands in the column is something else.
+    """
+    found = tuple(_written(path.parent, name) for name in given)
+    if given and not any(_there(path.parent / name) for name in found):
+        first = given[0].strip()
+        if "://" in first[:10]:
+            what, fix = "addresses", "download the images; no command fetches them"
+        elif DATA_URL.match(first) or (len(first) > LONG and "." not in first):
+            what, fix = "images as base64 text", IN_PARQUET
+        else:
+            what, fix = "paths of files that are not there", f"paths are relative to the table's folder, {path.parent}"
+        shown = first[:60] + ("..." if len(first) > 60 else "")
+        problem = (
+            f"the column {columns.image!r} holds {what}, such as {shown!r}; none of its {len(given):,} images is there"
+        )
+        raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+    return found
+
+
+def _written(folder: Path, name: str) -> str:
+    if _there(folder / name):
+        return name
+    # Tables of other systems: backslashes, and letters with accents written in another form.
+    for one in (name, name.replace("\\", "/")):
+        file = existing(folder, one)
+        if _there(file):
+            return one if Path(one).is_absolute() else file.relative_to(folder).as_posix()
+    return name.replace("\\", "/")
 
 
 def _there(path: Path) -> bool:
@@ -92,13 +149,14 @@ def _there(path: Path) -> bool:
         return False
 
 
-def _stay_inside(path: Path, name: str, row: int) -> None:
+def _stay_inside(path: Path, name: str, called: str) -> None:
     try:
-        inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
+        written = {name, name.replace("\\", "/")}
+        inside = all((path.parent / one).resolve().is_relative_to(path.parent.resolve()) for one in written)
     except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links
         inside = False
     if not inside:
         fix = "use paths below the table's folder, or trust this table: absolute_paths = true in [data]"
         raise user_error(
-            "DATA009", f"row {row}: {name[:100]!r} leads out of the table's folder", fix, SourceLocation(str(path))
+            "DATA009", f"{called}: {name[:100]!r} leads out of the table's folder", fix, SourceLocation(str(path))
         )

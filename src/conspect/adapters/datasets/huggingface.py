@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
-from conspect.adapters.datasets.cells import encoded
+from conspect.adapters.datasets.cells import FirstCells, check_column, encoded
 from conspect.adapters.datasets.columns import Columns, Table, describe, require
 from conspect.adapters.datasets.packages import need
 from conspect.adapters.datasets.stream_copy import Row, copy_of
@@ -62,7 +62,7 @@ def load(
     features = data.features
     if features is not None:
         require(columns, features, Path(str(origin)))
-        columns = _with_class_names(columns, features)
+        columns = _with_class_names(columns, features, origin)
     data = _undecoded(data, columns, origin)
     table: Table
     if streaming:
@@ -73,6 +73,8 @@ def load(
     else:
         table = {name: list(data[name]) for name in columns.wanted}
         images_only = data.select_columns([columns.image])
+        cells = (images_only[row][columns.image] for row in range(len(data)))
+        check_column(cells, columns.image, _type(data, columns), origin.directory, Path(str(origin)))
 
         def fetch(row: int) -> bytes:
             return _content(images_only[row][columns.image], origin)
@@ -133,10 +135,20 @@ def _undecoded(data: Any, columns: Columns, origin: Origin) -> Any:
 
 
 def _rows(data: Any, columns: Columns, origin: Origin, images: int | None, advance: Any) -> Iterator[Row]:
+    first = FirstCells(columns.image, _type(data, columns), Path(str(origin)))
     for row in islice(iter(data), images):
         require(columns, row, Path(str(origin)))
-        yield _content(row[columns.image], origin), {name: row[name] for name in columns.wanted}
+        cell = row[columns.image]
+        content = _content(cell, origin)
+        first.look(cell, content)
+        yield content, {name: row[name] for name in columns.wanted}
         advance(1)
+    first.judge()
+
+
+def _type(data: Any, columns: Columns) -> str:
+    """What the data set says that its image column is."""
+    return "of no known type" if data.features is None else str(data.features[columns.image])
 
 
 def _content(cell: object, origin: Origin) -> bytes:
@@ -144,9 +156,9 @@ def _content(cell: object, origin: Origin) -> bytes:
     return encoded(cell, origin.directory)
 
 
-def _with_class_names(columns: Columns, features: Any) -> Columns:
+def _with_class_names(columns: Columns, features: Any, origin: Origin) -> Columns:
     names = getattr(features[columns.label], "names", None)
-    return columns.with_classes(tuple(names)) if columns.classes is None and names else columns
+    return columns.with_classes(tuple(names), Path(str(origin))) if names else columns
 
 
 def _stamp(origin: Origin) -> list[list[Any]]:

@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
+from conspect.adapters.datasets.columns import refuse_two_readings
 from conspect.adapters.datasets.image_files import SUFFIXES
-from conspect.adapters.datasets.names import composed_apart
+from conspect.adapters.datasets.names import check_names, composed
 from conspect.core.diagnostics import SourceLocation, user_error
+
+if TYPE_CHECKING:
+    from conspect.adapters.datasets import LabelKind
 
 # What file managers, archivers and storage systems put between images: never a class, never an image of the data set.
 JUNK_FOLDERS = {
@@ -49,36 +54,43 @@ class _Omitted:
 
 
 def load(
-    root: Path, *, split: str = "test", name: str | None = None, classes: tuple[str, ...] | None = None
+    root: Path,
+    *,
+    split: str = "test",
+    name: str | None = None,
+    classes: tuple[str, ...] | None = None,
+    labels: LabelKind | None = None,
 ) -> Catalogue:
     """All files with an image's suffix in the class folders of `root`; linked folders are followed once each.
 
     Ids are paths below `root`, printable in every case; metadata "subfolder" is the folder between class and file. A file
     that later turns out unreadable stays in the counts and is listed; what is no image of the data set is left out, and
-    counted in `omissions`. `classes`: names for folders that are called by number or by synset. Raises UserError DATA003
-    when there is no class folder or no image, DATA007 when folders and `classes` do not fit.
+    counted in `omissions`. Folders whose names are the same letters written in two ways are one class. `classes`: names for
+    folders that are called by number or by synset; `labels` says which where a class is called by a number. Raises UserError
+    DATA003 when there is no class folder or no image, DATA007 when folders and `classes` do not fit.
     """
     if not root.is_dir():
         raise user_error("DATA003", f"{root} is not a folder", "give a folder with one sub-folder of images per class")
     omitted = _Omitted(root)
     folders = sorted(_class_folders(root, omitted))
-    files: list[str] = []
-    labels: list[int] = []
-    for index, folder in enumerate(folders):
-        before = len(files)
-        for path in sorted(_files(folder, omitted)):
-            if path.suffix.lower() in SUFFIXES:
-                files.append(path.relative_to(root).as_posix())
-                labels.append(index)
-            else:
-                omitted.add("files of another ending are not read", path)
-        if len(files) == before:
+    found: dict[Path, list[Path]] = {folder: [] for folder in folders}
+    for folder, path in _files(folders, omitted, _Visited(root)):
+        if path.suffix.lower() in SUFFIXES:
+            found[folder].append(path)
+        else:
+            omitted.add("files of another ending are not read", path)
+    for folder in folders:
+        if not found[folder]:
             omitted.add("class folders have no image", folder)
+    files = [path.relative_to(root).as_posix() for folder in folders for path in sorted(found[folder])]
     if not files:
         left_out = f"; left out: {'; '.join(omitted.sentences())}" if omitted.found else ""
         fix = f"put them at {root}/CLASS/NAME.jpg (or .png, .webp, ...)"
         raise user_error("DATA003", f"{root} has no images in class folders{left_out}", fix)
-    class_names = _class_names([folder.name for folder in folders], classes, root)
+    called = [composed(os.fsencode(folder.name).decode("utf-8", "backslashreplace")) for folder in folders]
+    names = tuple(dict.fromkeys(called))
+    class_names = _class_names(names, classes, labels, root)
+    indices = [names.index(one) for one, folder in zip(called, folders, strict=True) for _ in found[folder]]
     # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
     ids = tuple(os.fsencode(file).decode("utf-8", "backslashreplace") for file in files)
     between = tuple("/".join(one.split("/")[1:-1]) or None for one in ids)
@@ -87,7 +99,7 @@ def load(
         split=split,
         class_names=class_names,
         ids=ids,
-        labels=np.asarray(labels, dtype=np.int64),
+        labels=np.asarray(indices, dtype=np.int64),
         source=Files(root, tuple(files)),
         metadata={"subfolder": between},
         omissions=omitted.sentences(),
@@ -109,47 +121,79 @@ def _is_junk(name: str, junk: set[str]) -> bool:
     return name.startswith(".") or name.lower() in junk
 
 
-def _files(folder: Path, omitted: _Omitted) -> Iterator[Path]:
-    """The files below `folder`, also in linked folders; none is entered twice, so that loops end."""
-    waiting, seen = [folder], set[tuple[int, int]]()
-    while waiting:
-        current = waiting.pop()
+@dataclass
+class _Visited:
+    """The folders that were entered: none is entered twice, for one class or for two, nor one that holds `root` itself."""
+
+    root: Path
+    places: set[tuple[int, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        above = self.root.resolve()
+        self._above = {(one.stat().st_dev, one.stat().st_ino) for one in (above, *above.parents)}
+
+    def why_not(self, folder: Path) -> str | None:
+        """Why a folder is not to be entered; None where it is, which is remembered. Raises OSError."""
+        status = folder.stat()
+        place = (status.st_dev, status.st_ino)
+        if place in self._above:
+            return "links lead to a folder that holds the data set itself"
+        if place in self.places:
+            return "links lead to a folder that is read already"
+        self.places.add(place)
+        return None
+
+
+def _files(folders: list[Path], omitted: _Omitted, visited: _Visited) -> Iterator[tuple[Path, Path]]:
+    """The files of each class folder, also in linked folders: pairs of class folder and file.
+
+    Folders are entered where they are before links to them: first those of classes, then links called as classes, then links
+    inside, so that an image is of the class in whose folder it lies.
+    """
+    waiting = [(folder, folder) for folder in folders if not folder.is_symlink()]
+    linked = [(folder, folder) for folder in folders if folder.is_symlink()]
+    while waiting or linked:
+        own, current = waiting.pop() if waiting else linked.pop(0)
         try:
-            status = current.stat()
-            entries = sorted(current.iterdir())
+            why = visited.why_not(current)
+            entries = [] if why else sorted(current.iterdir())
         except OSError:  # a link that leads nowhere, or a folder that may not be entered
-            omitted.add("folders cannot be opened", current)
-            continue
-        if (status.st_dev, status.st_ino) in seen:
-            omitted.add("links lead to a folder that is read already", current)
-            continue
-        seen.add((status.st_dev, status.st_ino))
+            why, entries = "folders cannot be opened", []
+        if why:
+            omitted.add(why, current)
         for entry in entries:
             inside = entry.is_dir()
             if _is_junk(entry.name, JUNK_FOLDERS if inside else JUNK_FILES):
                 omitted.add("hidden files, thumbnails and leftovers of other programs are left out", entry)
             elif inside:
-                waiting.append(entry)
+                (linked if entry.is_symlink() else waiting).append((own, entry))
             else:
-                yield entry
+                yield own, entry
 
 
-def _class_names(folders: list[str], classes: tuple[str, ...] | None, root: Path) -> tuple[str, ...]:
+def _class_names(
+    names: tuple[str, ...], classes: tuple[str, ...] | None, labels: LabelKind | None, root: Path
+) -> tuple[str, ...]:
     """What the folders are called; with `classes`, what they stand for where they are called by number or by synset."""
-    names = composed_apart([os.fsencode(folder).decode("utf-8", "backslashreplace") for folder in folders])
-    if classes is None or set(names) <= set(classes):
+    if classes is None:
         return names
     place = SourceLocation(str(root))
+    wanted = tuple(map(composed, classes))
+    check_names(wanted, (), "")
     numbers = [int(name) for name in names if name.isdecimal() and name.isascii() and len(name) < 10]
-    if len(numbers) == len(names):
-        if max(numbers) < len(classes):
-            return tuple(classes[number] for number in numbers)
-        counted = "from 1 to as many as there are classes" if max(numbers) == len(classes) else "beyond the classes"
+    if len(numbers) == len(names) and labels is None:
+        refuse_two_readings(wanted, "a folder called {}", root)
+    if set(names) <= set(wanted) and labels != "numbers":
+        return names
+    if len(numbers) == len(names) and labels != "names":
+        if max(numbers) < len(wanted):
+            return tuple(wanted[number] for number in numbers)
+        counted = "from 1 to as many as there are classes" if max(numbers) == len(wanted) else "beyond the classes"
         fix = "folders called by number count from 0; rename them, or give their names as `classes`"
         raise user_error("DATA007", f"the class folders are numbered {counted}", fix, place)
     # Sorted synsets in the order of the names, as ImageNet's folders and lists are.
-    if len(names) == len(classes) and all(name[:1] == "n" and name[1:].isdecimal() for name in names):
-        return classes
-    unknown = sorted(set(names) - set(classes))
+    if len(names) == len(wanted) and all(name[:1] == "n" and name[1:].isdecimal() for name in names):
+        return wanted
+    unknown = sorted(set(names) - set(wanted))
     fix = "folders are called as the classes, by number from 0, or by synset with as many `classes` as folders"
     raise user_error("DATA007", f"no class is called as the folder {unknown[0]!r}", fix, place)

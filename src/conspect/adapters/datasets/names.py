@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from conspect.core.diagnostics import user_error
 
@@ -14,23 +15,35 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def composed_apart(names: Sequence[str]) -> tuple[str, ...]:
-    """All names composed, unless that would make two of them one."""
-    found = tuple(composed(name) for name in names)
-    return found if len(set(found)) == len(set(names)) else tuple(names)
+def existing(folder: Path, name: str) -> Path:
+    """`folder / name`, or where it is not there the file whose path below `folder` is the same letters written another way.
+
+    File systems and programs differ in how they write an e with an accent, as one letter (NFC) or as two (NFD).
+    """
+    path = folder / name
+    try:
+        if path.exists():
+            return path
+        found = folder
+        for part in Path(name).parts:
+            written = (found / unicodedata.normalize(form, part) for form in ("NFC", "NFD"))
+            found = next((one for one in written if one.exists()), found / part)
+        return found if found.exists() else path
+    except (OSError, ValueError):  # an over-long name, a null byte
+        return path
 
 
 def check_names(class_names: Sequence[str], ids: Sequence[str], split: str) -> None:
     """Raises UserError DATA007 when a class or an id stands for two."""
-    for names, (one, all_), fix in (
-        (
-            class_names,
-            ("class", "classes"),
-            "give every class a name of its own, such as 'crane (bird)' and 'crane (machine)'",
-        ),
-        (ids, ("image", "ids"), "give every image an id of its own"),
+    for names, one, fix in (
+        (class_names, "class", "give every class a name of its own, such as 'crane (bird)' and 'crane (machine)'"),
+        (ids, "image", "give every image an id of its own, or a path that stands in one row"),
     ):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            problem = f"{len(twice)} {all_} of the {split} images stand for more than one {one}, such as {twice[0]!r}"
+            more = f", and {len(twice) - 1:,} more do" if len(twice) > 1 else ""
+            whose = f" of {split}" if split else ""
+            problem = (
+                f"the {'name' if one == 'class' else 'id'} {twice[0]!r} stands for more than one {one}{whose}{more}"
+            )
             raise user_error("DATA007", problem, fix)

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
-from conspect.adapters.datasets.cells import encoded, kind_of
+from conspect.adapters.datasets.cells import check_column, encoded
 from conspect.adapters.datasets.columns import Columns, describe, require
 from conspect.adapters.datasets.packages import need
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 
 # Images are read a row group at a time; threads that read ahead stay within this many.
 GROUPS_KEPT = 4
-# So many cells are looked at for a first image.
-FIRST_CELLS = 100
 # The smallest image file has about 26 bytes (GIF); below so many rows nobody need count. Columns of images hardly shrink.
 LEAST_BYTES, FEW_ROWS = 20, 100_000
 INFLATED, SMALL = 200, 1 << 28
@@ -54,7 +52,7 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
         for name in columns.wanted:
             table[name] += _values(found.column(name))
     _check_images(images, path)
-    columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata)
+    columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata, files[0])
     about = describe(table, columns, path)
     width = len(str(len(about.labels) - 1))
     ids = about.ids or tuple(f"{row:0{width}d}" for row in range(len(about.labels)))
@@ -159,17 +157,12 @@ def _as_dictionaries(opened: Any, path: Path, column: str) -> Any:
 
 
 def _check_images(images: _RowGroups, path: Path) -> None:
-    """Raises UserError DATA007 with the column's type when the first cell that is not empty is no encoded image."""
-    for row in range(min(images.starts[-1], FIRST_CELLS)):
-        cell = images.cell(row)
-        if cell is None:
-            continue
-        if not encoded(cell, images.folder):
-            kind = images.opened[0].schema_arrow.field(images.column).type
-            problem = f"the column {images.column!r} is {kind} and holds {kind_of(cell)}, not an encoded image"
-            fix = "write images as bytes of JPEG or PNG files, as base64 text, or as paths below the table's folder"
-            raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
-        return
+    """Raises UserError DATA007 with the column's type where its first cells hold no encoded image."""
+    import pyarrow.parquet as pq
+
+    kind = str(pq.read_schema(images.groups[0][0]).field(images.column).type) if images.groups else ""
+    cells = (images.cell(row) for row in range(images.starts[-1]))
+    check_column(cells, images.column, kind, images.folder, path)
 
 
 @contextmanager
@@ -184,13 +177,13 @@ def _whole(path: Path) -> Iterator[None]:
         raise outside_error("DATA002", problem, "write it again", SourceLocation(str(path))) from error
 
 
-def _with_class_names(columns: Columns, metadata: dict[bytes, bytes] | None) -> Columns:
-    """With the class names that Hugging Face's writer leaves in the file, unless the study names its own."""
-    if columns.classes is not None or not metadata or b"huggingface" not in metadata:
+def _with_class_names(columns: Columns, metadata: dict[bytes, bytes] | None, path: Path) -> Columns:
+    """With the class names that Hugging Face's writer leaves in the file, where the study names none of its own."""
+    if not metadata or b"huggingface" not in metadata:
         return columns
     try:
         names = json.loads(metadata[b"huggingface"])["info"]["features"][columns.label]["names"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return columns
     good = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return columns.with_classes(tuple(names)) if good else columns
+    return columns.with_classes(tuple(names), path) if good else columns

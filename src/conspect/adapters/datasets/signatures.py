@@ -29,9 +29,19 @@ BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     ),
     (b"II+\x00", "a BigTIFF of a form that is not read here; write a plain TIFF, or PNG"),
 )
+# How files begin that the decoders of `image_files` read.
+PICTURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|BM|RIFF....WEBP|II\*\0|MM\0\*|P[1-6]\s|\xff\x4f\xff\x51|\0\0\0\x0cjP  |....ftypavi[fs]",
+    re.DOTALL,
+)
 HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(!doctype html|html|\?xml|svg|!--)", re.IGNORECASE)
 LOOKED_AT = 512
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file with these first bytes (`LOOKED_AT` are enough) begins as an image that is read here."""
+    return PICTURES.match(head) is not None
 
 
 def not_an_image(head: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -16,10 +17,12 @@ from typing import BinaryIO
 
 from conspect.adapters.datasets.catalogue import Catalogue, EncodedImages
 from conspect.adapters.datasets.columns import Columns, describe, require
+from conspect.adapters.datasets.image_files import SUFFIXES
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
+from conspect.core.files import decoded_text
 from conspect.core.protocols import ProgressBar, silent
 
-IMAGES = {"jpg", "jpeg", "png", "webp", "bmp", "gif", "ppm", "tif", "tiff"}
+IMAGES = {suffix.removeprefix(".") for suffix in SUFFIXES}
 TEXTS = {"cls", "txt", "json"}
 JUNK = {"__macosx", "@eadir"}
 LARGEST_TEXT, LARGEST_IMAGE = 1 << 20, 1 << 28
@@ -59,10 +62,15 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
         samples += _samples(shard, strays)
         advance(1)
     place = shards[0] if len(shards) == 1 else folder / pattern
+    if not samples:
+        told = f": {', '.join(strays[:3])} belong to none" if strays else ""
+        fix = "name members KEY.jpg and KEY.cls; a key ends at the first dot of a name, so that it can hold none"
+        raise user_error("DATA003", f"there is no sample in it{told}", fix, SourceLocation(str(place)))
     require(columns, dict.fromkeys(name for sample in samples for name in sample.fields), place, image=False)
     table = {name: [sample.fields.get(name) for sample in samples] for name in columns.wanted}
-    about = describe(table, columns, place)
-    ids = about.ids or tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
+    about = describe(table, columns, place, lambda row: f"sample {samples[row].key!r} of {samples[row].shard.name}")
+    called = _names_of(shards)
+    ids = about.ids or tuple(f"{called[sample.shard]}/{sample.key}" for sample in samples)
     return Catalogue(
         name=place.parent.name if place.suffix else place.name,
         split=split,
@@ -79,6 +87,16 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
     )
 
 
+def _names_of(shards: list[Path]) -> dict[Path, str]:
+    """What shards are called in ids: their file names, with as much of their folders as tells them apart."""
+    longest = max(len(shard.parts) for shard in shards)
+    for depth in range(1, longest + 1):
+        found = {shard: "/".join((*shard.parts[-depth:-1], shard.stem)) for shard in shards}
+        if len(set(found.values())) == len(shards):
+            break
+    return found
+
+
 def shards_of(pattern: str, folder: Path) -> list[Path]:
     """The shards that `pattern` names. Raises UserError DATA003 where one of them or all are not there."""
     path = folder / pattern
@@ -90,7 +108,9 @@ def shards_of(pattern: str, folder: Path) -> list[Path]:
         names = _expanded(pattern)
         found = [folder / name for name in names if (folder / name).is_file()]
         if len(names) == 1 and not found:
-            found = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else []
+            # The study's own folder may be called by signs that mean something in a pattern.
+            nested = [] if path.is_absolute() and Path(pattern).is_absolute() else sorted(folder.glob(pattern))
+            found = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else nested
         missing = len(names) - len(found)
         if found and len(names) > 1 and missing:
             problem = f"{missing} of the {len(names)} shards of {pattern} are not there"
@@ -169,16 +189,32 @@ def _take(sample: _Sample, ending: str, member: tarfile.TarInfo, stream: BinaryI
         return
     stream.seek(member.offset_data)
     content = stream.read(member.size)
+    given: dict[str, object] = {}
     try:
         if ending == "json":
-            values = json.loads(content)
+            values = json.loads(content, object_pairs_hook=_once)
             if isinstance(values, dict):
-                sample.fields |= {str(name): _cell(value) for name, value in values.items()}
+                given = {str(name): _cell(value) for name, value in values.items()}
         else:
-            sample.fields[ending] = content.decode("utf-8").strip()
+            given = {ending: decoded_text(content).strip()}
     except (ValueError, RecursionError) as error:
         problem = f"{member.name[:100]!r} cannot be read: {str(error)[:200]}"
         raise outside_error("DATA002", problem, "write the shard again", SourceLocation(str(sample.shard))) from error
+    for name, value in given.items():
+        if str(sample.fields.get(name, value)) != str(value):
+            problem = f"the key {sample.key!r} has two values of {name!r}, {sample.fields[name]!r} and {value!r}"
+            fix = f"keep {name!r} in .json or in .{name}, not in both"
+            raise user_error("DATA007", problem, fix, SourceLocation(str(sample.shard)))
+    sample.fields |= given
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object in which no key stands twice. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {name[:40]!r} stands twice")
+    return found
 
 
 def _cell(value: object) -> object:

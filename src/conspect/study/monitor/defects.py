@@ -23,9 +23,9 @@ from conspect.core.capabilities import with_gradients
 from conspect.core.diagnostics import OutsideError
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.monitor.runtime import Detector
-from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
+from conspect.study.monitor.sizes import MonitorSizes
 from conspect.study.monitor.splits import Split, look_again, measure_images, witness
 
 EPSILONS, RESTARTS = (2, 4, 8), 3
@@ -56,7 +56,7 @@ class Defect:
 class DefectSource:
     """Where defective inputs come from and what measures them."""
 
-    config: MonitorConfig
+    sizes: MonitorSizes
     inputs: Inputs
     measured: Measurements
     folder: Path
@@ -66,7 +66,7 @@ class DefectSource:
 
 def no_attacks(place: DefectSource) -> str | None:
     """Why there are no attacks; None when there are some."""
-    if place.config.attacked == 0:
+    if place.sizes.attacked == 0:
         return "none were asked for"
     if with_gradients(place.inputs.model) is None:
         return "the model gives no gradients"
@@ -79,7 +79,7 @@ def attacks_to_learn_from(place: DefectSource, fit: Split) -> Split | str:
     if reason is not None:
         return reason
     try:
-        made = _attacked(place, fit, TAUGHT, place.config.attacked)
+        made = _attacked(place, fit, TAUGHT, place.sizes.attacked)
     except OutsideError as error:
         return error.diagnostics[0].problem
     split, _ = _measured(place, [_succeeded(made)], "attacks to learn from", seen=False)
@@ -99,11 +99,11 @@ def defects(
             if len(part):
                 split = whole.take(part)
                 found.append(Defect(DefectKind.ATTACK, one.attack.name, split, np.ones(len(split), dtype=np.bool_)))
-    if place.config.corrupted:
+    if place.sizes.corrupted:
         found += _corruptions(place, report, seed)
-    if place.config.of_no_class:
+    if place.sizes.of_no_class:
         sets, missing = no_class(
-            report.dataset, place.config.of_no_class, side=report.dataset.image(0).shape[0], seed=seed
+            report.dataset, place.sizes.of_no_class, side=report.dataset.image(0).shape[0], seed=seed
         )
         left_out |= missing
         whole, rows = _measured(place, sets, "inputs of no class", seen=True, labelled=False)
@@ -118,7 +118,7 @@ def _attacks(place: DefectSource, report: Split, detector: Detector) -> tuple[li
     reason = no_attacks(place)
     if reason is not None:
         return [], {"attacks": reason}
-    images, knows = place.config.attacked, FusedSuspicion(detector)
+    images, knows = place.sizes.attacked, FusedSuspicion(detector)
     try:
         made = [_attacked(place, report, attack, images) for attack in PLAIN]
         # Three times the work an image: half as many.
@@ -143,7 +143,7 @@ def _succeeded(made: Attacked) -> ImageDataset:
 
 def _corruptions(place: DefectSource, report: Split, seed: int) -> list[Defect]:
     """One defect a strength: the first images of the report split, each under the next of the nine kinds in turn."""
-    rows = np.arange(min(place.config.corrupted, len(report)))
+    rows = np.arange(min(place.sizes.corrupted, len(report)))
     parts: list[ImageDataset] = [
         Subset(Corrupted(report.dataset, kind, strength, seed), rows[k :: len(KINDS)])
         for strength in STRENGTHS

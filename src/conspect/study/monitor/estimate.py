@@ -14,7 +14,7 @@ from conspect.monitor.runtime.looks import LOOKS
 from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.monitor.defects import ADAPTIVE, PLAIN, TAUGHT
-from conspect.study.monitor.fitting import sized
+from conspect.study.monitor.sizes import sizes_of
 
 PROBES = 8
 # A forward and a backward pass take about as long as three forward passes; a kind of input of no class each.
@@ -47,15 +47,15 @@ class Estimate:
 def estimate(config: MonitorConfig, inputs: Inputs) -> Estimate:
     """Times both encoders on a few test images; takes about as long as embedding these twice."""
     held_out = 0 if inputs.held_out is None else len(inputs.held_out)
-    config = sized(config, len(inputs.test) + held_out)
-    fitted = min(config.fit_images + config.calibration_images, held_out)
-    attacked = 0 if with_gradients(inputs.model) is None else config.attacked
+    sizes = sizes_of(config, len(inputs.test))
+    fitted = min(sizes.fit + sizes.calibration, held_out)
+    attacked = 0 if with_gradients(inputs.model) is None else sizes.attacked
     steps = sum(attack.steps if attack.kind != "FGSM" else 1 for attack in (TAUGHT, *PLAIN))
     steps += sum(attack.steps * len(attack.weights) for attack in ADAPTIVE) // 2
-    defective = attacked * (len(PLAIN) + 2) + len(STRENGTHS) * config.corrupted
-    defective += KINDS_OF_NO_CLASS * config.of_no_class
+    defective = attacked * (len(PLAIN) + 2) + len(STRENGTHS) * sizes.corrupted
+    defective += KINDS_OF_NO_CLASS * sizes.of_no_class
     looked_at = (len(inputs.test) + fitted + defective) * (1 + len(LOOKS))
-    seen = len(inputs.test) + min(config.vlm_images, fitted) + defective
+    seen = len(inputs.test) + min(sizes.vlm, fitted) + defective
     # The lens is aligned first, on the training images in both spaces.
     aligned = len(inputs.train)
     return Estimate(
@@ -70,7 +70,7 @@ def _seconds(encoder: ImageEncoder, dataset: ImageDataset) -> float:
     """Of one image, in a batch."""
     images = [dataset.image(row) for row in range(min(PROBES, len(dataset)))]
     taken = []
-    for _ in range(2):  # the first call of a library makes things ready
+    for _ in range(3):  # the first call of a library makes things ready, another may meet a busy machine
         start = time.perf_counter()
         encoder.embed(np.stack([encoder.prepare(image) for image in images]))
         taken.append(time.perf_counter() - start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from conspect.adapters.store.places import Store
@@ -23,9 +23,10 @@ from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
+from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import Split, Splits, measure_splits
 
-MONITOR_FOLDER, LEAST_DEFECTIVE = "monitor", 20
+MONITOR_FOLDER = "monitor"
 # The baselines that need training images take so many at most, drawn at random.
 TRAINING_IMAGES = 20_000
 
@@ -60,9 +61,9 @@ def fit_monitor(
 
     Raises UserError MONITOR002 or MONITOR003 when the splits are too small or hold too few wrong outputs.
     """
-    config = sized(config, len(inputs.test) + (0 if inputs.held_out is None else len(inputs.held_out)))
-    splits = measure_splits(config, inputs, measured, store, seed=seed, bar=bar)
-    place = DefectSource(config, inputs, measured, folder, store, bar)
+    sizes = sizes_of(config, len(inputs.test))
+    splits = measure_splits(sizes, inputs, measured, store, seed=seed, bar=bar)
+    place = DefectSource(sizes, inputs, measured, folder, store, bar)
     taught = attacks_to_learn_from(place, splits.fit)
     also = None if isinstance(taught, str) else (taught.inputs, taught.looked)
     head = inputs.model.head
@@ -97,16 +98,6 @@ def fit_monitor(
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee)
     advance(1)
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
-
-
-def sized(config: MonitorConfig, images: int) -> MonitorConfig:
-    """Fewer defective images where the study has few: attacks are most of the work, and need not be more than the data."""
-    return replace(
-        config,
-        attacked=min(config.attacked, max(images // 8, LEAST_DEFECTIVE)),
-        corrupted=min(config.corrupted, images // 2),
-        of_no_class=min(config.of_no_class, max(images // 8, LEAST_DEFECTIVE)),
-    )
 
 
 def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looks] | None:

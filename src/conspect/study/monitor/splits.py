@@ -17,11 +17,11 @@ from conspect.monitor.detectors.vlm_tier import VlmEvidence
 from conspect.monitor.fitting.fusion import ModelOutputs
 from conspect.monitor.runtime.looks import LOOKS
 from conspect.monitor.runtime.second_look import Looks
-from conspect.study.config import MonitorConfig
 from conspect.study.inputs import Inputs, labels_in_model_order
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
 from conspect.study.monitor.looking import LookingEncoder
+from conspect.study.monitor.sizes import MonitorSizes
 
 # Without held-out images the study's own are split so; only the last part is reported on.
 FIT_SHARE, CALIBRATION_SHARE = 0.4, 0.2
@@ -75,11 +75,11 @@ class Splits:
 
 
 def measure_splits(
-    config: MonitorConfig, inputs: Inputs, measured: Measurements, store: Path | Store, *, seed: int, bar: ProgressBar
+    sizes: MonitorSizes, inputs: Inputs, measured: Measurements, store: Path | Store, *, seed: int, bar: ProgressBar
 ) -> Splits:
     """The study's test images to report on, at most `REPORTED_IMAGES`; to learn from held-out ones, or a part of these.
 
-    The VLM sees the report split and the first `vlm_images` of the fit split.
+    The VLM sees the report split and the first `vlm` of the fit split.
     """
     test = measured.test
     chosen = test.sample(REPORTED_IMAGES, seed)
@@ -94,14 +94,14 @@ def measure_splits(
     if inputs.held_out is None:
         fit, calibration, report = (own.take(rows) for rows in parts_of(len(own), seed))
         return Splits(fit, calibration, report, "split")
-    wanted = config.fit_images + config.calibration_images
+    wanted = sizes.fit + sizes.calibration
     images = min(wanted, len(inputs.held_out))
     taken = Subset(inputs.held_out, np.arange(images))
     held_out = measure_images(taken, inputs, store, stage="held-out images", bar=bar)
     held_out = look_again(held_out, inputs, store, stage="second look (held-out)", bar=bar)
-    cut = min(len(held_out), round(images * config.fit_images / max(wanted, 1)))
+    cut = min(len(held_out), round(images * sizes.fit / max(wanted, 1)))
     fit, calibration = held_out.take(np.arange(cut)), held_out.take(np.arange(cut, len(held_out)))
-    seen = fit.take(np.arange(min(config.vlm_images, len(fit))))
+    seen = fit.take(np.arange(min(sizes.vlm, len(fit))))
     fit = replace(fit, witnessed=witness(seen, inputs, measured, store, stage="VLM on held-out images", bar=bar))
     return Splits(fit, calibration, own, "held-out")
 
