@@ -107,14 +107,14 @@ def test_a_transparent_colour_that_is_nowhere_in_the_picture_changes_nothing() -
 
 def test_a_tiff_whose_zero_is_white_is_turned() -> None:
     for kind, white in ((np.uint16, 65535), (np.uint8, 255)):
-        samples = np.linspace(white // 2, white, 64).astype(kind).reshape(8, 8)
+        samples: NDArray[Any] = np.linspace(white // 2, white, 64).astype(kind).reshape(8, 8)
         found = decode_image(tiff(samples, 0), "a")[:, :, 0]
-        assert np.abs(found - (255 - samples * (255.0 / white))).max() <= 0.5
+        assert np.abs(found - (255 - samples.astype(float) * (255.0 / white))).max() <= 0.5
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int16])
 def test_a_tiff_of_signed_samples_is_unreadable_by_name(kind: type) -> None:
-    samples = np.arange(-32, 32).astype(kind).reshape(8, 8)
+    samples: NDArray[Any] = np.arange(-32, 32).astype(kind).reshape(8, 8)
     with pytest.raises(UnreadableImage, match="do not say which value is white"):
         decode_image(tiff(samples, 1, 2), "a")
 

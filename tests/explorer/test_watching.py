@@ -69,7 +69,9 @@ def test_the_images_that_are_counted_are_those_that_are_reported(monitored: Stud
     inputs, measured = monitored.inputs, monitored.measurements()
     for held_out in (inputs.held_out, None):
         own = Inputs(inputs.train, inputs.test, inputs.model, inputs.vlm, inputs.concepts, None, held_out)
-        split = measure_splits(sizes_of(CONFIG, 200), own, measured, tmp_path, seed=3, bar=lambda _, __: lambda ___: None).report
+        split = measure_splits(
+            sizes_of(CONFIG, 200), own, measured, tmp_path, seed=3, bar=lambda _, __: lambda ___: None
+        ).report
         rows = reported(measured.test, held_out=held_out is not None, seed=3)
         assert [measured.ids[row] for row in rows] == list(split.dataset.ids)
 

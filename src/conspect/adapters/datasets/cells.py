@@ -92,7 +92,8 @@ class FirstCells:
     def __init__(self, column: str, kind: str, place: Path) -> None:
         """`kind`: the column's type in its own format's words."""
         self.column, self.kind, self.place = column, kind, place
-        self._looked, self._good, self._first = 0, False, None
+        self._looked, self._good = 0, False
+        self._first: object = None
 
     def look(self, cell: object, content: bytes) -> None:
         """One more cell, and the image's bytes in it. Raises UserError DATA007 at the last of them that is looked at."""

@@ -43,7 +43,7 @@ def of_colours(image: Image.Image, source: Path | BinaryIO, formats: list[str]) 
         source.seek(0)
     with Image.open(source, formats=formats) as again:
         # The lower eight bits are the upper ones of the other order of bytes.
-        again.tile = [_reordered(tile) for tile in again.tile]  # type: ignore[attr-defined]
+        again.tile = [_reordered(tile) for tile in again.tile]
         high, low = (np.asarray(ImageOps.exif_transpose(one), dtype=np.uint16) for one in (image, again))
     return np.asarray(high * np.uint16(256) + low, dtype=np.uint16)
 
