@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from conspect.adapters.datasets.arrays import ArrayDataset
+from conspect.adapters.sources.request import Request
 from conspect.core.spaces import Head
 
 SIDE = 16
@@ -93,9 +94,9 @@ class EarlierModel(FakeModel):
     head = Head.linear(np.vstack([10 * np.eye(3), np.zeros(3)]), np.array([0.0, 0.0, 0.0, -50.0]))
 
 
-def fake_model(name: str, path: str | None = None) -> FakeModel:
+def fake_model(request: Request) -> FakeModel:
     """The fake that a study.toml names."""
-    return EarlierModel() if name == EarlierModel.name else FakeModel()
+    return EarlierModel() if request.name == EarlierModel.name else FakeModel()
 
 
 class FakeVlm(ColourEncoder):

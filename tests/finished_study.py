@@ -14,8 +14,8 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study of the fakes after a run: 75 images, 13 failures; to be read, not changed."""
     folder = write_study(tmp_path_factory.mktemp("compared"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        patch.setattr(inputs, "model_of", lambda request: FakeModel())
+        patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         Study.open(folder).run()
     return folder
 

@@ -60,7 +60,7 @@ LIBRARIES = {
     "language": {"numpy"},
     "statistics": {"numpy", "scipy", "threadpoolctl"},
     "analysis": {"numpy", "numba", "scipy"},
-    "monitor": {"numpy", "scipy", "safetensors", "msgspec", "onnx"},
+    "monitor": {"numpy", "scipy", "safetensors", "onnx"},
     "assets": {"numpy"},
     "assurance": {"msgspec"},
     "comparison": {"numpy", "msgspec"},

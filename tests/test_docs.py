@@ -61,8 +61,8 @@ def test_the_toml_examples_of_the_page_are_read(tmp_path: Path, monkeypatch) -> 
     folder = write_study(tmp_path)
     (folder / "concepts.toml").write_text(example)
     (folder / "study.toml").write_text((folder / "study.toml").read_text().replace("class_attributes", "#"))
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     concepts = Study.open(folder).inputs.concepts
     assert [(c.name, c.phrases) for c in concepts.concepts] == [
         ("wheels", ("wheels", "round wheels")),

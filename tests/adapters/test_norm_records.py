@@ -9,7 +9,7 @@ from conspect.adapters.models.norm_records import layer_departures
 from conspect.adapters.models.torch_module import torch_model
 from conspect.adapters.models.weight_marks import layer_marks, module_weights
 from conspect.adapters.preprocessing import Preprocessing
-from conspect.core.capabilities import with_records
+from conspect.core.capabilities import records_of
 
 
 def network() -> nn.Sequential:
@@ -55,7 +55,7 @@ def test_a_model_of_any_torch_module_can_be_asked() -> None:
     steps = Preprocessing((16, 16), mean=(0.5, 0.5, 0.5))
     model = torch_model(module, steps, ("a", "b"))
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
-    recording = with_records(model)
+    recording = records_of(model)
     assert recording is not None
     (found,) = recording.departures([np.stack([model.prepare(image) for image in images])])
     assert found.name == "1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conspect.adapters.models import ModelSource, load_model
+from conspect.adapters.models import ModelSource, model_of
 from conspect.adapters.vlms import VlmSource
 from conspect.core.diagnostics import UserError
 from conspect.study.config import DataConfig, ModelConfig, StudyConfig
@@ -46,7 +46,7 @@ def study(folder: Path, *, seed: int = 0, **changes: Any) -> ModelConfig:
 
 
 def opened(config: ModelConfig, folder: Path) -> Any:
-    return load_model(**config.options(folder))
+    return model_of(config.request(folder))
 
 
 def test_a_network_beside_study_toml_is_found_and_called_by_its_title(tmp_path: Path) -> None:

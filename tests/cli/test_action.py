@@ -36,8 +36,8 @@ def baseline(folder: Path, place: Path, *, perfect: bool) -> None:
     """Results of the same study; `perfect`: of a model that fails nowhere."""
     copy = shutil.copytree(folder, place.parent / "baseline-study")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        patch.setattr(inputs, "model_of", lambda request: FakeModel())
+        patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         results = Study.open(copy).run()
     place.write_bytes(encoded(with_failures(results, []) if perfect else results))
 

@@ -11,14 +11,14 @@ from tests.fakes import EarlierModel, FakeVlm, fake_model, write_study
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a study.toml names, the fakes are loaded."""
-    monkeypatch.setattr(inputs, "load_model", fake_model)
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", fake_model)
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
 
 
 def run(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "load_model", fake_model)
-        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        patch.setattr(inputs, "model_of", fake_model)
+        patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         Study.open(folder).run()
     return folder
 

@@ -13,8 +13,8 @@ from tests.fakes import FakeVlm, fake_model
 
 if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "load_model", fake_model)
-        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        patch.setattr(inputs, "model_of", fake_model)
+        patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         folder, before = Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None
         current = Current(folder, lambda: opened(folder, before=before), opened(folder, before=before))
         serve(current, 0, lambda url: print(f"exploring {url}", file=sys.stderr, flush=True))

@@ -132,8 +132,8 @@ class Slow(FakeVlm):
             print("busy", flush=True)
             sys.stdin.readline()
         return super().embed(batch)
-inputs.load_model = lambda *_, **__: FakeModel()
-inputs.load_vlm = lambda *_, **__: Slow()
+inputs.model_of = lambda request: FakeModel()
+inputs.vlm_of = lambda request, cache: Slow()
 sys.argv = ["conspect", "run", sys.argv[1]]
 run()
 """

@@ -31,8 +31,8 @@ def folder(pristine: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "load_model", lambda name, **_: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, **_: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, *call: str) -> int:

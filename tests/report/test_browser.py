@@ -20,8 +20,8 @@ NODE = shutil.which("node")
 def test_a_report_is_whole_wherever_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not (EXPLORER / "node_modules/playwright-core").is_dir():
         pytest.skip("what drives the browser is not installed here: make explorer")
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     study = Study.open(write_study(tmp_path))
     study.run()
     walked = subprocess.run(

@@ -27,8 +27,8 @@ def folder(tmp_path_factory) -> Path:
 
 def run(folder: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        patch.setattr(inputs, "model_of", lambda request: FakeModel())
+        patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         return plain(Study.open(folder).run())
 
 
@@ -201,8 +201,8 @@ def test_a_class_without_images_is_shown_as_such(results: dict) -> None:
 def test_a_page_without_room_for_a_picture_says_so_and_keeps_the_budget(
     results: dict, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     record = record_of(results, Results)
     wanted = pictured(record)
     assert (

@@ -10,8 +10,8 @@ from tests.fakes import FakeModel, FakeVlm, write_study
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch) -> None:
     """Whatever a study.toml names, the fakes are loaded."""
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +35,8 @@ def finished(pristine: Path, tmp_path_factory) -> Study:
     """The same study after a run; to be read, not changed."""
     copy = shutil.copytree(pristine, tmp_path_factory.mktemp("finished") / "study")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-        patch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+        patch.setattr(inputs, "model_of", lambda request: FakeModel())
+        patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         study = Study.open(copy)
         study.run()
     return study

@@ -5,6 +5,6 @@ from conspect.study import inputs
 from tests.fakes import FakeModel, FakeVlm
 
 if __name__ == "__main__":
-    inputs.load_model = lambda name, path: FakeModel()  # type: ignore[assignment, attr-defined, misc]
-    inputs.load_vlm = lambda name, cache: FakeVlm()  # type: ignore[assignment, attr-defined, misc]
+    inputs.model_of = lambda request: FakeModel()  # type: ignore[attr-defined]
+    inputs.vlm_of = lambda request, cache: FakeVlm()  # type: ignore[attr-defined, misc]
     run()

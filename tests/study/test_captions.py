@@ -78,8 +78,8 @@ def test_a_run_records_it_where_the_package_is_installed(
     tmp_path: Path, stamps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captions, "STAMPS", stamps)
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: FakeModel())
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, cache: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     study = Study.open(write_study(tmp_path / "study"))
     results: Results = study.run()
     assert results.vlm.caption_retrieval is not None

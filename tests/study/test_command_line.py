@@ -177,7 +177,7 @@ def test_a_run_that_is_told_to_stop_says_that_it_continues(
         "from tests.fakes import FakeModel\nfrom tests.study import fake_cli\n"
         "from conspect.study import inputs\nfrom conspect.cli.main import run\n"
         "class Slow(FakeModel):\n    def embed(self, batch):\n        print('busy', flush=True)\n        time.sleep(60)\n"
-        "inputs.load_model = lambda name, path: Slow()\ninputs.load_vlm = lambda name, cache: FakeModel()\n"
+        "inputs.model_of = lambda request: Slow()\ninputs.vlm_of = lambda request, cache: FakeModel()\n"
         f"sys.argv = ['conspect', 'run', {str(folder)!r}]\nrun()\n"
     )
     command = [sys.executable, "-c", code]

@@ -79,7 +79,7 @@ class SomeNan(FakeModel):
 
 def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, monkeypatch) -> None:
     folder = write_study(tmp_path)
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: Nan())
+    monkeypatch.setattr(inputs, "model_of", lambda request: Nan())
     with pytest.raises(UserError) as caught:
         Study.open(folder).run()
     (told,) = caught.value.diagnostics
@@ -87,7 +87,7 @@ def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, mon
     assert "its embedding in planted is not finite (NaN or infinity)" in told.problem
     assert "cannot be read" not in told.problem
     assert "NaN" in told.fix
-    monkeypatch.setattr(inputs, "load_model", lambda name, path: SomeNan())
+    monkeypatch.setattr(inputs, "model_of", lambda request: SomeNan())
     other = shutil.copytree(folder, tmp_path / "other", ignore=shutil.ignore_patterns("embeddings"))
     results = Study.open(other).run()
     assert any("an embedding is NaN or infinite: they could be read" in line for line in results.diagnosis.evidence)

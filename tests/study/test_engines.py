@@ -39,8 +39,8 @@ class Mortal(FakeModel):
 
 def open_in_worker(config: StudyConfig, folder: Path) -> workers.Shared:
     """In a worker, where nothing is patched yet."""
-    inputs.load_model = lambda **_: Mortal(folder / "killed")  # type: ignore[attr-defined]
-    inputs.load_vlm = lambda **_: FakeVlm()  # type: ignore[attr-defined]
+    inputs.model_of = lambda request: Mortal(folder / "killed")  # type: ignore[attr-defined]
+    inputs.vlm_of = lambda request, cache: FakeVlm()  # type: ignore[attr-defined, misc]
     return workers.shared_of(load_inputs(config, folder))
 
 
@@ -105,7 +105,7 @@ def test_a_study_in_a_bucket_is_embedded_once(s3, finished: Study, folder: Path,
             seen.append(len(batch))
             return super().embed(batch)
 
-    monkeypatch.setattr(inputs, "load_model", lambda **_: Counting())
+    monkeypatch.setattr(inputs, "model_of", lambda request: Counting())
     first = Study.open(folder, store="s3://bucket/study").run()
     assert sum(seen) > 100
     assert not (folder / "embeddings").exists()

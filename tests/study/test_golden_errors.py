@@ -248,8 +248,8 @@ def model002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 @raises
 def bench001(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    patch.setattr(inputs, "load_model", lambda **_: FakeModel())
-    patch.setattr(inputs, "load_vlm", lambda **_: FakeVlm())
+    patch.setattr(inputs, "model_of", lambda request: FakeModel())
+    patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     return study_subject(write_study(folder), silent)
 
 

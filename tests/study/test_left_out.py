@@ -45,8 +45,8 @@ class Headless(FakeModel):
 
 def ran(model: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Result, Results, str]:
     """What the run printed, its results, and the report."""
-    monkeypatch.setattr(inputs, "load_model", lambda name, **_: model)
-    monkeypatch.setattr(inputs, "load_vlm", lambda name, **_: FakeVlm())
+    monkeypatch.setattr(inputs, "model_of", lambda request: model)
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     done = CliRunner().invoke(run, [str(folder)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done, Study.open(folder).results(), (folder / "report.html").read_text()
@@ -114,7 +114,7 @@ def test_a_study_of_a_model_without_a_head_runs_and_blames_neither_part(
 def test_the_swap_test_refuses_a_model_without_a_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_study(tmp_path)
     ran(Headless(), folder, monkeypatch)
-    monkeypatch.setattr(swapping, "load_model", lambda name, **_: Headless())
+    monkeypatch.setattr(swapping, "model_of", lambda request: Headless())
     with pytest.raises(UserError, match="STUDY002: no head was found in planted"):
         CliRunner().invoke(localize, ["--study", str(folder), "--sound", "planted"], catch_exceptions=False)
 

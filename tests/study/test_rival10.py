@@ -126,8 +126,8 @@ def study(tmp_path_factory) -> Study:
     (folder / "RIVAL10/test/ordinary/n02391049_3.JPEG").write_bytes(b"broken")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(inputs, "load_model", lambda *_, **__: StripModel())
-        patch.setattr(inputs, "load_vlm", lambda *_, **__: StripVlm())
+        patch.setattr(inputs, "model_of", lambda request: StripModel())
+        patch.setattr(inputs, "vlm_of", lambda request, cache: StripVlm())
         patch.setattr(inputs, "require_packages", lambda _: None)
         study = Study.open(folder)
         study.run()

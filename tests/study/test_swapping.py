@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from conspect.adapters.sources.request import Request
 from conspect.cli.localize import localize
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
@@ -123,11 +124,11 @@ def test_two_encoders_share_a_space_when_the_same_dimensions_go_together() -> No
 def test_the_command_prints_what_was_found(finished: Study, monkeypatch) -> None:
     asked = []
 
-    def load(name: str | None = None, path: Path | None = None, **options: object) -> SoundModel:
-        asked.append((name, None if path is None else path.name))
+    def load(request: Request) -> SoundModel:
+        asked.append((request.name, None if request.path is None else request.path.name))
         return SoundModel()
 
-    monkeypatch.setattr(swapping, "load_model", load)
+    monkeypatch.setattr(swapping, "model_of", load)
     monkeypatch.setattr(Study, "open", lambda folder: finished)
     call = ["--study", str(finished.folder), "--sound"]
     told = CliRunner().invoke(localize, [*call, "older"])

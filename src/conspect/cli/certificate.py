@@ -6,12 +6,12 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 from conspect.cli.lazy import SuggestingGroup
-from conspect.cli.verify import region_options, stop, verify_options
+from conspect.cli.verify import VerifyChoices, region_options, stop, verify_options
 from conspect.core.diagnostics import ConspectError, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when a study is compared
@@ -55,7 +55,7 @@ def check(  # noqa: PLR0917 (click passes every option by name)
     seconds: int,
     megabytes: int,
     as_json: bool,
-    **choices: object,
+    **choices: Unpack[VerifyChoices],
 ) -> None:
     """Check FILES. Without --study: that what each claims is true of the numbers in it, and what it claims is printed.
 

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, NotRequired, TypedDict, TypeVar, Unpack
 
 import click
 
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
+    from conspect.core.regions import Shape
     from conspect.verification.certificates.claims import Claim
     from conspect.verification.certificates.expectation import Source
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
@@ -21,6 +22,20 @@ if TYPE_CHECKING:  # numpy and the language are loaded only when something is ve
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
+
+
+class VerifyChoices(TypedDict):
+    """The options of `conspect verify` that say what is decided; `conspect certificate check` takes some of them."""
+
+    gamma: Fraction | None
+    coverage: Fraction | None
+    shape: Shape
+    estimate_from: Literal["correct", "all"]
+    confidence: float
+    budget: NotRequired[float]
+    float32: NotRequired[bool]
+    no_gamma_search: NotRequired[bool]
+    cross_check: NotRequired[Literal["none", "scip"]]
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]
@@ -98,7 +113,7 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     as_json: bool,
     junit: Path | None,
     sarif: Path | None,
-    **choices: object,
+    **choices: Unpack[VerifyChoices],
 ) -> None:
     """Decide the properties in FILES. Exit code 0: all hold, 1: one is violated, 3: none violated but one unknown.
 
@@ -182,28 +197,28 @@ def _certificate_path(files: tuple[Path, ...], study: Path, concept: str | None 
     return path if concept is None else path.with_name(f"{path.stem}.extents-{digest_json(concept)[:8]}.json")
 
 
-def verify_options(choices: dict[str, object]) -> VerifyOptions:
+def verify_options(choices: VerifyChoices) -> VerifyOptions:
     """The caller's choices; what a command does not ask for keeps its default."""
     from conspect.verification.queries.model import VerifyOptions
 
     if choices["gamma"] is not None and choices["coverage"] is not None:
         raise user_error("VERIFY010", "--gamma and --coverage both say how large regions are", "give one of them")
     coverage, confidence = choices["coverage"], choices["confidence"]
-    if isinstance(coverage, Fraction) and coverage >= 1:
+    if coverage is not None and coverage >= 1:
         raise user_error("VERIFY010", f"--coverage {coverage} is not below 1", "give a share such as 0.9")
-    if not (isinstance(confidence, float) and 0.5 <= confidence < 1):
+    if not 0.5 <= confidence < 1:
         raise user_error("VERIFY010", f"--confidence {confidence} is not from 0.5 to 1", "give a share such as 0.95")
     gamma = choices["gamma"]
     return VerifyOptions(
-        gamma=gamma if isinstance(gamma, Fraction) else Fraction(2, 5),
-        coverage=coverage if isinstance(coverage, Fraction) else None,
-        shape=choices["shape"],  # type: ignore[arg-type]
-        estimate_from=choices["estimate_from"],  # type: ignore[arg-type]
+        gamma=Fraction(2, 5) if gamma is None else gamma,
+        coverage=coverage,
+        shape=choices["shape"],
+        estimate_from=choices["estimate_from"],
         confidence=confidence,
-        seconds_budget=float(str(choices.get("budget", 60.0))),
+        seconds_budget=choices.get("budget", 60.0),
         search_gamma=not choices.get("no_gamma_search", False),
-        cross_check=choices.get("cross_check", "none"),  # type: ignore[arg-type]
-        float32=bool(choices.get("float32", False)),
+        cross_check=choices.get("cross_check", "none"),
+        float32=choices.get("float32", False),
     )
 
 

@@ -14,7 +14,14 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.core.protocols import DifferentiableModel, ImageDataset, LayerDeparture, RecordingModel, VisionModel
+from conspect.core.protocols import (
+    DifferentiableModel,
+    ImageDataset,
+    LayerDeparture,
+    LayerMark,
+    LayerMoments,
+    VisionModel,
+)
 
 Metadata = Mapping[str, tuple[str | None, ...]]
 
@@ -82,8 +89,39 @@ class _OffersGradients(Protocol):
 
 
 @runtime_checkable
-class _OffersRecords(Protocol):
-    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]: ...
+class HasRecords(Protocol):
+    """A model whose encoder may have recorded statistics of its activations in training, as batch norms do."""
+
+    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
+        """Of each layer with a record on prepared images, in the order in which layers are called; empty: no record."""
+
+
+@runtime_checkable
+class HasMoments(Protocol):
+    """A model that shows what its layers give."""
+
+    def moments(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerMoments, ...]:
+        """Mean and deviation over prepared images and positions, layer by layer."""
+
+
+@runtime_checkable
+class HasMarks(Protocol):
+    """A model that shows the numbers in its weights."""
+
+    def marks(self) -> tuple[LayerMark, ...]:
+        """What pruning and rounding left in each layer."""
+
+
+@runtime_checkable
+class HasStages(Protocol):
+    """A model whose encoder is a torch.nn.Sequential, so that faults can be planted between its stages."""
+
+    @property
+    def encoder(self) -> Any:
+        """The stages, in evaluation mode."""
+
+    def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The part of an image that the network sees, at its own size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +180,16 @@ def graph_of(model: VisionModel) -> PixelGraph | None:
     return model.pixel_graph() if isinstance(model, _OffersGraph) else None
 
 
-def with_records(model: VisionModel) -> RecordingModel | None:
+def records_of(model: object) -> HasRecords | None:
     """The model where its encoder can say what it recorded in training; None where it cannot."""
-    return cast("RecordingModel", model) if isinstance(model, _OffersRecords) else None
+    return model if isinstance(model, HasRecords) else None
+
+
+def moments_of(model: VisionModel, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerMoments, ...]:
+    """Of each layer on prepared images; empty where the model does not show its layers."""
+    return tuple(model.moments(batches)) if isinstance(model, HasMoments) else ()
+
+
+def marks_of(model: object) -> tuple[LayerMark, ...]:
+    """What pruning and rounding left in the weights of each layer; empty where the model does not show them."""
+    return tuple(model.marks()) if isinstance(model, HasMarks) else ()

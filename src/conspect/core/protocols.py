@@ -171,13 +171,6 @@ class LayerMoments:
     deviation: NDArray[np.float64]
 
 
-class RecordingModel(VisionModel, Protocol):
-    """A vision model whose encoder may have recorded statistics of its activations in training, as batch norms do. Optional."""
-
-    def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
-        """Of each layer with a record on prepared images, in the order in which layers are called; empty: no record."""
-
-
 class VisionLanguageModel(ImageEncoder, Protocol):
     """Images and texts in one space."""
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import TypeAlias
 
+TomlValue: TypeAlias = (
+    "bool | int | float | str | datetime | date | time | Sequence[TomlValue] | Mapping[str, TomlValue]"
+)
 DEEPEST_KEY = 32
 # What stands before the value of a line, or in a header; quoted parts may have dots of their own.
 _KEY = re.compile(r"^[ \t]*\[{0,2}((?:[^\n\"'#=]|\"[^\"\n]*\"|'[^'\n]*')*)", re.MULTILINE)
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 
 
-def toml_table(text: str) -> dict[str, Any]:
+def toml_table(text: str) -> dict[str, TomlValue]:
     """The table that a TOML text says. Raises ValueError for what is none, or has a key of more than 32 parts."""
     for line in _KEY.finditer(text):
         key = line.group(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.capabilities import HasStages
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.faults.subjects import TEST, TRAIN, Subject
@@ -23,22 +24,22 @@ def study_subject(folder: Path, bar: ProgressBar) -> Subject:
     """
     study = Study.open(folder)
     inputs, model = study.inputs, study.inputs.model
-    encoder = getattr(model, "encoder", None)
-    if encoder is None or not model.head.is_linear:
+    if not isinstance(model, HasStages) or not model.head.is_linear:
         problem = f"faults cannot be planted in {model.name}: they need a linear head and the stages of the encoder"
         raise user_error(
             "BENCH001", problem, "use a study of demo-resnet, or of a network of training/train_vision_model.py"
         )
+    stages: HasStages = model
     measured = study.measurements(bar)
     train, test = measured.train, measured.test
     rows = {TRAIN: train.rows[:TRAIN_IMAGES], TEST: test.rows[:TEST_IMAGES]}
 
     def framed(dataset: ImageDataset, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return np.stack([model.framed(dataset.image(int(row))) for row in chosen])  # type: ignore[attr-defined]
+        return np.stack([stages.framed(dataset.image(int(row))) for row in chosen])
 
     return Subject(
         name=f"{model.name} on {inputs.test.name}",
-        encoder=encoder,
+        encoder=stages.encoder,
         head=model.head.layers[0],
         prepare=model.prepare,
         pixels={TRAIN: framed(inputs.train, rows[TRAIN]), TEST: framed(inputs.test, rows[TEST])},

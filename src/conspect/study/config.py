@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -19,7 +19,7 @@ from conspect.adapters.vlms import VlmSource
 from conspect.comparison.gate import Tolerances
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.files import read_text
-from conspect.core.toml import toml_table
+from conspect.core.toml import TomlValue, toml_table
 
 # What file systems take: bytes of a name, characters of a path; and characters of a wrong value that a message shows.
 LISTS_OF_FILES = ("files",)
@@ -93,10 +93,6 @@ class ModelConfig(ModelSource):
     """The model under study; `reported_accuracy`: what it is said to reach, which the diagnosis compares with what it does."""
 
     reported_accuracy: ClosedShare | None = None
-
-    def options(self, folder: Path) -> dict[str, Any]:
-        """What `load_model` takes."""
-        return {key: value for key, value in super().options(folder).items() if key != "reported_accuracy"}
 
 
 @dataclass(frozen=True)
@@ -196,6 +192,19 @@ class StudyConfig:
         return "\n".join(lines)
 
 
+Section: TypeAlias = (
+    DataConfig
+    | ModelConfig
+    | VlmConfig
+    | ConceptsConfig
+    | PropertiesConfig
+    | NeighbourhoodsConfig
+    | MonitorConfig
+    | GateConfig
+    | Settings
+)
+# What a key may hold; which of these, its section says.
+KeyValue: TypeAlias = bool | int | float | str | tuple[str, ...] | None
 SECTIONS: dict[str, type] = {
     "data": DataConfig, "model": ModelConfig, "vlm": VlmConfig, "concepts": ConceptsConfig, "properties": PropertiesConfig,
     "neighbourhoods": NeighbourhoodsConfig, "monitor": MonitorConfig, "gate": GateConfig, "settings": Settings,
@@ -211,7 +220,7 @@ def read_config(path: Path) -> StudyConfig:
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise user_error("STUDY001", f"{path} is not readable TOML: {error}", "mend the line it names") from error
     problems: list[UserError] = []
-    sections: dict[str, object] = {}
+    sections: dict[str, Section] = {}
     for name, values in table.items():
         if name not in SECTIONS or not isinstance(values, dict):
             problems.append(_wrong(path, f"unknown section [{name}]", name, tuple(SECTIONS)))
@@ -225,9 +234,9 @@ def read_config(path: Path) -> StudyConfig:
     return config
 
 
-def _section(path: Path, name: str, values: Mapping[str, object], problems: list[UserError]) -> object:
+def _section(path: Path, name: str, values: Mapping[str, TomlValue], problems: list[UserError]) -> Section:
     kinds = key_types(name)
-    good: dict[str, object] = {}
+    good: dict[str, KeyValue] = {}
     for key, value in values.items():
         if key not in kinds:
             problems.append(_wrong(path, f"unknown key {key!r} in [{name}]", key, tuple(kinds)))
@@ -242,7 +251,7 @@ def _section(path: Path, name: str, values: Mapping[str, object], problems: list
         if unusable is not None:
             problem = f"[{name}] {key} = {_shown(value)} {unusable}"
             problems.append(user_error("STUDY002", problem, "correct the value", SourceLocation(str(path))))
-    section: object = SECTIONS[name](**good)
+    section: Section = SECTIONS[name](**good)
     return section
 
 

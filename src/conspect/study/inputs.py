@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from conspect import assets
 from conspect.adapters.datasets import open_split
 from conspect.adapters.datasets.names import check_names
 from conspect.adapters.datasets.views.subsets import rest, sample
-from conspect.adapters.models import load_model
+from conspect.adapters.models import model_of
 from conspect.adapters.sources.classes import distinct
-from conspect.adapters.vlms import load_vlm
+from conspect.adapters.vlms import vlm_of
 from conspect.core.attribute_table import read_attribute_table
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
@@ -54,7 +55,7 @@ class Inputs:
 
 def open_model(config: StudyConfig, folder: Path) -> VisionModel:
     """The model under study alone; relative paths are relative to `folder`. Raises the errors of the adapters."""
-    return load_model(**config.model.options(folder))
+    return model_of(config.model.request(folder))
 
 
 def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) -> Inputs:
@@ -73,7 +74,7 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
         train=train,
         test=test,
         model=model,
-        vlm=load_vlm(**config.vlm.options(folder), cache=cache_directory()),
+        vlm=vlm_of(config.vlm.request(folder), cache=cache_directory()),
         concepts=concepts,
         attributes=attributes_of(table, train, model.class_names, concepts.names),
         held_out=held_out,
@@ -139,6 +140,8 @@ def demo_or_own_concepts(config: StudyConfig, folder: Path) -> ConceptSet:
     try:
         table = toml_table(read_text(path))
         entries = table["concepts"]
+        if not isinstance(entries, Mapping):
+            raise TypeError("[concepts] is no table")
         concepts = ConceptSet(
             concepts=tuple(Concept(name, _phrases(name, entry)) for name, entry in entries.items()),
             concept_templates=_templates(table.get("concept_templates", ["a photo of something with {}", "{}"])),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from conspect import assets
 from conspect.adapters import datasets, models, vlms
+from conspect.adapters.sources.request import RequestOptions
 from conspect.core.concepts import Concept, ConceptSet
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
@@ -20,7 +21,11 @@ Concepts = ConceptSet | Mapping[str, Sequence[str]] | Sequence[str | Concept]
 
 
 def load_model(
-    name: str | None = None, *, path: str | Path | None = None, kind: models.ModelKind = "conspect", **options: Any
+    name: str | None = None,
+    *,
+    path: str | Path | None = None,
+    kind: models.ModelKind = "conspect",
+    **options: Unpack[RequestOptions],
 ) -> VisionModel:
     """A vision model by name, or from a local file or folder; `kind` and `options` as in docs/models.md.
 
@@ -30,7 +35,11 @@ def load_model(
 
 
 def load_vlm(
-    name: str | None = None, *, path: str | Path | None = None, kind: vlms.VlmKind = "pocket", **options: Any
+    name: str | None = None,
+    *,
+    path: str | Path | None = None,
+    kind: vlms.VlmKind = "pocket",
+    **options: Unpack[RequestOptions],
 ) -> VisionLanguageModel:
     """A VLM by name, or from a local file or folder; the pocket VLM where nothing is said. See docs/models.md."""
     where = None if path is None else Path(path)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Unpack
 
 from conspect.adapters.sources.kinds import Keys
 from conspect.adapters.sources.source import Source
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
+
+if TYPE_CHECKING:  # a request reads preprocessing, and loads NumPy
+    from conspect.adapters.sources.request import Request, RequestOptions
 
 ModelKind = Literal["conspect", "module", "onnx", "timm", "torch-export", "torchvision", "transformers"]
 NAMES = ("demo-resnet",)
@@ -44,31 +47,37 @@ class ModelSource(Source):
     output: str | None = None
     classes: tuple[str, ...] | str | None = None
 
-    def options(self, folder: Path) -> dict[str, Any]:
-        """What `load_model` takes, which is always told of name and path; a network of one's own may lie in `folder`."""
-        own = {"folder": folder} if self.kind == "module" else {}
-        return {"path": None} | super().options(folder) | own
+    def request(self, folder: Path) -> Request:
+        """With what only a vision model has: its head, its output and the names of its classes."""
+        classes = folder / self.classes if isinstance(self.classes, str) else self.classes
+        return replace(super().request(folder), head=self.head, output=self.output, classes=classes)
 
 
-def load_model(name: str | None, path: Path | None, *, kind: ModelKind = "conspect", **options: Any) -> VisionModel:
-    """The model that `name`, `path` and the options of `request.Request` describe.
+def load_model(
+    name: str | None, path: Path | None, *, kind: ModelKind = "conspect", **options: Unpack[RequestOptions]
+) -> VisionModel:
+    """`model_of` the request that `name`, `path`, `kind` and options make."""
+    from conspect.adapters.sources.request import Request
+
+    return model_of(Request(name, path, kind, **options))
+
+
+def model_of(request: Request) -> VisionModel:
+    """The vision model that is asked for.
 
     Raises UserError MODEL002 for what is unknown or cannot be read, MODEL003 without a head that replays the model,
     MODEL004 for a device or precision that is not there, MODEL005 for a file whose reading could run code, MODEL007 when a
     known output does not come out again; OutsideError MODEL001 for a missing package, MODEL006 for what cannot be fetched.
     """
-    if kind == "conspect":
-        model: VisionModel = _own(name, path, options.get("title"))
+    if request.kind == "conspect":
+        model: VisionModel = _own(request.name, request.path, request.title)
     else:
-        from conspect.adapters.sources.request import Request
-
-        request = Request(name, path, **options)
         request.check_files()
-        model = import_module(f"conspect.adapters.models.{MODULES[kind]}").load(request)
-    if options.get("known") is not None:
+        model = import_module(f"conspect.adapters.models.{MODULES[request.kind]}").load(request)
+    if request.known is not None:
         from conspect.adapters.sources.known_outputs import confirm_known_output
 
-        confirm_known_output(model, options["known"], options.get("precision", "fp32"))
+        confirm_known_output(model, request.known, request.precision)
     return model
 
 

@@ -121,7 +121,7 @@ class OnnxModel:
         self._embedding = None if cut is None else cut.embedding
         self._node, self._device = None if cut is None else cut.node, device
         self._steps, self._path, self._averaged = steps, path, False
-        self._shares = False
+        self._shares, self._one_means_two = False, False
         embeddings, outputs = self._run(probes)
         found = None if cut is None else fitting(cut.head, embeddings, outputs, self.tolerance)
         if cut is not None and found is None and head is not None:
@@ -131,6 +131,8 @@ class OnnxModel:
             self._shares = are_shares(outputs)
             found = Head.identity(max(outputs.shape[1], 2)), "softmax" if self._shares else "logits"
         self.head, self._ending = found
+        # What a single output says of two classes is known only with the head that replays it.
+        self._one_means_two = True
         if self.head.classes != len(class_names):
             problem = (
                 f"its output has shape {outputs.shape[1:]} for an image, and there are {len(class_names)} class names"
@@ -160,7 +162,7 @@ class OnnxModel:
             found = self._session.run({self._input: self._form.fed(batch, self.name)}, names)
         outputs = found[0].reshape(len(batch), -1).astype(np.float64)
         if self._embedding is None:
-            if outputs.shape[1] == 1 and hasattr(self, "head"):
+            if outputs.shape[1] == 1 and self._one_means_two:
                 outputs, _ = outputs_as_two_classes(outputs, "sigmoid" if self._shares else "logits")
             return (np.log(np.maximum(outputs, 1e-30)) if self._shares else outputs), outputs
         embeddings = found[-1].astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from conspect.adapters.preprocessing import Preprocessing, read_preprocessing
 from conspect.adapters.sources.classes import read_classes, unique
@@ -12,9 +13,24 @@ from conspect.adapters.sources.kinds import Precision
 from conspect.core.diagnostics import Diagnostic, UserError
 
 
+class RequestOptions(TypedDict, total=False):
+    """What may be said of a model or a VLM beside its name, path and kind; see `Request`."""
+
+    weights: str | None
+    head: str | None
+    output: str | None
+    classes: tuple[str, ...] | Path | None
+    preprocessing: Path | None
+    known: Path | None
+    device: str
+    precision: Precision
+    title: str | None
+    folder: Path | None
+
+
 @dataclass(frozen=True)
 class Request:
-    """`name` at a library or a hub, or `path` of a local file or folder; the rest refines what is there.
+    """`name` at a library or a hub, or `path` of a local file or folder; `kind` says which; the rest refines what is there.
 
     `head`, `output` and `classes` are a vision model's alone, `folder` is where a network of the user's own is looked for.
     `title`: what reports call it.
@@ -22,6 +38,7 @@ class Request:
 
     name: str | None = None
     path: Path | None = None
+    kind: str = ""
     weights: str | None = None
     head: str | None = None
     output: str | None = None

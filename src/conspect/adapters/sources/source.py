@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from conspect.adapters.sources import kinds
 from conspect.adapters.sources.kinds import Keys, Precision
+
+if TYPE_CHECKING:  # a request reads preprocessing, and loads NumPy
+    from conspect.adapters.sources.request import Request
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,22 @@ class Source:
         named = (getattr(self, key, None) for key in self.PATHS)
         return tuple(name for name in named if isinstance(name, str))
 
-    def options(self, folder: Path) -> dict[str, Any]:
-        """What `load_model` or `load_vlm` takes, paths relative to `folder`, without what is as the kind has it."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        defaults = {one.name: one.default for one in fields(self)}
-        options = {key: value for key, value in given.items() if value not in (None, defaults[key])}
-        for key in self.PATHS:
-            if isinstance(options.get(key), str):
-                options[key] = folder / options[key]
-        return {"name": None} | options
+    def request(self, folder: Path) -> Request:
+        """What is asked for, paths relative to `folder`; a network of one's own may lie in it."""
+        from conspect.adapters.sources.request import Request
+
+        def below(name: str | None) -> Path | None:
+            return None if name is None else folder / name
+
+        return Request(
+            self.name,
+            below(self.path),
+            self.kind,
+            weights=self.weights,
+            preprocessing=below(self.preprocessing),
+            known=below(self.known),
+            device=self.device,
+            precision=self.precision,
+            title=self.title,
+            folder=folder,
+        )

@@ -1,4 +1,4 @@
-"""What decides about an output while a model is in use. Imports NumPy; to read and write, safetensors and msgspec."""
+"""What decides about an output while a model is in use. Imports NumPy; to read and write a monitor, safetensors."""
 
 from conspect.monitor.runtime.decisions import ACCEPT, SUSPECT, UNCERTAIN, VERDICTS, Decisions, Reason, Thresholds
 from conspect.monitor.runtime.detector import Detector, Folded

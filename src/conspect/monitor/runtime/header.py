@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from conspect.core.json_value import JsonObject, JsonValue
 from conspect.monitor.runtime.decisions import Thresholds
-from conspect.monitor.runtime.guarantee import Guarantee
+from conspect.monitor.runtime.guarantee import Guarantee, TargetRates
 
 FORMAT, VERSION = "conspect monitor", 2
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What is read first: whether the rest can be."""
-
-    format: str
-    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +66,116 @@ class MonitorHeader:
     second_look: StoredLooks | None = None
     identity: StoredIdentity | None = None
     guarantee: Guarantee | None = None
+
+
+def header_of(content: JsonValue) -> MonitorHeader:
+    """The header that parsed JSON is. Raises ValueError naming the first thing in it that is not as a header has it.
+
+    Read by hand: where a monitor is in use there is no other package than NumPy and the one that reads its arrays.
+    """
+    table = _table(content, "it")
+    if table.get("format") != FORMAT:
+        raise ValueError("it does not describe a monitor")
+    if table.get("version") != VERSION:
+        raise ValueError(f"it is of version {table.get('version')!r}; this Conspect reads version {VERSION}")
+    looks, identity, guarantee = (table.get(key) for key in ("second_look", "identity", "guarantee"))
+    header = MonitorHeader(
+        FORMAT,
+        VERSION,
+        _text(table, "arrays"),
+        _text(table, "sha256"),
+        _texts(table, "features"),
+        _texts(table, "classes"),
+        _texts(table, "concepts"),
+        _thresholds(table),
+        None if looks is None else _looks(_table(looks, "second_look")),
+        None if identity is None else _identity(_table(identity, "identity")),
+        None if guarantee is None else _guarantee(_table(guarantee, "guarantee")),
+    )
+    if not (header.classes and header.concepts):
+        raise ValueError("classes and concepts are lists of names")
+    return header
+
+
+def _looks(table: JsonObject) -> StoredLooks:
+    further = tuple(_look(step) for step in _list(table.get("further"), "further"))
+    return StoredLooks(_whole(table, "looks"), further, _texts(table, "features"), _thresholds(table))
+
+
+def _look(step: JsonValue) -> tuple[bool, int, int]:
+    match step:
+        case [bool(mirrored), int(down), int(right)]:
+            return mirrored, down, right
+    raise ValueError("a look is mirrored or not, and moved by two whole numbers")
+
+
+def _identity(table: JsonObject) -> StoredIdentity:
+    names = _text(table, "model_name"), _text(table, "model_digest"), _text(table, "lens_digest")
+    shape = _list(table.get("probe_shape"), "probe_shape")
+    sides = tuple(side for side in shape if isinstance(side, int))
+    if len(sides) < len(shape):
+        raise ValueError("probe_shape is no list of whole numbers")
+    return StoredIdentity(*names, sides)
+
+
+def _guarantee(table: JsonObject) -> Guarantee:
+    rates = _table(table.get("wanted"), "wanted")
+    wanted = TargetRates(
+        _number(rates, "false_alarms"),
+        _number(rates, "accepted_errors"),
+        _number(rates, "confidence"),
+        None if rates.get("errors_of_all") is None else _number(rates, "errors_of_all"),
+    )
+    # Older monitors do not say how many inputs are needed.
+    needed = None if table.get("needed") is None else _whole(table, "needed")
+    return Guarantee(wanted, _whole(table, "images"), _whole(table, "wrong"), table.get("accepts") is True, needed)
+
+
+def _thresholds(table: JsonObject) -> StoredThresholds:
+    stored = _table(table.get("thresholds"), "thresholds")
+    accept, suspect = (None if stored[key] is None else _number(stored, key) for key in ("accept", "suspect"))
+    return StoredThresholds(accept, suspect)
+
+
+def _table(value: JsonValue, name: str) -> JsonObject:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is no table")
+    return value
+
+
+def _list(value: JsonValue, name: str) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is no list")
+    return value
+
+
+def _text(table: JsonObject, name: str) -> str:
+    value = table.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def _texts(table: JsonObject, name: str) -> tuple[str, ...]:
+    values = _list(table.get(name), name)
+    texts = tuple(value for value in values if isinstance(value, str))
+    if len(texts) < len(values):
+        raise ValueError(f"{name} is no list of texts")
+    return texts
+
+
+def _whole(table: JsonObject, name: str) -> int:
+    value = table.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name} is no whole number")
+    return value
+
+
+def _number(table: JsonObject, name: str) -> float:
+    value = table.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"{name} is no number")
+    return float(value)
 
 
 def _finite(value: float) -> float | None:

@@ -1,11 +1,12 @@
 """A monitor on disk: `monitor.safetensors` with the arrays, `monitor.json` with everything else. Never a pickle.
 
-Needs NumPy, safetensors and msgspec. The JSON names the format's version and the digest of the arrays' file; whatever does not
+Needs NumPy and safetensors. The JSON names the format's version and the digest of the arrays' file; whatever does not
 fit is refused before anything is computed with it.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -14,17 +15,17 @@ import numpy as np
 
 from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocation, outside_error
 from conspect.core.digests import digest_bytes
-from conspect.core.files import read_content, write_atomically, write_json
+from conspect.core.files import read_content, read_text, write_atomically, write_json
 from conspect.monitor.runtime.detector import Detector, Float32, Folded
 from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.header import (
     FORMAT,
     VERSION,
-    Kind,
     MonitorHeader,
     StoredIdentity,
     StoredLooks,
     StoredThresholds,
+    header_of,
 )
 from conspect.monitor.runtime.identity import PROBES, Identity
 from conspect.monitor.runtime.looks import Look
@@ -209,27 +210,11 @@ def _identity(stored: StoredIdentity, embeddings: Float32) -> Identity:
 
 def _read_header(folder: Path) -> MonitorHeader:
     """Raises OutsideError MONITOR004 unless the JSON is this version's."""
-    import msgspec
-
     path = folder / JSON_FILE
     try:
-        content = read_content(path, most=LARGEST_JSON)
-    except OSError as error:
+        header = header_of(json.loads(read_text(path, most=LARGEST_JSON)))
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
-    try:
-        kind = msgspec.json.decode(content, type=Kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _damaged(path, f"it does not describe a monitor: {error}") from error
-    if kind.format != FORMAT:
-        raise _damaged(path, "it does not describe a monitor")
-    if kind.version != VERSION:
-        raise _damaged(path, f"it is of version {kind.version!r}; this Conspect reads version {VERSION}")
-    try:
-        header = msgspec.json.decode(content, type=MonitorHeader)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
-    if not (header.classes and header.concepts):
-        raise _damaged(path, "classes and concepts are lists of names")
     if header.features != FEATURES:
         raise _damaged(path, "its features are not those of this version")
     return header

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,9 +119,9 @@ def wrap(
     if lens_digest is not None:
         monitor.require_lens(lens_digest)
     looks = monitor.required_second_look().required_looks() if second_look else ()
-    if callable(getattr(model, "register_forward_pre_hook", None)):
+    if isinstance(model, _TakesHooks):
         run: _TorchModule | _OnnxSession = _TorchModule(model, _torch_head(model, monitor) if head is None else head)
-    elif callable(getattr(model, "get_outputs", None)):
+    elif isinstance(model, _SaysOutputs):
         run = _OnnxSession(model, monitor, embedding, logits)
     else:
         fix = "wrap a torch module or an onnxruntime.InferenceSession; for another model call monitor.check"
@@ -176,6 +176,20 @@ class _TorchModule:
                 )
             self._replayed = True
         return _array(caught), logits, returned
+
+
+@runtime_checkable
+class _TakesHooks(Protocol):
+    """A torch module; torch itself is not imported here."""
+
+    def register_forward_pre_hook(self, hook: Any) -> Any: ...
+
+
+@runtime_checkable
+class _SaysOutputs(Protocol):
+    """An onnxruntime.InferenceSession; the package itself is not imported here."""
+
+    def get_outputs(self) -> Any: ...
 
 
 class _OnnxSession:

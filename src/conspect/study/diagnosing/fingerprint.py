@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import BATCH
 from conspect.adapters.store.named_arrays import read_named, write_named
+from conspect.core.capabilities import moments_of
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_json
 from conspect.core.protocols import LayerMoments
@@ -63,7 +64,6 @@ def fingerprint_of(inputs: Inputs, measured: Measurements) -> Fingerprint:
     fed_rows = test.rows[: min(LAYER_IMAGES, number)]
     prepared = [model.prepare(inputs.test.image(int(row))) for row in fed_rows]
     batches = [np.stack(prepared[start : start + BATCH]) for start in range(0, len(prepared), BATCH)]
-    ask = getattr(model, "moments", None)
     return Fingerprint(
         model=model.name,
         reference=digest_json([inputs.test.digest, list(test.ids[:number]), [int(row) for row in test.rows[:number]]]),
@@ -71,7 +71,7 @@ def fingerprint_of(inputs: Inputs, measured: Measurements) -> Fingerprint:
         concept_names=inputs.concepts.names,
         head=model.head,
         fed=np.concatenate([_grid(batch) for batch in batches]),
-        layers=() if ask is None else tuple(ask(iter(batches))),
+        layers=moments_of(model, iter(batches)),
         embeddings=np.asarray(test.model_embeddings(rows), dtype=np.float64),
         labels=test.labels[:number],
         concepts=measured.lens.folded.weight,

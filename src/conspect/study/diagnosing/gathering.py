@@ -16,7 +16,8 @@ from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_eviden
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
 from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
 from conspect.analysis.lens_quality import zero_shot
-from conspect.core.protocols import LayerDeparture, LayerMark, Progress, unseen
+from conspect.core.capabilities import marks_of, records_of
+from conspect.core.protocols import LayerDeparture, Progress, unseen
 from conspect.core.spaces import Float64, Floats, Head
 from conspect.statistics.logistic import LogisticModel, fit_logistic
 from conspect.study.diagnosing.feeding import BATCH, Feedable, Picture, changed_embeddings, embedded, prepared_by
@@ -121,21 +122,15 @@ def mendings(
 
 def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tuple[LayerDeparture, ...]:
     """Of the model's norms on these images; empty where it keeps no record or none can be asked."""
-    ask = getattr(model, "departures", None)
-    if ask is None or not len(rows):
+    recording = records_of(model)
+    if recording is None or not len(rows):
         return ()
 
     def batches() -> Iterable[NDArray[np.float32]]:
         for start in range(0, len(rows), BATCH):
             yield prepared_by(model, [images.picture(int(row)) for row in rows[start : start + BATCH]])
 
-    return tuple(ask(batches()))
-
-
-def marks(model: Examined) -> tuple[LayerMark, ...]:
-    """What pruning and rounding left in the encoder's weights; empty where the model does not show them."""
-    ask = getattr(model, "marks", None)
-    return () if ask is None else tuple(ask())
+    return tuple(recording.departures(batches()))
 
 
 def gather(
@@ -172,7 +167,7 @@ def gather(
         departures=on_train,
         test_departures=compared,
         divided=not model.head.is_identity,
-        marks=marks(model),
+        marks=marks_of(model),
         preparation=preparation_of(model, [test.picture(row) for row in range(min(PICTURES, len(test.labels)))]),
         reported=reported,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from conspect.adapters.models import load_model
+from conspect.adapters.models import model_of
 from conspect.core.diagnostics import ConspectError
 from conspect.core.protocols import VisionModel
 from conspect.study.config import ModelConfig
@@ -16,6 +16,6 @@ def model_as_configured(model: ModelConfig, folder: Path) -> VisionModel | None:
     if model.preprocessing is None or model.kind in {"conspect", "module"}:
         return None
     try:
-        return load_model(**replace(model, preprocessing=None, known=None).options(folder))
+        return model_of(replace(model, preprocessing=None, known=None).request(folder))
     except ConspectError:
         return None

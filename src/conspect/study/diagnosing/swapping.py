@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.models import ModelKind, load_model
+from conspect.adapters.models import ModelKind, model_of
 from conspect.adapters.store.embeddings import embedded_shards
 from conspect.adapters.store.pairs import StoredPairs
 from conspect.adapters.store.places import Store
@@ -65,7 +65,7 @@ def sound_model(config: StudyConfig, folder: Path, sound: str, kind: ModelKind |
         raise user_error(
             "STUDY002", f"--sound {sound}, as kind {own_kind!r}: {problem}", f"{fix}; or give a study's folder"
         )
-    return load_model(**earlier.options(folder))
+    return model_of(earlier.request(folder))
 
 
 def swap_results(

@@ -14,6 +14,8 @@ from conspect.language.syntax.tree import (
     Focus,
     ForAll,
     Formula,
+    ForShare,
+    ForShareNear,
     Implies,
     Module,
     Predict,
@@ -141,10 +143,10 @@ def _class_of(quantifier: Quantifier, names: Names) -> str | None:
     if isinstance(quantifier, ForAll):
         names.class_index(quantifier.region.class_name)
         return quantifier.region.class_name
-    found = getattr(getattr(quantifier, "images", None), "class_name", None)
-    if found is not None:
-        names.class_index(found)
-    return found
+    if not isinstance(quantifier, ForShare | ForShareNear) or quantifier.images.class_name is None:
+        return None
+    names.class_index(quantifier.images.class_name)
+    return quantifier.images.class_name
 
 
 def _require_thresholds(table: FormulaTable, subject: VerificationModel, item: Property, file: str) -> None:
