@@ -3,7 +3,7 @@ import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
 import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { csv } from "../src/lib/saving";
-import { many, ordinal, percent, percentile, pValue, short } from "../src/lib/words";
+import { atLeast, atMost, many, ordinal, percent, percentile, pValue, short, sized } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -99,5 +99,27 @@ describe("percentiles and shifts in words", () => {
   });
   it("have no minus nothing", () => {
     expect([short(-0.001), short(0), short(-1.234)]).toEqual(["0.00", "0.00", "-1.23"]);
+  });
+});
+
+describe("a size that was proved", () => {
+  it("is never printed as a larger one, nor a broken one as a smaller one", () => {
+    expect(atMost(0.53678)).toBe("0.536");
+    expect(atLeast(0.53612)).toBe("0.537");
+    expect([sized(0.9996, "holds"), sized(0.9996, "violated"), sized(0.9996, "unknown")]).toEqual(["0.999", "1.00", "1.00"]);
+    expect([atMost(0), atMost(2), atMost(-0.12349, 4), atLeast(-0.12349, 4)]).toEqual(["0.00", "2.00", "-0.1235", "-0.1234"]);
+  });
+  it("keeps its side for every number", () => {
+    let seed = 1;
+    for (let k = 0; k < 20000; k += 1) {
+      seed = (seed * 16807) % 2147483647;
+      const value = (seed / 2147483647 - 0.3) * 10 ** ((k % 14) - 7);
+      for (const digits of [2, 3, 4]) {
+        const [low, high] = [Number(atMost(value, digits)), Number(atLeast(value, digits))];
+        expect(low).toBeLessThanOrEqual(value);
+        expect(high).toBeGreaterThanOrEqual(value);
+        expect(high - low).toBeLessThanOrEqual(1.0001 * 10 ** (Math.floor(Math.log10(Math.abs(value))) - digits + 1));
+      }
+    }
   });
 });

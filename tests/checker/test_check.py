@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated, retied
+from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated
+from conspect.bench.mutations_near import retied
 from conspect.bench.random_properties import batches
 from conspect.bench.soundness import OPTIONS, bodies, certificate_of, over_regions
 from conspect.bench.soundness_near import around_images

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import conspect.study
-from conspect.bench.mutations import retied
+from conspect.bench.mutations_near import retied
 from conspect.checker import check as checker
 from conspect.cli.certificate import certificate
 from conspect.cli.verify import verify

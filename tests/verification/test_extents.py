@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import conspect.study
-from conspect.bench.mutations import retied
+from conspect.bench.mutations_near import retied
 from conspect.bench.random_properties import make_job, random_formula, subject_with_images
 from conspect.checker import check
 from conspect.cli.certificate import certificate

@@ -14,6 +14,7 @@ from conspect.bench.soundness_near import around_images
 from conspect.bench.tally import Tally
 from conspect.checker import check
 from conspect.verification.certificates.writing import bundle, sealed
+from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.neighbourhoods.proving import NeighbourhoodProver
 from conspect.verification.verify import Verification
 
@@ -59,7 +60,7 @@ def test_what_is_opened_below_a_split_keeps_the_split():
 def test_parts_with_seeds_of_their_own_add_up_to_a_run():
     parts = [part(20, 20, seed) for seed in (0, 1)]
     summed, first, second = (
-        {row["what"]: row["value"] for row in rows_of(figures(tally) | {"seconds": 1.0}, 20, 20)}
+        {row["what"]: row["value"] or 0.0 for row in rows_of(figures(tally) | {"seconds": 1.0}, 20, 20)}
         for tally in (sum(parts, Tally()), *parts)
     )
     for what in ("random properties", "wrong verdicts", "mutated certificates", "near: properties compared"):
@@ -112,6 +113,7 @@ def test_the_independent_decision_of_neighbourhoods_agrees_with_what_points_say(
     for job in near_obligations(generator, subject, 12):
         (result,) = verification.run([job])
         claim = result.claim
+        assert isinstance(claim, NeighbourhoodClaim)
         if claim.reads.presence or claim.reads.class_index is None:
             continue
         polyhedra = Polyhedra(subject, claim.reads, claim.factor, claim.radius)

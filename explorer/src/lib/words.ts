@@ -34,6 +34,30 @@ export function short(value: number, digits = 2): string {
   return Number(text) === 0 ? (0).toFixed(digits) : text;
 }
 
+/** A decimal of few digits that is not above the value: what was proved up to it is true of what is printed. */
+export function atMost(value: number, digits = 3): string {
+  return towards(value, digits, -1);
+}
+
+/** A decimal of few digits that is not below the value. */
+export function atLeast(value: number, digits = 3): string {
+  return towards(value, digits, 1);
+}
+
+/** A size with its verdict: never larger than was proved, never smaller than was broken. */
+export function sized(value: number, verdict: string, digits = 3): string {
+  return verdict === "holds" ? atMost(value, digits) : verdict === "violated" ? atLeast(value, digits) : value.toPrecision(digits);
+}
+
+function towards(value: number, digits: number, sign: 1 | -1): string {
+  const text = value.toPrecision(digits);
+  if (!Number.isFinite(value) || value === 0 || sign * (Number(text) - value) >= 0) return text;
+  const power = Number(value.toExponential(digits - 1).split("e")[1]) - digits + 1;
+  // One unit of the last digit further, by whole numbers, so that no rounding takes it back.
+  const units = Math.round(Number(text) / 10 ** power) + sign;
+  return Number(`${units}e${power}`).toPrecision(digits);
+}
+
 /** A name as Con_spec takes it: bare where it can be, else in quotes. */
 export function specName(name: string): string {
   return /^[\p{L}_][\p{L}\p{N}_]*(?:-[\p{L}\p{N}_]+)*$/u.test(name) ? name : JSON.stringify(name);

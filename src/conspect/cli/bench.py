@@ -26,16 +26,17 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: three take a study, three take long.
-EXPLORE, FAULTS, LABELS, LOST = "explore", "faults", "labels", "lost"
+# Not among those that run together: four take a study, three take long.
+EXPLORE, FAULTS, FORGERIES, LABELS, LOST = "explore", "faults", "forgeries", "labels", "lost"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, LABELS, LOST]))
+@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, FORGERIES, LABELS, LOST]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore and labels: it.",
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore, forgeries and "
+    "labels: it.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
@@ -49,12 +50,14 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
         raise click.UsageError(f"benchmark {name} takes no --small")
     options = {"small": True} if small else {}
 
-    if study is not None and name not in {EXPLORE, FAULTS, LABELS}:
+    if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, LABELS}:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    if study is None and name == LABELS:
-        raise click.UsageError("benchmark labels needs --study")
+    if study is None and name in {FORGERIES, LABELS}:
+        raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
         found: Measured = {"rows": _explored(study)}
+    elif name == FORGERIES and study is not None:
+        found = {"rows": importlib.import_module("conspect.bench.forgeries").rows(study)}
     elif name in {FAULTS, LABELS, LOST}:
         found = _planted(name, study)
     else:

@@ -91,20 +91,9 @@ def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: 
     """What certificates are compared with: a study and its own files, or those given."""
     from conspect.cli.progress import terminal_bar
     from conspect.study import Study
-    from conspect.study.config import NeighbourhoodsConfig
-    from conspect.study.proving.comparing import StudyCertificates, printed_verdicts
-    from conspect.study.proving.deciding import read_sources
-    from conspect.study.study import RESULTS_FILE
+    from conspect.study.proving.comparing import certificates_of
 
-    opened = Study.open(study)
-    subject = opened.verification_subject(terminal_bar)
-    own = tuple(opened.folder / name for name in opened.config.properties.files)
-    if not (spec or own):
-        raise user_error("VERIFY010", f"{study} names no specification to compare with", "give it with --spec FILE")
-    sources = read_sources(spec or own, subject)
-    around = opened.config.neighbourhoods or NeighbourhoodsConfig()
-    record = None if spec else printed_verdicts(opened.folder / RESULTS_FILE)
-    return StudyCertificates(opened.folder, spec or own, sources, bool(spec), subject, options, record, extent, around)
+    return certificates_of(Study.open(study), spec, options, extent, bar=terminal_bar)
 
 
 @dataclass(eq=False)

@@ -67,7 +67,7 @@ def extent_lines(extents: Sequence[ClassExtents]) -> str:
         lines.append(head)
         apart = len(entry.curve) // CURVE_SHOWN
         shown = entry.curve[apart - 1 :: apart] if entry.curve else ()
-        lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {s.change:.3g}" for s in shown))
+        lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {_down(s.change, 3)}" for s in shown))
     lines.append("         changes are of the strength q'y, either way; proved, and claims of the certificate")
     return "\n".join(lines)
 

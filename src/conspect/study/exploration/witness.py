@@ -294,7 +294,7 @@ def _steps(sizes: Float64 | None, truth: NDArray[np.bool_], result: PropertyResu
     breaking = np.searchsorted(false, grid, side="right")
     return tuple(
         records.SizeStep(
-            round(float(size), 6),
+            float(size),  # as it is: the largest proved size, rounded, would be another
             int(n),
             int(k),
             "violated" if float(size) > refuted else _verdict_at(float(size), result),

@@ -9,6 +9,7 @@ from fractions import Fraction
 from conspect.results.certificates import Carried, NearCarried, RegionCarried, ShareCarried
 from conspect.results.verification import CurvePoint, Property, ProvedShape, Verification
 from conspect.study.proving.neighbourhoods import around_images
+from conspect.study.proving.sums import miscounted
 from conspect.verification.certificates.claims import END_NAMES, at_coverage, over_shape
 
 Claims = Mapping[str, Carried]
@@ -22,6 +23,7 @@ def unclaimed(record: Verification, file: str, claims: Claims, covered: Claims |
     """
     properties = [entry for entry in record.properties if entry.file == file]
     told = [f"{entry.id}: {line}" for entry in properties for line in _about_property(entry, claims)]
+    told += miscounted(record)
     known = {entry.id for entry in properties}
     ends = {f"{name} {end}" for name in known for end in END_NAMES}
     told += [f"{name}: claimed, and not among the results" for name in claims if name not in known | ends]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from conspect.core.diagnostics import UserError
 from conspect.core.protocols import ProgressBar
 from conspect.core.regions import Shape
@@ -15,9 +13,8 @@ from conspect.results.verification import (
     ProvableCoverage,
     ProvedShape,
     Rate,
-    ShapeCoverage,
-    ShapeRow,
 )
+from conspect.study.proving import sums
 from conspect.verification.certificates.claims import RegionClaim, coverage_claim
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
@@ -25,8 +22,6 @@ from conspect.verification.regions import provable
 from conspect.verification.regions.readouts import without_premise
 from conspect.verification.results import PropertyResult
 from conspect.verification.results import Rate as Measured
-
-STEPS = (*(k / 20 for k in range(1, 20)), 0.99)
 
 
 def provable_coverage(
@@ -62,19 +57,8 @@ def provable_coverage(
         for obligation, by_shape in zip(asked, proved, strict=True)
         for shape in by_shape
     ]
-    record = ProvableCoverage(
-        by_shape={
-            shape: _curve(
-                [float(p[shape].coverage) if shape in p else 0.0 for p in proved],
-                [p[shape].measured.rate if shape in p else 0.0 for p in proved],
-            )
-            for shape in provable.SHAPES
-        },
-        ceiling=_curve([0.0 if rate is None else rate.rate for rate in rates], []),
-        best=_curve([p.coverage for p in properties], [p.measured or 0.0 for p in properties]),
-        definition_only=sum(_is_lone(obligation) for obligation in asked),
-        properties=properties,
-    )
+    lone = sum(_is_lone(obligation) for obligation in asked)
+    record = sums.provable(properties, provable.SHAPES, lone)
     return record, claims
 
 
@@ -86,39 +70,27 @@ def _is_lone(obligation: Obligation) -> bool:
 def _property(
     obligation: Obligation, by_shape: dict[Shape, provable.ProvedCoverage], satisfied: Measured | None
 ) -> PropertyCoverage:
-    best = max(by_shape.values(), key=lambda proved: proved.coverage, default=None)
+    shapes: dict[str, ProvedShape] = {
+        shape: ProvedShape(
+            size=proved.size,
+            coverage=float(proved.coverage),
+            measured=_rate(proved.measured),
+            premise_dropped=proved.premise_dropped,
+            reads=proved.reads,
+        )
+        for shape, proved in by_shape.items()
+    }
+    best = sums.best_shape(shapes)
     return PropertyCoverage(
         id=obligation.name,
         file=obligation.file,
-        best=None if best is None else best.shape,
-        coverage=0.0 if best is None else float(best.coverage),
-        measured=None if best is None or not best.measured.n else best.measured.rate,
+        best=best,
+        coverage=0.0 if best is None else shapes[best].coverage,
+        measured=None if best is None else shapes[best].measured.rate,
         ceiling=None if satisfied is None or not satisfied.n else satisfied.rate,
-        by_shape={
-            shape: ProvedShape(
-                size=proved.size,
-                coverage=float(proved.coverage),
-                measured=_rate(proved.measured),
-                premise_dropped=proved.premise_dropped,
-                reads=proved.reads,
-            )
-            for shape, proved in by_shape.items()
-        },
+        by_shape=shapes,
     )
 
 
 def _rate(rate: Measured) -> Rate:
     return Rate(rate=rate.rate if rate.n else None, low=rate.low, high=rate.high, n=rate.n)
-
-
-def _curve(coverages: Sequence[float], measured: Sequence[float]) -> ShapeCoverage:
-    values = np.asarray(coverages)
-    counts = [int((values >= step).sum()) for step in STEPS]
-    return ShapeCoverage(
-        rows=tuple(
-            ShapeRow(coverage=step, proved=count, share=count / len(values))
-            for step, count in zip(STEPS, counts, strict=True)
-        ),
-        median=float(np.median(values)),
-        measured_median=float(np.median(measured)) if len(measured) else None,
-    )

@@ -19,6 +19,8 @@ from conspect.results.neighbourhoods import (
     RealCounterexample,
 )
 from conspect.study.config import NeighbourhoodsConfig
+from conspect.study.proving.sums import BROAD
+from conspect.study.proving.sums import around_images as around_all
 from conspect.verification.images.describing import Describer
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.images.shares import share_verdicts
@@ -33,7 +35,6 @@ from conspect.verification.queries.planning import Obligation, names_of, plan
 from conspect.verification.regions.readouts import ReadoutKinds
 
 SHARES = tuple(Fraction(k, 100) for k in (50, 60, 70, 80, 90, 95))
-BROAD = Fraction(9, 10)
 JOINT = ReadoutKinds(0, False)  # logits and strengths: what the properties of a class-attribute table read
 
 
@@ -111,7 +112,7 @@ def _summed(
     radius = hood.radius(share)
     measured = hood.measure(radius)
     properties = tuple(_property(job, answer) for job, answer in zip(obligations, answers, strict=True))
-    present = [one for one in properties if one.images]
+    means = around_all(properties)
     claims = _claims(obligations, questions, answers, hoods, share)
     summed = Neighbourhoods(
         changes=tuple(config.changes),
@@ -125,11 +126,11 @@ def _summed(
         fitted_images=hood.fitted_images,
         sized_images=len(hood.sized),
         images=measured.images,
-        mean_proved=_mean([answer.proved for answer in answers]),
-        mean_refuted_by_picture=_over([one.refuted_by_picture / one.images for one in present]),
-        mean_refuted_by_embedding=_over([one.refuted_by_embedding / one.images for one in present]),
-        mean_unknown=_over([one.unknown / one.images for one in present]),
-        properties_proved_around_90=_broadly([answer.proved for answer in answers]),
+        mean_proved=means.proved,
+        mean_refuted_by_picture=means.refuted_by_picture,
+        mean_refuted_by_embedding=means.refuted_by_embedding,
+        mean_unknown=means.unknown,
+        properties_proved_around_90=means.proved_around_90,
         decision_proved=float(kept.mean()) if len(kept) else 0.0,
         curve=tuple(curve),
         counterexample=_counterexample(obligations, questions, answers, subject),

@@ -16,19 +16,19 @@ from conspect.core.files import read_specification, writing_to
 from conspect.core.protocols import ProgressBar
 from conspect.core.version import VERSION
 from conspect.language.syntax.tree import Specification
-from conspect.results.verification import CoverageRow, GammaRow, Property, SampleRow, Verification
+from conspect.results.verification import CoverageRow, Property, Verification
 from conspect.study.config import NeighbourhoodsConfig
 from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.deciding import decided, source_of, write_certificate
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.records import property_record
+from conspect.study.proving.sums import COVERAGES, by_gamma, share_of, statistically
 from conspect.verification.certificates.claims import RegionClaim, at_coverage
 from conspect.verification.certificates.writing import text_digest
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.results import PropertyResult
 
-COVERAGES = (Fraction(1, 2), Fraction(9, 10), Fraction(19, 20))
 FORMAT = 4
 
 
@@ -84,12 +84,13 @@ def _verified(
     covering += [claim for _, more in at_coverages for claim in more]
     for source, kept in zip(named, sources, strict=True):
         write_certificate(kept.coverage, [claim for claim in covering if claim.file == source.name], [source], subject)
+    properties = tuple(_short(result) for result in results)
     return Verification(
         files=tuple(file.name for file in files),
-        by_gamma=_by_gamma(results),
+        by_gamma=by_gamma(properties),
         by_coverage=tuple(row for row, _ in at_coverages),
-        statistically=_statistically(results),
-        properties=tuple(_short(result) for result in results),
+        statistically=statistically(properties),
+        properties=properties,
         provable_coverage=coverage,
     )
 
@@ -132,33 +133,6 @@ def without_embedding(record: Property) -> Property:
     return record if record.witness is None else replace(record, witness=replace(record.witness, embedding=None))
 
 
-def _share(holds: int, total: int) -> float | None:
-    return holds / total if total else None
-
-
-def _by_gamma(results: Sequence[PropertyResult]) -> tuple[GammaRow, ...]:
-    """Formally: how many properties hold over the region of each size, and which share of images these regions contain."""
-    tally: dict[float, Counter[str]] = {}
-    covered: dict[float, list[float]] = {}
-    for result in results:
-        for point in result.curve:
-            tally.setdefault(point.gamma, Counter())[point.verdict.outcome] += 1
-            if point.coverage is not None:
-                covered.setdefault(point.gamma, []).append(point.coverage)
-    return tuple(
-        GammaRow(
-            gamma=gamma,
-            holds=tally[gamma]["holds"],
-            violated=tally[gamma]["violated"],
-            unknown=tally[gamma]["unknown"],
-            properties=tally[gamma].total(),
-            share=_share(tally[gamma]["holds"], tally[gamma].total()),
-            mean_coverage=float(np.mean(covered[gamma])) if gamma in covered else None,
-        )
-        for gamma in sorted(tally)
-    )
-
-
 def _by_coverage(
     trees: Sequence[tuple[str, Specification]], subject: VerificationModel, coverage: Fraction, bar: ProgressBar
 ) -> tuple[CoverageRow, list[RegionClaim]]:
@@ -192,22 +166,6 @@ def _by_coverage(
         violated=verdicts["violated"],
         unknown=verdicts["unknown"],
         properties=len(results),
-        share=_share(verdicts["holds"], len(results)),
+        share=share_of(verdicts["holds"], len(results)),
     )
     return row, claims
-
-
-def _statistically(results: Sequence[PropertyResult]) -> tuple[SampleRow, ...]:
-    """How many properties hold for at least a share of the held-out images, by the lower end of their exact interval."""
-    rates = [result.satisfaction for result in results if result.satisfaction is not None and result.satisfaction.n]
-    return tuple(
-        SampleRow(
-            share_of_images=float(share),
-            holds=sum(r.low >= share for r in rates),
-            violated=sum(r.high < share for r in rates),
-            unknown=sum(r.low < share <= r.high for r in rates),
-            properties=len(rates),
-            share=_share(sum(r.low >= share for r in rates), len(rates)),
-        )
-        for share in COVERAGES
-    )

@@ -7,7 +7,7 @@ proved or refuted. Everything else follows from the study, for whatever size a c
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -126,6 +126,24 @@ class Expectation:
                 if entry.verdicts is not None:
                     wanted.append(_renamed(entry, at_coverage(entry.name, coverage)))
         return wanted
+
+    def guaranteed(
+        self, source: Source, proved: Iterable[tuple[str, Shape, Fraction, bool]]
+    ) -> Iterator[Fraction | None]:
+        """The share of future images that the largest proved region of a property is guaranteed to hold.
+
+        For the name of the property, a shape, the region's size, and whether the conclusion alone is proved; None where there
+        is no such region.
+        """
+        jobs = {job.name: job for job in plan(source.tree, self.subject, source.name)}
+        about = [job for job in jobs.values() if isinstance(job.quantifier, ForAll)]
+        provable = ProvableCoverage.of(about, self.subject, VerifyOptions())
+        for name, shape, size, dropped in proved:
+            job = jobs.get(name)
+            place = (
+                None if job is None else provable.candidate(job, job.class_name or "", shape, premise_dropped=dropped)
+            )
+            yield None if place is None else place.sized.coverage_at(float(size))
 
     def extents(self, source: Source, concept: str) -> list[Expected]:
         """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
