@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, all_of, any_of, exit_code, unknown
-from conspect.report.verdicts import verdict_lines
+from conspect.report import notebook
+from conspect.report.verdicts import extent_lines, verdict_lines
+from conspect.results.extents import ClassExtents, ExtentStep
 from conspect.study.proving.records import property_record
 from conspect.verification.results import GammaMax, PropertyResult
 
@@ -78,3 +80,18 @@ def test_printed_sizes_are_rounded_towards_what_was_proved(low, high):
         assert float(shown) >= low * 0.998
     for shown in (slack.split(")")[0], refuted.rstrip(")")):
         assert Fraction(shown) >= Fraction(high)
+
+
+@pytest.mark.parametrize("low", [0.5367, 0.1999999, 7.996, 0.004])
+def test_a_notebook_never_prints_a_larger_size_than_was_proved(low):
+    result = PropertyResult("p", "region", HOLDS, gamma_max=GammaMax(low, None, 8.0))
+    shown = notebook.verdict(property_record(result)).split("Holds up to size ")[1].split(". ")[0]
+    assert low - 0.01 < Fraction(shown) <= low
+
+
+@pytest.mark.parametrize("change", [0.12296, 0.99961, 3.4999])
+def test_no_larger_change_of_a_concept_is_printed_than_was_proved(change):
+    steps = (ExtentStep(change=change, share=0.5),) * 4
+    entry = ClassExtents(of="p", class_name="c", concept="k", images=4, changed_at_once=0, curve=steps)
+    shown = extent_lines([entry]).split("stand a change of ")[1].split(";")[0]
+    assert change * 0.99 < Fraction(shown) <= Fraction(change)

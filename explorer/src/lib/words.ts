@@ -52,7 +52,7 @@ export function sized(value: number, verdict: string, digits = 3): string {
 function towards(value: number, digits: number, sign: 1 | -1): string {
   const text = value.toPrecision(digits);
   if (!Number.isFinite(value) || value === 0 || sign * (Number(text) - value) >= 0) return text;
-  const power = Number(value.toExponential(digits - 1).split("e")[1]) - digits + 1;
+  const power = Number(value.toExponential().split("e")[1]) - digits + 1;
   // One unit of the last digit further, by whole numbers, so that no rounding takes it back.
   const units = Math.round(Number(text) / 10 ** power) + sign;
   return Number(`${units}e${power}`).toPrecision(digits);
