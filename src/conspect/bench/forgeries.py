@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from conspect.bench.misprints import PRINTED
 from conspect.bench.mutations_near import retied
 from conspect.bench.rows import Row, row
 from conspect.checker import check
@@ -280,81 +281,6 @@ FORGERIES: dict[str, Forgery] = {
     "only images where it is proved": _images_chosen,
     "multipliers lost": _multipliers_lost,
 }  # fmt: skip
-
-
-def _verdict_flipped(verdict: str) -> str:
-    return {"holds": "violated", "violated": "holds", "unknown": "holds"}[verdict]
-
-
-def _printed(find: Callable[[Body], list[tuple[Body, str]]], value: Callable[[Any], Any]) -> Forgery:
-    """Another value of the first of some fields of the printed results."""
-
-    def change(record: Body) -> bool:
-        for holder, key in find(record):
-            if holder[key] is not None and value(holder[key]) != holder[key]:
-                holder[key] = value(holder[key])
-                return True
-        return False
-
-    return change
-
-
-def _of_properties(key: str) -> Callable[[Body], list[tuple[Body, str]]]:
-    return lambda record: [(entry, key) for entry in record["properties"]]
-
-
-def _within(*path: str) -> Callable[[Body], list[tuple[Body, str]]]:
-    """Fields at the end of a path through objects and lists."""
-
-    def find(record: Body) -> list[tuple[Body, str]]:
-        holders: list[Any] = [record]
-        for key in path[:-1]:
-            steps = [holder[key] for holder in holders if isinstance(holder, dict) and holder.get(key) is not None]
-            steps = [one for step in steps for one in (step if isinstance(step, list | tuple) else [step])]
-            holders = [one for step in steps for one in (step.values() if key in KEYED else [step])]
-        return [(holder, path[-1]) for holder in holders if path[-1] in holder]
-
-    return find
-
-
-KEYED = ("by_shape",)
-LESS: Callable[[Any], Any] = lambda value: value * 0.5  # noqa: E731
-PRINTED: dict[str, Forgery] = {
-    "a verdict printed otherwise": _printed(_of_properties("verdict"), _verdict_flipped),
-    "a larger size printed as proved": _printed(_of_properties("gamma_max"), lambda value: value * 1.01),
-    "a point of a curve printed otherwise": _printed(_within("properties", "curve", "verdict"), _verdict_flipped),
-    "a coverage printed otherwise": _printed(_within("properties", "coverage_interval", "rate"), lambda v: (v + 1) / 2),
-    "a row of coverages printed otherwise": _printed(_within("by_coverage", "holds"), lambda value: value + 1),
-    "a row of sizes printed otherwise": _printed(_within("by_gamma", "holds"), lambda value: value + 1),
-    "a provable size printed otherwise": _printed(
-        _within("provable_coverage", "properties", "by_shape", "size"), lambda value: value * 1.01
-    ),
-    "a provable coverage printed otherwise": _printed(
-        _within("provable_coverage", "properties", "by_shape", "measured", "rate"), LESS
-    ),
-    "a guaranteed coverage printed otherwise": _printed(
-        _within("provable_coverage", "properties", "by_shape", "coverage"), lambda value: (value + 1) / 2
-    ),
-    "the best coverage of a property printed otherwise": _printed(
-        _within("provable_coverage", "properties", "measured"), lambda value: (value + 1) / 2
-    ),
-    "a count of the chart of coverages printed otherwise": _printed(
-        _within("provable_coverage", "by_shape", "rows", "proved"), lambda value: value + 1
-    ),
-    "the best row of the chart printed otherwise": _printed(
-        _within("provable_coverage", "best", "rows", "proved"), lambda value: value + 1
-    ),
-    "a row of images printed otherwise": _printed(_within("statistically", "holds"), lambda value: value + 1),
-    "images proved around printed otherwise": _printed(
-        _within("neighbourhoods", "properties", "proved"), lambda v: v + 1
-    ),
-    "the mean share proved printed otherwise": _printed(
-        _within("neighbourhoods", "mean_proved"), lambda v: (v + 1) / 2
-    ),
-    "properties proved around nine tenths printed otherwise": _printed(
-        _within("neighbourhoods", "properties_proved_around_90"), lambda value: value + 1
-    ),
-}
 
 
 def rows(study: Path) -> list[Row]:
