@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -48,12 +49,13 @@ def unique(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names, with the index behind those that occur more than once (ImageNet has two cranes), in NFC."""
     same = tuple(unicodedata.normalize("NFC", name) for name in names)
     names = same if len(set(same)) == len(set(names)) else names
-    return tuple(f"{name} ({index})" if names.count(name) > 1 else name for index, name in enumerate(names))
+    occurrences = Counter(names)
+    return tuple(f"{name} ({index})" if occurrences[name] > 1 else name for index, name in enumerate(names))
 
 
 def distinct(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The names, if all differ. Raises UserError MODEL002 that names the double: two outputs would be one class."""
-    twice = sorted({one for one in names if names.count(one) > 1})
+    twice = sorted(name for name, occurrences in Counter(names).items() if occurrences > 1)
     if twice:
         places = [index for index, one in enumerate(names) if one == twice[0]]
         problem = f"{name} has {len(places)} classes called {twice[0]!r}, numbers {', '.join(map(str, places))}"
