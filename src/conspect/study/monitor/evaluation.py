@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 from conspect.analysis import localization
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
-from conspect.core.digests import digest_json
-from conspect.core.files import read_content, writing_to
 from conspect.core.protocols import Progress, ProgressBar
 from conspect.core.spaces import Floats
-from conspect.core.version import VERSION
 from conspect.monitor.evaluation import COSTLY_BASELINES, KIND_OF, Evaluation, Kind, best
 from conspect.monitor.fitting.calibration import report
 from conspect.monitor.runtime import SUSPECT, VERDICTS
 from conspect.monitor.runtime.storage import JSON_FILE
-from conspect.results.files import decoded, write_record
 from conspect.results.monitor import (
     AttackLocalization,
     DetectorCurve,
@@ -40,6 +36,7 @@ from conspect.results.monitor import (
 from conspect.results.shares import CulpritCounts, Interval, PartCounts
 from conspect.statistics.detection import MetricName, Score
 from conspect.statistics.logistic import fit_logistic
+from conspect.study.kept_records import KeptRecords, key_of
 from conspect.study.monitor.defects import TAUGHT, Defect, DefectKind, defects
 from conspect.study.monitor.fitting import FittedMonitor
 from conspect.study.monitor.records import attack_row, detector_row, guarantee_record
@@ -105,17 +102,12 @@ def _size(split: Split) -> SplitSize:
 
 def kept_or_made(folder: Path, recipe: Sequence[object], make: Callable[[], MonitorEvaluation]) -> MonitorEvaluation:
     """What `make` gave for the same recipe and version before, from `folder`, when the monitor is there too; else anew."""
-    key = digest_json([FORMAT, VERSION, *recipe])
-    path = folder / f"evaluation-{key[:32]}.json"
-    try:
-        if (folder / JSON_FILE).is_file():
-            return decoded(read_content(path), MonitorEvaluation)
-    except (OSError, ValueError):
-        pass  # not made yet, or damaged: made anew
-    found = make()
-    with writing_to(folder):
-        write_record(path, found)
-    return found
+    records, key = KeptRecords(folder, MonitorEvaluation, "evaluation-"), key_of(FORMAT, *recipe)
+    kept = records.read(key) if (folder / JSON_FILE).is_file() else None
+    if kept is None:
+        kept = make()
+        records.write(key, kept)
+    return kept
 
 
 def scores_of(fitted: FittedMonitor, split: Split) -> dict[str, Score]:

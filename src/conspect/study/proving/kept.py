@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conspect.checker import check
-from conspect.core.digests import digest_bytes
-from conspect.core.files import read_content, write_atomically, writing_to
 from conspect.results.certificates import Certificate
-from conspect.results.files import decoded, encoded
+from conspect.results.files import decoded
 from conspect.results.verification import Verification
+from conspect.study.kept_records import KeptRecords
 from conspect.study.proving.claimed import Claims, unclaimed
 from conspect.verification.certificates.writing import certificate_name, tie_of
 from conspect.verification.queries.model import VerificationModel
@@ -46,31 +45,23 @@ def certificate_paths(files: Sequence[Path], folder: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class KeptVerification:
-    """The record `folder`/KEY-DIGEST.json: its name carries the SHA-256 of its content, so an edit shows."""
+    """The record that is kept by `key`, and the files whose certificates prove it."""
 
-    folder: Path
+    records: KeptRecords[Verification]
     key: str
     sources: Sequence[KeptSource]
 
     def read(self, subject: VerificationModel) -> Verification | None:
         """The record, if it is as it was written and every verdict in it is proved by a certificate that lies there."""
+        record = self.records.read(self.key)
         try:
-            for path in sorted(self.folder.glob(f"{self.key}-*.json")):
-                content = read_content(path)
-                if path.stem == f"{self.key}-{digest_bytes(content)[:32]}":
-                    record = decoded(content, Verification)
-                    return record if self._is_proved(record, subject) else None
+            return record if record is not None and self._is_proved(record, subject) else None
         except (OSError, ValueError, check.Refused):
-            pass  # not ours, damaged or gone: verified anew
-        return None
+            return None  # a certificate is damaged, gone or not ours: verified anew
 
     def write(self, record: Verification) -> None:
-        """Writes the record; an earlier one of the same key goes."""
-        content = encoded(record)
-        with writing_to(self.folder):
-            for path in self.folder.glob(f"{self.key}-*.json"):
-                path.unlink(missing_ok=True)
-            write_atomically(self.folder / f"{self.key}-{digest_bytes(content)[:32]}.json", content)
+        """Keeps the record; an earlier one of the same key goes."""
+        self.records.write(self.key, record)
 
     def _is_proved(self, record: Verification, subject: VerificationModel) -> bool:
         """Whether accepted certificates of these very texts claim what the record prints."""

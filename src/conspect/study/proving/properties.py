@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import read_specification, writing_to
 from conspect.core.protocols import ProgressBar
-from conspect.core.version import VERSION
 from conspect.language.syntax.tree import Specification
 from conspect.results.verification import CoverageRow, Property, Verification
 from conspect.study.config import NeighbourhoodsConfig
+from conspect.study.kept_records import KeptRecords, key_of
 from conspect.study.proving.coverage import provable_coverage
 from conspect.study.proving.deciding import decided, source_of, write_certificate
 from conspect.study.proving.kept import KeptSource, KeptVerification, certificate_paths
@@ -42,24 +42,18 @@ def property_results(
     wrong file, SPEC415 for one that cannot be read, STORE001 when the folder cannot be written.
     """
     texts = [read_specification(file) for file in files]
-    key = digest_json(
-        [
-            FORMAT,
-            VERSION,
-            _digest(subject),
-            [[f.name, t.decode("utf-8", "replace")] for f, t in zip(files, texts, strict=True)],
-        ]
-    )
+    named = [[file.name, text.decode("utf-8", "replace")] for file, text in zip(files, texts, strict=True)]
     sources = [
         KeptSource(file.name, text_digest(text), target)
         for file, text, target in zip(files, texts, certificate_paths(files, folder), strict=True)
     ]
-    record = KeptVerification(folder / "verification", key[:32], sources)
-    found = record.read(subject)
-    if found is None:
-        found = _verified(files, texts, subject, sources, bar)
-        record.write(found)
-    return found
+    records = KeptRecords(folder / "verification", Verification)
+    kept = KeptVerification(records, key_of(FORMAT, _digest(subject), named), sources)
+    verified = kept.read(subject)
+    if verified is None:
+        verified = _verified(files, texts, subject, sources, bar)
+        kept.write(verified)
+    return verified
 
 
 def _verified(

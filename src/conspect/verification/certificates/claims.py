@@ -42,7 +42,9 @@ LARGEST_INTEGER = 10**3990
 
 
 @dataclass(frozen=True, eq=False)
-class _Claim:
+class ClaimOfFormula:
+    """What every claim says of its property: name, file, text, formula and verdict."""
+
     name: str
     file: str
     statement: str
@@ -64,7 +66,7 @@ class _Claim:
 
 
 @dataclass(frozen=True, eq=False)
-class RegionClaim(_Claim):
+class RegionClaim(ClaimOfFormula):
     """A formula over all embeddings of a region. `coverage`: images of the class inside, images, and their split.
 
     `reads`: what the region is made of, if not of embeddings. `premise_dropped`: the formula is the property's conclusion.
@@ -81,7 +83,7 @@ class RegionClaim(_Claim):
     kind: ClassVar[str] = "region"
 
     def fields(self) -> ClaimFields:
-        """See `_Claim`; the region by its digest, which covers arrays, shape, size and cut."""
+        """See `ClaimOfFormula`; the region by its digest, which covers arrays, shape, size and cut."""
         names = ("inside", "images", "split")
         return super().fields() | {
             "class": self.class_name,
@@ -100,7 +102,7 @@ def readouts_record(reads: ReadoutKinds | None) -> ClaimFields | None:
 
 
 @dataclass(frozen=True, eq=False)
-class ShareClaim(_Claim):
+class ShareClaim(ClaimOfFormula):
     """At least a share of images satisfies a formula: `outcomes [image]` decide it by an exact binomial test at `level`."""
 
     class_name: str | None
@@ -113,7 +115,7 @@ class ShareClaim(_Claim):
     kind: ClassVar[str] = "share"
 
     def fields(self) -> ClaimFields:
-        """See `_Claim`; which images and which of them satisfy the formula by digests, in the order of the split."""
+        """See `ClaimOfFormula`; which images and which of them satisfy the formula by digests, in the order of the split."""
         return super().fields() | {
             "class": self.class_name,
             "split": self.split,
@@ -127,7 +129,7 @@ class ShareClaim(_Claim):
 
 
 @dataclass(frozen=True, eq=False)
-class ImageClaim(_Claim):
+class ImageClaim(ClaimOfFormula):
     """A formula at the embedding `[D]` of one image."""
 
     split: str
@@ -137,7 +139,7 @@ class ImageClaim(_Claim):
     kind: ClassVar[str] = "image"
 
     def fields(self) -> ClaimFields:
-        """See `_Claim`; the embedding by its digest."""
+        """See `ClaimOfFormula`; the embedding by its digest."""
         return super().fields() | {
             "split": self.split,
             "image": self.image_id,
@@ -146,7 +148,7 @@ class ImageClaim(_Claim):
 
 
 @dataclass(frozen=True, eq=False)
-class ExtentClaim(_Claim):
+class ExtentClaim(ClaimOfFormula):
     """By how much a concept may change in one image, from `low` to `high`, while the formula stays true there.
 
     `before`, `after`: just outside, where it is false; None where nothing changes as far as anybody looks.
@@ -160,7 +162,7 @@ class ExtentClaim(_Claim):
     kind: ClassVar[str] = "extent"
 
     def fields(self) -> ClaimFields:
-        """See `_Claim`; embedding and direction by their digests, which are centre and factor of the segment."""
+        """See `ClaimOfFormula`; embedding and direction by their digests, which are centre and factor of the segment."""
         extent = self.extent
         return super().fields() | {
             "split": self.split,

@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.json_value import JsonValue
 from conspect.core.spaces import Float64, Floats
-from conspect.core.verdicts import Outcome
 from conspect.language.syntax.tree import Near
-from conspect.verification.certificates.claims import ClaimFields, readouts_record
+from conspect.verification.certificates.claims import ClaimFields, ClaimOfFormula, readouts_record
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.proving import Case
-from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.regions.readouts import ReadoutKinds
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourhoodClaim:
+class NeighbourhoodClaim(ClaimOfFormula):
     """A formula in the neighbourhoods of images: around which it is proved, by what, and around which refuted.
 
     The neighbourhood of image k is all z with |F^-1 (v(z) - c_k)| <= radius: v are the readouts of `reads`, F is
@@ -34,11 +32,6 @@ class NeighbourhoodClaim:
     about one image.
     """
 
-    name: str
-    file: str
-    statement: str
-    formula: FormulaTable
-    verdict: Outcome
     class_name: str | None
     split: str
     image_ids: tuple[str, ...]
@@ -58,13 +51,7 @@ class NeighbourhoodClaim:
 
     def fields(self) -> ClaimFields:
         """Everything that the claim says, as plain JSON without its evidence (tree, and the refuting embeddings)."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "file": self.file,
-            "statement": self.statement,
-            "formula": [list(node) for node in self.formula],
-            "verdict": self.verdict,
+        return super().fields() | {
             "class": self.class_name,
             "split": self.split,
             "images": digest_json(list(self.image_ids)),
