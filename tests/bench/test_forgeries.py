@@ -2,7 +2,8 @@
 
 import pytest
 
-from conspect.bench.forgeries import FORGERIES, PRINTED, judged, misprinted
+from conspect.bench.forgeries import FORGERIES, judged, misprinted
+from conspect.bench.misprints import PRINTED
 from conspect.checker import check
 from conspect.core.protocols import silent
 from conspect.study.config import NeighbourhoodsConfig

@@ -1091,19 +1091,19 @@ class Point:
             self.z, self.denominator = self.region.embedding(self.numbers, self.below)
         return self.z, self.denominator
 
-    def lies_in(self, region: Place, size: Fraction) -> bool:
-        """Whether |w| <= size, or the readouts here are those of a region of readouts."""
-        key = (region.shape, region.arrays, region.reads, size)
+    def lies_in(self, region: Place, size: Fraction, image: int = 0) -> bool:
+        """Whether |w| <= size, or the readouts here are those of a region of readouts, or of an image's neighbourhood."""
+        key = (region.shape, region.arrays, region.reads, size, image)
         if key not in self.inside:
             if region.reads is not None:
-                self.inside[key] = self.reads_in(region, size)
+                self.inside[key] = self.reads_in(region, size, image)
             else:
                 assert isinstance(region, Region)
                 self.inside[key] = self._lies_in(region, size.numerator, size.denominator)
         return self.inside[key]
 
-    def reads_in(self, region: Place, size: Fraction, centre: Sequence[Fraction] | None = None) -> bool:
-        """Whether what a region reads of this embedding lies in it; in the neighbourhood of a centre, if one is given.
+    def reads_in(self, region: Place, size: Fraction, image: int) -> bool:
+        """Whether what a region reads of this embedding lies in it; of neighbourhoods, in that of an image.
 
         The length |y| is a root between two fractions. Regions are convex, so that what holds with either holds with it.
         """
@@ -1121,8 +1121,8 @@ class Point:
                 inside = all(rows[a] - rows[b] >= region.least(k, size) for k, (a, b) in enumerate(region.pairs))
             else:
                 values = reads.values(rows, length, model)
-                if centre is not None:
-                    values = list(map(sub, values, centre))
+                if isinstance(region, Near):
+                    values = [v - Fraction(c[image], 1 << region.shift) for v, c in zip(values, region.columns)]
                 inside = (region.around if isinstance(region, Near) else region).holds_readouts(values, size)
             if not inside:
                 return False
@@ -1424,10 +1424,7 @@ def check_near(claim: dict[str, Any], model: Model, regions: Sequence[Place], po
     for image, number in pairs.items():
         whole(image, 0, n - 1, "an image's number")
         point = chosen(number, points, "a point")
-        need(
-            point.reads_in(place, radius, [Fraction(c[image], 1 << place.shift) for c in place.columns]),
-            "it is outside",
-        )
+        need(point.lies_in(place, radius, image), "it is outside")
         need(not point.satisfies(formula), "the formula is true there")
     digest_text(claim["images"], "the images' digest")
     upper, single = claim["verdict"] == "holds", claim["share"] is None
