@@ -391,6 +391,49 @@ def test_8_a_batch_of_one_gives_what_a_batch_gives(adapter: str, tmp_path: Path)
     np.testing.assert_allclose(alone, model.embed(images), atol=1e-5)
 
 
+@pytest.mark.parametrize("adapter", EVERY)
+def test_8_a_network_that_writes_into_its_input_is_given_copies(adapter: str, tmp_path: Path) -> None:
+    class InPlace(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Ends(lambda _, z: z)
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(x.sub_(0.4).mul_(2.0))
+
+    model = MODELS[adapter](InPlace().eval(), tmp_path, 3)
+    images = batch(model)
+    before = images.copy()
+    wanted = Ends(lambda _, z: z).eval()((torch.tensor(images) - 0.4) * 2).detach().numpy()
+    np.testing.assert_allclose(model.head.logits(model.embed(images)), wanted, atol=1e-4)
+    assert np.array_equal(images, before)
+
+
+@pytest.mark.parametrize("adapter", [*TORCH, "onnx"])  # torch.export itself refuses `squeeze()` of a batch of any size
+@pytest.mark.parametrize("classes", [1, 3])
+def test_8_a_network_that_squeezes_its_output_takes_a_batch_of_one(adapter: str, classes: int, tmp_path: Path) -> None:
+    network = Ends(lambda _, z: z.squeeze(), classes).eval()
+    model = MODELS[adapter](network, tmp_path, max(classes, 2))
+    images = batch(model)
+    alone = np.concatenate([model.embed(images[row : row + 1]) for row in range(len(images))])
+    np.testing.assert_allclose(alone, model.embed(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+def test_8_what_mixes_a_batch_after_the_head_is_told_as_that(adapter: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"MODEL002: brought is not a function of one image.*other images of the batch"):
+        MODELS[adapter](Ends(lambda _, z: z - z.mean()).eval(), tmp_path, 3)
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+def test_8_values_that_are_not_finite_are_told_as_that(adapter: str, tmp_path: Path) -> None:
+    network = Ends(lambda _, z: z).eval()
+    with torch.no_grad():
+        network.fc.weight[1, 2] = torch.nan
+    with pytest.raises(UserError, match="MODEL002: brought gives values that are not finite, for 4 of 4 probe images"):
+        MODELS[adapter](network, tmp_path, 3)
+
+
 # 9 A name must mean a picture ----------------------------------------------------------------------
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n{ 1 pop } loop\n%%EOF\n"
@@ -552,6 +595,13 @@ def pointwise(*after: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 3, 1), *after)
 
 
+def by_class(scales: Any) -> nn.Module:
+    """Logits less those of grey, around which those of images lie, each times its own scale."""
+    with torch.no_grad():
+        middle = plain()(torch.full((1, 3, 16, 16), 0.5))[0]
+    return Ends(lambda _, z: (z - middle) * scales)
+
+
 HEADS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], Callable[[Any], Any]]] = {
     "plain": (lambda: Ends(lambda _, z: z), {}, lambda r: r),
     "a temperature": (lambda: Ends(lambda _, z: z / 1.5), {}, lambda r: r),
@@ -563,6 +613,8 @@ HEADS: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], Callable[[Any], 
     "cosines": (Cosine, {}, lambda r: r),
     "softmax at the end": (lambda: Ends(lambda _, z: z.softmax(1)), {}, lambda r: r.log()),
     "log-softmax at the end": (lambda: Ends(lambda _, z: z.log_softmax(1)), {}, lambda r: r),
+    "a scale for each class": (lambda: by_class(torch.tensor([0.5, 2, 9])), {}, lambda r: r),
+    "turned round": (lambda: Ends(lambda _, z: -2 * z), {}, lambda r: r),
 }
 
 
@@ -646,6 +698,49 @@ def test_11_a_head_or_output_that_is_not_there_is_refused_with_those_that_are(ad
 
 
 @pytest.mark.parametrize("adapter", EVERY)
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (lambda f, z: (f[:, :3], z), "have as many columns as there are classes"),
+        (lambda _, z: tuple(z.topk(3)), "sorted"),
+        (lambda _, z: z.argmax(1), "int64|whole numbers"),
+    ],
+    ids=["two that fit", "sorted values", "classes"],
+)
+def test_11_outputs_that_are_not_clearly_logits_are_refused(adapter: str, end: Any, told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"MODEL00[23].*({told})"):
+        MODELS[adapter](Ends(end).eval(), tmp_path, 3)
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+def test_11_the_outputs_alone_can_be_asked_for(adapter: str, tmp_path: Path) -> None:
+    network = plain()
+    model = MODELS[adapter](network, tmp_path, 3, head="none")
+    assert model.head.is_identity
+    wanted = network(torch.tensor(batch(model))).detach().numpy()
+    np.testing.assert_allclose(model.embed(batch(model)), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["nd,cd->nc", "cd,nd->nc"])
+def test_11_a_product_written_as_a_sum_over_letters_is_a_head(form: str, tmp_path: Path) -> None:
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.body, self.weight, self.offset = body(), nn.Parameter(torch.randn(3, 8)), nn.Parameter(torch.randn(3))
+
+        def forward(self, x: Any) -> Any:
+            given = (self.body(x), self.weight)
+            return torch.einsum(form, *(given if form.startswith("n") else given[::-1])) + self.offset
+
+    network = Sum().eval()
+    model = MODELS["torch"](network, tmp_path, 3)
+    images = batch(model, 3)  # as many as there are classes: which side the images are on is not told by numbers
+    wanted = network(torch.tensor(images)).detach().numpy()
+    np.testing.assert_allclose(model.head.logits(model.embed(images)), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("adapter", EVERY)
 @pytest.mark.parametrize("classes", [2, 4])
 def test_11_as_many_names_as_outputs(adapter: str, classes: int, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"MODEL002.*class names"):
@@ -669,6 +764,101 @@ def test_12_checkpoints_are_read_as_training_scripts_write_them(
     torch.save({inside: state, "epoch": 7} if inside else state, tmp_path / "c.pth")
     load_weights(fresh, tmp_path / "c.pth")
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
+
+
+WRAPPED = {
+    "DDP around a part": lambda name: name.replace("fc.", "fc.module."),
+    "torch.compile around a part": lambda name: name.replace("body.", "body._orig_mod."),
+    "FSDP around parts": lambda name: "_fsdp_wrapped_module." + name.replace("fc.", "fc._fsdp_wrapped_module."),
+    "checkpointing": lambda name: name.replace("body.0.", "body.0._checkpoint_wrapped_module."),
+    "PEFT": lambda name: "base_model.model." + name,
+}
+
+
+def kept(network: nn.Module, path: Path, saved: Any) -> tuple[str, bool]:
+    """What is said of the file, and whether its weights are the network's."""
+    torch.save(saved, path)
+    fresh = plain()
+    with torch.no_grad():
+        for one in fresh.parameters():
+            one.add_(1)
+    told = load_weights(fresh, path)
+    return told, all(torch.equal(a, b) for a, b in zip(fresh.parameters(), network.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("wrapper", WRAPPED)
+def test_12_what_wrappers_put_into_names_is_taken_out(wrapper: str, tmp_path: Path) -> None:
+    network = plain()
+    state = {WRAPPED[wrapper](name): value for name, value in network.state_dict().items()}
+    assert kept(network, tmp_path / "c.pth", state) == ("", True)
+
+
+@pytest.mark.parametrize("inside", [("model_state",), ("checkpoint", "net", "sd"), ("net_state_dict",)])
+def test_12_weights_are_found_under_any_name(inside: tuple[str, ...], tmp_path: Path) -> None:
+    network = plain()
+    saved: Any = network.state_dict()
+    for name in reversed(inside):
+        saved = {name: saved, "epoch": 3, "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}}}
+    assert kept(network, tmp_path / "c.pth", saved) == ("", True)
+
+
+@pytest.mark.parametrize("prefix", ["model.", "module."])
+def test_12_what_belongs_to_other_parts_is_left_and_named(prefix: str, tmp_path: Path) -> None:
+    network = plain()
+    state = {prefix + name: value for name, value in network.state_dict().items()}
+    told, same = kept(network, tmp_path / "c.ckpt", {"state_dict": {**state, "n_averaged": torch.tensor(3)}})
+    assert same
+    assert told == "; 1 tensors of c.ckpt belong to other parts (n_averaged)"
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        lambda one, other: {f"{who}.{k}": v for who, s in (("student", one), ("teacher", other)) for k, v in s.items()},
+        lambda one, other: {"generator": one, "generator2": other},
+    ],
+    ids=["prefixes", "parts"],
+)
+def test_12_weights_that_are_there_twice_are_refused(saved: Any, tmp_path: Path) -> None:
+    one = plain().state_dict()
+    torch.save(saved(one, {name: value * 0 for name, value in one.items()}), tmp_path / "c.pth")
+    with pytest.raises(
+        UserError, match=r"MODEL002: the network's weights are there twice, under '\w+\.?' and '\w+\.?'"
+    ):
+        load_weights(plain(), tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("fc.base_layer.weight", "fc.lora_A.default.weight"), "merge the adapters"),
+        (("_flat_param",), "FULL_STATE_DICT"),
+        (("fc.weight_g", "fc.weight_v"), "weight norm"),
+    ],
+)
+def test_12_weights_that_were_changed_say_how_to_change_them_back(
+    names: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    torch.save({name: torch.zeros(2, 2) for name in names}, tmp_path / "c.pth")
+    with pytest.raises(UserError, match=rf"(?s)MODEL002: weights did not load.*{told}"):
+        load_weights(plain(), tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize("name", ["c.pth", "c.safetensors", "model.onnx"])
+def test_12_a_pointer_of_git_lfs_is_called_by_its_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(PREPARATION))
+
+    def opened() -> Any:
+        onnx = name.endswith("onnx")
+        return (
+            model_adapters.load_model(None, tmp_path, kind="onnx", classes=names(3))
+            if onnx
+            else load_weights(plain(), tmp_path / name)
+        )
+
+    with pytest.raises(UserError, match=r"MODEL002.*a pointer of Git LFS.*`git lfs pull`"):
+        opened()
 
 
 # The list is complete ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from conspect.adapters.models.replay import no_head
+from conspect.adapters.models.torch_heads import NOTHING
 from conspect.adapters.runtimes.input_form import InputForm
 from conspect.core.diagnostics import user_error
 
@@ -23,6 +24,7 @@ ENDS = {
 }  # fmt: skip
 # What is computed from weights alone is computed once, up to so many numbers.
 LARGEST_CONSTANT = 1 << 26
+SORTS = (aten.topk.default, aten.sort.default, aten.sort.stable)
 CONVOLUTIONS = (aten.conv2d.default, aten.convolution.default)
 
 
@@ -89,7 +91,10 @@ class Program(nn.Module):
             piece = images[start : start + size]
             short = size - len(piece)
             padded = torch.cat([piece, piece[-1:].expand(short, *piece.shape[1:])]) if short else piece
-            parts.append([one[: len(piece)] for one in self.graph_module(padded)])
+            found = self.graph_module(padded)
+            # A program that squeezes its output loses the axis of a batch of one.
+            whole = [one[None] if size == 1 and one.shape[:1] != (1,) else one for one in found]
+            parts.append([one[: len(piece)] for one in whole])
         *given, outputs = (torch.cat(column) for column in zip(*parts, strict=True))
         if self.head is not None:
             self.head(given[0].mean((2, 3)) if given[0].ndim == 4 else given[0].flatten(1))
@@ -116,15 +121,33 @@ def _chosen(outputs: list[fx.Node], classes: int, named: str | None, name: str) 
                 return node
         told = "; ".join(f"{index}: {list(node.meta['val'].shape)}" for index, node in enumerate(outputs))
         raise user_error("MODEL002", f"{name} has no output {named!r}", f"name one with `output`: {told}")
+    real = [node for node in outputs if node.meta["val"].is_floating_point()]
+    if not real:
+        problem = f"{name} gives whole numbers, such as classes; logits are floats"
+        raise user_error("MODEL002", problem, "export the network with its logits")
+    columns = [node.meta["val"].shape[1] if len(node.meta["val"].shape) > 1 else None for node in real]
     for wanted in (classes, 1 if classes == 2 else classes):
-        for node in outputs:
-            if len(node.meta["val"].shape) > 1 and node.meta["val"].shape[1] == wanted:
-                return node
-    return outputs[0]
+        fitting = [node for node, number in zip(real, columns, strict=True) if number == wanted]
+        if len(fitting) > 1:
+            numbers = " and ".join(str(outputs.index(node)) for node in fitting)
+            fix = f'say which holds the logits: output = "{outputs.index(fitting[0])}"'
+            raise user_error("MODEL002", f"{name}: outputs {numbers} have as many columns as there are classes", fix)
+        if fitting:
+            return _unsorted(fitting[0], name)
+    return real[0]
+
+
+def _unsorted(node: fx.Node, name: str) -> fx.Node:
+    if any(source.target in SORTS for source in node.all_input_nodes):
+        problem = f"{name} gives sorted values, so that their columns are not the classes"
+        raise user_error("MODEL002", problem, "export the network with its logits")
+    return node
 
 
 def _head(module: fx.GraphModule, logits: fx.Node, named: str | None, name: str) -> _Linear | None:
     """The node called `named`, or the linear operation that the logits come from; None where there is none."""
+    if named == NOTHING:
+        return None
     constant = _constants(module)
     if named is not None:
         every = [one for node in module.graph.nodes if (one := _linear(node, constant)) is not None]

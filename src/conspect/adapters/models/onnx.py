@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from conspect.adapters import preprocessing
 from conspect.adapters.models.replay import confirm, no_head
 from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, are_shares, fitting, outputs_as_two_classes
+from conspect.adapters.models.torch_outputs import LOGITS
 from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, preparation_digest
 from conspect.adapters.runtimes.input_form import TOLERANCES
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
@@ -23,10 +24,10 @@ from conspect.adapters.sources import classes
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.request import Request
 from conspect.core.capabilities import PixelGraph
-from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.protocols import LayerDeparture, LayerMark
-from conspect.core.spaces import AffineMap, Head
+from conspect.core.spaces import AffineMap, Floats, Head
 from conspect.core.statements import Statement
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ ENDS = (
     "Slice", "Transpose",
 )  # fmt: skip
 # Scales and shifts, which are fitted, and averages over positions, which do not care on which side of an affine map they are.
-SCALES = ("Mul", "Div", "Add", "Sub", "GlobalAveragePool", "AveragePool", "ReduceMean")
+SCALES = ("Mul", "Div", "Add", "Sub", "Neg", "BatchNormalization", "GlobalAveragePool", "AveragePool", "ReduceMean")
 # What is computed from weights alone is computed once, up to so many numbers.
 FOLDED = (
     "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Div", "Mul", "Add", "Sub", "Pow", "Sqrt", "Abs", "Neg", "Reciprocal",
@@ -47,6 +48,8 @@ FOLDED = (
 )  # fmt: skip
 LARGEST_CONSTANT = 1 << 26
 FILE = "model.onnx"
+# float, float16, double and bfloat16 of TensorProto.DataType.
+FLOATS = (1, 10, 11, 16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +95,8 @@ class OnnxModel:
         output: str | None = None,
         device: str = "cpu",
     ) -> None:
-        """`head`: the name of a node, or of its output, where the search finds none; `output`: the name or number of the
-        output with the logits. Raises as `load` does.
+        """`head`: the name of a node, or of its output, where the search finds none, or "none" for the outputs alone; `output`:
+        the name or number of the output with the logits. Raises as `load` does.
         """
         model = read_graph(path, "MODEL002")
         import onnx
@@ -103,7 +106,7 @@ class OnnxModel:
         self.name, self.class_names = name, distinct(class_names, name)
         content = digest_bytes(model.SerializeToString(deterministic=True))
         self._output = _logits(model.graph, len(class_names), output, path)
-        cut = _find(model.graph, self._output, head, name)
+        cut = None if head == NOTHING else _find(model.graph, self._output, head, name)
         if cut is not None and cut.embedding not in {value.name for value in model.graph.output}:
             model.graph.output.append(onnx.helper.make_empty_tensor_value_info(cut.embedding))
         self._session = Session(model, device=device, place=path, code="MODEL002")
@@ -140,7 +143,7 @@ class OnnxModel:
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
-        confirmed = confirm_function(self.embed, probes, name=name, tolerance=self.tolerance)
+        confirmed = self._confirmed(probes)
         node = NOTHING if cut is None or self._embedding is None else cut.node
         described = [content, preparation_digest(self._prepare), node, self._output, device.partition(":")[0]]
         self.digest = digest_json([*described, sketch(confirmed)])
@@ -155,6 +158,15 @@ class OnnxModel:
             ),
             cannot=(*([NO_HEAD] if node == NOTHING else []), "be attacked: ONNX Runtime gives no gradients"),
         )
+
+    def _confirmed(self, probes: NDArray[np.float32]) -> Floats:
+        """The embeddings of probes. What is no function of one image is told as that, also where it shows in the head alone."""
+        try:
+            return confirm_function(self.embed, probes, name=self.name, tolerance=self.tolerance)
+        except UserError as error:
+            if error.diagnostics[0].code == "MODEL003":
+                confirm_function(lambda batch: self._run(batch)[1], probes, name=self.name, tolerance=self.tolerance)
+            raise
 
     def _run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         names = [self._output, *([] if self._embedding in (None, self._output) else [str(self._embedding)])]
@@ -233,7 +245,9 @@ def _precision(graph: Any) -> float:
 
 
 def _logits(graph: Any, classes: int, named: str | None, path: Path) -> str:
-    """The output called `named` or of that number; else the first with as many columns as classes (one for two)."""
+    """The output called `named` or of that number; else what is called logits, else what has as many columns as classes (one for
+    two). Raises UserError MODEL002 where there is none, or where several fit.
+    """
     names = [value.name for value in graph.output]
     if named is not None:
         chosen = next((name for index, name in enumerate(names) if named in (name, str(index))), None)
@@ -241,13 +255,27 @@ def _logits(graph: Any, classes: int, named: str | None, path: Path) -> str:
             fix = f"name one with `output`: {', '.join(names)}"
             raise user_error("MODEL002", f"it has no output {named!r}", fix, SourceLocation(str(path)))
         return str(chosen)
-    columns = [
-        dims[1].dim_value if len(dims := value.type.tensor_type.shape.dim) > 1 else None for value in graph.output
-    ]
-    for wanted in (classes, 1 if classes == 2 else classes):
-        if wanted in columns:
-            return str(names[columns.index(wanted)])
-    return str(names[0])
+    fix = f"say which holds the logits with `output`: {', '.join(names)}"
+    whole = [value.name for value in graph.output if value.type.tensor_type.elem_type not in FLOATS]
+    real = [value for value in graph.output if value.name not in whole]
+    if not real:
+        problem = f"its outputs ({', '.join(whole)}) are whole numbers, such as classes; logits are floats"
+        raise user_error("MODEL002", problem, "export the network with its logits", SourceLocation(str(path)))
+    called = next((value.name for name in LOGITS for value in real if value.name == name), None)
+    columns = {
+        value.name: dims[1].dim_value if len(dims := value.type.tensor_type.shape.dim) > 1 else None for value in real
+    }
+    fitting = [name for name, number in columns.items() if number == classes]
+    fitting = fitting or [name for name, number in columns.items() if classes == 2 and number == 1]
+    if called is None and len(fitting) > 1:
+        problem = f"{' and '.join(fitting)} have as many columns as there are classes"
+        raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
+    chosen = str(called or (fitting or list(columns))[0])
+    sorts = [node for node in graph.node if node.op_type == "TopK" and chosen in node.output[:1]]
+    if sorts:
+        problem = f"{chosen} is sorted, so that its columns are not the classes"
+        raise user_error("MODEL002", problem, "export the network with its logits", SourceLocation(str(path)))
+    return chosen
 
 
 def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:

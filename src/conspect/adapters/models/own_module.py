@@ -43,8 +43,9 @@ def load(request: Request) -> TorchModel:
     if not isinstance(network, nn.Module):
         problem = f"{name} gives a {type(network).__name__}, not a torch.nn.Module"
         raise user_error("MODEL002", problem, "let the function return the network")
-    if request.path is not None:
-        load_weights(network, request.path)
+    import torch
+
+    told = "" if request.path is None else load_weights(network, request.path)
     steps = request.own_preprocessing()
     if steps is None:
         raise user_error(
@@ -59,6 +60,7 @@ def load(request: Request) -> TorchModel:
         output=request.output,
         device=request.device,
         precision=request.precision,
+        library=f"torch {torch.__version__}{told}",
     )
 
 

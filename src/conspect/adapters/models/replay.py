@@ -12,6 +12,7 @@ from conspect.core.spaces import AffineMap, Float64, Floats, Head
 
 SHOWN = 12
 TINY = 1e-12
+VARIED, LEFT_OVER = 1e-2, 1e-4
 
 
 def _unchanged(logits: Float64) -> Float64:
@@ -58,22 +59,22 @@ _BACK: dict[str, Callable[[Float64], Float64]] = {
 
 @dataclass(frozen=True)
 class Replay:
-    """How logits become a model's outputs: times `scale`, plus `shift [class]`, then `ending`.
+    """How logits become a model's outputs: times `scale`, one or `[class]`, plus `shift [class]`, then `ending`.
 
-    A temperature or a constant that a model applies after its last layer is part of its head.
+    A temperature or a constant that a model applies after its last layer is part of its head, and so is a batch norm.
     """
 
     ending: str
-    scale: float = 1.0
+    scale: float | Float64 = 1.0
     shift: Float64 | None = None
 
     def folded(self, head: Head) -> Head:
         """The head with scale and shift in its last layer."""
-        if self.scale == 1.0 and self.shift is None:
+        if self.shift is None and np.ndim(self.scale) == 0 and self.scale == 1.0:
             return head
         *first, last = head.layers
         offset = last.offset * self.scale + (0.0 if self.shift is None else self.shift)
-        return Head((*first, AffineMap(last.weight * self.scale, offset)))
+        return Head((*first, AffineMap(last.weight * np.reshape(self.scale, (-1, 1)), offset)))
 
 
 def difference(logits: Float64, outputs: Floats, ending: str) -> float:
@@ -111,7 +112,26 @@ def replay_of(logits: Float64, outputs: Floats, tolerance: float) -> Replay | No
             off = difference(changed, outputs, name)
             if off <= closest:
                 best, closest = found, off
-    return best
+    return best or next(
+        (one for name in ("logits", "sigmoid") if (one := _by_class(logits, outputs, name)) is not None), None
+    )
+
+
+def _by_class(logits: Float64, outputs: Floats, ending: str) -> Replay | None:
+    """A scale and a shift for each class. Two numbers a class fit a few images that are much alike, whatever the function:
+    so each class must vary, and what is left over must be next to nothing beside how it varies.
+    """
+    wanted = _BACK[ending](np.asarray(outputs, dtype=np.float64))
+    if len(logits) < 4 or not (np.isfinite(wanted).all() and np.isfinite(logits).all()):
+        return None
+    left, right = logits - logits.mean(0), wanted - wanted.mean(0)
+    spread = np.abs(right).max(0)
+    if not (spread > VARIED * np.maximum(np.abs(wanted).max(0), TINY)).all() or not (np.abs(left).max(0) > TINY).all():
+        return None
+    scale = (left * right).sum(0) / (left**2).sum(0)
+    if not (np.abs(left * scale - right).max(0) <= LEFT_OVER * spread).all() or not (scale != 0).all():
+        return None
+    return Replay(ending, scale, wanted.mean(0) - scale * logits.mean(0))
 
 
 def _fitted(logits: Float64, wanted: Float64, ending: str, shifted: bool) -> Replay | None:
@@ -125,7 +145,7 @@ def _fitted(logits: Float64, wanted: Float64, ending: str, shifted: bool) -> Rep
         left, right = np.where(usable, given, 0.0), np.where(usable, wanted, 0.0)
     square = float((left**2).sum())
     scale = float((left * right).sum()) / square if square > TINY else 0.0
-    if not np.isfinite(scale) or scale <= 0:
+    if not np.isfinite(scale) or scale == 0:
         return None
     return Replay(ending, scale, wanted.mean(0) - scale * given.mean(0) if shifted else None)
 
@@ -152,7 +172,10 @@ def confirm(head: Head, embeddings: Floats, outputs: Floats, ending: str, *, tol
     found = difference(head.logits(embeddings[finite]), outputs[finite], ending)
     if found > tolerance:
         problem = f"head(encoder(x)) is not {name}(x): they differ by {found:.2g} of the largest output on real images"
-        fix = "name the layer that turns the embedding into logits, with `head`; docs/models.md says which can be one"
+        fix = (
+            "name the layer that turns the embedding into logits, with `head` (docs/models.md says which can be one), or study "
+            'the outputs alone: head = "none"'
+        )
         raise user_error("MODEL003", problem, fix)
 
 

@@ -37,7 +37,7 @@ def load(request: Request) -> TorchModel:
     need("torch, torchvision, timm", "MODEL001", "a timm model", "timm")
     import timm
 
-    network = _network(request)
+    network, told = _network(request)
     data = timm.data.resolve_model_data_config(network)
     names = request.class_names(lambda: _class_names(network))
     return torch_model(
@@ -49,11 +49,12 @@ def load(request: Request) -> TorchModel:
         output=request.output,
         device=request.device,
         precision=request.precision,
-        library=f"timm {timm.__version__}",
+        library=f"timm {timm.__version__}{told}",
     )
 
 
-def _network(request: Request) -> Any:
+def _network(request: Request) -> tuple[Any, str]:
+    """The network, and what is said of its weights."""
     import timm
 
     name, path = request.name, request.path
@@ -61,7 +62,7 @@ def _network(request: Request) -> Any:
         with opening(
             path, "timm", "give a folder that timm.models.save_for_hf wrote, or a name with a weights file", "MODEL002"
         ):
-            return timm.create_model(f"local-dir:{path}", pretrained=True)
+            return timm.create_model(f"local-dir:{path}", pretrained=True), ""
     if name is None:
         problem = "weights alone do not say which network they belong to"
         raise user_error(
@@ -73,10 +74,9 @@ def _network(request: Request) -> Any:
     if path is not None:
         given = {"num_classes": len(request.class_names())} if request.classes else {}
         network = timm.create_model(_known(name), pretrained=False, **given)
-        load_weights(network, path)
-        return network
+        return network, load_weights(network, path)
     with fetching(name, f"{HUB}, or where timm keeps it"):
-        return timm.create_model(name if name.startswith("hf-hub:") else _known(name), pretrained=True)
+        return timm.create_model(name if name.startswith("hf-hub:") else _known(name), pretrained=True), ""
 
 
 def _known(name: str) -> str:

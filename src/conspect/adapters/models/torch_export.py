@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conspect.adapters import preprocessing
 from conspect.adapters.models.torch_export_archive import safe_archive
+from conspect.adapters.models.torch_heads import NOTHING
 from conspect.adapters.models.torch_module import TorchModel, torch_model
 from conspect.adapters.runtimes.torch_runtime import need, torch_runtime
 from conspect.adapters.sources import classes
@@ -41,7 +42,7 @@ def load(request: Request) -> TorchModel:
         steps,
         names,
         name=request.label,
-        head="head" if request.head is not None else None,
+        head=request.head if request.head in (None, NOTHING) else "head",
         device=request.device,
         precision=request.precision,
         library=f"torch.export {torch.__version__}",

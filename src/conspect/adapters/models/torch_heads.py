@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def find_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs, *, tol
     """The last layer called, else the last matrix product, that is fed one vector an image and whose output is the network's
     up to scale, shift and ending; None when there is none. `probes` go through the network three times at most.
     """
-    from conspect.adapters.models.torch_watch import Products, WatchedLayer, WatchedProduct, pooled
+    from conspect.adapters.models.torch_watch import Products, WatchedLayer, WatchedProduct, as_head, pooled
 
     calls: list[tuple[str, torch.Tensor]] = []
     hooks = [
@@ -87,14 +88,17 @@ def find_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs, *, tol
             fitted = fitting(head, embeddings, found, tolerance)
             if fitted is not None:
                 return FoundHead(key, *fitted, WatchedLayer(network, layer, outputs))
-    with Products(len(probes)) as products:
+    with Products() as products:
         found = _array(outputs(network(probes), len(probes)))
-    for place, (given, weight, offset) in reversed(list(enumerate(products.calls))):
+    for (place, call), turned in product(reversed(list(enumerate(products.calls))), (False, True)):
+        given, weight, offset = as_head(call, turned)
+        if len(given) != len(probes):
+            continue
         matrix = _array(weight)
         head = Head((AffineMap(matrix, np.zeros(len(matrix)) if offset is None else _array(offset)),))
         fitted = fitting(head, _array(given), found, tolerance)
         if fitted is not None:
-            return FoundHead(f"{PRODUCT} {place + 1}", *fitted, WatchedProduct(network, place, outputs))
+            return FoundHead(f"{PRODUCT} {place + 1}", *fitted, WatchedProduct(network, place, turned, outputs))
     return None
 
 

@@ -35,6 +35,7 @@ from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_json
 from conspect.core.protocols import LayerDeparture, LayerMark, LayerMoments
+from conspect.core.spaces import Floats
 from conspect.core.statements import Statement
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class TorchModel:
         precision: Precision = "fp32",
         library: str | None = None,
     ) -> None:
-        """`preparation` turns an image into what `network` takes; `head` names a layer where none is found, `output` a part
-        of what the network returns where that is not clear.
+        """`preparation` turns an image into what `network` takes; `head` names a layer where none is found, or is "none" for a
+        study of the outputs alone; `output` names a part of what the network returns where that is not clear.
 
         The network is put into evaluation mode and moved to `device`. Without an affine map that replays the outputs they
         stand for the embeddings, and the statement says so. Raises UserError MODEL003 when the layer called `head` does not
@@ -75,7 +76,7 @@ class TorchModel:
         import torch
 
         from conspect.adapters.runtimes.network_digest import network_digest
-        from conspect.adapters.runtimes.torch_form import form_of
+        from conspect.adapters.runtimes.torch_form import form_of, protect_input
 
         self.name, self.class_names = name, distinct(tuple(class_names), name)
         self._runtime = torch_runtime(device, precision)
@@ -91,10 +92,13 @@ class TorchModel:
         with exact.running():
             with self._calling(probes):
                 given = self._tensor(exact, probes)
+                protect_input(network, given.clone())
                 returned = network(given)
                 self._pairs = not self._keeps_rows(network(given[:1]), given[:1])
             self._outputs(returned, len(given))
-            if head is not None:
+            if head == NOTHING:
+                found = without_head(network, given, self._outputs)
+            elif head is not None:
                 found = named_head(network, head, given, self._outputs, tolerance=tolerance, name=name)
             else:
                 found = find_head(network, given, self._outputs, tolerance=tolerance) or without_head(
@@ -107,7 +111,7 @@ class TorchModel:
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix)
         self.preprocessing = self._prepare.sentence
-        embeddings = confirm_function(self.embed, probes, name=name, tolerance=self.tolerance)
+        embeddings = self._confirmed(probes)
         described = [network_digest(network), preparation_digest(self._prepare), found.key, output, self._runtime.keys]
         self.digest = digest_json([*described, sketch(embeddings)])
         self.statement = Statement(
@@ -117,6 +121,22 @@ class TorchModel:
             checked=(*self._checked(found.key), *what_was_checked(preparation)),
             cannot=(*([NO_HEAD] if found.key == NOTHING else []), *self._no_attacks()),
         )
+
+    def _confirmed(self, probes: NDArray[np.float32]) -> Floats:
+        """The embeddings of probes. What is no function of one image is told as that, also where it shows in the head alone."""
+        try:
+            return confirm_function(self.embed, probes, name=self.name, tolerance=self.tolerance)
+        except UserError as error:
+            if error.diagnostics[0].code == "MODEL003":
+                confirm_function(self._returned, probes, name=self.name, tolerance=self.tolerance)
+            raise
+
+    def _returned(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network itself gives, `[image, class]`."""
+        given = np.repeat(batch, 2, axis=0) if self._pairs and len(batch) == 1 else batch
+        with self._runtime.running(), self._calling(given):
+            found = self._outputs(self._network(self._tensor(self._runtime, given)), len(given))
+        return np.asarray(found.float().cpu().numpy()[: len(batch)])
 
     def _checked(self, key: str) -> list[str]:
         told = [f"the head ({key}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"]

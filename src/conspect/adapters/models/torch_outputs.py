@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from conspect.adapters.models.replay import no_head
+from conspect.core.diagnostics import UserError, user_error
 
 if TYPE_CHECKING:
     import torch
@@ -18,21 +18,26 @@ def outputs_of(found: Any, rows: int, *, classes: int | None = None, output: str
     """Outputs `[image, class]` of `rows` images in what a network returned: a tensor, something with `.logits`, a dictionary
     or a sequence, of which `output` says which part (a name, or a number from 0).
 
-    Without `output`: what is called logits, else the first part with as many columns as there are `classes` (one for two
-    classes), else the only part. `[image, class, 1, 1]` and `[image]` are brought into form. Raises UserError MODEL003.
+    Without `output`: what is called logits, else the part with as many columns as there are `classes` (one for two classes),
+    else the only part. Further axes of one are left out. Raises UserError MODEL003 where there is none, where several fit and
+    differ, and for sorted values, which `topk` and `sort` return beside the classes that they belong to.
     """
     parts = _parts(found)
     shaped = {name: one for name, value in parts.items() if (one := _rows(value, rows)) is not None}
     if output is not None:
         if output not in shaped:
-            raise no_output(f"it returns nothing called {output!r} with one row an image", parts)
+            raise no_output(f"it returns nothing called {output!r} with one row of numbers an image", parts)
         return shaped[output]
     named = next((name for name in LOGITS if name in shaped), None)
     fitting = [name for name, one in shaped.items() if one.shape[1] == classes]
     fitting = fitting or [name for name, one in shaped.items() if classes == 2 and one.shape[1] == 1]
+    if named is None and any(not _alike(shaped[fitting[0]], shaped[name]) for name in fitting[1:]):
+        raise no_output(f"{' and '.join(fitting)} of what it returns have as many columns as there are classes", parts)
     chosen = named or (fitting[0] if fitting else next(iter(shaped)) if len(shaped) == 1 else None)
     if chosen is None:
         raise no_output("it returns no logits [image, class]", parts)
+    if any(_permutes(value, shaped[chosen]) for value in parts.values()):
+        raise no_output(f"{chosen} of what it returns is sorted, so that its columns are not the classes", parts)
     return shaped[chosen]
 
 
@@ -47,20 +52,39 @@ def _parts(found: Any) -> dict[str, Any]:
 
 
 def _rows(value: Any, rows: int) -> torch.Tensor | None:
-    """`value` as `[image, class]`; None where it has not one row an image."""
+    """`value` as `[image, class]`; None where it has not one row of floats an image (whole numbers are classes, no logits)."""
     import torch
 
-    if not isinstance(value, torch.Tensor) or value.ndim == 0 or len(value) != rows or value.is_complex():
+    if not isinstance(value, torch.Tensor) or value.ndim == 0 or len(value) != rows or not value.is_floating_point():
         return None
-    if any(side != 1 for side in value.shape[2:]):
+    if sum(side != 1 for side in value.shape[1:]) > 1:
         return None
     return value.reshape(rows, -1) if value.ndim != 2 else value
 
 
-def no_output(why: str, parts: Mapping[str, Any]) -> Exception:
+def _alike(first: torch.Tensor, second: torch.Tensor) -> bool:
+    import torch
+
+    return torch.equal(first, second)
+
+
+def _permutes(value: Any, outputs: torch.Tensor) -> bool:
+    """Whether `value` says for each column of `outputs` which class it is of."""
+    import torch
+
+    whole = isinstance(value, torch.Tensor) and not value.is_floating_point() and not value.is_complex()
+    if not whole or value.shape != outputs.shape or outputs.shape[1] < 2:
+        return False
+    return bool((value.sort(1)[0] == torch.arange(outputs.shape[1], device=value.device)).all())
+
+
+def no_output(why: str, parts: Mapping[str, Any]) -> UserError:
     """The error that lists what a network returned."""
     told = [
-        f"{name}: {list(value.shape) if hasattr(value, 'shape') else type(value).__name__}"
+        f"{name}: {list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+        if hasattr(value, "shape") and hasattr(value, "dtype")
+        else f"{name}: {type(value).__name__}"
         for name, value in parts.items()
     ]
-    return no_head("the model", f"{why}; it returns {', '.join(told)}", [])
+    fix = "say which part holds the logits with `output`, or let the network return them as a tensor [image, class] of floats"
+    return user_error("MODEL003", f"the model: {why}; it returns {', '.join(told)}", fix)

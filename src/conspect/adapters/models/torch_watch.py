@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from conspect.adapters.models.replay import no_head
 
 aten = torch.ops.aten
+COMPOSED = (aten.einsum.default, aten.tensordot.default)
 # Probabilities below are taken for it: their logarithm stands for the logits.
 LEAST = 1e-30
 Outputs = Callable[[Any, int], Tensor]
@@ -52,46 +53,55 @@ class WatchedLayer:
 
 
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Records matrix products with one row an image: what goes in `[image, D]`, the matrix `[out, D]` and an offset `[out]`."""
+    """Records the products of two matrices, `[a, b]` times `[b, c]`, in the order of calls, with an offset `[c]` where one is
+    added in the same operation."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.rows = rows
         self.calls: list[tuple[Tensor, Tensor, Tensor | None]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the operation as it is and records it where it is a product."""
+        if func in COMPOSED:  # in inference mode they arrive whole
+            with self:
+                return func.decompose(*args, **(kwargs or {}))
         result = func(*args, **(kwargs or {}))
-        given: Any = None
-        weight: Any = None
+        left: Any = None
+        right: Any = None
         offset: Any = None
         if func is aten.linear.default:
-            given, weight, offset = args[0], args[1], args[2] if len(args) > 2 else None
+            left, right, offset = args[0], args[1].T, args[2] if len(args) > 2 else None
         elif func is aten.addmm.default:
-            given, weight, offset = args[1], args[2].T, args[0]
-        elif func in (aten.mm.default, aten.matmul.default) and args[1].ndim == 2:
-            given, weight = args[0], args[1].T
+            left, right, offset = args[1], args[2], args[0]
+        elif func in (aten.mm.default, aten.matmul.default):
+            left, right = args[0], args[1]
         elif func is aten.bmm.default and len(args[0]) == 1:
-            given, weight = args[0][0], args[1][0].T
-        if given is not None and given.ndim == 2 and len(given) == self.rows and weight.ndim == 2:
-            plain = offset is None or offset.shape == weight.shape[:1]
-            self.calls.append((given, weight, offset if plain else None))
+            left, right = args[0][0], args[1][0]
+        if left is not None and left.ndim == 2 and right.ndim == 2:
+            plain = offset is None or offset.shape == right.shape[1:]
+            self.calls.append((left, right, offset if plain else None))
         return result
+
+
+def as_head(call: tuple[Tensor, Tensor, Tensor | None], turned: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What goes in `[image, D]`, the matrix `[class, D]` and the offset of a product; `turned`: images are on its right."""
+    left, right, offset = call
+    return (right.T, left, None) if turned else (left, right.T, offset)
 
 
 class WatchedProduct:
     """What goes into the matrix product `place` of those in `network`: a head that is no layer, such as one of cosines."""
 
-    def __init__(self, network: nn.Module, place: int, outputs: Outputs) -> None:
-        self.network, self._place, self._outputs = network, place, outputs
+    def __init__(self, network: nn.Module, place: int, turned: bool, outputs: Outputs) -> None:
+        self.network, self._place, self._turned, self._outputs = network, place, turned, outputs
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
-        with Products(len(images)) as products:
+        with Products() as products:
             outputs = self._outputs(self.network(images), len(images))
         if self._place >= len(products.calls):
             raise no_head("the model", "it has not the same matrix products for every batch", [])
-        return products.calls[self._place][0], outputs
+        return as_head(products.calls[self._place], self._turned)[0], outputs
 
 
 class WatchedOutputs:

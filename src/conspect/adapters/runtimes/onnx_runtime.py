@@ -14,7 +14,8 @@ from conspect.adapters.runtimes.input_form import InputForm
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
-from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.adapters.sources.pointers import pointer_of
+from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 TYPES = {
@@ -51,7 +52,7 @@ def read_graph(path: Path, code: str) -> Any:
         try:
             model = onnx.load(path, load_external_data=False)
         except DecodeError as error:
-            raise ValueError(f"not an ONNX file: {error}") from error
+            raise ValueError(pointer_of(path) or f"not an ONNX file: {error}") from error
         for tensor in _sparse(model):
             if tensor.external_data:
                 raise ValueError("a sparse tensor has external data, which are not looked for in the model's folder")
@@ -66,7 +67,7 @@ def read_graph(path: Path, code: str) -> Any:
         for tensor in _tensors(model):
             if tensor.external_data:
                 kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-                _check_external(tensor, folder, np.dtype(kind).itemsize if tensor.data_type not in PACKED else 0)
+                _check_external(tensor, path, np.dtype(kind).itemsize if tensor.data_type not in PACKED else 0, code)
         try:
             onnx.load_external_data_for_model(model, str(folder))
         except Exception as error:  # a file that is not there is onnx's own kind of error
@@ -137,12 +138,19 @@ def _tensors(model: Any) -> Iterator[Any]:
                 yield from (attribute.t, *attribute.tensors)
 
 
-def _check_external(tensor: Any, folder: Path, itemsize: int) -> None:
-    """Raises ValueError where the data of `tensor` are not as long as its shape says, or longer than their file."""
+def _check_external(tensor: Any, path: Path, itemsize: int, code: str) -> None:
+    """Raises ValueError where the data of `tensor` are not as long as its shape says, or longer than their file, and UserError
+    `code` where that file is not there.
+    """
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    file = folder / entries.get("location", "")
+    file = path.resolve().parent / entries.get("location", "")
     if not file.is_file():
-        raise ValueError(f"the weights of {tensor.name!r} should lie in {file.name!r}, which is not there")
+        beside = (
+            f"put {file.name!r} beside the model: it was written with it, and keeps its name when the model is renamed"
+        )
+        problem = f"the weights of {tensor.name!r} should lie in {file.name!r}, which is not there"
+        raises = outside_error if code == "VLM002" else user_error
+        raise raises(code, problem, beside, SourceLocation(str(path)))
     there = file.stat().st_size - int(entries.get("offset", 0))
     declared = int(entries.get("length", there))
     if not 0 <= declared <= there or math.prod(tensor.dims) * itemsize > there:
@@ -160,6 +168,11 @@ def form_of_input(value: Any) -> InputForm:
     last = shape[3] in (1, 3) and shape[1] not in (1, 3)
     grey = shape[3 if last else 1] == 1
     return InputForm(f"its input {value.name!r} is {shape} {kind}", grey=grey, channels_last=last, type=kind)
+
+
+def _with_rows(found: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    """What a graph gives for `rows` images; one that squeezes its output loses the axis of a batch of one."""
+    return found[None] if rows == 1 and found.shape[:1] != (1,) else found
 
 
 class Session:
@@ -199,5 +212,5 @@ class Session:
             missing = fixed - len(next(iter(piece.values())))
             padded = {k: np.concatenate([v, np.repeat(v[-1:], missing, axis=0)]) for k, v in piece.items()}
             found = self._session.run(list(names), padded)
-            parts.append([np.asarray(one, dtype=np.float32)[: fixed - missing] for one in found])
+            parts.append([_with_rows(np.asarray(one, dtype=np.float32), fixed)[: fixed - missing] for one in found])
         return [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -65,9 +65,15 @@ def confirm_function(
     """The embeddings `[image, D]` of probes, if each depends on its own image alone.
 
     They are computed together, together again, and alone. Raises UserError MODEL002 where these differ: dropout or noise
-    that is left on, batch statistics instead of recorded ones, another memory of earlier images.
+    that is left on, batch statistics instead of recorded ones, another memory of earlier images; and where they are not finite.
     """
     together, again = np.asarray(embed(batch)), np.asarray(embed(batch))
+    if not np.isfinite(together).all():
+        problem = (
+            f"{name} gives values that are not finite, for {int((~np.isfinite(together)).any(1).sum())} of {len(batch)}"
+        )
+        fix = "look at its weights and its preprocessing: a number in them is NaN, infinite, or too large for its type"
+        raise user_error("MODEL002", f"{problem} probe images", fix)
     alone = np.concatenate([np.asarray(embed(batch[row : row + 1])) for row in range(len(batch))])
     allowed = max(ROUNDING, tolerance) * max(float(np.abs(together).max(initial=0.0)), 1e-12)
     for other, problem, fix in (
@@ -81,7 +87,7 @@ def confirm_function(
             alone,
             "what it gives for an image depends on the other images of the batch",
             "use the recorded statistics of batch norms (evaluation mode, track_running_stats=True), and nothing else that "
-            "mixes images",
+            "mixes images (as dynamic quantization does, whose scale is the batch's)",
         ),
     ):
         if other.shape != together.shape or not np.abs(other - together).max(initial=0.0) <= allowed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -25,3 +27,18 @@ def form_of(network: nn.Module) -> InputForm:
     return InputForm(
         f"its first linear layer takes {first.in_features:,} numbers an image, its weights are {kind}", type=kind
     )
+
+
+def protect_input(network: nn.Module, probes: torch.Tensor) -> None:
+    """Gives a network that writes into its input (`x.sub_(mean)`) copies from now on: what a caller holds stays as it is.
+
+    `probes` are spoilt where it does.
+    """
+    before = probes.clone()
+    network(probes)
+    if not torch.equal(before, probes):
+        network.register_forward_pre_hook(lambda _network, given: tuple(_copied(one) for one in given))
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
