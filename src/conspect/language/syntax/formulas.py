@@ -12,6 +12,7 @@ from conspect.language.syntax.grammar import (
     CONNECTIVE_WORDS,
     DEPTH_LIMIT,
     EVERYDAY,
+    MISTAKEN,
     PREDICATES,
     WORDS,
     Connective,
@@ -135,12 +136,16 @@ class FormulaParser:
         if cursor.at_item() or cursor.at_specification():
             fix = "finish the formula above before the next item"
             raise cursor.fail("SPEC111", f"a formula is expected, not {cursor.shown()}", fix)
-        everyday = (
-            cursor.kind == "name" and cursor.text in EVERYDAY and cursor.kind_after() in ("name", "string", "{", "(")
-        )
-        if everyday and not (cursor.text == "each" and cursor.text_after() == "of"):
+        if cursor.at_capitalised("not") and cursor.kind_after() in ("name", "string", "("):
+            raise cursor.fail("SPEC127", f"'{cursor.text}' is written 'not'", "write not")
+        everyday = cursor.text.lower() if cursor.kind == "name" else ""
+        if (
+            everyday in EVERYDAY
+            and cursor.kind_after() in ("name", "string", "{", "(")
+            and not (cursor.text == "each" and cursor.text_after() == "of")
+        ):
             # Not recovered from: the rest of such a sentence would only be misread.
-            raise cursor.fail("SPEC127", f"'{cursor.text}' is not a word of formulas", EVERYDAY[cursor.text])
+            raise cursor.fail("SPEC127", f"'{cursor.text}' is not a word of formulas", EVERYDAY[everyday])
         try:
             if cursor.kind == ">":
                 return self._stronger(first), 1
@@ -181,6 +186,10 @@ class FormulaParser:
             fix = "a property has one quantifier, before its formula: property p: for all x in focus(c): ..."
             raise cursor.fail("SPEC111", "a quantifier cannot stand inside a formula", fix)
         if follower == ">" or (follower == "name" and cursor.text_after() == "each"):
+            return self._comparison(first)
+        if follower == "=":
+            cursor.mistake("SPEC113", "'=' is not an operator of formulas", MISTAKEN["=="], cursor.index + 1)
+            cursor.kinds[cursor.index + 1] = ">"  # what such a comparison most likely meant
             return self._comparison(first)
         subject = "" if self.around.in_module else f"{self.around.variable or 'x'}, "
         fix = f"write hasCon({subject}{word[:40]}), or compare it with another concept: {word[:40]} > other"
@@ -245,6 +254,8 @@ class FormulaParser:
         found: list[tuple[str, int, bool]] = []
         while True:
             index = cursor.index
+            if found and cursor.kind == "name" and cursor.text in CONNECTIVE_WORDS and not spaced:
+                raise self._connective_among(found, example)
             if option is not None and cursor.at_word("lead") and cursor.kind_after() == "=":
                 option()
                 break
@@ -258,6 +269,8 @@ class FormulaParser:
                 raise cursor.fail(
                     "SPEC126", f"{cursor.shown()} is a connective and cannot stand in a list of names", fix
                 )
+            if cursor.kind == "name" and cursor.text in CONNECTIVE_WORDS:
+                continue
             if cursor.kind in ("name", "string"):
                 cursor.mistake("SPEC111", f"',' is expected before {cursor.shown()}", f"write {example}")
                 continue
@@ -265,6 +278,19 @@ class FormulaParser:
         if not cursor.accept(")"):
             raise cursor.fail("SPEC118", "this bracket is not closed", f"write {example}", opened)
         return found
+
+    def _connective_among(self, found: list[tuple[str, int, bool]], example: str) -> Abandon:
+        """Reports a connective among the arguments of a predicate that takes one name; the rest would be misread."""
+        word = self.cursor.text
+        each = example.rpartition(", ")[0]
+        fix = f"write {word} before the predicate, as in {word} {example}"
+        if word != "not":
+            fix = (
+                f"write a predicate for each name, as in {each}, a) {word} {each}, b)"
+                if each
+                else f"{example} {word} ..."
+            )
+        return self.cursor.fail("SPEC126", f"'{word}' is a connective and cannot stand in a list of names", fix)
 
     def _predict(self, first: int) -> Formula:
         self.cursor.advance()

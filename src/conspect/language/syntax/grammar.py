@@ -63,6 +63,33 @@ EVERYDAY: dict[str, str] = {
     "some": "write 'a > c or b > c'; 'each of {a, b} > c' asks for all of them",
     "exists": "there is no existential quantifier: deny a 'for all' instead",
     "each": "write 'each of {a, b} > c'",
+    "all": "write 'each of {a, b} > c'",
+    "both": "write 'a and b'",
+    "either": "write 'a or b'",
+    "neither": "write 'not a and not b'",
+    "when": "write 'a implies b' for 'when a, b'",
+    "whenever": "write 'a implies b' for 'whenever a, b'",
+    "there": "there is no existential quantifier: deny a 'for all' instead",
+    "always": "write the formula alone: 'for all x in focus(c):' says that it is always true there",
+    "never": "write 'not'",
+    "no": "write 'not'",
+}
+# The same between two formulas.
+BETWEEN: dict[str, str] = {
+    "if": "write 'b implies a' for 'a if b'",
+    "when": "write 'b implies a' for 'a when b'",
+    "whenever": "write 'b implies a' for 'a whenever b'",
+    "unless": "write 'a or b' for 'a unless b'",
+    "then": EVERYDAY["then"],
+    "else": "write '(a implies b) and (not a implies c)' for 'if a then b else c'",
+    "otherwise": "write 'a or b'",
+    "xor": "write 'not (a iff b)'",
+    "nor": "write 'not a and not b'",
+    "but": "write 'and'",
+    "also": "write 'and'",
+    "only": "write 'a implies b' for 'a only if b'",
+    "is": "strengths are compared with '>' only",
+    "equals": "write 'iff' between formulas; strengths are compared with '>' only",
 }
 
 # Signs of other languages that people write by habit: each with what to write instead.

@@ -103,6 +103,10 @@ def _report_stray(text: str, start: int, problems: Problems) -> None:
     if text[0] in _CURLY:
         problems.error("SPEC103", "curly quotes are not part of the language", 'write straight quotes: "..."', start)
         return
+    if text[0] in "'`\u00b4":
+        problem = "single quotes are not part of the language"
+        problems.error("SPEC103", problem, 'write double quotes: "..."; a name of letters needs none', start)
+        return
     if text[0] in "-\u2212" and problems.source.text[start + 1 : start + 2].isdigit():
         fix = "write it without the sign: sizes, shares and leads are never negative"
         problems.error("SPEC124", "a negative number is out of range", fix, start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from conspect.core.diagnostics import Diagnostic, UserError
 from conspect.language.syntax.cursor import Abandon, Cursor
 from conspect.language.syntax.formulas import FormulaParser, Surroundings
-from conspect.language.syntax.grammar import ITEM_WORDS, PHRASE_LIMIT
+from conspect.language.syntax.grammar import BETWEEN, CONNECTIVE_WORDS, ITEM_WORDS, PHRASE_LIMIT
 from conspect.language.syntax.quantifiers import QuantifierParser
 from conspect.language.syntax.source import Problems, Source, TooManyProblems, read_source
 from conspect.language.syntax.tree import (
@@ -208,6 +208,11 @@ class SpecificationParser:
 
     def _side_by_side(self) -> None:
         cursor = self.cursor
+        if cursor.at_capitalised(*CONNECTIVE_WORDS):
+            word = cursor.text.lower()
+            raise cursor.fail("SPEC127", f"'{cursor.text}' is written '{word}'", f"write {word}")
+        if cursor.kind == "name" and cursor.text.lower() in BETWEEN:
+            raise cursor.fail("SPEC127", f"'{cursor.text}' is not a word of formulas", BETWEEN[cursor.text.lower()])
         if cursor.kind in (">", "not", "(", "name", "string", "∀"):
             fix = f"write an operator before {cursor.shown()}: and, or, implies, iff"
             raise cursor.fail("SPEC114", "two formulas stand side by side without an operator", fix)

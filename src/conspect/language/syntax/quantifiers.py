@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias, cast
 
 from conspect.language.syntax.cursor import Cursor
-from conspect.language.syntax.grammar import EVERYDAY, SHAPES
+from conspect.language.syntax.grammar import CONNECTIVE_WORDS, EVERYDAY, SHAPES
 from conspect.language.syntax.tree import (
     ORDINARY,
     Focus,
@@ -29,6 +29,18 @@ _EXAMPLES = (
     'for 95% of x in images(truck, split = "test"):',
     'for x = image("test/00017"):',
 )
+FOR_ALL = ("all", "every", "each", "any")
+# What people write after "for" by habit, and what to write instead.
+NO_QUANTIFIER = {
+    "some": EVERYDAY["exists"],
+    "one": EVERYDAY["exists"],
+    "no": "write 'for all x in ...: not (...)'",
+    "most": f"say how many: {_EXAMPLES[1]}",
+    "many": f"say how many: {_EXAMPLES[1]}",
+    "almost": f"say how many: {_EXAMPLES[1]}",
+    "nearly": f"say how many: {_EXAMPLES[1]}",
+    "half": f"say how many: {_EXAMPLES[1]}",
+}
 _NEAR = "for 90% of x in images(truck): for all y near x (changes = ordinary, share = 90%):"
 _NEAR_IMAGE = 'for all y near image("test/00017"):'
 
@@ -43,7 +55,8 @@ class QuantifierParser:
         """True at `for`, `forall` or its sign, unless `for` is a concept in a comparison."""
         if self.cursor.at_capitalised("for", "forall") and self.cursor.kind_after() in ("name", "number"):
             self.cursor.miswritten(self.cursor.text.lower())
-        if self.cursor.at_word("exists") and self.cursor.kind_after() == "name":
+        word = self.cursor.text.lower() if self.cursor.kind == "name" else ""
+        if word == "exists" and self.cursor.kind_after() == "name":
             raise self.cursor.fail("SPEC127", "'exists' is not a quantifier of this language", EVERYDAY["exists"])
         return self.cursor.kind == "∀" or (self.cursor.at_word("for", "forall") and self.cursor.kind_after() != ">")
 
@@ -52,7 +65,14 @@ class QuantifierParser:
         cursor, first = self.cursor, self.cursor.index
         short = cursor.kind == "∀" or cursor.at_word("forall")
         cursor.advance()
-        if short or cursor.accept_word("all", "every", "each", "any"):
+        if cursor.at_capitalised(*FOR_ALL) and cursor.kind_after() == "name":
+            cursor.miswritten(cursor.text.lower())
+        word = cursor.text.lower() if cursor.kind == "name" else ""
+        if word in NO_QUANTIFIER and cursor.kind_after() == "name":
+            raise cursor.fail(
+                "SPEC127", f"'for {cursor.text}' is not a quantifier of this language", NO_QUANTIFIER[word]
+            )
+        if short or cursor.accept_word(*FOR_ALL):
             return self._for_all(first)
         if cursor.kind == "number" or cursor.at_word("at"):
             return self._for_share(first)
@@ -84,6 +104,8 @@ class QuantifierParser:
             raise cursor.fail("SPEC111", f"'least' is expected, not {cursor.shown()}", "write 'for at least 95% of x'")
         index = cursor.index
         share = self.cursor.number()
+        if cursor.at_word("percent", "per") or cursor.at_capitalised("percent"):
+            raise cursor.fail("SPEC127", f"{cursor.shown()} is written '%'", f"write {_EXAMPLES[1]}")
         if not 0 < share <= 1:
             fix = "write a share above 0% and up to 100%, such as 95% or 0.95"
             cursor.mistake("SPEC124", f"a share of {_shown(share)} is out of range", fix, index)
@@ -136,7 +158,7 @@ class QuantifierParser:
         cursor = self.cursor
         short = cursor.kind == "∀" or cursor.at_word("forall")
         cursor.advance()
-        if not short and not cursor.accept_word("all", "every", "each", "any"):
+        if not short and not cursor.accept_word(*FOR_ALL):
             raise cursor.fail("SPEC111", f"'all' is expected, not {cursor.shown()}", f"write {_NEAR}")
         index = cursor.index
         variable = cursor.name("a variable", f"write {_NEAR}")
@@ -195,6 +217,9 @@ class QuantifierParser:
             raise cursor.fail("SPEC111", f"a region is expected, not {cursor.shown()}{hint}", fix)
         cursor.expect("(", f"write {_EXAMPLES[0]}")
         class_name = cursor.name("a class", f"write {_EXAMPLES[0]}")
+        if cursor.kind == "name" and cursor.text in CONNECTIVE_WORDS:
+            fix = "write a property for each class"
+            raise cursor.fail("SPEC126", f"'{cursor.text}' is a connective, and a region is that of one class", fix)
         found: dict[str, OptionValue] = {}
         self._options(found, {"gamma": self._gamma, "coverage": self._coverage, "shape": self._shape}, after_first=True)
         return Focus(
@@ -228,6 +253,8 @@ class QuantifierParser:
         while not after_first or cursor.accept(","):
             after_first = True
             index = cursor.index
+            if cursor.kind == "number":
+                raise cursor.fail("SPEC106", "a number is written with a point", "write 0.4, not 0,4")
             key = cursor.name("an option", f"the options are: {known}")
             reader = readers.get(key)
             if reader is None:
