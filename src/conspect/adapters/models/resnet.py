@@ -75,7 +75,7 @@ class Differentiable(nn.Module):
     ) -> None:
         """`weight [class, D]`, `bias [class]` of the head; `mean`, `deviation` `[3]` of RGB in 0..1."""
         super().__init__()
-        self.encoder = _folded(encoder)
+        self.encoder = folded(encoder)
         arrays = {"weight": weight, "bias": bias, "mean": mean, "deviation": deviation}
         for name, array in arrays.items():
             self.register_buffer(name, torch.from_numpy(np.array(array, dtype=np.float32)))
@@ -89,7 +89,7 @@ class Differentiable(nn.Module):
         return embeddings, functional.linear(embeddings, self.get_buffer("weight"), self.get_buffer("bias"))
 
 
-def _folded(encoder: nn.Module) -> nn.Module:
+def folded(encoder: nn.Module) -> nn.Module:
     """A copy in which each batch norm has become part of the convolution before it."""
     encoder = copy.deepcopy(encoder).eval()
     for module in list(encoder.modules()):
@@ -102,5 +102,5 @@ def _folded(encoder: nn.Module) -> nn.Module:
             for place, (first, second) in enumerate(itertools.pairwise(list(module))):
                 if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                     module[place], module[place + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
-    folded: nn.Module = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return folded
+    by_channel: nn.Module = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return by_channel

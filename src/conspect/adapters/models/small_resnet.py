@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,4 +133,11 @@ class SmallResNetModel:
 
         with torch.inference_mode():
             images = torch.from_numpy(np.ascontiguousarray(batch)).contiguous(memory_format=torch.channels_last)
-            return np.asarray(self._encoder(images).numpy(), dtype=np.float32)
+            return np.asarray(self._folded(images).numpy(), dtype=np.float32)
+
+    @cached_property
+    def _folded(self) -> nn.Module:
+        """The encoder with its batch norms folded into the convolutions: the same but for rounding, in a tenth less time."""
+        from conspect.adapters.models.resnet import folded
+
+        return folded(self._encoder)
