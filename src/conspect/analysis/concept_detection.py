@@ -44,8 +44,8 @@ def _detect(strength: Floats, presence: Float64, labels: NDArray[np.int64], conf
     value = _auroc(score, shown)
     low, high = (0.0, 1.0) if value is None else auroc_interval(value, positives, negatives, confidence)
     wins = pairs = 0.0
-    for one in np.unique(classes):
-        rows = classes == one
+    for label in np.unique(classes):
+        rows = classes == label
         inside = _auroc(score[rows], shown[rows])
         if inside is not None:
             number = float(shown[rows].sum()) * float((~shown[rows]).sum())

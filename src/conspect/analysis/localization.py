@@ -53,15 +53,15 @@ def localize(
     r_map(encoder(x)) (`vlm_on_mapped`): the representation was good; else encoder. By the refitted head (`refitted`,
     predictions for images it was not fitted on): head when it finds the true class, else encoder.
     """
-    found = []
+    localizations = []
     for row in np.flatnonzero(outputs != labels):
         if vlm_on_image[row] != labels[row]:
             by_vlm = Culprit.UNDECIDED
         else:
             by_vlm = Culprit.HEAD if vlm_on_mapped[row] == labels[row] else Culprit.ENCODER
         by_refitted = Culprit.HEAD if refitted[row] == labels[row] else Culprit.ENCODER
-        found.append(Localization(int(row), int(labels[row]), int(outputs[row]), by_vlm, by_refitted))
-    return found
+        localizations.append(Localization(int(row), int(labels[row]), int(outputs[row]), by_vlm, by_refitted))
+    return localizations
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def swap_test(
     changed. The two encoders must share a space: a model trained anew has no such relation to the old one.
     """
     truth, four = (np.arange(len(labels)), labels), (sound, other_head, other_encoder, other)
-    scores = [(one - np.logaddexp.reduce(one, axis=1, keepdims=True))[truth] for one in four]
+    scores = [(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))[truth] for logits in four]
     none, head, encoder, both = scores
     by_head = ((none - head) + (encoder - both)) / 2
     by_encoder = ((none - encoder) + (head - both)) / 2
@@ -172,8 +172,8 @@ def summarise(found: list[Localization], confidence: float = 0.95) -> Localizati
     """`summary_of` the verdicts on single images."""
     table = np.zeros((3, 2), dtype=np.int64)
     order = list(Culprit)
-    for one in found:
-        table[order.index(one.by_vlm), order.index(one.by_refitted_head)] += 1
+    for verdict in found:
+        table[order.index(verdict.by_vlm), order.index(verdict.by_refitted_head)] += 1
     return summary_of(table, confidence)
 
 

@@ -265,10 +265,10 @@ class Interpreter:
 def counts_by_group(strengths: Floats, groups: NDArray[np.integer], number: int) -> Counts:
     """`counts[g, i, j]`: images of group g in which concept i is stronger than j, `[group, concept, concept]` int64."""
     concepts = strengths.shape[1]
-    found = np.zeros((number, concepts, concepts), dtype=np.int64)
+    counts = np.zeros((number, concepts, concepts), dtype=np.int64)
     for group in np.unique(groups):
-        found[group] = count(strengths[groups == group])
-    return found
+        counts[group] = count(strengths[groups == group])
+    return counts
 
 
 def agreements_by_group(first: Floats, second: Floats, groups: NDArray[np.integer], number: int) -> Counts:
@@ -282,7 +282,7 @@ def agreements_by_group(first: Floats, second: Floats, groups: NDArray[np.intege
 
 
 def _heatmaps(greater: Counts, images: Counts) -> list[HeatmapCounts]:
-    return [HeatmapCounts(one, int(number)) for one, number in zip(greater, images, strict=True)]
+    return [HeatmapCounts(counts, int(number)) for counts, number in zip(greater, images, strict=True)]
 
 
 def _sums(one: Record, other: Record) -> list[Any]:

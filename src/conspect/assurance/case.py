@@ -164,21 +164,21 @@ def _requirement(entry: Property) -> str:
 
 def _monitor(build: _Builder, results: Results) -> str:
     text = "Outputs that are wrong are noticed in use"
-    found = results.monitor
-    if found is None:
+    monitor = results.monitor
+    if monitor is None:
         why = results.monitor_left_out or "the study has no [monitor]"
         return build.add(
             "goal", text, "gap", supported_by=[build.add("goal", f"A monitor is fitted and measured ({why})", "gap")]
         )
     goals = []
-    for sentence in found.guarantee.sentences:
+    for sentence in monitor.guarantee.sentences:
         kept = build.add(
             "solution",
-            f"Thresholds set on {found.guarantee.images:,} images, {found.guarantee.wrong:,} of them wrong",
-            "shown" if found.guarantee.accepts else "gap",
+            f"Thresholds set on {monitor.guarantee.images:,} images, {monitor.guarantee.wrong:,} of them wrong",
+            "shown" if monitor.guarantee.accepts else "gap",
         )
-        goals.append(build.add("goal", sentence, "shown" if found.guarantee.accepts else "gap", supported_by=[kept]))
-    flagged = found.kept.failures_flagged
+        goals.append(build.add("goal", sentence, "shown" if monitor.guarantee.accepts else "gap", supported_by=[kept]))
+    flagged = monitor.kept.failures_flagged
     value = "none" if flagged.value is None else f"{flagged.value:.1%}"
     solution = build.add(
         "solution", f"{value} of the failures are called suspect ({flagged.low:.1%} to {flagged.high:.1%})", "shown"

@@ -95,7 +95,7 @@ def rows_of(truth: Labels, scores: Mapping[str, Float64], nearest: Labels, judge
             for seed in SEEDS:
                 labels = planted(truth, share, towards, seed)
                 wrong = labels != truth
-                each = {name: np.exp(calibrated(one, labels)) for name, one in scores.items()}
+                each = {name: np.exp(calibrated(score, labels)) for name, score in scores.items()}
                 own = -each["model"][np.arange(len(labels)), labels]
                 for name, suspicion in {"": judged(labels), OWN: own}.items():
                     found.setdefault(name, []).append(average_precision(suspicion, wrong))

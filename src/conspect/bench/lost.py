@@ -10,14 +10,14 @@ from conspect.faults.removals import GROUNDS, Purpose, Removal, removals
 
 def measure(bar: ProgressBar = silent) -> Measured:
     """The benchmark: rows for both ways, of the grounds that are judged on."""
-    planted = [one for ground in GROUNDS if ground.purpose is Purpose.JUDGED for one in removals(ground, bar)]
+    planted = [removal for ground in GROUNDS if ground.purpose is Purpose.JUDGED for removal in removals(ground, bar)]
     return {"removals": len(planted), "rows": rows_of(planted)}
 
 
 def rows_of(planted: list[Removal]) -> list[Row]:
     """Shares of removals whose concept is named first, and among the first three; unnamed ones are misses."""
-    blind = [(one, lost_blind(one.images, one.label)) for one in planted]
-    since = [(one, lost_since(one.images, one.earlier, one.label)) for one in planted]
+    blind = [(removal, lost_blind(removal.images, removal.label)) for removal in planted]
+    since = [(removal, lost_since(removal.images, removal.earlier, removal.label)) for removal in planted]
     return [
         row("blind: the lost concept is named first", hit(blind, 1), "share", (">=", 0.65)),
         row("blind: among the first three", hit(blind, 3), "share"),
@@ -29,7 +29,7 @@ def rows_of(planted: list[Removal]) -> list[Row]:
 
 def hit(named: list[tuple[Removal, tuple[LostConcept, ...]]], first: int) -> float:
     """Share of removals whose concept is among the first so many."""
-    found = [removal.concept in {one.concept for one in order[:first]} for removal, order in named]
+    found = [removal.concept in {named_concept.concept for named_concept in order[:first]} for removal, order in named]
     return round(sum(found) / max(len(found), 1), 4)
 
 

@@ -97,7 +97,7 @@ class Load:
         """Runs all clients for `seconds`; the service's figures meanwhile."""
         self.end = time.perf_counter() + seconds
         threads = [threading.Thread(target=self._good, args=(random.Random(seed + k),)) for k in range(good)]
-        threads += [threading.Thread(target=self._hostile, args=(one, random.Random(seed))) for one in HOSTILE]
+        threads += [threading.Thread(target=self._hostile, args=(attack, random.Random(seed))) for attack in HOSTILE]
         samples = []
         with watched_health(self.port, seconds) as self.health:
             for thread in threads:
@@ -122,10 +122,10 @@ class Load:
             connection.getresponse().read()
         connection.close()
         rng = random.Random(0)
-        for one in HOSTILE:
+        for attack in HOSTILE:
             for _ in range(HOSTILE_WARM):
                 with suppress(OSError):
-                    one(self.port, rng)
+                    attack(self.port, rng)
 
     def _good(self, rng: random.Random) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

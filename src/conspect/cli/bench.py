@@ -65,12 +65,12 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"bench": name, "machine": machine(), **found}))
     else:
-        for one in found["rows"]:
-            verdict = {None: "", True: "met", False: "MISSED"}[one["met"]]
-            target = "" if one["target"] is None else f"target {one['target']:g}"
-            value = "not measured" if one["value"] is None else f"{one['value']:,.6g}"
-            click.echo(f"{value:>14} {one['unit']:<12} {target:<16} {verdict:<7} {one['what']}")
-    sys.exit(0 if all(one["met"] is not False for one in found["rows"]) else 1)
+        for row in found["rows"]:
+            verdict = {None: "", True: "met", False: "MISSED"}[row["met"]]
+            target = "" if row["target"] is None else f"target {row['target']:g}"
+            value = "not measured" if row["value"] is None else f"{row['value']:,.6g}"
+            click.echo(f"{value:>14} {row['unit']:<12} {target:<16} {verdict:<7} {row['what']}")
+    sys.exit(0 if all(row["met"] is not False for row in found["rows"]) else 1)
 
 
 def _explored(study: Path | None) -> list[Row]:

@@ -81,10 +81,10 @@ def check(  # noqa: PLR0917 (click passes every option by name)
         # In ASCII: what a certificate says may be meant for a terminal's control.
         click.echo(json.dumps(json.loads(encoded(records)), indent=2))
     else:
-        for one in checked:
-            click.echo("\n".join(one.lines(compared=study is not None)))
-    opened = study is not None and any(one.is_open for one in checked)
-    sys.exit(1 if any(one.reasons for one in checked) else 3 if opened else 0)
+        for file in checked:
+            click.echo("\n".join(file.lines(compared=study is not None)))
+    opened = study is not None and any(file.is_open for file in checked)
+    sys.exit(1 if any(file.reasons for file in checked) else 3 if opened else 0)
 
 
 def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: str | None) -> StudyCertificates:

@@ -81,11 +81,11 @@ def _lines(image: ImageExplanation) -> list[str]:
             f"  would be {image.counterfactual.restored} with (in standard deviations): {moved or 'next to no change'}; "
             f"that lies {image.counterfactual.distance:.1f} times as far from real images as they from each other"
         )
-    for one in image.maps:
-        low = min(min(row) for row in one.values)
-        span = max(max(row) for row in one.values) - low or 1.0
-        lines.append(f"  where {one.concept} is (dark to bright: {SHADES.strip()}):")
-        lines += ["    " + "".join(2 * SHADES[int(9 * (v - low) / span)] for v in row) for row in one.values]
+    for heat in image.maps:
+        low = min(min(row) for row in heat.values)
+        span = max(max(row) for row in heat.values) - low or 1.0
+        lines.append(f"  where {heat.concept} is (dark to bright: {SHADES.strip()}):")
+        lines += ["    " + "".join(2 * SHADES[int(9 * (v - low) / span)] for v in row) for row in heat.values]
     return lines + [f"  left out: {why}" for why in image.left_out]
 
 

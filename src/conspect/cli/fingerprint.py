@@ -60,8 +60,8 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     )
     click.echo(found.sentence)
     for title, moved in (
-        ("Layers", [f"{one.layer} {one.moved:.2f}" for one in found.layers]),
-        ("Concepts", [f"{one.concept} {one.moved:+.2f}" for one in found.concepts]),
+        ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in found.layers]),
+        ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in found.concepts]),
         ("Classes", [f"{one.class_name} {one.moved:.2f}" for one in found.classes]),
         ("Rows of the head", list(found.head_rows)),
     ):

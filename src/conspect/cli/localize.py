@@ -52,9 +52,9 @@ def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) ->
         f"{100 * swapped.sound_accuracy:.1f} %; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
     )
     click.echo(f"New failures: head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")
-    for one in swapped.lost:
+    for loss in swapped.lost:
         named = ", ".join(
             f"{' or '.join(f'“{name}”' for name in (lost.concept, *lost.twins))} ({100 * lost.probability:.0f} %)"
-            for lost in one.concepts
+            for lost in loss.concepts
         )
-        click.echo(f"{one.class_name}, {one.new_failures:,} new failures; most likely lost: {named}")
+        click.echo(f"{loss.class_name}, {loss.new_failures:,} new failures; most likely lost: {named}")

@@ -47,12 +47,12 @@ class Share(click.ParamType):  # type: ignore[type-arg]
         """The exact number that the text says."""
         text = str(value)
         try:
-            found = Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
+            fraction = Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
         except (ValueError, ZeroDivisionError):
             self.fail(f"{text!r} is not a number such as 0.4, 2/5 or 90%", param, ctx)
-        if found <= 0:
+        if fraction <= 0:
             self.fail(f"{text!r} is not positive", param, ctx)
-        return found
+        return fraction
 
 
 def region_options(command: F) -> F:

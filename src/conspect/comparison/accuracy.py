@@ -31,7 +31,7 @@ def listed_failures(results: Results) -> Failures | None:
     if len(results.localization.images) < results.localization.failures:
         return None
     images = results.localization.images
-    return Failures(tuple(ChangedImage(id=one.id, label=one.label, output=one.output) for one in images))
+    return Failures(tuple(ChangedImage(id=image.id, label=image.label, output=image.output) for image in images))
 
 
 def accuracy(before: Results, after: Results, failures: tuple[Failures, Failures] | None) -> Accuracy:
@@ -95,7 +95,7 @@ class _Pairs:
 
 
 def _count(values: Mapping[str, str | None], value: str) -> int:
-    return sum(one == value for one in values.values())
+    return sum(given == value for given in values.values())
 
 
 def _by_slice(before: Results, after: Results, confidence: float, pairs: _Pairs | None) -> tuple[ShareChange, ...]:

@@ -120,7 +120,11 @@ def found_groups(before: Results, after: Results) -> tuple[FoundGroupChange, ...
 
 def _found(results: Results) -> dict[object, FoundGroup]:
     return {
-        (group.label, group.output, frozenset((one.concept, one.shown) for one in group.conditions)): group
+        (
+            group.label,
+            group.output,
+            frozenset((condition.concept, condition.shown) for condition in group.conditions),
+        ): group
         for group in results.failure_groups
     }
 

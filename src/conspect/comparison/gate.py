@@ -95,13 +95,13 @@ def _neither_has(comparison: Comparison, what: str) -> bool:
 
 def _properties(comparison: Comparison, tolerance: int) -> GateRule:
     """Counts what held before and does not now; a property that is gone or says something else counts as lost."""
-    found = comparison.properties
-    if found is None:
+    properties = comparison.properties
+    if properties is None:
         return _unmeasured("properties", tolerance, "only one of the studies has them")
-    lost = [flip.id for flip in found.flipped if flip.before == "holds"]
-    gone = [*found.only_before, *found.restated]
+    lost = [flip.id for flip in properties.flipped if flip.before == "holds"]
+    gone = [*properties.only_before, *properties.restated]
     count = len(lost) + len(gone)
-    refuted = sum(flip.before == "holds" and flip.after == "violated" for flip in found.flipped)
+    refuted = sum(flip.before == "holds" and flip.after == "violated" for flip in properties.flipped)
     outcome: GateOutcome = (
         "pass" if count <= tolerance else "fail" if refuted + len(gone) > tolerance else "investigate"
     )
@@ -122,10 +122,10 @@ def _properties(comparison: Comparison, tolerance: int) -> GateRule:
 
 
 def _coverage(comparison: Comparison, tolerance: float) -> GateRule:
-    found = comparison.properties
-    if found is None or found.coverage_before is None or found.coverage_after is None:
+    properties = comparison.properties
+    if properties is None or properties.coverage_before is None or properties.coverage_after is None:
         return _unmeasured("coverage", tolerance, "the studies have no properties over regions in common")
-    loss = found.coverage_before - found.coverage_after
+    loss = properties.coverage_before - properties.coverage_after
     outcome: GateOutcome = "pass" if loss <= tolerance else "fail"
     sentence = (
         f"coverage: the mean share of held-out images in the properties' regions fell by {_points(loss)}, "

@@ -83,7 +83,11 @@ def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
     accuracy = comparison.accuracy
     if accuracy is None or comparison.same_model or not comparison.same_images:
         return []
-    fell = [one for one in (accuracy.overall, *accuracy.by_class) if one.p_value < alpha and (one.difference or 0) < 0]
+    fell = [
+        change
+        for change in (accuracy.overall, *accuracy.by_class)
+        if change.p_value < alpha and (change.difference or 0) < 0
+    ]
     if not fell:
         return []
     call = f"conspect localize --study {comparison.after.name} --sound {comparison.before.name}"

@@ -105,10 +105,10 @@ class _Studies:
         known = self._known.get(file.parent)
         if known is not None and known[0] == _changed(known[1]):
             return known[1]
-        found = study_beside(file)
-        if found is not None:
-            self._known[file.parent] = _changed(found), found
-        return found
+        study_names = study_beside(file)
+        if study_names is not None:
+            self._known[file.parent] = _changed(study_names), study_names
+        return study_names
 
 
 def _changed(study: StudyNames) -> float:

@@ -98,7 +98,7 @@ class CaseModel:
 
     def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
         """Of the case's encoder."""
-        return layer_departures(self.case.encoder, (torch.from_numpy(one) for one in batches))
+        return layer_departures(self.case.encoder, (torch.from_numpy(batch) for batch in batches))
 
     def marks(self) -> tuple[LayerMark, ...]:
         """Of the case's encoder."""
@@ -238,7 +238,7 @@ class Cases:
                 yield self._case(name, Part.ENCODER, made[1], encoder=made[0])
 
     def _both(self) -> Iterator[Case]:
-        heads = {one.name: one for one in head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])}
+        heads = {mutator.name: mutator for mutator in head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])}
         stages = dict(self._known_encoders())
         for head_name, stage_name in BOTH:
             made = self._changed_encoder(stages[stage_name])
@@ -252,7 +252,10 @@ class Cases:
     def _pipelines(self, pipelines: Iterable[Pipeline]) -> Iterator[Case]:
         for pipeline in pipelines:
             given = np.stack(
-                [pipeline.prepare(one, self.subject.prepare) for one in self.subject.pixels[TEST][:SEARCH_IMAGES]]
+                [
+                    pipeline.prepare(picture, self.subject.prepare)
+                    for picture in self.subject.pixels[TEST][:SEARCH_IMAGES]
+                ]
             )
             drop = self.accuracy - self._accuracy(embed(self.subject.encoder, given), self.subject.head)
             if drop >= LEAST_DROP:

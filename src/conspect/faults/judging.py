@@ -142,7 +142,7 @@ def kinds_left_out(cases: Sequence[JudgedCase], *, reported: bool = False) -> li
     for case in cases:
         key = case.kind, case.network
         if key not in known:
-            others = [one for one in cases if one.kind != case.kind]
-            known[key] = weights_of([one for one in others if not several or one.network != case.network])
+            others = [other for other in cases if other.kind != case.kind]
+            known[key] = weights_of([other for other in others if not several or other.network != case.network])
         said.append(case.answer(known[key], reported=reported))
     return said

@@ -120,31 +120,31 @@ def _groups(results: Results) -> str:
 
 
 def _proved(results: Results) -> str:
-    found = results.verification
-    if found is None:
+    verification = results.verification
+    if verification is None:
         return "Nothing: the study has no properties."
-    held = [entry for entry in found.properties if entry.verdict == "holds"]
-    refuted = sum(entry.verdict == "violated" for entry in found.properties)
+    held = [entry for entry in verification.properties if entry.verdict == "holds"]
+    refuted = sum(entry.verdict == "violated" for entry in verification.properties)
     lines = [
-        f"Of {len(found.properties):,} properties {len(held):,} hold and {refuted:,} are violated at the size that was asked "
-        "for. A proof speaks of its region only; how many images of the class such regions hold is in the study's report."
+        f"Of {len(verification.properties):,} properties {len(held):,} hold and {refuted:,} are violated at the size that was "
+        "asked for. A proof speaks of its region only; how many images of the class such regions hold is in the study's report."
     ]
     lines += [
         f"* On at least {100 * row.share_of_images:g} % of the held-out images: {row.holds:,} of {row.properties:,} hold "
         "(exact bounds)."
-        for row in found.statistically
+        for row in verification.statistically
     ]
     return "\n".join([lines[0], "", *lines[1:]])
 
 
 def _monitored(results: Results) -> str:
-    found = results.monitor
-    if found is None:
+    monitor = results.monitor
+    if monitor is None:
         return "No monitor was fitted."
-    kept = found.kept
+    kept = monitor.kept
     return "\n".join(
         [
-            *(f"* {in_markdown(sentence)}" for sentence in found.guarantee.sentences),
+            *(f"* {in_markdown(sentence)}" for sentence in monitor.guarantee.sentences),
             f"* Measured on other images: {percent(kept.accepted.value)} of the outputs are accepted, "
             f"{percent(kept.errors_among_accepted.value)} of them are wrong; {percent(kept.failures_flagged.value)} of the "
             "failures are called suspect.",

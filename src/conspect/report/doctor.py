@@ -10,14 +10,14 @@ from conspect.results.diagnosis import Diagnosis
 
 def doctor_lines(diagnosis: Diagnosis) -> list[str]:
     """The headline, the suspects with their probabilities, and a line for each kind of evidence."""
-    chances = sorted(diagnosis.suspects, key=lambda one: -one.probability)
-    suspects = ", ".join(f"{one.suspect} {100 * one.probability:.0f} %" for one in chances)
+    chances = sorted(diagnosis.suspects, key=lambda suspect: -suspect.probability)
+    suspects = ", ".join(f"{chance.suspect} {100 * chance.probability:.0f} %" for chance in chances)
     return [diagnosis.headline, f"Suspects: {suspects}.", *(f"- {line}" for line in diagnosis.evidence)]
 
 
 def doctor_junit(diagnosis: Diagnosis) -> str:
     """One test case for each suspect: the one that is named fails, those that cannot be told apart are errors."""
-    broken = [one.suspect for one in diagnosis.suspects if one.suspect != "none"]
+    broken = [chance.suspect for chance in diagnosis.suspects if chance.suspect != "none"]
     named = [one for one in diagnosis.named if one != "none"]
     decided = len(diagnosis.named) == 1
     root = ET.Element("testsuites", name="conspect doctor")

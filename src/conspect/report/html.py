@@ -117,7 +117,7 @@ def _per_class(results: Results) -> list[_ClassRow]:
             _ClassRow(
                 name=failing.class_name,
                 failures=failing.failures,
-                causes=[(one.cause, one.count) for one in failing.causes if one.count],
+                causes=[(cause.cause, cause.count) for cause in failing.causes if cause.count],
                 recall=quality.recall.value,
                 precision=quality.precision.value,
                 pairs=changed.top_pairs,

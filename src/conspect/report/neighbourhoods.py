@@ -73,7 +73,7 @@ def shown_pictures(verification: Verification | None) -> list[tuple[str, str | N
     shown: list[tuple[str, str | None]] = (
         [] if example is None else [(example.image, None), (example.image, example.change)]
     )
-    for witness in (one.witness for one in verification.properties if one.kind == "near"):
+    for witness in (entry.witness for entry in verification.properties if entry.kind == "near"):
         if witness is not None and witness.around is not None:
             shown += [(witness.around, None), *([] if witness.change is None else [(witness.around, witness.change)])]
     return list(dict.fromkeys(shown))
@@ -92,12 +92,12 @@ class NearRow:
 def near_rows(verification: Verification, thumbnails: Mapping[str, str]) -> list[NearRow]:
     """The properties that speak of neighbourhoods, in order."""
     rows = []
-    for one in verification.properties:
-        if one.neighbourhood is None:
+    for entry in verification.properties:
+        if entry.neighbourhood is None:
             continue
-        around = None if one.witness is None else one.witness.around
-        change = None if one.witness is None else one.witness.change
+        around = None if entry.witness is None else entry.witness.around
+        change = None if entry.witness is None else entry.witness.change
         original = None if around is None else thumbnails.get(around)
         changed = None if around is None or change is None else thumbnails.get(picture_name(around, change))
-        rows.append(NearRow(one, one.neighbourhood, original, changed))
+        rows.append(NearRow(entry, entry.neighbourhood, original, changed))
     return rows

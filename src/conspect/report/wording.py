@@ -35,7 +35,7 @@ def findings(results: Results) -> list[str]:
 def left_out(results: Results) -> list[str]:
     """What lies among the images of either split and is none of the data set."""
     train, test = results.asked.train, results.dataset
-    return [f"left out of the {one.split} images: {line}" for one in (train, test) for line in one.omissions]
+    return [f"left out of the {data.split} images: {line}" for data in (train, test) for line in data.omissions]
 
 
 def warnings(results: Results) -> list[str]:
@@ -60,13 +60,13 @@ def _begun_small(sentence: str) -> str:
 
 def proofs(results: Results) -> list[str]:
     """What share of the properties holds: formally at each gamma and coverage, statistically on held-out images."""
-    found = results.verification
-    if found is None or not found.properties:
+    verification = results.verification
+    if verification is None or not verification.properties:
         return []
-    by_gamma = ", ".join(f"{row.gamma:g}: {percent(row.share)}" for row in found.by_gamma)
-    by_coverage = ", ".join(f"{100 * row.coverage:g} %: {percent(row.share)}" for row in found.by_coverage)
+    by_gamma = ", ".join(f"{row.gamma:g}: {percent(row.share)}" for row in verification.by_gamma)
+    by_coverage = ", ".join(f"{100 * row.coverage:g} %: {percent(row.share)}" for row in verification.by_coverage)
     headline = []
-    coverage = found.provable_coverage
+    coverage = verification.provable_coverage
     if coverage is not None:
         at = {row.coverage: row.proved for row in coverage.best.rows}
         headline.append(
@@ -75,7 +75,7 @@ def proofs(results: Results) -> list[str]:
             f"(measured on held-out images: {percent(coverage.best.measured_median)}); "
             f"{at[0.5]:,} of {len(coverage.properties):,} over at least half of them, {at[0.9]:,} over at least 90 %."
         )
-    near = found.neighbourhoods
+    near = verification.neighbourhoods
     if near is not None:
         headline.append(
             f"Around real images: a property is proved, on average, around {percent(near.mean_proved)} of the images of its "
@@ -83,10 +83,12 @@ def proofs(results: Results) -> list[str]:
             f"{percent(near.measured_share)}); {near.properties_proved_around_90:,} of {len(near.properties):,} properties "
             f"around at least 90 % of the images."
         )
-    on_images = ", ".join(f"{100 * row.share_of_images:g} %: {percent(row.share)}" for row in found.statistically)
+    on_images = ", ".join(
+        f"{100 * row.share_of_images:g} %: {percent(row.share)}" for row in verification.statistically
+    )
     return [
         *headline,
-        f"Share of {len(found.properties):,} properties that holds, formally, over boxes of gamma {by_gamma}.",
+        f"Share of {len(verification.properties):,} properties that holds, formally, over boxes of gamma {by_gamma}.",
         f"Formally, over the smallest boxes that cover this share of real images: {by_coverage}.",
         f"Statistically, on at least this share of held-out images (exact bounds, corrected for their number): {on_images}.",
     ]

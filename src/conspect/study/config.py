@@ -263,7 +263,7 @@ def _shown(value: object) -> str:
 def _unusable(value: object, *, files: bool = True) -> str | None:
     """Why no file system takes a text, which may name a file; None for one that it takes. Texts of lists name `files` or not."""
     if isinstance(value, tuple):
-        return next((why for one in value if (why := _unusable(one, files=files)) is not None), None)
+        return next((why for entry in value if (why := _unusable(entry, files=files)) is not None), None)
     if not isinstance(value, str):
         return None
     if "\0" in value:
@@ -302,8 +302,10 @@ def _cross_checks(path: Path, config: StudyConfig) -> list[UserError]:
     pairs = [*config.data.misfits(), *config.model.misfits(), *config.vlm.misfits()]
     problems = [user_error("STUDY002", problem, fix, place) for problem, fix in pairs]
     if config.neighbourhoods is not None:
-        wrong = (one for name in changes_misfits(config.neighbourhoods.changes) for one in name.diagnostics)
-        problems += [user_error(one.code, one.problem, one.fix, place) for one in wrong]
+        wrong = (
+            diagnostic for name in changes_misfits(config.neighbourhoods.changes) for diagnostic in name.diagnostics
+        )
+        problems += [user_error(mistake.code, mistake.problem, mistake.fix, place) for mistake in wrong]
     return problems
 
 

@@ -116,9 +116,9 @@ def concept_set(concepts: Concepts | None) -> ConceptSet:
     if isinstance(concepts, Mapping):
         found = tuple(Concept(name, tuple(phrases)) for name, phrases in concepts.items())
     else:
-        found = tuple(one if isinstance(one, Concept) else Concept(one, (one,)) for one in concepts)
-    names = [one.name for one in found]
-    if not found or len(set(names)) < len(names) or not all(one.phrases for one in found):
+        found = tuple(concept if isinstance(concept, Concept) else Concept(concept, (concept,)) for concept in concepts)
+    names = [concept.name for concept in found]
+    if not found or len(set(names)) < len(names) or not all(concept.phrases for concept in found):
         fix = 'for instance concepts=["wheels", "wings"] or {"wheels": ["wheels", "tyres"]}'
         raise user_error("STUDY002", "concepts need different names and at least one phrase each", fix)
     return ConceptSet(found)

@@ -50,16 +50,16 @@ def suggest_concepts(
         near_duplicates=found.near_duplicates,
         suggestions=tuple(
             SuggestedConcept(
-                name=words[one.candidate],
-                agreement=round(one.agreement, 4),
-                own_share=round(one.own_share, 4),
-                class_name=classes[one.class_index],
-                auroc=round(one.auroc, 4),
-                more=one.more,
-                failures=round(one.failures, 4),
-                p_value=one.p_value,
-                examples=tuple(measured.ids[sample.images[row]] for row in one.examples),
+                name=words[suggestion.candidate],
+                agreement=round(suggestion.agreement, 4),
+                own_share=round(suggestion.own_share, 4),
+                class_name=classes[suggestion.class_index],
+                auroc=round(suggestion.auroc, 4),
+                more=suggestion.more,
+                failures=round(suggestion.failures, 4),
+                p_value=suggestion.p_value,
+                examples=tuple(measured.ids[sample.images[row]] for row in suggestion.examples),
             )
-            for one in found.suggestions
+            for suggestion in found.suggestions
         ),
     )

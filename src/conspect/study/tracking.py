@@ -55,7 +55,7 @@ def metrics(results: Results) -> dict[str, float]:
     for name, quality in zip(_distinct(results.classes), model.by_class, strict=True):
         found[f"recall/{name}"] = quality.recall.value
     if results.verification is not None:
-        verdicts = Counter(str(one.verdict) for one in results.verification.properties)
+        verdicts = Counter(str(entry.verdict) for entry in results.verification.properties)
         found |= {f"properties_{verdict}": verdicts[verdict] for verdict in ("holds", "violated", "unknown")}
     if results.monitor is not None:
         kept = results.monitor.kept

@@ -144,9 +144,9 @@ def _told(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ConspectError):
         raise error
     status, headers, content = response(error)
-    found = Response(content, status)
-    found.raw_headers = headers
-    return found
+    reply = Response(content, status)
+    reply.raw_headers = headers
+    return reply
 
 
 def _told_by_starlette(request: Request, error: Exception) -> Response:
@@ -154,9 +154,9 @@ def _told_by_starlette(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == 405:
         methods = (error.headers or {}).get("Allow", "")
-        found = _told(request, user_error("WEB104", f"{request.method[:20]} is not served here", f"use {methods}"))
-        found.raw_headers.append(allowed(methods.split(", ")))
-        return found
+        reply = _told(request, user_error("WEB104", f"{request.method[:20]} is not served here", f"use {methods}"))
+        reply.raw_headers.append(allowed(methods.split(", ")))
+        return reply
     paths = f"known paths: {ABOUT}, {CHECK}, {OPEN}, {METRICS}, {SCHEMA}"
     return _told(request, user_error("WEB103", f"there is no {request.url.path[:100]!r}", paths))
 
@@ -164,5 +164,5 @@ def _told_by_starlette(request: Request, error: Exception) -> Response:
 def _told_by_fastapi(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    where = ", ".join(".".join(str(part) for part in one["loc"]) for one in error.errors())
+    where = ", ".join(".".join(str(part) for part in mistake["loc"]) for mistake in error.errors())
     return _told(request, user_error("WEB109", f"{where[:200]} is wrong", "reasons is flagged, all or none"))

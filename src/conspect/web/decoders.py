@@ -60,8 +60,8 @@ class Decoders:
         self.limits = limits
         self._free: queue.SimpleQueue[_Decoder] = queue.SimpleQueue()
         self._all = [_Decoder(limits.pixels) for _ in range(processes)]
-        for one in self._all:
-            self._free.put(one)
+        for process in self._all:
+            self._free.put(process)
 
     def decode(self, content: bytes, row: int, allowance: Allowance) -> NDArray[np.uint8]:
         """Pixels `[height, width, 3]` uint8 of the request's image `row`. Raises UserError WEB110, Busy."""
@@ -77,8 +77,8 @@ class Decoders:
 
     def close(self) -> None:
         """Kills the processes."""
-        for one in self._all:
-            one.kill()
+        for process in self._all:
+            process.kill()
 
     def _pixels(self, content: bytes, allowance: Allowance) -> NDArray[np.uint8]:
         allowance.seconds_left()

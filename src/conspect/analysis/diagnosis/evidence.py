@@ -83,7 +83,7 @@ class ModelEvidence:
         """The most gainful change of the input, where it is one to name; none while the class names are in another order."""
         if self.other_order:
             return None
-        return next((one for one in self.mendings if one.is_named), None)
+        return next((repair for repair in self.mendings if repair.is_named), None)
 
     @property
     def other_order(self) -> bool:
@@ -101,7 +101,7 @@ class ModelEvidence:
     @property
     def departure(self) -> float | None:
         """The largest of the norms; None without a record."""
-        return max((one.value for one in self.departures), default=None)
+        return max((layer.value for layer in self.departures), default=None)
 
     @property
     def reestimated(self) -> bool:
@@ -119,7 +119,7 @@ class ModelEvidence:
     @property
     def marked(self) -> LayerMark | None:
         """The first layer of the encoder that is pruned or rounded; None where none is."""
-        return next((one for one in self.marks if one.zeros > LAYER_PRUNED or one.repeated > LAYER_ROUNDED), None)
+        return next((mark for mark in self.marks if mark.zeros > LAYER_PRUNED or mark.repeated > LAYER_ROUNDED), None)
 
     @property
     def lost(self) -> float:
@@ -141,9 +141,9 @@ class ModelEvidence:
 def features(evidence: ModelEvidence) -> Float64:
     """`[feature]` in the order of `FEATURES`. Third classes stand for what befalls all of them, worst ones for single rows."""
     head = evidence.head
-    shape, shift = (np.sort(one)[::-1] for one in (head.shape, head.shift))
+    shape, shift = (np.sort(moved)[::-1] for moved in (head.shape, head.shift))
     third = min(2, len(shape) - 1)
-    values = [one.value for one in evidence.departures]
+    values = [departure.value for departure in evidence.departures]
     shifts = [_log(float(shift[k]), LEAST_SHIFT) for k in (0, third)]
     shapes = [_log(float(shape[k]), LEAST_SHAPE) for k in (0, third)]
     fewer = np.sqrt(min(1.0, JUDGED_ON / max(head.corrected.images, 1)))

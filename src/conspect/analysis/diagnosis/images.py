@@ -110,14 +110,14 @@ def diagnose_images(suspect: Suspect | None, views: Views, outputs: Classes) -> 
     a corrected head gets right, or, for encoder and input, those whose class the VLM sees.
     """
     each, judged, labels = views.evidence(), views.judged, views.labels
-    found = []
+    diagnoses = []
     for row in np.flatnonzero(outputs != labels):
         cause = each.cause(int(row), suspect)
         if cause is None:
             visible = bool(each.repaired[row] or each.visible[row])
             cause = _no_part(judged, int(row), int(labels[row]), visible=visible)
-        found.append(ImageDiagnosis(int(row), cause, float(judged.wrong[row]), int(judged.instead[row])))
-    return found
+        diagnoses.append(ImageDiagnosis(int(row), cause, float(judged.wrong[row]), int(judged.instead[row])))
+    return diagnoses
 
 
 def part_cause(suspect: Suspect | None, *, repaired: bool, visible: bool) -> Cause | None:

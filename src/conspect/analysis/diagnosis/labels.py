@@ -90,8 +90,8 @@ def judge_labels(
     kept = known
     for _ in range(TRIMMED):
         each = {
-            name: calibrated(np.asarray(one, dtype=np.float64), labels, absent=absent, by=kept)
-            for name, one in scores.items()
+            name: calibrated(np.asarray(score, dtype=np.float64), labels, absent=absent, by=kept)
+            for name, score in scores.items()
         }
         common = calibrated(np.mean(list(each.values()), axis=0), labels, absent=absent, by=kept)
         probabilities = np.exp(common)
@@ -100,7 +100,7 @@ def judge_labels(
     others = common.copy()
     others[np.arange(len(labels)), labels] = -np.inf
     instead = np.asarray(others.argmax(1), dtype=np.int64)
-    votes = np.asarray(np.sum([one.argmax(1) == instead for one in each.values()], axis=0), dtype=np.int64)
+    votes = np.asarray(np.sum([logs.argmax(1) == instead for logs in each.values()], axis=0), dtype=np.int64)
     return LabelJudgement(wrong, instead, probabilities, votes, tuple(each))
 
 

@@ -50,7 +50,7 @@ def judge_mendings(
     `mended`: (name, fix) to outputs `[image]` with the changed input; `chance`: accuracy of guessing.
     """
     exchanges = {key: exchange(labels, outputs, other) for key, other in mended.items()}
-    corrected = holm([one.p_value for one in exchanges.values()])
+    corrected = holm([trade.p_value for trade in exchanges.values()])
     accuracy = float((outputs == labels).mean()) if len(labels) else 0.0
     judged = [
         Mending(name, fix, one, float(p), accuracy, chance)

@@ -96,7 +96,7 @@ class Answer:
     @property
     def confidence(self) -> float:
         """Probability that one of the named suspects is right, 0..1."""
-        return float(sum(self.posterior[SUSPECTS.index(one)] for one in self.named))
+        return float(sum(self.posterior[SUSPECTS.index(suspect)] for suspect in self.named))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,9 @@ SOUND_DEPARTURE = 0.2
 def named_sentence(diagnosis: ModelDiagnosis) -> str:
     """What is broken, in one sentence."""
     if diagnosis.suspect is None:
-        listed = " or ".join("nothing at all" if one is Suspect.NONE else one.value for one in diagnosis.named)
+        listed = " or ".join(
+            "nothing at all" if suspect is Suspect.NONE else suspect.value for suspect in diagnosis.named
+        )
         return f"Not decided between: {listed}. {_why_open(diagnosis)}"
     evidence, mending = diagnosis.evidence, diagnosis.evidence.mending
     if evidence.other_order:
@@ -113,10 +115,10 @@ def _norms(evidence: ModelEvidence) -> str:
             f"The batch norms fit these images to {evidence.departure:.3f} deviations, closer than training leaves them: "
             "they were estimated again, so their records say nothing."
         )
-    first = next((one for one in evidence.departures if one.value > SOUND_DEPARTURE), None)
+    first = next((departure for departure in evidence.departures if departure.value > SOUND_DEPARTURE), None)
     if first is None:
         return f"The batch norms are within {evidence.departure:.2f} deviations of their records, as those of sound networks."
-    place = [one.name for one in evidence.departures].index(first.name) + 1
+    place = [departure.name for departure in evidence.departures].index(first.name) + 1
     where = (
         "so the input, or the layers before it, are other than in training" if place == 1 else "those before it do not"
     )
@@ -172,7 +174,9 @@ def headline(diagnosis: ModelDiagnosis, failures: int, counts: Sequence[CauseCou
     }
     parts = (Cause.HEAD, Cause.ENCODER, Cause.INPUT)
     said = [
-        f"{one.count:,} {words[one.cause][one.count != 1]}" for one in counts if one.count or one.cause not in parts
+        f"{counted.count:,} {words[counted.cause][counted.count != 1]}"
+        for counted in counts
+        if counted.count or counted.cause not in parts
     ]
     first = f"{failures:,} mistake{'' if failures == 1 else 's'}. {named_sentence(diagnosis)}"
     return first if not failures else f"{first} {', '.join(said[:-1])} and {said[-1]}."

@@ -189,14 +189,14 @@ def _proposals(
     sayable: Sayable,
 ) -> tuple[list[_Proposal], int]:
     """The most promising groups of the searching half, no two of them nearly the same, and how many were looked at."""
-    found: list[_Proposal] = []
+    proposals: list[_Proposal] = []
     tried = 0
     for scope in _scopes(labels, outputs, rows, sayable):
         of_scope, looked_at = _promising(scope, literals)
-        found, tried = found + of_scope, tried + looked_at
-    found.sort(key=lambda proposal: (proposal.p_value, len(proposal.literals)))
+        proposals, tried = proposals + of_scope, tried + looked_at
+    proposals.sort(key=lambda proposal: (proposal.p_value, len(proposal.literals)))
     chosen: list[_Proposal] = []
-    for proposal in found:
+    for proposal in proposals:
         alike = (_jaccard(proposal.failing, other.failing) for other in chosen)
         if len(chosen) < PROPOSALS and all(share < SAME_FAILURES for share in alike):
             chosen.append(proposal)

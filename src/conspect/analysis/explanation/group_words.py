@@ -15,12 +15,13 @@ def group_sentence(
     label, output = (None if index is None else classes[index] for index in (group.label, group.output))
     images = "images" if label is None else f"{label} images"
     shown = [
-        f"“{concepts[one.concept].replace('-', ' ')}” {'most' if one.more else 'least'}" for one in group.conditions
+        f"“{concepts[condition.concept].replace('-', ' ')}” {'most' if condition.more else 'least'}"
+        for condition in group.conditions
     ]
     of_class = "" if label is not None else " of their class"
     whose = f"the quarter of {images} that shows {shown[0]}"
     if len(shown) > 1 or label is None:
-        quarters = " and in ".join(f"the quarter{of_class} that shows {one}" for one in shown)
+        quarters = " and in ".join(f"the quarter{of_class} that shows {concept}" for concept in shown)
         whose = f"{images} that are {'both ' if len(shown) > 1 else ''}in {quarters}"
     fails = "are misclassified" if output is None else f"are taken for {output}"
     inside, outside, failures = group.inside, group.outside, len(group.failures)

@@ -50,8 +50,10 @@ def behaviour_keeps(start: NDArray[np.float64], change: NDArray[np.float64], sha
 
     def keeps(erased: Mask) -> Mask:
         kept = np.empty(len(erased), dtype=bool)
-        for row, one in enumerate(erased):
-            margins = flat[one].sum(axis=0) if one.sum() < concepts / 2 else flat.sum(axis=0) - flat[~one].sum(axis=0)
+        for row, mask in enumerate(erased):
+            margins = (
+                flat[mask].sum(axis=0) if mask.sum() < concepts / 2 else flat.sum(axis=0) - flat[~mask].sum(axis=0)
+            )
             leads = (margins.reshape(images, others) + start > 0).all(axis=1)
             kept[row] = leads.mean() >= share
         return kept

@@ -63,5 +63,5 @@ def thin_combinations(
             for k, p in zip(few, p_values, strict=True)
         ]
     # Each pair of each class was looked at.
-    certain = [one for one, p in found if p * len(first) * len(np.unique(labels)) < ALPHA]
+    certain = [combination for combination, p in found if p * len(first) * len(np.unique(labels)) < ALPHA]
     return tuple(sorted(certain, key=lambda one: one.images / one.expected)[:THIN_LISTED])

@@ -171,8 +171,8 @@ def _content(path: Path) -> Content:
 
 def _timeless(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
-        return {key: _timeless(one) for key, one in value.items() if key not in TIMES}
-    return [_timeless(one) for one in value] if isinstance(value, list) else value
+        return {key: _timeless(entry) for key, entry in value.items() if key not in TIMES}
+    return [_timeless(entry) for entry in value] if isinstance(value, list) else value
 
 
 def broken(study: Path, expected: dict[str, Content]) -> list[str]:

@@ -96,7 +96,7 @@ def _looking(arrays: OnnxArrays, monitor: Monitor, embedding: Node, logits: Node
 
     embeddings, scores = ([look(whole, k) for k in range(tier.looks)] for whole in (embedding, logits))
     first, _ = monitor.detector.suspicion_with(arrays, embeddings[0], scores[0])
-    readings = [arrays.linear(one, folded.weight) + arrays.vector(folded.offset) for one in embeddings]
+    readings = [arrays.linear(looked, folded.weight) + arrays.vector(folded.offset) for looked in embeddings]
     components, output = look_components(arrays, scores, readings, first, folded, tier.deviation)
     return weighed(arrays, tier, components, output), output
 
@@ -119,7 +119,7 @@ def attached(
     import onnx
     from onnx import compose, helper
 
-    opset = next(one.version for one in encoder.opset_import if one.domain in {"", "ai.onnx"})
+    opset = next(imported.version for imported in encoder.opset_import if imported.domain in {"", "ai.onnx"})
     own = monitor_graph(monitor, guarantee=guarantee, opset=opset, second_look=second_look)
     folded = monitor.detector.folded
     _require_outputs(encoder, {EMBEDDING: folded.weight.shape[1], LOGITS: folded.classes})
@@ -165,10 +165,10 @@ def with_embedding(model: onnx.ModelProto, *, logits: str | None = None) -> onnx
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     graph = changed.graph
-    if EMBEDDING in {one.name for one in graph.output}:
+    if EMBEDDING in {value.name for value in graph.output}:
         return changed
     makers = {name: node for node in graph.node for name in node.output}
-    fixed = {one.name for one in graph.initializer} | {
+    fixed = {constant.name for constant in graph.initializer} | {
         name for name, node in makers.items() if node.op_type == "Constant"
     }
     place = logits or graph.output[0].name
@@ -181,11 +181,11 @@ def with_embedding(model: onnx.ModelProto, *, logits: str | None = None) -> onnx
         problem = f"the output {logits or graph.output[0].name} is not made by a linear layer"
         raise user_error("MONITOR001", problem, "name the output with the logits, before any softmax: logits=")
     if node.input[0] != EMBEDDING:
-        if EMBEDDING in makers or EMBEDDING in fixed | {one.name for one in graph.input}:
+        if EMBEDDING in makers or EMBEDDING in fixed | {value.name for value in graph.input}:
             problem = f"the graph has another value called {EMBEDDING}"
             raise user_error("MONITOR001", problem, "rename it, with onnx.compose.add_prefix for instance")
         graph.node.append(helper.make_node("Identity", [node.input[0]], [EMBEDDING]))
-    width = _input_width(node, {one.name: one for one in graph.initializer})
+    width = _input_width(node, {constant.name: constant for constant in graph.initializer})
     graph.output.append(helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["image", width]))
     onnx.checker.check_model(changed, full_check=True)
     return changed
@@ -195,7 +195,7 @@ def _input_width(layer: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto
     """Dimensions that a Gemm or MatMul takes; a free name where its weight is no constant of the graph."""
     if layer.input[1] not in constants:
         return "dimension"
-    turned = any(one.name == "transB" and one.i for one in layer.attribute)
+    turned = any(attribute.name == "transB" and attribute.i for attribute in layer.attribute)
     return int(constants[layer.input[1]].dims[1 if turned else 0])
 
 

@@ -55,7 +55,7 @@ class OnnxArrays:
         """A node; inputs that are no nodes become constants."""
         from onnx import helper
 
-        names = [one.name if isinstance(one, Node) else self.constant(one).name for one in inputs]
+        names = [value.name if isinstance(value, Node) else self.constant(value).name for value in inputs]
         name = name or f"{PREFIX}{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, names, [name], **attributes))
         return Node(self, name)

@@ -111,21 +111,21 @@ def look_components(  # noqa: PLR0917
 ) -> tuple[V, V]:
     """The components of LOOK_FEATURES and the first look's output, from each look's logits and readings."""
     classes, looks = folded.classes, len(logits)
-    parts = [arrays.split(one, (folded.concepts, classes, 2 * classes)) for one in readings]
+    parts = [arrays.split(reading, (folded.concepts, classes, 2 * classes)) for reading in readings]
     numerators, named = [part[0] for part in parts], [part[1] for part in parts]
     outputs = arrays.largest_place(logits[0])
-    odds = [_log_odds(arrays, one, outputs) for one in logits]
+    odds = [_log_odds(arrays, logit, outputs) for logit in logits]
     mean = _sum(odds) / np.float32(looks)
-    agreeing = _sum([arrays.same_place(arrays.largest_place(one), outputs) for one in logits])
+    agreeing = _sum([arrays.same_place(arrays.largest_place(logit), outputs) for logit in logits])
     leads = _sum([-arrays.largest(others_of(arrays, one, outputs)) for one in named])
     gaps = arrays.gaps(numerators[0])
     weight, nothing = arrays.absolute(gaps), arrays.vector(np.zeros(folded.concepts**2, dtype=np.float32))
     # A predicate i > j survives a look where its gap keeps its sign.
-    kept = [arrays.sum(arrays.above(arrays.gaps(one) * gaps, nothing) * weight) for one in numerators[1:]]
+    kept = [arrays.sum(arrays.above(arrays.gaps(numerator) * gaps, nothing) * weight) for numerator in numerators[1:]]
     further = max(looks - 1, 1)
     total = arrays.at_least(arrays.sum(weight) * np.float32(further), LEAST_PROBABILITY)
     scale = arrays.vector(np.asarray(1 / np.where(deviation > 0, deviation, 1), dtype=np.float32))
-    moved = [(one - numerators[0]) * scale for one in numerators[1:]]
+    moved = [(numerator - numerators[0]) * scale for numerator in numerators[1:]]
     nowhere = numerators[0] - numerators[0]
     return arrays.stack(
         (
@@ -133,10 +133,11 @@ def look_components(  # noqa: PLR0917
             first,
             leads / np.float32(looks),
             agreeing / np.float32(looks),
-            arrays.root(_sum([(one - mean) * (one - mean) for one in odds]) / np.float32(looks)),
+            arrays.root(_sum([(each - mean) * (each - mean) for each in odds]) / np.float32(looks)),
             (_sum(kept) if kept else arrays.sum(nowhere)) / total,
             arrays.root(
-                arrays.sum(_sum([one * one for one in moved] or [nowhere])) / np.float32(further * folded.concepts)
+                arrays.sum(_sum([difference * difference for difference in moved] or [nowhere]))
+                / np.float32(further * folded.concepts)
             ),
         )
     ), outputs

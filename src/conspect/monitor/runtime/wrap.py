@@ -197,8 +197,8 @@ class _OnnxSession:
 
     def __init__(self, session: Any, monitor: Monitor, embedding: str | None, logits: str | None) -> None:
         self._session = session
-        self._inputs = [one.name for one in session.get_inputs()]
-        outputs = {one.name: list(one.shape) for one in session.get_outputs()}
+        self._inputs = [entry.name for entry in session.get_inputs()]
+        outputs = {value.name: list(value.shape) for value in session.get_outputs()}
         folded = monitor.detector.folded
         self._logits = logits or _output(outputs, folded.classes, but=embedding)
         self._embedding = embedding or _output(outputs, folded.weight.shape[1], but=self._logits)
@@ -224,7 +224,9 @@ def _torch_head(model: Any, monitor: Monitor) -> Any:
     classes, dimension = monitor.detector.folded.classes, monitor.detector.folded.weight.shape[1]
     sizes = (dimension, classes)
     fitting = [
-        one for one in model.modules() if (getattr(one, "in_features", 0), getattr(one, "out_features", 0)) == sizes
+        module
+        for module in model.modules()
+        if (getattr(module, "in_features", 0), getattr(module, "out_features", 0)) == sizes
     ]
     if not fitting:
         problem = f"no linear layer from {dimension} dimensions to {classes} classes in the model"

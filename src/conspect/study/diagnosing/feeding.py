@@ -197,7 +197,7 @@ def changed_embeddings(
     for change in changes_of(pictures, plain):
         if change.picture is not None:
             changed = [model.prepare(change.picture(picture)) for picture in pictures]
-            if any(one.shape != plain.shape[1:] for one in changed):
+            if any(batch.shape != plain.shape[1:] for batch in changed):
                 continue
             given = np.stack(changed)
         else:

@@ -171,7 +171,7 @@ def compared(now: Fingerprint, sound: Fingerprint) -> FingerprintComparison:
     fed = now.fed.shape != sound.fed.shape or bool(
         np.abs(now.fed - sound.fed).max() > LEAST_FED * max(sound.fed.std(), 1e-9)
     )
-    first = next((one.layer for one in layers), None)
+    first = next((layer.layer for layer in layers), None)
     return FingerprintComparison(
         model=now.model,
         sound=sound.model,
@@ -180,7 +180,7 @@ def compared(now: Fingerprint, sound: Fingerprint) -> FingerprintComparison:
         sound_accuracy=float(right[0].mean()),
         sentence=_sentence(parts, fed=fed, first=first),
         input_changed=fed,
-        broken=tuple(one.part for one in parts if part_costs(one) and not (fed and one.part == "encoder")),
+        broken=tuple(part.part for part in parts if part_costs(part) and not (fed and part.part == "encoder")),
         parts=parts,
         first_layer=first,
         layers=layers,
@@ -215,19 +215,19 @@ def _within(z: Float64, labels: NDArray[np.int64]) -> Float64:
 
 def _layers(now: Sequence[LayerMoments], sound: Sequence[LayerMoments]) -> tuple[MovedLayer, ...]:
     """Those that moved, or that only one version has."""
-    before = {one.name: one for one in sound}
-    found = []
-    for one in now:
-        old = before.get(one.name)
-        if old is None or old.mean.shape != one.mean.shape:
-            found.append(MovedLayer(layer=one.name, moved=0.0, factor=0.0))
+    before = {layer.name: layer for layer in sound}
+    listed = []
+    for layer in now:
+        old = before.get(layer.name)
+        if old is None or old.mean.shape != layer.mean.shape:
+            listed.append(MovedLayer(layer=layer.name, moved=0.0, factor=0.0))
             continue
         scale = np.maximum(old.deviation, 1e-9 + 1e-3 * float(np.abs(old.deviation).max()))
-        moved = float(np.sqrt(np.square((one.mean - old.mean) / scale).mean()))
-        factor = float(np.exp(np.abs(np.log((one.deviation + scale * 1e-3) / (old.deviation + scale * 1e-3))).max()))
+        moved = float(np.sqrt(np.square((layer.mean - old.mean) / scale).mean()))
+        factor = float(np.exp(np.abs(np.log((layer.deviation + scale * 1e-3) / (old.deviation + scale * 1e-3))).max()))
         if moved > LEAST_MOVED or factor > 1 + LEAST_MOVED:
-            found.append(MovedLayer(layer=one.name, moved=round(moved, 5), factor=round(factor, 5)))
-    return tuple(found)
+            listed.append(MovedLayer(layer=layer.name, moved=round(moved, 5), factor=round(factor, 5)))
+    return tuple(listed)
 
 
 def _rows(now: Fingerprint, sound: Fingerprint) -> tuple[str, ...]:
@@ -241,13 +241,13 @@ def _rows(now: Fingerprint, sound: Fingerprint) -> tuple[str, ...]:
 
 def _classes(old: Float64, new: Float64, now: Fingerprint, within: Float64) -> tuple[MovedClass, ...]:
     """Mean embeddings that moved, the furthest first."""
-    found = []
+    listed = []
     for label in np.unique(now.labels):
         rows = now.labels == label
         moved = float(np.sqrt(np.square((new[rows].mean(0) - old[rows].mean(0)) / within).mean()))
         if moved > LEAST_MOVED:
-            found.append(MovedClass(class_name=now.class_names[int(label)], moved=round(moved, 5)))
-    return tuple(sorted(found, key=lambda one: -one.moved))
+            listed.append(MovedClass(class_name=now.class_names[int(label)], moved=round(moved, 5)))
+    return tuple(sorted(listed, key=lambda one: -one.moved))
 
 
 def _concepts(now: Fingerprint, sound: Fingerprint) -> tuple[MovedConcept, ...]:

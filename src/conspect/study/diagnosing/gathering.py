@@ -115,7 +115,7 @@ def mendings(
     changed = {key: model.head.logits(z).argmax(1) for key, z in changed_embeddings(model, pictures, advance)}
     if own is not None:
         given = [own(picture) for picture in pictures]
-        if all(one.shape == prepared.shape[1:] for one in given):  # the network may take no other size
+        if all(image.shape == prepared.shape[1:] for image in given):  # the network may take no other size
             changed[OWN_PREPARATION] = model.head.logits(embedded(model, np.stack(given), advance)).argmax(1)
     return judge_mendings(labels, plain, changed, chance=1 / model.head.classes)
 

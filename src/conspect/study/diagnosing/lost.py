@@ -38,7 +38,9 @@ def lost_results(
     grades = graded(inputs, measured, sample)
     speaking = believed(grades)
     # Of concepts that cannot be told apart the first stands for all.
-    candidates = [k for k, one in enumerate(grades) if speaking[k] and all(other > k for other in one.measures.group)]
+    candidates = [
+        k for k, grade in enumerate(grades) if speaking[k] and all(other > k for other in grade.measures.group)
+    ]
     places = pairs.rows[sample.images]
     shown = shown_of(sample.by_vlm)
     earlier_embeddings = pairs.z.rows(places).astype(np.float64)
@@ -47,22 +49,22 @@ def lost_results(
     earlier = SeenImages(shown, earlier_embeddings, sample.labels, outputs, classes)
     images = SeenImages(shown, sample.embeddings.astype(np.float64), sample.labels, sample.outputs, classes)
     names = inputs.concepts.names
-    found = []
+    lost_of_classes = []
     for label in asked:
         lost = lost_since(images, earlier, label, candidates)[:NAMED]
         if lost:
-            found.append(
+            lost_of_classes.append(
                 LostOfClass(
                     class_name=inputs.model.class_names[label],
                     new_failures=new[label],
                     concepts=tuple(
                         LostConcept(
-                            concept=names[one.concept],
-                            twins=tuple(names[k] for k in grades[one.concept].measures.group),
-                            probability=round(one.probability, 4),
+                            concept=names[concept.concept],
+                            twins=tuple(names[k] for k in grades[concept.concept].measures.group),
+                            probability=round(concept.probability, 4),
                         )
-                        for one in lost
+                        for concept in lost
                     ),
                 )
             )
-    return tuple(found)
+    return tuple(lost_of_classes)

@@ -24,9 +24,9 @@ def preparation_of(model: Feedable, pictures: Sequence[Picture]) -> Preparation 
     """
     # Squares, so that a crop along a longer side is not taken for one of the border; paler, so that nothing saturates.
     plain = [_pale(_square(picture)) for picture in pictures[:PICTURES]]
-    if not plain or min(one.shape[0] for one in plain) < LEAST_SIDE:
+    if not plain or min(picture.shape[0] for picture in plain) < LEAST_SIDE:
         return None
-    prepared = prepared_by(model, [_picture(one) for one in plain])
+    prepared = prepared_by(model, [_picture(picture) for picture in plain])
     axis = channel_axis(prepared)
     if axis is None:
         return None
@@ -34,16 +34,18 @@ def preparation_of(model: Feedable, pictures: Sequence[Picture]) -> Preparation 
 
     def answer(change: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Mean absolute change of what is prepared, `[channel, y, x]`."""
-        changed = prepared_by(model, [_picture(one + step) for one, step in zip(plain, change, strict=True)])
+        changed = prepared_by(model, [_picture(picture + step) for picture, step in zip(plain, change, strict=True)])
         return np.asarray(np.moveaxis(np.abs(changed - prepared), axis, 1).mean(0), dtype=np.float64)
 
-    each = np.maximum(answer([np.full(one.shape, STEP) for one in plain]).mean((1, 2)), 1e-12)
+    each = np.maximum(answer([np.full(picture.shape, STEP) for picture in plain]).mean((1, 2)), 1e-12)
     if each.min() <= 1e-9:
         return None
-    colours = np.stack([answer([_one_colour(one, k) for one in plain]).mean((1, 2)) / each for k in range(3)])
-    coarse = answer([_waves(one, min(one.shape[:2]) / 2, STEP) for one in plain]) / each[:, None, None]
-    fine = answer([_waves(one, _fine(one, min(height, width)), STEP) for one in plain]) / each[:, None, None]
-    middle = answer([_middle(one) for one in plain]).mean(0)
+    colours = np.stack([answer([_one_colour(picture, k) for picture in plain]).mean((1, 2)) / each for k in range(3)])
+    coarse = answer([_waves(picture, min(picture.shape[:2]) / 2, STEP) for picture in plain]) / each[:, None, None]
+    fine = (
+        answer([_waves(picture, _fine(picture, min(height, width)), STEP) for picture in plain]) / each[:, None, None]
+    )
+    middle = answer([_middle(picture) for picture in plain]).mean(0)
     share = float((middle > ARRIVED * middle.max()).mean())
     return Preparation(
         colour=float((colours.max(1) - colours.min(1)).mean()),

@@ -120,7 +120,7 @@ def images_of(split: StoredSplit, chosen: NDArray[np.int64]) -> Images:
 
 
 def _at(rows: NDArray[np.int64], images: Sequence[ImageDiagnosis]) -> list[ImageDiagnosis]:
-    return [replace(one, row=int(rows[one.row])) for one in images]
+    return [replace(image, row=int(rows[image.row])) for image in images]
 
 
 def _further_failures(measured: Measurements, tested: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -177,17 +177,26 @@ def _record(
         labels_expected_wrong=0.0 if evidence.labels is None else round(evidence.labels.expected, 2),
         input_changes=tuple(
             InputChange(
-                name=one.name, fix=one.fix, exchanged=_exchanged(one.exchange), p_value=one.p_value, named=one.is_named
+                name=mending.name,
+                fix=mending.fix,
+                exchanged=_exchanged(mending.exchange),
+                p_value=mending.p_value,
+                named=mending.is_named,
             )
-            for one in evidence.mendings
+            for mending in evidence.mendings
         ),
-        norms=tuple(NormDeparture(layer=one.name, departure=round(one.value, 5)) for one in evidence.departures),
+        norms=tuple(
+            NormDeparture(layer=departure.name, departure=round(departure.value, 5))
+            for departure in evidence.departures
+        ),
     )
 
 
 def counted_causes(counts: Sequence[CauseCount]) -> tuple[CauseCounted, ...]:
     """Counts of causes as records."""
-    return tuple(CauseCounted(cause=one.cause.value, count=one.count, low=one.low, high=one.high) for one in counts)
+    return tuple(
+        CauseCounted(cause=count.cause.value, count=count.count, low=count.low, high=count.high) for count in counts
+    )
 
 
 def _exchanged(one: Exchange) -> Exchanged:

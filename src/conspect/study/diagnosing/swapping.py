@@ -77,9 +77,9 @@ def swap_results(
     no head that was found.
     """
     model = inputs.model
-    for one in (model, sound):
-        if one.head.is_identity:
-            problem = f"no head was found in {one.name}, so there are no parts that could be exchanged"
+    for version in (model, sound):
+        if version.head.is_identity:
+            problem = f"no head was found in {version.name}, so there are no parts that could be exchanged"
             raise user_error("STUDY002", problem, "name the layer that turns embeddings into logits, with `head`")
     if (sound.class_names, sound.embedding_size) != (model.class_names, model.embedding_size):
         problem = f"{sound.name} and {model.name} differ in their classes or in the size of their embeddings"
@@ -93,7 +93,9 @@ def swap_results(
     logits, old = swapped.logits, swapped.right[0]
     parts = losses_of(swapped.right, changed=(not same_head(sound.head, model.head), swapped.encoders_differ))
     failures = np.flatnonzero(outputs != labels)
-    sound_logits, other_head, other_encoder, other = (scale * one for scale, one in zip(scales, logits, strict=True))
+    sound_logits, other_head, other_encoder, other = (
+        scale * logit for scale, logit in zip(scales, logits, strict=True)
+    )
     blames = swap_test(
         labels[failures], sound=sound_logits, other_head=other_head, other_encoder=other_encoder, other=other
     )
@@ -106,7 +108,7 @@ def swap_results(
         sound_accuracy=float(old.mean()),
         failures=len(failures),
         new_failures=int(old[failures].sum()),
-        broken=tuple(one.part for one in parts if part_costs(one)),
+        broken=tuple(part.part for part in parts if part_costs(part)),
         sentence=swap_sentence(parts),
         parts=parts,
         counts=counts([blame for _, blame in new]),
@@ -142,11 +144,11 @@ def _compared(
     z = pairs.z.rows(pairs.rows[sample]), pairs.y.rows(pairs.rows[sample])
     four = ((sound.head, 0), (model.head, 0), (sound.head, 1), (model.head, 1))
     logits, truth = [head.logits(z[encoder]) for head, encoder in four], labels[sample]
-    right = [float((one.argmax(1) == truth).mean()) for one in logits]
+    right = [float((logit.argmax(1) == truth).mean()) for logit in logits]
     common = common_space(*z)
     if max(right[1], right[2]) < LEAST_SHARED and common < LEAST_COMMON:
         raise _nothing_in_common((sound.name, model.name), right, z, truth, common)
-    return four, [sharpness(one, truth) for one in logits]
+    return four, [sharpness(logit, truth) for logit in logits]
 
 
 def _nothing_in_common(
@@ -223,7 +225,7 @@ def same_head(first: Head, second: Head) -> bool:
 def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) -> tuple[PartLoss, PartLoss]:
     """Of head and encoder, from whether each of the four models is right, `[image]` each, in the order of `swap_test`."""
     sound, other_head, other_encoder, other = right
-    lost = part_losses(*(float(one.mean()) for one in right))
+    lost = part_losses(*(float(hits.mean()) for hits in right))
     # Each part's own loss, with the other sound and with the other as it is: the larger surprise counts.
     pairs = (((sound, other_head), (other_encoder, other)), ((sound, other_encoder), (other_head, other)))
     found = []
@@ -255,11 +257,11 @@ def part_costs(part: PartLoss) -> bool:
 
 def swap_sentence(parts: tuple[PartLoss, PartLoss]) -> str:
     """What is broken, from the loss of each part."""
-    broken = [one for one in parts if part_costs(one)]
-    same = [f"The {one.part} is unchanged." for one in parts if not one.changed]
+    broken = [part for part in parts if part_costs(part)]
+    same = [f"The {part.part} is unchanged." for part in parts if not part.changed]
     if not broken:
         return " ".join(["Neither part loses accuracy for sure.", *same])
-    costs = " and ".join(f"the {one.part} {100 * one.loss:.1f} points" for one in broken)
+    costs = " and ".join(f"the {loss.part} {100 * loss.loss:.1f} points" for loss in broken)
     both = "Both parts are broken: " if len(broken) == 2 else f"The {broken[0].part} is broken: "
     return " ".join([f"{both}{costs} of accuracy lost (Shapley values of the exchange).", *same])
 
@@ -276,11 +278,11 @@ def common_space(first: Floats, second: Floats) -> float:
     """How much more the same dimension of two embeddings `[image, D]` goes together than different ones: mean correlation of
     equal dimensions less the mean absolute one of unequal. 0 for unrelated spaces, to 1; 0 where nothing varies."""
     deviations = [np.asarray(one, np.float64) - one.mean(0, dtype=np.float64) for one in (first, second)]
-    norms = [np.linalg.norm(one, axis=0) for one in deviations]
+    norms = [np.linalg.norm(deviation, axis=0) for deviation in deviations]
     alive = np.flatnonzero(np.isfinite(norms[0] * norms[1]) & (norms[0] * norms[1] > 0))
     if len(alive) < 2:
         return 0.0
-    a, b = (one[:, alive] / norm[alive] for one, norm in zip(deviations, norms, strict=True))
+    a, b = (deviation[:, alive] / norm[alive] for deviation, norm in zip(deviations, norms, strict=True))
     together = a.T @ b
     equal = float(np.trace(together)) / len(alive)
     return equal - (float(np.abs(together).sum()) - float(np.abs(np.diag(together)).sum())) / (

@@ -47,7 +47,7 @@ class Compared:
         theirs, ours = self._before.failures, self._failures
         if not self.comparison.same_images or theirs is None or ours is None or self.comparison.accuracy is None:
             return {}
-        old, new = {one.id for one in theirs.images}, {one.id for one in ours.images}
+        old, new = {image.id for image in theirs.images}, {image.id for image in ours.images}
         row_of = self._index.row_of
         sides = {row_of[name]: ChangedSide.FIXED for name in old - new if name in row_of}
         return sides | {row_of[name]: ChangedSide.BROKEN for name in new - old if name in row_of}
@@ -61,7 +61,7 @@ class Compared:
     ) -> ChangedImages:
         """Images that changed sides, those of `side` and of true class `label` alone where these are given."""
         theirs = self._before.failures
-        was = {} if theirs is None else {one.id: one.output for one in theirs.images}
+        was = {} if theirs is None else {failure.id: failure.output for failure in theirs.images}
         index = self._index
         rows = [row for row in sorted(self.sides) if label is None or index.class_names[index.labels[row]] == label]
         shown = [row for row in rows if side is None or self.sides[row] is side]
@@ -142,7 +142,7 @@ def _difference(
         if cell[0] == chosen:
             i, j = place[cell[1]], place[cell[2]]
             p_values[i, j] = p_values[j, i] = p
-    (old, images_before), (new, images_after) = (_counts(one, chosen, names) for one in (before, after))
+    (old, images_before), (new, images_after) = (_counts(version, chosen, names) for version in (before, after))
     return HeatmapDifference(
         class_name=chosen,
         concepts=names,

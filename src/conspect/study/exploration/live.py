@@ -51,7 +51,9 @@ class Live:
                 )
             shares, output = softmax(logits), int(logits.argmax())
             strengths = self._strengths(point, output)
-            maps = concept_maps(self._model, index.lens, image, [one.concept for one in strengths[:SHOWN_MAPS]])
+            maps = concept_maps(
+                self._model, index.lens, image, [strength.concept for strength in strengths[:SHOWN_MAPS]]
+            )
         order = np.argsort(-shares, kind="stable")[:SHOWN_CLASSES]
         return LiveVerdict(
             width=image.shape[1],

@@ -103,7 +103,7 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
     if len(train) < ALIGNMENT_MINIMUM or len(test) < 1:
         counts = f"{len(train)} readable training images and {len(test)} readable test images"
         fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
-        without = [one for one in unreadable if NOT_FINITE in one[2]]
+        without = [listed for listed in unreadable if NOT_FINITE in listed[2]]
         if without:
             fix += "; a model that gives NaN is broken: look at its weights and at the range of what it is fed"
         raise user_error("STUDY005", counts + _left_out(unreadable, without), fix)
@@ -139,7 +139,7 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
 
 def _left_out(unreadable: Sequence[tuple[str, str, str]], without: Sequence[tuple[str, str, str]]) -> str:
     """What is said of images that were left out, of those `without` a finite embedding apart."""
-    damaged = [one for one in unreadable if NOT_FINITE not in one[2]]
+    damaged = [listed for listed in unreadable if NOT_FINITE not in listed[2]]
     said = f"; {len(damaged)} cannot be read, such as {damaged[0][1]}" if damaged else ""
     return said + (f"; of {len(without)}, such as {without[0][1]}, {without[0][2]}" if without else "")
 

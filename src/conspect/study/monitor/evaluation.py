@@ -152,31 +152,31 @@ def _compared_defect(chosen: Mapping[DetectorKind, str], seed: int, one: _Scored
 def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> tuple[AttackLocalization, ...]:
     """Encoder or head, for the failures of each attack, by the lens oracle and by a head refitted on the fit split."""
     measured, fit = fitted.place.measured, fitted.splits.fit
-    attacks = [one for one in others if one.kind is DefectKind.ATTACK and one.split.witnessed is not None]
+    attacks = [other for other in others if other.kind is DefectKind.ATTACK and other.split.witnessed is not None]
     if not attacks:
         return ()
     head = fit_logistic(fit.inputs.embeddings, fit.labels, fitted.monitor.detector.folded.classes)
-    found = []
-    for one in attacks:
-        embeddings, witnessed = one.split.inputs.embeddings, one.split.witnessed
+    localized = []
+    for attack in attacks:
+        embeddings, witnessed = attack.split.inputs.embeddings, attack.split.witnessed
         assert witnessed is not None
         verdicts = localization.localize(
-            one.split.labels,
-            one.split.inputs.outputs,
+            attack.split.labels,
+            attack.split.inputs.outputs,
             vlm_on_image=np.asarray(witnessed.class_strengths.argmax(1), dtype=np.int64),
             vlm_on_mapped=zero_shot(measured.lens.alignment(embeddings), measured.class_directions),
             refitted=np.asarray(head.probabilities(embeddings).argmax(1), dtype=np.int64),
         )
         summary = localization.summarise(verdicts)
-        found.append(
+        localized.append(
             AttackLocalization(
-                attack=one.name,
+                attack=attack.name,
                 failures=summary.failures,
                 counts=CulpritCounts(**summary.by_vlm),
                 refitted_head_counts=PartCounts(**summary.by_refitted_head),
             )
         )
-    return tuple(found)
+    return tuple(localized)
 
 
 def chosen_detectors(

@@ -42,7 +42,7 @@ class StudyPictures:
     @property
     def pictures(self) -> tuple[PictureName, ...]:
         """The changes that study.toml names. Raises UserError STUDY008 for a function that cannot be imported."""
-        return tuple(PictureName(one.kind, one.words) for one in all_pictures(self.config.changes))
+        return tuple(PictureName(picture.kind, picture.words) for picture in all_pictures(self.config.changes))
 
     @property
     def digest(self) -> str:

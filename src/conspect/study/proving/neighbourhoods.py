@@ -194,7 +194,7 @@ def _decisions(subject: VerificationModel, images: ImagesAtHand) -> list[Questio
 
 
 def _mean(proved: Sequence[np.ndarray]) -> float:
-    return _over([float(one.mean()) for one in proved if len(one)])
+    return _over([float(known.mean()) for known in proved if len(known)])
 
 
 def _over(shares: Sequence[float]) -> float:
@@ -202,7 +202,7 @@ def _over(shares: Sequence[float]) -> float:
 
 
 def _broadly(proved: Sequence[np.ndarray]) -> int:
-    return sum(Fraction(int(one.sum()), len(one)) >= BROAD for one in proved if len(one))
+    return sum(Fraction(int(known.sum()), len(known)) >= BROAD for known in proved if len(known))
 
 
 def _property(job: Obligation, answer: Around) -> NeighbourhoodProperty:
@@ -241,7 +241,9 @@ def _counterexample(
     def clearness(k: int, place: int) -> tuple[bool, float]:
         at, formula = int(questions[k].images[place]), obligations[k].formula
         before, after = split.embeddings[sample.rows[at]], sample.embeddings[at][int(answers[k].picture[place])]
-        kept, broken = (describer.margin(formula, np.asarray(one, dtype=np.float64)) or 0.0 for one in (before, after))
+        kept, broken = (
+            describer.margin(formula, np.asarray(embedding, dtype=np.float64)) or 0.0 for embedding in (before, after)
+        )
         return bool(right[at]), min(kept, -broken)
 
     cases = [
@@ -255,7 +257,8 @@ def _counterexample(
     answer, job, at = answers[-chosen], obligations[-chosen], int(questions[-chosen].images[-place])
     row, which = int(sample.rows[at]), int(answer.picture[-place])
     before, after = (
-        np.asarray(one, dtype=np.float64)[None] for one in (split.embeddings[row], sample.embeddings[at][which])
+        np.asarray(embedding, dtype=np.float64)[None]
+        for embedding in (split.embeddings[row], sample.embeddings[at][which])
     )
     return RealCounterexample(
         id=job.name,

@@ -81,5 +81,5 @@ def mined(subject: VerificationModel, *, share: float, criterion: Criterion) -> 
         share=share,
         criterion=criterion,
     )
-    pairs = [(one.class_name, one.left, one.right) for one in found]
+    pairs = [(predicate.class_name, predicate.left, predicate.right) for predicate in found]
     return from_pairs(pairs, subject.class_names, subject.concept_names)

@@ -50,8 +50,8 @@ def failure_group_results(
             label=None if group.label is None else classes[group.label],
             output=None if group.output is None else classes[group.output],
             conditions=tuple(
-                records.GroupCondition(concept=concepts[one.concept], shown="most" if one.more else "least")
-                for one in group.conditions
+                records.GroupCondition(concept=concepts[condition.concept], shown="most" if condition.more else "least")
+                for condition in group.conditions
             ),
             sentence=group_sentence(group, concepts, classes, of_all),
             failures=len(group.failures),

@@ -54,7 +54,7 @@ def verdicts_of(measured: Measurements, head: Head) -> list[Localization]:
     )
     if not head.is_identity:
         return verdicts
-    return [replace(one, by_vlm=Culprit.UNDECIDED, by_refitted_head=Culprit.UNDECIDED) for one in verdicts]
+    return [replace(verdict, by_vlm=Culprit.UNDECIDED, by_refitted_head=Culprit.UNDECIDED) for verdict in verdicts]
 
 
 @dataclass(frozen=True, eq=False)

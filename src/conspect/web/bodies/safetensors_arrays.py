@@ -48,7 +48,7 @@ def arrays_of_safetensors(body: bytes, limits: Limits, shapes: InputShapes) -> B
         return Body(images=_images(declared["images"], data, limits))
     if "embeddings" not in declared:
         refuse("there are no embeddings in it")
-    rows = {name: _rows(one, data, limits.inputs, shapes) for name, one in declared.items()}
+    rows = {name: _rows(array, data, limits.inputs, shapes) for name, array in declared.items()}
     return Body(embeddings=rows["embeddings"], logits=rows.get("logits"))
 
 
@@ -100,7 +100,7 @@ def _declared(name: str, about: JsonValue) -> _Declared:
 
 
 def _naturals(value: object) -> bool:
-    return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
+    return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
 
 
 def _rows(one: _Declared, data: memoryview, inputs: int, shapes: InputShapes) -> NDArray[np.float32]:
