@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from conspect.study import Study
-from conspect.study.explaining import explain_images
+from conspect.study.explaining import Asked, explain
 
 SIDE, GAP, TEXT = 220, 16, 84
 
@@ -22,7 +22,7 @@ def main(folder: Path, name: str, out: Path) -> None:
     """Image first, then one map for each concept of the sentence: bright where it is read most."""
     study = Study.open(folder)
     measured = study.measurements()
-    found = explain_images(study.inputs, measured, [name]).images[0]
+    found = explain(study.inputs, measured, Asked(images=[name])).images[0]
     pixels = study.inputs.test.image(int(measured.test.rows[measured.ids.index(name)]))
     picture = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     panels = [("", picture)]

@@ -21,7 +21,7 @@ from conspect.report.wording import findings
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import Asked, explain, explain_images
+from conspect.study.explaining import Asked, explain
 
 
 def failure(study: Study) -> str:
@@ -30,7 +30,7 @@ def failure(study: Study) -> str:
 
 
 def test_a_failure_is_explained_by_the_color_it_shows_and_the_one_it_lacks(finished: Study) -> None:
-    image = explain_images(finished.inputs, finished.measurements(), [failure(finished)]).images[0]
+    image = explain(finished.inputs, finished.measurements(), Asked(images=[failure(finished)])).images[0]
     assert image.against == image.label != image.output
     sides = {reason.side for reason in image.explanation.reasons}
     assert "output" in sides or "label" in sides
@@ -41,7 +41,7 @@ def test_a_failure_is_explained_by_the_color_it_shows_and_the_one_it_lacks(finis
 
 
 def test_erasing_a_contrastive_set_changes_the_output(finished: Study) -> None:
-    image = explain_images(finished.inputs, finished.measurements(), [failure(finished)], seconds=5).images[0]
+    image = explain(finished.inputs, finished.measurements(), Asked(images=[failure(finished)]), seconds=5).images[0]
     assert image.sets is not None
     assert image.sets.abductive or image.sets.contrastive
     assert {name for members in image.sets.contrastive for name in members} <= set(finished.inputs.concepts.names)
@@ -49,7 +49,7 @@ def test_erasing_a_contrastive_set_changes_the_output(finished: Study) -> None:
 
 def test_an_image_that_is_not_there_is_named(finished: Study) -> None:
     with pytest.raises(UserError) as caught:
-        explain_images(finished.inputs, finished.measurements(), ["nowhere.png"])
+        explain(finished.inputs, finished.measurements(), Asked(images=["nowhere.png"]))
     assert caught.value.diagnostics[0].code == "STUDY002"
     assert "nowhere.png" in str(caught.value)
 

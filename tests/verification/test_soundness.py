@@ -60,7 +60,7 @@ def test_what_is_opened_below_a_split_keeps_the_split():
 def test_parts_with_seeds_of_their_own_add_up_to_a_run():
     parts = [part(20, 20, seed) for seed in (0, 1)]
     summed, first, second = (
-        {row["what"]: row["value"] or 0.0 for row in rows_of(figures(tally) | {"seconds": 1.0}, 20, 20)}
+        {row["what"]: row["value"] or 0.0 for row in rows_of({**figures(tally), "seconds": 1.0}, 20, 20)}
         for tally in (sum(parts, Tally()), *parts)
     )
     for what in ("random properties", "wrong verdicts", "mutated certificates", "near: properties compared"):

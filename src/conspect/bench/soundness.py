@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -47,7 +47,28 @@ DEPTHS = (1, 2, 3, 4)
 ENDS = 10
 
 
-def run(properties: int, mutations: int, seed: int = 0, workers: int = 1) -> dict[str, Any]:
+class Figures(TypedDict):
+    """What was seen in a run or a part of one: `counts` by what was counted, `bad`: the first things that should not be."""
+
+    properties: int
+    wrong_verdicts: int
+    unknown_share_linear: float
+    certificates_refused: int
+    witnesses_replayed: int
+    mutated: int
+    mutated_accepted: int
+    mutated_new: int
+    counts: dict[str, int]
+    bad: list[str]
+
+
+class RunFigures(Figures):
+    """With the time that the whole run took."""
+
+    seconds: float
+
+
+def run(properties: int, mutations: int, seed: int = 0, workers: int = 1) -> RunFigures:
     """Figures of one run: wrong verdicts, unknowns, refused certificates, accepted mutations, seconds.
 
     Three in ten properties have linear atoms in 2 to 64 dimensions. The rest, in 2 to 5 dimensions: a tenth with
@@ -64,10 +85,10 @@ def run(properties: int, mutations: int, seed: int = 0, workers: int = 1) -> dic
         shares = [(-(-properties // workers), -(-mutations // workers), seed * 1000 + k) for k in range(workers)]
         with ProcessPoolExecutor(workers) as pool:
             tally = sum(pool.map(part, *zip(*shares, strict=True)), Tally())
-    return figures(tally) | {"seconds": round(time.perf_counter() - started, 1)}
+    return {**figures(tally), "seconds": round(time.perf_counter() - started, 1)}
 
 
-def figures(tally: Tally) -> dict[str, Any]:
+def figures(tally: Tally) -> Figures:
     """The figures of a tally, or of the sum of those of several parts."""
     counts = tally.counts
     return {
@@ -122,9 +143,9 @@ def rows(*, properties: int = 20_000, mutations: int = 20_000, seed: int = 0, wo
     return rows_of(run(properties, mutations, seed, workers or os.cpu_count() or 1), properties, mutations)
 
 
-def rows_of(found: dict[str, Any], properties: int, mutations: int) -> list[Row]:
+def rows_of(found: RunFigures, properties: int, mutations: int) -> list[Row]:
     """The figures of a run, with so many properties and mutations asked for, as rows."""
-    counts: dict[str, int] = found["counts"]
+    counts = found["counts"]
     undecided = sum(count for what, count in counts.items() if "undecided" in what)
     by_kind = [
         line

@@ -60,13 +60,6 @@ def explain(
     )
 
 
-def explain_images(
-    inputs: Inputs, measured: Measurements, images: Sequence[str], *, seconds: float = 0.1
-) -> records.ImageExplanations:
-    """`explain` for images alone."""
-    return explain(inputs, measured, Asked(images=images), seconds=seconds)
-
-
 def _cell(cell: str, classes: Sequence[str], measured: Measurements) -> tuple[int, int]:
     """Label and output of "label:output"; class names may hold colons themselves."""
     halves = [(cell[:place], cell[place + 1 :]) for place, letter in enumerate(cell) if letter == ":"]

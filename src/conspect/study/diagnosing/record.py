@@ -34,8 +34,8 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
 
 ASSET = "diagnosis.json"
-# Images that each change of the input is tried on, in a run and by the doctor.
-RUN_CHANGED, DOCTOR_CHANGED = 100, 400
+# Images that each change of the input is tried on in a run; the doctor takes more, the default of `gather`.
+RUN_CHANGED = 100
 # Images of each split that a diagnosis reads at once, so that its memory does not grow with the study; failures beyond them are
 # judged in parts, beside so many of these.
 MOST_IMAGES, CONTEXT = 20_000, 5000

@@ -13,7 +13,7 @@ from conspect.core.files import write_atomically, writing_to
 from conspect.results.exploration import Decision, LabelDecision
 
 TAGS_FILE, DECISIONS_FILE = "tags.csv", "label_decisions.csv"
-MOST_TAGGED, LONGEST_TAG = 100_000, 60
+LONGEST_TAG = 60
 LARGEST_TABLE = 64 * 2**20
 
 

@@ -91,7 +91,7 @@ def _of_class(
         for of, said, table in asked:
             extent = search.extent(table, ray)
             if extent is not None:
-                name = f"{of} of {class_name} along {concept} in {image}"
+                name = extent_name(of, class_name, image, concept)
                 claim = ExtentClaim(name, file, said, extent.table, "holds", model.measure_split, image, index, extent)
                 claims[of].append(claim)
     return [
