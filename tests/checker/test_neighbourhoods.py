@@ -173,3 +173,15 @@ def test_a_region_s_claim_cannot_be_about_neighbourhoods(body):
     ]
     with pytest.raises(check.Refused, match="no region of a class"):
         accepts(body)
+
+
+def test_long_multipliers_around_many_images_take_no_more_memory_than_allowed(parts):
+    subject, _, factor = parts
+    formula = make_job(subject, Implies(Predict("c1"), Stronger("k1", "k2")), "p").table
+    centres = np.random.default_rng(0).normal(size=(20_000, WIDTH))
+    plain, long = (
+        sealed(certificate(subject, centres, factor, formula, [[[[2, weight]]], None, []])) for weight in (3, 10**3900)
+    )
+    assert check.check_data(plain, (), check.Budget(megabytes=60))
+    with pytest.raises(check.Refused, match="--megabytes"):
+        check.check_data(long, (), check.Budget(megabytes=60))

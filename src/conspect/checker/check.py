@@ -80,11 +80,12 @@ class Budget:
         if time.monotonic_ns() > self.end:
             raise Refused(f"not checked within {self.seconds} s; allow more with --seconds")
 
-    def hold(self, numbers: int, bits: int) -> None:
-        """Refuses once integers of this length would take more memory than allowed."""
-        self.left -= numbers * (40 + bits // 7)
-        if self.left < 0:
-            raise Refused(f"its numbers take more than {self.megabytes} MB; allow more with --megabytes")
+    def hold(self, numbers: int, bits: int) -> int:
+        """The memory that integers of this length take; refuses once it would be more than allowed."""
+        taken = numbers * (40 + bits // 7)
+        self.left -= taken
+        need(self.left >= 0, f"its numbers take more than {self.megabytes} MB; allow more with --megabytes")
+        return taken
 
 
 # ---------------------------------------------------------------- reading
@@ -557,6 +558,7 @@ class Near(Sized):
         self.images = whole(images, 1, 1 << 24, "a number of images")
         raw_centre, flat, self.shift = floats(centre, (self.images, width), "centres", model.budget)
         self.columns = [flat[k::width] for k in range(width)]
+        self.bits = max(max(flat).bit_length(), min(flat).bit_length())
         zero = base64.b64encode(bytes(8 * width)).decode()
         self.around = Region({"shape": "span", "centre": zero, "factor": factor, "reads": reads}, model)
         self.arrays = digest_arrays({"centre": ("<f8", (self.images, width), raw_centre)}) + self.around.arrays
@@ -578,11 +580,13 @@ class Near(Sized):
         above = root * root < rise or (root * root == rise and not strict)
         limit = (numbers[-1] << self.shift + FINER) - root - above >> FINER
         values = [0] * self.images
+        taken = self.model.budget.hold(2 * self.images, self.bits + max(map(int.bit_length, numbers)) + 8)
         for number, column in zip(numbers, self.columns):
             self.model.budget.spend()
             if number:
                 more = column if number in (1, -1) else map(mul, column, repeat(abs(number)))
                 values = list(map(add if number > 0 else sub, values, more))
+        self.model.budget.left += taken
         return int.from_bytes(bytes(map(limit.__ge__, values)), "little")
 
     def proved(self, tree: Any, formula: Table, branch: Branch, radius: Fraction) -> int:
@@ -1109,9 +1113,8 @@ class Point:
         """
         need(self.region is None and region.reads is not None, "only an embedding has readouts")
         reads, model = region.reads or Readouts(None, False), self.model
-        rows: dict[int, Fraction] = {}
-        if reads.class_index is not None:
-            rows = {k: Fraction(v, self.unit) for k, v in enumerate(self.logits())}
+        logits = [] if reads.class_index is None else self.logits()
+        rows = {k: Fraction(v, self.unit) for k, v in enumerate(logits)}
         # Strengths stand over what base forms do, whatever the head's logits stand over.
         unit = self.below << model.shift
         rows |= {k: Fraction(self.value(k), unit) for k in range(model.classes, model.zero)}
