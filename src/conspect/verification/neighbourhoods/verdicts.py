@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
-from conspect.language.syntax.tree import ForImageNear, ForShareNear, Near
+from conspect.language.syntax.tree import ForImageNear, ForShareNear, Near, Not
 from conspect.verification.images.describing import Describer
 from conspect.verification.images.shares import share_verdicts
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around, ImagesAtHand, Question, Surroundings
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.neighbourhoods.learning import Neighbourhoods, kinds_near
+from conspect.verification.neighbourhoods.proving import NeighbourhoodProver
+from conspect.verification.queries.formula_table import leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
-from conspect.verification.queries.planning import Obligation
+from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.queries.premises import premise_of
 from conspect.verification.regions.focus import FocusRegions
 from conspect.verification.results import NeighbourhoodCounts, WitnessRecord
@@ -136,16 +138,9 @@ class NearVerdicts:
 
     def _answer(self, one: _Asked, answer: Around, pictures: Floats, decided: tuple[Verdict, str]) -> NearVerdict:
         verdict, test = decided
-        premise = premise_of(one.job.formula)
-        vacuous = (
-            verdict.outcome == "holds"
-            and premise is not None
-            and not self.describer.truth(premise, one.split)[one.rows].any()
-        )
+        vacuous = verdict.outcome == "holds" and self._is_vacuous(one, answer)
         if vacuous:
-            verdict = Verdict(
-                "holds", "vacuous: no image satisfies its premise, nor does any point that is near enough"
-            )
+            verdict = Verdict("holds", "vacuous: nothing in the neighbourhoods satisfies its premise")
         counts = self._counts(one, answer)
         embeddings = self.model.splits[one.split].embeddings[one.rows]
         refuted = refuting(answer, embeddings, pictures)
@@ -160,6 +155,18 @@ class NearVerdicts:
             one.quantifier.share if isinstance(one.quantifier, ForShareNear) else None, level,
         )  # fmt: skip
         return NearVerdict(verdict, vacuous, counts, witness, margin, self._caveats(one, counts, test), claim)
+
+    def _is_vacuous(self, one: _Asked, answer: Around) -> bool:
+        """Whether around every image where the property is proved it is proved as well that its premise never holds."""
+        premise = premise_of(one.job.formula)
+        proved = np.flatnonzero(answer.proved)
+        if premise is None or self.describer.truth(premise, one.split)[one.rows[proved]].any():
+            return False
+        denied = tabulate(Not(premise), names_of(self.model))
+        hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
+        rows = self.neighbourhoods.rows(hood.kinds, leads_asked(denied))
+        prover = NeighbourhoodProver(rows, hood.extents, answer.centres)
+        return bool(prover.prove([(denied, proved)], hood.radius(one.near.share))[0].images.all())
 
     def _counts(self, one: _Asked, answer: Around) -> NeighbourhoodCounts:
         hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
