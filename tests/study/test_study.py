@@ -166,7 +166,7 @@ def test_the_promised_field_is_there(results: dict, path: str) -> None:
 
 def test_a_run_leaves_results_manifest_and_report_and_no_other_file(finished: Study) -> None:
     names = {path.name for path in finished.folder.iterdir()}
-    made = {"results.json", "manifest.json", "report.html", "failures.arrows", "embeddings"}
+    made = {"results.json", "manifest.json", "report.html", "failures.arrows", "orders.arrows", "embeddings"}
     assert names == made | {"study.toml", "concepts.toml", "attributes.csv", "images"}
     manifest = json.loads((finished.folder / "manifest.json").read_text())
     assert set(manifest["digests"]) == {"model", "head", "vlm", "train", "test", "concepts", "lens", "metadata"}

@@ -461,12 +461,19 @@ export interface components {
         /**
          * ChangedCell
          * @description A pair of concepts whose order changed in a class: shares of images in which `stronger` is the stronger.
+         *
+         *         `paired`: `gained` images of the class have that order only after, `lost` only before (exact McNemar test); `independent`:
+         *         as two samples (Fisher's exact test), and they are null.
          */
         ChangedCell: {
             after: number;
             before: number;
             class: string;
+            gained: number | null;
+            lost: number | null;
             p_value: number;
+            /** @enum {unknown} */
+            pairing: "independent" | "paired";
             stronger: string;
             weaker: string;
         };
@@ -725,15 +732,22 @@ export interface components {
         /**
          * FailureGroup
          * @description Images of a class taken for another, before and after, out of the images of the class; p-value Holm-adjusted.
+         *
+         *         `paired`: `joined` images are in the group only after, `left` only before (exact McNemar test); `independent`: as two samples
+         *         (Fisher's exact test), and they are null.
          */
         FailureGroup: {
             after: number;
             before: number;
             images_after: number;
             images_before: number;
+            joined: number | null;
             label: string;
+            left: number | null;
             output: string;
             p_value: number;
+            /** @enum {unknown} */
+            pairing: "independent" | "paired";
         };
         /**
          * Filter
@@ -815,21 +829,23 @@ export interface components {
         };
         /**
          * HeatmapChange
-         * @description Cells of the ground-truth heatmaps that changed, out of `tested`; Fisher's test, Holm-adjusted over all of them.
+         * @description Cells of the ground-truth heatmaps that changed, out of `tested`, p-values Holm-adjusted over all of them.
          *
-         *         The counts are compared as two samples also where the images are the same, which makes the test cautious. `cells`: the
-         *         largest changes.
+         *         `paired`: so many are tested image by image, because the images are the same; the rest as two samples. `cells`: the largest
+         *         changes.
          */
         HeatmapChange: {
             cells: components["schemas"]["ChangedCell"][];
             changed: number;
+            paired: number;
             tested: number;
         };
         /**
          * HeatmapDifference
          * @description Heatmaps of one class in both studies: counts `[concept][concept]`, and a p-value for each cell.
          *
-         *         Fisher's exact test, corrected by Holm over `tested` cells: all pairs in all classes. `significant`: p below `level`.
+         *         `pairing`: image by image (exact McNemar test), or as two samples (Fisher's exact test); where only some cells of the class
+         *         are paired, "independent". Corrected by Holm over `tested` cells: all pairs in all classes. Significant: p below `level`.
          */
         HeatmapDifference: {
             after: number[][];
@@ -843,6 +859,8 @@ export interface components {
             images_before: number;
             level: number;
             p_values: number[][];
+            /** @enum {unknown} */
+            pairing: "independent" | "paired";
             tested: number;
         };
         /**

@@ -82,8 +82,13 @@ def _compared(before: Path, after: Path) -> Comparison:
     from conspect.study.finished import finished_study
 
     theirs, ours = finished_study(before), finished_study(after)
-    names, failures = (str(before), str(after)), (theirs.failures, ours.failures)
-    return compared(theirs.results, ours.results, names=names, failures=failures)
+    return compared(
+        theirs.results,
+        ours.results,
+        names=(str(before), str(after)),
+        failures=(theirs.failures, ours.failures),
+        orders=(theirs.orders, ours.orders),
+    )
 
 
 def _tolerances(study: Path) -> Tolerances:

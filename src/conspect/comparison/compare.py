@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from conspect.comparison.accuracy import Failures, accuracy, listed_failures
 from conspect.comparison.concepts import concepts, failure_groups, found_groups, heatmaps
 from conspect.comparison.monitors import monitors
+from conspect.comparison.orders import Orders
 from conspect.comparison.properties import properties
 from conspect.comparison.words import sentences
-from conspect.results.comparison import Comparison, NotCompared, Side
+from conspect.results.comparison import Comparison, HeatmapChange, NotCompared, Side
 from conspect.results.results import Results
 
 
@@ -19,21 +20,20 @@ def compare(
     *,
     names: tuple[str, str],
     failures: tuple[Failures | None, Failures | None] | None = None,
+    orders: tuple[Orders | None, Orders | None] = (None, None),
 ) -> Comparison:
     """`after` against `before`, at the confidence of `after`; `names`: what to call the two, such as their folders.
 
     `failures`: every failure of each (None: not known); left out, those of the records, where they hold all.
+    `orders`: the order of concepts in every image of each (None: not known).
     """
     known = (listed_failures(before), listed_failures(after)) if failures is None else failures
     same_classes = set(before.classes) == set(after.classes)
-    same_images = (
-        before.dataset.digest == after.dataset.digest
-        and before.dataset.readable == after.dataset.readable
-        and {image.id for image in before.unreadable} == {image.id for image in after.unreadable}
-    )
+    same_images = on_same_images(before, after)
     theirs, ours = known
     pairs = (theirs, ours) if same_images and theirs is not None and ours is not None else None
     same_lens = before.vlm.digest == after.vlm.digest
+    cells = heatmaps(before, after, orders if same_images else (None, None)) if same_lens else None
     same_concepts = same_lens and before.concepts == after.concepts
     result = Comparison(
         before=_side(before, names[0]),
@@ -43,8 +43,8 @@ def compare(
         same_lens=same_lens,
         confidence=after.asked.confidence,
         accuracy=accuracy(before, after, pairs) if same_classes else None,
-        heatmaps=heatmaps(before, after) if same_lens else None,
-        failure_groups=failure_groups(before, after) if same_classes else (),
+        heatmaps=cells,
+        failure_groups=failure_groups(before, after, pairs) if same_classes else (),
         found_groups=found_groups(before, after) if same_classes and same_concepts else (),
         concepts=concepts(before, after) if same_concepts else (),
         properties=(
@@ -54,11 +54,22 @@ def compare(
         ),
         monitor=None if before.monitor is None or after.monitor is None else monitors(before.monitor, after.monitor),
         not_compared=tuple(
-            _not_compared(before, after, same_images=same_images, paired=pairs is not None, same_lens=same_lens)
+            _not_compared(
+                before, after, same_images=same_images, paired=pairs is not None, same_lens=same_lens, cells=cells
+            )
         ),
         sentences=(),
     )
     return replace(result, sentences=sentences(result))
+
+
+def on_same_images(before: Results, after: Results) -> bool:
+    """The same content, ids and labels, and the same images unreadable: whether the two can meet image by image."""
+    return (
+        before.dataset.digest == after.dataset.digest
+        and before.dataset.readable == after.dataset.readable
+        and {image.id for image in before.unreadable} == {image.id for image in after.unreadable}
+    )
 
 
 def _side(results: Results, name: str) -> Side:
@@ -77,7 +88,13 @@ def _side(results: Results, name: str) -> Side:
 
 
 def _not_compared(
-    before: Results, after: Results, *, same_images: bool, paired: bool, same_lens: bool
+    before: Results,
+    after: Results,
+    *,
+    same_images: bool,
+    paired: bool,
+    same_lens: bool,
+    cells: HeatmapChange | None,
 ) -> list[NotCompared]:
     missing: list[NotCompared] = []
 
@@ -106,6 +123,12 @@ def _not_compared(
     if not same_lens:
         leave_out("heatmaps and concepts", "the lenses differ, so that a strength means something else")
     else:
+        if same_images and cells is not None and cells.paired < cells.tested:
+            leave_out(
+                f"{cells.tested - cells.paired:,} of {cells.tested:,} heatmap cells image by image",
+                "the tables of orders (orders.arrows) beside the results are missing or not theirs; "
+                "shares are compared as two samples, which is cautious (run the studies again for the tables)",
+            )
         names = {concept.name: concept.phrases for concept in before.concepts}
         changed = [concept.name for concept in after.concepts if names.get(concept.name) != concept.phrases]
         changed += sorted(names.keys() - {concept.name for concept in after.concepts})

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.comparison.accuracy import Failures
+from conspect.comparison.orders import Orders, PairedOrders
 from conspect.results.comparison import ChangedCell, ConceptChange, FailureGroup, FoundGroupChange, HeatmapChange
 from conspect.results.failure_groups import FailureGroup as FoundGroup
 from conspect.results.results import Results
 from conspect.results.shares import Share
+from conspect.statistics.paired import mcnemar_each
 from conspect.statistics.testing import fisher_two_sided, holm
 
 CELLS_LISTED = 50
@@ -21,8 +24,9 @@ CELLS_LISTED = 50
 class CellTests:
     """Heatmap cells that two studies share, each tested: `cells` (class, first, second concept) with first before second.
 
-    `old`, `new [cell, 2]`: images in which the first is the stronger, and images; `p_values [cell]`: Fisher's exact test,
-    adjusted by Holm over all of them.
+    `old`, `new [cell, 2]`: images in which the first is the stronger, and images. `moved [cell, 2]`: images in which it is so
+    only after, and only before; -1 where the cell is not `paired [cell]`. `p_values [cell]`: exact McNemar test on these where
+    it is paired, else Fisher's exact test of two samples; adjusted by Holm over all cells.
     """
 
     classes: tuple[str, ...]
@@ -30,11 +34,20 @@ class CellTests:
     cells: tuple[tuple[str, str, str], ...]
     old: NDArray[np.int64]
     new: NDArray[np.int64]
+    moved: NDArray[np.int64]
     p_values: NDArray[np.float64]
 
+    @property
+    def paired(self) -> NDArray[np.bool_]:
+        """`[cell]`: tested image by image."""
+        return np.asarray(self.moved[:, 0] >= 0)
 
-def cell_tests(before: Results, after: Results) -> CellTests | None:
-    """Cells of the classes and shown concepts that both have; None when there is none. Their order may differ."""
+
+def cell_tests(before: Results, after: Results, orders: tuple[Orders | None, Orders | None]) -> CellTests | None:
+    """Cells of the classes and shown concepts that both have; None when there is none. Their order may differ.
+
+    `orders`: of both, where they saw the same images. A cell is paired where these tables give the very counts of the results.
+    """
     classes = tuple(name for name in after.classes if name in before.classes)
     concepts = tuple(name for name in after.heatmaps.concepts if name in before.heatmaps.concepts)
     if not classes or len(concepts) < 2:
@@ -42,13 +55,36 @@ def cell_tests(before: Results, after: Results) -> CellTests | None:
     cells = tuple((c, i, j) for c in classes for k, i in enumerate(concepts) for j in concepts[k + 1 :])
     ours, theirs = _counts(after), _counts(before)
     new, old = np.array([ours[cell] for cell in cells]), np.array([theirs[cell] for cell in cells])
-    p_values = holm(fisher_two_sided(new[:, 0], new[:, 1], old[:, 0], old[:, 1]))
-    return CellTests(classes, concepts, cells, old, new, p_values)
+    moved = _moved(PairedOrders.of(*orders, concepts), classes, old, new)
+    paired = moved[:, 0] >= 0
+    p_values = np.ones(len(cells))
+    p_values[paired] = mcnemar_each(moved[paired, 0], moved[paired, 1])
+    alone = ~paired
+    p_values[alone] = fisher_two_sided(new[alone, 0], new[alone, 1], old[alone, 0], old[alone, 1])
+    return CellTests(classes, concepts, cells, old, new, moved, holm(p_values))
 
 
-def heatmaps(before: Results, after: Results) -> HeatmapChange | None:
+def _moved(
+    pairs: PairedOrders | None, classes: tuple[str, ...], old: NDArray[np.int64], new: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """`moved` of the cells of all classes, class by class, each with as many cells as there are pairs of concepts."""
+    if pairs is None:
+        return np.full((len(new), 2), -1)
+    parts = []
+    for label, then, now in zip(classes, np.split(old, len(classes)), np.split(new, len(classes)), strict=True):
+        found, images = pairs.exchanged(label), len(pairs.rows_of.get(label, ()))
+        same = (
+            (found.before == then[:, 0]) & (found.after == now[:, 0]) & (then[:, 1] == images) & (now[:, 1] == images)
+        )
+        parts.append(np.where(same[:, None], np.stack([found.gained, found.lost], axis=1), -1))
+    return np.concatenate(parts)
+
+
+def heatmaps(
+    before: Results, after: Results, orders: tuple[Orders | None, Orders | None] = (None, None)
+) -> HeatmapChange | None:
     """The cells that changed beyond chance, the largest changes first; None when there is nothing to compare."""
-    tests = cell_tests(before, after)
+    tests = cell_tests(before, after, orders)
     if tests is None:
         return None
     old, new = tests.old, tests.new
@@ -57,11 +93,9 @@ def heatmaps(before: Results, after: Results) -> HeatmapChange | None:
     largest = changed[np.argsort(-np.abs(shares[changed, 1] - shares[changed, 0]), kind="stable")]
     return HeatmapChange(
         tested=len(tests.cells),
+        paired=int(tests.paired.sum()),
         changed=len(changed),
-        cells=tuple(
-            _cell(tests.cells[k], float(shares[k, 0]), float(shares[k, 1]), float(tests.p_values[k]))
-            for k in largest[:CELLS_LISTED]
-        ),
+        cells=tuple(_cell(tests, int(k), *map(float, shares[k])) for k in largest[:CELLS_LISTED]),
     )
 
 
@@ -77,35 +111,62 @@ def _counts(results: Results) -> dict[tuple[str, str, str], tuple[int, int]]:
     }
 
 
-def _cell(cell: tuple[str, str, str], before: float, after: float, p_value: float) -> ChangedCell:
+def _cell(tests: CellTests, k: int, before: float, after: float) -> ChangedCell:
     """Written with the concept first that used to be the stronger one."""
-    label, first, second = cell
+    label, first, second = tests.cells[k]
+    gained, lost = map(int, tests.moved[k])
     if before < 0.5:
-        first, second, before, after = second, first, 1 - before, 1 - after
-    return ChangedCell(class_name=label, stronger=first, weaker=second, before=before, after=after, p_value=p_value)
+        first, second, before, after, gained, lost = second, first, 1 - before, 1 - after, lost, gained
+    paired = bool(tests.paired[k])
+    return ChangedCell(
+        class_name=label,
+        stronger=first,
+        weaker=second,
+        before=before,
+        after=after,
+        p_value=float(tests.p_values[k]),
+        pairing="paired" if paired else "independent",
+        gained=gained if paired else None,
+        lost=lost if paired else None,
+    )
 
 
-def failure_groups(before: Results, after: Results) -> tuple[FailureGroup, ...]:
-    """Classes taken for another whose number changed beyond chance, largest change first; one test per pair of classes."""
+def failure_groups(
+    before: Results, after: Results, failures: tuple[Failures, Failures] | None = None
+) -> tuple[FailureGroup, ...]:
+    """Classes taken for another whose number changed beyond chance, largest change first; one test per pair of classes.
+
+    `failures`: every failure of both, where both saw the same images; None: the counts meet as those of two samples.
+    """
     classes = [name for name in after.classes if name in before.classes]
     pairs = [(a, b) for a in classes for b in classes if a != b]
     if not pairs:
         return ()
     ours, theirs = _confusion(after), _confusion(before)
     counts = np.array([[*theirs[pair], *ours[pair]] for pair in pairs])  # [pair, (wrong, images) before and after]
-    p_values = holm(fisher_two_sided(counts[:, 2], counts[:, 3], counts[:, 0], counts[:, 1]))
+    if failures is None:
+        moved = None
+        p_values = holm(fisher_two_sided(counts[:, 2], counts[:, 3], counts[:, 0], counts[:, 1]))
+    else:
+        then, now = ({(one.id, one.label, one.output) for one in side.images} for side in failures)
+        joined, left = (Counter((label, output) for _, label, output in one) for one in (now - then, then - now))
+        moved = np.array([[joined[pair], left[pair]] for pair in pairs])
+        p_values = holm(mcnemar_each(moved[:, 0], moved[:, 1]))
     groups = [
         FailureGroup(
             label=label,
             output=output,
-            before=int(count[0]),
-            images_before=int(count[1]),
-            after=int(count[2]),
-            images_after=int(count[3]),
-            p_value=float(p),
+            before=int(counts[k, 0]),
+            images_before=int(counts[k, 1]),
+            after=int(counts[k, 2]),
+            images_after=int(counts[k, 3]),
+            p_value=float(p_values[k]),
+            pairing="independent" if moved is None else "paired",
+            joined=None if moved is None else int(moved[k, 0]),
+            left=None if moved is None else int(moved[k, 1]),
         )
-        for (label, output), count, p in zip(pairs, counts, p_values, strict=True)
-        if p < 1 - after.asked.confidence
+        for k, (label, output) in enumerate(pairs)
+        if p_values[k] < 1 - after.asked.confidence
     ]
     return tuple(sorted(groups, key=lambda group: -abs(group.after - group.before)))
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from conspect.results.comparison import Accuracy, Comparison, Properties, ShareChange
+from conspect.results.comparison import (
+    Accuracy,
+    ChangedCell,
+    Comparison,
+    FailureGroup,
+    HeatmapChange,
+    Properties,
+    ShareChange,
+)
 
 CLASSES_NAMED, GROUPS_NAMED, CELLS_NAMED, FLIPS_NAMED = 3, 3, 3, 5
 
@@ -20,19 +28,16 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
         word = "grew" if group.after * group.images_before > group.before * group.images_after else "shrank"
         said.append(
             f'"{group.label}" taken for "{group.output}" {word}: {group.before:,} of {group.images_before:,} images before, '
-            f"{group.after:,} of {group.images_after:,} now."
+            f"{group.after:,} of {group.images_after:,} now{_moved(group)}."
         )
     said += [group.sentence for group in comparison.found_groups[:GROUPS_NAMED]]
     if comparison.heatmaps is not None:
         changed = comparison.heatmaps
         said.append(
-            f"{changed.changed:,} of {changed.tested:,} heatmap cells changed beyond chance (corrected over all of them)."
+            f"{changed.changed:,} of {changed.tested:,} heatmap cells changed beyond chance ({_cells_met(changed)}; corrected "
+            "over all of them)."
         )
-        said += [
-            f'In "{cell.class_name}", {cell.stronger} > {cell.weaker} holds on {cell.after:.1%} of the images; '
-            f"it was {cell.before:.1%}."
-            for cell in changed.cells[:CELLS_NAMED]
-        ]
+        said += [_cell(cell) for cell in changed.cells[:CELLS_NAMED]]
     for concept in comparison.concepts[:GROUPS_NAMED]:
         said.append(
             f"Failures that lose {concept.concept}: {concept.before:,} of {concept.failures_before:,} before, "
@@ -48,6 +53,24 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
         ] or ["No rate of the monitor changed beyond its intervals."]
     said += [f"Not compared: {entry.what}, because {entry.why}." for entry in comparison.not_compared]
     return tuple(said)
+
+
+def _moved(group: FailureGroup) -> str:
+    return "" if group.joined is None else f" ({group.joined:,} came, {group.left:,} went)"
+
+
+def _cells_met(changed: HeatmapChange) -> str:
+    if changed.paired == changed.tested:
+        return "image by image"
+    return "as two samples" if not changed.paired else f"{changed.paired:,} of them met image by image"
+
+
+def _cell(cell: ChangedCell) -> str:
+    order = f"{cell.stronger} > {cell.weaker}"
+    said = f'In "{cell.class_name}", {order} holds on {cell.after:.1%} of the images; it was {cell.before:.1%}'
+    if cell.gained is None:
+        return f"{said}."
+    return f"{said} ({cell.gained:,} images gained this order, {cell.lost:,} lost it)."
 
 
 def change_in_words(change: ShareChange, alpha: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from conspect.results.comparison import Comparison
+from conspect.results.comparison import Comparison, Pairing
 from conspect.results.exploration import ImageRow
 
 
@@ -28,7 +28,8 @@ class ChangedImages(msgspec.Struct, frozen=True):
 class HeatmapDifference(msgspec.Struct, frozen=True):
     """Heatmaps of one class in both studies: counts `[concept][concept]`, and a p-value for each cell.
 
-    Fisher's exact test, corrected by Holm over `tested` cells: all pairs in all classes. `significant`: p below `level`.
+    `pairing`: image by image (exact McNemar test), or as two samples (Fisher's exact test); where only some cells of the class
+    are paired, "independent". Corrected by Holm over `tested` cells: all pairs in all classes. Significant: p below `level`.
     """
 
     class_name: str
@@ -37,6 +38,7 @@ class HeatmapDifference(msgspec.Struct, frozen=True):
     after: tuple[tuple[int, ...], ...]
     images_before: int
     images_after: int
+    pairing: Pairing
     p_values: tuple[tuple[float, ...], ...]
     tested: int
     level: float

@@ -75,7 +75,11 @@ class Accuracy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ChangedCell(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A pair of concepts whose order changed in a class: shares of images in which `stronger` is the stronger."""
+    """A pair of concepts whose order changed in a class: shares of images in which `stronger` is the stronger.
+
+    `paired`: `gained` images of the class have that order only after, `lost` only before (exact McNemar test); `independent`:
+    as two samples (Fisher's exact test), and they are null.
+    """
 
     class_name: str = field(name="class")
     stronger: str
@@ -83,22 +87,30 @@ class ChangedCell(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     before: Fraction
     after: Fraction
     p_value: Fraction
+    pairing: Pairing
+    gained: Count | None
+    lost: Count | None
 
 
 class HeatmapChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Cells of the ground-truth heatmaps that changed, out of `tested`; Fisher's test, Holm-adjusted over all of them.
+    """Cells of the ground-truth heatmaps that changed, out of `tested`, p-values Holm-adjusted over all of them.
 
-    The counts are compared as two samples also where the images are the same, which makes the test cautious. `cells`: the
-    largest changes.
+    `paired`: so many are tested image by image, because the images are the same; the rest as two samples. `cells`: the largest
+    changes.
     """
 
     tested: Count
+    paired: Count
     changed: Count
     cells: tuple[ChangedCell, ...]
 
 
 class FailureGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Images of a class taken for another, before and after, out of the images of the class; p-value Holm-adjusted."""
+    """Images of a class taken for another, before and after, out of the images of the class; p-value Holm-adjusted.
+
+    `paired`: `joined` images are in the group only after, `left` only before (exact McNemar test); `independent`: as two samples
+    (Fisher's exact test), and they are null.
+    """
 
     label: str
     output: str
@@ -107,6 +119,9 @@ class FailureGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     images_before: Count
     images_after: Count
     p_value: Fraction
+    pairing: Pairing
+    joined: Count | None
+    left: Count | None
 
 
 class FoundGroupChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -61,6 +61,7 @@ class Heatmaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of the shown `concepts`, out of `of_concepts`. Lists by true class, or by output where the name says so.
 
     `examples`: the first few right images of each class, so that a cell can be seen; wrong ones are in `localization`.
+    `orders`: the table beside results.json with the order of the shown concepts in every image; none in results of old versions.
     """
 
     concepts: tuple[str, ...]
@@ -72,3 +73,9 @@ class Heatmaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     differential_by_output: tuple[Difference, ...]
     binarized: Binarized
     examples: tuple[ExampleImage, ...] = ()
+    orders: str | None = None
+
+
+def order_column(name: str) -> str:
+    """What the table of orders calls the ranks of a concept."""
+    return f"rank {name}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize
 from scipy.stats import binom
 
@@ -15,7 +17,12 @@ def mcnemar(fixed: int, broken: int) -> float:
 
     Source: McNemar (1947), Psychometrika 12, with the binomial law in the place of its approximation.
     """
-    return min(1.0, 2 * float(binom.cdf(min(fixed, broken), fixed + broken, 0.5)))
+    return float(mcnemar_each(np.asarray([fixed]), np.asarray([broken]))[0])
+
+
+def mcnemar_each(fixed: NDArray[np.integer], broken: NDArray[np.integer]) -> NDArray[np.float64]:
+    """`mcnemar` of many comparisons at once: counts `[comparison]` to p-values `[comparison]`."""
+    return np.asarray(np.minimum(1.0, 2 * binom.cdf(np.minimum(fixed, broken), fixed + broken, 0.5)), dtype=np.float64)
 
 
 def tango(fixed: int, broken: int, images: int, confidence: float = 0.95) -> tuple[float, float]:

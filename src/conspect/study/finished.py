@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from conspect.adapters.exports.arrow import column_names, read_stream
+from conspect.adapters.exports.arrow import column_names, read_ranks, read_stream
 from conspect.comparison.accuracy import Failures, listed_failures
+from conspect.comparison.orders import Orders
 from conspect.core.diagnostics import user_error
 from conspect.core.files import read_content
 from conspect.results.comparison import ChangedImage
 from conspect.results.files import decoded
+from conspect.results.heatmaps import order_column
 from conspect.results.localization import slice_column
 from conspect.results.results import Results
+from conspect.study.recording.orders import ORDERS_FILE
 from conspect.study.study import CONFIG_FILE, RESULTS_FILE, Study
 
 
@@ -34,29 +37,45 @@ def finished_results(place: Path) -> Results:
 
 
 class FinishedStudy(NamedTuple):
-    """Results with every failure; None where only the first are known, because the table is not beside the file."""
+    """Results with every failure and the order of concepts in every image; None where a table is not beside the file."""
 
     results: Results
     failures: Failures | None
+    orders: Orders | None = None
 
 
 def finished_study(place: Path) -> FinishedStudy:
-    """The results at `place`, with all failures from the table beside them. Raises UserError as `finished_results`."""
+    """The results at `place`, with the tables beside them. Raises UserError as `finished_results`, OutsideError STORE002."""
     results = finished_results(place)
-    table = (place if place.is_dir() else place.parent) / results.localization.table
+    folder = place if place.is_dir() else place.parent
+    return FinishedStudy(results, _failures(results, folder), _orders(results, folder))
+
+
+def _orders(results: Results, folder: Path) -> Orders | None:
+    name, concepts = results.heatmaps.orders, results.heatmaps.concepts
+    table = folder / (name or ORDERS_FILE)
+    if name is None or table.parent != folder or not table.is_file():
+        return None
+    columns = read_stream(table, ("id", "label"))
+    ranks = read_ranks(table, [order_column(concept) for concept in concepts])
+    return Orders(tuple(map(str, columns["id"])), tuple(map(str, columns["label"])), concepts, ranks)
+
+
+def _failures(results: Results, folder: Path) -> Failures | None:
+    table = folder / results.localization.table
     asked = () if results.slices is None else tuple(column.name for column in results.slices.columns)
     listed = listed_failures(results)
-    if table.parent != (place if place.is_dir() else place.parent) or not table.is_file():
-        return FinishedStudy(results, listed)
+    if table.parent != folder or not table.is_file():
+        return listed
     if listed is not None and not asked:
-        return FinishedStudy(results, listed)
+        return listed
     present = set(column_names(table))
     slices = {name: slice_column(name) for name in asked if slice_column(name) in present}
     columns = read_stream(table, ("id", "label", "output", *slices.values()))
     rows = zip(columns["id"], columns["label"], columns["output"], strict=True)
     images = tuple(ChangedImage(id=str(name), label=str(label), output=str(output)) for name, label, output in rows)
     if len(images) != results.localization.failures:
-        return FinishedStudy(results, None)
+        return None
     values = {
         name: {
             str(image): None if value is None else str(value)
@@ -64,4 +83,4 @@ def finished_study(place: Path) -> FinishedStudy:
         }
         for name, column in slices.items()
     }
-    return FinishedStudy(results, Failures(images, values))
+    return Failures(images, values)

@@ -10,7 +10,7 @@ from conspect.adapters.trackers.mlflow import TrackedRun
 from conspect.results.results import Results
 
 # At the top of the study's folder, and in folders of it. Embeddings and attacked images are large, and can be made again.
-FILES = ("report.html", "results.json", "manifest.json", "study.toml", "failures.arrows")
+FILES = ("report.html", "results.json", "manifest.json", "study.toml", "failures.arrows", "orders.arrows")
 FOLDERS = ("certificates", "card", "evidence")
 # MLflow's names of metrics: https://mlflow.org/docs/latest/tracking.html
 _NO_NAME = re.compile(r"[^\w\-. ]", re.ASCII)

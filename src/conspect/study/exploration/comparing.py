@@ -30,6 +30,7 @@ class Compared:
         self, study: Study, index: StudyIndex, after: FinishedStudy, before: FinishedStudy, place: Path
     ) -> None:
         self._study, self._results, self._failures, self._index = study, after.results, after.failures, index
+        self._orders = before.orders, after.orders
         self._place, self._before = place, before
         self._lock = Lock()
         self._swap: SwapTest | None = None
@@ -39,7 +40,7 @@ class Compared:
         """What `conspect compare` says of the two."""
         names = self._place.absolute().name, self._study.folder.absolute().name
         failures = self._before.failures, self._failures
-        return compare(self._before.results, self._results, names=names, failures=failures)
+        return compare(self._before.results, self._results, names=names, failures=failures, orders=self._orders)
 
     @cached_property
     def sides(self) -> dict[int, ChangedSide]:
@@ -118,7 +119,10 @@ class Compared:
     @cached_property
     def _tests(self) -> CellTests | None:
         same = self._before.results.vlm.digest == self._results.vlm.digest
-        return cell_tests(self._before.results, self._results) if same else None
+        if not same:
+            return None
+        orders = self._orders if self.comparison.same_images else (None, None)
+        return cell_tests(self._before.results, self._results, orders)
 
     def _cannot_swap(self) -> str | None:
         if not (self._place / CONFIG_FILE).is_file():
@@ -142,6 +146,7 @@ def _difference(
         if cell[0] == chosen:
             i, j = place[cell[1]], place[cell[2]]
             p_values[i, j] = p_values[j, i] = p
+    own = np.array([cell[0] == chosen for cell in tests.cells])
     (old, images_before), (new, images_after) = (_counts(version, chosen, names) for version in (before, after))
     return HeatmapDifference(
         class_name=chosen,
@@ -150,6 +155,7 @@ def _difference(
         after=new,
         images_before=images_before,
         images_after=images_after,
+        pairing="paired" if tests.paired[own].all() else "independent",
         p_values=tuple(tuple(float(p) for p in row) for row in p_values),
         tested=len(tests.cells),
         level=level,

@@ -34,6 +34,7 @@ from conspect.study.recording.concepts import ConceptSample, Explainer, believed
 from conspect.study.recording.failure_groups import failure_group_results
 from conspect.study.recording.failures import FailureWriter, verdicts_of
 from conspect.study.recording.heatmaps import example_images, heatmap_results, shown_concepts
+from conspect.study.recording.orders import ORDERS_FILE, write_orders
 from conspect.study.recording.shares import counts_matrix, finite_or_none, share
 from conspect.study.recording.slices import concept_label_results, slice_results
 
@@ -55,7 +56,7 @@ def assemble(
     engine: Engine,
     bar: ProgressBar,
 ) -> Results:
-    """Everything the report shows but verification and monitor; writes the table of all failures to `table`."""
+    """Everything the report shows but verification and monitor; writes the table of failures to `table`, and orders beside it."""
     confidence = config.settings.confidence
     with timings.stage("concepts"):
         seen = ConceptSample.of(inputs, measured, seed=config.settings.seed)
@@ -69,7 +70,10 @@ def assemble(
             shown,
             believed=may_speak,
             examples=example_images(measured, seen, inputs.model.class_names),
+            orders=ORDERS_FILE,
         )
+        advance = bar("orders of concepts", len(measured.test))
+        write_orders(table.parent / ORDERS_FILE, measured, shown, inputs.model.class_names, progress=advance)
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
         diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed, reported=config.model.reported_accuracy)

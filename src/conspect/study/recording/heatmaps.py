@@ -38,6 +38,7 @@ def heatmap_results(
     *,
     believed: NDArray[np.bool_],
     examples: tuple[ExampleImage, ...] = (),
+    orders: str | None = None,
 ) -> Heatmaps:
     """Ground-truth (both ways), output-label, differential (by label and by output) and binarized heatmaps per class.
 
@@ -70,6 +71,7 @@ def heatmap_results(
             threshold=settings.binarize_at, cells=tuple(tuple(tuple(row) for row in matrix) for matrix in cells)
         ),
         examples=examples,
+        orders=orders,
     )
 
 
