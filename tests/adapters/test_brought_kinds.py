@@ -861,6 +861,55 @@ def test_12_a_pointer_of_git_lfs_is_called_by_its_name(name: str, tmp_path: Path
         opened()
 
 
+# 15 From pixels to a verdict in one graph -----------------------------------------------------------
+
+PIXELS_TO_LOGITS = {
+    "plain": (lambda: Ends(lambda _, z: z), {}),
+    "a temperature": (lambda: Ends(lambda _, z: z / 1.5), {}),
+    "a pair": (lambda: Ends(lambda f, z: (f, z)), {}),
+    "a 1 x 1 convolution": (lambda: pointwise(nn.Flatten()), {}),
+}
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+@pytest.mark.parametrize("head", PIXELS_TO_LOGITS)
+def test_15_a_model_is_written_as_a_graph_from_its_pixels_for_any_number_of_images(
+    adapter: str, head: str, tmp_path: Path
+) -> None:
+    import onnxruntime
+
+    from conspect.adapters.models.onnx_graph import encoder_graph
+
+    model = MODELS[adapter](PIXELS_TO_LOGITS[head][0]().eval(), tmp_path, 3)
+    session = onnxruntime.InferenceSession(encoder_graph(model).SerializeToString())
+    for number in (1, 5):
+        images = np.random.default_rng(number).integers(0, 256, (number, 16, 16, 3), dtype=np.uint8)
+        embeddings, logits = session.run(["embedding", "logits"], {"image": images})
+        wanted = model.embed(np.stack([model.prepare(image) for image in images]))
+        np.testing.assert_allclose(embeddings, wanted, atol=1e-4)
+        np.testing.assert_allclose(logits, model.head.logits(wanted), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.uint8])
+def test_15_an_onnx_input_of_another_type_is_cast_to_in_the_graph(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    from conspect.adapters.models.onnx_graph import encoder_graph
+
+    if kind is torch.uint8:
+        monkeypatch.setattr("tests.adapters.brought.PREPARATION", PREPARATION | {"do_rescale": False})
+    model = MODELS["onnx"](Bytes().eval() if kind is torch.uint8 else plain().half(), tmp_path, 3)
+    session = onnxruntime.InferenceSession(encoder_graph(model).SerializeToString())
+    images = np.random.default_rng(2).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    wanted = model.embed(np.stack([model.prepare(image) for image in images]))
+    np.testing.assert_allclose(session.run(["embedding"], {"image": images})[0], wanted, atol=1e-3)
+    # And a monitor knows it again, though it takes no noise.
+    identity = Identity.of(model, model.prepare(images[0]), "lens")
+    identity.require_same_embeddings(model.embed)
+
+
 # The list is complete ------------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ OLD = [
     )
     for change in (
         {}, {"size": 96}, {"size": 96, "crop_size": 80, "do_center_crop": True}, {"size": {"height": 50, "width": 70}},
+        {"size": 224, "crop_pct": 0.9},
         {"size": {"shortest_edge": 96}}, {"size": 384, "resample": 0}, {"do_normalize": False, "rescale_factor": 1 / 127.5},
     )
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,20 +86,27 @@ class Program(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """What the program gives; a program of a fixed batch is run as often as needed."""
-        rows, size = len(images), self._batch or len(images)
-        parts = []
-        for start in range(0, rows, size):
-            piece = images[start : start + size]
-            short = size - len(piece)
-            padded = torch.cat([piece, piece[-1:].expand(short, *piece.shape[1:])]) if short else piece
-            found = self.graph_module(padded)
-            # A program that squeezes its output loses the axis of a batch of one.
-            whole = [one[None] if size == 1 and one.shape[:1] != (1,) else one for one in found]
-            parts.append([one[: len(piece)] for one in whole])
-        *given, outputs = (torch.cat(column) for column in zip(*parts, strict=True))
+        *given, outputs = self._run(images) if self._batch is None else self._in_pieces(images, self._batch)
         if self.head is not None:
             self.head(given[0].mean((2, 3)) if given[0].ndim == 4 else given[0].flatten(1))
         return outputs
+
+    def _run(self, images: Tensor) -> Sequence[Tensor]:
+        # The check of the input's shape that torch puts before a program cannot be traced, which exporting to ONNX does.
+        run = fx.Interpreter(self.graph_module).run if torch.jit.is_tracing() else self.graph_module  # type: ignore[no-untyped-call]
+        found: Sequence[Tensor] = run(images)
+        return found
+
+    def _in_pieces(self, images: Tensor, size: int) -> list[Tensor]:
+        parts = []
+        for start in range(0, len(images), size):
+            piece = images[start : start + size]
+            short = size - len(piece)
+            padded = torch.cat([piece, piece[-1:].expand(short, *piece.shape[1:])]) if short else piece
+            # A program that squeezes its output loses the axis of a batch of one.
+            whole = [one[None] if size == 1 and one.shape[:1] != (1,) else one for one in self._run(padded)]
+            parts.append([one[: len(piece)] for one in whole])
+        return [torch.cat(column) for column in zip(*parts, strict=True)]
 
     def train(self, mode: bool = True) -> Any:
         """A program stays in the mode it was exported in."""

@@ -48,6 +48,8 @@ FOLDED = (
 )  # fmt: skip
 LARGEST_CONSTANT = 1 << 26
 FILE = "model.onnx"
+# Inputs that pixels are cast to in a joined graph.
+JOINED = ("float32", "float16", "float64", "uint8", "int32", "int64")
 # float, float16, double and bfloat16 of TensorProto.DataType.
 FLOATS = (1, 10, 11, 16)
 
@@ -184,11 +186,11 @@ class OnnxModel:
 
     def pixel_graph(self) -> PixelGraph | None:
         """The model's own graph, with its normalisation before it and its head behind it; None where its input or what goes
-        into its head is of another form than colour images in single precision and one vector an image.
+        into its head is of another form than colour images and one vector an image.
         """
         from conspect.adapters.models.onnx_joined import joined
 
-        if self._embedding is None or self._averaged or self._form.grey or self._form.type != "float32":
+        if self._embedding is None or self._averaged or self._form.grey or self._form.type not in JOINED:
             return None
         graph = read_graph(self._path, "MODEL002")
         made = joined(graph, self._embedding, self.head, self._steps, channels_last=self._form.channels_last)

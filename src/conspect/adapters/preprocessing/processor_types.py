@@ -80,6 +80,8 @@ def completed(config: JsonObject) -> tuple[dict[str, JsonValue], float]:
     """
     kind = type_of(config)
     given = {key: value for key, value in config.items() if value is not None}
+    if kind is not None and "crop_pct" in given and "crop_pct" not in kind.defaults:
+        raise ValueError("crop_pct is no step of this type of processor, which its library passes over; leave it out")
     whole = {**({} if kind is None else kind.defaults), **(config if kind is None else given)}
     size = whole.get("size")
     if isinstance(size, int) and not isinstance(size, bool):

@@ -33,7 +33,7 @@ class Identity:
     @classmethod
     def of(cls, model: Any, prepared: NDArray[np.float32], lens_digest: str) -> Identity:
         """Of a `VisionModel`; `prepared`: any image as it takes it."""
-        embeddings = np.asarray(model.embed(probes(prepared.shape)), dtype=np.float32)
+        embeddings = np.asarray(_of_probes(model.embed, prepared.shape), dtype=np.float32)
         return cls(model.name, model.digest, lens_digest, tuple(prepared.shape), embeddings)
 
     def require_model(self, name: str, digest: str) -> None:
@@ -52,13 +52,12 @@ class Identity:
 
     def require_same_embeddings(self, embed: Callable[[NDArray[np.float32]], NDArray[np.floating]]) -> None:
         """Raises UserError MONITOR007 unless `embed` makes of the probes what the model did."""
-        given = probes(self.probe_shape)
         try:
-            found = np.asarray(embed(given), dtype=np.float32)
+            found = np.asarray(_of_probes(embed, self.probe_shape), dtype=np.float32)
         except UserError:
             raise
         except Exception as error:  # whatever the model's library raises
-            problem = f"the model does not take {list(given.shape)} float32, by which it would be recognised: {error}"
+            problem = f"the model does not take {[PROBES, *self.probe_shape]} float32, by which it would be recognised: {error}"
             fix = "say same_model=True if you know that it is the model that the monitor was fitted on"
             raise user_error("MONITOR007", problem[:300], fix) from error
         wanted = self.probe_embeddings
@@ -74,3 +73,16 @@ class Identity:
 def probes(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The inputs of noise, the same for every model with inputs of this shape."""
     return np.random.default_rng(SEED).standard_normal((PROBES, *shape)).astype(np.float32)
+
+
+def whole_probes(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The inputs for a model that takes whole numbers alone, such as uint8."""
+    return np.random.default_rng(SEED).integers(0, 256, (PROBES, *shape)).astype(np.float32)
+
+
+def _of_probes(embed: Callable[[NDArray[np.float32]], NDArray[np.floating]], shape: tuple[int, ...]) -> NDArray[Any]:
+    """What `embed` makes of noise, or of whole numbers where it does not take noise."""
+    try:
+        return np.asarray(embed(probes(shape)))
+    except UserError:
+        return np.asarray(embed(whole_probes(shape)))
