@@ -112,3 +112,12 @@ def test_what_holds_by_less_than_float32_can_be_off_is_not_said_to_hold_at_run_t
         (again,) = verify(check_text(line.encode()).require(), model, flat)
         assert again.verdict.outcome == "unknown"
         assert "float32" in again.verdict.reason
+
+
+def test_a_lead_is_rounded_too_and_counted() -> None:
+    model, region = model_of(1), Box(np.zeros(12), np.zeros(12), Fraction(1))
+    plain, led = (
+        formula_slack(model, region, tabulate(Predict("w", lead), names_of(model)))
+        for lead in (Fraction(0), Fraction(10**9))
+    )
+    assert led - plain >= 2 * SINGLE * 10**9

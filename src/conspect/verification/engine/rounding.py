@@ -13,7 +13,7 @@ import numpy as np
 
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Float64
-from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.queries.formula_table import FormulaTable, lead_of
 from conspect.verification.queries.model import VerificationModel
 
 DOUBLE, SINGLE = 2.0**-53, 2.0**-24
@@ -71,7 +71,9 @@ def formula_slack(model: VerificationModel, region: Region, table: FormulaTable)
         if node[0] == "predict":
             own = int(node[1])
             others = np.delete(logits, own)
-            slack = max(slack, float(logits[own] + others.max(initial=0.0)))
+            # A lead is rounded itself, and so is the difference of logits that it is compared with.
+            lead = 2 * SINGLE * _WIDER * float(lead_of(node))
+            slack = max(slack, float(logits[own] + others.max(initial=0.0)) + lead)
         elif node[0] == "stronger":
             slack = max(slack, float(numerators[args[0]] + numerators[args[1]]))
         elif node[0] == "has":

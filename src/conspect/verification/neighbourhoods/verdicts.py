@@ -164,7 +164,7 @@ class NearVerdicts:
             return False
         denied = tabulate(Not(premise), names_of(self.model))
         hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
-        rows = self.neighbourhoods.rows(hood.kinds, leads_asked(denied))
+        rows = self.neighbourhoods.rows(hood.kinds, sorted(leads_asked(denied)))
         prover = NeighbourhoodProver(rows, hood.extents, answer.centres)
         return bool(prover.prove([(denied, proved)], hood.radius(one.near.share))[0].images.all())
 
