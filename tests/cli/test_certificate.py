@@ -314,3 +314,13 @@ def test_a_class_with_too_few_images_is_its_own_property_s_unknown(study):
     done = check(study)
     assert done.exit_code == 3, done.output
     assert "unknown  few: " in done.output
+
+
+def test_verify_prints_what_is_provable_by_the_lead(study):
+    run = [str(study / "my.cspec"), "--study", str(study), "--leads", "2, 0,1/2"]
+    done = CliRunner().invoke(verify, run)
+    assert done.exit_code == 0, done.output
+    assert "of 7 properties" in done.output
+    rows = json.loads(CliRunner().invoke(verify, [*run, "--json"]).stdout)["leads"]
+    assert [row["lead"] for row in rows] == [0, 0.5, 2]
+    assert CliRunner().invoke(verify, [*run[:-1], "4,-1"]).exit_code == 2

@@ -55,6 +55,22 @@ class Share(click.ParamType):  # type: ignore[type-arg]
         return fraction
 
 
+class Leads(click.ParamType):  # type: ignore[type-arg]
+    """Leads in logits, such as 0,2,4,8: exact, and none negative."""
+
+    name = "numbers"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Fraction, ...]:
+        """The exact numbers, ascending."""
+        try:
+            leads = sorted({Fraction(part.strip()) for part in str(value).split(",")})
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a list of numbers such as 0,2,4,8", param, ctx)
+        if leads[0] < 0:
+            self.fail(f"{value!r} holds a negative lead", param, ctx)
+        return tuple(leads)
+
+
 def region_options(command: F) -> F:
     """The options that say which regions and which confidence are meant, for every command that needs them."""
     options = [
@@ -101,6 +117,9 @@ def region_options(command: F) -> F:
 @click.option(
     "--extent", metavar="CONCEPT", help="By how much CONCEPT may change in images of a class before anything else does."
 )
+@click.option(
+    "--leads", type=Leads(), help="How many properties are provable where outputs lead by so many logits: 0,2,4,8."
+)
 @click.option("--certificate", type=click.Path(path_type=Path), help="Where to write it; STUDY/certificates otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
@@ -110,6 +129,7 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     study: Path,
     certificate: Path | None,
     extent: str | None,
+    leads: tuple[Fraction, ...] | None,
     as_json: bool,
     junit: Path | None,
     sarif: Path | None,
@@ -118,7 +138,8 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     """Decide the properties in FILES. Exit code 0: all hold, 1: one is violated, 3: none violated but one unknown.
 
     With --extent nothing is decided: for the output of each class that FILES speak of, and for each property, the share of
-    images is printed in which the concept may be strengthened or weakened by so much without a change.
+    images is printed in which the concept may be strengthened or weakened by so much without a change. With --leads the
+    properties are asked only of outputs that lead by so much, over spans or bands (--region) as large as can be proved.
     """
     from conspect.core.verdicts import exit_code
     from conspect.results.files import encoded
@@ -129,6 +150,9 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
         options = verify_options(choices)
         if extent is not None:
             _extents(files, study, extent, certificate, as_json)
+            return
+        if leads is not None:
+            _leads(files, study, leads, "band" if options.shape == "band" else "span", as_json)
             return
         results, path = _results(files, study, options, certificate)
         records = tuple(map(property_record, results))
@@ -178,6 +202,30 @@ def _extents(files: tuple[Path, ...], study: Path, concept: str, certificate: Pa
     else:
         click.echo(extent_lines(records))
         click.echo(_about_certificate(path, 0))
+
+
+def _leads(
+    files: tuple[Path, ...], study: Path, leads: tuple[Fraction, ...], shape: Literal["span", "band"], as_json: bool
+) -> None:
+    """Prints how much is provable of what the model is sure of."""
+    from conspect.cli.progress import terminal_bar
+    from conspect.report.verdicts import lead_lines
+    from conspect.results.files import encoded
+    from conspect.results.leads import PrintedLeads
+    from conspect.study import Study
+    from conspect.study.proving.deciding import read_sources
+    from conspect.study.proving.records import lead_record
+    from conspect.verification.queries.planning import plan
+    from conspect.verification.regions.leads import lead_curve
+
+    subject = Study.open(study).verification_subject(terminal_bar)
+    sources = read_sources(files, subject)
+    jobs = [job for source in sources for job in plan(source.tree, subject, source.name)]
+    records = tuple(map(lead_record, lead_curve(jobs, subject, leads, shape, terminal_bar)))
+    if as_json:
+        click.echo(encoded(PrintedLeads(shape=shape, leads=records), indent=None).decode().rstrip())
+    else:
+        click.echo(lead_lines(records, shape))
 
 
 def _about_certificate(path: Path | None, uncertified: int) -> str:

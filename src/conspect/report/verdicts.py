@@ -9,6 +9,7 @@ from itertools import islice
 from math import isfinite
 
 from conspect.results.extents import ClassExtents
+from conspect.results.leads import LeadRow
 from conspect.results.verification import Property, Rate, Witness
 
 SHOWN = 5
@@ -69,6 +70,23 @@ def extent_lines(extents: Sequence[ClassExtents]) -> str:
         shown = entry.curve[apart - 1 :: apart] if entry.curve else ()
         lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {_down(s.change, 3)}" for s in shown))
     lines.append("         changes are of the strength q'y, either way; proved, and claims of the certificate")
+    return "\n".join(lines)
+
+
+def lead_lines(leads: Sequence[LeadRow], shape: str) -> str:
+    """A table: how many properties are proved over regions that hold so many images, by the lead that outputs must have."""
+    if not leads:
+        return "no property here speaks of a class"
+    head = "".join(f"{f'{100 * entry.coverage:g} %':>9}" for entry in leads[0].proved)
+    lines = [f"{'lead':>8}{'images that lead so':>22}{head}{'median':>10}   of {leads[0].properties} properties"]
+    for row in leads:
+        share = "–" if row.share is None else f"{row.share:.1%}"
+        counts = "".join(f"{entry.proved:>9}" for entry in row.proved)
+        lines.append(f"{row.lead:>8g}{share:>22}{counts}{row.median:>10.1%}")
+    lines.append(
+        f"properties proved over a {shape} that is sure to hold so many images of their class, asked only of outputs"
+    )
+    lines.append("that lead by so much; decided in exact arithmetic, and no certificate is written of it")
     return "\n".join(lines)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from conspect.core.regions import Region
 from conspect.results import extents as extent_records
 from conspect.results import verification as records
+from conspect.results.leads import LeadRow, ProvedAtLead
+from conspect.study.proving.sums import COVERAGES, share_of
 from conspect.verification.extents.classes import ClassExtents
+from conspect.verification.regions.leads import LeadPoint
 from conspect.verification.results import NeighbourhoodCounts, PropertyResult, Rate, WitnessRecord
 
 
@@ -48,6 +53,23 @@ def property_record(result: PropertyResult) -> records.Property:
 def rate_record(rate: Rate) -> records.Rate:
     """The share with its interval; an empty sample has none."""
     return records.Rate(rate=float(rate.rate) if rate.n else None, low=float(rate.low), high=float(rate.high), n=rate.n)
+
+
+def lead_record(point: LeadPoint) -> LeadRow:
+    """One point of the curve over leads, as it is printed."""
+    coverages = np.asarray([float(coverage) for coverage in point.coverages])
+    return LeadRow(
+        lead=float(point.lead),
+        leading=point.leading,
+        images=point.images,
+        share=share_of(point.leading, point.images),
+        properties=len(coverages),
+        median=float(np.median(coverages)),
+        proved=tuple(
+            ProvedAtLead(coverage=float(share), proved=sum(coverage >= share for coverage in point.coverages))
+            for share in COVERAGES
+        ),
+    )
 
 
 def extents_record(extents: ClassExtents) -> extent_records.ClassExtents:
