@@ -32,14 +32,14 @@ def broken_pairs(strengths: Floats, usual: HeatmapCounts, *, limit: int = 3) -> 
     gap = strengths[None, :] - strengths[:, None]
     broken = (gap >= 0) & (share > 0.5)
     order = np.lexsort((-gap.ravel(), -np.where(broken, np.round(share, 3), -1.0).ravel()))
-    found: list[BrokenPair] = []
+    listed: list[BrokenPair] = []
     for flat in order:
         i, j = divmod(int(flat), len(share))
-        if not broken[i, j] or len(found) == limit:
+        if not broken[i, j] or len(listed) == limit:
             break
-        if all(i != pair.stronger and j != pair.weaker for pair in found):
-            found.append(BrokenPair(i, j, float(share[i, j])))
-    return found
+        if all(i != pair.stronger and j != pair.weaker for pair in listed):
+            listed.append(BrokenPair(i, j, float(share[i, j])))
+    return listed
 
 
 class UsualPairs:

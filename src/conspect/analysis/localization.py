@@ -168,11 +168,11 @@ def count_verdicts(
     return table
 
 
-def summarise(found: list[Localization], confidence: float = 0.95) -> LocalizationSummary:
+def summarise(verdicts: list[Localization], confidence: float = 0.95) -> LocalizationSummary:
     """`summary_of` the verdicts on single images."""
     table = np.zeros((3, 2), dtype=np.int64)
     order = list(Culprit)
-    for verdict in found:
+    for verdict in verdicts:
         table[order.index(verdict.by_vlm), order.index(verdict.by_refitted_head)] += 1
     return summary_of(table, confidence)
 

@@ -65,7 +65,7 @@ def mine(
     pairs = len(concept_names) * (len(concept_names) - 1)
     looked_at = max(1, pairs * len(class_names))
     two_sided = 1 - 2 * (1 - confidence) / looked_at
-    found: list[MinedPredicate] = []
+    predicates: list[MinedPredicate] = []
     for index, class_name in enumerate(class_names):
         own = values[np.asarray(labels) == index]
         if len(own) == 0:
@@ -80,5 +80,5 @@ def mine(
             for i, j in np.argwhere(reached >= share)
             if i != j
         ]
-        found += sorted(rows, key=lambda row: (-row.holds, row.left, row.right))
-    return tuple(found)
+        predicates += sorted(rows, key=lambda row: (-row.holds, row.left, row.right))
+    return tuple(predicates)

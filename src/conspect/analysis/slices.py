@@ -54,7 +54,7 @@ def by_slice(
     counts = [(int(m.sum()), int(right[m].sum()), int((k & ~m).sum()), int(right[k & ~m].sum())) for *_, m, k in groups]
     table = np.asarray(counts, dtype=np.int64).reshape(-1, 4)
     adjusted = holm(fisher_two_sided(table[:, 1], table[:, 0], table[:, 3], table[:, 2]))
-    found = [
+    slices = [
         Slice(
             column=column,
             value=value,
@@ -70,7 +70,7 @@ def by_slice(
             groups, counts, adjusted, strict=True
         )
     ]
-    return sorted(found, key=lambda one: (one.correct / one.images, -one.images, one.column, one.value))
+    return sorted(slices, key=lambda one: (one.correct / one.images, -one.images, one.column, one.value))
 
 
 def satisfied_shares(strengths: Floats, labels: NDArray[np.int64], table: ClassAttributes | None) -> Float64:

@@ -39,10 +39,10 @@ class ExpectedPair:
 
 def expected_pairs(counts: list[HeatmapCounts], table: ClassAttributes) -> list[ExpectedPair]:
     """Every relevant-over-irrelevant pair of every class, weakest share first."""
-    found = [
+    pairs = [
         ExpectedPair(c, int(i), int(j), int(heatmap.greater[i, j]), heatmap.images)
         for c, heatmap in enumerate(counts)
         for i in np.flatnonzero(table.relevant[c])
         for j in np.flatnonzero(table.irrelevant[c])
     ]
-    return sorted(found, key=lambda pair: pair.satisfied / pair.images if pair.images else 1.0)
+    return sorted(pairs, key=lambda pair: pair.satisfied / pair.images if pair.images else 1.0)

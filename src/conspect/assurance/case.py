@@ -155,10 +155,10 @@ def _property(build: _Builder, entry: Property) -> str:
 def _requirement(entry: Property) -> str:
     """The property in English; its statement, where the record's text is none that stands alone."""
     text = f"property p: for all x in focus(c): {entry.statement}"
-    found = parse_with_diagnostics(text)
-    if found.errors:
+    parsed = parse_with_diagnostics(text)
+    if parsed.errors:
         return entry.statement
-    (explanation,) = explain(found.tree)
+    (explanation,) = explain(parsed.tree)
     return explanation.claim
 
 

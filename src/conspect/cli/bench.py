@@ -55,22 +55,22 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     if study is None and name in {FORGERIES, LABELS}:
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
-        found: Measured = {"rows": _explored(study)}
+        measured: Measured = {"rows": _explored(study)}
     elif name == FORGERIES and study is not None:
-        found = {"rows": importlib.import_module("conspect.bench.forgeries").rows(study)}
+        measured = {"rows": importlib.import_module("conspect.bench.forgeries").rows(study)}
     elif name in {FAULTS, LABELS, LOST}:
-        found = _planted(name, study)
+        measured = _planted(name, study)
     else:
-        found = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
+        measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
     if as_json:
-        click.echo(json.dumps({"bench": name, "machine": machine(), **found}))
+        click.echo(json.dumps({"bench": name, "machine": machine(), **measured}))
     else:
-        for row in found["rows"]:
+        for row in measured["rows"]:
             verdict = {None: "", True: "met", False: "MISSED"}[row["met"]]
             target = "" if row["target"] is None else f"target {row['target']:g}"
             value = "not measured" if row["value"] is None else f"{row['value']:,.6g}"
             click.echo(f"{value:>14} {row['unit']:<12} {target:<16} {verdict:<7} {row['what']}")
-    sys.exit(0 if all(row["met"] is not False for row in found["rows"]) else 1)
+    sys.exit(0 if all(row["met"] is not False for row in measured["rows"]) else 1)
 
 
 def _explored(study: Path | None) -> list[Row]:

@@ -58,18 +58,18 @@ def captions(study: Path, folder: Path | None, as_json: bool) -> None:
 
     opened = Study.open(study)
     confidence = opened.config.settings.confidence
-    found = caption_retrieval(opened.inputs.vlm, opened.store, folder, confidence=confidence, bar=terminal_bar)
+    retrieval = caption_retrieval(opened.inputs.vlm, opened.store, folder, confidence=confidence, bar=terminal_bar)
     if as_json:
-        click.echo(encoded(found, indent=None), nl=False)
+        click.echo(encoded(retrieval, indent=None), nl=False)
         return
     for what, share, chance in (
-        ("the right caption is the nearest", found.first, found.chance),
-        ("it is among the five nearest", found.in_five, found.chance_in_five),
+        ("the right caption is the nearest", retrieval.first, retrieval.chance),
+        ("it is among the five nearest", retrieval.in_five, retrieval.chance_in_five),
     ):
         percent = f"{100 * share.successes / share.n:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
         click.echo(f"{what}: {percent} of {share.n:,} photographs; by chance {100 * chance:.1f} %")
     click.echo(
-        f"median rank: {found.median_rank:g} of {found.captions:,} captions; by chance {(found.captions + 1) / 2:g}"
+        f"median rank: {retrieval.median_rank:g} of {retrieval.captions:,} captions; by chance {(retrieval.captions + 1) / 2:g}"
     )
 
 
@@ -116,20 +116,20 @@ def suggest(  # noqa: PLR0917 (click passes by name)
     if endpoint is not None and model is not None:
         candidates = _asked(endpoint, model, key_variable, opened.inputs.model.class_names)
     measured = opened.measurements(terminal_bar)
-    found = suggest_concepts(opened.inputs, measured, opened.store, candidates, limit=limit)
+    suggested = suggest_concepts(opened.inputs, measured, opened.store, candidates, limit=limit)
     if out is not None:
-        _write(found, out)
+        _write(suggested, out)
     if as_json:
-        click.echo(encoded(found, indent=None), nl=False)
+        click.echo(encoded(suggested, indent=None), nl=False)
         return
-    for concept in found.suggestions:
+    for concept in suggested.suggestions:
         tells = f"{'more' if concept.more else 'less'} in {concept.class_name} (AUROC {concept.auroc:.2f})"
         fails = f"; failures {concept.failures:+.2f} (p = {concept.p_value:.1g})" if concept.p_value < 0.05 else ""
         click.echo(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}")
     click.echo(
-        f"{len(found.suggestions)} of {found.candidates:,} candidates; left out: {found.not_seen:,} not seen, "
-        f"{found.tell_nothing:,} that tell nothing, {found.near_duplicates:,} near-duplicates, "
-        f"{found.names_of_classes:,} names of classes",
+        f"{len(suggested.suggestions)} of {suggested.candidates:,} candidates; left out: {suggested.not_seen:,} not seen, "
+        f"{suggested.tell_nothing:,} that tell nothing, {suggested.near_duplicates:,} near-duplicates, "
+        f"{suggested.names_of_classes:,} names of classes",
         err=True,
     )
 
@@ -159,7 +159,7 @@ def _asked(endpoint: str, model: str, key_variable: str | None, class_names: tup
     return kept
 
 
-def _write(found: SuggestedConcepts, out: Path) -> None:
+def _write(suggested: SuggestedConcepts, out: Path) -> None:
     import json
 
     from conspect.core.files import write_atomically, writing_to
@@ -167,6 +167,6 @@ def _write(found: SuggestedConcepts, out: Path) -> None:
     if out.exists():
         raise user_error("CLI001", f"{out} already exists", "choose another file")
     # A JSON string is a TOML basic string.
-    lines = [f"{json.dumps(concept.name)} = [{json.dumps(concept.name)}]" for concept in found.suggestions]
+    lines = [f"{json.dumps(concept.name)} = [{json.dumps(concept.name)}]" for concept in suggested.suggestions]
     with writing_to(out.parent):
         write_atomically(out, "\n".join(["[concepts]", *lines, ""]).encode())

@@ -89,19 +89,25 @@ def _lines(image: ImageExplanation) -> list[str]:
     return lines + [f"  left out: {why}" for why in image.left_out]
 
 
-def _behaviour_lines(found: BehaviourExplanation) -> list[str]:
-    right = found.label == found.output
-    what = f"{found.label}, classified right" if right else f"{found.label} taken for {found.output}"
-    of = f"{found.images:,} images" if found.taken == found.images else f"{found.taken:,} of {found.images:,} images"
+def _behaviour_lines(behaviour: BehaviourExplanation) -> list[str]:
+    right = behaviour.label == behaviour.output
+    what = f"{behaviour.label}, classified right" if right else f"{behaviour.label} taken for {behaviour.output}"
+    of = (
+        f"{behaviour.images:,} images"
+        if behaviour.taken == behaviour.images
+        else f"{behaviour.taken:,} of {behaviour.images:,} images"
+    )
     lines = [f"{what} ({of}):"]
-    if found.explanation is not None:
-        lines.append(f"  {found.explanation.sentence}.")
-    if found.sets is not None:
-        percent = f"{100 * found.share:g} %"
-        lines += _sets(f"alone keeps it on at least {percent} of them", found.sets.abductive, found.sets.complete)
-        changes = f"without these it changes on more than {100 * (1 - found.share):g} %"
-        lines += _sets(changes, found.sets.contrastive, found.sets.complete)
-    return lines + [f"  left out: {why}" for why in found.left_out]
+    if behaviour.explanation is not None:
+        lines.append(f"  {behaviour.explanation.sentence}.")
+    if behaviour.sets is not None:
+        percent = f"{100 * behaviour.share:g} %"
+        lines += _sets(
+            f"alone keeps it on at least {percent} of them", behaviour.sets.abductive, behaviour.sets.complete
+        )
+        changes = f"without these it changes on more than {100 * (1 - behaviour.share):g} %"
+        lines += _sets(changes, behaviour.sets.contrastive, behaviour.sets.complete)
+    return lines + [f"  left out: {why}" for why in behaviour.left_out]
 
 
 def _sets(what: str, sets: tuple[tuple[str, ...], ...], complete: bool) -> list[str]:

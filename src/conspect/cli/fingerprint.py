@@ -50,20 +50,20 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
             return
         click.echo(f"{place}: {size / 1e6:.1f} MB, {len(taken.labels):,} images, {len(taken.layers)} layers")
         return
-    found = taking.compared(taken, taking.read_fingerprint(against))
+    comparison = taking.compared(taken, taking.read_fingerprint(against))
     if as_json:
-        click.echo(encoded(found, indent=None), nl=False)
+        click.echo(encoded(comparison, indent=None), nl=False)
         return
     click.echo(
-        f"{found.model} is right on {100 * found.accuracy:.1f} % of {found.images:,} images, the sound version on "
-        f"{100 * found.sound_accuracy:.1f} %."
+        f"{comparison.model} is right on {100 * comparison.accuracy:.1f} % of {comparison.images:,} images, the sound version on "
+        f"{100 * comparison.sound_accuracy:.1f} %."
     )
-    click.echo(found.sentence)
+    click.echo(comparison.sentence)
     for title, moved in (
-        ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in found.layers]),
-        ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in found.concepts]),
-        ("Classes", [f"{one.class_name} {one.moved:.2f}" for one in found.classes]),
-        ("Rows of the head", list(found.head_rows)),
+        ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in comparison.layers]),
+        ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in comparison.concepts]),
+        ("Classes", [f"{one.class_name} {one.moved:.2f}" for one in comparison.classes]),
+        ("Rows of the head", list(comparison.head_rows)),
     ):
         if moved:
             more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""

@@ -231,8 +231,8 @@ def ontology(  # noqa: PLR0917 (click passes by name)
     from conspect.language import from_attribute_table, from_carried
 
     try:
-        found = read_ontology(file, classes=classes, properties=properties)
-        _emit(from_attribute_table(from_carried(found)), spelling, output, as_json)
+        carried = read_ontology(file, classes=classes, properties=properties)
+        _emit(from_attribute_table(from_carried(carried)), spelling, output, as_json)
     except ConspectError as error:
         _stop(error, as_json)
 
@@ -253,8 +253,8 @@ def mined(  # noqa: PLR0917 (click passes by name)
     from conspect.study import Study
 
     try:
-        found = Study.open(study).mined_specification(share=share, criterion="rate" if observed else "bound")
-        _emit(found, spelling, output, as_json)
+        specification = Study.open(study).mined_specification(share=share, criterion="rate" if observed else "bound")
+        _emit(specification, spelling, output, as_json)
     except ConspectError as error:
         _stop(error, as_json)
 
@@ -273,14 +273,14 @@ def _laid_out(content: bytes, file: Path, spelling: str | None) -> tuple[str, tu
 
     if spelling is None:
         return format_text(content, str(file)).text, ()
-    found = parse_with_diagnostics(content, str(file))
-    if found.errors:
-        raise UserError(*found.errors)
-    respelled = respell(found.tree, spelling, file=str(file))  # type: ignore[arg-type]  # click.Choice allows no other
+    parsed = parse_with_diagnostics(content, str(file))
+    if parsed.errors:
+        raise UserError(*parsed.errors)
+    respelled = respell(parsed.tree, spelling, file=str(file))  # type: ignore[arg-type]  # click.Choice allows no other
     notes = respelled.notes
-    if found.comments:
-        place = found.source.place(found.comments[0][0])
-        problem = f"a change of spelling drops the {len(found.comments)} comments"
+    if parsed.comments:
+        place = parsed.source.place(parsed.comments[0][0])
+        problem = f"a change of spelling drops the {len(parsed.comments)} comments"
         notes = (Diagnostic("SPEC401", problem, "keep the original, or copy them over by hand", place), *notes)
     return write(respelled.tree, spelling), notes  # type: ignore[arg-type]
 

@@ -45,8 +45,8 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
             raise user_error("SPEC411", f"this row has {len(row)} columns", fix, place)
         shares.append([_share(cell, place) for cell in row[1:]])
     names = [row[0].strip() for row in rows[1:]]
-    for kind, found in (("class", names), ("attribute", header[1:])):
-        doubled = sorted(name for name, times in Counter(found).items() if times > 1 or not name)
+    for kind, table in (("class", names), ("attribute", header[1:])):
+        doubled = sorted(name for name, times in Counter(table).items() if times > 1 or not name)
         if doubled:
             raise user_error(
                 "SPEC411",

@@ -18,8 +18,8 @@ def as_installed(text: str) -> str:
     """
     place = _origin()
     if place is not None:
-        text = _EXTRA.sub(lambda found: f"'conspect[{found[1]}] @ {place}'", text)
-    return _PAGE.sub(lambda found: str(page) if (page := _page(found[1])) is not None else found[0], text)
+        text = _EXTRA.sub(lambda match: f"'conspect[{match[1]}] @ {place}'", text)
+    return _PAGE.sub(lambda match: str(page) if (page := _page(match[1])) is not None else match[0], text)
 
 
 def _origin() -> str | None:

@@ -32,8 +32,8 @@ def server(version: str) -> LanguageServer:
 
     def publish(uri: str) -> None:
         document = made.workspace.get_text_document(uri)
-        found = said.problems(document.source, document.path or uri, studies.beside(uri))
-        diagnostics = [_diagnostic(problem, document.source) for problem in found]
+        answer = said.problems(document.source, document.path or uri, studies.beside(uri))
+        diagnostics = [_diagnostic(problem, document.source) for problem in answer]
         made.text_document_publish_diagnostics(
             lsp.PublishDiagnosticsParams(uri=uri, version=document.version, diagnostics=diagnostics)
         )
@@ -59,8 +59,8 @@ def server(version: str) -> LanguageServer:
     def hover(params: lsp.HoverParams) -> lsp.Hover | None:
         uri = params.text_document.uri
         source = made.workspace.get_text_document(uri).source
-        found = said.hover(source, params.position.line, _column(source, params.position), studies.beside(uri))
-        return None if found is None else lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, found))
+        answer = said.hover(source, params.position.line, _column(source, params.position), studies.beside(uri))
+        return None if answer is None else lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, answer))
 
     @made.feature(lsp.TEXT_DOCUMENT_COMPLETION)
     def complete(params: lsp.CompletionParams) -> lsp.CompletionList:
@@ -82,11 +82,11 @@ def server(version: str) -> LanguageServer:
     @made.feature(lsp.TEXT_DOCUMENT_FORMATTING)
     def lay_out(params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
         source = made.workspace.get_text_document(params.text_document.uri).source
-        found = said.formatted(source)
-        if found is None or found == source:
+        answer = said.formatted(source)
+        if answer is None or answer == source:
             return []
         whole = lsp.Range(lsp.Position(0, 0), lsp.Position(source.count("\n") + 1, 0))
-        return [lsp.TextEdit(whole, found)]
+        return [lsp.TextEdit(whole, answer)]
 
     return made
 

@@ -94,39 +94,39 @@ def hover(text: str, line: int, column: int, study: StudyNames | None) -> str | 
 
 def completions(text: str, study: StudyNames | None) -> list[Completion]:
     """Names of the study and of the file, regions, and words of the language; the editor filters by what is typed."""
-    found = [Completion(name, "concept", about) for name, about in study.concepts.items()] if study else []
+    offered = [Completion(name, "concept", about) for name, about in study.concepts.items()] if study else []
     if study is not None:
-        found += [Completion(name, "class", "class of the study") for name in study.classes]
-        found += [Completion(name, "split", "split of the study") for name in dict.fromkeys(study.splits)]
-    known = {entry.word for entry in found}
+        offered += [Completion(name, "class", "class of the study") for name in study.classes]
+        offered += [Completion(name, "split", "split of the study") for name in dict.fromkeys(study.splits)]
+    known = {entry.word for entry in offered}
     for name, (_, kind) in declarations(parse_with_diagnostics(text).tree).items():
         if name not in known:
-            found.append(Completion(name, kind, "declared in this file"))
-    found += [Completion(name, "region", about) for name, about in REGIONS.items()]
-    return found + [Completion(word, "keyword", "word of the language") for word in sorted(RESERVED - REGIONS.keys())]
+            offered.append(Completion(name, kind, "declared in this file"))
+    offered += [Completion(name, "region", about) for name, about in REGIONS.items()]
+    return offered + [Completion(word, "keyword", "word of the language") for word in sorted(RESERVED - REGIONS.keys())]
 
 
 def definition(text: str, line: int, column: int) -> Span | None:
     """Where the name under the place is declared in the file; None when it is not."""
     word = _word_at(text, line, column)
-    found = None if word is None else declarations(parse_with_diagnostics(text).tree).get(word[0])
-    return None if found is None else found[0]
+    declared = None if word is None else declarations(parse_with_diagnostics(text).tree).get(word[0])
+    return None if declared is None else declared[0]
 
 
 def declarations(tree: Specification) -> dict[str, tuple[Span | None, CompletionKind]]:
     """Names that the file declares, with the place of the declaration."""
-    found: dict[str, tuple[Span | None, CompletionKind]] = {}
+    declared: dict[str, tuple[Span | None, CompletionKind]] = {}
     for item in tree.items:
         match item:
             case ClassDeclaration():
-                found[item.name] = item.span, "class"
+                declared[item.name] = item.span, "class"
             case ConceptDeclaration():
-                found[item.name] = item.span, "concept"
+                declared[item.name] = item.span, "concept"
             case NameDeclaration() | Property() | Module():
-                found[item.name] = item.span, "keyword"
+                declared[item.name] = item.span, "keyword"
             case _:
                 pass
-    return found
+    return declared
 
 
 def formatted(text: str) -> str | None:

@@ -54,12 +54,14 @@ class Scene:
 def scenes(images: int, seed: int, classes: ClassTable = CLASSES) -> list[Scene]:
     """Scenes of random classes of the table; equal seeds give equal scenes."""
     rng = np.random.default_rng(seed)
-    found = []
+    pictures = []
     for label in rng.integers(0, len(classes), images):
         shape, texture, usual = classes[label]
         colour = COLOURS.index(usual) if rng.random() < USUAL_COLOUR else int(rng.integers(len(COLOURS)))
-        found.append(Scene(int(label), SHAPES.index(shape), TEXTURES.index(texture), colour, int(rng.integers(2**31))))
-    return found
+        pictures.append(
+            Scene(int(label), SHAPES.index(shape), TEXTURES.index(texture), colour, int(rng.integers(2**31)))
+        )
+    return pictures
 
 
 def draw(scene: Scene) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ def severities(drop_at: Callable[[float], float], wanted: tuple[float, ...]) -> 
             known[strength] = drop_at(strength)
         return known[strength]
 
-    found = []
+    strengths = []
     for aim in wanted:
         for strength in GRID:
             if max(known.values()) >= aim - TOLERANCE:
@@ -51,5 +51,5 @@ def severities(drop_at: Callable[[float], float], wanted: tuple[float, ...]) -> 
         best = min(
             (s for s in known if s > 0), key=lambda strength: (abs(known[strength] - aim), strength), default=0.0
         )
-        found.append(Severity(aim, best, known[best], abs(known[best] - aim) <= TOLERANCE))
-    return found
+        strengths.append(Severity(aim, best, known[best], abs(known[best] - aim) <= TOLERANCE))
+    return strengths

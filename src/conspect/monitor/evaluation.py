@@ -148,7 +148,7 @@ class Detectors:
         across = np.ascontiguousarray(np.asarray(logits, dtype=np.float32).T)
         features, _ = detector.features(across, detector.folded.readings(embeddings))
         suspicion = detector.suspicion_of_features(features, outputs).astype(np.float64)
-        found = {
+        scored = {
             "maximum softmax": baselines.maximum_softmax(logits),
             "maximum logit": baselines.maximum_logit(logits),
             "energy": baselines.energy(logits),
@@ -161,28 +161,28 @@ class Detectors:
         }
         if self.taught is not None:
             taught, _ = self.taught.detector.suspicion(embeddings, logits)
-            found["fused, taught attacks"] = Score(taught.astype(np.float64), "suspect")
+            scored["fused, taught attacks"] = Score(taught.astype(np.float64), "suspect")
         if self.mahalanobis is not None:
-            found["Mahalanobis"] = self.mahalanobis.score(embeddings)
+            scored["Mahalanobis"] = self.mahalanobis.score(embeddings)
         if self.virtual_logit is not None:
-            found["ViM"] = self.virtual_logit.score(embeddings, logits)
+            scored["ViM"] = self.virtual_logit.score(embeddings, logits)
         if looked is not None and self.second_look is not None:
-            found[LOOKED_BASELINE] = mean_softmax(looked.logits)
-            found[COSTLY_BASELINES[1]] = mean_log_odds(looked.logits)
+            scored[LOOKED_BASELINE] = mean_softmax(looked.logits)
+            scored[COSTLY_BASELINES[1]] = mean_log_odds(looked.logits)
             if witnessed is not None and self.lead_and_looks is not None:
-                lead = self.lead_and_looks.score(found[COSTLY_BASELINES[1]], without_concepts(witnessed), outputs)
-                found[COSTLY_BASELINES[2]] = lead
+                lead = self.lead_and_looks.score(scored[COSTLY_BASELINES[1]], without_concepts(witnessed), outputs)
+                scored[COSTLY_BASELINES[2]] = lead
             looks = self.second_look.second_look.suspicion(looked, suspicion, detector.folded)[0]
-            found["fused, second look"] = Score(looks.astype(np.float64), "suspect")
+            scored["fused, second look"] = Score(looks.astype(np.float64), "suspect")
             if witnessed is not None and self.second_look_and_vlm is not None:
-                both = self.second_look_and_vlm.score(found["fused, second look"], witnessed, outputs)
-                found["fused, second look, VLM"] = both
+                both = self.second_look_and_vlm.score(scored["fused, second look"], witnessed, outputs)
+                scored["fused, second look, VLM"] = both
         if witnessed is not None:
             if self.second_tier is None:
                 fix = "give the VLM's strengths of the fit split as well"
                 raise user_error("MONITOR001", "the second tier was not fitted", fix)
-            found["fused, VLM at run time"] = self.second_tier.score(found["fused"], witnessed, outputs)
-        return {name: found[name] for name in KIND_OF if name in found}
+            scored["fused, VLM at run time"] = self.second_tier.score(scored["fused"], witnessed, outputs)
+        return {name: scored[name] for name in KIND_OF if name in scored}
 
 
 def mean_softmax(logits: Floats) -> Score:

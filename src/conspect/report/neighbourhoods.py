@@ -26,22 +26,22 @@ class NeighbourhoodView:
     strengths: list[tuple[str, float, float]]
 
 
-def neighbourhood_view(found: Neighbourhoods | None, thumbnails: Mapping[str, str]) -> NeighbourhoodView | None:
+def neighbourhood_view(summed: Neighbourhoods | None, thumbnails: Mapping[str, str]) -> NeighbourhoodView | None:
     """The view of a record; None without one."""
-    if found is None:
+    if summed is None:
         return None
-    top = max((row.radius for row in found.curve), default=1.0) or 1.0
+    top = max((row.radius for row in summed.curve), default=1.0) or 1.0
 
     def line(values: list[tuple[float, float]]) -> str:
         return " ".join(f"{LEFT + WIDTH * radius / top:.1f},{BOTTOM - HEIGHT * share:.1f}" for radius, share in values)
 
-    example = found.counterexample
+    example = summed.counterexample
     named = [] if example is None else _named_first(example)
     return NeighbourhoodView(
-        record=found,
-        proved=line([(row.radius, row.mean_proved) for row in found.curve]),
-        decision=line([(row.radius, row.decision_proved) for row in found.curve]),
-        ticks=[(round(LEFT + WIDTH * row.radius / top, 1), f"{100 * row.share:g}") for row in found.curve],
+        record=summed,
+        proved=line([(row.radius, row.mean_proved) for row in summed.curve]),
+        decision=line([(row.radius, row.decision_proved) for row in summed.curve]),
+        ticks=[(round(LEFT + WIDTH * row.radius / top, 1), f"{100 * row.share:g}") for row in summed.curve],
         example=example,
         original=None if example is None else thumbnails.get(example.image),
         changed=None if example is None else thumbnails.get(picture_name(example.image, example.change)),
@@ -68,8 +68,8 @@ def shown_pictures(verification: Verification | None) -> list[tuple[str, str | N
     """Images that the section shows, each as it is (None) or after a change: of the counterexamples."""
     if verification is None:
         return []
-    found = verification.neighbourhoods
-    example = None if found is None else found.counterexample
+    summed = verification.neighbourhoods
+    example = None if summed is None else summed.counterexample
     shown: list[tuple[str, str | None]] = (
         [] if example is None else [(example.image, None), (example.image, example.change)]
     )

@@ -62,8 +62,8 @@ def fit_corrected(
 
     start = np.zeros(1 + classes + width * classes)
     start[0] = 1.0
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
-    solution = np.asarray(found.x, dtype=np.float64)
+    optimum = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    solution = np.asarray(optimum.x, dtype=np.float64)
     weight = solution[1 + classes :].reshape(width, classes) / scale[:, None]
     return CorrectedModel(float(solution[0]), weight, solution[1 : 1 + classes] - mean @ weight)
 

@@ -104,15 +104,15 @@ def aupr(counts: Tally) -> Float64:
 
     Sum over thresholds of (recall gained) x (precision there), no interpolation, as scikit-learn computes it.
     """
-    found, flagged = np.cumsum(counts.suspect, axis=-1), np.cumsum(counts.suspect + counts.normal, axis=-1)
-    precision = found / np.maximum(flagged, 1.0)
-    return np.asarray(np.sum(counts.suspect * precision, axis=-1) / found[..., -1])
+    hits, flagged = np.cumsum(counts.suspect, axis=-1), np.cumsum(counts.suspect + counts.normal, axis=-1)
+    precision = hits / np.maximum(flagged, 1.0)
+    return np.asarray(np.sum(counts.suspect * precision, axis=-1) / hits[..., -1])
 
 
 def fpr95(counts: Tally) -> Float64:
     """Share of normal samples flagged when at least 95 % of the suspect ones are; 0..1, lower = better."""
-    found, false = np.cumsum(counts.suspect, axis=-1), np.cumsum(counts.normal, axis=-1)
-    first = np.argmax(found / found[..., -1:] >= TPR, axis=-1)
+    hits, false = np.cumsum(counts.suspect, axis=-1), np.cumsum(counts.normal, axis=-1)
+    first = np.argmax(hits / hits[..., -1:] >= TPR, axis=-1)
     return np.asarray(np.take_along_axis(false, first[..., None], -1)[..., 0] / false[..., -1])
 
 

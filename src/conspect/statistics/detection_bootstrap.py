@@ -56,12 +56,12 @@ def resample(scores: Mapping[str, Score], suspect: ArrayLike, *, resamples: int 
     weights = _draws(positive, resamples, seed)
     values: dict[str, dict[MetricName, Float64]] = {}
     for name, (group, _, number) in groups.items():
-        found: dict[MetricName, list[Float64]] = {metric: [] for metric in METRICS}
+        drawn: dict[MetricName, list[Float64]] = {metric: [] for metric in METRICS}
         for start in range(0, len(weights), BLOCK):
             counts = _tallies(weights[start : start + BLOCK], group, positive, number)
             for metric, function in METRICS.items():
-                found[metric].append(function(counts))
-        values[name] = {metric: np.concatenate(parts) for metric, parts in found.items()}
+                drawn[metric].append(function(counts))
+        values[name] = {metric: np.concatenate(parts) for metric, parts in drawn.items()}
     return Resampled(values)
 
 

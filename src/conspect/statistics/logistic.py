@@ -55,8 +55,8 @@ def fit_logistic(
         return value, gradient.ravel()
 
     start = np.zeros((width + 1) * classes)
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
-    parameters = np.asarray(found.x).reshape(width + 1, classes)
+    optimum = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    parameters = np.asarray(optimum.x).reshape(width + 1, classes)
     weight = parameters[:-1] / scale[:, None]
     return LogisticModel(weight, parameters[-1] - mean @ weight)
 

@@ -63,11 +63,11 @@ def explain(
 def _cell(cell: str, classes: Sequence[str], measured: Measurements) -> tuple[int, int]:
     """Label and output of "label:output"; class names may hold colons themselves."""
     halves = [(cell[:place], cell[place + 1 :]) for place, letter in enumerate(cell) if letter == ":"]
-    found = [(classes.index(a), classes.index(b)) for a, b in halves if a in classes and b in classes]
-    if len(found) != 1:
+    pairs = [(classes.index(a), classes.index(b)) for a, b in halves if a in classes and b in classes]
+    if len(pairs) != 1:
         fix = f"write two of the study's classes, as in --cell {classes[0]}:{classes[-1]}, or one of them after --class"
         raise user_error("STUDY002", f"{cell[:80]!r} names no class, or no pair of classes, of this study", fix)
-    label, output = found[0]
+    label, output = pairs[0]
     if not ((measured.labels == label) & (measured.outputs == output)).any():
         taken = "is classified right" if label == output else f"is taken for {classes[output]}"
         problem = f"no test image of {classes[label]} {taken}, so there is nothing to explain"
@@ -84,7 +84,7 @@ class ImageExplainer:
         self.may_speak = believed(grades)
         # Of concepts that cannot be told apart one stands for all, or erasing one would leave its twin.
         first = np.array(
-            [all(k > place for k in found.measures.group) for place, found in enumerate(grades)], dtype=bool
+            [all(k > place for k in grade.measures.group) for place, grade in enumerate(grades)], dtype=bool
         )
         self.taken = np.flatnonzero(self.may_speak & first)
         self.inputs, self.measured, self.seconds = inputs, measured, seconds
@@ -178,20 +178,20 @@ class ImageExplainer:
 
     def _counterfactual(self, embedding: NDArray[np.float32], against: int) -> records.Counterfactual | None:
         everything = np.ones(len(self.taken), dtype=bool)
-        found = counterfactual(
+        moved = counterfactual(
             self.moves, self.inputs.model.head, embedding, against, may_move=everything, real=self.sample.embeddings
         )
-        if found is None:
+        if moved is None:
             return None
-        order = np.argsort(-np.abs(found.shift), kind="stable")[:SHOWN_SHIFTS]
+        order = np.argsort(-np.abs(moved.shift), kind="stable")[:SHOWN_SHIFTS]
         return records.Counterfactual(
             restored=self.inputs.model.class_names[against],
             shifts=tuple(
-                records.Shift(concept=self.lens.concept_names[k], deviations=round(float(found.shift[k]), 3))
+                records.Shift(concept=self.lens.concept_names[k], deviations=round(float(moved.shift[k]), 3))
                 for k in order
-                if abs(found.shift[k]) >= SMALL_SHIFT
+                if abs(moved.shift[k]) >= SMALL_SHIFT
             ),
-            distance=round(found.distance, 3),
+            distance=round(moved.distance, 3),
         )
 
     def maps(self, row: int, concepts: Sequence[str]) -> tuple[records.ConceptMap, ...] | None:

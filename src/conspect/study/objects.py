@@ -114,11 +114,13 @@ def concept_set(concepts: Concepts | None) -> ConceptSet:
     if concepts is None:
         return assets.demo_concepts()
     if isinstance(concepts, Mapping):
-        found = tuple(Concept(name, tuple(phrases)) for name, phrases in concepts.items())
+        listed = tuple(Concept(name, tuple(phrases)) for name, phrases in concepts.items())
     else:
-        found = tuple(concept if isinstance(concept, Concept) else Concept(concept, (concept,)) for concept in concepts)
-    names = [concept.name for concept in found]
-    if not found or len(set(names)) < len(names) or not all(concept.phrases for concept in found):
+        listed = tuple(
+            concept if isinstance(concept, Concept) else Concept(concept, (concept,)) for concept in concepts
+        )
+    names = [concept.name for concept in listed]
+    if not listed or len(set(names)) < len(names) or not all(concept.phrases for concept in listed):
         fix = 'for instance concepts=["wheels", "wings"] or {"wheels": ["wheels", "tyres"]}'
         raise user_error("STUDY002", "concepts need different names and at least one phrase each", fix)
-    return ConceptSet(found)
+    return ConceptSet(listed)

@@ -40,14 +40,14 @@ DATA: dict[str, Needs] = {"parquet": Needs("data", ("pyarrow",)), "huggingface":
 
 def needs_of(config: StudyConfig) -> dict[str, Needs]:
     """What each part of the study needs, by the part's name."""
-    found = {"the model": MODELS[config.model.kind], "the VLM": VLMS[config.vlm.kind]}
+    needs = {"the model": MODELS[config.model.kind], "the VLM": VLMS[config.vlm.kind]}
     if config.data.kind in DATA:
-        found["the images"] = DATA[config.data.kind]
+        needs["the images"] = DATA[config.data.kind]
     if config.properties.files:
-        found["the properties"] = Needs("verify", ("highspy",))
+        needs["the properties"] = Needs("verify", ("highspy",))
     if "://" in (config.settings.store or ""):
-        found["the store"] = Needs("remote", ("fsspec",))
-    return found
+        needs["the store"] = Needs("remote", ("fsspec",))
+    return needs
 
 
 def require_packages(config: StudyConfig) -> None:

@@ -27,7 +27,7 @@ def suggest_concepts(
     classes = inputs.model.class_names
     class_lens = Lens(measured.lens.alignment, classes, measured.class_directions)
     sample = ConceptSample.of(inputs, measured)
-    found = suggest(
+    suggested = suggest(
         Candidates(
             words,
             directions,
@@ -44,10 +44,10 @@ def suggest_concepts(
     )
     return SuggestedConcepts(
         candidates=len(words),
-        names_of_classes=found.names_of_classes,
-        not_seen=found.not_seen,
-        tell_nothing=found.tell_nothing,
-        near_duplicates=found.near_duplicates,
+        names_of_classes=suggested.names_of_classes,
+        not_seen=suggested.not_seen,
+        tell_nothing=suggested.tell_nothing,
+        near_duplicates=suggested.near_duplicates,
         suggestions=tuple(
             SuggestedConcept(
                 name=words[suggestion.candidate],
@@ -60,6 +60,6 @@ def suggest_concepts(
                 p_value=suggestion.p_value,
                 examples=tuple(measured.ids[sample.images[row]] for row in suggestion.examples),
             )
-            for suggestion in found.suggestions
+            for suggestion in suggested.suggestions
         ),
     )

@@ -41,7 +41,7 @@ def tracked(results: Results, folder: Path, name: str | None = None) -> TrackedR
 def metrics(results: Results) -> dict[str, float]:
     """Figures by name: shares in [0, 1], counts; what the study did not measure is left out."""
     model, alignment = results.model, results.alignment
-    found: dict[str, float | None] = {
+    values: dict[str, float | None] = {
         "accuracy": model.accuracy,
         "accuracy_low": model.accuracy_interval.low,
         "accuracy_high": model.accuracy_interval.high,
@@ -53,18 +53,18 @@ def metrics(results: Results) -> dict[str, float]:
         "lens_agreement": alignment.agreement,
     }
     for name, quality in zip(_distinct(results.classes), model.by_class, strict=True):
-        found[f"recall/{name}"] = quality.recall.value
+        values[f"recall/{name}"] = quality.recall.value
     if results.verification is not None:
         verdicts = Counter(str(entry.verdict) for entry in results.verification.properties)
-        found |= {f"properties_{verdict}": verdicts[verdict] for verdict in ("holds", "violated", "unknown")}
+        values |= {f"properties_{verdict}": verdicts[verdict] for verdict in ("holds", "violated", "unknown")}
     if results.monitor is not None:
         kept = results.monitor.kept
-        found |= {
+        values |= {
             "monitor_accepted": kept.accepted.value,
             "monitor_errors_among_accepted": kept.errors_among_accepted.value,
             "monitor_failures_flagged": kept.failures_flagged.value,
         }
-    return {name: float(value) for name, value in found.items() if value is not None}
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def files(folder: Path) -> list[tuple[Path, str | None]]:

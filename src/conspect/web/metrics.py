@@ -52,7 +52,7 @@ class _State:
     def collect(self) -> list[GaugeMetricFamily]:
         """The gauges as they are now."""
         status = self._engine.status()
-        found = [
+        families = [
             _gauge("conspect_queue_inputs", "Inputs accepted and not answered yet", self._engine.waiting),
             _gauge("conspect_stream_inputs", "Inputs decided on in this stream", status.seen),
             _gauge("conspect_alarm_rate", "Share of suspect inputs in this stream", status.alarm_rate),
@@ -68,7 +68,7 @@ class _State:
         ):
             if count:
                 windows.add_metric([name], rate)
-        return [*found, windows]
+        return [*families, windows]
 
 
 def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:

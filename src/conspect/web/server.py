@@ -66,19 +66,19 @@ def bound(host: str, port: int, token: str | None) -> socket.socket:
         raise user_error("WEB002", problem, "give --token-file FILE, or bind to 127.0.0.1")
     try:
         family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.socket(family, kind, number)
+        listening = socket.socket(family, kind, number)
         try:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind(address)
-            found.listen(BACKLOG)  # who connects from now on waits until the event loop runs, and is not refused
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)  # who connects from now on waits until the event loop runs, and is not refused
         except BaseException:
-            found.close()
+            listening.close()
             raise
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problem = f"cannot listen on {host}, port {port}: {reason}"
         raise outside_error("WEB001", problem, "stop what uses it, or choose another --port or --host") from error
-    return found
+    return listening
 
 
 class _Server(uvicorn.Server):

@@ -125,6 +125,6 @@ def _wrong(probabilities: Float64, labels: Classes, known: NDArray[np.bool_]) ->
 
 def sharpness(scores: Float64, labels: Classes) -> float:
     """The positive number to multiply `scores [image, class]` by, so that the labels are likeliest."""
-    found = calibrated(scores, labels)
-    centred, before = (part - part.mean(1, keepdims=True) for part in (found, scores))
+    calibration = calibrated(scores, labels)
+    centred, before = (part - part.mean(1, keepdims=True) for part in (calibration, scores))
     return float(np.sqrt(np.square(centred).sum() / max(float(np.square(before).sum()), np.finfo(np.float64).tiny)))

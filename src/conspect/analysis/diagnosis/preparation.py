@@ -24,14 +24,14 @@ class Preparation:
     @property
     def lost(self) -> tuple[str, ...]:
         """What does not arrive, each as a clause; none for usual preparations."""
-        found = []
+        kinds = []
         if self.colour < LEAST_COLOUR:
-            found.append("colours do not reach the model (the images are made grey)")
+            kinds.append("colours do not reach the model (the images are made grey)")
         if self.detail < LEAST_DETAIL:
-            found.append("fine detail does not reach the model (the images are made small and large again, or blurred)")
+            kinds.append("fine detail does not reach the model (the images are made small and large again, or blurred)")
         if self.enlarged > MOST_ENLARGED:
             share = 100 / self.enlarged
-            found.append(f"the border of the images does not reach the model (about {share:.0f} % of each side does)")
+            kinds.append(f"the border of the images does not reach the model (about {share:.0f} % of each side does)")
         if self.enlarged < LEAST_ENLARGED:
-            found.append(f"the images reach the model at {100 * self.enlarged:.0f} % of the size that it takes")
-        return tuple(found)
+            kinds.append(f"the images reach the model at {100 * self.enlarged:.0f} % of the size that it takes")
+        return tuple(kinds)

@@ -59,22 +59,22 @@ def _why_open(diagnosis: ModelDiagnosis) -> str:
 def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> tuple[str, ...]:
     """What is known, one sentence for each kind of evidence."""
     undivided = "No head was found: the outputs stand for the embeddings, and another head below is one on the outputs."
-    found = [*([] if evidence.divided else [undivided]), _head(evidence, class_names), _norms(evidence)]
+    sentences = [*([] if evidence.divided else [undivided]), _head(evidence, class_names), _norms(evidence)]
     if evidence.marked is not None:
-        found.append(_mark(evidence.marked))
+        sentences.append(_mark(evidence.marked))
     if evidence.preparation is not None:
-        found += [f"{clause[0].upper()}{clause[1:]}." for clause in evidence.preparation.lost]
+        sentences += [f"{clause[0].upper()}{clause[1:]}." for clause in evidence.preparation.lost]
     if evidence.mendings:
-        found.append(_input(evidence))
+        sentences.append(_input(evidence))
     order = evidence.order.sentence(class_names)
-    found.append("The order of the class names fits." if order is None else order[0].upper() + order[1:] + ".")
+    sentences.append("The order of the class names fits." if order is None else order[0].upper() + order[1:] + ".")
     if evidence.labels is not None:
-        found.append(
+        sentences.append(
             f"About {evidence.labels.expected:.0f} of {len(evidence.labels.wrong):,} labels are expected to be wrong."
         )
     if evidence.reported is not None:
-        found.append(_reported(evidence, evidence.reported))
-    return tuple(found)
+        sentences.append(_reported(evidence, evidence.reported))
+    return tuple(sentences)
 
 
 def not_finite_sentence(images: int) -> tuple[str, ...]:

@@ -123,15 +123,15 @@ def minimal_sets(keeps: Keeps, concepts: int, *, order: Sequence[int], seconds: 
         kept[list(candidate)] = True
         if keeps(~kept[None])[0]:
             smaller = _shrunk(kept, order, lambda sets: keeps(~sets))
-            found, known = frozenset(smaller or ()), abductive
+            smallest, known = frozenset(smaller or ()), abductive
         else:
             rest = np.ones(concepts, dtype=bool)
             rest[list(candidate)] = False
             smaller = _shrunk(rest, order, lambda erased: ~keeps(erased))
-            found, known = frozenset(smaller if smaller is not None else everything), contrastive
-        if found in known:
+            smallest, known = frozenset(smaller if smaller is not None else everything), contrastive
+        if smallest in known:
             break
-        known.append(found)
+        known.append(smallest)
 
     def sort(sets: list[frozenset[int]]) -> tuple[tuple[int, ...], ...]:
         return tuple(sorted((tuple(sorted(members)) for members in sets), key=lambda members: (len(members), members)))

@@ -34,7 +34,7 @@ def thin_combinations(
     concept]`: concepts that a class never has.
     """
     first, second = np.triu_indices(len(taking_part), 1)
-    found: list[tuple[ThinCombination, float]] = []
+    tested: list[tuple[ThinCombination, float]] = []
     for label, total in zip(*np.unique(labels, return_counts=True), strict=True):
         held = more[labels == label].astype(np.float32)
         both = np.rint(held.T @ held).astype(np.int64)
@@ -50,7 +50,7 @@ def thin_combinations(
             & possible[second]
         )
         p_values = fisher_two_sided(together[few], alone[few], (others - together)[few], (total - alone)[few])
-        found += [
+        tested += [
             (
                 ThinCombination(
                     int(label),
@@ -63,5 +63,5 @@ def thin_combinations(
             for k, p in zip(few, p_values, strict=True)
         ]
     # Each pair of each class was looked at.
-    certain = [combination for combination, p in found if p * len(first) * len(np.unique(labels)) < ALPHA]
+    certain = [combination for combination, p in tested if p * len(first) * len(np.unique(labels)) < ALPHA]
     return tuple(sorted(certain, key=lambda one: one.images / one.expected)[:THIN_LISTED])

@@ -81,9 +81,9 @@ class CosineHeatmaps:
 
     def score(self, numerators: Floats, outputs: NDArray[np.integer]) -> Score:
         """cos(heatmap, incorrect) - cos(heatmap, correct), -1..1: above 0 the input is closer to incorrect behaviour."""
-        found = cells(numerators)
-        lengths = np.sqrt(found.sum(1))
-        gap = np.sum(found * (self.incorrect - self.correct)[outputs], axis=1)
+        counts = cells(numerators)
+        lengths = np.sqrt(counts.sum(1))
+        gap = np.sum(counts * (self.incorrect - self.correct)[outputs], axis=1)
         return Score(gap / np.where(lengths > 0, lengths, 1.0), "suspect")
 
 
@@ -113,8 +113,8 @@ class LikelihoodRatio:
 
     def score(self, numerators: Floats, outputs: NDArray[np.integer]) -> Score:
         """Log likelihood ratio in nats: above 0 the input is more likely under incorrect behaviour."""
-        found = cells(numerators)
-        return Score(np.sum(found * self.weight[outputs], axis=1) + self.offset[outputs], "suspect")
+        counts = cells(numerators)
+        return Score(np.sum(counts * self.weight[outputs], axis=1) + self.offset[outputs], "suspect")
 
 
 def flags(score: Score) -> NDArray[np.bool_]:

@@ -75,18 +75,18 @@ class Monitor(MonitorRecord):
         right = self.right_shares[output].reshape(concepts, concepts)
         wrong = self.wrong_shares[output].reshape(concepts, concepts)
         against = np.where(numerators[:, None] > numerators[None, :], wrong * (np.log(wrong) - np.log(right)), -np.inf)
-        found: list[Reason] = []
+        listed: list[Reason] = []
         used: tuple[set[int], set[int]] = set(), set()
         for flat in np.argsort(-against, axis=None, kind="stable"):
             i, j = divmod(int(flat), concepts)
-            if len(found) == limit or not against[i, j] > 0:
+            if len(listed) == limit or not against[i, j] > 0:
                 break
             if i not in used[0] and j not in used[1]:
                 used[0].add(i)
                 used[1].add(j)
                 names = self.class_names[output], self.concept_names[i], self.concept_names[j]
-                found.append(Reason(*names, float(right[i, j]), float(wrong[i, j])))
-        return found
+                listed.append(Reason(*names, float(right[i, j]), float(wrong[i, j])))
+        return listed
 
     def stream(self, *, mean_time_to_false_alarm: int = 1_000_000, window: int = 200) -> Stream:
         """A new state for one stream of decisions; see `conspect.monitor.runtime.stream`."""

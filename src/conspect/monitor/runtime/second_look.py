@@ -93,7 +93,7 @@ class SecondLook:
 
 def look_features(looked: Looks, first: Floats, folded: Folded, deviation: Floats) -> tuple[Float64, NDArray[np.intp]]:
     """See `SecondLook.features`; `deviation [concept]` scales the movement. In float64, some images at a time."""
-    found = np.empty((len(looked), len(LOOK_FEATURES)))
+    values = np.empty((len(looked), len(LOOK_FEATURES)))
     outputs = np.empty(len(looked), dtype=np.intp)
     start_at = np.asarray(first, dtype=np.float64)
     for start in range(0, len(looked), IMAGES_AT_ONCE):
@@ -102,8 +102,8 @@ def look_features(looked: Looks, first: Floats, folded: Folded, deviation: Float
         logits = [np.asarray(some.logits[:, k].T, dtype=np.float64) for k in range(some.logits.shape[1])]
         readings = [folded.readings(some.embeddings[:, k]).astype(np.float64) for k in range(len(logits))]
         components, outputs[rows] = look_components(MANY, logits, readings, start_at[rows], folded, deviation)
-        found[rows] = components.T
-    return found, outputs
+        values[rows] = components.T
+    return values, outputs
 
 
 def look_components(  # noqa: PLR0917

@@ -55,10 +55,10 @@ class DriftWatch:
     def ranks(self, readings: NDArray[np.floating]) -> Float64:
         """Mid-ranks `[reading, image]` of `readings [reading, image]`, 0..1; a NaN ranks highest."""
         images = self.reference.shape[1]
-        found = np.empty(readings.shape)
-        for rank, column, new in zip(found, self.reference, np.asarray(readings, dtype=np.float32), strict=True):
+        values = np.empty(readings.shape)
+        for rank, column, new in zip(values, self.reference, np.asarray(readings, dtype=np.float32), strict=True):
             rank[:] = np.searchsorted(column, new, "left") + np.searchsorted(column, new, "right")
-        return np.asarray(found / (2 * images))
+        return np.asarray(values / (2 * images))
 
     def update(self, readings: NDArray[np.floating]) -> float:
         """Takes in `readings [reading, image]`, in order of arrival; the most `evidence` there was after any of them."""

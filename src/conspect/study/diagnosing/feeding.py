@@ -132,12 +132,12 @@ OBLONG_CHANGES = (
 
 def changes_of(pictures: Sequence[Picture], prepared: Prepared) -> tuple[Change, ...]:
     """All changes for `pictures`, whose prepared form is `prepared [image, ...]`: what is already so is left out."""
-    found = [*PICTURE_CHANGES]
+    changes = [*PICTURE_CHANGES]
     if any(picture.shape[0] != picture.shape[1] for picture in pictures):
-        found += OBLONG_CHANGES
+        changes += OBLONG_CHANGES
     axis = channel_axis(prepared)
     if axis is None:  # nothing that has three channels: only pictures can be changed
-        return tuple(found)
+        return tuple(changes)
     others = tuple(k for k in range(prepared.ndim) if k != axis)
     mean, deviation = prepared.mean(others, dtype=np.float64), prepared.std(others, dtype=np.float64)
     raw = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(np.float64)
@@ -150,11 +150,11 @@ def changes_of(pictures: Sequence[Picture], prepared: Prepared) -> tuple[Change,
         offset = (raw_mean - np.asarray(less)) / np.asarray(over) - slope * mean
         if np.allclose(slope, 1, atol=0.05) and np.allclose(offset, 0, atol=0.05):
             continue
-        found.append(Change(name, f"scale the values to {name}", later=_affine(slope, offset, shape)))
+        changes.append(Change(name, f"scale the values to {name}", later=_affine(slope, offset, shape)))
     for name, factor in (("values over 255", 1 / 255), ("values times 255", 255.0)):
-        found.append(Change(name, "divide the values by 255 once more" if factor < 1 else
+        changes.append(Change(name, "divide the values by 255 once more" if factor < 1 else
                             "do not divide the values by 255 twice", later=_scaled(factor)))  # fmt: skip
-    return tuple(found)
+    return tuple(changes)
 
 
 def _affine(

@@ -228,7 +228,7 @@ def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) ->
     lost = part_losses(*(float(hits.mean()) for hits in right))
     # Each part's own loss, with the other sound and with the other as it is: the larger surprise counts.
     pairs = (((sound, other_head), (other_encoder, other)), ((sound, other_encoder), (other_head, other)))
-    found = []
+    losses = []
     for part, told, loss, alone, exchanges in zip(
         ("head", "encoder"),
         changed,
@@ -238,7 +238,7 @@ def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) ->
         strict=True,
     ):
         p_value = min(sign_test(int((a & ~b).sum()), int((b & ~a).sum())) for a, b in exchanges)
-        found.append(
+        losses.append(
             PartLoss(
                 part="head" if part == "head" else "encoder",
                 changed=told,
@@ -247,7 +247,7 @@ def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) ->
                 p_value=min(1.0, 2 * p_value),
             )
         )
-    return found[0], found[1]
+    return losses[0], losses[1]
 
 
 def part_costs(part: PartLoss) -> bool:

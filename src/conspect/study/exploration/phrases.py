@@ -85,10 +85,10 @@ class Phrases:
         new = [name for name in names if name.casefold() not in self._directions]
         if new:
             try:
-                found = concept_directions([Concept(name, (name,)) for name in new], self._templates, self._encode)
+                made = concept_directions([Concept(name, (name,)) for name in new], self._templates, self._encode)
             except ValueError as error:
                 raise user_error("EXPLORE002", str(error), "use other words") from error
-            self._directions |= {name.casefold(): q for name, q in zip(new, found, strict=True)}
+            self._directions |= {name.casefold(): q for name, q in zip(new, made, strict=True)}
         return np.stack([self._directions[name.casefold()] for name in names])
 
     def margin(self, index: StudyIndex, reading: Reading) -> Float64:

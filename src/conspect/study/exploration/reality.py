@@ -30,8 +30,10 @@ class Reality:
     def usual(self) -> Float64:
         """What real images have to their nearest other, ascending `[image]`; of `USUAL_OF` of them, evenly taken."""
         rows = np.unique(np.linspace(0, len(self._index) - 1, min(USUAL_OF, len(self._index))).astype(np.int64))
-        found = [self.closest(self._index.embedding(int(row)).astype(np.float64), 1, without=int(row)) for row in rows]
-        return np.sort([distance for near in found for _, distance in near])
+        distances = [
+            self.closest(self._index.embedding(int(row)).astype(np.float64), 1, without=int(row)) for row in rows
+        ]
+        return np.sort([distance for near in distances for _, distance in near])
 
     def closest(self, point: Float64, count: int, *, without: int | None = None) -> list[tuple[int, float]]:
         """Rows of the `count` images next to `point [D]`, nearest first, with their distances; `without`: a row left out.
@@ -68,14 +70,14 @@ class Reality:
 
     def nearest(self, point: Float64, count: int, *, without: int | None = None) -> tuple[tuple[Neighbour, float], ...]:
         """The images next to `point [D]`, nearest first, each with its distance; `cosine` as between embeddings."""
-        length, found = float(np.linalg.norm(point)), []
+        length, closest = float(np.linalg.norm(point)), []
         for row, distance in self.closest(point, count, without=without):
             own = self._index.embedding(row).astype(np.float64)
             cosine = float(own @ point) / max(length * float(np.linalg.norm(own)), 1e-300)
             names = self._index.class_names
             label, output = names[self._index.labels[row]], names[self._index.outputs[row]]
-            found.append((Neighbour(row, self._index.ids[row], label, output, round(cosine, 4)), distance))
-        return tuple(found)
+            closest.append((Neighbour(row, self._index.ids[row], label, output, round(cosine, 4)), distance))
+        return tuple(closest)
 
     def _points(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Embeddings with their squared lengths, a bounded number of rows at a time; kept in memory where they are few."""

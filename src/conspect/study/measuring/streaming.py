@@ -48,8 +48,8 @@ def fold_sums_of(
 ) -> list[AlignmentSums]:
     """Sums of each fold over all pairs; image k belongs to fold k mod `folds`."""
     total: list[AlignmentSums] | None = None
-    for found in engine.map(partial(_fold_sums, pairs, folds), parts(len(pairs)), progress):
-        total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
+    for sums in engine.map(partial(_fold_sums, pairs, folds), parts(len(pairs)), progress):
+        total = sums if total is None else [a + b for a, b in zip(total, sums, strict=True)]
     if total is None:
         raise ValueError("there are no images to align")
     return total
@@ -209,8 +209,8 @@ def tallied(
 def _fold_sums(pairs: PairedRows, folds: int, rows: range, progress: Progress) -> list[AlignmentSums]:
     total: list[AlignmentSums] | None = None
     for block, z, y in _blocks(pairs, rows, progress):
-        found = fold_sums(z, y, block.start, folds)
-        total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
+        sums = fold_sums(z, y, block.start, folds)
+        total = sums if total is None else [a + b for a, b in zip(total, sums, strict=True)]
     assert total is not None  # no task is empty
     return total
 
@@ -230,10 +230,10 @@ def _counted(pairs: PairedRows, interpreter: Interpreter, task: tuple[range, Ans
 
 def _sampled(pairs: PairedRows, task: tuple[range, NDArray[np.int64]], progress: Progress) -> NDArray[np.float32]:
     rows, chosen = task
-    found = []
+    chunks = []
     for block, z, _ in _blocks(pairs, rows, progress):
-        found.append(z[chosen[(chosen >= block.start) & (chosen < block.stop)] - block.start])
-    return np.concatenate(found)
+        chunks.append(z[chosen[(chosen >= block.start) & (chosen < block.stop)] - block.start])
+    return np.concatenate(chunks)
 
 
 def _blocks(

@@ -90,7 +90,7 @@ def defects(
     place: DefectSource, report: Split, detector: Detector, *, seed: int
 ) -> tuple[list[Defect], list[Attacked], dict[str, str]]:
     """All defects of the report split's images, the attacks behind them, and what is left out: name to reason."""
-    found: list[Defect] = []
+    listed: list[Defect] = []
     attacks, left_out = _attacks(place, report, detector)
     hit = [_succeeded(one) for one in attacks]
     if sum(map(len, hit)):
@@ -98,9 +98,9 @@ def defects(
         for one, part in zip(attacks, rows, strict=True):
             if len(part):
                 split = whole.take(part)
-                found.append(Defect(DefectKind.ATTACK, one.attack.name, split, np.ones(len(split), dtype=np.bool_)))
+                listed.append(Defect(DefectKind.ATTACK, one.attack.name, split, np.ones(len(split), dtype=np.bool_)))
     if place.sizes.corrupted:
-        found += _corruptions(place, report, seed)
+        listed += _corruptions(place, report, seed)
     if place.sizes.of_no_class:
         sets, missing = no_class(
             report.dataset, place.sizes.of_no_class, side=report.dataset.image(0).shape[0], seed=seed
@@ -110,8 +110,8 @@ def defects(
         for kind, part in zip(sets, rows, strict=True):
             split = whole.take(part)
             everything = np.ones(len(split), dtype=np.bool_)
-            found.append(Defect(DefectKind.NO_CLASS, f"no class: {kind.name}", split, everything))
-    return found, attacks, left_out
+            listed.append(Defect(DefectKind.NO_CLASS, f"no class: {kind.name}", split, everything))
+    return listed, attacks, left_out
 
 
 def _attacks(place: DefectSource, report: Split, detector: Detector) -> tuple[list[Attacked], dict[str, str]]:
@@ -150,14 +150,14 @@ def _corruptions(place: DefectSource, report: Split, seed: int) -> list[Defect]:
         for k, kind in enumerate(KINDS)
     ]
     whole, by_part = _measured(place, parts, "corrupted images", seen=True)
-    found = []
+    corrupted = []
     for place_of, strength in enumerate(STRENGTHS):
         taken = np.concatenate(by_part[place_of * len(KINDS) : (place_of + 1) * len(KINDS)])
         split = whole.take(taken)
         if split.wrong.any() and not split.wrong.all():
             name = f"misclassified under corruption {strength}"
-            found.append(Defect(DefectKind.CORRUPTION, name, split, split.wrong))
-    return found
+            corrupted.append(Defect(DefectKind.CORRUPTION, name, split, split.wrong))
+    return corrupted
 
 
 def _measured(

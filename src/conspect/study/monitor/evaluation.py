@@ -144,9 +144,9 @@ def _scored(fitted: FittedMonitor, defect: Defect, clean: Mapping[str, Floats]) 
 
 def _compared_defect(chosen: Mapping[DetectorKind, str], seed: int, one: _Scored, progress: Progress) -> _Comparison:
     """As `compared`, as the task of an engine."""
-    found = compared(one.defect, one.scores, one.suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
+    comparison = compared(one.defect, one.scores, one.suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
     progress(1)
-    return found if one.defect in DRAWN else replace(found, curves=())
+    return comparison if one.defect in DRAWN else replace(comparison, curves=())
 
 
 def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> tuple[AttackLocalization, ...]:
@@ -186,13 +186,13 @@ def chosen_detectors(
 
     The baseline is one that needs no further looks; the one that does is compared besides.
     """
-    found: dict[DetectorKind, str] = {}
+    chosen: dict[DetectorKind, str] = {}
     for kind in SHOWN_KINDS:
         named = [name for name in scores if KIND_OF[name] == kind and name not in COSTLY_BASELINES]
         there = {name: calibration[name] for name in named if name in calibration}
         if named:
-            found[kind] = best(there, wrong, kind) if there and wrong.any() and not wrong.all() else named[-1]
-    return found
+            chosen[kind] = best(there, wrong, kind) if there and wrong.any() and not wrong.all() else named[-1]
+    return chosen
 
 
 def compared(
@@ -241,8 +241,8 @@ def curve(defect: str, detector: str, score: Score, suspect: NDArray[np.bool_]) 
     wrong = suspect[order]
     points = np.unique(np.linspace(1, len(order), CURVE_POINTS).round().astype(np.int64))
     errors = np.cumsum(wrong)[points - 1]
-    found, false = 1 - errors / wrong.sum(), 1 - (points - errors) / (~wrong).sum()
-    roc = [[1.0, 1.0], *zip(false.tolist(), found.tolist(), strict=True)][::-1]
+    hits, false = 1 - errors / wrong.sum(), 1 - (points - errors) / (~wrong).sum()
+    roc = [[1.0, 1.0], *zip(false.tolist(), hits.tolist(), strict=True)][::-1]
     risks = zip((points / len(order)).tolist(), (errors / points).tolist(), strict=True)
     return DetectorCurve(
         defect=defect,

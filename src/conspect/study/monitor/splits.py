@@ -128,9 +128,9 @@ def measure_images(
     Images of no class, not `labelled`, get the label -1, so that every output is wrong.
     """
     model = inputs.model
-    found = embed(model, dataset, store, progress=bar(stage, len(dataset)))
-    rows = np.flatnonzero(found.readable)
-    embeddings = found.values[rows]
+    embedded = embed(model, dataset, store, progress=bar(stage, len(dataset)))
+    rows = np.flatnonzero(embedded.readable)
+    embeddings = embedded.values[rows]
     labels = np.full(len(rows), -1, dtype=np.int64)
     if labelled:
         labels = labels_in_model_order(dataset, model.class_names)[rows]
@@ -151,8 +151,8 @@ def witness(
     split: Split, inputs: Inputs, measured: Measurements, store: Path | Store, *, stage: str, bar: ProgressBar
 ) -> VlmEvidence:
     """What the VLM says of the images of a split, from the store where it is there."""
-    found = embed(inputs.vlm, split.dataset, store, progress=bar(stage, len(split.dataset)))
-    return vlm_evidence_of(measured, split.inputs.embeddings, found.values)
+    embedded = embed(inputs.vlm, split.dataset, store, progress=bar(stage, len(split.dataset)))
+    return vlm_evidence_of(measured, split.inputs.embeddings, embedded.values)
 
 
 def vlm_evidence_of(measured: Measurements, embeddings: Floats, vlm_embeddings: Floats) -> VlmEvidence:

@@ -100,13 +100,13 @@ def with_neighbourhoods(
 ) -> Verification:
     """The record with what is proved around images, computed anew each time; its certificates go to `folder`/certificates."""
     sources = [source_of(read_specification(file), file.name, subject) for file in files]
-    found, why, claims = neighbourhoods_of([(s.name, s.tree) for s in sources], subject, config, bar=bar)
+    summed, why, claims = neighbourhoods_of([(s.name, s.tree) for s in sources], subject, config, bar=bar)
     for source, target in zip(sources, certificate_paths(files, folder), strict=True):
         own = [claim for claim in claims if claim.file == source.name]
         if own:
             with writing_to(target.parent):
                 write_certificate(KeptSource(source.name, source.digest, target).near, own, [source], subject)
-    return replace(verified, neighbourhoods=found, neighbourhoods_left_out=why)
+    return replace(verified, neighbourhoods=summed, neighbourhoods_left_out=why)
 
 
 def _digest(subject: VerificationModel) -> str:

@@ -73,7 +73,7 @@ def _taken(split: StoredSplit, images: NDArray[np.int64]) -> EmbeddingSplit:
 def mined(subject: VerificationModel, *, share: float, criterion: Criterion) -> Specification:
     """The properties that the images of split "val" suggest; "test" is left to judge them. UserError: SPEC412, SPEC124."""
     images = subject.splits["val"]
-    found = mine(
+    predicates = mine(
         subject.lens.strengths(images.embeddings),
         images.labels,
         class_names=subject.class_names,
@@ -81,5 +81,5 @@ def mined(subject: VerificationModel, *, share: float, criterion: Criterion) -> 
         share=share,
         criterion=criterion,
     )
-    pairs = [(predicate.class_name, predicate.left, predicate.right) for predicate in found]
+    pairs = [(predicate.class_name, predicate.left, predicate.right) for predicate in predicates]
     return from_pairs(pairs, subject.class_names, subject.concept_names)

@@ -111,20 +111,20 @@ def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concep
         Concept(
             name=concept.name,
             phrases=concept.phrases,
-            grade=found.grade.value,
-            reasons=found.reasons,
-            not_told_from=tuple(names[k] for k in found.measures.group),
+            grade=grade.grade.value,
+            reasons=grade.reasons,
+            not_told_from=tuple(names[k] for k in grade.measures.group),
             measures=ConceptMeasures(
-                separation=_rounded(found.measures.separation),
-                shown=_rounded(found.measures.shown),
-                stability=_rounded(found.measures.stability),
-                agreement=round(found.measures.agreement, 4),
-                r2=round(found.measures.r2, 4),
-                beyond_classes=round(found.measures.beyond_classes, 4),
-                tolerance=round(found.measures.tolerance, 4),
+                separation=_rounded(grade.measures.separation),
+                shown=_rounded(grade.measures.shown),
+                stability=_rounded(grade.measures.stability),
+                agreement=round(grade.measures.agreement, 4),
+                r2=round(grade.measures.r2, 4),
+                beyond_classes=round(grade.measures.beyond_classes, 4),
+                tolerance=round(grade.measures.tolerance, 4),
             ),
         )
-        for concept, found in zip(inputs.concepts.concepts, grades, strict=True)
+        for concept, grade in zip(inputs.concepts.concepts, grades, strict=True)
     )
 
 
@@ -140,7 +140,7 @@ def _rounded(value: float | None) -> float | None:
 
 def believed(grades: Sequence[GradedConcept]) -> NDArray[np.bool_]:
     """`[concept]`: takes part in summaries and explanations."""
-    return np.array([found.grade is not Grade.NOT_SEEN for found in grades], dtype=bool)
+    return np.array([grade.grade is not Grade.NOT_SEEN for grade in grades], dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class Explainer:
         usual = tuple(sample.by_model[right & (sample.labels == index)] for index in range(len(classes)))
         # The first member stands for a group.
         told_apart = np.array(
-            [min((place, *found.measures.group)) for place, found in enumerate(grades)], dtype=np.int64
+            [min((place, *grade.measures.group)) for place, grade in enumerate(grades)], dtype=np.int64
         )
         return cls(classes, inputs.concepts.names, belongs, believed(grades), told_apart, usual)
 

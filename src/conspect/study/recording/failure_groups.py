@@ -32,8 +32,8 @@ def failure_group_results(
 ) -> tuple[tuple[records.FailureGroup, ...], records.FailureSearch]:
     """Groups over the concepts that are graded seen, as the VLM sees them on the images, and what they were searched among."""
     classes, concepts = inputs.model.class_names, inputs.concepts.names
-    seen = np.flatnonzero([found.grade is Grade.SEEN for found in grades])
-    found = find_failure_groups(
+    seen = np.flatnonzero([search.grade is Grade.SEEN for search in grades])
+    search = find_failure_groups(
         sample.by_vlm,
         sample.labels,
         sample.outputs,
@@ -62,12 +62,12 @@ def failure_group_results(
             images=tuple(measured.ids[sample.images[row]] for row in group.failures[:IMAGES_LISTED]),
         )
 
-    return tuple(recorded(group) for group in found.groups), records.FailureSearch(
+    return tuple(recorded(group) for group in search.groups), records.FailureSearch(
         images=len(sample.labels),
         failures=failures,
-        tried=found.tried,
-        checked=found.checked,
-        sentence=search_sentence(found, len(sample.labels), failures),
+        tried=search.tried,
+        checked=search.checked,
+        sentence=search_sentence(search, len(sample.labels), failures),
         thin=tuple(
             records.ThinCombination(
                 class_name=classes[thin.label],
@@ -76,7 +76,7 @@ def failure_group_results(
                 expected=round(thin.expected, 2),
                 sentence=thin_sentence(thin, concepts, classes),
             )
-            for thin in found.thin
+            for thin in search.thin
         ),
     )
 

@@ -97,7 +97,7 @@ def _mean(detections: list[ConceptDetection]) -> float | None:
 
 
 def _mean_within(detections: list[ConceptDetection]) -> float | None:
-    values = [found.within_classes for found in detections if found.within_classes is not None]
+    values = [detection.within_classes for detection in detections if detection.within_classes is not None]
     return float(np.mean(values)) if values else None
 
 
