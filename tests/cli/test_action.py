@@ -33,13 +33,14 @@ def runner(tmp_path: Path) -> Path:
 
 
 def baseline(folder: Path, place: Path, *, perfect: bool) -> None:
-    """Results of the same study; `perfect`: of a model that fails nowhere."""
+    """Results of the same study of another model, wrong on the same images; `perfect`: of one that fails nowhere."""
     copy = shutil.copytree(folder, place.parent / "baseline-study")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inputs, "model_of", lambda request: FakeModel())
         patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
         results = Study.open(copy).run()
-    place.write_bytes(encoded(with_failures(results, []) if perfect else results))
+    failures = [] if perfect else results.localization.images
+    place.write_bytes(encoded(with_failures(results, failures)))
 
 
 def run_steps(folder: Path, **given: str) -> tuple[int, dict[str, str], str]:
@@ -88,7 +89,15 @@ def test_the_action_gates_a_study(runner: Path, perfect: bool, code: int, verdic
     assert done[:2] == (code, {"verdict": verdict})
     assert f" {verdict}" in done[2]
     written = {path.name for path in (runner / "conspect-reports").iterdir()}
-    assert written == {"report.html", "results.json", "gate.xml", "gate.sarif", "gate.md"}
+    assert written == {
+        "report.html",
+        "results.json",
+        "failures.arrows",
+        "orders.arrows",
+        "gate.xml",
+        "gate.sarif",
+        "gate.md",
+    }
 
 
 def test_a_step_that_cannot_work_fails_with_conspects_exit_code(runner: Path) -> None:

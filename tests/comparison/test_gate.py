@@ -96,6 +96,40 @@ def test_every_form_says_the_same(before: Results) -> None:
     assert {result["ruleId"] for result in run["results"]} == {rule["id"] for rule in run["tool"]["driver"]["rules"]}
 
 
+def test_the_same_model_prepared_otherwise_is_another_model(before: Results) -> None:
+    other = replace(before, model=replace(before.model, preprocessing="another size"))
+    assert judge(compare(before, before, names=("a", "b")), Tolerances()).outcome == "pass"
+    assert judge(compare(before, other, names=("a", "b")), Tolerances()).outcome == "investigate"
+
+
+def test_no_loss_is_not_a_negative_one_and_a_lost_property_is_said_as_one_says_it(before: Results) -> None:
+    other = replace(before, model=replace(before.model, digest="another model"))
+    old, new = verified(before, property_of("p", "holds")), verified(other, property_of("p", "violated"))
+    text = gate_markdown(judge(compare(old, new, names=("a", "b")), Tolerances()))
+    assert "-0.00" not in text
+    assert "p held and is violated now: a &gt; b." in text
+
+
+def test_what_build_servers_show_has_message_and_text_and_totals_on_the_root(before: Results) -> None:
+    root = ET.fromstring(gate_junit(judge(compare(before, broken(before, 15), names=("a", "b")), Tolerances())))
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("2", "2", "0")
+    assert all(failure.text == failure.get("message") for failure in root.iter("failure"))
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        ("s/study.toml", "s/study.toml"),
+        ("my study/a#b.toml", "my%20study/a%23b.toml"),
+        ("/a b/c.toml", "file:///a%20b/c.toml"),
+    ],
+)
+def test_a_place_in_sarif_is_a_uri(before: Results, file: str, uri: str) -> None:
+    log: Any = gate_sarif(judge(compare(before, before, names=("a", "b")), Tolerances()), version="1", study_file=file)
+    (place,) = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["runs"][0]["results"]}
+    assert place == uri
+
+
 def call(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
@@ -104,8 +138,13 @@ def test_the_commands_exit_codes_are_those_of_the_verdict(
     finished_folder: Path, before: Results, tmp_path: Path
 ) -> None:
     same = call("gate", finished_folder, "--against", finished_folder, "--json")
-    assert same.exit_code == 3  # 75 images cannot show that less than a point was lost
-    assert json.loads(same.stdout)["outcome"] == "investigate"
+    assert same.exit_code == 0  # the very same model: there is nothing to estimate
+    assert json.loads(same.stdout)["outcome"] == "pass"
+    other = tmp_path / "other.json"
+    other.write_bytes(encoded(replace(before, model=replace(before.model, digest="another model"))))
+    straddles = call("gate", finished_folder, "--against", other, "--json")
+    assert straddles.exit_code == 3  # 75 images cannot show that less than a point was lost
+    assert json.loads(straddles.stdout)["outcome"] == "investigate"
     better = tmp_path / "results.json"
     better.write_bytes(encoded(with_failures(before, [])))
     forms = {name: tmp_path / f"gate.{name}" for name in ("junit", "sarif", "markdown")}

@@ -39,7 +39,7 @@ def compare(
         before=_side(before, names[0]),
         after=_side(after, names[1]),
         same_images=same_images,
-        same_model=before.model.digest == after.model.digest,
+        same_model=(before.model.digest, before.model.preprocessing) == (after.model.digest, after.model.preprocessing),
         same_lens=same_lens,
         confidence=after.asked.confidence,
         accuracy=accuracy(before, after, pairs) if same_classes else None,

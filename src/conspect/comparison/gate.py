@@ -73,9 +73,29 @@ def _loss(name: str, change: ShareChange, tolerance: float) -> GateRule:
     return GateRule(name=name, tolerance=tolerance, loss=loss, low=low, high=high, outcome=outcome, sentence=sentence)
 
 
+def _unchanged(comparison: Comparison) -> bool:
+    """The very same model answered every image alike: there is nothing to estimate, so no interval either."""
+    overall = None if comparison.accuracy is None else comparison.accuracy.overall
+    return comparison.same_model and overall is not None and (overall.fixed, overall.broken) == (0, 0)
+
+
+def _nothing_lost(name: str, tolerance: float) -> GateRule:
+    return GateRule(
+        name=name,
+        tolerance=tolerance,
+        loss=0.0,
+        low=0.0,
+        high=0.0,
+        outcome="pass",
+        sentence=f"{name}: it is the same model, right on the same images; {_points(tolerance)} allowed: pass.",
+    )
+
+
 def _accuracy(comparison: Comparison, tolerance: float) -> GateRule:
     if comparison.accuracy is None:
         return _unmeasured("accuracy", tolerance, "the classes of the studies differ")
+    if _unchanged(comparison):
+        return _nothing_lost("accuracy", tolerance)
     return _loss("accuracy", comparison.accuracy.overall, tolerance)
 
 
@@ -83,6 +103,8 @@ def _worst_class(comparison: Comparison, tolerance: float) -> GateRule:
     """The class whose loss is worst; intervals of the classes hold together, so that choosing it is not luck."""
     if comparison.accuracy is None or not any(change.before.n for change in comparison.accuracy.by_class):
         return _unmeasured("worst class", tolerance, "the classes of the studies differ")
+    if _unchanged(comparison):
+        return _nothing_lost("worst class", tolerance)
     changes = [change for change in comparison.accuracy.by_class if change.before.n or change.after.n]
     rules = [_loss(f'class "{change.name}"', change, tolerance) for change in changes]
     order: dict[GateOutcome, int] = {"fail": 0, "investigate": 1, "pass": 2}

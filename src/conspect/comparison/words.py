@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conspect.core.verdicts import Outcome
 from conspect.results.comparison import (
     Accuracy,
     ChangedCell,
@@ -12,6 +13,7 @@ from conspect.results.comparison import (
     ShareChange,
 )
 
+NOW: dict[Outcome, str] = {"holds": "holds", "violated": "is violated now", "unknown": "is unknown now"}
 CLASSES_NAMED, GROUPS_NAMED, CELLS_NAMED, FLIPS_NAMED = 3, 3, 3, 5
 
 
@@ -124,7 +126,7 @@ def _properties(properties: Properties) -> list[str]:
         f"{len(properties.flipped):,} of the {properties.in_both:,} properties in both have another verdict: "
         f"{len(lost):,} no longer hold, {len(won):,} hold now."
     ]
-    said += [f"{flip.id} was {flip.before} and is {flip.after}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
+    said += [f"{flip.id} held and {NOW[flip.after]}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
     for name, names in (
         ("are gone", properties.only_before),
         ("are new", properties.only_after),

@@ -9,6 +9,7 @@ from conspect.core.json_value import JsonObject, JsonValue
 from conspect.report.drawing import bars_svg, heatmap_svg
 from conspect.report.plain import in_markdown
 from conspect.report.wording import findings, percent, trust_rows
+from conspect.results.monitor import Kept
 from conspect.results.results import Results
 from conspect.results.shares import Share
 
@@ -145,8 +146,19 @@ def _monitored(results: Results) -> str:
     return "\n".join(
         [
             *(f"* {in_markdown(sentence)}" for sentence in monitor.guarantee.sentences),
-            f"* Measured on other images: {percent(kept.accepted.value)} of the outputs are accepted, "
-            f"{percent(kept.errors_among_accepted.value)} of them are wrong; {percent(kept.failures_flagged.value)} of the "
-            "failures are called suspect.",
+            f"* Measured on other images: {_accepted(kept)}; {_flagged(kept)}.",
         ]
     )
+
+
+def _accepted(kept: Kept) -> str:
+    if not kept.accepted.value or kept.errors_among_accepted.value is None:
+        return "no output is accepted"
+    wrong = percent(kept.errors_among_accepted.value)
+    return f"{percent(kept.accepted.value)} of the outputs are accepted, {wrong} of them are wrong"
+
+
+def _flagged(kept: Kept) -> str:
+    if kept.failures_flagged.value is None:
+        return "none of them is a failure that could be called suspect"
+    return f"{percent(kept.failures_flagged.value)} of the failures are called suspect"

@@ -20,19 +20,18 @@ def doctor_junit(diagnosis: Diagnosis) -> str:
     broken = [chance.suspect for chance in diagnosis.suspects if chance.suspect != "none"]
     named = [one for one in diagnosis.named if one != "none"]
     decided = len(diagnosis.named) == 1
-    root = ET.Element("testsuites", name="conspect doctor")
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        name="diagnosis",
-        tests=str(len(broken)),
-        failures=str(len(named) if decided else 0),
-        errors=str(0 if decided else len(named)),
-    )
+    numbers = {
+        "tests": str(len(broken)),
+        "failures": str(len(named) if decided else 0),
+        "errors": str(0 if decided else len(named)),
+    }
+    root = ET.Element("testsuites", name="conspect doctor", attrib=numbers)
+    suite = ET.SubElement(root, "testsuite", name="diagnosis", attrib=numbers)
     for suspect in broken:
         case = ET.SubElement(suite, "testcase", name=in_xml(suspect), classname="conspect.doctor")
         if suspect in named:
             kind = "failure" if decided else "error"
-            ET.SubElement(case, kind, message=in_xml(diagnosis.sentence), type="broken" if decided else "undecided")
+            said = in_xml(diagnosis.sentence)
+            ET.SubElement(case, kind, message=said, type="broken" if decided else "undecided").text = said
     ET.SubElement(suite, "system-out").text = in_xml("\n".join((diagnosis.headline, *diagnosis.evidence)))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")

@@ -8,7 +8,7 @@ from collections import Counter
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.terminal import on_one_line
 from conspect.report.plain import in_markdown, in_xml
-from conspect.report.sarif import SCHEMA
+from conspect.report.sarif import SCHEMA, uri_of
 from conspect.results.comparison import GateOutcome, GateRule, GateVerdict
 
 # SARIF's kind of a result; its level must be "none" wherever the kind is not "fail".
@@ -40,7 +40,7 @@ def gate_markdown(verdict: GateVerdict) -> str:
     ]
     hidden = len(comparison.sentences) - SENTENCES_SHOWN
     if hidden > 0:
-        lines.append(f"* and {hidden} more: `conspect compare`")
+        lines.append(f"* and {hidden} more, which `conspect compare` of the two says")
     return "\n".join(lines) + "\n"
 
 
@@ -48,32 +48,35 @@ def _row(rule: GateRule) -> str:
     whole = rule.name == "properties"
 
     def shown(value: float | None) -> str:
-        return "–" if value is None else f"{value:.0f}" if whole else f"{100 * value:.2f} points"
+        return "–" if value is None else f"{value:.0f}" if whole else f"{_rounded(100 * value):.2f} points"
 
     interval = "–" if rule.low is None else f"{shown(rule.low)} to {shown(rule.high)}"
     cells = (in_markdown(rule.name), shown(rule.tolerance), shown(rule.loss), interval, MARKS[rule.outcome])
     return f"| {' | '.join(cells)} |"
 
 
+def _rounded(points: float) -> float:
+    return round(points, 2) + 0.0  # no loss is not written as -0.00
+
+
 def gate_junit(verdict: GateVerdict) -> str:
     """One test case for each rule: fail is a failure, investigate an error, as for properties."""
-    root = ET.Element("testsuites", name="conspect gate")
     counts = Counter(rule.outcome for rule in verdict.rules)
-    suite = ET.SubElement(
-        root,
-        "testsuite",
-        name=in_xml(verdict.comparison.after.name),
-        tests=str(len(verdict.rules)),
-        failures=str(counts["fail"]),
-        errors=str(counts["investigate"]),
-    )
+    numbers = {
+        "tests": str(len(verdict.rules)),
+        "failures": str(counts["fail"]),
+        "errors": str(counts["investigate"]),
+    }
+    root = ET.Element("testsuites", name="conspect gate", attrib=numbers)
+    suite = ET.SubElement(root, "testsuite", name=in_xml(verdict.comparison.after.name), attrib=numbers)
     for rule in verdict.rules:
         case = ET.SubElement(suite, "testcase", name=in_xml(rule.name), classname="conspect.gate")
         if rule.outcome == "pass":
             ET.SubElement(case, "system-out").text = in_xml(rule.sentence)
         else:
             kind = "failure" if rule.outcome == "fail" else "error"
-            ET.SubElement(case, kind, message=in_xml(rule.sentence), type=rule.outcome)
+            said = in_xml(rule.sentence)
+            ET.SubElement(case, kind, message=said, type=rule.outcome).text = said
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
 
 
@@ -90,7 +93,9 @@ def gate_sarif(verdict: GateVerdict, *, version: str, study_file: str) -> JsonOb
             "kind": KINDS[rule.outcome],
             "level": "error" if rule.outcome == "fail" else "none",
             "message": {"text": rule.sentence},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": study_file}, "region": {"startLine": 1}}}],
+            "locations": [
+                {"physicalLocation": {"artifactLocation": {"uri": uri_of(study_file)}, "region": {"startLine": 1}}}
+            ],
         }
         for rule in verdict.rules
     ]

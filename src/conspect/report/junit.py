@@ -12,7 +12,15 @@ from conspect.results.verification import Property
 
 def junit_xml(results: Sequence[Property]) -> str:
     """One test suite per file, one test case per property."""
-    root = ET.Element("testsuites", name="conspect verify")
+    verdicts = Counter(result.verdict for result in results)
+    root = ET.Element(
+        "testsuites",
+        name="conspect verify",
+        tests=str(len(results)),
+        failures=str(verdicts["violated"]),
+        errors=str(verdicts["unknown"]),
+        time=f"{sum(result.seconds for result in results):.6f}",
+    )
     files = list(dict.fromkeys(result.file for result in results))
     for file in files:
         members = [result for result in results if result.file == file]
@@ -34,14 +42,18 @@ def junit_xml(results: Sequence[Property]) -> str:
                 classname=in_xml(result.class_name or "all classes"),
                 time=f"{result.seconds:.6f}",
             )
-            if result.line is not None:
-                case.set("line", str(result.line))
             message = in_xml(result.reason or f"violated: {result.statement}")
+            # Readers show the message, the text, or both; the text has the place, for which the format has no attribute.
+            text = in_xml(f"{_place(result)}{result.statement}\n{result.reason}".rstrip())
             if result.verdict == "violated":
-                ET.SubElement(case, "failure", message=message, type="violated")
+                ET.SubElement(case, "failure", message=message, type="violated").text = text
             elif result.verdict == "unknown":
-                ET.SubElement(case, "error", message=message, type="unknown")
+                ET.SubElement(case, "error", message=message, type="unknown").text = text
             notes = [result.reason] if result.vacuous else []
             if notes or result.caveats:
                 ET.SubElement(case, "system-out").text = in_xml("\n".join([*notes, *result.caveats]))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
+
+
+def _place(result: Property) -> str:
+    return f"{result.file}:{result.line}: " if result.file and result.line is not None else ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
+from urllib.parse import quote
 
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.version import VERSION
@@ -34,6 +36,12 @@ def sarif_log(results: Sequence[Property]) -> JsonObject:
     }
 
 
+def uri_of(file: str) -> str:
+    """A path as SARIF has them: relative ones stay so, for a code host to find them; characters that no URI holds are encoded."""
+    path = PurePath(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+
+
 def _result(result: Property) -> JsonObject:
     outcome = result.verdict
     text = f"{result.id}: {outcome}: {result.statement}"
@@ -48,7 +56,7 @@ def _result(result: Property) -> JsonObject:
         "properties": {"margin": result.margin, "gammaMax": result.gamma_max},
     }
     if result.file:
-        place: dict[str, JsonValue] = {"artifactLocation": {"uri": result.file}}
+        place: dict[str, JsonValue] = {"artifactLocation": {"uri": uri_of(result.file)}}
         if result.line is not None:
             place["region"] = {"startLine": result.line}
         entry["locations"] = [{"physicalLocation": place}]
