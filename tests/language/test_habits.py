@@ -22,6 +22,7 @@ FORMULAS = {
     "metallic > wheels if predict(x, car)": ("SPEC127", "b implies a"),
     "metallic > wheels xor ears > wheels": ("SPEC127", "not (a iff b)"),
     "predict(x, car) but metallic > wheels": ("SPEC127", "write 'and'"),
+    "accepted(x) implies metallic > wheels": ("SPEC116", "lead = 4"),
     "metallic = wheels": ("SPEC113", "'iff'"),
     "hasCon(x, not metallic)": ("SPEC126", "not hasCon"),
     "hasCon(x, metallic or wheels)": ("SPEC126", "a > b or b > c"),

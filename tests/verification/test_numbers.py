@@ -167,6 +167,28 @@ def test_models_without_exact_numbers_are_refused_by_name(change: dict[str, obje
     assert caught.value.diagnostics[0].code == code
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_embeddings_that_are_no_usable_numbers_are_told(value: float) -> None:
+    model = model_of(np.eye(2), [0, 0], np.eye(2), [[2, 0], [value, 0], [3, 1], [0, 2]], labels=[0, 0, 0, 1])
+    for shape in ("box", "ellipsoid", "span", "band"):
+        with pytest.raises(UserError) as caught:
+            verified(f"property p: for all x in focus(c0, shape = {shape}): k0 > k1\n", model)
+        assert caught.value.diagnostics[0].code == "VERIFY012"
+    if not np.isfinite(value):
+        with pytest.raises(UserError, match="not finite"):
+            verified("property p: for 50% of x in images(c0): k0 > k1\n", model)
+
+
+def test_sizes_that_no_float_can_say_are_told() -> None:
+    model = model_of(np.eye(2), [0, 0], np.eye(2), [[2, 0], [3, 1], [0, 2], [0, 3]], labels=[0, 0, 1, 1])
+    tree = check_text("property p: for all x in focus(c0): k0 > k1\n").require()
+    with pytest.raises(UserError, match="larger than any float"):
+        verify(tree, model, VerifyOptions(gamma=Fraction(10**400)))
+    for budget in (-1.0, float("nan")):
+        with pytest.raises(UserError, match="budget"):
+            VerifyOptions(seconds_budget=budget)
+
+
 def test_a_lens_with_a_direction_that_is_no_unit_vector_is_refused() -> None:
     model = model_of(np.eye(2), [0, 0], np.eye(2), [[1, 0], [2, 0]])
     lens = Lens(model.lens.alignment, model.concept_names, np.diag([1.0, 1.01]))

@@ -120,7 +120,7 @@ CODES: dict[str, str] = {
     "VERIFY009": "the result of verification cannot be written",
     "VERIFY010": "options of the call contradict each other or are out of range",
     "VERIFY011": "the model has one class",
-    "VERIFY012": "head or lens hold a number that is not finite",
+    "VERIFY012": "head, lens or embeddings hold a number that is not finite",
     "VERIFY013": "a direction of the lens is not a unit vector",
     "VERIFY014": "there are no changed pictures to learn a neighbourhood from",
     "VERIFY015": "an extent is not known in closed form",

@@ -179,6 +179,10 @@ class FormulaParser:
             if word == "hasCon":
                 found = self._has(first)
                 return found, 2 if isinstance(found, HasAll) else 1
+            if word == "accepted":
+                fix = "ask for a lead, which says what the model is sure of: predict(x, c, lead = 4) implies ..."
+                problem = "what a monitor accepts is no formula: its score is not affine in logits and strengths"
+                raise cursor.fail("SPEC116", problem, fix)
             hint = cursor.suggester.hint(word, PREDICATES)
             fix = "the predicates are predict(x, c), hasCon(x, a) and >(x, a, b)"
             raise cursor.fail("SPEC116", f"unknown predicate '{word[:40]}'{hint}", fix)

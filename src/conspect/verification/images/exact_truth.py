@@ -20,6 +20,7 @@ from conspect.verification.engine.rounding import DOUBLE, readout_errors
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.negation import AtomRows
+from conspect.verification.queries.numbers import require_finite
 from conspect.verification.queries.planning import names_of
 
 Truth = NDArray[np.bool_]
@@ -77,6 +78,7 @@ class ExactTruth:
     def point(self, embedding: Floats, table: FormulaTable) -> ExactPoint:
         """The exact point of an embedding, for the atoms of a formula."""
         model = self.model
+        require_finite(embedding, "the embeddings")
         if self._exact is None:
             linear = model.head.layers[0] if model.head.is_linear else None
             self._exact = ExactModel.of(linear, model.head.classes, model.lens)

@@ -11,6 +11,7 @@ import numpy as np
 
 from conspect.core.digests import digest_arrays
 from conspect.core.spaces import Float64
+from conspect.verification.queries.numbers import require_squarable
 
 # Entries of the factor are multiples of 2**-FACTOR_BITS of the power of two above the largest: exact and short integers.
 FACTOR_BITS = 44
@@ -51,6 +52,7 @@ def least_extent_ellipsoid(displacements: Float64, compared: Sequence[Float64]) 
     The covariance itself (E = S) weighs a direction by how little it moves, though nothing reads it; there the proofs
     pay for directions that no formula compares.
     """
+    require_squarable(displacements, "what changed pictures do to the embeddings")
     width = displacements.shape[1]
     second = displacements.T @ displacements / max(1, len(displacements))
     scale = float(np.trace(second)) / width

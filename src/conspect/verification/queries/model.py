@@ -105,6 +105,8 @@ class VerifyOptions:
             object.__setattr__(self, "coverage", _exact(self.coverage, "coverage"))
             if not 0 < self.coverage <= 1:
                 raise user_error("VERIFY010", f"a coverage of {self.coverage} is out of range", "write 0.9 or 9/10")
+        if not self.seconds_budget >= 0:
+            raise user_error("VERIFY010", f"a budget of {self.seconds_budget} s is out of range", "write 60")
         if not 0 < self.confidence < 1:
             raise user_error("VERIFY010", f"a confidence of {self.confidence} is out of range", "write 0.95")
 

@@ -15,9 +15,10 @@ from conspect.language.syntax.tree import Focus
 from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.threads import one_thread
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
+from conspect.verification.queries.numbers import require_squarable
 from conspect.verification.results import Rate
 
-RARE = 0.01
+RARE, LARGEST = 0.01, 1e100
 
 
 def rate(successes: int, trials: int, confidence: float) -> Rate:
@@ -92,6 +93,7 @@ class FocusRegions:
         if key not in self._estimated:
             members, note = self.estimation_rows(class_name)
             embeddings = self.subject.splits[self.subject.fit_split].embeddings[members]
+            require_squarable(embeddings, f"the embeddings of class {class_name!r}")
             with one_thread():
                 self._estimated[key] = estimate_region(embeddings, shape, Fraction(1), provenance=note)
         return self._estimated[key]
@@ -117,6 +119,12 @@ class FocusRegions:
         coverage = focus.coverage or (self.options.coverage if focus.gamma is None else None)
         if coverage is None:
             size = self.options.gamma if focus.gamma is None else focus.gamma
+            if size > LARGEST:
+                raise user_error(
+                    "VERIFY010",
+                    "a region larger than any float can say was asked for",
+                    f"write a size up to {LARGEST:g}",
+                )
             return size, f"size {float(size):g}"
         split = self.subject.size_split
         embeddings = self.subject.splits[split].embeddings[self.members(split, focus.class_name)]

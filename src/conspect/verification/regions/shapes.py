@@ -8,6 +8,7 @@ import numpy as np
 
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64, Floats
+from conspect.verification.queries.numbers import require_squarable
 
 # Readouts depend on each other (18 strengths of a lens of rank 9 differ in 9 directions). In directions in which they do
 # not differ the ellipsoid keeps this share of its longest half-axis: far above rounding, far below anything that matters.
@@ -37,6 +38,7 @@ class Band(Region):
 
 def span_ellipsoid(readouts: Float64, provenance: str) -> SpanEllipsoid:
     """The ellipsoid of `readouts [image, V]` (two or more) at size 1."""
+    require_squarable(readouts, "what properties read of the embeddings")
     centre = readouts.mean(axis=0)
     covariance = np.cov(readouts, rowvar=False, ddof=1).reshape(len(centre), len(centre))
     values, axes = np.linalg.eigh(covariance)
@@ -50,6 +52,7 @@ def band(differences: Float64, provenance: str) -> Band:
 
     Deviations are those below the mean alone (semideviation): differences of strengths lean to one side.
     """
+    require_squarable(differences, "what properties read of the embeddings")
     mean = differences.mean(axis=0)
     deviation = np.sqrt(np.square(np.minimum(differences - mean, 0.0)).mean(axis=0))
     floor = FLOOR * max(float(deviation.max(initial=0.0)), 1e-300)
