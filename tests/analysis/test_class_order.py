@@ -65,6 +65,19 @@ def test_labels_off_by_one_are_told_as_that_also_where_the_model_knows_more_clas
     assert [label for label, _ in found.moved] == list(range(9))
 
 
+def test_eight_images_a_class_show_together_what_none_shows_alone() -> None:
+    labels, outputs = np.repeat(np.arange(6), 8), np.repeat(np.arange(6), 8)
+    outputs[::2] = np.random.default_rng(0).integers(0, 6, 24)
+    found = class_order(labels, outputs[::-1].copy(), 6)  # reversed rows: the class order turned round
+    assert dict(found.moved) == {label: 5 - label for label in range(6)}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_weak_model_of_few_images_is_not_called_misnamed(seed: int) -> None:
+    for accuracy, number in ((0.0, 24), (0.2, 48), (0.4, 60)):
+        assert not class_order(*images(6, accuracy, number, seed), 6).looks_wrong
+
+
 def test_too_few_images_say_nothing() -> None:
     assert not class_order(np.array([0, 1]), np.array([1, 0]), 2).looks_wrong
     assert not class_order(np.array([], dtype=np.int64), np.array([], dtype=np.int64), 3).looks_wrong

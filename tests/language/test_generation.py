@@ -23,6 +23,22 @@ from conspect.language.syntax.tree import Focus, ForAll, Implies, Predict, Prope
 TABLE = "# shares\nclass,metallic,ears,wheels\ntruck,0.98,0,0.5\ncat,0,0.9,0.1\n"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE.replace(",", ";").replace(".", ","),
+        TABLE.replace(",", "\t"),
+        "\ufeff" + TABLE,
+        TABLE.encode("utf-16"),
+        TABLE.replace(",", ", "),
+    ],
+)
+def test_tables_of_other_programs_are_read(content: str | bytes) -> None:
+    found = read_attribute_table(content)
+    assert (found.class_names, found.concept_names) == (("truck", "cat"), ("metallic", "ears", "wheels"))
+    assert found.shares.tolist() == [[0.98, 0, 0.5], [0, 0.9, 0.1]]
+
+
 def test_every_relevant_concept_is_put_over_every_irrelevant_one() -> None:
     table = read_attribute_table(TABLE)
     assert (table.class_names, table.concept_names) == (("truck", "cat"), ("metallic", "ears", "wheels"))

@@ -193,7 +193,7 @@ def test_a_page_says_what_this_is_and_health_answers_a_head(ask):
     assert "vision model" in page.text
     assert "script" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert [ask(method="HEAD", url=url).status_code for url in ("/healthz", "/")] == [200, 200]
+    assert [ask(method="HEAD", url=url).status_code for url in ("/healthz", "/", "/metrics")] == [200] * 3
 
 
 def test_no_coding_is_a_coding_in_whatever_case(ask):

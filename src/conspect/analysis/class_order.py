@@ -7,6 +7,7 @@ themselves show it, since for a weak model some assignment always fits a little 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -98,9 +99,22 @@ def _moved_together(confusion: NDArray[np.int64]) -> Iterator[list[tuple[int, in
 
 
 def _is_shown(confusion: NDArray[np.int64], pairs: Sequence[tuple[int, int]], classes: int) -> bool:
-    """Whether two or more classes each have the other name significantly more often than their own (sign test).
+    """Whether two or more classes have the other name significantly more often than their own (sign test): each of them, or,
+    where a class has few images, all together, among as many assignments as there are orders of the classes.
 
     One class alone whose images go to another is a confusion, not a wrong name: the other class keeps its own.
     """
-    shown = [sign_test(confusion[label, output], confusion[label, label]) < ERROR / classes for label, output in pairs]
-    return len(pairs) > 1 and sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs)
+    given, own = (
+        [int(confusion[label, one]) for label, one in chosen] for chosen in (pairs, [(a, a) for a, _ in pairs])
+    )
+    if len(pairs) < 2:
+        return False
+    shown = [sign_test(moved, kept) < ERROR / classes for moved, kept in zip(given, own, strict=True)]
+    if sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs):
+        return True
+    together, leaning = (
+        sign_test(sum(given), sum(own)),
+        sum(moved > kept for moved, kept in zip(given, own, strict=True)),
+    )
+    orders = math.lgamma(classes + 1)
+    return leaning >= SHOWN_BY * len(pairs) and math.log(max(together, 1e-300)) + orders < math.log(ERROR)

@@ -10,22 +10,27 @@ import numpy as np
 
 from conspect.core.concepts import ClassAttributes
 from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.files import decoded_text
 
 SHOWN = 160
+SEPARATORS = (",", ";", "\t", "|")
 
 
 def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAttributes:
     """A table from CSV text: a header `class,attribute,...`, a row for each class, shares in 0..1; `#` comments.
 
-    Raises UserError SPEC411.
+    Separated by commas, semicolons, tabs or bars, of which the header has most; with another separator than commas a share may
+    have a decimal comma. UTF-8, or what a byte order mark says. Raises UserError SPEC411.
     """
     lines = [
         (number, line)
         for number, line in enumerate(_text(content, file).splitlines(), 1)
         if line.strip() and line.strip()[0] != "#"
     ]
+    separator = max(SEPARATORS, key=lines[0][1].count) if lines else ","
     try:
-        rows = list(csv.reader(io.StringIO("\n".join(line for _, line in lines)), strict=True))
+        text = io.StringIO("\n".join(line for _, line in lines))
+        rows = list(csv.reader(text, strict=True, delimiter=separator, skipinitialspace=True))
     except csv.Error as error:
         raise user_error(
             "SPEC411",
@@ -43,7 +48,7 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
         if len(row) != len(header):
             fix = f"the header has {len(header)} columns"
             raise user_error("SPEC411", f"this row has {len(row)} columns", fix, place)
-        shares.append([_share(cell, place) for cell in row[1:]])
+        shares.append([_share(cell if separator == "," else cell.replace(",", "."), place) for cell in row[1:]])
     names = [row[0].strip() for row in rows[1:]]
     for kind, table in (("class", names), ("attribute", header[1:])):
         doubled = sorted(name for name, times in Counter(table).items() if times > 1 or not name)
@@ -59,9 +64,9 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
 
 def _text(content: str | bytes, file: str) -> str:
     if isinstance(content, str):
-        return content
+        return content.removeprefix("\ufeff")
     try:
-        return content.decode("utf-8-sig")
+        return decoded_text(content)
     except UnicodeDecodeError as error:
         raise user_error("SPEC411", "the table is not UTF-8 text", "save it as UTF-8", SourceLocation(file)) from error
 

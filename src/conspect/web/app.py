@@ -137,6 +137,8 @@ class Service:
             """Figures for Prometheus."""
             return Response(self.metrics.text(), media_type=CONTENT_TYPE)
 
+        app.head(METRICS, include_in_schema=False)(metrics)
+
         return app
 
 
