@@ -863,11 +863,11 @@ def test_12_a_pointer_of_git_lfs_is_called_by_its_name(name: str, tmp_path: Path
 
 # 15 From pixels to a verdict in one graph -----------------------------------------------------------
 
-PIXELS_TO_LOGITS = {
-    "plain": (lambda: Ends(lambda _, z: z), {}),
-    "a temperature": (lambda: Ends(lambda _, z: z / 1.5), {}),
-    "a pair": (lambda: Ends(lambda f, z: (f, z)), {}),
-    "a 1 x 1 convolution": (lambda: pointwise(nn.Flatten()), {}),
+PIXELS_TO_LOGITS: dict[str, Callable[[], nn.Module]] = {
+    "plain": lambda: Ends(lambda _, z: z),
+    "a temperature": lambda: Ends(lambda _, z: z / 1.5),
+    "a pair": lambda: Ends(lambda f, z: (f, z)),
+    "a 1 x 1 convolution": lambda: pointwise(nn.Flatten()),
 }
 
 
@@ -880,7 +880,7 @@ def test_15_a_model_is_written_as_a_graph_from_its_pixels_for_any_number_of_imag
 
     from conspect.adapters.models.onnx_graph import encoder_graph
 
-    model = MODELS[adapter](PIXELS_TO_LOGITS[head][0]().eval(), tmp_path, 3)
+    model = MODELS[adapter](PIXELS_TO_LOGITS[head]().eval(), tmp_path, 3)
     session = onnxruntime.InferenceSession(encoder_graph(model).SerializeToString())
     for number in (1, 5):
         images = np.random.default_rng(number).integers(0, 256, (number, 16, 16, 3), dtype=np.uint8)
