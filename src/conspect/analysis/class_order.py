@@ -21,6 +21,8 @@ from conspect.statistics.testing import sign_test
 ERROR = 1e-3
 # So large a part of the classes that were moved together must show it; the rest may be classes of poor accuracy.
 SHOWN_BY = 0.8
+# A group of classes that takes part in showing it together leans to the other names at this level.
+LEANING = 0.05
 NAMED = 4
 
 
@@ -71,9 +73,9 @@ def order_in(confusion: NDArray[np.int64]) -> ClassOrder:
     classes = len(confusion)
     right = int(np.trace(confusion))
     images = max(int(confusion.sum()), 1)
-    moved = sorted(
-        pair for group in _moved_together(confusion) if _is_shown(confusion, group, classes) for pair in group
-    )
+    groups = list(_moved_together(confusion))
+    shown = [group for group in groups if _is_shown(confusion, group, classes)] or _shown_together(confusion, groups)
+    moved = sorted(pair for group in shown for pair in group)
     if not moved:
         return ClassOrder((), right / images, right / images)
     gained = sum(int(confusion[label, output] - confusion[label, label]) for label, output in moved)
@@ -99,22 +101,28 @@ def _moved_together(confusion: NDArray[np.int64]) -> Iterator[list[tuple[int, in
 
 
 def _is_shown(confusion: NDArray[np.int64], pairs: Sequence[tuple[int, int]], classes: int) -> bool:
-    """Whether two or more classes have the other name significantly more often than their own (sign test): each of them, or,
-    where a class has few images, all together, among as many assignments as there are orders of the classes.
+    """Whether two or more classes each have the other name significantly more often than their own (sign test).
 
     One class alone whose images go to another is a confusion, not a wrong name: the other class keeps its own.
     """
-    given, own = (
-        [int(confusion[label, one]) for label, one in chosen] for chosen in (pairs, [(a, a) for a, _ in pairs])
-    )
-    if len(pairs) < 2:
-        return False
-    shown = [sign_test(moved, kept) < ERROR / classes for moved, kept in zip(given, own, strict=True)]
-    if sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs):
-        return True
-    together, leaning = (
-        sign_test(sum(given), sum(own)),
-        sum(moved > kept for moved, kept in zip(given, own, strict=True)),
-    )
-    orders = math.lgamma(classes + 1)
-    return leaning >= SHOWN_BY * len(pairs) and math.log(max(together, 1e-300)) + orders < math.log(ERROR)
+    shown = [sign_test(confusion[label, output], confusion[label, label]) < ERROR / classes for label, output in pairs]
+    return len(pairs) > 1 and sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs)
+
+
+def _shown_together(
+    confusion: NDArray[np.int64], groups: Sequence[list[tuple[int, int]]]
+) -> list[list[tuple[int, int]]]:
+    """The groups that lean towards other names, if together they show it, where classes have too few images to show it alone.
+
+    The assignment was chosen among as many as there are orders of the classes, which the test is corrected for.
+    """
+    leaning = [group for group in groups if len(group) > 1 and _sign(confusion, group) < LEANING]
+    together = _sign(confusion, [pair for group in leaning for pair in group])
+    orders = math.lgamma(len(confusion) + 1)
+    return leaning if math.log(max(together, 1e-300)) + orders < math.log(ERROR) else []
+
+
+def _sign(confusion: NDArray[np.int64], pairs: Sequence[tuple[int, int]]) -> float:
+    """The sign test of all images of the pairs' labels: other name against own."""
+    moved = sum(int(confusion[label, output]) for label, output in pairs)
+    return sign_test(moved, sum(int(confusion[label, label]) for label, _ in pairs))
