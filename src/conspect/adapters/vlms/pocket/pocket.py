@@ -19,8 +19,10 @@ from PIL import Image
 from safetensors.numpy import load
 
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
+from conspect.adapters.runtimes.probes import SENTENCES, prepared_probes, sketch
 from conspect.adapters.vlms.pocket import text_tower
 from conspect.adapters.vlms.pocket.colours import CELLS, SHARES, color_shares
+from conspect.adapters.vlms.pocket.probed import probed
 from conspect.assets import read_bytes
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_arrays, digest_file, digest_json
@@ -119,9 +121,17 @@ class PocketVlm:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over both towers, the map and the preprocessing; loads neither tower."""
-        towers = [digest_file(weights_path()), text_tower.digest()]
-        return digest_json([towers, digest_arrays(self._map), self.preprocessing, FEATURE_BLOCKS, SHARPNESS])
+        """SHA-256 over both towers, the map, the preprocessing, and what they make of probe images and sentences.
+
+        Loads the towers where that is not known yet; see `probed`.
+        """
+        files = [digest_file(weights_path()), text_tower.digest(), digest_arrays(self._map)]
+        made = probed(files, self._cache, self._of_probes)
+        return digest_json([files, self.preprocessing, FEATURE_BLOCKS, SHARPNESS, made])
+
+    def _of_probes(self) -> list[list[list[int]]]:
+        images = self.embed(prepared_probes(self.prepare, self.name))
+        return [sketch(images), sketch(self.embed_texts(SENTENCES))]
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `prepare` of this module."""
