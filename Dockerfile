@@ -10,6 +10,7 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple -c constraints.txt torch \
     && pip install --no-deps --require-hashes -r demo.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY docs docs
 COPY src src
 RUN pip install --no-deps .
 

@@ -1,6 +1,8 @@
 """What the editor is told, by value; then the server itself, over its pipes."""
 
 import asyncio
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def test_without_a_study_only_the_language_is_checked() -> None:
 def test_hover_tells_a_concepts_grade_a_class_and_a_property_in_english() -> None:
     line = SOURCE.splitlines()[1]
     assert text.hover(SOURCE, 1, line.index("metallic"), STUDY) == "**metallic**: concept, seen; phrases: metallic"
-    assert text.hover(SOURCE, 1, line.index("truck"), STUDY) == "**truck**: class of the study in `s`"
+    assert text.hover(SOURCE, 1, line.index("truck"), STUDY) == "**truck**: class of the study in s"
     english = text.hover(SOURCE, 1, 0, STUDY)
     assert english is not None
     assert english.startswith("**p**: If ")
@@ -115,6 +117,12 @@ def test_the_server_answers_a_client(finished_folder: Path) -> None:
         place = lsp.Position(1, source.splitlines()[1].index("greenish"))
         hover = await client.text_document_hover_async(lsp.HoverParams(identifier, place))
         words = await client.text_document_completion_async(lsp.CompletionParams(identifier, place))
+        name = lsp.Position(1, source.splitlines()[1].index("p:"))
+        declared = await client.text_document_declaration_async(lsp.DeclarationParams(identifier, name))
+        defined = await client.text_document_definition_async(lsp.DefinitionParams(identifier, name))
+        assert declared == defined
+        assert isinstance(declared, lsp.Location)
+        assert declared.range.start.line == 1
         await client.shutdown_async(None)
         client.exit(None)
         await client.stop()
@@ -127,3 +135,26 @@ def test_the_server_answers_a_client(finished_folder: Path) -> None:
     assert "reddish" in problem.message
     assert "concept, " in said["hover"].contents.value
     assert {"reddish", "red", "focus"} <= {item.label for item in said["words"].items}
+
+
+def test_the_server_ends_as_its_client_asks_and_says_nothing() -> None:
+    pytest.importorskip("pygls", reason="could not run: pygls")
+    asked = (
+        {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+        {"id": 2, "method": "shutdown"},
+        {"method": "exit"},
+    )
+    bodies = [json.dumps({"jsonrpc": "2.0", **one}).encode() for one in asked]
+    messages = b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies)
+    command = [sys.executable, "-m", "conspect.cli.main", "language-server"]
+    done = subprocess.run(command, input=messages, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_what_a_study_calls_its_concepts_is_no_markup_in_a_hover() -> None:
+    name = "![x](http://conspect.example/x.png)"
+    study = StudyNames(Path("x"), ("red",), {name: f"concept, seen; phrases: {name}"})
+    shown = text.hover(f'property p: for all x in focus(red): "{name}" > b', 0, 39, study)
+    assert shown is not None
+    assert "![" not in shown
+    assert "](" not in shown

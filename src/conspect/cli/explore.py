@@ -34,7 +34,7 @@ def explore(  # noqa: PLR0917 (click passes every option by name)
 
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise outside_error("WEB003", f"exploring needs {', '.join(missing)}", "pip install 'conspect[serve]'")
+        raise outside_error("WEB003", f"exploring needs {', '.join(missing)}", "pip install 'conspect[explore]'")
     from conspect.cli.progress import terminal_bar
     from conspect.study.exploration.opening import opened
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from conspect.core.diagnostics import outside_error
@@ -9,7 +11,7 @@ from conspect.core.diagnostics import outside_error
 
 @click.command("language-server")
 def language_server() -> None:
-    """Serve Con_spec to an editor over standard input and output: mistakes, hover, completion, layout."""
+    """Serve Con_spec to an editor over standard input and output: mistakes, hover, completion, layout, declarations."""
     from conspect.core.version import VERSION
 
     try:
@@ -18,4 +20,6 @@ def language_server() -> None:
         if error.name not in ("pygls", "lsprotocol"):
             raise
         raise outside_error("CLI002", "the package pygls is not installed", "pip install 'conspect[editor]'") from None
-    server(VERSION).start_io()
+    # Duplicates: the library closes what it was given, and this process still flushes its own output when it ends.
+    with os.fdopen(os.dup(0), "rb") as messages, os.fdopen(os.dup(1), "wb") as answers:
+        server(VERSION).start_io(messages, answers)

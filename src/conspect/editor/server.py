@@ -72,8 +72,15 @@ def server(version: str) -> LanguageServer:
         ]
         return lsp.CompletionList(is_incomplete=False, items=items)
 
+    @made.feature(lsp.TEXT_DOCUMENT_DECLARATION)
+    def declaration(params: lsp.DeclarationParams) -> lsp.Location | None:
+        return place_of_name(params)
+
     @made.feature(lsp.TEXT_DOCUMENT_DEFINITION)
-    def declared(params: lsp.DefinitionParams) -> lsp.Location | None:
+    def definition(params: lsp.DefinitionParams) -> lsp.Location | None:
+        return place_of_name(params)
+
+    def place_of_name(params: lsp.TextDocumentPositionParams) -> lsp.Location | None:
         uri = params.text_document.uri
         source = made.workspace.get_text_document(uri).source
         span = said.definition(source, params.position.line, _column(source, params.position))

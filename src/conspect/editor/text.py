@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from conspect.core.diagnostics import ConspectError, Diagnostic
+from conspect.core.markdown import in_markdown
 from conspect.editor.study import StudyNames
 from conspect.language.meaning.checker import check_text
 from conspect.language.syntax.grammar import RESERVED
@@ -79,16 +80,16 @@ def hover(text: str, line: int, column: int, study: StudyNames | None) -> str | 
     word = _word_at(text, line, column)
     if word is not None and study is not None:
         if word[0] in study.concepts:
-            return f"**{word[0]}**: {study.concepts[word[0]]}"
+            return f"**{in_markdown(word[0])}**: {in_markdown(study.concepts[word[0]])}"
         if word[0] in study.classes:
-            return f"**{word[0]}**: class of the study in `{study.folder.name}`"
+            return f"**{in_markdown(word[0])}**: class of the study in {in_markdown(study.folder.name)}"
     tree = parse_with_diagnostics(text).tree
     for explanation in reversed(explain(tree)):
         if explanation.line is not None and explanation.line - 1 <= line:
-            notes = "".join(f"\n* {note}" for note in explanation.notes)
-            return (
-                f"**{explanation.name}**: {explanation.claim}\n\n{explanation.quantifier} {explanation.region}{notes}"
-            )
+            notes = "".join(f"\n* {in_markdown(note)}" for note in explanation.notes)
+            scope = " ".join(part[:1].upper() + part[1:] for part in (explanation.quantifier, explanation.region))
+            claim = f"**{in_markdown(explanation.name)}**: {in_markdown(explanation.claim)}"
+            return f"{claim}\n\n{in_markdown(scope)}{notes}"
     return None
 
 

@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 
 from conspect.core.json_value import JsonObject, JsonValue
+from conspect.core.markdown import in_markdown
 from conspect.core.terminal import on_one_line
-from conspect.report.plain import in_markdown, in_xml
+from conspect.report.plain import in_xml
 from conspect.report.sarif import SCHEMA, uri_of
 from conspect.results.comparison import GateOutcome, GateRule, GateVerdict
 

