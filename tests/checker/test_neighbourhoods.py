@@ -70,6 +70,7 @@ def test_as_many_images_are_closed_as_floats_say_where_nothing_is_near_a_tie(bod
     body["claims"][0]["proved"] = closed
     (claim,) = accepts(body)
     assert f"proved around {closed} of {IMAGES} images" in claim.statement
+    assert "for all y near x (changes = ordinary, share = 9/10): predict(y, c1) implies k1 > k2" in claim.statement
     body["claims"][0]["proved"] = closed + 1
     with pytest.raises(check.Refused, match="fewer images"):
         accepts(body)

@@ -1242,20 +1242,20 @@ def decimal(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{count // 10_000}.{count % 10_000:04d}"
 
 
-def written(formula: Table, model: Model) -> str:
-    """A formula as the language writes it; a long one is cut."""
+def written(formula: Table, model: Model, x: str = "x") -> str:
+    """A formula as the language writes it, of a variable; a long one is cut."""
     said: list[str] = []
     if len(formula) > LONGEST_TEXT:
         return f"a formula of {len(formula)} nodes"
     for kind, *args in formula:
         if kind == "predict":
             lead = f", lead = {args[1]}" if len(args) > 1 else ""
-            said.append(f"predict(x, {shown(model.class_names[args[0]])}{lead})")
+            said.append(f"predict({x}, {shown(model.class_names[args[0]])}{lead})")
         elif kind == "stronger":
             a, b = (shown(model.concept_names[k]) for k in args)
             said.append(f"{a} > {b}")
         elif kind == "has":
-            said.append(f"hasCon(x, {shown(model.concept_names[args[0]])})")
+            said.append(f"hasCon({x}, {shown(model.concept_names[args[0]])})")
         elif kind == "not":
             said.append(f"not ({said[args[0]]})")
         else:
@@ -1436,11 +1436,11 @@ def check_near(claim: dict[str, Any], model: Model, regions: Sequence[Place], po
         need(claim["verdict"] == "unknown" or (n == 1 and upper == count), "it is not decided there")
     else:
         check_test(claim, count, n, model.budget)
-    where = "an image" if single else f"{claim['share']} of x in images({shown(claim['class'])})"
+    where = "x = an image" if single else f"{claim['share']} of x in images({shown(claim['class'])})"
     return (
         f"for {where}: for all y near x (changes = {shown(claim['changes'])}, share = {shown(claim['near'])}): "
-        f"{written(formula, model)} [proved around {claim['proved']} of {n} images of {shown(claim['split'])}, refuted around "
-        f"{counts[2]}, radius {decimal(radius)}]"
+        f"{written(formula, model, 'y')} [proved around {claim['proved']} of {n} images of {shown(claim['split'])}, refuted "
+        f"around {counts[2]}, radius {decimal(radius)}]"
     )
 
 
