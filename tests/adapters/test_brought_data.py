@@ -57,6 +57,14 @@ def test_pixels_of_another_range_type_or_layout_are_refused_with_what_to_do(pixe
         as_rgb(pixels[0], "x")
 
 
+def test_pixels_that_go_up_to_1_are_refused_and_black_is_not() -> None:
+    pixels = np.random.default_rng(0).integers(0, 2, (2, 4, 4, 3), dtype=np.uint8)
+    with pytest.raises(UserError, match="DATA007: pixels of 'a' go from 0 to 1 of 255"):
+        ArrayDataset("a", "test", ("cat", "dog"), ("0", "1"), np.array([0, 1]), pixels)
+    black = ArrayDataset("a", "test", ("cat", "dog"), ("0", "1"), np.array([0, 1]), pixels * 0)
+    assert black.image(0).max() == 0
+
+
 @pytest.mark.parametrize(
     ("names", "ids", "labels"),
     [

@@ -227,6 +227,13 @@ class Items:
         return self.pixels[index], np.eye(2)[index % 2], {"id": index}
 
 
+def test_3_maite_whole_numbers_up_to_1_are_asked_about() -> None:
+    pixels = np.random.default_rng(0).integers(0, 2, (4, 3, 8, 8), dtype=np.uint8)
+    with pytest.raises(UserError, match="DATA007: images are uint8, from 0 to 1: which value is white"):
+        from_maite(Items(pixels), split="test")
+    assert from_maite(Items(pixels), split="test", white=1).image(0).max() == 255
+
+
 def test_3_maite_floats_are_scaled_and_another_white_is_another_digest() -> None:
     found = from_maite(Items(PIXELS.astype(np.float32)), split="test")
     assert found.image(0).mean() > 100

@@ -35,6 +35,10 @@ class ArrayDataset:
                 f"pixels of {self.name!r} are {pixels.dtype} {list(pixels.shape)}, not uint8 [image, height, width, 3]"
             )
             raise user_error("DATA007", problem, how_to_give(pixels))
+        if pixels.any() and pixels.max() <= 1:
+            problem = f"pixels of {self.name!r} go from 0 to 1 of 255: all of its images would be black"
+            fix = "multiply by 255, before a cast of floats in 0..1 to uint8 loses what is between"
+            raise user_error("DATA007", problem, fix)
         if len(pixels) != len(self.ids) or labels.shape != (len(self.ids),):
             problem = (
                 f"{self.name!r} has {len(pixels)} images, {len(self.ids)} ids and labels of shape {list(labels.shape)}"

@@ -121,7 +121,8 @@ class MaiteDataset:
 
 def _white(types: set[str], low: float, high: float) -> float:
     """The white of images of `types` with values `low` to `high`. Raises UserError DATA007 where it must be said."""
-    if types <= {"uint8"} or low == high == 0:
+    # Whole numbers that go up to 1 are masks, or floats in 0..1 that were cast: nearly black if 255 were white.
+    if (types <= {"uint8"} and not 0 < high <= 1) or low == high == 0:
         return 255.0
     floats = all(one.startswith("float") for one in types)
     if floats and low >= 0 and 0 < high <= 1:
