@@ -62,6 +62,17 @@ def test_two_studies_may_each_have_a_net_of_that_name(tmp_path: Path) -> None:
     assert digests[0] == digests[2]
 
 
+def test_what_a_network_prints_while_it_is_made_is_not_among_the_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = study(tmp_path)
+    file = tmp_path / "net.py"
+    file.write_text("print('imported')\n" + file.read_text())
+    opened(config, tmp_path)
+    found = capsys.readouterr()
+    assert (found.out, found.err) == ("", "imported\n")
+
+
 def test_a_package_beside_study_toml_may_import_its_own_modules(tmp_path: Path) -> None:
     config = study(tmp_path, name="parts.nets:make")
     (tmp_path / "parts").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import redirect_stdout
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -30,7 +31,9 @@ def load(request: Request) -> TorchModel:
     name = str(request.name)
     module, _, function = name.partition(":")
     try:
-        network = getattr(_imported(module, request.folder), function)()
+        # What it prints is not among the results, which standard output is for.
+        with redirect_stdout(sys.stderr):
+            network = getattr(_imported(module, request.folder), function)()
     except KeyboardInterrupt:
         raise
     except (Exception, SystemExit) as error:  # also a script that ends with sys.exit when it is imported
