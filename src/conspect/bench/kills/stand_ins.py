@@ -117,4 +117,8 @@ def put_in_place() -> None:
     """From now on every study of this process gets the stand-ins, whatever it names."""
     from conspect.study import inputs
 
-    vars(inputs).update(load_model=lambda *_, **__: ColourModel(), load_vlm=lambda *_, **__: ColourVlm())
+    stand_ins = {"model_of": lambda *_, **__: ColourModel(), "vlm_of": lambda *_, **__: ColourVlm()}
+    unknown = stand_ins.keys() - vars(inputs).keys()
+    if unknown:  # what is put where nobody looks would let the real networks run
+        raise AttributeError(f"conspect.study.inputs has no {', '.join(sorted(unknown))}")
+    vars(inputs).update(stand_ins)
