@@ -93,7 +93,7 @@ class Program(nn.Module):
 
     def _run(self, images: Tensor) -> Sequence[Tensor]:
         # The check of the input's shape that torch puts before a program cannot be traced, which exporting to ONNX does.
-        run = fx.Interpreter(self.graph_module).run if torch.jit.is_tracing() else self.graph_module  # type: ignore[attr-defined]
+        run = fx.Interpreter(self.graph_module).run if torch.jit.is_tracing() else self.graph_module  # type: ignore[attr-defined,no-untyped-call]
         found: Sequence[Tensor] = run(images)
         return found
 
