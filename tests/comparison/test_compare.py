@@ -115,6 +115,8 @@ def test_where_accuracy_fell_the_comparison_says_how_to_ask_what_was_lost(before
     worse = with_failures(before, [*before.localization.images, *broken])
     call = "conspect localize --study new --sound old"
     assert any(call in line for line in compare(before, worse, names=NAMES).sentences)
+    spaced = compare(before, worse, names=("the old", "new")).sentences
+    assert any("--sound 'the old'" in line for line in spaced)
     assert not any("localize" in line for line in compare(worse, before, names=NAMES).sentences)
     assert not any("localize" in line for line in compare(before, before, names=NAMES).sentences)
 

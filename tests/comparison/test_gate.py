@@ -168,6 +168,17 @@ def test_a_place_without_results_is_told(tmp_path: Path) -> None:
     assert "STUDY003" in str(done.exception)
 
 
+def test_a_table_of_orders_of_another_run_is_left_aside(finished_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    maps = finished_study(finished_folder).results.heatmaps
+    renamed = replace(maps, concepts=("another", *maps.concepts[1:]))
+    (copy / "results.json").write_bytes(encoded(replace(finished_study(finished_folder).results, heatmaps=renamed)))
+    shutil.copy(finished_folder / "orders.arrows", copy)
+    assert finished_study(copy).orders is None
+    assert finished_study(finished_folder).orders is not None
+
+
 def test_more_failures_than_the_record_lists_are_paired_by_their_table(finished_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from conspect.core.verdicts import Outcome
 from conspect.results.comparison import (
     Accuracy,
@@ -115,7 +117,7 @@ def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
     ]
     if not fell:
         return []
-    call = f"conspect localize --study {comparison.after.name} --sound {comparison.before.name}"
+    call = shlex.join(["conspect", "localize", "--study", comparison.after.name, "--sound", comparison.before.name])
     return [f"Which part broke, and which concepts the encoder no longer sees: {call}."]
 
 

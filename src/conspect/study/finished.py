@@ -56,8 +56,11 @@ def _orders(results: Results, folder: Path) -> Orders | None:
     table = folder / (name or ORDERS_FILE)
     if name is None or table.parent != folder or not table.is_file():
         return None
+    wanted = [order_column(concept) for concept in concepts]
+    if not {"id", "label", *wanted} <= set(column_names(table)):
+        return None  # a table of another run
     columns = read_stream(table, ("id", "label"))
-    ranks = read_ranks(table, [order_column(concept) for concept in concepts])
+    ranks = read_ranks(table, wanted)
     return Orders(tuple(map(str, columns["id"])), tuple(map(str, columns["label"])), concepts, ranks)
 
 

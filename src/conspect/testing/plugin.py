@@ -124,7 +124,9 @@ class PropertyItem(pytest.Item):
         self.user_properties.append(("verdict", outcome))
         if outcome == "holds":
             return
-        message = verdict_lines(property_record(result))
+        record = property_record(result)
+        # The first line is all that pytest's summary shows.
+        message = f"{outcome}: {record.statement}\n{verdict_lines(record)}"
         if outcome == "unknown" and self._unknown() == "skip":
             pytest.skip(message)
         raise PropertyFailure(message)
