@@ -260,10 +260,11 @@ def _solved(matrix: list[Vector], right: Vector) -> Vector | None:
 
 
 def readouts_of(model: VerificationModel, kinds: ReadoutKinds, embedding: Floats) -> Vector:
-    """The readouts of an embedding `[D]` under a linear head; a length is right to 50 digits."""
+    """The readouts of an embedding `[D]`; a length is right to 50 digits."""
     z = [Fraction(entry) for entry in np.asarray(embedding, dtype=np.float64).tolist()]
-    (layer,) = model.head.layers
-    logits, mapped = _through(layer, z), _through(model.lens.alignment, z)
+    logits, mapped = z, _through(model.lens.alignment, z)
+    for depth, layer in enumerate(model.head.layers):
+        logits = _through(layer, [max(value, Fraction(0)) for value in logits] if depth else logits)
     strengths = [_product(map(Fraction, row), mapped) for row in model.lens.directions.tolist()]
     own = kinds.class_index
     read = [] if own is None else [logits[k] - logits[own] for k in range(len(logits)) if k != own]

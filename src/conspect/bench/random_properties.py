@@ -132,8 +132,12 @@ def subject_with_images(generator: np.random.Generator, images: int = 90) -> Ver
 
 
 def subject_with_changes(generator: np.random.Generator, images: int = 60) -> VerificationModel:
-    """The same with three displaced embeddings of each image, from hardly to far."""
+    """The same with three displaced embeddings of each image, from hardly to far; every third head has hidden layers."""
     subject = subject_with_images(generator, images)
+    if generator.random() < 1 / 3:
+        hidden = generator.integers(3, 6, size=int(generator.integers(1, 3))).tolist()
+        head = _deep_head(generator, (subject.dimension, *hidden, len(subject.class_names)), full=True)
+        subject = replace(subject, head=head)
     samples = {}
     for name, split in subject.splits.items():
         scale = float(generator.choice([0.02, 0.1, 0.3]))
