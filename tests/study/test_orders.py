@@ -1,12 +1,14 @@
 """The table of orders beside the results: it gives back every count of the ground-truth heatmaps."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from conspect.adapters.exports.arrow import read_ranks, write_stream
+from conspect.adapters.exports.arrow import Columns, read_ranks, write_stream
 from conspect.comparison.compare import compare
 from conspect.comparison.orders import PairedOrders
 from conspect.core.diagnostics import OutsideError
@@ -48,7 +50,7 @@ def test_a_finished_study_against_itself_is_paired_in_every_cell(finished: Study
 
 def test_ranks_are_written_and_read_a_batch_at_a_time(tmp_path) -> None:
     path, first, second = tmp_path / "x.arrows", np.array([3, 0, 255], np.uint8), np.array([1], np.uint8)
-    batches = iter([{"id": ["a", "b", "c"], "k": first}, {"id": ["d"], "k": second}])
+    batches: Iterator[Columns] = iter([{"id": ["a", "b", "c"], "k": first}, {"id": ["d"], "k": second}])
     write_stream(path, {"id": "text", "k": "rank"}, batches)
     assert read_ranks(path, ["k"]).tolist() == [[3], [0], [255], [1]]
 

@@ -59,7 +59,7 @@ class PairedOrders:
         old, new = ([one.concepts.index(name) for name in concepts] for one in (before, after))
         return cls(
             {label: np.asarray(own, dtype=np.int64) for label, own in rows_of.items()},
-            before.ranks[np.ix_(rows, old)],
+            before.ranks[rows][:, old],
             after.ranks[:, new],
         )
 

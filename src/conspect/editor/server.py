@@ -80,7 +80,7 @@ def server(version: str) -> LanguageServer:
     def definition(params: lsp.DefinitionParams) -> lsp.Location | None:
         return place_of_name(params)
 
-    def place_of_name(params: lsp.TextDocumentPositionParams) -> lsp.Location | None:
+    def place_of_name(params: lsp.DeclarationParams | lsp.DefinitionParams) -> lsp.Location | None:
         uri = params.text_document.uri
         source = made.workspace.get_text_document(uri).source
         span = said.definition(source, params.position.line, _column(source, params.position))
