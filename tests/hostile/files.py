@@ -240,9 +240,9 @@ NAMES = (
     "constructor",
     "\u0130stanbul",
     "e\u0301",
-    "\u00e9",
     "\U0001f600",
     "\u2028separator\u2029",
+    "\u00e9",
     "\x01\x1b[31mred\x1b[0m",
     "a" * 200,
 )

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any, get_args
 
@@ -62,9 +63,11 @@ def written(folder: Path, names: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("start", range(0, len(NAMES), 4))
 def test_a_study_of_hostile_names_runs_and_loses_no_image(tmp_path: Path, start: int) -> None:
-    names = (FILE_NAMES + FILE_NAMES)[start : start + 4]
-    written(tmp_path / "images", names)
+    folders = (FILE_NAMES + FILE_NAMES)[start : start + 4]
+    written(tmp_path / "images", folders)
     data = image_folder.load(tmp_path / "images")
+    # An accent may be written in two ways on disk; it is one name.
+    names = tuple(unicodedata.normalize("NFC", name) for name in folders)
     assert sorted(data.class_names) == sorted(names)
     assert len(data) == len(NAMES) + 3 * 12 + 4
     words = ("red", "green", "blue", "grey")
@@ -74,7 +77,7 @@ def test_a_study_of_hostile_names_runs_and_loses_no_image(tmp_path: Path, start:
     found = plain(record)
     assert found["dataset"]["readable"] + 4 == found["dataset"]["images"] == len(data)
     listed = {entry["id"] for entry in found["unreadable"]}
-    assert listed == {f"{name}/broken{name[:40]}.png" for name in names}
+    assert listed == {f"{name}/broken{name[:40]}.png" for name in folders}
     assert json.loads((tmp_path / "study/results.json").read_text())["classes"] == list(names)
     page = Page((tmp_path / "study/report.html").read_text())
     assert page.data["classes"] == list(names)
