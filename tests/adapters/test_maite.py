@@ -88,3 +88,29 @@ def test_digests_see_pixels() -> None:
     )
     one, two = (from_maite(MaiteDataset(data), split="test").digest for data in (OURS, other))
     assert one != two
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    "bright", [np.full((3, 2, 2), 200.0), np.full((3, 2, 2), 200, np.uint8)], ids=["float", "uint8"]
+)
+def test_images_of_which_some_end_at_1_and_others_at_255_are_refused_with_both_readings(
+    first: int, bright: np.ndarray
+) -> None:
+    images = [bright.astype(bright.dtype) for _ in range(40)]
+    images[39 * first] = (images[0] > 0).astype(bright.dtype)
+    theirs = Theirs(images, [[1, 0]] * 40)
+    with pytest.raises(
+        UserError, match=f"'{10 + 39 * first}'.*white=255 those would be black, with white=1 the others"
+    ):
+        from_maite(theirs, split="test")
+    assert from_maite(theirs, split="test", white=255).image(39 * first).max() == 1
+    images[39 * first] = np.zeros((3, 2, 2), bright.dtype)  # a black image is black either way
+    assert from_maite(theirs, split="test").image(1).max() == 200
+
+
+@pytest.mark.parametrize("target", [[0, 0], [0.5, 0.5], [1, 1], [-2.0, -2.0]])
+def test_a_target_that_prefers_no_class_is_refused_and_its_image_named(target: list[float]) -> None:
+    theirs = Theirs([np.full((3, 2, 2), 9, np.uint8)] * 2, [[1, 0], target])
+    with pytest.raises(UserError, match=r"DATA007: the target of datum 1 \('11'\) gives no class"):
+        from_maite(theirs, split="test")

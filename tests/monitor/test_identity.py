@@ -83,6 +83,8 @@ def test_a_saved_monitor_keeps_its_identity(tmp_path: Path) -> None:
     assert own is not None
     assert (kept.model_name, kept.model_digest, kept.lens_digest) == ("net 0", own.model_digest, "lens")
     assert np.array_equal(kept.probe_embeddings, own.probe_embeddings)
+    assert kept.probe_logits is not None
+    assert np.array_equal(kept.probe_logits, np.asarray(own.probe_logits))
     assert Monitor.load(tmp_path, model=model()).class_names == CLASSES
     kept.require_lens("lens")
     with pytest.raises(UserError, match=r"MONITOR007.*through another lens than the study's"):
@@ -133,8 +135,52 @@ def test_a_wrapped_module_is_recognised_by_what_it_makes_of_noise() -> None:
     only_encoder[0] = network(1)[0]
     with pytest.raises(UserError, match=r"MONITOR007.*other embeddings"):
         wrap(only_encoder, monitor())
+    only_head = network(0)
+    only_head[1] = network(1)[1]
+    with pytest.raises(UserError, match=r"MONITOR007.*other logits"):
+        wrap(only_head, monitor())
+    other_order = network(0)
+    with torch.no_grad():
+        other_order[1].weight.copy_(other_order[1].weight.flip(0))
+    with pytest.raises(UserError, match=r"MONITOR007.*other logits"):
+        wrap(other_order, monitor())
     assert wrap(network(0).double(), monitor()).monitor.identity is not None
     assert wrap(network(0).to(torch.bfloat16), monitor()).monitor.identity is not None
+
+
+@pytest.mark.parametrize("end", [nn.LogSoftmax(1), nn.Softmax(1)], ids=["log_softmax", "softmax"])
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_module_that_ends_in_a_softmax_or_a_temperature_is_wrapped_as_its_study_took_it(
+    end: nn.Module, temperature: float, kind: torch.dtype
+) -> None:
+    class Divided(nn.Module):
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
+            return given / temperature
+
+    images = torch.from_numpy(np.stack([model().prepare(one) for one in PIXELS]))
+    for ends in ([Divided(), end], [Divided()]):
+        whole = nn.Sequential(*network(0), *ends).eval()
+        own = torch_model(whole, Preprocessing(resize=(SIDE, SIDE)), CLASSES, name="net")
+        fitted = replace(monitor(), identity=Identity.of(own, own.prepare(PIXELS[0]), "lens"))
+        found = own.embed(images.numpy())
+        wanted = fitted.check(found, own.head.logits(found))
+        returned, decisions = wrap(whole.to(kind), fitted)(images.to(kind))
+        assert torch.equal(returned, whole(images.to(kind)))
+        if kind is torch.float32:
+            np.testing.assert_allclose(decisions.suspicion, wanted.suspicion, atol=1e-2)
+            assert (decisions.outputs == wanted.outputs).all()
+    unlike = nn.Sequential(*network(0), nn.Tanh()).eval()
+    with pytest.raises(UserError, match=r"MONITOR001.*is not what the model returns"):
+        wrap(unlike, monitor())
+
+
+def test_a_monitor_that_keeps_no_logits_of_its_model_is_fitted_anew_before_a_module_is_wrapped(tmp_path: Path) -> None:
+    own = monitor()
+    assert own.identity is not None
+    replace(own, identity=replace(own.identity, probe_logits=None)).save(tmp_path)
+    with pytest.raises(UserError, match=r"MONITOR007.*kept the logits"):
+        wrap(network(0), Monitor.load(tmp_path))
 
 
 def test_a_wrapped_session_too(tmp_path: Path) -> None:

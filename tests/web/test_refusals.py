@@ -112,6 +112,7 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "svg": ({"content": b"<svg/>", "headers": {"content-type": "image/svg+xml"}}, "WEB110"),
     "bomb": ({"content": bomb(), "headers": PNG}, "WEB110"),
     "too many pixels": ({"content": large_png(101), "headers": PNG}, "WEB110"),
+    "images from 0 to 1": ({"content": save({"images": images(1, side=4) // 128}), "headers": SAFETENSORS}, "WEB109"),
     "too many pixels in safetensors": ({"content": save({"images": images(1, side=101)}), "headers": SAFETENSORS}, "WEB110"),
     "one bad part": (multipart(large_png(4), b"x"), "WEB110"),
     "a part that is no file": (

@@ -141,7 +141,8 @@ def _labels(
     for row, text in enumerate(texts):
         if text is None:
             raise _wrong(path, called(row), f"{columns.label!r} is empty", "give every image a class")
-    found = _whole_numbers([composed(str(text)) for text in texts], columns.classes or ())
+    written = [composed(str(text)) for text in texts]
+    found = _whole_numbers(written)
     if columns.classes is None:
         if all(_is_number(text) for text in found):
             fix = 'say what they stand for, in order: classes = ["cat", "dog", ...] in [data]'
@@ -152,6 +153,7 @@ def _labels(
         check_names(names, (), "")
         if _are_numbers(found, names, columns, path):
             return names, _numbers(found, names, columns.label, path, called)
+        found = [_named(text, names) for text in written]
     place = {name: index for index, name in enumerate(names)}
     for row, text in enumerate(found):
         if text not in place:
@@ -161,11 +163,23 @@ def _labels(
     return names, np.asarray([place[text] for text in found], dtype=np.int64)
 
 
-def _whole_numbers(found: list[str], names: Sequence[str]) -> list[str]:
+def _whole_numbers(written: list[str]) -> list[str]:
     """Labels such as 1.0, which a table program makes of whole numbers with gaps, as 1; others as they are."""
-    if set(found) <= set(names) or not all(WHOLE.fullmatch(text) for text in found):
-        return found
-    return [re.split(r"[.,]", text)[0] for text in found]
+    digits = [_digits(text) for text in written]
+    return [text for text in digits if text is not None] if None not in digits else written
+
+
+def _digits(text: str) -> str | None:
+    """The whole number that a label or the name of a class is, written as 1 or 1.0; None of any other name."""
+    return re.split(r"[.,]", text)[0] if WHOLE.fullmatch(text) else None
+
+
+def _named(text: str, names: Sequence[str]) -> str:
+    """The class called `text`, or by the same whole number written in another way; `text` itself where there is none."""
+    if text in names or (digits := _digits(text)) is None:
+        return text
+    same = [name for name in names if (other := _digits(name)) is not None and other.lstrip("0") == digits.lstrip("0")]
+    return same[0] if len(same) == 1 else text
 
 
 def _is_number(text: str) -> bool:
@@ -177,11 +191,12 @@ def refuse_two_readings(names: Sequence[str], what: str, path: Path) -> None:
 
     `what`: what bears the number, with {} in its place.
     """
-    clash = next((k for k, name in enumerate(names) if _is_number(name) and name != str(k)), None)
-    if clash is not None:
-        name = names[clash]
-        as_number = repr(names[int(name)]) if len(name) < 10 and int(name) < len(names) else "no class"
-        problem = f"{what.format(name)} is class {name!r} by name, and {as_number} counted from 0"
+    for place, name in enumerate(names):
+        digits = _digits(name)
+        if digits is None or (digits.lstrip("0") or "0") == str(place):
+            continue
+        as_number = repr(names[int(digits)]) if len(digits) < 10 and int(digits) < len(names) else "no class"
+        problem = f"{what.format(digits)} is class {name!r} by name, and {as_number} counted from 0"
         fix = 'say which: labels = "names" or labels = "numbers" in [data]'
         raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
 

@@ -32,7 +32,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     EXIF rotation is applied; of animations the first frame counts; transparency is laid over white; CMYK, palettes and
     grey are converted, colour profiles are not; 16-bit samples are divided by 257. Raises UnreadableImage DATA006 for anything
     else, also for samples that do not say which value is white: floats, 32 bits, signed ones, and 16 bits that are all darker
-    than a sixteenth of white.
+    than a quarter of white.
     """
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise unreadable(path.name, "not a regular file", SourceLocation(str(path)))

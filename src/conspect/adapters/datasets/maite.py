@@ -7,7 +7,7 @@ probabilities) and a dict with "id"; `data.metadata["index2label"]` names the cl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 import numpy as np
@@ -19,6 +19,9 @@ from conspect.core.capabilities import metadata_of
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
+
+# What sharpening or another resize makes of 0..1 ends below this.
+DARK = 2
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def from_maite(
     """A MAITE data set as one of ours: texts and numbers of its datum metadata become metadata columns.
 
     `white`: the value of a white pixel. None: 255 of uint8 images, and of floats what all of them agree with (1 where none
-    is larger, 255 where they go up to that). The class is the target's largest entry. An image of another shape or outside
-    0..white is unreadable. Raises UserError DATA007 when classes or targets are not as MAITE says, or white must be said.
+    is larger, 255 where all go up to about that). The class is the target's one largest entry. An image of another shape or
+    outside 0..white is unreadable. Raises UserError DATA007 when classes or targets are not as MAITE says, or white must be said.
     """
     about = dict(getattr(dataset, "metadata", {}))
     names = about.get("index2label")
@@ -52,26 +55,31 @@ def from_maite(
         fix = 'give it metadata {"id": ..., "index2label": {0: "cat", 1: "dog"}}'
         raise user_error("DATA007", "the MAITE data set does not name its classes 0, 1, 2, ...", fix)
     advance = bar(f"targets ({split})", len(dataset))
-    types: set[str] = set()
-    low, high = 0.0, 0.0
+    ranges = _Ranges()
     labels: list[int] = []
     details: list[Mapping[str, object]] = []
     for index in range(len(dataset)):
         image, target, metadata = dataset[index]
         if white is None:
-            array = np.asarray(image)
-            if array.dtype.kind in "uif" and np.isfinite(array).all():  # others are unreadable, by name
-                types.add(str(array.dtype))
-                low, high = min(low, float(array.min(initial=0))), max(high, float(array.max(initial=0)))
+            ranges.add(np.asarray(image), str(metadata.get("id", index)))
         scores = np.asarray(target, dtype=np.float64)
         if scores.shape != (len(names),) or not np.isfinite(scores).all():
             fix = f"targets are {len(names)} scores, one for each class"
             raise user_error("DATA007", f"the target of datum {index} has shape {scores.shape}", fix)
+        largest = np.flatnonzero(scores == scores.max())
+        if len(largest) > 1 or not scores.any():
+            told = (
+                "0 for every class"
+                if not scores.any()
+                else f"{scores.max():.3g} for {' and for '.join(repr(str(names[int(place)])) for place in largest[:3])}"
+            )
+            problem = f"the target of datum {index} ({str(metadata.get('id', index))!r}) gives no class: it is {told}"
+            raise user_error("DATA007", problem, "give every image one class that scores more than all others")
         labels.append(int(scores.argmax()))
         details.append(metadata)
         advance(1)
     if white is None:
-        white = _white(types, low, high)
+        white = ranges.white()
     ids = tuple(str(one.get("id", index)) for index, one in enumerate(details))
     columns = {key for one in details for key in one if key != "id"}
     return Catalogue(
@@ -119,21 +127,52 @@ class MaiteDataset:
         return image, target, {**about, "id": self.dataset.ids[index]}
 
 
-def _white(types: set[str], low: float, high: float) -> float:
-    """The white of images of `types` with values `low` to `high`. Raises UserError DATA007 where it must be said."""
-    # Whole numbers that go up to 1 are masks, or floats in 0..1 that were cast: nearly black if 255 were white.
-    if (types <= {"uint8"} and not 0 < high <= 1) or low == high == 0:
-        return 255.0
-    floats = all(one.startswith("float") for one in types)
-    if floats and low >= 0 and 0 < high <= 1:
-        return 1.0
-    # Floats up to 255, of which some are beyond what sharpening or another resize makes of 0..1.
-    if floats and low >= 0 and 2 < high <= 255:
-        return 255.0
-    problem = f"images are {' and '.join(sorted(types))}, from {low:.3g} to {high:.3g}: which value is white?"
-    raise user_error(
-        "DATA007", problem, "say it: white=1 for images of floats in 0..1, white=65535 for 16 bits; from black, 0"
-    )
+@dataclass
+class _Ranges:
+    """The values of the images of a split: which of them is white is decided over all."""
+
+    types: set[str] = field(default_factory=set)
+    low: float = 0.0
+    high: float = 0.0
+    count: int = 0
+    dark: list[str] = field(default_factory=list)
+
+    def add(self, values: NDArray[Any], name: str) -> None:
+        """One more image; what is no finite numbers is left to be unreadable, by name."""
+        if values.dtype.kind not in "uif" or not np.isfinite(values).all():
+            return
+        high = float(values.max(initial=0))
+        self.types.add(str(values.dtype))
+        self.low, self.high = min(self.low, float(values.min(initial=0))), max(self.high, high)
+        self.count += 1
+        if 0 < high <= DARK:
+            self.dark.append(name)
+
+    def white(self) -> float:
+        """The value of white. Raises UserError DATA007 where it must be said."""
+        # Whole numbers that go up to 1 are masks, or floats in 0..1 that were cast: nearly black if 255 were white.
+        if self.low == self.high == 0:
+            return 255.0
+        floats = all(one.startswith("float") for one in self.types)
+        if floats and self.low >= 0 and self.high <= 1:
+            return 1.0
+        whole = self.types <= {"uint8"} and self.high > 1
+        # Floats up to 255, of which some are beyond what sharpening or another resize makes of 0..1.
+        if whole or (floats and self.low >= 0 and DARK < self.high <= 255):
+            if self.dark:
+                self._refuse_mixed()
+            return 255.0
+        told = f"images are {' and '.join(sorted(self.types))}, from {self.low:.3g} to {self.high:.3g}"
+        fix = "say it: white=1 for images of floats in 0..1, white=65535 for 16 bits; from black, 0"
+        raise user_error("DATA007", f"{told}: which value is white?", fix)
+
+    def _refuse_mixed(self) -> None:
+        shown = ", ".join(map(repr, self.dark[:3])) + (", ..." if len(self.dark) > 3 else "")
+        problem = (
+            f"{len(self.dark):,} of {self.count:,} images go no higher than {DARK} ({shown}), others up to {self.high:.3g}: with "
+            f"white=255 those would be black, with white=1 the others cannot be read"
+        )
+        raise user_error("DATA007", problem, "scale all images alike; or say white=255 if those are meant to be black")
 
 
 def _to_rgb(image: Any, name: str, white: float) -> NDArray[np.uint8]:

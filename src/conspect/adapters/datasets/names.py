@@ -34,9 +34,13 @@ def existing(folder: Path, name: str) -> Path:
 
 
 def check_names(class_names: Sequence[str], ids: Sequence[str], split: str) -> None:
-    """Raises UserError DATA007 when a class or an id stands for two."""
+    """Raises UserError DATA007 when a class or an id stands for two; classes of the same letters written in two ways are one."""
     for names, one, fix in (
-        (class_names, "class", "give every class a name of its own, such as 'crane (bird)' and 'crane (machine)'"),
+        (
+            tuple(map(composed, class_names)),
+            "class",
+            "give every class a name of its own, such as 'crane (bird)' and 'crane (machine)'",
+        ),
         (ids, "image", "give every image an id of its own, or a path that stands in one row"),
     ):
         twice = [name for name, count in Counter(names).items() if count > 1]

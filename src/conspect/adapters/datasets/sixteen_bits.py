@@ -16,8 +16,9 @@ from PIL import Image, ImageOps
 Samples: TypeAlias = NDArray[np.uint16]
 COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
 WHITE = 65_535
-# No photograph is all darker than a sixteenth of white; cameras and scanners of 10, 12 and 14 bits write such files.
-LEAST_WHITE = 4_096
+# Cameras and scanners of 10, 12 and 14 bits write files whose samples end here or lower; a photograph that is all darker than
+# a quarter of white cannot be told from one of theirs.
+LEAST_WHITE = 1 << 14
 # Tags of TIFF, and the values of them that matter here.
 PHOTOMETRIC, WHITE_IS_ZERO, SAMPLE_FORMAT, UNSIGNED = 262, 0, 339, 1
 
@@ -88,15 +89,15 @@ def to_eight(samples: Samples, clear: object = None) -> NDArray[np.uint8]:
     """RGB `[y, x, 3]` of samples `[y, x]`, `[y, x, 3]` or `[y, x, 4]`, the last laid over white; `clear`: the sample, or the
     colour, that stands for transparent.
 
-    Raises ValueError where no sample reaches a sixteenth of white: black pictures, if they were taken as they are.
+    Raises ValueError where no sample reaches a quarter of white: dark or black pictures, if they were taken as they are.
     """
     colours = samples if samples.ndim == 2 else samples[:, :, :3]
     brightest = int(colours.max(initial=0))
     if 0 < brightest < LEAST_WHITE:
         bits = brightest.bit_length()
         raise ValueError(
-            f"its 16-bit samples go no higher than {brightest:,} of {WHITE:,}, nearly black: a white of {bits} bits or a few "
-            f"more is not said in the file; write it again with white at {WHITE:,}, or in 8 bits"
+            f"its 16-bit samples go no higher than {brightest:,} of {WHITE:,}: it is dark or of fewer bits ({bits} or a few "
+            f"more), and the file does not say which; write it again with white at {WHITE:,}, or in 8 bits"
         )
     scaled = colours.astype(np.float64) / 257.0
     rgb = scaled if scaled.ndim == 3 else np.repeat(scaled[:, :, None], 3, axis=2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -20,6 +19,7 @@ from conspect.adapters.datasets.columns import Columns, describe, require
 from conspect.adapters.datasets.image_files import SUFFIXES
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
 from conspect.core.files import decoded_text
+from conspect.core.json_value import parsed_once
 from conspect.core.protocols import ProgressBar, silent
 
 IMAGES = {suffix.removeprefix(".") for suffix in SUFFIXES}
@@ -192,7 +192,7 @@ def _take(sample: _Sample, ending: str, member: tarfile.TarInfo, stream: BinaryI
     given: dict[str, object] = {}
     try:
         if ending == "json":
-            values = json.loads(content, object_pairs_hook=_once)
+            values = parsed_once(content)
             if isinstance(values, dict):
                 given = {str(name): _cell(value) for name, value in values.items()}
         else:
@@ -206,15 +206,6 @@ def _take(sample: _Sample, ending: str, member: tarfile.TarInfo, stream: BinaryI
             fix = f"keep {name!r} in .json or in .{name}, not in both"
             raise user_error("DATA007", problem, fix, SourceLocation(str(sample.shard)))
     sample.fields |= given
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object in which no key stands twice. Raises ValueError."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"the key {name[:40]!r} stands twice")
-    return found
 
 
 def _cell(value: object) -> object:

@@ -4,7 +4,6 @@ exported models carry beside them. Source: the documented keys of that file; tes
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from conspect.adapters.preprocessing.processor_types import completed
 from conspect.adapters.preprocessing.steps import Preprocessing
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.files import read_text
-from conspect.core.json_value import JsonObject, JsonValue
+from conspect.core.json_value import JsonObject, JsonValue, parsed_once
 
 FILE = "preprocessor_config.json"
 WARPED_FROM = 384  # ConvNeXt's processor warps to a square from this side on, and crops below
@@ -36,7 +35,7 @@ def read_preprocessing(path: Path) -> Preprocessing:
     Raises UserError MODEL002 for a file that is not there or asks for a step that is not known here.
     """
     try:
-        return from_config(json.loads(read_text(path)))
+        return from_config(parsed_once(read_text(path)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise user_error(
             "MODEL002",

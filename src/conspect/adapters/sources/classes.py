@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.files import read_text
+from conspect.core.json_value import parsed_once
 
 FILE = "config.json"
 
@@ -24,7 +24,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
         if path.suffix != ".json":
             names: object = [line.strip() for line in text.splitlines() if line.strip()]
         else:
-            found = json.loads(text)
+            found = parsed_once(text)
             names = from_id2label(found["id2label"]) if isinstance(found, Mapping) else found
         if not isinstance(names, Sequence) or not names or not all(isinstance(n, str) and n.strip() for n in names):
             raise ValueError("a list of names is needed")
@@ -40,6 +40,8 @@ def from_id2label(table: object) -> tuple[str, ...]:
     if not isinstance(table, Mapping):
         raise ValueError("id2label is not an object")
     numbered = {int(number): str(name) for number, name in table.items()}
+    if len(numbered) < len(table):
+        raise ValueError("a number stands twice in id2label")
     if sorted(numbered) != list(range(len(numbered))):
         raise ValueError("the numbers in id2label have gaps")
     return unique(tuple(numbered[number] for number in range(len(numbered))))

@@ -6,7 +6,6 @@ FOLDER/tokenizer.json, tokenizer_config.json, preprocessor_config.json, config.j
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.files import read_text
+from conspect.core.json_value import parsed_once
 from conspect.core.statements import Statement
 
 IMAGES, TEXTS = ("image_embeds", "pooler_output"), ("text_embeds", "pooler_output")
@@ -153,7 +153,7 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    found = json.loads(read_text(path))
+    found = parsed_once(read_text(path))
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} is not a JSON object")
     return found

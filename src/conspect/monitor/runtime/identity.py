@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import UserError, user_error
 
+# Inputs as a network takes them, to embeddings [input, D] and logits [input, class].
+Outputs: TypeAlias = Callable[[NDArray[np.float32]], tuple[NDArray[np.floating], NDArray[np.floating]]]
+Made = TypeVar("Made")
 PROBES, SEED = 2, 0
-# Another device or precision moves an embedding by at most so much of the largest component; another network by all.
+# Another device or precision moves an embedding by at most so much of the largest component, and a logit of the largest
+# logit; another network by all.
 TOLERANCE = 0.05
 
 
@@ -20,8 +24,9 @@ TOLERANCE = 0.05
 class Identity:
     """`model_digest`, `lens_digest`: SHA-256, hexadecimal. `probes`: what the model made of a few inputs of noise.
 
-    `probe_shape`: of one input as the network takes it. `probe_embeddings [input, D]` float32: by these a model is
-    recognised that comes without a digest, such as a bare torch module.
+    `probe_shape`: of one input as the network takes it. `probe_embeddings [input, D]` and `probe_logits [input,
+    class]` float32: by these a model is recognised that comes without a digest, such as a bare torch module. Monitors that were
+    written before heads were compared have no logits.
     """
 
     model_name: str
@@ -29,12 +34,14 @@ class Identity:
     lens_digest: str
     probe_shape: tuple[int, ...]
     probe_embeddings: NDArray[np.float32]
+    probe_logits: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, model: Any, prepared: NDArray[np.float32], lens_digest: str) -> Identity:
         """Of a `VisionModel`; `prepared`: any image as it takes it."""
         embeddings = np.asarray(_of_probes(model.embed, prepared.shape), dtype=np.float32)
-        return cls(model.name, model.digest, lens_digest, tuple(prepared.shape), embeddings)
+        logits = np.asarray(model.head.logits(embeddings), dtype=np.float32)
+        return cls(model.name, model.digest, lens_digest, tuple(prepared.shape), embeddings, logits)
 
     def require_model(self, name: str, digest: str) -> None:
         """Raises UserError MONITOR007 unless it is the model of this digest."""
@@ -50,20 +57,27 @@ class Identity:
             )
             raise user_error("MONITOR007", problem, "fit it anew: conspect monitor fit --study DIR")
 
-    def require_same_embeddings(self, embed: Callable[[NDArray[np.float32]], NDArray[np.floating]]) -> None:
-        """Raises UserError MONITOR007 unless `embed` makes of the probes what the model did."""
+    def require_same_outputs(self, outputs: Outputs) -> None:
+        """Raises UserError MONITOR007 unless `outputs` gives of the probes the embeddings and the logits that the model did."""
+        if self.probe_logits is None:
+            problem = (
+                "the monitor was fitted before monitors kept the logits of their model, by which its head is recognised"
+            )
+            raise user_error("MONITOR007", problem, "fit it anew: conspect monitor fit --study DIR")
         try:
-            found = np.asarray(_of_probes(embed, self.probe_shape), dtype=np.float32)
+            embeddings, logits = _of_probes(outputs, self.probe_shape)
         except UserError:
             raise
         except Exception as error:  # whatever the model's library raises
             problem = f"the model does not take {[PROBES, *self.probe_shape]} float32, by which it would be recognised: {error}"
             fix = "say same_model=True if you know that it is the model that the monitor was fitted on"
             raise user_error("MONITOR007", problem[:300], fix) from error
-        wanted = self.probe_embeddings
-        limit = TOLERANCE * max(float(np.abs(wanted).max(initial=0.0)), 1e-6)
-        if found.shape != wanted.shape or not np.abs(found - wanted).max(initial=0.0) <= limit:
+        if not _same(np.asarray(embeddings, dtype=np.float32), self.probe_embeddings):
             raise self._another("this one makes other embeddings of the same input")
+        if not _same(np.asarray(logits, dtype=np.float32), self.probe_logits):
+            raise self._another(
+                "this one makes other logits of the same embeddings (its head was changed, or its output is not the logits)"
+            )
 
     def _another(self, why: str) -> UserError:
         problem = f"the monitor belongs to another model than this, {self.model_name!r}: {why}"
@@ -80,9 +94,14 @@ def whole_probes(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.random.default_rng(SEED).integers(0, 256, (PROBES, *shape)).astype(np.float32)
 
 
-def _of_probes(embed: Callable[[NDArray[np.float32]], NDArray[np.floating]], shape: tuple[int, ...]) -> NDArray[Any]:
-    """What `embed` makes of noise, or of whole numbers where it does not take noise."""
+def _same(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> bool:
+    limit = TOLERANCE * max(float(np.abs(wanted).max(initial=0.0)), 1e-6)
+    return found.shape == wanted.shape and bool(np.abs(found - wanted).max(initial=0.0) <= limit)
+
+
+def _of_probes(model: Callable[[NDArray[np.float32]], Made], shape: tuple[int, ...]) -> Made:
+    """What `model` makes of noise, or of whole numbers where it does not take noise."""
     try:
-        return np.asarray(embed(probes(shape)))
+        return model(probes(shape))
     except UserError:
-        return np.asarray(embed(whole_probes(shape)))
+        return model(whole_probes(shape))

@@ -115,6 +115,13 @@ def _stored_identity(identity: Identity | None) -> StoredIdentity | None:
     return StoredIdentity(identity.model_name, *digests, tuple(identity.probe_shape))
 
 
+def _probe_arrays(identity: Identity | None) -> dict[str, Float32]:
+    if identity is None:
+        return {}
+    logits = {} if identity.probe_logits is None else {"probe_logits": identity.probe_logits}
+    return {"probe_embeddings": identity.probe_embeddings, **logits}
+
+
 def _look_shapes(folded: Folded) -> dict[str, tuple[int, ...]]:
     """The arrays of a second look, without the "look_" that their names begin with in the file."""
     width = len(LOOK_FEATURES)
@@ -137,7 +144,7 @@ def _arrays(monitor: MonitorRecord) -> dict[str, Float32]:
         "wrong_shares": monitor.wrong_shares,
         "reference": monitor.reference,
         **looks,
-        **({} if monitor.identity is None else {"probe_embeddings": monitor.identity.probe_embeddings}),
+        **_probe_arrays(monitor.identity),
         **{name: getattr(detector, name) for name in _shapes(detector.folded, len(detector.whitening))},
     }
 
@@ -169,7 +176,9 @@ def _assembled(arrays: dict[str, Float32], header: MonitorHeader) -> MonitorReco
     identity = None
     if header.identity is not None:
         expected["probe_embeddings"] = (PROBES, folded.weight.shape[1])
-        identity = _identity(header.identity, arrays["probe_embeddings"])
+        if "probe_logits" in arrays:
+            expected["probe_logits"] = (PROBES, len(classes))
+        identity = _identity(header.identity, arrays["probe_embeddings"], arrays.get("probe_logits"))
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} is {arrays[name].shape}, not {shape}")
@@ -199,13 +208,13 @@ def _assembled(arrays: dict[str, Float32], header: MonitorHeader) -> MonitorReco
     )
 
 
-def _identity(stored: StoredIdentity, embeddings: Float32) -> Identity:
+def _identity(stored: StoredIdentity, embeddings: Float32, logits: Float32 | None) -> Identity:
     shape = stored.probe_shape
     if not all(0 < length < 1 << 16 for length in shape):
         raise ValueError("its identity is not of this version")
     if math.prod(shape) > LARGEST_PROBE:
         raise ValueError(f"its probes of shape {list(shape)} are larger than any network's input")
-    return Identity(stored.model_name, stored.model_digest, stored.lens_digest, shape, embeddings)
+    return Identity(stored.model_name, stored.model_digest, stored.lens_digest, shape, embeddings, logits)
 
 
 def _read_header(folder: Path) -> MonitorHeader:

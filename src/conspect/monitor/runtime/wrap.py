@@ -18,10 +18,8 @@ from conspect.monitor.runtime.decisions import SUSPECT, Decisions, Reason
 from conspect.monitor.runtime.detector import Float32
 from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.monitor import Monitor
+from conspect.monitor.runtime.replay import COARSE, SAME, TOLERANCE, Ending, Replay, replay_of
 from conspect.monitor.runtime.stream import Stream
-
-# What the head makes of the embedding again may differ from the logits by this, relative to the largest logit.
-TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +104,12 @@ def wrap(
     """Puts `monitor` behind a torch module or an ONNX Runtime session; what the model returns stays the same.
 
     A torch module: what enters `head` is the embedding; by default the last linear layer of the monitor's dimensions
-    and classes. The first call replays the head and compares. The module returns logits `[image, class]`, or an object
-    with `logits`. Replicas in other threads (DataParallel) are not seen.
+    and classes. The first call replays the head and compares; a temperature and a softmax or log_softmax behind it are
+    recognised. The module returns logits `[image, class]`, or an object with `logits`. Replicas in other
+    threads (DataParallel) are not seen.
     A session: `embedding` and `logits` name outputs; by default the last ones `[image, D]` and `[image, class]`. A graph
     without an embedding among its outputs gets one from `conspect.monitor.export.with_embedding`.
-    A monitor that knows its model asks this one for the embeddings of two inputs of noise before it is wrapped;
+    A monitor that knows its model asks this one for embeddings and logits of two inputs of noise before it is wrapped;
     `same_model` says that you know it to be that model, where it cannot be asked so. `second_look`: every batch of images
     goes through the model again, mirrored and moved a little, and the verdicts are those of the second look. `lens_digest`:
     of the lens that its reasons are to speak of (`results.alignment.lens_digest`).
@@ -120,34 +119,39 @@ def wrap(
         monitor.require_lens(lens_digest)
     looks = monitor.required_second_look().required_looks() if second_look else ()
     if isinstance(model, _TakesHooks):
-        run: _TorchModule | _OnnxSession = _TorchModule(model, _torch_head(model, monitor) if head is None else head)
+        run: _TorchModule | _OnnxSession = _TorchModule(
+            model, _torch_head(model, monitor) if head is None else head, monitor
+        )
     elif isinstance(model, _SaysOutputs):
         run = _OnnxSession(model, monitor, embedding, logits)
     else:
         fix = "wrap a torch module or an onnxruntime.InferenceSession; for another model call monitor.check"
         raise user_error("MONITOR001", f"a model of type {type(model).__name__} to wrap", fix)
     if monitor.identity is not None and not same_model:
-        monitor.identity.require_same_embeddings(run.embed)
+        monitor.identity.require_same_outputs(run.outputs)
     return Watched(run, monitor, on_suspect=on_suspect, stream=stream, looks=looks)
 
 
 class _TorchModule:
     """Catches what enters the head, thread by thread."""
 
-    def __init__(self, model: Any, head: Any) -> None:
+    def __init__(self, model: Any, head: Any, monitor: Monitor) -> None:
         self._model, self._head = model, head
+        # What a temperature or a softmax behind the head means is known by comparing with the model of the monitor.
+        self._compared = monitor.identity is not None
         self._caught = threading.local()
-        self._replayed = False
+        self._replay: Replay | None = None
         head.register_forward_pre_hook(self._catch)
 
-    def embed(self, given: NDArray[np.float32]) -> Float32:
-        """Embeddings of inputs as the network takes them."""
+    def outputs(self, given: NDArray[np.float32]) -> tuple[Float32, Float32]:
+        """Embeddings and logits of inputs as the network takes them."""
         # A parameter makes a tensor of its own type and place, so that torch need not be imported here.
         first = next(iter(self._model.parameters()))
         training = self._model.training
         self._model.train(False)
         try:
-            return self(first.detach().new_tensor(given))[0]
+            embeddings, logits, _ = self(first.detach().new_tensor(given))
+            return embeddings, logits
         finally:
             self._model.train(training)
 
@@ -158,24 +162,24 @@ class _TorchModule:
     def _catch(self, _head: Any, args: tuple[Any, ...]) -> None:
         self._caught.input = args[0] if args else None
 
-    def __call__(self, *args: Any, **options: Any) -> _Seen:
+    def __call__(self, *args: Any, **options: Any) -> tuple[Float32, Float32, Any]:
         self._caught.input = None
         returned = self._model(*args, **options)
         caught, self._caught.input = self._caught.input, None
-        logits = _array(getattr(returned, "logits", returned))
+        given_out = _array(getattr(returned, "logits", returned))
         if caught is None:
             raise user_error("MONITOR001", "the head was not called", "name the head that makes the logits: head=")
-        if not self._replayed:
-            # `forward` itself, so that no hook runs a second time.
-            again = _array(self._head.forward(caught))
-            limit = TOLERANCE * max(float(np.abs(logits).max(initial=0.0)), 1.0)
-            if again.shape != logits.shape or not np.allclose(again, logits, rtol=0, atol=limit, equal_nan=True):
-                fix = "name the head whose output are the logits: head="
-                raise user_error(
-                    "MONITOR001", "what the head makes of the embedding is not what the model returns", fix
-                )
-            self._replayed = True
-        return _array(caught), logits, returned
+        if self._replay is not None and self._replay.ending is Ending.NONE:
+            return _array(caught), given_out, returned
+        # `forward` itself, so that no hook runs a second time.
+        made = _array(self._head.forward(caught))
+        if self._replay is None:
+            replay = replay_of(made, given_out, tolerance=COARSE if caught.element_size() < 4 else TOLERANCE)
+            self._replay = replay if self._compared or replay == SAME else None
+        if self._replay is None:
+            problem = "what the head makes of the embedding is not what the model returns"
+            raise user_error("MONITOR001", problem, "name the head whose output are the logits: head=")
+        return _array(caught), self._replay.logits(made, given_out), returned
 
 
 @runtime_checkable
@@ -206,9 +210,10 @@ class _OnnxSession:
         if unknown:
             raise user_error("MONITOR001", f"no output {', '.join(sorted(unknown))}", f"outputs: {', '.join(outputs)}")
 
-    def embed(self, given: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Embeddings of inputs as the network takes them."""
-        return self(given)[0]
+    def outputs(self, given: NDArray[np.float32]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Embeddings and logits of inputs as the network takes them."""
+        embeddings, logits, _ = self(given)
+        return embeddings, logits
 
     def looked(self, images: Any, look: Look) -> Any:
         """The same batch as the look shows it."""

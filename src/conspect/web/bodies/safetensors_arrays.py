@@ -125,7 +125,14 @@ def _images(one: _Declared, data: memoryview, limits: Limits) -> tuple[NDArray[n
         problem = f"{width} x {height} pixels are more than {limits.pixels:,}"
         raise user_error("WEB110", problem, "send smaller images")
     limits.require_pixels(images * height * width)
-    return tuple(_view(one, data).astype(np.uint8, copy=False))
+    pixels = _view(one, data).astype(np.uint8, copy=False)
+    black = np.flatnonzero(pixels.max(axis=(1, 2, 3)) == 1)
+    if len(black):
+        refuse(
+            f"image {int(black[0])} (the first is 0) goes from 0 to 1 of 255, nearly black; send 0..255, before a cast of floats "
+            "in 0..1 to uint8 loses what is between"
+        )
+    return tuple(pixels)
 
 
 def _view(one: _Declared, data: memoryview) -> NDArray[np.generic]:

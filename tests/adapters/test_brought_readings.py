@@ -1,0 +1,124 @@
+"""What people bring that has two readings: keys twice, classes called by numbers, arrays, system folders, strays in shards."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conspect.adapters.datasets import csv_table, image_folder
+from conspect.adapters.datasets.arrays import ArrayDataset
+from conspect.adapters.datasets.columns import Columns
+from conspect.adapters.preprocessing.configuration import read_preprocessing
+from conspect.adapters.sources.classes import read_classes
+from conspect.core.diagnostics import UserError
+
+# A key that stands twice in JSON that people bring, in each kind of file ------------------------------
+
+
+def test_a_key_twice_in_json_is_refused_wherever_people_bring_it(tmp_path: Path) -> None:
+    steps = tmp_path / "preprocessor_config.json"
+    steps.write_text(
+        '{"size": 32, "size": 224, "do_normalize": false, "feature_extractor_type": "CLIPFeatureExtractor"}'
+    )
+    with pytest.raises(UserError, match=r"MODEL002.*the key 'size' stands twice"):
+        read_preprocessing(steps)
+    classes = tmp_path / "config.json"
+    for table, why in (
+        ('{"0": "ant", "0": "bee"}', "the key '0' stands twice"),
+        ('{"0": "ant", "00": "bee"}', "a number stands twice"),
+    ):
+        classes.write_text(f'{{"id2label": {table}}}')
+        with pytest.raises(UserError, match=rf"MODEL002.*{why}"):
+            read_classes(classes)
+
+
+# Classes that are called by numbers, however numbers are written ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        (("1.0", "2.0", "3.0"), ("1", "2")),
+        (("1", "2", "3"), ("1.0", "2.0")),
+        (("1,0", "2,0", "3,0"), ("1", "2")),
+        (("1.0", "2.0", "3.0"), ("1.0", "2.0")),
+        (("01", "02", "03"), ("1", "2")),
+    ],
+)
+def test_a_class_called_by_a_number_in_any_writing_has_two_readings(
+    classes: tuple[str, ...], labels: tuple[str, ...], tmp_path: Path
+) -> None:
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
+    table = tmp_path / "t.csv"
+    table.write_text("path,label\n" + "".join(f'a.png,"{label}"\n' for label in labels))
+    columns = Columns(image="path", label="label", classes=classes)
+    with pytest.raises(UserError, match=rf"DATA007.*'{classes[0]}' by name, and '{classes[1]}' counted from 0"):
+        csv_table.load(table, split="test", columns=replace_id(columns, table))
+    for said, wanted in (("names", [0, 1]), ("numbers", [1, 2])):
+        found = csv_table.load(table, split="test", columns=replace_id(columns, table, said))
+        assert found.labels.tolist() == wanted
+    (tmp_path / "folders" / "1").mkdir(parents=True)
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "folders" / "1" / "a.png")
+    with pytest.raises(UserError, match="by name, and"):
+        image_folder.load(tmp_path / "folders", classes=classes)
+
+
+def test_numbers_that_are_their_own_places_have_one_reading(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
+    table = tmp_path / "t.csv"
+    table.write_text("path,label\na.png,1\na.png,0\n")
+    columns = Columns(image="path", label="label", classes=("0.0", "1.0"))
+    assert csv_table.load(table, split="test", columns=replace_id(columns, table)).labels.tolist() == [1, 0]
+
+
+def replace_id(columns: Columns, table: Path, labels: str | None = None) -> Columns:
+    """The columns with an id column, since one image stands in several rows."""
+    lines = table.read_text().splitlines()
+    if not lines[0].endswith(",id"):
+        table.write_text("\n".join([f"{lines[0]},id", *(f"{line},{row}" for row, line in enumerate(lines[1:]))]) + "\n")
+    return dataclasses.replace(columns, id="id", labels=labels)
+
+
+# Arrays as people hold them ---------------------------------------------------------------------------
+
+
+def array_data(**changes: object) -> ArrayDataset:
+    pixels = np.random.default_rng(0).integers(2, 256, (12, 4, 4, 3), dtype=np.uint8)
+    ids = tuple(str(k) for k in range(12))
+    whole = {"class_names": ("a", "b"), "ids": ids, "labels": np.arange(12) % 2, "pixels": pixels}
+    return ArrayDataset("mine", "test", **(whole | changes))  # type: ignore[arg-type]
+
+
+def test_an_array_data_set_takes_tensors_and_lists_of_labels() -> None:
+    import torch
+
+    own = array_data()
+    for changes in (
+        {"labels": own.labels.tolist()},
+        {"labels": torch.from_numpy(own.labels)},
+        {"pixels": torch.from_numpy(own.pixels)},
+        {"labels": own.labels.astype(np.uint8)},
+    ):
+        found = array_data(**changes)
+        assert found.digest == own.digest
+        assert isinstance(found.image(3), np.ndarray)
+        assert (found.labels == own.labels).all()
+    for wrong in (
+        {"pixels": torch.from_numpy(own.pixels).permute(0, 3, 1, 2)},
+        {"pixels": torch.from_numpy(own.pixels).to("meta")},
+        {"pixels": torch.from_numpy(own.pixels) / 255},
+        {"labels": [[0], [1, 0]]},
+        {"pixels": own.pixels[:, :0, :0]},
+        {"class_names": ("b\u00e4r", "ba\u0308r")},
+    ):
+        with pytest.raises(UserError, match="DATA007"):
+            array_data(**wrong)
+
+
+def test_an_array_data_set_with_more_than_a_handful_of_images_from_0_to_1_is_refused() -> None:
+    pixels = np.array(array_data().pixels)
+    pixels[:6] //= 128
+    with pytest.raises(UserError, match="6 of its 12 images would be black"):
+        array_data(pixels=pixels)
