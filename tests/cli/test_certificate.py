@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -126,6 +127,45 @@ def to_unknown(body):
     del one["witness"]
 
 
+def drop(*names):
+    """Claims left out; what stays is true."""
+
+    def change(body):
+        for name in names:
+            body["claims"].remove(claim(body, name))
+
+    return change
+
+
+def loosen(name, size):
+    """An end of sizes moved to where it is true as well, and says less."""
+
+    def change(body):
+        one = claim(body, name)
+        one["size"] = str(checker.rational(one["size"], "s") * size)
+        one["region_digest"] = digest_of(body, one)
+
+    return change
+
+
+def open_end(size):
+    """An end of sizes left open at a size that no float holds."""
+
+    def change(body):
+        one = claim(body, "held at its largest proved size")
+        one.update(verdict="unknown", size=size)
+        del one["proof"]
+        one["region_digest"] = digest_of(body, one)
+
+    return change
+
+
+def all_open(body):
+    """A property said to be open, with both ends of its sizes left out."""
+    drop("broken at its smallest refuted size", "broken at its largest proved size")(body)
+    to_unknown(body)
+
+
 def recut(body):
     one = claim(body, "cut")
     one["cut"] = None
@@ -193,6 +233,14 @@ FORGERIES = {
         "nothing is claimed",
     ),
     "the end of sizes moved in": (shrink_end, "though it holds"),
+    "the refuted end of what holds dropped": (drop("held at its smallest refuted size"), "nothing is claimed"),
+    "the proved end of what is violated dropped": (drop("broken at its largest proved size"), "nothing is claimed"),
+    "the refuted end loosened": (loosen("held at its smallest refuted size", 2), "the study reaches"),
+    "the proved end loosened": (loosen("broken at its largest proved size", Fraction(1, 2)), "the study reaches"),
+    "an end of a size beyond floats": (open_end("1" + "0" * 400), "no region can be computed"),
+    "an end of a size below floats": (open_end("1/1" + "0" * 400), "verdict is"),
+    "what an end refutes left open": (to_unknown, "at its smallest refuted size it violated"),
+    "open, and nothing said of sizes": (all_open, "it is left open, and the study says violated"),
     "an end of sizes for a verdict": (
         lambda body: (claim(body, "broken at its smallest refuted size").update(name="x"), body["claims"].pop()),
         "nothing is claimed",
@@ -233,12 +281,27 @@ def test_such_a_forgery_is_true_in_itself_and_only_the_study_tells(study, how):
     assert word in check(study).output
 
 
-def test_what_was_decided_and_is_said_to_be_open_is_not_accepted_as_done(study):
+def test_what_was_decided_and_is_said_to_be_open_is_refused_without_a_search_of_sizes_too(study):
+    run = [str(study / "my.cspec"), "--study", str(study), "--certificate", str(study / "c.json"), "--no-gamma-search"]
+    CliRunner().invoke(verify, run)
+    assert check(study, "--no-gamma-search").exit_code == 3
     body = json.loads((study / "c.json").read_bytes())
     del body["seal"]
     to_unknown(body)
     (study / "c.json").write_bytes(sealed(retied(body)))
-    assert check(study).exit_code == 3
+    done = check(study, "--no-gamma-search")
+    assert done.exit_code == 1
+    assert "broken: it is left open, and the study says violated" in done.output
+
+
+@pytest.mark.parametrize(
+    "name", ["held at its largest proved size", "held over box", "held at a coverage of 9/10", "held around images"]
+)
+def test_a_property_called_as_a_claim_about_another_is_refused_at_its_place(study, name):
+    (study / "my.cspec").write_text(TEXT + f'property "{name}": for all x in focus(east): right > up\n')
+    done = CliRunner().invoke(verify, [str(study / "my.cspec"), "--study", str(study)])
+    assert done.exit_code == 2
+    assert f"my.cspec:{TEXT.count(chr(10)) + 1}:1: VERIFY016: '{name}' cannot be the name" in done.output
 
 
 def test_other_options_than_those_of_the_verification_are_told(study):

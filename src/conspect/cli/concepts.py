@@ -104,6 +104,7 @@ def suggest(  # noqa: PLR0917 (click passes by name)
 
     Without --words, --ontology or --endpoint the candidates are a built-in vocabulary of some 750 visual words.
     """
+    from conspect.core.chances import p_value_words
     from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.suggesting import suggest_concepts
@@ -124,7 +125,11 @@ def suggest(  # noqa: PLR0917 (click passes by name)
         return
     for concept in suggested.suggestions:
         tells = f"{'more' if concept.more else 'less'} in {concept.class_name} (AUROC {concept.auroc:.2f})"
-        fails = f"; failures {concept.failures:+.2f} (p = {concept.p_value:.1g})" if concept.p_value < 0.05 else ""
+        fails = (
+            f"; failures {concept.failures:+.2f} ({p_value_words(concept.p_value, 1)})"
+            if concept.p_value < 0.05
+            else ""
+        )
         click.echo(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}")
     click.echo(
         f"{len(suggested.suggestions)} of {suggested.candidates:,} candidates; left out: {suggested.not_seen:,} not seen, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from conspect.core.chances import p_value_words
 from conspect.core.verdicts import Outcome
 from conspect.results.comparison import (
     Accuracy,
@@ -84,8 +85,8 @@ def change_in_words(change: ShareChange, alpha: float) -> str:
     moved = f"{_percent(change.before.value)} before, {_percent(change.after.value)} now"
     size = f"{100 * change.difference:+.1f} points, interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
     if change.p_value >= alpha:
-        return f"shows no change beyond chance: {moved} ({size}, p = {change.p_value:.2g})"
-    return f"{'rose' if change.difference > 0 else 'fell'}: {moved} ({size}, p = {change.p_value:.2g})"
+        return f"shows no change beyond chance: {moved} ({size}, {p_value_words(change.p_value)})"
+    return f"{'rose' if change.difference > 0 else 'fell'}: {moved} ({size}, {p_value_words(change.p_value)})"
 
 
 def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:

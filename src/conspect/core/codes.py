@@ -60,6 +60,7 @@ CODES: dict[str, str] = {
     "SPEC104": "a string is not closed or has an unknown escape",
     "SPEC105": "a name, phrase or number is empty or too long",
     "SPEC106": "a name starts with a digit",
+    "SPEC107": "a comment holds a sign that looks like the end of its line",
     "SPEC111": "something else is expected here",
     "SPEC112": "formulas are nested deeper than 200",
     "SPEC113": "an operator of another language",
@@ -89,6 +90,7 @@ CODES: dict[str, str] = {
     "SPEC210": "unknown split or image",
     "SPEC211": "the concept has no threshold",
     "SPEC212": "the study has no changes of this name",
+    "SPEC213": "two names look the same",
     "SPEC301": "a formula used as a Python truth value",
     "SPEC302": "the builder was given something that is not part of a formula",
     "SPEC303": "the arrays of a reading do not fit each other",
@@ -108,6 +110,9 @@ CODES: dict[str, str] = {
     "SPEC506": "the module's network or representation is not declared",
     "SPEC507": "two modules have the same name",
     "SPEC508": "the premise contradicts the region's cut",
+    "SPEC509": "a name holds a character that is not seen",
+    "SPEC510": "a connective is a word of a name",
+    "SPEC511": "a comment turns the direction of its text",
     # Verification and certificates
     "VERIFY001": "the study has no class of this name",
     "VERIFY002": "the study's lens has no concept of this name",
@@ -124,6 +129,7 @@ CODES: dict[str, str] = {
     "VERIFY013": "a direction of the lens is not a unit vector",
     "VERIFY014": "there are no changed pictures to learn a neighbourhood from",
     "VERIFY015": "an extent is not known in closed form",
+    "VERIFY016": "a property is called as certificates call a claim about another",
     # The monitor
     "MONITOR001": "scores or arrays for the monitor do not fit each other",
     "MONITOR002": "one kind of sample is missing",

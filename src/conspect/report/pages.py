@@ -9,6 +9,8 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from conspect.core.chances import p_value_cell, p_value_words
+
 
 @dataclass(frozen=True)
 class Part:
@@ -33,6 +35,8 @@ def environment() -> Environment:
     # What was proved up to a size is not printed as proved up to a larger one.
     made.filters["proved"] = lambda size: str(Decimal(size).quantize(Decimal("0.01"), ROUND_FLOOR))
     made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"
+    made.filters["p_value"] = p_value_words
+    made.filters["chance"] = p_value_cell
     made.filters["number"] = lambda count: f"{count:,}"
     made.filters["interval"] = lambda share: f"{100 * share.low:.1f} to {100 * share.high:.1f} %"
     return made

@@ -309,7 +309,7 @@ class Verification:
                 f"a statement about images like those of split {split}, at confidence {self.options.confidence:g}"
             ]
             if verdict.outcome != "unknown":
-                caveats.append(f"Holm-corrected p = {p_value:.3g}")
+                caveats.append(statistical.p_value_of_share(verdict.outcome, quantifier.share, p_value))
             results[index] = self._result(
                 jobs[index],
                 verdict=Verdict("holds", reason) if vacuous else verdict,

@@ -10,6 +10,7 @@ from conspect.analysis.diagnosis.evidence import LAYER_ROUNDED, PRUNED, ROUNDED,
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.images import Cause, CauseCount
 from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
+from conspect.core.chances import p_value_words
 from conspect.core.protocols import LayerMark
 
 # A correction's gain counts as one at this p-value.
@@ -87,7 +88,7 @@ def not_finite_sentence(images: int) -> tuple[str, ...]:
 
 def exchange_sentence(exchange: Exchange) -> str:
     """`fixes 22 images and breaks 13 (p = 0.09)`."""
-    return f"fixes {exchange.fixes:,} images and breaks {exchange.breaks:,} (p = {exchange.p_value:.2g})"
+    return f"fixes {exchange.fixes:,} images and breaks {exchange.breaks:,} ({p_value_words(exchange.p_value)})"
 
 
 def _head(evidence: ModelEvidence, class_names: Sequence[str]) -> str:

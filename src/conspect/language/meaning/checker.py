@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from conspect.core.diagnostics import Diagnostic, SourceLocation, UserError
 from conspect.language.meaning.expansion import nodes, require_depth
+from conspect.language.meaning.look_alikes import odd_names, read_as_formula, turned_comments
 from conspect.language.meaning.triviality import Budget, triviality
 from conspect.language.meaning.vocabulary import Vocabulary
 from conspect.language.syntax.parser import ParseResult, parse_with_diagnostics
@@ -65,11 +66,11 @@ def check_text(
     """Parses and checks; never raises. Grammar mistakes and name mistakes are reported together."""
     found = parse_with_diagnostics(content, file)
     checked = check(found.tree, vocabulary, source=found.source)
+    warnings = (*turned_comments(found.comments, found.source)[:ERROR_LIMIT], *checked.warnings)
     if found.errors:  # broken items are missing from the tree: what is left may look undeclared or unused
-        checked = CheckedSpecification(
-            found.tree, (*found.errors, *_unless_lost(checked.errors, found)), checked.warnings
-        )
-    return checked
+        errors = (*found.errors, *_unless_lost(checked.errors, found))
+        return CheckedSpecification(found.tree, errors, warnings)
+    return CheckedSpecification(found.tree, checked.errors, warnings)
 
 
 def _unless_lost(errors: tuple[Diagnostic, ...], found: ParseResult) -> list[Diagnostic]:
@@ -113,6 +114,9 @@ class _Check:
         self.classes: dict[str, None] = dict.fromkeys(vocabulary.class_names if vocabulary else ())
         self.concepts: dict[str, None] = dict.fromkeys(vocabulary.concept_names if vocabulary else ())
         self.strict = vocabulary is not None
+        self.names: dict[str, Span | None] = {}  # classes and concepts that the file speaks of, with the first place
+        self.phrased: set[str] = set()
+        self.known_names = vocabulary.names if vocabulary else ()
 
     def report(
         self, code: str, problem: str, fix: str, span: Span | None, *, name: str = "", warn: bool = False
@@ -156,6 +160,10 @@ class _Check:
             elif isinstance(item, ImageConcepts):
                 for name in item.concepts:
                     self._concept(name, item.span, strict=True)
+        of_properties = {name: item.span for name, item in named.items()}
+        for names, known, what in ((self.names, self.known_names, "names"), (of_properties, (), "properties")):
+            for odd in odd_names(names, known, what):
+                self.report(odd.code, odd.problem, odd.fix, names[odd.name], name=odd.name, warn=odd.warn)
 
     def _declarations(self, specification: Specification) -> None:
         seen: dict[tuple[str, str], ConceptDeclaration | ClassDeclaration | NameDeclaration] = {}
@@ -173,10 +181,9 @@ class _Check:
 
     def _declared_twice(self, kind: str, before: Item, item: Item) -> None:
         name = getattr(item, "name", "")
+        differ = False
         if isinstance(item, ConceptDeclaration) and isinstance(before, ConceptDeclaration):
             differ = bool(item.phrases) and bool(before.phrases) and item.phrases != before.phrases
-        else:
-            differ = False
         if differ:
             problem = f"concept '{name[:40]}' is declared twice with different phrases"
             self.report("SPEC208", problem, "keep one declaration, with all phrases", item.span, name=name)
@@ -190,6 +197,7 @@ class _Check:
             fix = f"the classes are: {_listed(self.vocabulary.class_names)}"
             self.report("SPEC202", f"the study has no class '{item.name[:40]}'{hint}", fix, item.span, name=item.name)
         self.classes[item.name] = None
+        self.names.setdefault(item.name, item.span)
 
     def _declared_concept(self, item: ConceptDeclaration) -> None:
         vocabulary = self.vocabulary
@@ -200,6 +208,17 @@ class _Check:
                 fix = f'declare it with phrases: concept {item.name[:40]} = "a photo of ..."; {fix}'
             self.report("SPEC201", f"the study has no concept '{item.name[:40]}'{hint}", fix, item.span, name=item.name)
         self.concepts[item.name] = None
+        if item.phrases:
+            self.phrased.add(item.name)
+        self._named_concept(item.name, item.span)
+
+    def _named_concept(self, name: str, span: Span | None) -> None:
+        """Notes a concept that the file speaks of; warns where its name reads as a formula."""
+        if name in self.names:
+            return
+        self.names[name] = span
+        if (odd := read_as_formula(name)) and name not in self.phrased and name not in self.known_names:
+            self.report(odd.code, odd.problem, odd.fix, span, name=name, warn=odd.warn)
 
     def _module(self, module: Module, modules: set[str], declared: set[NameDeclaration]) -> None:
         if module.name in modules:
@@ -335,6 +354,7 @@ class _Check:
 
     def _class(self, name: str, span: Span | None, *, strict: bool) -> bool:
         """Reports a name that is no class; True when it may be one."""
+        self.names.setdefault(name, span)
         if name in self.classes:
             return True
         if name in self.concepts:
@@ -345,6 +365,7 @@ class _Check:
 
     def _concept(self, name: str, span: Span | None, *, strict: bool) -> bool:
         """Reports a name that is no concept; True when it may be one."""
+        self._named_concept(name, span)
         if name in self.concepts:
             return True
         if name in self.classes:

@@ -20,3 +20,8 @@ class Vocabulary:
     concepts_with_threshold: frozenset[str] | None = None
     changes: tuple[str, ...] | None = None
     new_concepts: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Classes and concepts."""
+        return (*self.class_names, *self.concept_names)

@@ -132,9 +132,9 @@ class Cursor:
         if self.kind not in ("name", "string"):
             raise self.fail("SPEC111", f"{what} is expected, not {self.shown()}", fix)
         text = self.text
-        if self.kind == "name" and text in CONNECTIVE_WORDS:
-            fix = f"write connectives between predicates, as in 'not hasCon(x, a)' or 'a > b {text} b > c'"
-            if text == "not":
+        if self.kind == "name" and text.lower() in CONNECTIVE_WORDS:
+            fix = f"write connectives between predicates, as in 'not hasCon(x, a)' or 'a > b {text.lower()} b > c'"
+            if text.lower() == "not":
                 fix = "write 'not' before the predicate, as in 'not hasCon(x, a)'"
             self.mistake("SPEC126", f"'{text}' is a connective, and {what} is due here", fix)
         if not text.strip() or len(text) > NAME_LIMIT:

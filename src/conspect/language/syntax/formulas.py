@@ -36,6 +36,11 @@ _BROKEN = Predict("?")  # stands where a mistake was reported; a tree that holds
 _PLAIN = ["name", ">", "name"]
 
 
+def _are_connectives(*words: str) -> bool:
+    """Whether any is a connective, in whatever capitals."""
+    return any(word.lower() in CONNECTIVE_WORDS for word in words)
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What the atoms of one property may refer to. `variable` None: the first atom that names one decides."""
@@ -206,7 +211,7 @@ class FormulaParser:
         cursor = self.cursor
         kinds, texts = cursor.kinds, cursor.texts
         plain = kinds[first : first + 3] == _PLAIN and kinds[first + 3] != ">"
-        if plain and texts[first + 2] != "each" and texts[first + 2] not in CONNECTIVE_WORDS:
+        if plain and texts[first + 2] != "each" and not _are_connectives(texts[first], texts[first + 2]):
             cursor.index = first + 3  # the common case, short because large files are made of it
             return Stronger(texts[first], texts[first + 2], cursor.span(first)), 1
         sides = [self._side()]
@@ -247,10 +252,16 @@ class FormulaParser:
         return tuple(names)
 
     def _arguments(
-        self, example: str, *, spaced: bool = False, option: Callable[[], None] | None = None
+        self,
+        example: str,
+        *,
+        several: bool = False,
+        spaced: bool = False,
+        option: Callable[[], None] | None = None,
     ) -> list[tuple[str, int, bool]]:
-        """Each argument with its token and whether a comma follows; `spaced`: white space may part them as well.
+        """Each argument with its token and whether a comma follows.
 
+        `several`: it is a list of names. `spaced`: white space alone may part them, where no comma parts any.
         `option`: reads `lead = 4` behind the last comma, where the predicate has it.
         """
         cursor, opened = self.cursor, self.cursor.index
@@ -258,7 +269,7 @@ class FormulaParser:
         found: list[tuple[str, int, bool]] = []
         while True:
             index = cursor.index
-            if found and cursor.kind == "name" and cursor.text in CONNECTIVE_WORDS and not spaced:
+            if found and cursor.kind == "name" and _are_connectives(cursor.text) and not several:
                 raise self._connective_among(found, example)
             if option is not None and cursor.at_word("lead") and cursor.kind_after() == "=":
                 option()
@@ -266,17 +277,20 @@ class FormulaParser:
             name = cursor.name("a name", f"write {example}")
             comma = cursor.accept(",")
             found.append((name, index, comma))
-            if comma or (spaced and cursor.kind in ("name", "string")):
+            if several and cursor.at_word("v") and cursor.kind_after() in ("name", "string"):
+                raise self._connective_among(found, example)
+            if comma or (spaced and cursor.kind in ("name", "string") and not any(parted for *_, parted in found)):
                 continue
-            if spaced and cursor.kind in ("or", "and", "not"):
+            if several and cursor.kind in ("or", "and", "not"):
                 fix = "write each predicate by itself, with the connective between them"
                 raise cursor.fail(
                     "SPEC126", f"{cursor.shown()} is a connective and cannot stand in a list of names", fix
                 )
-            if cursor.kind == "name" and cursor.text in CONNECTIVE_WORDS:
+            if cursor.kind == "name" and _are_connectives(cursor.text):
                 continue
             if cursor.kind in ("name", "string"):
-                cursor.mistake("SPEC111", f"',' is expected before {cursor.shown()}", f"write {example}")
+                if not _are_connectives(name):  # which is reported already
+                    cursor.mistake("SPEC111", f"',' is expected before {cursor.shown()}", f"write {example}")
                 continue
             break
         if not cursor.accept(")"):
@@ -285,7 +299,7 @@ class FormulaParser:
 
     def _connective_among(self, found: list[tuple[str, int, bool]], example: str) -> Abandon:
         """Reports a connective among the arguments of a predicate that takes one name; the rest would be misread."""
-        word = self.cursor.text
+        word = self.cursor.text.lower()
         each = example.rpartition(", ")[0]
         fix = f"write {word} before the predicate, as in {word} {example}"
         if word != "not":
@@ -294,7 +308,9 @@ class FormulaParser:
                 if each
                 else f"{example} {word} ..."
             )
-        return self.cursor.fail("SPEC126", f"'{word}' is a connective and cannot stand in a list of names", fix)
+        return self.cursor.fail(
+            "SPEC126", f"'{self.cursor.text}' is a connective and cannot stand in a list of names", fix
+        )
 
     def _predict(self, first: int) -> Formula:
         self.cursor.advance()
@@ -323,7 +339,7 @@ class FormulaParser:
     def _has(self, first: int) -> Formula:
         self.cursor.advance()
         example = "hasCon(a)" if self.around.in_module else f"hasCon({self.around.variable or 'x'}, a)"
-        arguments = self._arguments(example, spaced=True)
+        arguments = self._arguments(example, several=True, spaced=self.around.in_module or self.around.variable is None)
         head, _, comma = arguments[0]
         if comma and len(arguments) > 1 and self.around.variable in (head, None):
             self._variable(arguments.pop(0))

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r'|(?P<unclosed>"[^\n]*)'
     r"|(?P<stray>[^\s\w" + re.escape("".join({c for sign in _ALL_SIGNS for c in sign})) + r'"\#]+|.)'
 )
+_SHOWN_AS_LINE_END = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _ESCAPE = re.compile(r"\\(?:([\"\\nt])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
@@ -56,6 +57,7 @@ def tokenize(source: Source, problems: Problems) -> Tokens:
             kind = "number"
         elif group == "comment":
             tokens.comments.append((start, text))
+            _refuse_line_ends(text, start, problems)
             continue
         elif group == "stray":
             _report_stray(text, start, problems)
@@ -76,6 +78,14 @@ def tokenize(source: Source, problems: Problems) -> Tokens:
     starts.append(size)
     ends.append(size)
     return tokens
+
+
+def _refuse_line_ends(comment: str, start: int, problems: Problems) -> None:
+    """Reports what many editors show as the end of a line: behind it stands what looks like a property, and is a comment."""
+    for match in _SHOWN_AS_LINE_END.finditer(comment):
+        problem = f"U+{ord(match.group()):04X} in a comment looks like the end of its line, and is not"
+        fix = "end the line there, or remove the character: what follows it is still the comment"
+        problems.error("SPEC107", problem, fix, start + match.start())
 
 
 def _mend(group: str, text: str, start: int, before: str, problems: Problems) -> tuple[str, str]:

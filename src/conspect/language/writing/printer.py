@@ -13,6 +13,7 @@ from conspect.core.diagnostics import UserError, user_error
 from conspect.language.meaning.expansion import nodes, require_depth
 from conspect.language.syntax.grammar import (
     BINDING,
+    CONNECTIVE_WORDS,
     NAME_LIMIT,
     NUMBER_LIMIT,
     PHRASE_LIMIT,
@@ -267,7 +268,12 @@ class _FormulaWriter:
 
 def write_name(name: str) -> str:
     """A name, in double quotes where it is not a plain word or is one of the language's own."""
-    if _NAME.fullmatch(name) and name not in RESERVED and len(name) <= NAME_LIMIT:
+    if (
+        _NAME.fullmatch(name)
+        and name not in RESERVED
+        and name.lower() not in CONNECTIVE_WORDS
+        and len(name) <= NAME_LIMIT
+    ):
         return name
     return quote(name, NAME_LIMIT)
 

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
+from conspect.core.claim_names import END_NAMES, around_images, at_coverage, over_shape
 from conspect.results.certificates import Carried, NearCarried, RegionCarried, ShareCarried
 from conspect.results.verification import CurvePoint, Property, ProvedShape, Verification
-from conspect.study.proving.neighbourhoods import around_images
 from conspect.study.proving.sums import miscounted
-from conspect.verification.certificates.claims import END_NAMES, at_coverage, over_shape
 
 Claims = Mapping[str, Carried]
 
@@ -68,14 +67,15 @@ def _about_region(entry: Property, claim: RegionCarried) -> list[str]:
 
 
 def _about_sizes(entry: Property, low: RegionCarried | None, high: RegionCarried | None) -> list[str]:
-    if entry.gamma_max_bracket is None:
-        return []
     told = []
-    proved, refuted, _ = entry.gamma_max_bracket
-    if proved is not None and (low is None or Fraction(proved) > Fraction(low.size)):
-        told.append("the largest size proved is not claimed")
-    if refuted is not None and (high is None or Fraction(refuted) < Fraction(high.size)):
-        told.append("the smallest size refuted is not claimed")
+    proved, refuted, _ = entry.gamma_max_bracket or (None, None, None)
+    for what, printed, end in (("largest size proved", proved, low), ("smallest size refuted", refuted, high)):
+        if printed is not None and end is None:
+            told.append(f"the {what} is not claimed")
+        elif end is not None and (printed is None or Fraction(printed) != Fraction(end.size)):
+            told.append(f"the {what} is {printed}, and another is claimed")
+    if entry.gamma_max_bracket is None:
+        return told
     if entry.gamma_max != proved:
         told.append("two largest sizes are printed")
     if any(point.verdict != _implied(point, low, high) for point in entry.curve):

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from conspect.core.claim_names import over_shape
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ProgressBar, silent
 from conspect.results.certificates import Certificate
@@ -22,7 +23,6 @@ from conspect.study.proving.kept import certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.sums import COVERAGES
 from conspect.verification.certificates.binding import Comparison
-from conspect.verification.certificates.claims import over_shape
 from conspect.verification.certificates.expectation import Expectation, Expected, Source, expected
 from conspect.verification.certificates.writing import CertificateBody
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
@@ -66,6 +66,12 @@ class StudyCertificates:
 
     def compare(self, path: Path, content: bytes) -> Compared:
         """An accepted certificate against what it should claim; one whose name says so against provable coverages."""
+        try:
+            return self._compared(path, content)
+        except (ArithmeticError, ValueError) as error:  # what was written by others may hold any number
+            return Compared([f"a number in it, or beside it in the results, cannot be used: {error!s:.200}"], [])
+
+    def _compared(self, path: Path, content: bytes) -> Compared:
         certificate, body = decoded(content, Certificate), json.loads(content)
         if path.name.endswith(NEAR_SUFFIX):
             return self._around_images(path, certificate, body)

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from conspect.core.claim_names import around_images
 from conspect.core.diagnostics import UserError
 from conspect.core.protocols import ProgressBar
 from conspect.core.spaces import Float64
@@ -65,11 +66,6 @@ def neighbourhoods_of(
         if error.diagnostics[0].code != "VERIFY006":
             raise
         return None, error.diagnostics[0].problem, []
-
-
-def around_images(name: str) -> str:
-    """The name of the claim about a property around the images of its class."""
-    return f"{name} around images"
 
 
 def _summed(

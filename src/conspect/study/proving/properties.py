@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from conspect.core.claim_names import at_coverage
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.files import read_specification, writing_to
 from conspect.core.protocols import ProgressBar
@@ -24,7 +25,7 @@ from conspect.study.proving.kept import KeptSource, KeptVerification, certificat
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.records import property_record
 from conspect.study.proving.sums import COVERAGES, by_gamma, share_of, statistically
-from conspect.verification.certificates.claims import RegionClaim, at_coverage
+from conspect.verification.certificates.claims import RegionClaim
 from conspect.verification.certificates.writing import text_digest
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.results import PropertyResult

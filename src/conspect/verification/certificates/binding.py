@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from conspect.verification.certificates.claims import END_NAMES, ClaimFields
+from conspect.core.claim_names import END_NAMES
+from conspect.verification.certificates.claims import ClaimFields, RegionClaim
 from conspect.verification.certificates.expectation import Expected, Source, plain
 from conspect.verification.certificates.writing import EVIDENCE, CertificateBody, thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel
 
 # What the certificate adds for its own use, and what only a proof or a witness can decide.
 OWN = (*EVIDENCE, "file", "verdict")
+# By how much an end of sizes may fall short of what the study reaches anew, relative: the search stops within half of it.
+SLACK = Fraction(2, 10**4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Comparison:
                 claim = claims.pop((name, entry.name), None)
                 if claim is not None:
                     told += [f"{entry.name}: {line}" for line in _between(claim, entry)]
-                elif entry.required:
+                elif entry.required or entry.reached() is not None:
                     told.append(f"{entry.name}: nothing is claimed of it")
         return told + [f"{name!a}: the specification gives rise to no such claim" for _, name in claims]
 
@@ -80,12 +83,22 @@ def _about_sizes(claims: Mapping[tuple[str, str], ClaimFields], file: str, expec
     for verdict, end, sign in (("holds", END_NAMES.low, 1), ("violated", END_NAMES.high, -1)):
         for name in sorted(names):
             claim, other = claims.get((file, name)), claims.get((file, f"{name} {end}"))
+            if claim is None or other is None or f"{name} {end}" not in names or claim["verdict"] == verdict:
+                continue
+            if other["verdict"] == verdict and sign * (_size(other) - _size(claim)) >= 0:
+                told.append(
+                    f"{name}: {claim['verdict']} at {_short(claim['size'])}, though {end} it {verdict} there, too"
+                )
+        for name in sorted(names):
+            claim, other = claims.get((file, name)), claims.get((file, f"{name} {end}"))
             if claim is None or claim["verdict"] != verdict or f"{name} {end}" not in names:
                 continue
             if other is None:
                 told.append(f"{name} {end}: nothing is claimed of it")
             elif sign * (_size(other) - _size(claim)) < 0:
-                told.append(f"{name} {end}: that is {other['size']}, though it {verdict} at {claim['size']}")
+                told.append(
+                    f"{name} {end}: that is {_short(other['size'])}, though it {verdict} at {_short(claim['size'])}"
+                )
     return told
 
 
@@ -95,7 +108,10 @@ def _size(claim: ClaimFields) -> Fraction:
 
 
 def _between(claim: ClaimFields, expected: Expected) -> list[str]:
-    wanted = _wanted(claim, expected)
+    try:
+        wanted = _wanted(claim, expected)
+    except (ArithmeticError, ValueError):
+        return [f"its size is {_short(claim.get('size'))}, with which no region can be computed"]
     if wanted is None:
         return ["its conclusion is claimed alone, and it has none"]
     told = []
@@ -105,7 +121,25 @@ def _between(claim: ClaimFields, expected: Expected) -> list[str]:
     verdicts = expected.verdicts or (wanted["verdict"],)
     if claim["verdict"] not in verdicts:
         told.append(f"verdict is {_short(claim['verdict'])}, and should be {' or '.join(map(str, verdicts))}")
-    return told
+    return told or _less(claim, expected)
+
+
+def _less(claim: ClaimFields, expected: Expected) -> list[str]:
+    """Where a claim, true as it is, says less than the study itself reaches."""
+    if not expected.outward:
+        known = expected.reached() if claim["verdict"] == "unknown" else None
+        return (
+            []
+            if known is None or known.verdict == "unknown"
+            else [f"it is left open, and the study says {known.verdict}"]
+        )
+    known = expected.reached()
+    if not isinstance(known, RegionClaim):
+        return []
+    missing = expected.outward * (known.region.size - _size(claim))
+    if missing <= SLACK * known.region.size:
+        return []
+    return [f"that is {_short(claim['size'])}, and the study reaches {float(known.region.size):.6g}"]
 
 
 def _wanted(claim: ClaimFields, expected: Expected) -> ClaimFields | None:

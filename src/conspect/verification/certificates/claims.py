@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.claim_names import END_NAMES, over_shape
 from conspect.core.digests import digest_json
 from conspect.core.json_value import JsonValue
 from conspect.core.regions import Region, Shape
@@ -203,16 +204,6 @@ def region_claim(
     )
 
 
-def over_shape(name: str, shape: str) -> str:
-    """The name of the claim about the largest region of a shape over which a property is proved."""
-    return f"{name} over {shape}"
-
-
-def at_coverage(name: str, coverage: Fraction) -> str:
-    """The name of the claim about the smallest box that covers a share of a property's class."""
-    return f"{name} at a coverage of {coverage}"
-
-
 def coverage_claim(job: Obligation, shape: Shape, proved: ProvedCoverage, split: str) -> RegionClaim:
     """The claim that a property, or its conclusion, holds over the largest region of a shape; `split`: where measured."""
     images = proved.measured.n
@@ -250,16 +241,6 @@ def readout_claim(
         attempt.place.kinds,
         attempt.premise_dropped,
     )
-
-
-class EndName(NamedTuple):
-    """How the claims about the two ends of a property's sizes are named: no property has a name with a space."""
-
-    low: str = "at its largest proved size"
-    high: str = "at its smallest refuted size"
-
-
-END_NAMES = EndName()
 
 
 def end_claims(

@@ -10,19 +10,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
+from conspect.core.claim_names import END_NAMES, at_coverage, over_shape
 from conspect.core.diagnostics import UserError
 from conspect.core.json_value import JsonObject
 from conspect.core.regions import Region, Shape
 from conspect.language.syntax.tree import ForAll, Specification
-from conspect.verification.certificates.claims import (
-    END_NAMES,
-    Claim,
-    ClaimFields,
-    RegionClaim,
-    at_coverage,
-    over_shape,
-)
+from conspect.verification.certificates.claims import Claim, ClaimFields, RegionClaim
 from conspect.verification.extents.classes import class_extents
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
@@ -31,6 +26,8 @@ from conspect.verification.verify import READOUT_SHAPES, TOO_FEW, Verification
 
 HELD, REFUTED = ("holds",), ("violated",)
 ANY = ("holds", "violated", "unknown")
+# What a study decides again beside a certificate gets no more time than this: the certificate may prove more, not less.
+SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +36,16 @@ class Expected:
 
     `fields`: all that it should say, for the size and part that the carried claim names; None where there is no such part.
     `verdicts`: those that it may have, if evidence decides them. `required`: without it the certificate is incomplete.
+    `reached`: the claim as the study itself reaches it, None where it does not. `outward`: for an end of sizes, 1 where a
+    larger size says more, -1 where a smaller one does; 0 for every other claim.
     """
 
     name: str
     fields: Callable[[JsonObject], ClaimFields | None]
     verdicts: tuple[str, ...] | None = None
     required: bool = True
+    reached: Callable[[], Claim | None] = lambda: None
+    outward: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,7 @@ class Expectation:
         jobs = plan(source.tree, self.subject, source.name)
         evaluated = verification.run([job for job in jobs if not isinstance(job.quantifier, ForAll)])
         evaluated_fields = {result.name: result.claim.fields() for result in evaluated if result.claim is not None}
+        reached = Reached(self.subject, self.options, [job for job in jobs if isinstance(job.quantifier, ForAll)])
         wanted: list[Expected] = []
         open_ones: list[str] = []
         for job in jobs:
@@ -78,9 +80,9 @@ class Expectation:
                 continue
             try:
                 if (job.quantifier.region.shape or self.options.shape) in READOUT_SHAPES:
-                    wanted.append(self._over_readouts(job, job.quantifier, verification))
+                    wanted.append(self._over_readouts(job, job.quantifier, verification, reached))
                 else:
-                    wanted += self._over_embeddings(job, job.quantifier, verification)
+                    wanted += self._over_embeddings(job, job.quantifier, verification, reached)
             except UserError as error:
                 if error.diagnostics[0].code != TOO_FEW:
                     raise
@@ -151,7 +153,9 @@ class Expectation:
         found = class_extents(jobs, self.subject, concept)
         return [expected(claim) for entry in found for claim in entry.claims]
 
-    def _over_embeddings(self, job: Obligation, quantifier: ForAll, verification: Verification) -> list[Expected]:
+    def _over_embeddings(
+        self, job: Obligation, quantifier: ForAll, verification: Verification, reached: Reached
+    ) -> list[Expected]:
         focus = quantifier.region
         region = verification.focus.region(focus)
 
@@ -162,18 +166,20 @@ class Expectation:
                 name, job.file, job.statement, job.table, "unknown", class_name, place, coverage
             ).fields()
 
-        wanted = [Expected(job.name, _always(at(job.name, region)), ANY)]
+        wanted = [Expected(job.name, _always(at(job.name, region)), ANY, reached=reached.claim(job.name))]
         if self.options.search_gamma:
-            for end, verdicts in ((END_NAMES.low, HELD), (END_NAMES.high, REFUTED)):
+            for end, verdicts, outward in ((END_NAMES.low, HELD, 1), (END_NAMES.high, REFUTED, -1)):
                 name = f"{job.name} {end}"
 
                 def fields(claim: JsonObject, name: str = name) -> ClaimFields:
                     return at(name, region.resized(Fraction(str(claim["size"]))))
 
-                wanted.append(Expected(name, fields, verdicts, required=False))
+                wanted.append(Expected(name, fields, verdicts, False, reached.claim(name), outward))
         return wanted
 
-    def _over_readouts(self, job: Obligation, quantifier: ForAll, verification: Verification) -> Expected:
+    def _over_readouts(
+        self, job: Obligation, quantifier: ForAll, verification: Verification, reached: Reached
+    ) -> Expected:
         focus = quantifier.region
         attempts = verification.readouts.attempts(job, focus, focus.shape or self.options.shape)
 
@@ -196,7 +202,27 @@ class Expectation:
                 premise_dropped=dropped,
             ).fields()
 
-        return Expected(job.name, fields, ANY)
+        return Expected(job.name, fields, ANY, reached=reached.claim(job.name))
+
+
+@dataclass(eq=False)
+class Reached:
+    """The claims about regions that a study itself reaches, decided when the first is asked for."""
+
+    subject: VerificationModel
+    options: VerifyOptions
+    jobs: Sequence[Obligation]
+
+    @cached_property
+    def by_name(self) -> dict[str, Claim]:
+        """Claims about the properties and the ends of their sizes."""
+        options = replace(self.options, seconds_budget=min(self.options.seconds_budget, SECONDS), cross_check="none")
+        results = Verification(self.subject, options).run(self.jobs)
+        return {claim.name: claim for result in results for claim in result.claims}
+
+    def claim(self, name: str) -> Callable[[], Claim | None]:
+        """The claim of a name, when it is asked for."""
+        return lambda: self.by_name.get(name)
 
 
 def expected(claim: Claim) -> Expected:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from conspect.core.claim_names import OUTPUT
+from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.protocols import ProgressBar, silent
 from conspect.language.syntax.tree import ForAll, Predict
 from conspect.language.writing.printer import write_formula
@@ -16,7 +18,6 @@ from conspect.verification.extents.search import Extent, ExtentSearch, output_ta
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.planning import Obligation
 
-OUTPUT = "output"
 STEPS = 20
 # Images of a class that are looked at, the first ones: each is a claim for each property.
 MOST_IMAGES = 50
@@ -52,12 +53,22 @@ def class_extents(
 ) -> list[ClassExtents]:
     """For each class that properties speak of the extents of its output, then those of each property.
 
-    Raises UserError VERIFY002 or VERIFY015. Images are the first `MOST_IMAGES` of the measuring split, by true label; the
+    Raises UserError VERIFY002, VERIFY015, or VERIFY016 for a property called "output".
+
+    Images are the first `MOST_IMAGES` of the measuring split, by true label; the
     output of an image is the class that the model says there, whether right or not.
     """
     search = ExtentSearch(model)
     direction = search.direction(concept)
     asked = [job for job in jobs if isinstance(job.quantifier, ForAll) and job.class_name is not None]
+    for job in asked:
+        if job.name == OUTPUT:
+            raise user_error(
+                "VERIFY016",
+                f"a property is called {OUTPUT!r}, as the output of the model itself is among extents",
+                "give the property another name",
+                SourceLocation(job.file, job.line),
+            )
     classes = list(dict.fromkeys((job.file, str(job.class_name)) for job in asked))
     step = bar("extents", len(classes))
     found = []

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 from scipy import stats
 
-from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
+from conspect.core.chances import p_value_words
+from conspect.core.verdicts import HOLDS, VIOLATED, Outcome, Verdict, unknown
 from conspect.statistics.testing import holm
 from conspect.verification.images.binomial import tail_at_most
 
@@ -48,6 +49,13 @@ def share_verdicts(
             why = f"{successes} of {trials} images do not decide it at confidence {confidence:g}"
             verdicts.append((unknown(why), 1.0))
     return verdicts
+
+
+def p_value_of_share(outcome: Outcome, share: Fraction, p_value: float) -> str:
+    """How the p-value of a decided share is written. It is exactly 0 only where one image refutes "all"."""
+    if share == 1 and outcome == "violated":
+        return "one image that fails refutes a share of 100 %, with no chance of error (p is exactly 0)"
+    return f"Holm-corrected {p_value_words(p_value, 3)}"
 
 
 def _rejected(

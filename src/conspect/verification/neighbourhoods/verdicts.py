@@ -14,7 +14,7 @@ from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language.syntax.tree import ForImageNear, ForShareNear, Near, Not
 from conspect.verification.images.describing import Describer
-from conspect.verification.images.shares import share_verdicts
+from conspect.verification.images.shares import p_value_of_share, share_verdicts
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around, ImagesAtHand, Question, Surroundings
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.neighbourhoods.learning import Neighbourhoods, kinds_near
@@ -123,9 +123,9 @@ class NearVerdicts:
         found: dict[int, tuple[Verdict, str]] = {}
         for place, (k, _) in enumerate(shares):
             if above[place][0].outcome == "holds":
-                found[k] = HOLDS, f"Holm-corrected p = {above[place][1]:.3g}"
+                found[k] = HOLDS, p_value_of_share("holds", wanted[place], above[place][1])
             elif below[place][0].outcome == "violated":
-                found[k] = VIOLATED, f"Holm-corrected p = {below[place][1]:.3g}"
+                found[k] = VIOLATED, p_value_of_share("violated", wanted[place], below[place][1])
             else:
                 n, proved, kept = totals[place], proofs[place][0], spared[place][0]
                 why = f"a proof around {proved} of {n} images and a counterexample around {n - kept} decide neither"

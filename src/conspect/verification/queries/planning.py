@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conspect.core.diagnostics import SourceLocation, user_error
+from conspect.core.claim_names import is_reserved
+from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.spaces import AffineMap, Head
 from conspect.language import expand
 from conspect.language.syntax.tree import (
@@ -45,7 +46,9 @@ class Obligation:
 
 
 def plan(specification: Specification, subject: VerificationModel, file: str = "") -> list[Obligation]:
-    """The jobs of a file, in source order. VERIFY errors for a head or a property that cannot be decided at all."""
+    """The jobs of a file, in source order. VERIFY errors for a head or a property that cannot be decided at all, or
+    whose name (VERIFY016) would be that of a claim about another.
+    """
     require_known_head(subject.head)
     require_usable_numbers(subject)
     names = names_of(subject)
@@ -60,10 +63,14 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
                 found.append((f"{item.name}.{inner.name}", inner, closed, item.class_name))
     total = Counter(name for name, *_ in found)
     used: Counter[str] = Counter()
+    taken: set[str] = set()
     jobs = []
     for name, item, quantifier, module_class in found:
         used[name] += 1
         unique = f"{name}#{used[name]}" if total[name] > 1 else name
+        if unique in taken or is_reserved(unique):
+            raise _reserved(unique, item, file)
+        taken.add(unique)
         table = tabulate(item.formula, names)
         _require_thresholds(table, subject, item, file)
         jobs.append(
@@ -159,6 +166,16 @@ def _require_thresholds(table: FormulaTable, subject: VerificationModel, item: P
                 "calibrate thresholds in the study, or compare strengths instead",
                 _place(item, file),
             )
+
+
+def _reserved(name: str, item: Property, file: str) -> UserError:
+    shown = f"{name:.80}"
+    return user_error(
+        "VERIFY016",
+        f"{shown!r} cannot be the name of a property: certificates call a claim about another property so",
+        "give the property another name",
+        _place(item, file),
+    )
 
 
 def _place(item: Property, file: str) -> SourceLocation | None:
