@@ -79,6 +79,7 @@ def test_names_of_has_con_without_a_comma_are_told_so(names):
 @pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"])
 def test_what_looks_like_the_end_of_a_line_in_a_comment_is_an_error_at_its_place(sign):
     (error,) = check_text(f"{HEAD}a > b  # so{sign}property q: for all x in focus(truck): b > a\n").errors
+    assert error.place is not None
     assert (error.code, error.place.line, error.place.column) == ("SPEC107", 1, len(HEAD) + 12)
 
 
