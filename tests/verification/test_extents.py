@@ -1,5 +1,7 @@
 """Extents: how far a concept may change in an image before the output or a property does, exactly."""
 
+import base64
+import hashlib
 import json
 from fractions import Fraction
 from types import SimpleNamespace
@@ -128,8 +130,46 @@ def body():
 
 def test_the_checker_accepts_an_extent_and_says_what_it_is(body):
     (claim,) = check.check_data(sealed(body))
-    assert "its up changed by -64.0000 to 0.9999: " in claim.statement
-    assert "it ends: False, True" in claim.statement
+    assert 'for x = image("test-0") of test, its up changed along its gradient by ' in claim.statement
+    assert "by -64.0000 (at least) to 0.9999 (false by 1.0000): " in claim.statement
+
+
+def test_places_where_it_ends_are_rounded_outwards_and_ends_inwards():
+    assert check.decimal(Fraction(-1, 3)) == "-0.3333"
+    assert check.decimal(Fraction(-1, 3), away=True) == "-0.3334"
+    assert check.decimal(Fraction(1, 4), away=True) == "0.2500"
+
+
+def along(body, step, **changes):
+    """The certificate with another direction, whose digest is made good."""
+    raw = np.array(step, dtype="<f8").tobytes()
+    body["regions"][0]["factor"] = base64.b64encode(raw).decode()
+    body["claims"][0].update({"direction": hashlib.sha256(raw).hexdigest()} | changes)
+    return sealed(retied(body))
+
+
+# `up` is z1 itself, with the gradient (0, 1).
+@pytest.mark.parametrize("step", [(0, 0), (0, 1 / 64), (0, 2), (0, -1), (1, 1), (1e-6, 1), (0, 1 + 1e-9), (1, 0)])
+def test_a_direction_that_is_not_that_of_the_concept_is_refused(body, step):
+    changes = {"low": "0", "high": "0", "before": None, "after": None}
+    assert check.check_data(along(body, (0, 1), **changes))
+    with pytest.raises(check.Refused, match="direction is not that in which"):
+        check.check_data(along(body, step, **changes))
+    with pytest.raises(check.Refused, match="direction is not that in which"):
+        check.check_data(along(body, (0, 1), concept=0, **changes))
+
+
+@given(st.integers(0, 10**6))
+def test_the_direction_of_any_lens_passes_the_checker_and_its_ends_are_sharp(seed):
+    generator = np.random.default_rng(seed)
+    subject = subject_with_images(generator, images=12)
+    formula = random_formula(generator, subject, 2, has_concept=False)
+    row = int(generator.integers(12))
+    found = extent(subject, formula, np.asarray(subject.splits["test"].embeddings[row], dtype=np.float64), "k1")
+    if found is not None:
+        claim = ExtentClaim("p", "", "s", found.table, "holds", "test", str(row), 1, found)
+        (accepted,) = check.check_data(sealed(bundle(subject, [claim])))
+        assert ("(at least)" in accepted.statement) == (found.before is None or found.after is None)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +178,8 @@ def test_the_checker_accepts_an_extent_and_says_what_it_is(body):
         ({"high": "1", "after": None}, "prove nothing"),
         ({"high": "1/2", "after": "3/4"}, "changes nothing"),
         ({"after": "1/2"}, "not beyond"),
+        ({"after": "1001/1000"}, "not just beyond"),
+        ({"after": "1000000000"}, "not just beyond"),
         ({"low": "1/4"}, "outside its own extent"),
         ({"verdict": "violated"}, "what holds along it"),
         ({"embedding": "0" * 64}, "another one"),

@@ -19,20 +19,24 @@ import stat
 import sys
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import compress, repeat
 from operator import add, and_, mul, or_, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
 FORMAT = "conspect-certificate-2"
-LARGEST_FILE, LONGEST_NUMBER, LONGEST_TEXT = 1 << 29, 4000, 400
+LARGEST_FILE, LONGEST_NUMBER, LONGEST_TEXT, LONGEST_FORMULA = 1 << 29, 4000, 400, 4000
 MOST_STEPS, MOST_LITERALS, LONGEST_POWER = 5_000_000, 250_000, 10_000_000
-SHORT_SHARE, ROOT, FINER = 64, 160, 64
+SHORT_SHARE, ROOT, FINER, NEARLY = 64, 160, 64, 1 << 32
 SECONDS, MEGABYTES = 300, 4096
 HIDDEN, MANTISSA, MAGNITUDE = 1 << 52, (1 << 52) - 1, (1 << 63) - 1
+# Words that the language has a use of its own for, so that a name which is one stands in quotes.
+RESERVED = """ E Module all and any at class con concept each every for forall hasCon iff image imageCon images img implies in
+ lead least near network not of or predict property rep v where x y """.replace("\n", "")
 
 Shape = tuple[int, ...]
 Table = list[list[Any]]
@@ -112,12 +116,11 @@ def load(data: bytes, budget: Budget) -> Any:
     budget.hold(data.count(b",") + data.count(b"[") + data.count(b"{"), 400)
     budget.hold(1, 8 * len(data))
     try:
-        found = json.loads(
+        return json.loads(
             data.decode("utf-8"), object_pairs_hook=unique, parse_int=integer, parse_float=refuse, parse_constant=refuse
         )
     except (ValueError, RecursionError) as error:
         raise Refused(f"not readable as JSON: {str(error)[:200]}") from None
-    return found
 
 
 def fields(value: Any, names: Sequence[str], what: str) -> list[Any]:
@@ -140,11 +143,10 @@ def chosen(number: Any, among: Sequence[Any], what: str) -> Any:
 def rational(text: Any, what: str) -> Fraction:
     """A fraction written as `p` or `p/q` in lowest terms."""
     need(isinstance(text, str) and len(text) <= LONGEST_NUMBER, f"{what} is not a fraction")
-    parts = text.split("/")
-    digits = all(part.lstrip("-").isascii() and part.lstrip("-").isdigit() for part in parts)
-    need(len(parts) <= 2 and digits, f"{what} is not a fraction")
-    need(len(parts) == 1 or int(parts[1]) > 0, f"{what} has a denominator that is not positive")
-    found = Fraction(int(parts[0]), int(parts[1]) if len(parts) == 2 else 1)
+    above, _, below = text.partition("/")
+    need(all(p.isascii() and p.isdigit() for p in (above.removeprefix("-"), below or "1")), f"{what} is not a fraction")
+    need(int(below or 1) > 0, f"{what} has a denominator that is not positive")
+    found = Fraction(int(above), int(below or 1))
     need(str(found) == text, f"{what} is not written in lowest terms")
     return found
 
@@ -168,13 +170,8 @@ def octets(value: Any, count: int, what: str) -> bytes:
 
 
 def floats(value: Any, shape: Shape, what: str, budget: Budget) -> tuple[bytes, list[int], int]:
-    """Raw bytes and exact integers (with one power of two below them) of a base64 float64 array of a known shape.
-
-    Sign, exponent and mantissa are taken from the bits, so that no float exists on the way.
-    """
-    count = 1
-    for side in shape:
-        count *= side
+    """Raw bytes and exact integers (over 2**shift, the third) of a base64 float64 array, from its bits: no float exists."""
+    count = reduce(mul, shape, 1)
     raw = octets(value, 8 * count, what)
     budget.spend()
     bits = array("Q")
@@ -184,8 +181,7 @@ def floats(value: Any, shape: Shape, what: str, budget: Budget) -> tuple[bytes, 
     exponents = [b >> 52 & 2047 for b in bits]
     need(2047 not in exponents, f"{what} has a NaN or an infinity")
     # A value is mantissa * 2**(exponent - 1075); the lowest bit that is set anywhere decides the shift.
-    lowest = min((e or 1 for e, b in zip(exponents, bits) if b & MAGNITUDE), default=1075)
-    lowest = min(lowest, 1075)
+    lowest = min(1075, 1075, *(e or 1 for e, b in zip(exponents, bits) if b & MAGNITUDE))
     budget.hold(count, max(exponents, default=0) - lowest + 53)
     integers = [
         ((b & MANTISSA | (HIDDEN if e else 0)) << (e or 1) - lowest if b & MAGNITUDE else 0) * (-1 if b >> 63 else 1)
@@ -222,22 +218,16 @@ def dot(left: Any, right: Any) -> Any:
 
 
 def root_above(number: int) -> int:
-    """An integer above the square root, by Newton's method."""
-    guess = 1 << number.bit_length() // 2 + 1
-    while number:
-        better = (guess + number // guess) // 2
-        if better >= guess:
-            return guess + 1
+    """The first integer above the square root, by Newton's method."""
+    guess = 1 << number.bit_length() // 2 + 1 if number else 0
+    while number and (better := (guess + number // guess) // 2) < guess:
         guess = better
-    return 1
+    return guess + 1
 
 
 def over_one(values: Sequence[Any]) -> tuple[list[int], int]:
     """Integers and fractions over their least common denominator."""
-    common = 1
-    for value in values:
-        if type(exact(value)) is Fraction:
-            common *= Fraction(value.denominator, common).numerator
+    common = reduce(lambda b, d: b * Fraction(d, b).numerator, {exact(v).denominator for v in values}, 1)
     return [int(value * common) for value in values], common
 
 
@@ -247,12 +237,10 @@ def combined(parts: Sequence[Part]) -> tuple[list[int], int, int]:
     slope: list[int] = []
     constant = 0
     for weight, row, start in zip(weights, (row for _, row, _ in parts), (start for _, _, start in parts)):
-        if weight == 1:
-            slope = list(map(add, slope, row)) if slope else list(row)
-        elif weight == -1:
-            slope = list(map(sub, slope, row)) if slope else [-v for v in row]
+        if weight in (1, -1):
+            slope = list(map(add if weight == 1 else sub, slope or repeat(0), row))
         elif weight:
-            slope = [a + weight * b for a, b in zip(slope, row)] if slope else [weight * b for b in row]
+            slope = [a + weight * b for a, b in zip(slope or repeat(0), row)]
         constant += weight * start
     return slope, exact(constant), common
 
@@ -262,12 +250,11 @@ class Forms:
 
     def __init__(self, rows: Any, constants: Any, shift: int) -> None:
         self.rows, self.constants, self.shift = rows, constants, shift
-        self.columns: list[Any] = []
 
-    def by_column(self) -> list[Any]:
+    @cached_property
+    def columns(self) -> list[Any]:
         """The rows, turned."""
-        self.columns = self.columns or list(zip(*self.rows))
-        return self.columns
+        return list(zip(*self.rows))
 
     @classmethod
     def read(cls, weight: Any, offset: Any, shape: Shape, what: str, budget: Budget) -> tuple[Forms, bytes, bytes]:
@@ -358,7 +345,7 @@ class Model:
                 slope, constant, shift = layer.rows[index], layer.constants[index], layer.shift
             else:
                 q = self.directions[index - self.classes]
-                slope = [dot(q, column) for column in self.mapped.by_column()]
+                slope = [dot(q, column) for column in self.mapped.columns]
                 constant, shift = dot(q, self.mapped.constants), self.mapped.shift + self.directions_shift
             k = self.shift - shift
             self.budget.hold(len(slope), self.shift + 64)
@@ -367,11 +354,7 @@ class Model:
 
 
 class Readouts(NamedTuple):
-    """What a region of readouts is made of: logits relative to that of a class (or none), then strengths.
-
-    Strengths relative to the first one; with `presence` the strengths themselves and the length |y|, which makes `hasCon`
-    linear. An embedding belongs to the region exactly when its readouts do.
-    """
+    """Logits relative to that of a class (or none), then strengths relative to the first; with `presence` themselves and |y|."""
 
     class_index: int | None
     presence: bool
@@ -428,10 +411,7 @@ class Sized:
 
 
 class Region(Sized):
-    """{centre + factor w : |w| <= size}; base rows and mapped coordinates become forms in w when they are asked for.
-
-    A region of readouts (shape span) is one of values of what formulas read, see `Readouts`.
-    """
+    """{centre + factor w : |w| <= size}, of embeddings or (span) of `Readouts`; base rows become forms in w when asked for."""
 
     def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
@@ -458,10 +438,8 @@ class Region(Sized):
         self.exponent = self.shift + (model.shift if self.reads is None else 0)
         self.kept: dict[int, tuple[list[int], int]] = {}
         self.reaches: dict[Any, tuple[int, int, int]] = {}
-        self.totals: dict[int, int] = {}
         self.undone: tuple[list[list[int]], int] | None = None
         self.bounds: dict[Fraction, Any] = {}
-        self.seen_lens: list[tuple[list[int], int]] = []
 
     def seen(self, slope: Sequence[int], constant: int) -> tuple[list[int], int]:
         """A form in z over some denominator as a form in w, over that denominator times 2**shift."""
@@ -479,18 +457,11 @@ class Region(Sized):
             self.kept[index] = self.seen(*form)
         return self.kept[index]
 
-    def total(self, index: int) -> int:
-        """The sum of the slope of a base form in w."""
-        if index not in self.totals:
-            self.totals[index] = sum(self.row(index)[0])
-        return self.totals[index]
-
+    @cached_property
     def mapped(self) -> list[tuple[list[int], int]]:
         """y = M z + d as forms in w, over 2**(lens shift + shift); only hasCon needs them."""
         lens = self.model.mapped
-        if not self.seen_lens:
-            self.seen_lens = [self.seen(row, constant) for row, constant in zip(lens.rows, lens.constants)]
-        return self.seen_lens
+        return [self.seen(row, constant) for row, constant in zip(lens.rows, lens.constants)]
 
     def reach(self, weights: tuple[tuple[int, Any], ...]) -> tuple[int, int, int]:
         """For a weighted sum of base rows: the dual norm of its slope (ellipsoids: squared), its constant, a factor."""
@@ -517,11 +488,7 @@ class Region(Sized):
 
 
 class Band(Sized):
-    """Readouts whose differences, one for each ordered pair of base rows, are at least centre - size * factor.
-
-    Pairs: of logits if the region reads them, of strengths, and with `presence` of each strength and its threshold times
-    |y|, in both directions.
-    """
+    """Readouts of which ordered pairs (of logits, of strengths, with `presence` of a strength and its bar) have least gaps."""
 
     def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
@@ -540,6 +507,21 @@ class Band(Sized):
         self.middles = [Fraction(v, 1 << one) for v in middles]
         self.widths = [Fraction(v, 1 << two) for v in widths]
         self.arrays = digest_arrays({"centre": ("<f8", count, raw_centre), "factor": ("<f8", count, raw_factor)})
+        self.emptied: dict[Fraction, bool] = {}
+
+    def empty(self, size: Fraction) -> bool:
+        """Whether pairs along some cycle add up to more than 0, so that nothing lies inside (Bellman 1958, Ford 1956)."""
+        if size not in self.emptied:
+            least, _ = over_one([self.least(k, size) for k in range(len(self.pairs))])
+            above, rounds = {row: 0 for pair in self.pairs for row in pair}, 0
+            before: dict[int, int] = {}
+            while above != before and rounds <= len(above):
+                self.model.budget.spend()
+                before, rounds = dict(above), rounds + 1
+                for (a, b), gap in zip(self.pairs, least):
+                    above[a] = max(above[a], above[b] + gap)
+            self.emptied[size] = above != before
+        return self.emptied[size]
 
     def least(self, axis: int, size: Fraction) -> Fraction:
         """How far the first row of a pair is above the second, at least."""
@@ -615,10 +597,7 @@ def read_region(value: Any, model: Model) -> Place:
 
 
 def inverse(columns: Sequence[Sequence[int]], budget: Budget) -> tuple[list[list[int]], int]:
-    """The inverse of a square matrix, given by its columns, as integers over one denominator.
-
-    Elimination without fractions: every division by the pivot before comes out even (Bareiss 1968).
-    """
+    """The inverse of a matrix of these columns, as integers over one denominator; divisions are even (Bareiss 1968)."""
     n, before = len(columns), 1
     longest = max((abs(v).bit_length() for column in columns for v in column), default=0)
     budget.hold(2 * n * n, n * (longest + n.bit_length()))
@@ -757,26 +736,12 @@ class Branch(NamedTuple):
     parts: Sequence[Any]
 
 
-def check_proof(
-    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None, *, ends: Ends | None = None
-) -> None:
+def check_proof(steps: Any, formula: Table, region: Place, size: Fraction, cut: Any, *, ends: Any = None) -> None:
     """Walks the proof through the negated formula; every branch must close. `ends`: of axes narrower than the region."""
-    for step, branch in leaves(steps, formula, region, size, cut, ends=ends or {}):
-        if isinstance(region, Band):
-            close_cycle(step, branch, region, size)
-        else:
-            need(isinstance(region, Region), "neighbourhoods have no proof of their own")
-            close(step, branch, region, size)  # type: ignore[arg-type]
-
-
-def leaves(
-    steps: Any, formula: Table, region: Place, size: Fraction, cut: int | None, *, ends: Ends
-) -> Iterator[tuple[list[Any], Branch]]:
-    """The closing steps of a proof, each with the branch that it has to close."""
     model = region.model
     need(isinstance(steps, list) and len(steps) <= MOST_STEPS, "a proof is not a list of steps")
     opening = [] if cut is None else predicted(cut, Fraction(0), model)
-    stack = [Branch([], [], ends, {}, [*opening, (len(formula) - 1, False)])]
+    stack = [Branch([], [], ends or {}, {}, [*opening, (len(formula) - 1, False)])]
     place = 0
     while stack:
         need(place < len(steps), "the proof ends before all branches are closed")
@@ -788,8 +753,11 @@ def leaves(
             branch = Branch(literals, pending, branch.ends, branch.phases, ())
         model.budget.spend()
         need(isinstance(step, list) and step and isinstance(step[0], str), "a step is not a list with a name")
-        if step[0] in ("close", "cycle"):
-            yield step, branch
+        if isinstance(region, Band) and step[0] != "open":
+            close_cycle(step, branch, region, size)
+        elif step[0] == "close":
+            need(isinstance(region, Region), "neighbourhoods have no proof of their own")
+            close(step, branch, region, size)  # type: ignore[arg-type]
         elif step[0] == "open":
             need(len(step) == 2, "a step has the wrong length")
             which = whole(step[1], 0, len(branch.pending) - 1, "the disjunction opened")
@@ -902,10 +870,7 @@ def reach_within(slope: Sequence[int], size: Fraction, ends: Ends) -> Any:
 
 
 def excluded(reach: Any, constant: Any, norm: str, size: Fraction, strict: bool) -> bool:
-    """Whether slope'w + constant stays below zero over the region, or at most zero when `strict`.
-
-    `reach`: the dual norm of the slope, squared for ellipsoids.
-    """
+    """Whether slope'w + constant stays below 0, or at most 0 if `strict`; `reach`: the slope's dual norm (euclid: squared)."""
     exact(reach), exact(constant), exact(size)
     if norm == "euclid":
         if constant > 0:
@@ -924,7 +889,7 @@ def cone(literal: Any, bound: Any, region: Region, state: Any) -> tuple[list[Par
     """
     model, (concept, wanted), (size, ends) = region.model, literal, state
     threshold, sign = model.thresholds[concept], 1 if wanted else -1
-    mapped, unit = region.mapped(), 1 << region.exponent
+    mapped, unit = region.mapped, 1 << region.exponent
     scale = model.mapped.shift + region.shift
     parts: list[Part] = [(sign, *region.row(model.classes + concept))]
     if (threshold > 0) == wanted:
@@ -949,10 +914,7 @@ def cone(literal: Any, bound: Any, region: Region, state: Any) -> tuple[list[Par
 
 
 def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[tuple[list[tuple[int, int]], int]]:
-    """Ends of every pre-activation over the whole region, layer by layer, by interval arithmetic.
-
-    Integers over one denominator for each layer.
-    """
+    """Ends of every pre-activation over the region by interval arithmetic: for each layer integers and their denominator."""
     p, q = size.numerator, size.denominator
     first = model.layers[0]
     bounds = []
@@ -999,7 +961,7 @@ def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
         numbers, common = over_one(outer)
         unit = common << layer.shift
         constant += Fraction(dot(numbers, layer.constants), unit)
-        inner = [dot(numbers, column) for column in layer.by_column()]
+        inner = [dot(numbers, column) for column in layer.columns]
         if depth == 0:
             break
         outer = []
@@ -1044,16 +1006,15 @@ class Point:
         kind = value["kind"]
         self.kept: dict[int, int] = {}
         self.inside: dict[tuple[Any, ...], bool] = {}
-        self.mapped: tuple[list[int], int] | None = None
         self.deep: list[int] = []
         self.plus: list[bool] | None = None
-        self.reach = 0
+        self.model, self.raw, self.reach = model, b"", 0
+        self.region: Region | None = None
         if kind == "corner":
             self.read_corner(value, model, regions)
             return
         names = ["kind", "float64"] if "float64" in value else ["kind", "numerators", "denominator"]
         numbers = fields(value, names if kind == "embedding" else [*names, "region"], "a point")
-        self.raw = b""
         count = whole_region(regions, numbers[-1]).dimension if kind == "coordinates" else model.dimension
         if "float64" in value:
             self.raw, self.numbers, shift = floats(numbers[1], (count,), "a point", model.budget)
@@ -1063,10 +1024,7 @@ class Point:
             need(isinstance(self.numbers, list) and len(self.numbers) == count, "a point has the wrong length")
             need(all(type(v) is int for v in self.numbers), "a point has a number that is not an integer")
             need(type(self.below) is int and self.below > 0, "a point has no positive denominator")
-        self.model = model
-        self.region: Region | None = None
-        self.z: list[int] = self.numbers
-        self.denominator: int = self.below
+        self.z, self.denominator = self.numbers, self.below
         if kind == "coordinates":
             self.region = whole_region(regions, numbers[-1])
             self.z, self.denominator = self.region.embedding(self.numbers, self.below)
@@ -1076,7 +1034,6 @@ class Point:
     def read_corner(self, value: Any, model: Model, regions: Sequence[Place]) -> None:
         """A corner of a box: every coordinate w is plus or minus `size`."""
         _, text, size, region = fields(value, ["kind", "signs", "size", "region"], "a corner")
-        self.model, self.raw = model, b""
         self.region = whole_region(regions, region)
         reach = rational(size, "a corner's size")
         need(self.region.norm == "max" and self.region.shape != "segment" and reach >= 0, "only boxes have corners")
@@ -1107,10 +1064,7 @@ class Point:
         return self.inside[key]
 
     def reads_in(self, region: Place, size: Fraction, image: int) -> bool:
-        """Whether what a region reads of this embedding lies in it; of neighbourhoods, in that of an image.
-
-        The length |y| is a root between two fractions. Regions are convex, so that what holds with either holds with it.
-        """
+        """Whether readouts here lie inside, with both fractions that enclose |y|: regions are convex, so with |y| as well."""
         need(self.region is None and region.reads is not None, "only an embedding has readouts")
         reads, model = region.reads or Readouts(None, False), self.model
         logits = [] if reads.class_index is None else self.logits()
@@ -1133,19 +1087,17 @@ class Point:
 
     def lengths(self) -> tuple[Fraction, Fraction]:
         """Two fractions that enclose |y|."""
-        squared = self.image()[1]
+        squared = self.image[1]
         unit = self.denominator << self.model.mapped.shift + ROOT
         root = root_above(squared << 2 * ROOT)
         return Fraction(root - 1, unit), Fraction(root, unit)
 
+    @cached_property
     def image(self) -> tuple[list[int], int]:
         """The mapped embedding y, over denominator << the lens's shift, and its square."""
-        if self.mapped is None:
-            lens = self.model.mapped
-            z, denominator = self.located()
-            y = [dot(row, z) + constant * denominator for row, constant in zip(lens.rows, lens.constants)]
-            self.mapped = y, spread(y, "euclid")
-        return self.mapped
+        lens, (z, denominator) = self.model.mapped, self.located()
+        y = [dot(row, z) + constant * denominator for row, constant in zip(lens.rows, lens.constants)]
+        return y, spread(y, "euclid")
 
     def _lies_in(self, region: Region, p: int, q: int) -> bool:
         if self.region is region:
@@ -1170,7 +1122,7 @@ class Point:
             if self.plus is None or self.region is None:
                 self.kept[row] = dot(slope, self.numbers) + constant * self.below
             else:
-                side = 2 * sum(compress(slope, self.plus)) - self.region.total(row)
+                side = 2 * sum(compress(slope, self.plus)) - sum(slope)
                 self.kept[row] = exact(self.reach * side + constant * self.below)
         return self.kept[row]
 
@@ -1197,7 +1149,7 @@ class Point:
         """Whether q'y > t |y|, by signs and squares."""
         model = self.model
         t = model.thresholds[concept]
-        y, squared = self.image()
+        y, squared = self.image
         numerator = dot(model.directions[concept], y)
         # numerator / 2**directions_shift is compared with t |y|; both carry the lens's own factor.
         left = (numerator * t.denominator) ** 2
@@ -1236,44 +1188,68 @@ def shown(text: Any) -> str:
     return plain if len(plain) <= LONGEST_TEXT else plain[:LONGEST_TEXT] + "..."
 
 
-def decimal(value: Fraction) -> str:
-    """A fraction with four digits, cut off: nearer to 0 than it is."""
-    count = abs(value.numerator) * 10_000 // value.denominator
+def quoted(text: Any, *, bare: bool = True) -> str:
+    """A name: itself where it is a plain word that the language has no use for, else in double quotes with escapes."""
+    need(isinstance(text, str), "a name is not text")
+    plain = (
+        bare
+        and text.isascii()
+        and not text[:1].isdigit()
+        and all(p and f"_{p}".isidentifier() for p in text.split("-"))
+    )
+    if plain and f" {text} " not in RESERVED and len(text) <= LONGEST_TEXT:
+        return str(text)
+    rest = f"...({len(text)} characters)" if len(text) > LONGEST_TEXT else ""
+    return json.dumps(text[:LONGEST_TEXT]).replace("\x7f", "\\u007f") + rest
+
+
+def decimal(value: Fraction, *, away: bool = False) -> str:
+    """A fraction with four digits: nearer to 0 than it is, or farther `away`."""
+    count = (abs(value.numerator) * 10_000 + (value.denominator - 1 if away else 0)) // value.denominator
     return f"{'-' if value < 0 else ''}{count // 10_000}.{count % 10_000:04d}"
 
 
 def written(formula: Table, model: Model, x: str = "x") -> str:
-    """A formula as the language writes it, of a variable; a long one is cut."""
+    """A formula as the language writes it, of a variable; what a long one leaves out is said in its place."""
     said: list[str] = []
     if len(formula) > LONGEST_TEXT:
-        return f"a formula of {len(formula)} nodes"
+        return f"... a formula of {len(formula)} nodes, not printed"
     for kind, *args in formula:
         if kind == "predict":
             lead = f", lead = {args[1]}" if len(args) > 1 else ""
-            said.append(f"predict({x}, {shown(model.class_names[args[0]])}{lead})")
+            said.append(f"predict({x}, {quoted(model.class_names[args[0]])}{lead})")
         elif kind == "stronger":
-            a, b = (shown(model.concept_names[k]) for k in args)
-            said.append(f"{a} > {b}")
+            said.append(" > ".join(quoted(model.concept_names[k]) for k in args))
         elif kind == "has":
-            said.append(f"hasCon({x}, {shown(model.concept_names[args[0]])})")
+            said.append(f"hasCon({x}, {quoted(model.concept_names[args[0]])})")
         elif kind == "not":
             said.append(f"not ({said[args[0]]})")
         else:
-            parts = [said[a] if formula[a][0] in LEAVES else f"({said[a]})" for a in args[: LONGEST_TEXT // 10]]
-            said.append(f" {kind} ".join(parts) if len(args) > 1 else parts[0])
-        said[-1] = said[-1] if len(said[-1]) <= LONGEST_TEXT else said[-1][:LONGEST_TEXT] + "..."
+            parts, room = list[str](), LONGEST_FORMULA
+            for a in args:
+                part = said[a] if formula[a][0] in LEAVES or len(args) == 1 else f"({said[a]})"
+                room -= len(part) + len(kind) + 2
+                if room < 0:
+                    parts.append(
+                        f"... {len(args) - len(parts)} more of the {len(args)} parts of this `{kind}`, not printed"
+                    )
+                    break
+                parts.append(part)
+            said.append(f" {kind} ".join(parts))
+        if len(said[-1]) > LONGEST_FORMULA + LONGEST_TEXT:
+            said[-1] = f"... a `{kind}` of {len(said[-1])} characters, not printed"
     return said[-1]
 
 
-def counted(coverage: Any) -> str:
+def counted(coverage: Any, *, empty: bool) -> str:
     """The coverage that a claim states beside its region; nothing here can compare it with images."""
     if coverage is None:
         return "coverage not said"
     inside, images, split = fields(coverage, ["inside", "images", "split"], "a coverage")
     n = whole(images, 0, 1 << 40, "a number of images")
     k = whole(inside, 0, n, "a number of images inside")
-    need(isinstance(split, str), "a coverage names no split")
-    return f"said to contain {k} of {n} images of {shown(split)}"
+    need(k == 0 or not empty, "images are said to lie in a region in which nothing can lie")
+    return f"said to contain {k} of {n} images of {quoted(split)}"
 
 
 # ---------------------------------------------------------------- claims
@@ -1284,52 +1260,42 @@ COMMON = ["digest", "file", "formula", "kind", "name", "statement", "verdict"]
 EVIDENCE = ("digest", "point", "proof", "refutations", "region", "tree", "witness")
 
 
-def tail_excluded(
-    successes: int, trials: int, share: Fraction, level: Fraction, *, upper: bool, budget: Budget
-) -> bool:
-    """Whether P(X >= successes), or P(X <= successes), is at most `level` for X binomial with this share; in integers.
+def tail_excluded(k: int, n: int, share: Fraction, level: Fraction, *, upper: bool, budget: Budget) -> bool:
+    """Whether P(X >= k), or P(X <= k), is at most `level` for X binomial with this share; in integers.
 
     Terms C(n, i) p^i (q - p)^(n - i) follow from each other by one multiplication and one exact division, and of the
     tail and its complement the one with fewer terms is summed.
     """
-    n, p, q = trials, share.numerator, share.denominator
-    rest = q - p
+    p, q, rest = share.numerator, share.denominator, share.denominator - share.numerator
     if rest == 0:  # X = n with certainty
-        return (upper and successes > n) or (not upper and successes < n)
+        return (upper and k > n) or (not upper and k < n)
     # The event as a range of counts, then the end of 0..n that it or its complement reaches.
-    low, high = (successes, n) if upper else (0, successes)
+    low, high = (k, n) if upper else (0, k)
     inner = min(high - low + 1, n - (high - low))
     need(n * q.bit_length() <= LONGEST_POWER, "a share of so many images with so long a fraction takes too long")
     from_above = (high == n) == (high - low + 1 <= n - (high - low))
-    term = p**n if from_above else rest**n
-    total = 0
-    for k in range(inner):
+    total, term = 0, p**n if from_above else rest**n
+    for i in range(inner):
         budget.spend()
         total += term
-        # From i successes to i - 1, or from i to i + 1.
-        term = term * (n - k) * rest // ((k + 1) * p) if from_above else term * (n - k) * p // ((k + 1) * rest)
+        # To one success fewer, or more.
+        term = term * (n - i) * rest // ((i + 1) * p) if from_above else term * (n - i) * p // ((i + 1) * rest)
     whole_space = q**n
     tail = total if inner == high - low + 1 else whole_space - total
     return bool(exact(tail) * level.denominator <= level.numerator * whole_space)
 
 
-def share_decided(
-    successes: int, trials: int, share: Fraction, level: Fraction, *, upper: bool, budget: Budget
-) -> bool:
-    """Whether the counts decide a share at a level.
-
-    P(X >= k) grows with the share and P(X <= k) falls, so a long fraction is first rounded against the claim: a tail
-    that is small enough for a short fraction is small enough for the share itself.
-    """
-    if trials == 0:
+def share_decided(k: int, n: int, share: Fraction, level: Fraction, *, upper: bool, budget: Budget) -> bool:
+    """Whether counts decide a share; tails are monotonic in it, so that a long fraction is first rounded against the claim."""
+    if n == 0:
         return False
     if share.denominator.bit_length() > SHORT_SHARE:
         lifted = share.numerator << SHORT_SHARE
         rounded = -(-lifted // share.denominator) if upper else lifted // share.denominator
         near = Fraction(rounded, 1 << SHORT_SHARE)
-        if near > 0 and tail_excluded(successes, trials, near, level, upper=upper, budget=budget):
+        if near > 0 and tail_excluded(k, n, near, level, upper=upper, budget=budget):
             return True
-    return tail_excluded(successes, trials, share, level, upper=upper, budget=budget)
+    return tail_excluded(k, n, share, level, upper=upper, budget=budget)
 
 
 def check_test(claim: dict[str, Any], successes: int, trials: int, budget: Budget) -> tuple[Fraction, Fraction]:
@@ -1349,23 +1315,31 @@ def check_share(claim: dict[str, Any], model: Model) -> str:
     n = whole(claim["trials"], 0, 10_000_000, "the number of images")
     k = whole(claim["successes"], 0, n, "the number of successes")
     share, level = check_test(claim, k, n, model.budget)
-    need(claim["class"] is None or claim["class"] in model.class_names, "a share of images of no class")
-    need(isinstance(claim["split"], str), "a share of images of no split")
     formula = read_formula(claim["formula"], model)
     digest_text(claim["images"], "the images' digest")
     digest_text(claim["outcomes"], "the outcomes' digest")
-    where = "images" if claim["class"] is None else f"images({shown(claim['class'])})"
     return (
-        f"for {share} of x in {where}: {written(formula, model)} "
-        f"[true for {k} of {n} images of {shown(claim['split'])}, at level {level}]"
+        f"for {share} of x in {images_of(claim, model)}: {written(formula, model)} "
+        f"[true for {k} of {n} images of {quoted(claim['split'])}, at level {level}]"
     )
+
+
+def images_of(claim: dict[str, Any], model: Model) -> str:
+    """The images that a share is of."""
+    need(claim["class"] is None or claim["class"] in model.class_names, "a share of images of no class")
+    return "images" if claim["class"] is None else f"images({quoted(claim['class'])})"
+
+
+def image_of(claim: dict[str, Any]) -> str:
+    """The one image that a claim is about."""
+    need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
+    return f"image({quoted(claim['image'], bare=False)}) of {quoted(claim['split'])}"
 
 
 def check_image(claim: dict[str, Any], model: Model, points: Sequence[Point]) -> str:
     """A claim about one image: the formula is evaluated at its embedding."""
     unknown = claim["verdict"] == "unknown"
     fields(claim, [*COMMON, "embedding", "image", "split", *([] if unknown else ["point"])], "a claim about an image")
-    need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
     digest_text(claim["embedding"], "an embedding's digest")
     formula = read_formula(claim["formula"], model)
     if not unknown:
@@ -1374,7 +1348,7 @@ def check_image(claim: dict[str, Any], model: Model, points: Sequence[Point]) ->
         need(claim["embedding"] == hashlib.sha256(point.raw).hexdigest(), "the embedding is another one")
         true = point.satisfies(formula)
         need(true == (claim["verdict"] == "holds"), "the formula has another value at the image")
-    return f"for x = image({shown(claim['split'])}/{shown(claim['image'])}): {written(formula, model)}"
+    return f"for x = {image_of(claim)}: {written(formula, model)}"
 
 
 def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], points: Sequence[Point]) -> str:
@@ -1388,11 +1362,9 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
     need(cut is None or whole(cut, 0, model.classes - 1, "a cut") == cut, "a cut is no class")
     need(claim["class"] in model.class_names, "a region of no class")
     need(claim["region_digest"] == region.digest(size, cut), "the region is not the one that its digest names")
-    need(not isinstance(region, Near), "neighbourhoods are no region of a class")
-    need(
-        claim["reads"] == (None if region.reads is None else region.reads.record()),
-        "the region is made of other readouts than the claim says",
-    )
+    need(not isinstance(region, Near) and region.shape != "segment", "it is no region of a class")
+    reads = None if region.reads is None else region.reads.record()
+    need(claim["reads"] == reads, "the region is made of other readouts than the claim says")
     need(claim["part"] in ("whole", "conclusion"), "a claim does not say which part of its property it proves")
     need(claim["part"] == "whole" or claim["verdict"] == "holds", "a conclusion alone refutes no property")
     formula = read_formula(claim["formula"], model)
@@ -1403,16 +1375,31 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
         need(point.lies_in(region, size), "the witness lies outside the region")
         need(not point.satisfies(formula), "the formula is true at the witness")
         need(cut is None or point.predicts(cut), "the witness lies outside the cut of the region")
-    where = "" if cut is None else f" where predict(x, {shown(model.class_names[cut])})"
+    where = "" if cut is None else f" where predict(x, {quoted(model.class_names[cut])})"
+    empty = claim["verdict"] != "violated" and isinstance(region, Band) and region.empty(size)
+    note = ", EMPTY: nothing lies in it" if empty else vacuous(claim, formula, region, size)
     return (
-        f"for all x in the {region.shape} of {shown(claim['class'])}{where}: {written(formula, model)} "
-        f"[size {shown(size)}, region {claim['region_digest'][:12]}, {counted(claim['coverage'])}]"
+        f"for all x in the {region.shape} of {quoted(claim['class'])}{where}: {written(formula, model)} "
+        f"[size {shown(size)}, region {claim['region_digest'][:12]}, {counted(claim['coverage'], empty=empty)}{note}]"
     )
+
+
+def vacuous(claim: dict[str, Any], formula: Table, region: Region | Band, size: Fraction) -> str:
+    """Words on what a proof shows by the way: that nothing is claimed of, or that nothing there satisfies the premise."""
+    tables: list[tuple[str, Table]] = [("EMPTY: nothing lies in it", [["and"], ["not", 0]])]
+    if formula[-1][0] == "implies":
+        tables.append(("VACUOUS: nothing in it satisfies the premise", [*formula[:-1], ["not", formula[-1][1]]]))
+    for words, table in tables if claim["verdict"] == "holds" else []:
+        with suppress(Refused):
+            check_proof(claim["proof"], table, region, size, claim["cut"])
+            return f", {words}"
+    return ""
 
 
 def check_near(claim: dict[str, Any], model: Model, regions: Sequence[Place], points: Sequence[Point]) -> str:
     """A formula around images: for so many a proof, for so many an embedding that refutes it; a share by its exact test."""
     names = ["changes", "class", "images", "level", "near", "proved", "radius", "reads", "refutations", "refuted"]
+    names += ["image"] if "image" in claim else []
     fields(claim, [*COMMON, *names, "region", "region_digest", "share", "split", "tree", "trials"], "a claim")
     place = chosen(claim["region"], regions, "a region")
     need(isinstance(place, Near), "a claim about images without neighbourhoods")
@@ -1432,16 +1419,34 @@ def check_near(claim: dict[str, Any], model: Model, regions: Sequence[Place], po
     digest_text(claim["images"], "the images' digest")
     upper, single = claim["verdict"] == "holds", claim["share"] is None
     count = claim["proved"] if upper else n - counts[2]
+    near, own, test = rational(claim["near"], "a share of changes"), claim.get("image"), ""
+    need(0 < near <= 1, "a share of changes is out of range")
+    of_class = images_of(claim, model)
     if single:
-        need(claim["verdict"] == "unknown" or (n == 1 and upper == count), "it is not decided there")
+        need(n == 1 and (claim["verdict"] == "unknown" or upper == count), "it is not decided there")
+        need(own is None or digest_json([own]) == claim["images"], "the image is not the one that its digest names")
+        where = f"x = one image of id digest {claim['images'][:12]}" if own is None else f"x = {image_of(claim)}"
     else:
-        check_test(claim, count, n, model.budget)
-    where = "x = an image" if single else f"{claim['share']} of x in images({shown(claim['class'])})"
+        need(own is None, "a share is of more than one image")
+        share, level = check_test(claim, count, n, model.budget)
+        where, test = f"{share} of x in {of_class}", f", at level {level}"
     return (
-        f"for {where}: for all y near x (changes = {shown(claim['changes'])}, share = {shown(claim['near'])}): "
-        f"{written(formula, model, 'y')} [proved around {claim['proved']} of {n} images of {shown(claim['split'])}, refuted "
-        f"around {counts[2]}, radius {decimal(radius)}]"
+        f"for {where}: for all y near x (changes = {quoted(claim['changes'])}, share = {near}): "
+        f"{written(formula, model, 'y')} [proved around {claim['proved']} of {n} images of {quoted(claim['split'])}, "
+        f"refuted around {counts[2]}, radius {decimal(radius)}{test}]"
     )
+
+
+def rise(region: Region, concept: int) -> Fraction:
+    """By how much a concept's strength rises along a segment, exactly: 1, along its gradient, within 2**-32 as floats are."""
+    gradient, step = region.model.row(region.model.classes + concept)[0], (region.columns or [[]])[0]
+    along, squares = dot(gradient, step), dot(gradient, gradient) * dot(step, step)
+    rate = Fraction(along, 1 << region.exponent)
+    straight = (squares - along * along) * NEARLY**2 <= squares
+    need(
+        straight and abs(rate - 1) * NEARLY <= 1, "its direction is not that in which the concept's strength rises by 1"
+    )
+    return rate
 
 
 def check_extent(claim: dict[str, Any], model: Model, regions: Sequence[Place]) -> str:
@@ -1449,25 +1454,34 @@ def check_extent(claim: dict[str, Any], model: Model, regions: Sequence[Place]) 
     names = ["after", "before", "concept", "direction", "embedding", "high", "image", "low", "proof", "region", "split"]
     fields(claim, [*COMMON, *names], "a claim about an extent")
     need(claim["verdict"] == "holds", "an extent is what holds along it")
-    need(isinstance(claim["image"], str) and isinstance(claim["split"], str), "an image without a name")
     region = chosen(claim["region"], regions, "a region")
     need(isinstance(region, Region) and region.shape == "segment", "an extent is no segment")
     need((claim["embedding"], claim["direction"]) == region.raw_digests, "embedding or direction is another one")
     low, high = rational(claim["low"], "an end"), rational(claim["high"], "an end")
     need(low <= 0 <= high, "the image lies outside its own extent")
+    concept = whole(claim["concept"], 0, model.concepts - 1, "a concept")
+    rate, said = rise(region, concept), []
     formula = read_formula(claim["formula"], model)
     check_proof(claim["proof"], formula, region, max(-low, high), None, ends={0: (low, high)})
     for end, inner, sign in ((claim["before"], low, -1), (claim["after"], high, 1)):
+        said.append(f"{decimal(inner * rate)} (at least)")
         if end is not None:
             beyond = rational(end, "a place beyond an end")
+            said[-1] = f"{decimal(inner * rate)} (false by {decimal(beyond * rate, away=True)})"
             need(sign * (beyond - inner) > 0, "a place beyond an end is not beyond it")
             w = {"numerators": [beyond.numerator], "denominator": beyond.denominator, "region": claim["region"]}
             need(not Point({"kind": "coordinates"} | w, model, regions).satisfies(formula), "it changes nothing")
-    concept = model.concept_names[whole(claim["concept"], 0, model.concepts - 1, "a concept")]
+            near = sign * (beyond - inner) * NEARLY <= 1 + abs(inner)
+            need(near, "a place beyond an end is not just beyond it, so that nobody knows where it ends")
     return (
-        f"for x = image({shown(claim['split'])}/{shown(claim['image'])}), its {shown(concept)} changed by {decimal(low)} "
-        f"to {decimal(high)}: {written(formula, model)} [it ends: {bool(claim['before'])}, {bool(claim['after'])}]"
+        f"for x = {image_of(claim)}, its {quoted(model.concept_names[concept])} changed along its gradient "
+        f"by {' to '.join(said)}: {written(formula, model)}"
     )
+
+
+CHECKS: dict[Any, Callable[..., str]] = {
+    "share": check_share, "image": check_image, "near": check_near, "extent": check_extent, "region": check_region
+}  # fmt: skip
 
 
 def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected = ()) -> Iterator[Claim]:
@@ -1498,18 +1512,9 @@ def check_certificate(body: dict[str, Any], budget: Budget, expected: Expected =
         need(claim.get("verdict") in ("holds", "violated", "unknown"), "a claim has no verdict")
         said = {k: v for k, v in claim.items() if k not in EVIDENCE}
         need(claim.get("digest") == digest_json(said | body["digests"]), "a claim is not the one that its digest names")
-        kind = claim.get("kind")
-        if kind == "share":
-            statement = check_share(claim, model)
-        elif kind == "image":
-            statement = check_image(claim, model, points)
-        elif kind == "near":
-            statement = check_near(claim, model, regions, points)
-        elif kind == "extent":
-            statement = check_extent(claim, model, regions)
-        else:
-            need(kind == "region", "unknown kind of claim")
-            statement = check_region(claim, model, regions, points)
+        carried = {"share": (), "image": (points,), "extent": (regions,)}.get(claim.get("kind"), (regions, points))
+        need(claim.get("kind") in CHECKS, "unknown kind of claim")
+        statement = CHECKS[claim["kind"]](claim, model, *carried)
         yield Claim(claim["name"], claim["verdict"], statement)
 
 
@@ -1549,15 +1554,12 @@ def check_data(data: bytes, expected: Expected = (), budget: Budget | None = Non
 
 
 NOT_COMPARED = (
-    "not compared with a study, nor whether claims are missing: conspect certificate check FILE --study DIR does"
+    "not compared with a study, nor checked for missing claims: conspect certificate check FILE --study DIR does"
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Checks files and prints what each claims; `--expect head=DIGEST` (or `lens=`) ties them to a known one.
-
-    `--seconds N` and `--megabytes N` bound the work on each file.
-    """
+    """Checks files, each within its --seconds and --megabytes, and prints what they claim; --expect ties them to known ones."""
     expected, files = [], []
     limits = {"--seconds": SECONDS, "--megabytes": MEGABYTES}
     words = iter(arguments)
@@ -1582,7 +1584,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{shown(path)}: REFUSED: {shown(reason)}")
         else:
             for claim in found:
-                print(f"{claim.verdict:8} {shown(claim.name)}: {claim.statement}")
+                print(f"{claim.verdict:8} {quoted(claim.name)}: {claim.statement}")
             print(f"{shown(path)}: {summary(found)}")
             print(NOT_COMPARED)
     return int(refused)
@@ -1590,10 +1592,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def summary(claims: Sequence[Claim]) -> str:
     """How many claims of each verdict were accepted."""
-    counts = [sum(claim.verdict == verdict for claim in claims) for verdict in ("holds", "violated", "unknown")]
-    return "accepted: {} claims hold, {} are violated".format(*counts) + (
-        f", {counts[2]} are open" if counts[2] else ""
-    )
+    holds, violated, unknown = map([c.verdict for c in claims].count, ("holds", "violated", "unknown"))
+    return f"accepted: {holds} claims hold, {violated} are violated" + (f", {unknown} are open" if unknown else "")
 
 
 if __name__ == "__main__":

@@ -126,12 +126,12 @@ class _Checked:
 
     def lines(self, *, compared: bool) -> list[str]:
         """As people read it."""
-        from conspect.checker.check import NOT_COMPARED, shown, summary
+        from conspect.checker.check import NOT_COMPARED, quoted, shown, summary
 
         name = shown(self.file)
         if self.reasons:
             return [f"{name}: REFUSED: {shown(reason)}" for reason in self.reasons]
-        said = [f"{claim.verdict:8} {shown(claim.name)}: {claim.statement}" for claim in self.claims]
+        said = [f"{claim.verdict:8} {quoted(claim.name)}: {claim.statement}" for claim in self.claims]
         how = "compared: exactly the claims of the specification, about this study" if compared else NOT_COMPARED
         said += [f"unknown  {shown(reason)}" for reason in self.silent]
         return [*said, f"{name}: {summary(self.claims)}", how]

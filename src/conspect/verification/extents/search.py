@@ -74,21 +74,23 @@ class ExtentSearch:
         self._exact = ExactModel.of(head.layers[0], head.classes, self.model.lens)
 
     def direction(self, concept: str) -> Direction:
-        """The step that raises the concept's strength q'y by 1 along its gradient."""
+        """The step that raises the concept's strength q'y by 1 along its gradient, each entry rounded once."""
         names = self.model.concept_names
         if concept not in names:
             raise user_error(
                 "VERIFY002", f"the study's lens has no concept {concept!r}", f"use one of: {', '.join(names)}"
             )
-        gradient = np.asarray(self.model.lens.folded.weight[names.index(concept)], dtype=np.float64)
-        squared = float(gradient @ gradient)
-        if not squared > 0:
+        strengths = self._exact.strengths
+        gradient = strengths.rows[names.index(concept)]
+        squared = sum(v * v for v in gradient)
+        if not squared:
             raise user_error(
                 "VERIFY015",
                 f"no change of an embedding changes the strength of {concept!r}",
                 "ask for a concept that the lens sees",
             )
-        return Direction(np.asarray(gradient / squared, dtype=np.float64))
+        # Each entry is the float next to the exact one, so that the checker finds the gradient's direction again.
+        return Direction(np.array([(v << strengths.shift) / squared for v in gradient], dtype=np.float64))
 
     def ray(self, embedding: Float64, direction: Direction, tables: Sequence[FormulaTable]) -> Ray:
         """One embedding `[D]` moved in a direction, for formulas that may ask for leads."""

@@ -67,6 +67,7 @@ class NeighbourhoodClaim(ClaimOfFormula):
             "refuted": len(self.refuted),
             "share": None if self.share is None else str(self.share),
             "level": str(self.level),
+            **({"image": self.image_ids[0]} if self.share is None else {}),
         }
 
     @property
