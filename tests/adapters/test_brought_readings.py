@@ -1,13 +1,15 @@
 """What people bring that has two readings: keys twice, classes called by numbers, arrays, system folders, strays in shards."""
 
 import dataclasses
+import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from conspect.adapters.datasets import csv_table, image_folder
+from conspect.adapters.datasets import csv_table, image_folder, webdataset
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.preprocessing.configuration import read_preprocessing
@@ -122,3 +124,52 @@ def test_an_array_data_set_with_more_than_a_handful_of_images_from_0_to_1_is_ref
     pixels[:6] //= 128
     with pytest.raises(UserError, match="6 of its 12 images would be black"):
         array_data(pixels=pixels)
+
+
+# Folders of systems, and strays in shards --------------------------------------------------------------
+
+
+def test_folders_of_storage_systems_are_no_classes_and_names_that_differ_in_spaces_are_refused(tmp_path: Path) -> None:
+    for name in ("ant", "bee", "@Recently-Snapshot", "#snapshot", "@tmp", ".zfs", "#recycle", "_thumbs"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (4, 4), "red").save(tmp_path / name / "a.png")
+    (tmp_path / "ant" / "@Recently-Snapshot").mkdir()
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "ant" / "@Recently-Snapshot" / "a.png")
+    found = image_folder.load(tmp_path)
+    assert found.class_names == ("ant", "bee")
+    assert len(found) == 2
+    assert found.omissions[0].startswith("7 hidden files, thumbnails and leftovers of other programs")
+    (tmp_path / "ant ").mkdir()
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "ant " / "a.png")
+    with pytest.raises(UserError, match="DATA007: the class folders 'ant' and 'ant ' differ in spaces alone"):
+        image_folder.load(tmp_path)
+
+
+def shard(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return path
+
+
+def test_a_text_without_an_image_or_a_class_is_a_stray_member_of_a_shard(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 4), "red").save(stream, "PNG")
+    columns = Columns(image="image", label="cls", classes=("ant", "bee"))
+    good = {"0.png": stream.getvalue(), "0.cls": b"ant", "1.png": stream.getvalue(), "1.cls": b"bee"}
+    shard(tmp_path / "a.tar", good | {"zzz.txt": b"packed by me", "README.md": b"x", "1.seg.png": stream.getvalue()})
+    found = webdataset.load("a.tar", folder=tmp_path, split="test", columns=columns)
+    assert found.labels.tolist() == [0, 1]
+    assert found.omissions == ("2 members of shards belong to no sample: README (md), zzz (txt)",)
+    # An image without a class is a mistake, and a class without an image is a loss that is listed.
+    shard(tmp_path / "b.tar", good | {"2.png": stream.getvalue()})
+    with pytest.raises(UserError, match=r"sample '2' of b\.tar: 'cls' is empty"):
+        webdataset.load("b.tar", folder=tmp_path, split="test", columns=columns)
+    shard(tmp_path / "c.tar", good | {"2.cls": b"ant"})
+    assert len(webdataset.load("c.tar", folder=tmp_path, split="test", columns=columns)) == 3
+    for ending in ("npy", "seg.png"):
+        shard(tmp_path / "d.tar", {f"0.{ending}": b"x", "0.cls": b"ant", f"1.{ending}": b"x", "1.cls": b"bee"})
+        with pytest.raises(UserError, match=rf"DATA003: no sample has an image.*\.cls, \.{ending}"):
+            webdataset.load("d.tar", folder=tmp_path, split="test", columns=columns)

@@ -87,6 +87,18 @@ def test_other_names_are_named_before_anything_else() -> None:
     assert named_sentence(found) == "The class names are in another order than the model's outputs."
 
 
+def test_labels_are_not_at_fault_for_mistakes_of_which_few_look_mislabelled() -> None:
+    evidence, labels, outputs, vlm = evidence_of(SOUND, wrong=200)
+    found = diagnose(evidence, evidence_weights())
+    images = failures_of(evidence, labels, outputs, vlm)
+    own = count_causes(images)
+    assert "The labels look at fault, not the model." in headline(found, len(images), own)
+    few = [replace(one, count={Cause.LABEL: 1, Cause.HARD: 19}.get(one.cause, 0)) for one in own]
+    wanted = "Some labels may be wrong, but only 1 of 20 mistakes looks mislabelled: the model is not cleared."
+    assert headline(found, 20, few).startswith(f"20 mistakes. {wanted} 1 looks mislabelled")
+    assert named_sentence(found, few) == wanted
+
+
 def test_what_cannot_be_told_apart_is_named_together() -> None:
     assert named_suspects(np.array([0.0, 0.05, 0.45, 0.45, 0.05])) == (Suspect.ENCODER, Suspect.HEAD)
     assert named_suspects(np.array([0.0, 0.1, 0.7, 0.2, 0.0])) == (Suspect.ENCODER,)

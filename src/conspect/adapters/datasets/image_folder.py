@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 # What file managers, archivers and storage systems put between images: never a class, never an image of the data set.
 JUNK_FOLDERS = {
     "@eadir", "__macosx", "lost+found", "#recycle", "$recycle.bin", "system volume information", "thumbs", "thumbnails",
-    "__pycache__",
+    "__pycache__", "_thumbs", "_thumbnails",
 }  # fmt: skip
 JUNK_FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"}
+# How storage systems and programs begin the names of folders of their own, such as @Recently-Snapshot and #snapshot.
+JUNK_BEGINNINGS = (".", "@", "#")
 SHOWN = 3
 
 
@@ -89,6 +91,12 @@ def load(
         raise user_error("DATA003", f"{root} has no images in class folders{left_out}", fix)
     called = [composed(os.fsencode(folder.name).decode("utf-8", "backslashreplace")) for folder in folders]
     names = tuple(dict.fromkeys(called))
+    bare = Counter(name.strip() for name in names)
+    twice = next((name for name in names if bare[name.strip()] > 1), None)
+    if twice is not None:
+        two = " and ".join(repr(name) for name in names if name.strip() == twice.strip())
+        fix = "rename one of them, or move its images into the other"
+        raise user_error("DATA007", f"the class folders {two} differ in spaces alone", fix, SourceLocation(str(root)))
     class_names = _class_names(names, classes, labels, root)
     indices = [names.index(one) for one, folder in zip(called, folders, strict=True) for _ in found[folder]]
     # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
@@ -111,14 +119,18 @@ def _class_folders(root: Path, omitted: _Omitted) -> Iterator[Path]:
         if not entry.is_dir():
             if not entry.name.startswith("."):
                 omitted.add("files beside the class folders are not read", entry)
-        elif _is_junk(entry.name, JUNK_FOLDERS):
+        elif _is_junk_folder(entry.name):
             omitted.add("hidden files, thumbnails and leftovers of other programs are left out", entry)
         else:
             yield entry
 
 
-def _is_junk(name: str, junk: set[str]) -> bool:
-    return name.startswith(".") or name.lower() in junk
+def _is_junk_folder(name: str) -> bool:
+    return name.startswith(JUNK_BEGINNINGS) or name.lower() in JUNK_FOLDERS
+
+
+def _is_junk_file(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK_FILES
 
 
 @dataclass
@@ -163,7 +175,7 @@ def _files(folders: list[Path], omitted: _Omitted, visited: _Visited) -> Iterato
             omitted.add(why, current)
         for entry in entries:
             inside = entry.is_dir()
-            if _is_junk(entry.name, JUNK_FOLDERS if inside else JUNK_FILES):
+            if _is_junk_folder(entry.name) if inside else _is_junk_file(entry.name):
                 omitted.add("hidden files, thumbnails and leftovers of other programs are left out", entry)
             elif inside:
                 (linked if entry.is_symlink() else waiting).append((own, entry))

@@ -62,6 +62,14 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
         samples += _samples(shard, strays)
         advance(1)
     place = shards[0] if len(shards) == 1 else folder / pattern
+    # Such as a zzz.txt that somebody packed too: without an image and without a class it is no sample.
+    strays += [_members(one) for one in samples if not one.seen & IMAGES and columns.label not in one.fields]
+    samples = [one for one in samples if one.seen & IMAGES or columns.label in one.fields]
+    if samples and not any(one.seen & IMAGES for one in samples):
+        endings = ", ".join(f".{ending}" for ending in sorted({ending for one in samples for ending in one.seen}))
+        problem = f"no sample has an image: the members of {len(samples):,} samples end in {endings[:200]}"
+        fix = "write images as KEY.jpg or KEY.png; arrays (.npy) are not read, and .seg.png is no ending of an image"
+        raise user_error("DATA003", problem, fix, SourceLocation(str(place)))
     if not samples:
         told = f": {', '.join(strays[:3])} belong to none" if strays else ""
         fix = "name members KEY.jpg and KEY.cls; a key ends at the first dot of a name, so that it can hold none"
@@ -151,10 +159,12 @@ def _samples(shard: Path, strays: list[str]) -> list[_Sample]:
         fix = "write the shard again; a compressed one (.tar.gz) must be unpacked to .tar first"
         raise outside_error("DATA002", f"not a whole tar archive: {error}", fix, SourceLocation(str(shard))) from error
     # Such as a README.md: nothing in it is an image, a class or a text.
-    strays += [
-        f"{one.key} ({', '.join(sorted(one.seen))})" for one in found.values() if not one.seen & (IMAGES | TEXTS)
-    ]
+    strays += [_members(one) for one in found.values() if not one.seen & (IMAGES | TEXTS)]
     return [one for one in found.values() if one.seen & (IMAGES | TEXTS)]
+
+
+def _members(sample: _Sample) -> str:
+    return f"{sample.key} ({', '.join(sorted(sample.seen))})"
 
 
 def _safe_name(member: tarfile.TarInfo, shard: Path) -> PurePosixPath | None:

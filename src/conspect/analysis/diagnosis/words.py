@@ -15,12 +15,14 @@ from conspect.core.protocols import LayerMark
 
 # A correction's gain counts as one at this p-value.
 SIGNIFICANT = 0.01
+# The labels are called at fault, and the model not, where so large a part of the mistakes look mislabelled one by one.
+LEAST_MISLABELLED = 0.25
 # Departures of sound networks' norms end about here (docs/faults.md).
 SOUND_DEPARTURE = 0.2
 
 
-def named_sentence(diagnosis: ModelDiagnosis) -> str:
-    """What is broken, in one sentence."""
+def named_sentence(diagnosis: ModelDiagnosis, counts: Sequence[CauseCount] | None = None) -> str:
+    """What is broken, in one sentence; `counts`: what the mistakes are put down to, which the labels must bear out."""
     if diagnosis.suspect is None:
         listed = " or ".join(
             "nothing at all" if suspect is Suspect.NONE else suspect.value for suspect in diagnosis.named
@@ -38,11 +40,24 @@ def named_sentence(diagnosis: ModelDiagnosis) -> str:
         return "The encoder looks broken. One row of the head stands out too: the head may be broken as well."
     return {
         Suspect.NONE: "No sign of a broken part.",
-        Suspect.LABELS: "The labels look at fault, not the model.",
+        Suspect.LABELS: _labels(counts),
         Suspect.INPUT: "The input pipeline looks broken.",
         Suspect.ENCODER: "The encoder looks broken.",
         Suspect.HEAD: "The head looks broken.",
     }[diagnosis.suspect]
+
+
+def _labels(counts: Sequence[CauseCount] | None) -> str:
+    """That the labels are at fault, as far as the mistakes bear it out; where they were not looked at, the evidence alone."""
+    mistakes = sum(counted.count for counted in counts or ())
+    mislabelled = sum(counted.count for counted in counts or () if counted.cause is Cause.LABEL)
+    if mislabelled >= LEAST_MISLABELLED * mistakes:
+        return "The labels look at fault, not the model."
+    look = "looks" if mislabelled == 1 else "look"
+    return (
+        f"Some labels may be wrong, but only {mislabelled:,} of {mistakes:,} mistakes {look} mislabelled: "
+        "the model is not cleared."
+    )
 
 
 def _why_open(diagnosis: ModelDiagnosis) -> str:
@@ -179,5 +194,5 @@ def headline(diagnosis: ModelDiagnosis, failures: int, counts: Sequence[CauseCou
         for counted in counts
         if counted.count or counted.cause not in parts
     ]
-    first = f"{failures:,} mistake{'' if failures == 1 else 's'}. {named_sentence(diagnosis)}"
+    first = f"{failures:,} mistake{'' if failures == 1 else 's'}. {named_sentence(diagnosis, counts)}"
     return first if not failures else f"{first} {', '.join(said[:-1])} and {said[-1]}."

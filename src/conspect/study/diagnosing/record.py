@@ -163,7 +163,7 @@ def _record(
     evidence, counts = model.evidence, count_causes(images)
     return Diagnosis(
         headline=headline(model, len(images), counts),
-        sentence=named_sentence(model),
+        sentence=named_sentence(model, counts),
         named=tuple(suspect.value for suspect in model.named),
         confidence=round(model.confidence, 4),
         suspects=tuple(
