@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import struct
+from fractions import Fraction
 
 import pytest
 
@@ -35,7 +36,7 @@ def certificate(claim, regions, *, names=("a", "b"), points=()):
         if "region" in own:
             place = check.read_region(regions[own["region"]], model)
             own["reads"] = None if place.reads is None else place.reads.record()
-            own["region_digest"] = place.digest(check.Fraction(own.get("size", own.get("radius"))), own.get("cut"))
+            own["region_digest"] = place.digest(Fraction(own.get("size", own.get("radius"))), own.get("cut"))
     return sealed(retied(body))
 
 
