@@ -235,8 +235,11 @@ FORGERIES = {
     "the end of sizes moved in": (shrink_end, "though it holds"),
     "the refuted end of what holds dropped": (drop("held at its smallest refuted size"), "nothing is claimed"),
     "the proved end of what is violated dropped": (drop("broken at its largest proved size"), "nothing is claimed"),
-    "the refuted end loosened": (loosen("held at its smallest refuted size", 2), "the study reaches"),
-    "the proved end loosened": (loosen("broken at its largest proved size", Fraction(1, 2)), "the study reaches"),
+    "the refuted end loosened": (
+        loosen("held at its smallest refuted size", Fraction(1001, 1000)),
+        "the study reaches",
+    ),
+    "the proved end loosened": (loosen("broken at its largest proved size", Fraction(999, 1000)), "the study reaches"),
     "an end of a size beyond floats": (open_end("1" + "0" * 400), "no region can be computed"),
     "an end of a size below floats": (open_end("1/1" + "0" * 400), "verdict is"),
     "what an end refutes left open": (to_unknown, "at its smallest refuted size it violated"),
