@@ -11,13 +11,17 @@ from pathlib import Path
 from types import ModuleType
 
 from conspect.adapters.models.torch_module import TorchModel, torch_model
+from conspect.adapters.runtimes.files_read import files_digests, forget_reads, is_installed, recording_reads
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
+from conspect.core.digests import digest_json
 
 # Folders of studies whose modules were imported in this process, with the states of their files then.
 _FOLDERS: dict[Path, dict[str, tuple[int, int]]] = {}
+# What each function read that made a network: what it imported then, it does not read again in this process.
+_READS: dict[tuple[Path | None, str], set[str]] = {}
 
 
 def load(request: Request) -> TorchModel:
@@ -32,8 +36,9 @@ def load(request: Request) -> TorchModel:
     module, _, function = name.partition(":")
     try:
         # What it prints is not among the results, which standard output is for.
-        with redirect_stdout(sys.stderr):
-            network = getattr(_imported(module, request.folder), function)()
+        with redirect_stdout(sys.stderr), recording_reads() as reads:
+            made = _imported(module, request.folder)
+            network = getattr(made, function)()
     except KeyboardInterrupt:
         raise
     except (Exception, SystemExit) as error:  # also a script that ends with sys.exit when it is imported
@@ -46,6 +51,10 @@ def load(request: Request) -> TorchModel:
     if not isinstance(network, nn.Module):
         problem = f"{name} gives a {type(network).__name__}, not a torch.nn.Module"
         raise user_error("MODEL002", problem, "let the function return the network")
+    sources = [Path(made.__file__)] if made.__file__ else []
+    remembered = _READS.setdefault((None if request.folder is None else request.folder.resolve(), name), set())
+    remembered |= reads
+    files = files_digests(sources, remembered, request.folder)
     import torch
 
     told = "" if request.path is None else load_weights(network, request.path)
@@ -54,7 +63,7 @@ def load(request: Request) -> TorchModel:
         raise user_error(
             "MODEL002", "a network does not say how images are prepared", "give a file with `preprocessing`"
         )
-    return torch_model(
+    model = torch_model(
         network,
         steps,
         request.class_names(),
@@ -65,6 +74,8 @@ def load(request: Request) -> TorchModel:
         precision=request.precision,
         library=f"torch {torch.__version__}{told}",
     )
+    model.digest = digest_json([model.digest, files])
+    return model
 
 
 def _imported(module: str, folder: Path | None) -> ModuleType:
@@ -108,6 +119,9 @@ def _execute(spec: ModuleSpec) -> None:
 
 
 def _forget(folder: Path) -> None:
+    forget_reads(folder)
+    for key in [one for one in _READS if one[0] == folder]:
+        del _READS[key]
     for name, loaded in list(sys.modules.items()):
         if _lies_in(loaded, folder):
             del sys.modules[name]
@@ -127,4 +141,6 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
 
 def _lies_in(module: ModuleType | None, folder: Path) -> bool:
     file = getattr(module, "__file__", None)
-    return isinstance(file, str) and Path(file).resolve().is_relative_to(folder)
+    if not isinstance(file, str) or not (path := Path(file).resolve()).is_relative_to(folder):
+        return False
+    return not is_installed(path)  # a study may lie in the folder of a project, with its environment in it
