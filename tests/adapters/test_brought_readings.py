@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conspect.adapters.datasets import csv_table, image_folder, webdataset
+from conspect.adapters.datasets import LabelKind, csv_table, image_folder, webdataset
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.preprocessing.configuration import read_preprocessing
@@ -58,7 +58,8 @@ def test_a_class_called_by_a_number_in_any_writing_has_two_readings(
     columns = Columns(image="path", label="label", classes=classes)
     with pytest.raises(UserError, match=rf"DATA007.*'{classes[0]}' by name, and '{classes[1]}' counted from 0"):
         csv_table.load(table, split="test", columns=replace_id(columns, table))
-    for said, wanted in (("names", [0, 1]), ("numbers", [1, 2])):
+    readings: tuple[tuple[LabelKind, list[int]], ...] = (("names", [0, 1]), ("numbers", [1, 2]))
+    for said, wanted in readings:
         found = csv_table.load(table, split="test", columns=replace_id(columns, table, said))
         assert found.labels.tolist() == wanted
     (tmp_path / "folders" / "1").mkdir(parents=True)
@@ -75,7 +76,7 @@ def test_numbers_that_are_their_own_places_have_one_reading(tmp_path: Path) -> N
     assert csv_table.load(table, split="test", columns=replace_id(columns, table)).labels.tolist() == [1, 0]
 
 
-def replace_id(columns: Columns, table: Path, labels: str | None = None) -> Columns:
+def replace_id(columns: Columns, table: Path, labels: LabelKind | None = None) -> Columns:
     """The columns with an id column, since one image stands in several rows."""
     lines = table.read_text().splitlines()
     if not lines[0].endswith(",id"):

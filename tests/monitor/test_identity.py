@@ -140,8 +140,10 @@ def test_a_wrapped_module_is_recognised_by_what_it_makes_of_noise() -> None:
     with pytest.raises(UserError, match=r"MONITOR007.*other logits"):
         wrap(only_head, monitor())
     other_order = network(0)
+    last = other_order[1]
+    assert isinstance(last, nn.Linear)
     with torch.no_grad():
-        other_order[1].weight.copy_(other_order[1].weight.flip(0))
+        last.weight.copy_(last.weight.flip(0))
     with pytest.raises(UserError, match=r"MONITOR007.*other logits"):
         wrap(other_order, monitor())
     assert wrap(network(0).double(), monitor()).monitor.identity is not None
