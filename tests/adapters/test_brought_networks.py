@@ -308,3 +308,71 @@ def test_a_refused_pickle_names_what_it_asks_for(tmp_path: Path) -> None:
     torch.save({"state_dict": {}, "args": argparse.Namespace(lr=1)}, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"MODEL002.*it asks for argparse\.Namespace"):
         load_weights(nn.Linear(2, 2), tmp_path / "w.pth")
+
+
+NO_LOGITS = {
+    "sorted down": lambda _, z: z.sort(1, descending=True)[0],
+    "sorted up": lambda _, z: z.sort(1)[0],
+    "argsort": lambda _, z: z.argsort(1).float(),
+    "one-hot": lambda _, z: functional.one_hot(z.argmax(1), 3).float(),
+}
+
+
+@pytest.mark.parametrize("end", NO_LOGITS.values(), ids=NO_LOGITS)
+def test_outputs_that_say_only_which_class_is_largest_are_refused(end: Any) -> None:
+    torch.manual_seed(0)
+    network = Ends(end)
+    with torch.no_grad():  # another order of the classes for bright images than for dark ones
+        network.fc.weight[2] += 9
+        network.fc.bias[2] -= 3
+    with pytest.raises(UserError, match=r"MODEL002.*gives no logits"):
+        opened(network)
+
+
+RANDOM = {
+    "a whole batch, seldom": lambda _, z: z * 2 if torch.rand(()) < 1e-6 else z,
+    "dropout": lambda _, z: functional.dropout(z, 1e-6, True),
+    "NumPy": lambda _, z: z + 1e-9 * np.random.random(),
+}
+
+
+@pytest.mark.parametrize("end", RANDOM.values(), ids=RANDOM)
+def test_random_numbers_are_seen_where_the_probes_do_not_show_them(end: Any) -> None:
+    with pytest.raises(UserError, match=r"MODEL002.*draws random numbers"):
+        opened(Ends(end))
+
+
+def test_statistics_of_the_batch_in_functional_form_are_told_as_that() -> None:
+    with pytest.raises(UserError, match=r"MODEL002.*statistics of the batch"):
+        opened(Ends(lambda _, z: functional.batch_norm(z, None, None, training=True)))
+
+
+def test_weights_and_outputs_without_plain_values_are_refused() -> None:
+    with pytest.raises(UserError, match=r"MODEL002.*has no values: it is on the device meta"):
+        opened(Ends(lambda _, z: z).to("meta"))
+    with pytest.raises(UserError, match=r"MODEL003.*float32 sparse_coo"):
+        opened(Ends(lambda _, z: z.to_sparse()))
+
+
+def test_a_module_of_torch_export_is_opened() -> None:
+    torch.manual_seed(0)
+    shapes = ({0: torch.export.Dim("b")},)
+    program = torch.export.export(Ends(lambda _, z: z).eval(), (torch.zeros(4, 3, 16, 16),), dynamic_shapes=shapes)
+    assert opened(program.module()).head.classes == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda w: (10 * w).to(torch.int8), "int8, not float32"),
+        (lambda w: w.to(torch.complex64), "complex64, not float32"),
+        (lambda w: w.to_sparse(), "sparse"),
+        (lambda w: w.to("meta"), "has no values"),
+        (lambda w: torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), "quantised"),
+    ],
+)
+def test_weights_of_another_kind_are_refused_by_name(change: Any, why: str, tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    torch.save(network.state_dict() | {"0.weight": change(network.state_dict()["0.weight"])}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=rf"MODEL002.*0\.weight .*{why}"):
+        load_weights(network, tmp_path / "w.pth")

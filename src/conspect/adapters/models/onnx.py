@@ -19,7 +19,7 @@ from conspect.adapters.preprocessing import GreyPreparation, Preparation, Prepro
 from conspect.adapters.runtimes.input_form import TOLERANCES
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.onnx_runtime import Session, form_of_input, read_graph
-from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
+from conspect.adapters.runtimes.probes import calling, confirm_function, confirm_logits, prepared_probes, sketch
 from conspect.adapters.sources import classes
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.request import Request
@@ -132,6 +132,7 @@ class OnnxModel:
         if cut is not None and found is None and head is not None:
             raise no_head(name, f"{cut.node!r} applied to its input does not give the model's output", [])
         if found is None:
+            confirm_logits(outputs, name, pictures=True)
             self._embedding = None
             self._shares = are_shares(outputs)
             found = Head.identity(max(outputs.shape[1], 2)), "softmax" if self._shares else "logits"

@@ -27,7 +27,7 @@ from conspect.adapters.preprocessing import (
     reading_of,
     what_was_checked,
 )
-from conspect.adapters.runtimes.probes import calling, confirm_function, prepared_probes, sketch
+from conspect.adapters.runtimes.probes import calling, confirm_function, confirm_logits, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import TorchRuntime, need, torch_runtime
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.kinds import Precision
@@ -76,12 +76,12 @@ class TorchModel:
         import torch
 
         from conspect.adapters.runtimes.network_digest import network_digest
-        from conspect.adapters.runtimes.torch_form import form_of, protect_input
+        from conspect.adapters.runtimes.torch_form import confirm_nothing_random, form_of, in_evaluation, protect_input
 
         self.name, self.class_names = name, distinct(tuple(class_names), name)
         self._runtime = torch_runtime(device, precision)
         exact = torch_runtime(device, "fp32")
-        network = network.eval().to(self._runtime.device)
+        network = in_evaluation(network, name).to(self._runtime.device)
         self._network, self._form = network, form_of(network)
         self._prepare = GreyPreparation(preparation) if self._form.grey else preparation
         self._reading = reading_of(self._prepare)
@@ -111,6 +111,10 @@ class TorchModel:
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix)
         self.preprocessing = self._prepare.sentence
+        with confirm_nothing_random(name):
+            self._returned(probes)
+        if found.key == NOTHING:
+            confirm_logits(np.concatenate([self._returned(probes), self._extremes(probes)]), name)
         embeddings = self._confirmed(probes)
         described = [network_digest(network), preparation_digest(self._prepare), found.key, output, self._runtime.keys]
         self.digest = digest_json([*described, sketch(embeddings)])
@@ -137,6 +141,17 @@ class TorchModel:
         with self._runtime.running(), self._calling(given):
             found = self._outputs(self._network(self._tensor(self._runtime, given)), len(given))
         return np.asarray(found.float().cpu().numpy()[: len(batch)])
+
+    def _extremes(self, probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network gives for noise of four sizes, some of which has another order of the classes than pictures."""
+        if self._form.takes_bytes or probes.ndim != 4:
+            return self._returned(probes)
+        draw = np.random.default_rng(0)
+        given = []
+        for size in (1.0, 10.0, 100.0, 1000.0):
+            noise = draw.standard_normal((16, *probes.shape[1:])) + draw.standard_normal((16, probes.shape[1], 1, 1))
+            given.append(self._returned((size * noise).astype(np.float32)))
+        return np.concatenate([one[np.isfinite(one).all(axis=1)] for one in given])
 
     def _checked(self, key: str) -> list[str]:
         told = [f"the head ({key}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"]

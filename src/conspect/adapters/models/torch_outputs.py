@@ -57,6 +57,8 @@ def _rows(value: Any, rows: int) -> torch.Tensor | None:
 
     if not isinstance(value, torch.Tensor) or value.ndim == 0 or len(value) != rows or not value.is_floating_point():
         return None
+    if value.layout != torch.strided:
+        return None
     if sum(side != 1 for side in value.shape[1:]) > 1:
         return None
     return value.reshape(rows, -1) if value.ndim != 2 else value
@@ -78,10 +80,15 @@ def _permutes(value: Any, outputs: torch.Tensor) -> bool:
     return bool((value.sort(1)[0] == torch.arange(outputs.shape[1], device=value.device)).all())
 
 
+def _layout(value: Any) -> str:
+    layout = str(getattr(value, "layout", "torch.strided")).removeprefix("torch.")
+    return "" if layout == "strided" else f" {layout}"
+
+
 def no_output(why: str, parts: Mapping[str, Any]) -> UserError:
     """The error that lists what a network returned."""
     told = [
-        f"{name}: {list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+        f"{name}: {list(value.shape)} {str(value.dtype).removeprefix('torch.')}{_layout(value)}"
         if hasattr(value, "shape") and hasattr(value, "dtype")
         else f"{name}: {type(value).__name__}"
         for name, value in parts.items()

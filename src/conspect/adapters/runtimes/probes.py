@@ -22,6 +22,8 @@ DIRECTIONS, QUANTUM = 8, 1e-2
 # Computed alone or together, additions have another order; so much of the largest value may come of it in single precision.
 ROUNDING = 1e-3
 
+BATCH_STATISTICS = "Expected more than 1 value per channel when training"
+
 # What tells tokenizers apart: accents, capitals, numbers, signs, other scripts, length.
 SENTENCES = (
     "A photo of a naïve cat, 2 wheels", "TRUCK", "truck", "  two  spaces ", "eins-zwei_drei/4.50 €", "猫と犬", "a " * 100,
@@ -53,6 +55,13 @@ def calling(name: str, what: str, given: str, wanted: str | None = None) -> Iter
         raise
     except (Exception, SystemExit) as error:  # it is foreign code: anything may come out, also a call of sys.exit
         lines = str(error).strip().splitlines()
+        if BATCH_STATISTICS in str(error):
+            problem = (
+                f"{name} is not a function of one image: a batch norm in it normalises with the statistics of the batch"
+            )
+            raise user_error(
+                "MODEL002", problem, "let it use the recorded ones (training=False, also in functional form)"
+            ) from error
         why = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
         takes = f"; {wanted}" if wanted else ""
         fix = "mend size, channels or type in the file that `preprocessing` names, or the network"
@@ -93,6 +102,27 @@ def confirm_function(
         if other.shape != together.shape or not np.abs(other - together).max(initial=0.0) <= allowed:
             raise user_error("MODEL002", f"{name} is not a function of one image: {problem}", fix)
     return together
+
+
+def confirm_logits(outputs: Floats, name: str, *, pictures: bool = False) -> None:
+    """Raises UserError MODEL002 for outputs `[input, class]` of many inputs that say which class is largest and not how large.
+
+    One-hot rows, rows that are a permutation of 0, 1, ..., and rows that are sorted in one direction for every input, which
+    `pictures` alone do not show: they may have one order by chance.
+    """
+    if outputs.shape[1] < 2 or (np.ptp(outputs, axis=1) == 0).all():
+        return
+    steps, ordered = np.diff(outputs, axis=1), np.sort(outputs, axis=1)
+    places = np.arange(outputs.shape[1])
+    why = None
+    if (ordered[:, :-1] == 0).all() and (ordered[:, -1] == 1).all():
+        why = "it gives 1 for one class and 0 for all others, such as argmax or Hardmax do"
+    elif outputs.shape[1] > 2 and (ordered == places).all():
+        why = "it gives the numbers 0, 1, ... in some order, such as argsort does"
+    elif not pictures and ((steps >= 0).all() or (steps <= 0).all()):
+        why = "its values are sorted whatever goes in, so that the columns are not the classes"
+    if why is not None:
+        raise user_error("MODEL002", f"{name} gives no logits: {why}", "let the network return its logits, one a class")
 
 
 def sketch(values: Floats) -> list[list[int]]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from conspect.adapters.runtimes.input_form import InputForm
+from conspect.core.diagnostics import user_error
 
 
 def form_of(network: nn.Module) -> InputForm:
@@ -27,6 +32,49 @@ def form_of(network: nn.Module) -> InputForm:
     return InputForm(
         f"its first linear layer takes {first.in_features:,} numbers an image, its weights are {kind}", type=kind
     )
+
+
+def in_evaluation(network: nn.Module, name: str) -> nn.Module:
+    """The network in evaluation mode. A module of `torch.export` has one mode alone.
+
+    Raises UserError MODEL002 for weights without values.
+    """
+    for part, value in [*network.named_parameters(), *network.named_buffers()]:
+        if value.is_meta:
+            problem = f"{name}: {part} has no values: it is on the device meta"
+            raise user_error(
+                "MODEL002", problem, "make the network on the CPU, and load its weights before it is returned"
+            )
+    try:
+        return network.eval()
+    except NotImplementedError:
+        return network
+
+
+@contextmanager
+def confirm_nothing_random(name: str) -> Iterator[None]:
+    """Raises UserError MODEL002 where random numbers were drawn in the block, from torch, NumPy or Python: dropout
+    or noise that is left on may well give probes the same values twice.
+    """
+    before = _random_states()
+    yield
+    if _random_states() != before:
+        problem = (
+            f"{name} is not a function of one image: it draws random numbers, which may give other values each time"
+        )
+        fix = (
+            "turn off dropout, stochastic depth, noise and whatever else is random at inference, also where it is called "
+            "as a function (functional.dropout(x, training=self.training))"
+        )
+        raise user_error("MODEL002", problem, fix)
+
+
+def _random_states() -> tuple[object, ...]:
+    drawn = np.random.get_state(legacy=False)
+    assert isinstance(drawn, dict)
+    state = drawn["state"]
+    cuda = [one.numpy().tobytes() for one in torch.cuda.get_rng_state_all()] if torch.cuda.is_available() else []
+    return torch.get_rng_state().numpy().tobytes(), cuda, state["key"].tobytes(), state["pos"], random.getstate()
 
 
 def protect_input(network: nn.Module, probes: torch.Tensor) -> None:

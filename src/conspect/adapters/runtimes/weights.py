@@ -169,9 +169,23 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
         for name in wanted
         if name in chosen and chosen[name].shape != wanted[name].shape
     ]
+    misfits += [f"{name} {why}" for name in wanted if name in chosen and (why := _unfit(chosen[name], wanted[name]))]
     complain(path, code, given=first, missing=missing, unexpected=unexpected, misfits=misfits)
     network.load_state_dict(chosen, strict=False)
     return f"; {len(other)} tensors of {path.name} belong to other parts ({_first(other)})" if other else ""
+
+
+def _unfit(given: torch.Tensor, wanted: torch.Tensor) -> str:
+    """Why the values of a tensor cannot stand for those that the network wants: it would be rounded or filled without a word."""
+    import torch
+
+    kinds = f"{str(given.dtype).removeprefix('torch.')}, not {str(wanted.dtype).removeprefix('torch.')}"
+    if given.is_meta:
+        return "has no values (it is on the device meta)"
+    if given.is_quantized or given.layout != torch.strided:
+        return "is quantised" if given.is_quantized else "is sparse"
+    real = wanted.is_floating_point() and not given.is_floating_point()
+    return f"is {kinds}" if real or (given.is_complex() and not wanted.is_complex()) else ""
 
 
 def complain(place: object, code: str, *, given: Iterable[str] = (), **kinds: list[str]) -> None:
