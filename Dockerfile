@@ -5,9 +5,9 @@ RUN python -m venv /opt/conspect
 ENV PATH=/opt/conspect/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
 COPY constraints.txt lock/demo.txt ./
-# The index of torch's builds without CUDA; everything else has its digest in the lock.
+# Beside the usual index that of torch's builds without CUDA, whose "+cpu" goes before the plain version; everything else has its digest in the lock.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple -c constraints.txt torch \
+RUN pip install --extra-index-url "$TORCH_INDEX" -c constraints.txt torch \
     && pip install --no-deps --require-hashes -r demo.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY docs docs
