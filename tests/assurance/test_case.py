@@ -45,6 +45,40 @@ def test_a_property_is_shown_only_where_real_images_lie(
     assert "implies" not in node.text  # in English
 
 
+@pytest.mark.parametrize(
+    ("change", "support", "says"),
+    [
+        ({"coverage": None}, "gap", "in which no image was looked for"),
+        ({"vacuous": True, "reason": "vacuous: never"}, "gap", "vacuous: never"),
+        ({"kind": "share", "coverage": None, "caveats": ("at least 90% claimed",)}, "shown", "at least 90% claimed"),
+    ],
+)
+def test_what_is_proved_of_no_image_is_a_gap_and_how_often_a_property_is_claimed_is_said(
+    before: Results, change: dict[str, object], support: str, says: str
+) -> None:
+    entry = replace(property_of("p", "holds", "reddish > grey"), **change)
+    case = assurance_case(verified(before, entry), "s")
+    node = goal(case, "p: ")
+    assert node.support == support
+    often = "On the share of images that it names" if entry.kind == "share" else "Everywhere in its region"
+    assert node.text.startswith(f"p: {often}: 'reddish' is stronger")
+    (below,) = [other for other in case.nodes if other.id == node.supported_by[0]]
+    assert says in below.text
+
+
+def test_the_shapes_and_arrows_are_those_of_the_notation(before: Results) -> None:
+    case = assurance_case(verified(before, property_of("p", "holds"), property_of("q", "unknown")), "s")
+    tree = ET.fromstring(assurance_svg(case))
+    drawn = [element.tag.rpartition("}")[2] for element in tree.iter()]
+    count = {kind: sum(node.element == kind for node in case.nodes) for kind in ("solution", "assumption", "goal")}
+    assert drawn.count("circle") == count["solution"]
+    assert drawn.count("ellipse") == count["assumption"]
+    arrows = [element.get("marker-end") for element in tree.iter() if element.get("marker-end")]
+    assert arrows.count("url(#context)") == len(case.nodes[0].in_context_of)
+    assert arrows.count("url(#supported)") == sum(len(node.supported_by) for node in case.nodes)
+    assert "A" in [element.text for element in tree.iter()]
+
+
 def test_one_refuted_property_refutes_the_root(before: Results) -> None:
     case = assurance_case(verified(before, property_of("p", "holds"), property_of("q", "violated")), "s")
     assert case.nodes[0].support == "refuted"

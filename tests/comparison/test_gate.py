@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from conspect.cli.main import main
 from conspect.comparison.compare import compare
 from conspect.comparison.gate import Tolerances, judge, outcome_of
+from conspect.core.points import points
 from conspect.report.gate import gate_junit, gate_lines, gate_markdown, gate_sarif
+from conspect.report.sarif import in_sarif
 from conspect.results.files import encoded
 from conspect.results.results import Results
 from conspect.study.finished import finished_study
@@ -30,8 +32,29 @@ def test_an_interval_that_straddles_its_tolerance_is_neither_pass_nor_fail(
 ) -> None:
     low, high = sorted((a, b))
     outcome = outcome_of(low, high, tolerance)
-    assert (outcome == "fail") == (low > tolerance)
-    assert (outcome == "pass") == (high <= tolerance)
+    assert (outcome == "fail") == (low > tolerance + 1e-12)
+    assert (outcome == "pass") == (high <= tolerance + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tolerance"), [(0.83, 0.81, 0.02), (0.3, 0.2, 0.1), (0.9, 0.6, 0.3), (0.07, 0.05, 0.02)]
+)
+def test_a_loss_of_just_as_much_as_is_allowed_passes_whatever_floating_point_says(
+    before: float, after: float, tolerance: float
+) -> None:
+    loss = before - after
+    assert outcome_of(loss, loss, tolerance) == "pass"
+    assert outcome_of(loss + 1e-9, loss + 1e-9, tolerance) == "fail"
+
+
+@given(SMALL, SMALL)
+def test_what_is_not_the_tolerance_does_not_look_like_it(value: float, tolerance: float) -> None:
+    shown, allowed = points(value, tolerance), points(tolerance)
+    assert "-0.00 " not in f"{shown} "
+    if abs(value - tolerance) > 1e-11:
+        assert float(shown.split()[0]) != float(allowed.split()[0]) or shown != allowed
+    assert points(0.020000000000000018, 0.02) == "2.00 points"
+    assert points(0.020004, 0.02) == "2.0004 points"
 
 
 def broken(before: Results, count: int) -> Results:
@@ -194,3 +217,9 @@ def test_more_failures_than_the_record_lists_are_paired_by_their_table(finished_
     assert set(found.images) == set(whole.failures.images)
     done = call("compare", finished_folder, copy / "results.json", "--json")
     assert json.loads(done.stdout)["accuracy"]["overall"]["pairing"] == "paired"
+
+
+def test_a_message_of_sarif_holds_no_place_for_an_argument_and_no_link() -> None:
+    assert in_sarif("each of {a, b} > c") == "each of {{a, b}} > c"
+    assert in_sarif("{0} [x](http://conspect.example)") == r"{{0}} \[x\](http://conspect.example)"
+    assert in_sarif("in [0, 1]\nand \x1b") == "in [0, 1]\nand \\u001b"

@@ -47,3 +47,28 @@ def test_an_unlisted_code_and_an_error_of_nothing_are_faults() -> None:
 def test_codes_are_named_alike_and_say_something() -> None:
     assert all(re.fullmatch(r"[A-Z]+\d{3}", code) for code in CODES)
     assert len(set(CODES.values())) == len(CODES)
+
+
+HOSTILE = "a\nSTUDY001: all is well\r\x1b[2J\u202e\u2028\x9b\ud800\tb"
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_what_a_diagnostic_quotes_from_outside_is_one_line_of_harmless_text_for_every_code(code: str) -> None:
+    problem = Diagnostic(code, f"no column {HOSTILE}", f"write {HOSTILE}", SourceLocation(HOSTILE, 1, 3, HOSTILE))
+    shown = str(problem)
+    assert len(shown.split("\n")) == 4  # problem, source line, caret, fix
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    head, source, caret, fix = shown.split("\n")
+    assert head.startswith("a\\u000aSTUDY001: all is well\\u000d\\u001b[2J")
+    assert f":1:3: {code}: no column a\\u000aSTUDY001" in head
+    assert fix.startswith("  fix: write a\\u000aSTUDY001")
+    assert (len(source), source[caret.index("^")]) == (4 + len(HOSTILE), "S")
+    told = problem.to_object()
+    assert told["file"] == HOSTILE  # a path, for programs
+    assert "\n" not in told["problem"] + told["fix"]
+    assert str(outside_error(code, f"x{HOSTILE}", "y")) == str(outside_error(code, f"x{HOSTILE}", "y").diagnostics[0])
+
+
+def test_a_diagnostic_that_is_quoted_in_another_is_not_escaped_twice() -> None:
+    first = Diagnostic("DATA001", HOSTILE, "try")
+    assert Diagnostic("DATA002", first.problem, "try").problem == first.problem

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conspect.core.diagnostics import UserError
-from conspect.language import format_text, parse
+from conspect.language import format_text, parse, write
 
 MESSY = """# head
 
@@ -79,3 +79,48 @@ def test_no_comment_is_ever_lost_wherever_it_stands(places: list[int]) -> None:
 def test_a_file_with_mistakes_is_not_touched() -> None:
     with pytest.raises(UserError, match="SPEC117"):
         format_text("predict(x, c) => a")
+
+
+def test_what_the_layout_rewrites_and_what_it_keeps_is_what_the_documentation_says() -> None:
+    source = """concept ears
+con wheels
+con metallic = "made of metal"
+concept  "sky"   = "blue sky" , "clouds"
+property p: forall x in focus(truck, gamma = 2/5): ((predict(x, truck))) => >(x, metallic, ears) & !hasCon(x, "wheels")
+property q: for at least 0.95 of x in images(truck, split="test"): each of {ears} > each of {metallic, wheels}
+property r: for 1/3 of x in images(truck): ears > metallic > wheels
+predict(x, truck) implies (metallic > ears)
+"""
+    tidy = format_text(source).text
+    assert parse(tidy) == parse(source)
+    assert (
+        tidy
+        == """concept ears
+con wheels
+con metallic = "made of metal"
+concept sky = "blue sky", "clouds"
+
+property p:
+    for all x in focus(truck, gamma = 0.4):
+        predict(x, truck) implies metallic > ears and not hasCon(x, wheels)
+
+property q:
+    for 95% of x in images(truck, split = "test"):
+        each of {ears} > each of {metallic, wheels}
+
+property r:
+    for 1/3 of x in images(truck):
+        ears > metallic > wheels
+
+predict(x, truck) => >(x, metallic, ears)
+"""
+    )
+
+
+def test_each_style_has_its_word_for_a_concept_when_a_file_is_rewritten() -> None:
+    tree = parse("concept a\ncon b\n")
+    assert [write(tree, style) for style in ("house", "paper", "module")] == [
+        "concept a\nconcept b\n",
+        "con a\ncon b\n",
+        "con a\ncon b\n",
+    ]

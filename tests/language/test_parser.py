@@ -267,3 +267,10 @@ def test_every_mistaken_operator_is_named_with_what_to_write() -> None:
     for mistaken in ("&&", "||", "==", "!=", ">=", "<=", "<", ">>", "≥", "≤"):
         error = parse_with_diagnostics(f"a > b {mistaken} c > d").errors[0]
         assert (error.code, mistaken in error.problem) == ("SPEC113", True)
+
+
+def test_sets_that_stand_for_more_comparisons_than_memory_holds_are_refused() -> None:
+    many = ", ".join(f"a{k}" for k in range(501))
+    others = ", ".join(f"b{k}" for k in range(500))
+    assert codes(f"each of {{{others}}} > each of {{{others}}}") == []
+    assert codes(f"each of {{{many}}} > each of {{{others}}}") == ["SPEC102"]

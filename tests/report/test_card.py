@@ -23,6 +23,20 @@ def test_the_metadata_are_read_by_the_hubs_own_library(before: Results) -> None:
     assert (result.dataset_name, result.dataset_split) == (before.dataset.name, before.dataset.split)
 
 
+@pytest.mark.parametrize(
+    "sign", ["\x7f", "\x85", "\x9b", "\u2028", "\ufeff", "\uffff", "\U0001f600", "\n", "\t", "'", ": ", "#", "…"]
+)
+def test_a_name_with_any_sign_comes_back_from_the_metadata_as_it_is(before: Results, sign: str) -> None:
+    name = f"a{sign}b"
+    odd = replace(before, model=replace(before.model, name=name), dataset=replace(before.dataset, name=f"my {name}"))
+    head = model_card(odd)["README.md"].split("\n---\n", 1)[0].removeprefix("---\n")
+    (entry,) = yaml.safe_load(head)["model-index"]
+    assert entry["name"] == name
+    (result,) = entry["results"]
+    assert result["dataset"]["name"] == f"my {name}"
+    assert re.fullmatch(r"my-a[A-Za-z0-9._/-]*b", result["dataset"]["type"])
+
+
 def test_every_picture_is_there_and_is_xml(before: Results) -> None:
     files = model_card(before)
     named = set(re.findall(r"\]\(([^)]+\.svg)\)", files["README.md"]))

@@ -10,7 +10,7 @@ from conspect.language.writing.explanation import explain
 from conspect.results.assurance import AssuranceCase, Element, Node, Support
 from conspect.results.results import Results
 from conspect.results.shares import Share
-from conspect.results.verification import Property
+from conspect.results.verification import Property, PropertyKind
 
 # Below this share of held-out images inside its region, a proof says next to nothing about real images.
 LITTLE_COVERAGE = 0.5
@@ -135,16 +135,25 @@ def _properties(build: _Builder, results: Results) -> str:
 
 
 def _property(build: _Builder, entry: Property) -> str:
-    """Shown where it holds over a region with real images in it (or on images), by a certificate or an exact test."""
+    """Shown where it holds over a region with real images in it (or on images), by a certificate or an exact test, and its
+    premise is met somewhere.
+    """
     support: Support = {"holds": "shown", "violated": "refuted", "unknown": "gap"}[entry.verdict]  # type: ignore[assignment]
     verdict = entry.verdict + (f": {entry.reason}" if entry.reason else "")
     if entry.region is not None:
         verdict += f", over a {entry.region.shape} of {entry.region.gamma:g} standard deviations"
-    if entry.coverage is not None:
-        verdict += f" that holds {entry.coverage:.1%} of the held-out images"
-        if support == "shown" and entry.coverage < LITTLE_COVERAGE:
+    if entry.kind == "region":
+        known = "" if entry.coverage is None else f" that contains {entry.coverage:.1%} of the held-out images"
+        verdict += known
+        if support == "shown" and (entry.coverage is None or entry.coverage < LITTLE_COVERAGE):
             support = "gap"
-            verdict += ": too few to show the requirement for real images"
+            verdict += (
+                ": too few to show the requirement for real images" if known else ", in which no image was looked for"
+            )
+    elif entry.caveats:
+        verdict += f" ({'; '.join(entry.caveats)})"
+    if support == "shown" and entry.vacuous:
+        support = "gap"
     digests = {} if entry.certificate is None else {"certificate": entry.certificate}
     if entry.region is not None:
         digests["region"] = entry.region.digest
@@ -152,14 +161,21 @@ def _property(build: _Builder, entry: Property) -> str:
     return build.add("goal", f"{entry.id}: {_requirement(entry)}", support, supported_by=[solution])
 
 
+# How often a property of each kind claims its statement; the sizes stand in the verdict.
+_HOW_OFTEN: dict[PropertyKind, str] = {
+    "region": "Everywhere in its region",
+    "share": "On the share of images that it names",
+    "image": "For the one image that it names",
+    "near": "Under the changes of images that it names",
+}
+
+
 def _requirement(entry: Property) -> str:
-    """The property in English; its statement, where the record's text is none that stands alone."""
+    """The property in English, with how often it is claimed; its statement, where the record's text is none that stands alone."""
     text = f"property p: for all x in focus(c): {entry.statement}"
     parsed = parse_with_diagnostics(text)
-    if parsed.errors:
-        return entry.statement
-    (explanation,) = explain(parsed.tree)
-    return explanation.claim
+    claim = entry.statement if parsed.errors else explain(parsed.tree)[0].claim
+    return f"{_HOW_OFTEN[entry.kind]}: {claim}"
 
 
 def _monitor(build: _Builder, results: Results) -> str:

@@ -13,6 +13,7 @@ import click
 from conspect.cli.lazy import SuggestingGroup
 from conspect.core.diagnostics import ConspectError, Diagnostic, DiagnosticObject, SourceLocation, UserError, user_error
 from conspect.core.files import read_specification
+from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
     from conspect.language import Vocabulary
@@ -96,7 +97,7 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
             for problem in warnings:
                 click.echo(f"warning: {problem}")
             counts = f"{len(errors)} errors, {len(warnings)} warnings" if errors or warnings else "no mistakes"
-            click.echo(f"{file}: {properties} properties, {counts}")
+            click.echo(f"{on_one_line(str(file))}: {properties} properties, {counts}")
     if as_json:
         click.echo(json.dumps({"files": rows}, indent=2))
     sys.exit(2 if failed else 0)
@@ -140,11 +141,10 @@ def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_chec
         for note in notes:
             click.echo(f"note: {note}", err=True)
         if only_check or in_place:
-            click.echo(
-                f"{file}: {'not in house layout' if only_check and changed else 'changed' if changed else 'as it was'}"
-            )
+            told = "not in house layout" if only_check and changed else "changed" if changed else "as it was"
+            click.echo(f"{on_one_line(str(file))}: {told}")
         else:
-            click.echo(text, nl=False)
+            click.echo(text.replace("\r\n", "\n"), nl=False)
     if as_json:
         click.echo(json.dumps({"files": rows}, indent=2))
     sys.exit(2 if failed else 0)
@@ -173,7 +173,7 @@ def explain(files: tuple[Path, ...], as_json: bool) -> None:
             continue
         rows.append({"file": str(file), "ok": True, "properties": explanations})
         if not as_json:
-            click.echo("\n\n".join(str(row) for row in explanations) or f"{file}: no properties")
+            click.echo("\n\n".join(str(row) for row in explanations) or f"{on_one_line(str(file))}: no properties")
     if as_json:
         click.echo(json.dumps({"files": rows}, indent=2, default=asdict))
     sys.exit(2 if failed else 0)

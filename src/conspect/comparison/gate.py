@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conspect.core.points import ROUNDING, points
 from conspect.results.comparison import Comparison, GateOutcome, GateRule, GateVerdict, KeptChange, ShareChange
 
 
@@ -44,10 +45,12 @@ def judge(comparison: Comparison, tolerances: Tolerances) -> GateVerdict:
 
 
 def outcome_of(low: float, high: float, tolerance: float) -> GateOutcome:
-    """`low`, `high`: the interval of the loss. Straddling the tolerance is neither a pass nor a fail."""
-    if low > tolerance:
+    """`low`, `high`: the interval of the loss. Straddling the tolerance is neither a pass nor a fail; a loss of just as much
+    as is allowed is within it, whatever floating point makes of the difference.
+    """
+    if low > tolerance + ROUNDING:
         return "fail"
-    return "pass" if high <= tolerance else "investigate"
+    return "pass" if high <= tolerance + ROUNDING else "investigate"
 
 
 def _unmeasured(name: str, tolerance: float, why: str) -> GateRule:
@@ -67,10 +70,14 @@ def _loss(name: str, change: ShareChange, tolerance: float) -> GateRule:
         return _unmeasured(name, tolerance, "one of the studies has no images of it")
     loss, low, high = -change.difference, -change.high, -change.low
     outcome = outcome_of(low, high, tolerance)
-    sentence = (
-        f"{name}: lost {_points(loss)} ({_points(low)} to {_points(high)}), {_points(tolerance)} allowed: {outcome}."
-    )
+    said = f"lost {points(loss, tolerance)}" if loss > -ROUNDING else f"gained {points(-loss)}"
+    sentence = f"{name}: {said} ({_between('loss', low, high, tolerance)}: {outcome}."
     return GateRule(name=name, tolerance=tolerance, loss=loss, low=low, high=high, outcome=outcome, sentence=sentence)
+
+
+def _between(what: str, low: float, high: float, tolerance: float) -> str:
+    ends = f"{points(low, tolerance)} to {points(high, tolerance)}"
+    return f"interval of the {what}: {ends}), {points(tolerance)} allowed"
 
 
 def _unchanged(comparison: Comparison) -> bool:
@@ -87,7 +94,7 @@ def _nothing_lost(name: str, tolerance: float) -> GateRule:
         low=0.0,
         high=0.0,
         outcome="pass",
-        sentence=f"{name}: it is the same model, right on the same images; {_points(tolerance)} allowed: pass.",
+        sentence=f"{name}: it is the same model, right on the same images; {points(tolerance)} allowed: pass.",
     )
 
 
@@ -148,10 +155,11 @@ def _coverage(comparison: Comparison, tolerance: float) -> GateRule:
     if properties is None or properties.coverage_before is None or properties.coverage_after is None:
         return _unmeasured("coverage", tolerance, "the studies have no properties over regions in common")
     loss = properties.coverage_before - properties.coverage_after
-    outcome: GateOutcome = "pass" if loss <= tolerance else "fail"
+    outcome = outcome_of(loss, loss, tolerance)
+    moved = f"fell by {points(loss, tolerance)}" if loss > -ROUNDING else f"rose by {points(-loss)}"
     sentence = (
-        f"coverage: the mean share of held-out images in the properties' regions fell by {_points(loss)}, "
-        f"{_points(tolerance)} allowed: {outcome}."
+        f"coverage: the mean share of held-out images in the properties' regions {moved}, "
+        f"{points(tolerance)} allowed: {outcome}."
     )
     return GateRule(
         name="coverage", tolerance=tolerance, loss=loss, low=loss, high=loss, outcome=outcome, sentence=sentence
@@ -165,9 +173,8 @@ def _monitor(comparison: Comparison, name: str, rate: str, tolerance: float) -> 
         return _unmeasured(name, tolerance, "one of the studies has no monitor that gives it")
     rise, low, high = _rise(kept[0], kept[0].before, kept[0].after)
     outcome = outcome_of(low, high, tolerance)
-    sentence = (
-        f"{name}: rose by {_points(rise)} ({_points(low)} to {_points(high)}), {_points(tolerance)} allowed: {outcome}."
-    )
+    moved = f"rose by {points(rise, tolerance)}" if rise > -ROUNDING else f"fell by {points(-rise)}"
+    sentence = f"{name}: {moved} ({_between('rise', low, high, tolerance)}: {outcome}."
     return GateRule(name=name, tolerance=tolerance, loss=rise, low=low, high=high, outcome=outcome, sentence=sentence)
 
 
@@ -175,7 +182,3 @@ def _rise(row: KeptChange, before: float, after: float) -> tuple[float, float, f
     low = after - before - ((after - row.after_low) ** 2 + (row.before_high - before) ** 2) ** 0.5
     high = after - before + ((row.after_high - after) ** 2 + (before - row.before_low) ** 2) ** 0.5
     return after - before, low, high
-
-
-def _points(share: float) -> str:
-    return f"{round(100 * share, 2) + 0.0:.2f} points"  # + 0.0: no loss is not written as -0.00

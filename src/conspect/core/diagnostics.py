@@ -1,4 +1,7 @@
-"""A failure is data: code, place, problem, fix. One type for all of Conspect, one printer."""
+"""A failure is data: code, place, problem, fix. One type for all of Conspect, one printer.
+
+What a problem quotes (names, paths, words of libraries) is from outside: it is escaped here, for every code and every door.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from conspect.core.codes import CODES
+from conspect.core.terminal import on_one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class SourceLocation:
 
     def __str__(self) -> str:
         parts = [self.file, *(str(n) for n in (self.line, self.column) if n is not None)]
-        return ":".join(parts)
+        return on_one_line(":".join(parts))
 
 
 class DiagnosticObject(TypedDict):
@@ -35,7 +39,11 @@ class DiagnosticObject(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem, told so that its reader knows what to do next. `code` is a key of `CODES`."""
+    """One problem, told so that its reader knows what to do next. `code` is a key of `CODES`.
+
+    `problem` and `fix` are one line each: line ends and characters that a terminal hides or obeys stand as their escapes,
+    whoever shows them. The place keeps its file as it is called, which is a path, and is escaped when it is printed.
+    """
 
     code: str
     problem: str
@@ -45,6 +53,8 @@ class Diagnostic:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise KeyError(f"diagnostic code {self.code!r} is not listed in conspect.core.codes")
+        for part in ("problem", "fix"):
+            object.__setattr__(self, part, on_one_line(getattr(self, part)))
 
     def to_object(self) -> DiagnosticObject:
         """The shape of a diagnostic in JSON."""
@@ -62,7 +72,8 @@ class Diagnostic:
         where = f"{self.place}: " if self.place else ""
         lines = [f"{where}{self.code}: {self.problem}"]
         if self.place and self.place.source_line is not None and self.place.column is not None:
-            visible = self.place.source_line.expandtabs(1)
+            # One sign for each character, so that the caret stays below its own.
+            visible = "".join(c if c.isprintable() else "\ufffd" for c in self.place.source_line.expandtabs(1))
             lines += [f"    {visible}", "    " + " " * (self.place.column - 1) + "^"]
         lines += [f"  fix: {self.fix}"]
         return "\n".join(lines)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
 from conspect.editor import text as said
-from conspect.editor.study import StudyNames, study_beside
+from conspect.editor.documents import Text
+from conspect.editor.study import RESULTS_FILE, StudyNames, folder_beside, names_in
 from conspect.language.syntax.tree import Span
 
 KINDS: dict[said.CompletionKind, lsp.CompletionItemKind] = {
@@ -29,46 +31,65 @@ def server(version: str) -> LanguageServer:
     """The server, ready for `start_io`."""
     made = LanguageServer("conspect", version)
     studies = _Studies()
+    documents: dict[str, Text] = {}
 
-    def publish(uri: str) -> None:
-        document = made.workspace.get_text_document(uri)
-        answer = said.problems(document.source, document.path or uri, studies.beside(uri))
-        diagnostics = [_diagnostic(problem, document.source) for problem in answer]
+    def text_of(uri: str) -> Text:
+        if uri not in documents:  # asked about before it was opened
+            return Text(made.workspace.get_text_document(uri).source, encoding())
+        return documents[uri]
+
+    def encoding() -> str:
+        return str(made.workspace.position_encoding or lsp.PositionEncodingKind.Utf16.value)
+
+    def publish(uri: str, version: int | None) -> None:
+        document = text_of(uri)
+        answer = said.problems(document.content, to_fs_path(uri) or uri, studies.beside(uri))
+        diagnostics = [_diagnostic(problem, document) for problem in answer]
         made.text_document_publish_diagnostics(
-            lsp.PublishDiagnosticsParams(uri=uri, version=document.version, diagnostics=diagnostics)
+            lsp.PublishDiagnosticsParams(uri=uri, version=version, diagnostics=diagnostics)
         )
 
     @made.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:
-        publish(params.text_document.uri)
+        item = params.text_document
+        documents[item.uri] = Text(item.text, encoding())
+        publish(item.uri, item.version)
 
     @made.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: lsp.DidChangeTextDocumentParams) -> None:
-        publish(params.text_document.uri)
+        uri = params.text_document.uri
+        document = text_of(uri)
+        for change in params.content_changes:
+            document = document.changed(change)
+        documents[uri] = document
+        publish(uri, params.text_document.version)
 
     @made.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: lsp.DidSaveTextDocumentParams) -> None:
-        publish(params.text_document.uri)
+        publish(params.text_document.uri, None)
 
     @made.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:
         uri = params.text_document.uri
+        documents.pop(uri, None)
         made.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
 
     @made.feature(lsp.TEXT_DOCUMENT_HOVER)
     def hover(params: lsp.HoverParams) -> lsp.Hover | None:
         uri = params.text_document.uri
-        source = made.workspace.get_text_document(uri).source
-        answer = said.hover(source, params.position.line, _column(source, params.position), studies.beside(uri))
+        document = text_of(uri)
+        place = document.place(params.position)
+        answer = said.hover(document.content, place.row, place.column, studies.beside(uri))
         return None if answer is None else lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, answer))
 
     @made.feature(lsp.TEXT_DOCUMENT_COMPLETION)
     def complete(params: lsp.CompletionParams) -> lsp.CompletionList:
         uri = params.text_document.uri
-        source = made.workspace.get_text_document(uri).source
+        document = text_of(uri)
+        place = document.place(params.position)
         items = [
-            lsp.CompletionItem(entry.word, kind=KINDS[entry.kind], detail=entry.about, insert_text=_written(entry.word))
-            for entry in said.completions(source, studies.beside(uri))
+            lsp.CompletionItem(entry.word, kind=KINDS[entry.kind], detail=entry.about, insert_text=entry.written)
+            for entry in said.completions(document.content, place.row, place.column, studies.beside(uri))
         ]
         return lsp.CompletionList(is_incomplete=False, items=items)
 
@@ -82,18 +103,18 @@ def server(version: str) -> LanguageServer:
 
     def place_of_name(params: lsp.DeclarationParams | lsp.DefinitionParams) -> lsp.Location | None:
         uri = params.text_document.uri
-        source = made.workspace.get_text_document(uri).source
-        span = said.definition(source, params.position.line, _column(source, params.position))
-        return None if span is None else lsp.Location(uri, _span_range(span, source))
+        document = text_of(uri)
+        place = document.place(params.position)
+        span = said.definition(document.content, place.row, place.column)
+        return None if span is None else lsp.Location(uri, document.span_range(span))
 
     @made.feature(lsp.TEXT_DOCUMENT_FORMATTING)
     def lay_out(params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
-        source = made.workspace.get_text_document(params.text_document.uri).source
-        answer = said.formatted(source)
-        if answer is None or answer == source:
+        document = text_of(params.text_document.uri)
+        answer = said.formatted(document.content)
+        if answer is None or answer == document.content:
             return []
-        whole = lsp.Range(lsp.Position(0, 0), lsp.Position(source.count("\n") + 1, 0))
-        return [lsp.TextEdit(whole, answer)]
+        return [lsp.TextEdit(document.whole(), answer)]
 
     return made
 
@@ -102,59 +123,28 @@ class _Studies:
     """The study beside each file, read again when its results change."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[float, StudyNames]] = {}
+        self._known: dict[Path, tuple[tuple[int, int], StudyNames | None]] = {}
 
     def beside(self, uri: str) -> StudyNames | None:
-        path = to_fs_path(uri)
-        if path is None:
+        path = to_fs_path(uri) if urlsplit(uri).scheme == "file" else None
+        folder = None if path is None else folder_beside(Path(path))
+        if folder is None:
             return None
-        file = Path(path)
-        known = self._known.get(file.parent)
-        if known is not None and known[0] == _changed(known[1]):
-            return known[1]
-        study_names = study_beside(file)
-        if study_names is not None:
-            self._known[file.parent] = _changed(study_names), study_names
-        return study_names
+        try:
+            status = (folder / RESULTS_FILE).stat()
+        except OSError:
+            return None
+        version = status.st_mtime_ns, status.st_size
+        if folder not in self._known or self._known[folder][0] != version:
+            self._known[folder] = version, names_in(folder)
+        return self._known[folder][1]
 
 
-def _changed(study: StudyNames) -> float:
-    try:
-        return (study.folder / "results.json").stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _diagnostic(problem: said.Problem, source: str) -> lsp.Diagnostic:
-    span = Span(problem.line + 1, problem.column + 1, problem.length)
+def _diagnostic(problem: said.Problem, document: Text) -> lsp.Diagnostic:
     return lsp.Diagnostic(
-        range=_span_range(span, source),
+        range=document.span_range(Span(problem.line + 1, problem.column + 1, problem.length)),
         message=problem.message,
         severity=SEVERITIES[problem.severity],
         code=problem.code,
         source="conspect",
     )
-
-
-def _span_range(span: Span, source: str) -> lsp.Range:
-    rows = source.split("\n")
-    row = rows[span.line - 1] if span.line <= len(rows) else ""
-    start, end = span.column - 1, span.column - 1 + span.length
-    return lsp.Range(lsp.Position(span.line - 1, _units(row[:start])), lsp.Position(span.line - 1, _units(row[:end])))
-
-
-def _units(text: str) -> int:
-    """Length in UTF-16 code units, which the protocol counts in unless told otherwise."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-def _column(source: str, position: lsp.Position) -> int:
-    """The protocol's column in characters."""
-    rows = source.split("\n")
-    row = rows[position.line] if position.line < len(rows) else ""
-    return len(row.encode("utf-16-le")[: 2 * position.character].decode("utf-16-le", errors="ignore"))
-
-
-def _written(word: str) -> str:
-    """As it stands in a specification: in quotes, where it is no plain name."""
-    return word if said.NAME.fullmatch(word) else f'"{word}"'

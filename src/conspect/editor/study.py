@@ -10,7 +10,6 @@ from conspect.results.files import decoded
 from conspect.results.results import Results
 
 RESULTS_FILE, CONFIG_FILE = "results.json", "study.toml"
-LEVELS_UP = 6
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,22 @@ class StudyNames:
 
 def study_beside(file: Path) -> StudyNames | None:
     """Of the nearest folder above `file` that holds a study that was run; None without one, or when it cannot be read."""
-    for folder in list(file.resolve().parents)[:LEVELS_UP]:
-        path = folder / RESULTS_FILE
-        if (folder / CONFIG_FILE).is_file() and path.is_file():
-            try:
-                return names_of(decoded(path.read_bytes(), Results), folder)
-            except (OSError, ValueError):  # a study of another version: the editor works without its names
-                return None
-    return None
+    folder = folder_beside(file)
+    return None if folder is None else names_in(folder)
+
+
+def folder_beside(file: Path) -> Path | None:
+    """The nearest folder above `file` that holds a study that was run."""
+    folders = file.resolve().parents
+    return next((f for f in folders if (f / CONFIG_FILE).is_file() and (f / RESULTS_FILE).is_file()), None)
+
+
+def names_in(folder: Path) -> StudyNames | None:
+    """The names of the study in `folder`; None of one of another version: the editor works without its names."""
+    try:
+        return names_of(decoded((folder / RESULTS_FILE).read_bytes(), Results), folder)
+    except (OSError, ValueError):
+        return None
 
 
 def names_of(results: Results, folder: Path) -> StudyNames:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from html import escape
 
@@ -10,7 +12,11 @@ from conspect.core.terminal import on_one_line
 from conspect.report.plain import in_xml
 from conspect.results.assurance import AssuranceCase, Node, Support
 
-WIDTH, LINE, GAP_X, GAP_Y, CHARACTERS = 230, 14, 24, 60, 36
+LINE, GAP_X, GAP_Y, MARGIN = 14, 24, 60, 12
+# Signs in a row of text, and the width of a sign at this size of letters.
+CHARACTERS, ROUND_CHARACTERS, SIGN = 36, 26, 5.9
+WIDTH = 230.0
+TOP = 40.0
 # Leaves drawn below one strategy; the JSON has all of them.
 LEAVES_DRAWN = 4
 COLOURS: dict[Support, str] = {"shown": "#2b7a4b", "gap": "#9a6700", "refuted": "#b3261e"}
@@ -19,24 +25,31 @@ WORDS: dict[Support, str] = {"shown": "shown", "gap": "gap", "refuted": "refuted
 ORDER: dict[Support, int] = {"refuted": 0, "gap": 1, "shown": 2}
 
 
-def assurance_svg(case: AssuranceCase) -> str:
-    """The tree from the root down, contexts at its right: goals as boxes, strategies slanted, solutions round.
+# The arrows of the notation: solid where a claim is supported, hollow where it is read in a context.
+ARROWS = (
+    '<defs><marker id="supported" viewBox="0 0 10 10" refX="10" refY="5" markerWidth="8" markerHeight="8" orient="auto">'
+    '<path d="M0 0 L10 5 L0 10 z" fill="#555"/></marker>'
+    '<marker id="context" viewBox="0 0 10 10" refX="10" refY="5" markerWidth="8" markerHeight="8" orient="auto">'
+    '<path d="M1 1 L9 5 L1 9 z" fill="#fff" stroke="#555"/></marker></defs>'
+)
 
-    A goal that nothing supports bears a diamond.
+
+def assurance_svg(case: AssuranceCase) -> str:
+    """The tree from the root down, contexts at its right: goals as boxes, strategies slanted, solutions as circles, contexts
+    with round corners, assumptions as ellipses with an A. A goal that nothing supports bears a diamond.
+
+    Source: GSN Community Standard, version 3, part 1.
     """
     nodes = {node.id: node for node in case.nodes}
     drawing = _Drawing(nodes)
-    width, depth = drawing.place(case.root, 0.0, 40.0)
-    right = max(width, WIDTH) + GAP_X
-    for row, name in enumerate(nodes[case.root].in_context_of):
-        drawing.shape(nodes[name], right + WIDTH / 2, 40.0 + row * 110)
-    total = right + WIDTH + GAP_X
-    height = max(depth, 40 + 110 * len(nodes[case.root].in_context_of)) + 30
+    width, depth = drawing.place(case.root, MARGIN, TOP)
+    right, bottom = drawing.contexts(case.root, MARGIN + width)
+    total, height = right + MARGIN, max(depth, bottom) + 2 * MARGIN + 18
     title = f"Assurance case of {case.study}: {case.shown} goals shown, {case.gaps} open, {case.refuted} refuted"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height:.0f}" '
         f'width="{total:.0f}" height="{height:.0f}" '
-        f'role="img" font-family="system-ui, sans-serif" font-size="11">\n<title>{_safe(title)}</title>\n'
+        f'role="img" font-family="system-ui, sans-serif" font-size="11">\n<title>{_safe(title)}</title>\n{ARROWS}\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n<text x="12" y="20" font-size="14">{_safe(title)}</text>\n'
         + "\n".join([*drawing.lines, *drawing.shapes])
         + "\n</svg>\n"
@@ -52,7 +65,7 @@ class _Drawing:
     def place(self, name: str, left: float, top: float) -> tuple[float, float]:
         """Draws the tree below a node with its left edge at `left`; returns its width and its lowest y."""
         node = self.nodes[name]
-        height = self._height(node)
+        own_width, height = _size(node)
         children = sorted(node.supported_by, key=lambda child: ORDER[self.nodes[child].support])
         drawn = children if len(children) <= LEAVES_DRAWN or name in self._inner() else children[:LEAVES_DRAWN]
         x, bottom, centres = left, top + height, []
@@ -60,13 +73,10 @@ class _Drawing:
             width, low = self.place(child, x, top + height + GAP_Y)
             centres.append(x + width / 2)
             x, bottom = x + width + GAP_X, max(bottom, low)
-        width = max(WIDTH, x - GAP_X - left)
+        width = max(own_width, x - GAP_X - left)
         centre = left + width / 2
         for child_centre in centres:
-            self.lines.append(
-                f'<path d="M{centre:.0f} {top + height:.0f} L{child_centre:.0f} {top + height + GAP_Y:.0f}" '
-                'stroke="#555" fill="none"/>'
-            )
+            self._arrow(f"M{centre:.0f} {top + height:.0f} L{child_centre:.0f} {top + height + GAP_Y:.0f}", "supported")
         if len(drawn) < len(children):
             self.shapes.append(
                 f'<text x="{centre:.0f}" y="{top + height + 24:.0f}" text-anchor="middle">'
@@ -74,6 +84,26 @@ class _Drawing:
             )
         self.shape(node, centre, top)
         return width, bottom
+
+    def contexts(self, name: str, edge: float) -> tuple[float, float]:
+        """Draws the contexts of a node in a column behind `edge`, joined to the node; returns their right and lowest edge."""
+        node = self.nodes[name]
+        own_width, own_height = _size(node)
+        start, level = MARGIN + (edge - MARGIN + own_width) / 2, TOP + own_height / 2
+        column, top = edge + 2 * GAP_X, TOP
+        inside = [self.nodes[context] for context in node.in_context_of]
+        widest = max((_size(context)[0] for context in inside), default=0.0)
+        for context in inside:
+            width, height = _size(context)
+            left, middle = column + (widest - width) / 2, top + height / 2
+            way = f"M{start:.0f} {level:.0f} H{edge + GAP_X / 2:.0f} V{middle:.0f} H{left:.0f}"
+            self._arrow(way, "context")
+            self.shape(context, column + widest / 2, top)
+            top += height + GAP_X
+        return column + widest, top
+
+    def _arrow(self, way: str, kind: str) -> None:
+        self.lines.append(f'<path d="{way}" stroke="#555" fill="none" marker-end="url(#{kind})"/>')
 
     def _inner(self) -> set[str]:
         """Nodes whose children are always all drawn: those above strategies and open goals near the root."""
@@ -83,36 +113,54 @@ class _Drawing:
             if any(self.nodes[k].element == "strategy" for k in node.supported_by)
         }
 
-    def _height(self, node: Node) -> float:
-        return 26 + LINE * len(_wrapped(node))
-
     def shape(self, node: Node, centre: float, top: float) -> None:
         """One element with its text, its state in words and colour."""
-        height, x = self._height(node), centre - WIDTH / 2
-        colour = COLOURS[node.support]
-        style = f'fill="#fafafa" stroke="{colour}" stroke-width="2"'
+        width, height = _size(node)
+        x, middle = centre - width / 2, top + height / 2
+        style = f'fill="#fafafa" stroke="{COLOURS[node.support]}" stroke-width="2"'
+        box = f'x="{x:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}"'
         match node.element:
             case "strategy":
-                corners = ((x + 12, top), (x + WIDTH, top), (x + WIDTH - 12, top + height), (x, top + height))
-                self.shapes.append(f'<polygon points="{_points(corners)}" {style}/>')
+                slanted = ((x + 12, top), (x + width, top), (x + width - 12, top + height), (x, top + height))
+                self.shapes.append(f'<polygon points="{_points(slanted)}" {style}/>')
             case "goal":
-                self.shapes.append(f'<rect x="{x:.0f}" y="{top:.0f}" width="{WIDTH}" height="{height:.0f}" {style}/>')
-            case "solution" | "context" | "assumption":
-                radius = height / 2 if node.element == "solution" else 14
-                self.shapes.append(
-                    f'<rect x="{x:.0f}" y="{top:.0f}" width="{WIDTH}" height="{height:.0f}" rx="{radius:.0f}" {style}/>'
-                )
-        head = f"{node.id} · {WORDS[node.support]}"
-        rows = [(head, "bold", colour), *((line, "normal", "#1d2329") for line in _wrapped(node))]
-        for k, (line, weight, fill) in enumerate(rows):
-            self.shapes.append(
-                f'<text x="{centre:.0f}" y="{top + 16 + k * LINE:.0f}" text-anchor="middle" font-weight="{weight}" '
-                f'fill="{fill}">{_safe(line)}</text>'
-            )
+                self.shapes.append(f"<rect {box} {style}/>")
+            case "context":
+                self.shapes.append(f'<rect {box} rx="{min(height / 2, 24):.0f}" {style}/>')
+            case "solution":
+                self.shapes.append(f'<circle cx="{centre:.0f}" cy="{middle:.0f}" r="{width / 2:.0f}" {style}/>')
+            case "assumption":
+                axes = f'rx="{width / 2:.0f}" ry="{height / 2:.0f}"'
+                self.shapes.append(f'<ellipse cx="{centre:.0f}" cy="{middle:.0f}" {axes} {style}/>')
+                self.shapes.append(f'<text x="{x + width - 14:.0f}" y="{top + height:.0f}">A</text>')
+        self._words(node, centre, middle)
         if node.element == "goal" and node.support == "gap" and not node.supported_by:
             y = top + height
             corners = ((centre, y), (centre + 9, y + 9), (centre, y + 18), (centre - 9, y + 9))
             self.shapes.append(f'<polygon points="{_points(corners)}" {style}/>')
+
+    def _words(self, node: Node, centre: float, middle: float) -> None:
+        head = f"{node.id} · {WORDS[node.support]}"
+        rows = [(head, "bold", COLOURS[node.support]), *((line, "normal", "#1d2329") for line in _wrapped(node))]
+        first = middle - LINE * len(rows) / 2 + LINE - 3
+        for k, (line, weight, fill) in enumerate(rows):
+            self.shapes.append(
+                f'<text x="{centre:.0f}" y="{first + k * LINE:.0f}" text-anchor="middle" font-weight="{weight}" '
+                f'fill="{fill}">{_safe(line)}</text>'
+            )
+
+
+def _size(node: Node) -> tuple[float, float]:
+    """Width and height of an element: as much as its text needs within its shape."""
+    tall = LINE * (1 + len(_wrapped(node)))
+    match node.element:
+        case "solution":
+            across = math.hypot(ROUND_CHARACTERS * SIGN, tall) + 8
+            return across, across
+        case "assumption":
+            return math.sqrt(2) * ROUND_CHARACTERS * SIGN, math.sqrt(2) * tall
+        case "goal" | "strategy" | "context":
+            return WIDTH, tall + 12.0
 
 
 def _points(corners: Sequence[tuple[float, float]]) -> str:
@@ -120,8 +168,11 @@ def _points(corners: Sequence[tuple[float, float]]) -> str:
 
 
 def _wrapped(node: Node) -> list[str]:
-    digests = [f"{name} {digest[:16]}" for name, digest in node.digests.items()]
-    return [*textwrap.wrap(on_one_line(node.text), CHARACTERS), *digests]
+    text = on_one_line(node.text)
+    length = ROUND_CHARACTERS if node.element in {"solution", "assumption"} else CHARACTERS
+    if any(unicodedata.east_asian_width(sign) in "WF" for sign in text):
+        length //= 2
+    return [*textwrap.wrap(text, length), *(f"{name} {digest[:16]}" for name, digest in node.digests.items())]
 
 
 def _safe(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from conspect.core.json_value import JsonObject, JsonValue
@@ -14,6 +15,10 @@ from conspect.results.results import Results
 from conspect.results.shares import Share
 
 GROUPS_SHOWN = 10
+# What JSON lets stand in a text and YAML does not, or reads as the end of a line (YAML 1.2, 5.1 and 5.4).
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# The hub's names of data sets have no other characters; a folder's name may.
+_NO_IDENTIFIER = re.compile(r"[^A-Za-z0-9._/-]+")
 
 
 def model_card(results: Results) -> dict[str, str]:
@@ -30,7 +35,7 @@ def model_card(results: Results) -> dict[str, str]:
 def _metadata(results: Results) -> str:
     """YAML whose values are JSON, which YAML contains: nothing from outside can end the block."""
     name, data = results.model.name, results.dataset
-    dataset = {"type": data.name, "name": data.name, "split": data.split}
+    dataset = {"type": _identifier(data.name), "name": data.name, "split": data.split}
     metrics: JsonValue = [{"type": "accuracy", "name": "Accuracy", "value": round(results.model.accuracy, 6)}]
     entry: JsonObject = {
         "name": name,
@@ -48,7 +53,17 @@ def _metadata(results: Results) -> str:
         "metrics": ["accuracy"],
         "model-index": [entry],
     }
-    return "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())
+    return "".join(f"{key}: {_in_yaml(value)}\n" for key, value in fields.items())
+
+
+def _in_yaml(value: JsonValue) -> str:
+    written = json.dumps(value, ensure_ascii=False)
+    return _NOT_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def _identifier(name: str) -> str:
+    """The name as an identifier of the hub: the hub refuses a `type` that is empty."""
+    return _NO_IDENTIFIER.sub("-", name).strip("-/") or "unnamed"
 
 
 def _text(results: Results, pictures: dict[str, str]) -> str:

@@ -7,9 +7,10 @@ from collections import Counter
 
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.markdown import in_markdown
+from conspect.core.points import points
 from conspect.core.terminal import on_one_line
 from conspect.report.plain import in_xml
-from conspect.report.sarif import SCHEMA, uri_of
+from conspect.report.sarif import SCHEMA, in_sarif, uri_of
 from conspect.results.comparison import GateOutcome, GateRule, GateVerdict
 
 # SARIF's kind of a result; its level must be "none" wherever the kind is not "fail".
@@ -49,15 +50,11 @@ def _row(rule: GateRule) -> str:
     whole = rule.name == "properties"
 
     def shown(value: float | None) -> str:
-        return "–" if value is None else f"{value:.0f}" if whole else f"{_rounded(100 * value):.2f} points"
+        return "–" if value is None else f"{value:.0f}" if whole else points(value, rule.tolerance)
 
     interval = "–" if rule.low is None else f"{shown(rule.low)} to {shown(rule.high)}"
     cells = (in_markdown(rule.name), shown(rule.tolerance), shown(rule.loss), interval, MARKS[rule.outcome])
     return f"| {' | '.join(cells)} |"
-
-
-def _rounded(points: float) -> float:
-    return round(points, 2) + 0.0  # no loss is not written as -0.00
 
 
 def gate_junit(verdict: GateVerdict) -> str:
@@ -93,7 +90,7 @@ def gate_sarif(verdict: GateVerdict, *, version: str, study_file: str) -> JsonOb
             "ruleId": names[rule.name],
             "kind": KINDS[rule.outcome],
             "level": "error" if rule.outcome == "fail" else "none",
-            "message": {"text": rule.sentence},
+            "message": {"text": in_sarif(rule.sentence)},
             "locations": [
                 {"physicalLocation": {"artifactLocation": {"uri": uri_of(study_file)}, "region": {"startLine": 1}}}
             ],

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from conspect.core.json_value import JsonObject, JsonValue
+from conspect.core.terminal import plain
 from conspect.core.version import VERSION
 from conspect.results.verification import Property
 
@@ -42,6 +43,12 @@ def uri_of(file: str) -> str:
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
+def in_sarif(text: str) -> str:
+    """`text` as a plain message: braces are no place for an argument (SARIF 2.1.0, 3.11.5), brackets no link (3.11.6)."""
+    text = plain(text).replace("{", "{{").replace("}", "}}")
+    return text.replace("[", "\\[").replace("]", "\\]") if "](" in text else text
+
+
 def _result(result: Property) -> JsonObject:
     outcome = result.verdict
     text = f"{result.id}: {outcome}: {result.statement}"
@@ -52,7 +59,7 @@ def _result(result: Property) -> JsonObject:
         "kind": {"holds": "pass", "violated": "fail", "unknown": "open"}[outcome],
         # SARIF asks for the level "none" wherever the kind is not "fail".
         "level": "error" if outcome == "violated" else "none",
-        "message": {"text": "\n".join([text, *result.caveats])},
+        "message": {"text": in_sarif("\n".join([text, *result.caveats]))},
         "properties": {"margin": result.margin, "gammaMax": result.gamma_max},
     }
     if result.file:

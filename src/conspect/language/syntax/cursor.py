@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from conspect.language.syntax.grammar import CONNECTIVE_WORDS, ITEM_WORDS, NAME_LIMIT
+from conspect.language.syntax.grammar import COMPARISON_LIMIT, CONNECTIVE_WORDS, ITEM_WORDS, NAME_LIMIT
 from conspect.language.syntax.lexer import tokenize
 from conspect.language.syntax.source import Problems, Source
 from conspect.language.syntax.suggestions import Suggester
@@ -27,6 +27,7 @@ class Cursor:
         self.texts = self.tokens.texts
         self.starts = self.tokens.starts
         self.index = 0
+        self.comparisons = 0
 
     @property
     def kind(self) -> str:
@@ -159,3 +160,10 @@ class Cursor:
             value /= below
             self.advance()
         return value / 100 if self.accept("%") else value
+
+    def compare(self, count: int, first: int) -> None:
+        """Counts the comparisons that a set stands for. Raises Abandon beyond what a file may hold."""
+        self.comparisons += count
+        if self.comparisons > COMPARISON_LIMIT:
+            problem = f"the sets up to here stand for more than {COMPARISON_LIMIT:,} comparisons"
+            raise self.fail("SPEC102", problem, "name fewer concepts, or split the file", first)

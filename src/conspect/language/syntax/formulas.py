@@ -230,6 +230,7 @@ class FormulaParser:
             fix = "write one comparison for each neighbour and join them with 'and'"
             raise cursor.fail("SPEC111", "a chain cannot hold 'each of'", fix, first)
         left, right = ((side,) if isinstance(side, str) else side for side in sides)
+        cursor.compare(len(left) * len(right), first)
         return Each(left, right, span), 2
 
     def _side(self) -> str | tuple[str, ...]:

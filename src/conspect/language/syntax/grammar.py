@@ -9,6 +9,7 @@ Connective: TypeAlias = Literal["not", "and", "or", "iff", "implies"]
 
 DEPTH_LIMIT = 200  # of brackets, and of the tree
 TOKEN_LIMIT = 250_000  # words and signs in a file: what bounds the time that a hostile file takes
+COMPARISON_LIMIT = 250_000  # that the sets of a file stand for: each of {...} > each of {...} is their product
 NAME_LIMIT = 200  # code points
 PHRASE_LIMIT = 2000  # code points
 NUMBER_LIMIT = 40  # digits

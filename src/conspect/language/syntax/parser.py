@@ -130,7 +130,7 @@ class SpecificationParser:
         name = cursor.name("a name", f"write {word} NAME")
         if word in ("concept", "con"):
             phrases = self._phrases() if cursor.accept("=") else ()
-            return ConceptDeclaration(name, phrases, cursor.span(first))
+            return ConceptDeclaration(name, phrases, "concept" if word == "concept" else "con", cursor.span(first))
         if word == "class":
             return ClassDeclaration(name, cursor.span(first))
         if word in ("network", "rep", "img"):

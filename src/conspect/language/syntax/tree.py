@@ -261,10 +261,11 @@ Quantifier: TypeAlias = ForAll | ForShare | ForImage | ForShareNear | ForImageNe
 
 @dataclass(frozen=True, slots=True)
 class ConceptDeclaration:
-    """`concept metallic = "made of metal"` or `con metallic`."""
+    """`concept metallic = "made of metal"` or `con metallic`. `word`: the one of the two that was written."""
 
     name: str
     phrases: tuple[str, ...] = ()
+    word: Literal["concept", "con"] | None = field(default=None, compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

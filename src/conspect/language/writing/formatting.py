@@ -1,7 +1,8 @@
 """The house layout of a file: canonical spacing, one item after another, every comment kept.
 
 A comment on a line of its own stays before what follows it, one at the end of an item stays at its end. A comment in
-the middle of an item has no place in the layout and moves above the item; how many moved is told.
+the middle of an item has no place in the layout and moves above the item; how many moved is told. Line ends stay those of the
+file's first line.
 """
 
 from __future__ import annotations
@@ -41,7 +42,14 @@ def format_text(content: str | bytes, file: str = "<specification>") -> FormatRe
     layout = _Layout(found)
     blocks = layout.blocks(found.tree.items, list(found.comments))
     lines = _joined(blocks)
-    return FormatResult("\n".join(lines) + "\n" if lines else "", layout.moved)
+    end = _line_end(content)
+    return FormatResult(end.join(lines) + end if lines else "", layout.moved)
+
+
+def _line_end(content: str | bytes) -> str:
+    first = content.find("\n") if isinstance(content, str) else content.find(b"\n")
+    returned = content[first - 1 : first] in ("\r", b"\r")
+    return "\r\n" if first > 0 and returned else "\n"
 
 
 class _Layout:

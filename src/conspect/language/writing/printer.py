@@ -86,15 +86,16 @@ class BareNames:
         return True
 
 
-def write_item(item: Item, bare: BareNames, spelling: Spelling | None = None) -> str:  # noqa: PLR0911
+def write_item(item: Item, bare: BareNames, spelling: Spelling | None = None) -> str:
     """One declaration, property or module; may have several lines."""
     match item:
         case ClassDeclaration(name):
             return f"class {write_name(name)}"
-        case ConceptDeclaration(name, phrases):
-            if not phrases:
-                return f"{'concept' if spelling == 'house' else 'con'} {write_name(name)}"
-            return f"concept {write_name(name)} = {', '.join(quote(phrase, PHRASE_LIMIT) for phrase in phrases)}"
+        case ConceptDeclaration(name, phrases, word):
+            if spelling is not None or word is None:  # each style has its word; phrases come with the house style's
+                word = "concept" if phrases or spelling == "house" else "con"
+            listed = ", ".join(quote(phrase, PHRASE_LIMIT) for phrase in phrases)
+            return f"{word} {write_name(name)}{f' = {listed}' if phrases else ''}"
         case NameDeclaration(kind, name):
             return f"{kind} {write_name(name)}"
         case ImageConcepts(image, concepts):
