@@ -56,6 +56,23 @@ def test_text_tells_region_margin_and_witness(call):
     assert done.output.rstrip().endswith("2 properties: 1 holds, 1 violated")
 
 
+def test_every_record_says_for_which_inputs_its_statement_is_claimed(call, tmp_path):
+    plain = "property plain: for all x in focus(east): right > up\n"
+    covered = "property covered: for all x in focus(east, coverage = 1/2) where predict(x, east): right > up\n"
+    done = call(HELD + OPEN + plain + covered, "--json", "--gamma", "0.3")
+    asked = {record["id"]: record["quantifier"] for record in json.loads(done.output)["properties"]}
+    assert asked == {
+        "held": "for all x in focus(east, gamma = 0.5, shape = box)",
+        "open": "for 99% of x in images(east)",
+        "plain": "for all x in focus(east, gamma = 0.3, shape = box)",
+        "covered": "for all x in focus(east, coverage = 50%, shape = box) where predict(x, east)",
+    }
+    assert "claimed: for 99% of x in images(east)" in call(OPEN).output
+    call(OPEN, "--junit", str(tmp_path / "junit.xml"), "--sarif", str(tmp_path / "log.sarif"))
+    for name in ("junit.xml", "log.sarif"):
+        assert "for 99% of x in images(east): predict(x, east)" in (tmp_path / name).read_text()
+
+
 def test_an_almost_empty_region_heads_its_verdict(call):
     first = call(HELD.replace("0.5", "0.001")).output.splitlines()[0]
     assert "This region contains 0.00%" in first

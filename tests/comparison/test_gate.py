@@ -99,6 +99,26 @@ def test_properties_that_stop_holding_are_counted(before: Results, now: str | No
     assert verdict.rules[-1].outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "outcome"),
+    [
+        (
+            "for all x in focus(red, gamma = 0.4, shape = box)",
+            "for all x in focus(red, gamma = 0.1, shape = box)",
+            "fail",
+        ),
+        ("for 95% of x in images(red)", "for 5% of x in images(red)", "fail"),
+        ("for 95% of x in images(red)", "for 95% of x in images(red)", "pass"),
+        ("", "for 95% of x in images(red)", "pass"),  # results of an older version do not say
+    ],
+)
+def test_a_property_that_claims_less_under_its_name_is_lost(before: Results, then: str, now: str, outcome: str) -> None:
+    old = verified(before, replace(property_of("p", "holds"), quantifier=then))
+    new = verified(before, replace(property_of("p", "holds"), quantifier=now))
+    verdict = judge(compare(old, new, names=("a", "b")), Tolerances(accuracy=1, worst_class=1))
+    assert verdict.rules[-1].outcome == outcome
+
+
 def test_what_was_asked_for_and_cannot_be_measured_is_never_a_pass(before: Results) -> None:
     comparison = compare(before, before, names=("a", "b"))
     verdict = judge(comparison, Tolerances(accuracy=1, worst_class=1, accepted_errors=0.01, coverage=0.1))

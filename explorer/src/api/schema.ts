@@ -1237,7 +1237,9 @@ export interface components {
          * Property
          * @description Everything said about one property; docs/verification.md has the fields.
          *
-         *         `vacuous`: it holds because its premise never does. `margin`: units of logits and unnormalised strengths.
+         *         `quantifier`: for which inputs the statement is claimed, as the language writes it, with the sizes that options filled in;
+         *         empty in results of older versions. `vacuous`: it holds because its premise never does.
+         *         `margin`: units of logits and unnormalised strengths.
          *         `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
          *         `gamma_max_bracket`: proved up to, witness at, searched up to.
          */
@@ -1265,6 +1267,8 @@ export interface components {
             margin: number | null;
             /** @default null */
             neighbourhood: components["schemas"]["NeighbourhoodCounts"] | null;
+            /** @default  */
+            quantifier: string;
             reason: string;
             region: components["schemas"]["RegionSummary"] | null;
             satisfaction: components["schemas"]["Rate"] | null;

@@ -175,7 +175,8 @@ def _requirement(entry: Property) -> str:
     text = f"property p: for all x in focus(c): {entry.statement}"
     parsed = parse_with_diagnostics(text)
     claim = entry.statement if parsed.errors else explain(parsed.tree)[0].claim
-    return f"{_HOW_OFTEN[entry.kind]}: {claim}"
+    asked = f" ({entry.quantifier})" if entry.quantifier else ""
+    return f"{_HOW_OFTEN[entry.kind]}{asked}: {claim}"
 
 
 def _monitor(build: _Builder, results: Results) -> str:

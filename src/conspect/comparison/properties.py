@@ -10,11 +10,11 @@ from conspect.results.verification import Property, Verification
 
 
 def properties(before: Verification, after: Verification) -> Properties:
-    """`flipped`: in both, with the same statement and kind. One whose statement is another now is `restated`, not flipped."""
+    """`flipped`: in both, and the same is claimed for the same inputs. What claims something else now is `restated`."""
     theirs = {entry.id: entry for entry in before.properties}
     ours = {entry.id: entry for entry in after.properties}
     shared = [name for name in ours if name in theirs]
-    same = [name for name in shared if _asked(ours[name]) == _asked(theirs[name])]
+    same = [name for name in shared if _same_claim(theirs[name], ours[name])]
     return Properties(
         in_both=len(same),
         only_before=tuple(name for name in theirs if name not in ours),
@@ -27,8 +27,11 @@ def properties(before: Verification, after: Verification) -> Properties:
     )
 
 
-def _asked(entry: Property) -> tuple[object, ...]:
-    return entry.kind, entry.statement, entry.class_name
+def _same_claim(before: Property, after: Property) -> bool:
+    """A smaller region, or a smaller share of images, is another claim; results of older versions do not say which it was."""
+    if before.quantifier and after.quantifier and before.quantifier != after.quantifier:
+        return False
+    return (before.kind, before.statement, before.class_name) == (after.kind, after.statement, after.class_name)
 
 
 def _change(before: Property, after: Property) -> PropertyChange:

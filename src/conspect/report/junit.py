@@ -42,9 +42,9 @@ def junit_xml(results: Sequence[Property]) -> str:
                 classname=in_xml(result.class_name or "all classes"),
                 time=f"{result.seconds:.6f}",
             )
-            message = in_xml(result.reason or f"violated: {result.statement}")
+            message = in_xml(result.reason or f"violated: {claim_of(result)}")
             # Readers show the message, the text, or both; the text has the place, for which the format has no attribute.
-            text = in_xml(f"{_place(result)}{result.statement}\n{result.reason}".rstrip())
+            text = in_xml(f"{_place(result)}{claim_of(result)}\n{result.reason}".rstrip())
             if result.verdict == "violated":
                 ET.SubElement(case, "failure", message=message, type="violated").text = text
             elif result.verdict == "unknown":
@@ -53,6 +53,11 @@ def junit_xml(results: Sequence[Property]) -> str:
             if notes or result.caveats:
                 ET.SubElement(case, "system-out").text = in_xml("\n".join([*notes, *result.caveats]))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
+
+
+def claim_of(result: Property) -> str:
+    """The statement, behind the inputs that it is claimed for."""
+    return f"{result.quantifier}: {result.statement}" if result.quantifier else result.statement
 
 
 def _place(result: Property) -> str:

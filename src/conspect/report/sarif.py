@@ -9,6 +9,7 @@ from urllib.parse import quote
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.terminal import plain
 from conspect.core.version import VERSION
+from conspect.report.junit import claim_of
 from conspect.results.verification import Property
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -51,7 +52,7 @@ def in_sarif(text: str) -> str:
 
 def _result(result: Property) -> JsonObject:
     outcome = result.verdict
-    text = f"{result.id}: {outcome}: {result.statement}"
+    text = f"{result.id}: {outcome}: {claim_of(result)}"
     if result.reason:
         text += f" ({result.reason})"
     entry: dict[str, JsonValue] = {

@@ -24,6 +24,8 @@ def verdict_lines(entry: Property) -> str:
     if caveats and caveats[0].startswith("This region contains"):
         lines[0] = f"{lines[0]}\n         ! {caveats.pop(0)}"
         lines[0] = "\n".join(reversed(lines[0].split("\n         ")))
+    if entry.quantifier and entry.region is None:
+        lines.append(f"         claimed: {entry.quantifier}")
     if entry.reason:
         lines.append(f"         reason: {entry.reason}")
     if entry.region is not None:

@@ -91,7 +91,9 @@ class NeighbourhoodCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything said about one property; docs/verification.md has the fields.
 
-    `vacuous`: it holds because its premise never does. `margin`: units of logits and unnormalised strengths.
+    `quantifier`: for which inputs the statement is claimed, as the language writes it, with the sizes that options filled in;
+    empty in results of older versions. `vacuous`: it holds because its premise never does.
+    `margin`: units of logits and unnormalised strengths.
     `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
     `gamma_max_bracket`: proved up to, witness at, searched up to.
     """
@@ -104,6 +106,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statement: str
     verdict: Outcome
     reason: str
+    quantifier: str = ""
     vacuous: bool = False
     margin: float | None
     float32_slack: float | None = None

@@ -98,7 +98,9 @@ class GammaMax:
 
 @dataclass(frozen=True, eq=False)
 class PropertyResult:
-    """Everything said about one property. `caveats` are printed beside the verdict; the first may head it.
+    """Everything said about one property. `quantifier`: for which inputs the `statement` is claimed.
+
+    `caveats` are printed beside the verdict; the first may head it.
 
     `margin`: how far the formula is from changing its value at the worst embedding of the region, in units of logits
     and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
@@ -111,6 +113,7 @@ class PropertyResult:
     kind: PropertyKind
     verdict: Verdict
     class_name: str | None = None
+    quantifier: str = ""
     statement: str = ""
     line: int | None = None
     file: str = ""

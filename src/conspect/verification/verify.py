@@ -43,8 +43,8 @@ from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
 from conspect.verification.neighbourhoods.verdicts import NearVerdicts
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
-from conspect.verification.queries.model import VerificationModel, VerifyOptions
-from conspect.verification.queries.planning import Obligation, names_of, plan
+from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
+from conspect.verification.queries.planning import Obligation, asked_for, names_of, plan
 from conspect.verification.queries.premises import premise_of
 from conspect.verification.regions.focus import FocusRegions, rarity, rate
 from conspect.verification.regions.readout_verdicts import ReadoutVerdicts
@@ -69,7 +69,6 @@ def verify(
 
 
 TOO_FEW = "VERIFY006"
-READOUT_SHAPES = ("span", "band")
 
 
 @dataclass(eq=False)
@@ -373,13 +372,13 @@ class Verification:
     def _digest(self, claim: Claim) -> str | None:
         return None if claim.verdict == "unknown" else tied(claim.fields(), self.tie)
 
-    @staticmethod
-    def _result(job: Obligation, **known: object) -> PropertyResult:
+    def _result(self, job: Obligation, **known: object) -> PropertyResult:
         kinds = {ForAll: "region", ForShare: "share", ForImage: "image", ForShareNear: "near", ForImageNear: "near"}
         return PropertyResult(
             name=job.name,
             kind=kinds[type(job.quantifier)],  # type: ignore[arg-type]
             class_name=job.class_name,
+            quantifier=asked_for(job, self.options),
             statement=job.statement,
             line=job.line,
             file=job.file,

@@ -38,12 +38,12 @@ from conspect.study.exploration.reality import Reality
 from conspect.study.proving.properties import without_embedding
 from conspect.study.proving.records import property_record
 from conspect.study.study import Study
-from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.queries.vocabulary import vocabulary_of
 from conspect.verification.regions.readout_verdicts import ROOM
 from conspect.verification.results import PropertyResult
-from conspect.verification.verify import READOUT_SHAPES, Verification
+from conspect.verification.verify import Verification
 
 STEPS, SHOWN_BREAKING, SHOWN_NEAREST = 120, 60, 6
 # A witness is looked for at a size that somebody drags to; the search for the largest proved size takes longer.

@@ -23,6 +23,7 @@ def property_record(result: PropertyResult) -> records.Property:
         file=result.file,
         line=result.line,
         class_name=result.class_name,
+        quantifier=result.quantifier,
         statement=result.statement,
         verdict=result.verdict.outcome,
         reason=result.verdict.reason,

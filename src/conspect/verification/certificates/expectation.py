@@ -19,10 +19,10 @@ from conspect.core.regions import Region, Shape
 from conspect.language.syntax.tree import ForAll, Specification
 from conspect.verification.certificates.claims import Claim, ClaimFields, RegionClaim
 from conspect.verification.extents.classes import class_extents
-from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.regions.provable import SHAPES, ProvableCoverage
-from conspect.verification.verify import READOUT_SHAPES, TOO_FEW, Verification
+from conspect.verification.verify import TOO_FEW, Verification
 
 HELD, REFUTED = ("holds",), ("violated",)
 ANY = ("holds", "violated", "unknown")

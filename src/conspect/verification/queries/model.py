@@ -74,6 +74,12 @@ class VerificationModel:
         return int(self.lens.alignment.weight.shape[1])
 
 
+# Of the shapes in the space of the numbers that a property reads, which are sized by coverage: without a size of its own, such a
+# region covers this share of real images.
+READOUT_SHAPES = ("span", "band")
+COVERAGE = Fraction(9, 10)
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """The caller's choices. A property's own region settings come first; these fill what it leaves open.

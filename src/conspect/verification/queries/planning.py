@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -24,9 +25,9 @@ from conspect.language.syntax.tree import (
     Quantifier,
     Specification,
 )
-from conspect.language.writing.printer import write_formula
+from conspect.language.writing.printer import write_formula, write_quantifier
 from conspect.verification.queries.formula_table import FormulaTable, Names, concepts_asked, tabulate
-from conspect.verification.queries.model import VerificationModel
+from conspect.verification.queries.model import COVERAGE, READOUT_SHAPES, VerificationModel, VerifyOptions
 
 UNIT = 1e-5  # how far the length of a direction may be from 1
 
@@ -43,6 +44,7 @@ class Obligation:
     statement: str
     line: int | None
     file: str
+    variable: str = "x"
 
 
 def plan(specification: Specification, subject: VerificationModel, file: str = "") -> list[Obligation]:
@@ -83,9 +85,29 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
                 write_formula(item.formula, "house", item.variable, module_class=module_class),
                 item.span.line if item.span else None,
                 file,
+                item.variable,
             )
         )
     return jobs
+
+
+def asked_for(job: Obligation, options: VerifyOptions) -> str:
+    """For which inputs the property is claimed, as the language writes it, with what the options filled in."""
+    quantifier = job.quantifier
+    if isinstance(quantifier, ForAll):
+        focus = quantifier.region
+        shape = focus.shape or options.shape
+        gamma, coverage = focus.gamma, focus.coverage
+        if gamma is None and coverage is None:
+            coverage = options.coverage or (COVERAGE if shape in READOUT_SHAPES else None)
+            gamma = options.gamma if coverage is None else None
+        quantifier = ForAll(replace(focus, shape=shape, gamma=_short(gamma), coverage=_short(coverage)))
+    return write_quantifier(quantifier, job.variable).removesuffix(":")
+
+
+def _short(value: Fraction | None) -> Fraction | None:
+    """A float of Python's has fifty digits as a fraction; the language writes forty."""
+    return None if value is None else value.limit_denominator(10**9)
 
 
 def names_of(subject: VerificationModel) -> Names:

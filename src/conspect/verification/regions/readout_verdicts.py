@@ -17,7 +17,7 @@ from conspect.language.syntax.tree import Focus, Formula, Not
 from conspect.verification.engine.prover import Proof
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
-from conspect.verification.queries.model import VerificationModel, VerifyOptions
+from conspect.verification.queries.model import COVERAGE, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.queries.premises import premise_of
 from conspect.verification.regions.between import BetweenImages
@@ -29,8 +29,6 @@ from conspect.verification.regions.readouts import kinds_read, without_premise
 from conspect.verification.regions.shapes import Band
 from conspect.verification.results import Rate
 
-# Without a size of its own, a region of readouts covers this share of real images.
-COVERAGE = Fraction(9, 10)
 # Images are asked exactly whether they lie inside, those deepest inside first: so many, and none that is outside by more
 # than this share of the size.
 TRIED = 3
