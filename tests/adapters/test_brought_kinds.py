@@ -483,6 +483,84 @@ def test_9_what_is_no_picture_is_unreadable_and_no_other_program_is_started(
 # 10 The first call is guarded ----------------------------------------------------------------------
 
 
+class Flat(nn.Module):
+    """A linear layer on all pixels, which takes any order of the axes and gives another output for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.hidden, self.fc = nn.Linear(3 * 16 * 16, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(torch.relu(self.hidden(x.reshape(-1, 768))))
+
+
+class Last(nn.Module):
+    """Takes the channels last."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.inner, self.takes = Ends(lambda _, z: z, channels=channels), (16, 16, channels)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x.permute(0, 3, 1, 2))
+
+
+def with_free_axes(folder: Path, *free: int) -> None:
+    """The exported graph, whose input says nothing of these axes."""
+    import onnx
+
+    model = onnx.load(folder / "model.onnx")
+    for axis in free or (0, 1, 2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = f"axis {axis}"
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+
+
+def opened_free(network: nn.Module, folder: Path, *free: int) -> Any:
+    MODELS["onnx"](network.eval(), folder, 3)
+    with_free_axes(folder, *free)
+    return model_adapters.load_model(None, folder, kind="onnx", classes=names(3), title="brought")
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("free", [(), (0, 1), (0, 3), (0, 1, 3)])
+def test_10_free_axes_are_found_out_by_trying(last: bool, channels: int, free: Any, tmp_path: Path) -> None:
+    network: nn.Module = Last(channels) if last else Grey() if channels == 1 else plain()
+    model = opened_free(network, tmp_path, *free)
+    images = batch(model)
+    assert images.shape[1] == channels
+    given = torch.tensor(images.transpose(0, 2, 3, 1) if last else images)
+    np.testing.assert_allclose(model.head.logits(model.embed(images)), network(given).detach().numpy(), atol=1e-4)
+    told = [line for line in statement_of(model).checked if "found out by trying" in line]
+    said = (not last and free == (0, 3)) or (last and free == (0, 1)) or (channels == 3 and free in ((0, 1), (0, 3)))
+    assert bool(told) == (not said)
+    if told:
+        axes = f"[image, y, x, {channels}]" if last else f"[image, {channels}, y, x]"
+        assert axes in told[0]
+
+
+def test_10_a_graph_that_takes_both_orders_is_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        opened_free(Flat(), tmp_path)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "MODEL002"
+    assert "takes images as [image, 3, y, x] and as [image, y, x, 3], with other outputs for each" in diagnostic.problem
+    assert "fixed axis of channels" in diagnostic.fix
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+@pytest.mark.parametrize("channels", [3, 1])
+def test_10_channels_last_are_fed_and_stated(adapter: str, channels: int, tmp_path: Path) -> None:
+    network = Last(channels).eval()
+    model = MODELS[adapter](network, tmp_path, 3)
+    images = batch(model)
+    wanted = network(torch.tensor(images.transpose(0, 2, 3, 1))).detach().numpy()
+    np.testing.assert_allclose(model.head.logits(model.embed(images)), wanted, atol=1e-4)
+    if adapter in TORCH:
+        assert any(f"[image, y, x, {channels}], which was found" in line for line in statement_of(model).checked)
+
+
 class Fixed(nn.Module):
     """Takes 28 x 28 alone: a linear layer on all pixels."""
 
@@ -720,6 +798,23 @@ def test_11_outputs_that_are_not_clearly_logits_are_refused(adapter: str, end: A
         MODELS[adapter](Ends(end).eval(), tmp_path, 3)
 
 
+NUMBERS: dict[str, Callable[[Any, Any], Any]] = {
+    "argmax, [n]": lambda _, z: z.argmax(1).float(),
+    "argmax, [n, 1]": lambda _, z: z.argmax(1, keepdim=True).float(),
+    "counted from 1": lambda _, z: z.argmax(1, keepdim=True).float() + 1,
+    "a threshold": lambda _, z: (z[:, :1] > z[:, 1:2]).float(),
+    "a sign": lambda _, z: torch.sign(z[:, :1] - z[:, 1:2]),
+}
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("end", NUMBERS)
+def test_11_one_column_of_class_numbers_is_no_logit(adapter: str, classes: int, end: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"MODEL002: brought gives no logits: it gives one whole number an image \("):
+        MODELS[adapter](Ends(NUMBERS[end], classes).eval(), tmp_path, classes)
+
+
 @pytest.mark.parametrize("adapter", EVERY)
 def test_11_the_outputs_alone_can_be_asked_for(adapter: str, tmp_path: Path) -> None:
     network = plain()
@@ -836,6 +931,60 @@ def test_12_weights_that_are_there_twice_are_refused(saved: Any, tmp_path: Path)
         load_weights(plain(), tmp_path / "c.pth")
 
 
+AVERAGES = ("state_dict_ema", "model_ema", "ema", "ema_state_dict", "params_ema")
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("plainly", ["state_dict", "model", "params"])
+def test_12_of_an_average_and_the_last_weights_it_is_said_which_was_taken(
+    average: str, plainly: str, tmp_path: Path
+) -> None:
+    averaged = plain()
+    other = {name: value * 0 for name, value in averaged.state_dict().items()}
+    saved = {"epoch": 3, plainly: other, average: averaged.state_dict()}
+    assert kept(averaged, tmp_path / "c.pth", saved) == (
+        f"; of c.pth '{average}' was taken, and left out '{plainly}'",
+        True,
+    )
+
+
+def normed() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        (lambda parameters: {"ema": dict(parameters)}, "'ema'"),
+        (lambda parameters: {"ema": {"decay": 0.9, "shadow_params": [value for _, value in parameters]}},
+         "'ema/shadow_params' (a list)"),
+        (lambda parameters: {"callbacks": {"EMA": {"weights": {f"model.{k}": v for k, v in parameters}}}},
+         "'callbacks/EMA/weights'"),
+    ],
+    ids=["parameters alone", "a list", "a callback's"],
+)  # fmt: skip
+def test_12_an_average_that_is_not_whole_is_left_out_by_name(shape: Any, told: str, tmp_path: Path) -> None:
+    network, fresh = normed(), normed()
+    parameters = [(name, value.detach() * 0) for name, value in network.named_parameters()]
+    torch.save({"state_dict": network.state_dict(), **shape(parameters)}, tmp_path / "c.pth")
+    assert load_weights(fresh, tmp_path / "c.pth") == f"; of c.pth 'state_dict' was taken, and left out {told}"
+    assert torch.equal(fresh[5].weight, network[5].weight)  # type: ignore[index]
+
+
+def test_12_what_was_taken_of_two_states_is_stated(tmp_path: Path) -> None:
+    network = plain()
+    torch.save({"state_dict": network.state_dict(), "model_ema": network.state_dict()}, tmp_path / "c.pth")
+    MODELS["module"](network, tmp_path, 3)
+    file = tmp_path / "preprocessor_config.json"
+    model = model_adapters.load_model(
+        "tests.adapters.brought:made", tmp_path / "c.pth", kind="module", classes=names(3), preprocessing=file
+    )
+    assert "of c.pth 'model_ema' was taken, and left out 'state_dict'" in statement_of(model).library
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [
@@ -896,6 +1045,72 @@ def test_15_a_model_is_written_as_a_graph_from_its_pixels_for_any_number_of_imag
         wanted = model.embed(np.stack([model.prepare(image) for image in images]))
         np.testing.assert_allclose(embeddings, wanted, atol=1e-4)
         np.testing.assert_allclose(logits, model.head.logits(wanted), atol=1e-4)
+
+
+class ChannelsLast(nn.Module):
+    """Takes floats with the channels last."""
+
+    takes = (16, 16, 3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Ends(lambda _, z: z)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x.permute(0, 3, 1, 2))
+
+
+FORMS: dict[str, Callable[[], nn.Module]] = {
+    "double": lambda: plain().double(),
+    "half": lambda: plain().half(),
+    "bfloat16": lambda: plain().bfloat16(),
+    "grey": Grey,
+    "channels last": ChannelsLast,
+    "whole numbers, channels last": Bytes,
+    "a batch of one squeezed": lambda: Ends(lambda _, z: z.squeeze()),
+    "a head without a layer": Cosine,
+    "no head": lambda: Ends(lambda f, z: torch.tanh(z) + f[:, :3] ** 2),
+    "no head, shares": lambda: Ends(lambda f, z: (torch.tanh(z) + f[:, :3] ** 2).softmax(1)),
+    "one logit": lambda: Ends(lambda _, z: z, classes=1),
+    "one share without a head": lambda: Ends(
+        lambda f, z: torch.sigmoid(torch.sin(50 * f.sum(1, keepdim=True)) + 0 * z), classes=1
+    ),
+    "a 1 x 1 convolution before the average": lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    ),
+    "double inside": lambda: Ends(lambda _, z: z.double().mul(2).float()),
+}
+# ONNX Runtime has neither convolutions of doubles nor bfloat16; torch.export refuses to squeeze a batch of any size, and a
+# torch network that takes whole numbers does not say so.
+NOT_THERE = {
+    ("double", "onnx"), ("bfloat16", "onnx"), ("a batch of one squeezed", "torch-export"),
+    ("whole numbers, channels last", "torch"), ("whole numbers, channels last", "module"),
+}  # fmt: skip
+# What rounding to the type of the weights leaves, of the largest value; else 1e-5.
+ROUNDED = {"half": 2e-3, "bfloat16": 2e-2}
+
+
+@pytest.mark.parametrize(
+    ("form", "adapter"), [(form, one) for form in FORMS for one in EVERY if (form, one) not in NOT_THERE]
+)
+def test_15_a_graph_is_written_of_a_network_of_any_form(
+    form: str, adapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    from conspect.adapters.models.onnx_graph import encoder_graph
+
+    if "whole numbers" in form:
+        monkeypatch.setattr("tests.adapters.brought.PREPARATION", PREPARATION | {"do_rescale": False})
+    model = MODELS[adapter](FORMS[form]().eval(), tmp_path, 2 if "one " in form and "batch" not in form else 3)
+    session = onnxruntime.InferenceSession(encoder_graph(model).SerializeToString())
+    for number in (1, 6):
+        images = np.random.default_rng(number).integers(0, 256, (number, 16, 16, 3), dtype=np.uint8)
+        embeddings, logits = session.run(["embedding", "logits"], {"image": images})
+        wanted = model.embed(np.stack([model.prepare(image) for image in images]))
+        for found, value in ((embeddings, wanted), (logits, model.head.logits(wanted))):
+            assert found.dtype == np.float32
+            assert np.abs(found - value).max() <= ROUNDED.get(form, 1e-5) * np.abs(value).max()
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.uint8])

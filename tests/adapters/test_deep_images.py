@@ -18,7 +18,7 @@ RAMP: NDArray[Any] = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 
 
-def png(samples: NDArray[Any], colours: int, clear: bytes = b"") -> bytes:
+def png(samples: NDArray[Any], colours: int, clear: bytes = b"", significant: bytes = b"") -> bytes:
     """A PNG of sixteen bits, which Pillow writes of grey alone."""
     height, width = samples.shape[:2]
 
@@ -29,30 +29,41 @@ def png(samples: NDArray[Any], colours: int, clear: bytes = b"") -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colours, 0, 0, 0))
+        + (chunk(b"sBIT", significant) if significant else b"")
         + (chunk(b"tRNS", clear) if clear else b"")
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
 
 
-def tiff(samples: NDArray[Any], photometric: int, sample_format: int = 1) -> bytes:
-    """A plain TIFF of one or three channels."""
+def tiff(samples: NDArray[Any], photometric: int, sample_format: int = 1, maximum: int | None = None) -> bytes:
+    """A plain TIFF of one or three channels, with a MaxSampleValue where one is given."""
     height, width = samples.shape[:2]
     channels = samples.shape[2] if samples.ndim == 3 else 1
-    bits, place = 8 * samples.dtype.itemsize, 8 + 2 + 12 * 10 + 4
+    bits, place = 8 * samples.dtype.itemsize, 8 + 2 + 12 * (10 + (maximum is not None)) + 4
     more = struct.pack("<3H", bits, bits, bits) + struct.pack("<3H", *[sample_format] * 3) if channels == 3 else b""
     values = {
         256: (3, width), 257: (3, height), 258: (3, place if more else bits), 259: (3, 1), 262: (3, photometric),
         273: (4, place + len(more)), 277: (3, channels), 278: (3, height), 279: (4, samples.nbytes),
         339: (3, place + 6 if more else sample_format),
     }  # fmt: skip
+    if maximum is not None:
+        values[281] = (3, maximum)
     entries = b""
     for tag, (kind, value) in sorted(values.items()):
         many = channels if tag in (258, 339) else 1
         entries += struct.pack("<HHI", tag, kind, many)
         entries += struct.pack("<I", value) if kind == 4 or many > 2 else struct.pack("<HH", value, 0)
     content = samples.astype(samples.dtype.newbyteorder("<")).tobytes()
-    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 10) + entries + struct.pack("<I", 0) + more + content
+    return (
+        b"II*\0"
+        + struct.pack("<I", 8)
+        + struct.pack("<H", len(values))
+        + entries
+        + struct.pack("<I", 0)
+        + more
+        + content
+    )
 
 
 def eighths(samples: NDArray[Any]) -> NDArray[Any]:
@@ -122,6 +133,43 @@ def test_a_tiff_of_signed_samples_is_unreadable_by_name(kind: type) -> None:
 def test_a_grey_map_of_ten_bits_says_its_white_and_is_read() -> None:
     found = decode_image(b"P5 8 8 1023\n" + (RAMP >> 6).astype(">u2").tobytes(), "a")
     assert np.abs(found[:, :, 0].astype(int) - eighths(RAMP)).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 15])
+@pytest.mark.parametrize("form", ["grey PNG", "colour PNG", "grey TIFF", "colour TIFF"])
+def test_sixteen_bits_that_say_how_many_they_hold_are_read_with_that_white(form: str, bits: int) -> None:
+    few = COLOUR >> (16 - bits)
+    few, grey = (few, False) if "colour" in form else (few[:, :, 0], True)
+    if "PNG" in form:
+        content = png(few, 0 if grey else 2, significant=bytes([bits] * (1 if grey else 3)))
+    else:
+        content = tiff(few, 1 if grey else 2, maximum=(1 << bits) - 1)
+    found = decode_image(content, "a")
+    wanted = np.rint((np.dstack([few] * 3) if grey else few) * (255 / ((1 << bits) - 1)))
+    assert np.array_equal(found, wanted.astype(np.uint8))
+
+
+def test_a_png_that_scaled_its_twelve_bits_as_it_should_is_read_as_it_is() -> None:
+    twelve = COLOUR >> 4
+    scaled = (twelve << 4) | (twelve >> 8)
+    assert np.array_equal(decode_image(png(scaled, 2, significant=bytes([12] * 3)), "a"), eighths(scaled))
+
+
+def test_a_dark_png_of_twelve_bits_of_which_both_readings_stand_is_unreadable() -> None:
+    with pytest.raises(UnreadableImage, match="it is dark or of fewer bits"):
+        decode_image(png((RAMP >> 8) << 4, 0, significant=bytes([12])), "a")
+
+
+def test_a_largest_sample_that_is_no_white_of_whole_bits_is_not_taken_for_white() -> None:
+    with pytest.raises(UnreadableImage, match="it is dark or of fewer bits"):
+        decode_image(tiff(RAMP >> 4, 1, maximum=3217), "a")
+
+
+def test_few_bits_whose_zero_is_white_are_unreadable_and_not_nearly_white() -> None:
+    with pytest.raises(UnreadableImage, match="it is dark or of fewer bits"):
+        decode_image(tiff(RAMP >> 4, 0), "a")
+    found = decode_image(tiff(RAMP >> 4, 0, maximum=4095), "a")[:, :, 0]
+    assert np.abs(found - (255 - (RAMP >> 4) * (255 / 4095))).max() <= 0.5
 
 
 OTHERS = {

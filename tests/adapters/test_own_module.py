@@ -119,7 +119,60 @@ def test_a_network_that_exits_when_it_is_called_is_a_diagnostic(tmp_path: Path) 
     config = study(tmp_path)
     text = (tmp_path / "net.py").read_text()
     (tmp_path / "net.py").write_text(text.replace("images):", "images):\n        raise SystemExit(0)"))
-    with pytest.raises(UserError, match=r"MODEL002: net:make: the network does not take .*SystemExit"):
+    with pytest.raises(UserError, match=r"MODEL002: net:make: the network raises SystemExit: 0; it was given"):
+        opened(config, tmp_path)
+
+
+FAILS = {
+    "KeyError: 'scale'": "images * {}['scale']",
+    "AttributeError: ": "images.no_such_thing",
+    "ZeroDivisionError: division by zero": "images * (1 / 0)",
+    "FileNotFoundError: [Errno 2] No such file or directory: 'mean.npy'": "open('mean.npy')",
+    "NameError: name 'scale' is not defined": "images * scale",
+    "TypeError: 'str' object is not callable": "Net.__name__(images)",
+    "RuntimeError: the licence has run out": "fail(RuntimeError('the licence has run out'))",
+}
+
+
+@pytest.mark.parametrize("told", FAILS)
+def test_an_exception_of_the_networks_own_code_is_told_first_with_its_line(told: str, tmp_path: Path) -> None:
+    config = study(tmp_path)
+    text = (tmp_path / "net.py").read_text()
+    text = text.replace("images):", f"images):\n        images = {FAILS[told]}")
+    text += "\n\ndef fail(error):\n    raise error\n"
+    (tmp_path / "net.py").write_text(text)
+    with pytest.raises(UserError) as caught:
+        opened(config, tmp_path)
+    (diagnostic,) = caught.value.diagnostics
+    assert f"net:make: the network raises {told}" in diagnostic.problem
+    assert "[4, 3, " in diagnostic.problem
+    assert "does not take" not in diagnostic.problem
+    assert "size" not in diagnostic.fix
+    place = diagnostic.place
+    assert place is not None
+    assert place.line is not None
+    assert Path(place.file) == tmp_path / "net.py"
+    line = text.splitlines()[place.line - 1]
+    assert FAILS[told] in line or line == "    raise error"
+
+
+def test_an_array_that_does_not_fit_is_told_as_that_with_the_line(tmp_path: Path) -> None:
+    config = study(tmp_path)
+    text = (tmp_path / "net.py").read_text()
+    (tmp_path / "net.py").write_text(text.replace("images):", "images):\n        images = images.view(-1, 3, 7, 7)"))
+    with pytest.raises(
+        UserError, match=r"net.py:\d+: MODEL002: net:make: the network does not take \[4, 3, .*'\[-1, 3, 7, 7\]'"
+    ):
+        opened(config, tmp_path)
+
+
+def test_what_fails_while_a_network_is_made_is_told_with_its_line(tmp_path: Path) -> None:
+    config = study(tmp_path)
+    (tmp_path / "net.py").write_text("def make():\n    return {}['layers']\n")
+    with pytest.raises(UserError, match=r"net.py:2: MODEL002: net:make does not give a network: KeyError: 'layers'"):
+        opened(config, tmp_path)
+    (tmp_path / "net.py").write_text("def make():\n    pass\n\ndef make(: \n")
+    with pytest.raises(UserError, match=r"net.py:4: MODEL002: net:make does not give a network: SyntaxError"):
         opened(config, tmp_path)
 
 

@@ -295,8 +295,8 @@ def test_class_names_in_a_parquet_files_own_notes_are_used(tmp_path: Path) -> No
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
     (one,) = pictures(1)
-    for names, expected in ((["cat", "dog"], ("cat", "dog")), ("evil", None)):
-        notes = json.dumps({"info": {"features": {"label": {"names": names}}}})
+    for names, expected in ((["cat", "dog"], ("cat", "dog")), (None, None)):
+        notes = json.dumps({"info": {"features": {"label": {"names": names} if names else {"dtype": "int64"}}}})
         rows = pa.Table.from_pylist([{"image": {"bytes": one.png}, "label": 1}])
         pq.write_table(rows.replace_schema_metadata({"huggingface": notes}), tmp_path / "a.parquet")
         source = DataSource("parquet", "a.parquet", "a.parquet")
@@ -305,3 +305,30 @@ def test_class_names_in_a_parquet_files_own_notes_are_used(tmp_path: Path) -> No
                 open_split(source, "test", folder=tmp_path, cache=tmp_path)
         else:
             assert open_split(source, "test", folder=tmp_path, cache=tmp_path).class_names == expected
+
+
+def notes_of(names: object) -> str:
+    return json.dumps({"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}})
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        (['{"info": {"features": {"label": {"names": ["a"], "names": ["b"]}}}}'], "the key 'names' stands twice"),
+        (['{"info": {"features": '], "cannot be read"),
+        ([notes_of("evil")], "is a ClassLabel by its metadata, whose names are evil"),
+        ([notes_of([])], "is a ClassLabel by its metadata"),
+        ([notes_of(["cat", "dog"]), notes_of(["dog", "cat"])], "0 in 'label' is 'cat' in 0.parquet and 'dog' in 1"),
+        ([notes_of(["cat", "dog"]), notes_of(["cat"])], "1 in 'label' is 'dog' in 0.parquet and nothing in 1"),
+    ],
+)
+def test_notes_of_a_parquet_file_that_are_not_clear_are_refused(notes: list[str], told: str, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    (one,) = pictures(1)
+    (tmp_path / "rows").mkdir()
+    for number, text in enumerate(notes):
+        rows = pa.Table.from_pylist([{"image": {"bytes": one.png}, "label": 0}])
+        pq.write_table(rows.replace_schema_metadata({"huggingface": text}), tmp_path / "rows" / f"{number}.parquet")
+    with pytest.raises(UserError, match=f"DATA007.*{told}"):
+        open_split(DataSource("parquet", "rows", "rows"), "test", folder=tmp_path, cache=tmp_path)

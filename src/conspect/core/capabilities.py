@@ -129,10 +129,12 @@ class PixelGraph:
     """A model as an ONNX graph: `image [image, y, x, 3]` uint8 RGB to `embedding [image, D]` and `logits [image, class]`.
 
     `graph`: an onnx.ModelProto. `framed`: what makes an image of any size one that the graph takes, as the model does.
+    `tolerance`: how far its values may be from the model's, relative to the largest, by the precision of the model's weights.
     """
 
     graph: Any
     framed: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    tolerance: float = 0.0
 
 
 @runtime_checkable

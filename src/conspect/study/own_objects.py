@@ -17,6 +17,7 @@ from conspect.adapters.store.places import Place
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.files import read_content
+from conspect.core.foreign_code import calling
 from conspect.core.json_value import JsonValue
 from conspect.core.protocols import ImageDataset, UnreadableImage, VisionLanguageModel, VisionModel
 
@@ -43,14 +44,19 @@ def confirm_digests(
     OutsideError STORE001 when the store cannot be written.
     """
     if not _is_ours(model):
-        embeddings = np.asarray(model.embed(prepared_probes(model.prepare, model.name)))
+        probes = prepared_probes(model.prepare, model.name)
+        with calling(model.name, "embed", f"{list(probes.shape)} {probes.dtype}"):
+            embeddings = np.asarray(model.embed(probes))
         _confirm(
             place, model, model.name, {"probes": sketch(embeddings), "logits": sketch(model.head.logits(embeddings))}
         )
     if not _is_ours(vlm):
         probes = prepared_probes(vlm.prepare, vlm.name)
-        made = {"probes": sketch(vlm.embed(probes)), "texts": sketch(vlm.embed_texts(SENTENCES))}
-        _confirm(place, vlm, vlm.name, made)
+        with calling(vlm.name, "embed", f"{list(probes.shape)} {probes.dtype}"):
+            images = vlm.embed(probes)
+        with calling(vlm.name, "embed_texts", f"{len(SENTENCES)} sentences"):
+            texts = vlm.embed_texts(SENTENCES)
+        _confirm(place, vlm, vlm.name, {"probes": sketch(images), "texts": sketch(texts)})
     for data in datasets:
         if not _is_ours(data):
             _confirm(place, data, f"{data.name} ({data.split})", {"images": _looked_at(data)})

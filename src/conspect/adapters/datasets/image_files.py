@@ -77,14 +77,18 @@ def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:
             image.seek(0)
             kind, tags = image.format, dict(getattr(image, "tag_v2", {}))
             sixteen_bits.check_unsigned(tags, image.mode)
+            upper_alone = sixteen_bits.raw_mode(image).startswith(sixteen_bits.UPPER_ALONE)
             samples = sixteen_bits.of_colours(image, source, formats)
             clear = image.info.get("transparency")
-            if samples is not None:
-                return sixteen_bits.to_eight(samples, clear)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I") or upright.mode == "F":
-                return sixteen_bits.to_eight(sixteen_bits.of_grey(upright, tags, kind), clear)
-            return _to_rgb(upright)
+            upright = image if samples is not None else ImageOps.exif_transpose(image)
+            if samples is None and (upright.mode.startswith("I") or upright.mode == "F"):
+                samples = sixteen_bits.of_grey(upright, kind)
+            if samples is None:
+                return _to_rgb(upright)
+            bits = None if upper_alone else sixteen_bits.declared_bits(source, tags, kind)
+            white = sixteen_bits.white_of(samples[:, :, :3] if samples.ndim == 3 else samples, bits, kind)
+            turned = samples.ndim == 2 and tags.get(sixteen_bits.PHOTOMETRIC) == sixteen_bits.WHITE_IS_ZERO
+            return sixteen_bits.to_eight(samples, clear, white=white, zero_is_white=turned)
 
 
 def _reason(error: Exception) -> str:

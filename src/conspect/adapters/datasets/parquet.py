@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -17,6 +16,7 @@ from conspect.adapters.datasets.cells import check_column, encoded
 from conspect.adapters.datasets.columns import Columns, describe, require
 from conspect.adapters.datasets.packages import need
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
+from conspect.core.json_value import parsed_once
 
 # Images are read a row group at a time; threads that read ahead stay within this many.
 GROUPS_KEPT = 4
@@ -52,7 +52,7 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
         for name in columns.wanted:
             table[name] += _values(found.column(name))
     _check_images(images, path)
-    columns = _with_class_names(columns, images.opened[0].schema_arrow.metadata, files[0])
+    columns = _with_class_names(columns, [one.schema_arrow.metadata for one in images.opened], files)
     about = describe(table, columns, path)
     width = len(str(len(about.labels) - 1))
     ids = about.ids or tuple(f"{row:0{width}d}" for row in range(len(about.labels)))
@@ -177,13 +177,50 @@ def _whole(path: Path) -> Iterator[None]:
         raise outside_error("DATA002", problem, "write it again", SourceLocation(str(path))) from error
 
 
-def _with_class_names(columns: Columns, metadata: dict[bytes, bytes] | None, path: Path) -> Columns:
-    """With the class names that Hugging Face's writer leaves in the file, where the study names none of its own."""
-    if not metadata or b"huggingface" not in metadata:
+def _with_class_names(columns: Columns, metadata: Sequence[Mapping[bytes, bytes] | None], files: list[Path]) -> Columns:
+    """With the class names that Hugging Face's writer leaves in files, where the study names none of its own.
+
+    Raises UserError DATA007 where they cannot be read, or differ between files.
+    """
+    named = [
+        (names, file)
+        for about, file in zip(metadata, files, strict=True)
+        if (names := _own_class_names(about or {}, columns.label, file)) is not None
+    ]
+    if not named:
         return columns
+    first, file = named[0]
+    for names, other in named[1:]:
+        if names != first:
+            shared = min(len(first), len(names))
+            number = next((k for k in range(shared) if first[k] != names[k]), shared)
+            told = " and ".join(
+                f"{list(one)[number]!r} in {place.name}" if number < len(one) else f"nothing in {place.name}"
+                for one, place in ((first, file), (names, other))
+            )
+            problem = f"the files have other class names each: {number} in {columns.label!r} is {told}"
+            raise user_error("DATA007", problem, "write them again with one order of names", SourceLocation(str(other)))
+    return columns.with_classes(first, file)
+
+
+def _own_class_names(metadata: Mapping[bytes, bytes], column: str, path: Path) -> tuple[str, ...] | None:
+    """The names of the classes of `column` in the metadata of a file; None where it has none."""
+    if b"huggingface" not in metadata:
+        return None
+    fix = "write it again with datasets, or take its metadata out (pyarrow's Table.replace_schema_metadata)"
+    place = SourceLocation(str(path))
     try:
-        names = json.loads(metadata[b"huggingface"])["info"]["features"][columns.label]["names"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return columns
-    good = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return columns.with_classes(tuple(names), path) if good else columns
+        about = parsed_once(metadata[b"huggingface"])
+        feature = about["info"]["features"][column]
+    except (KeyError, TypeError):
+        return None
+    except (ValueError, RecursionError) as error:
+        problem = f"what Hugging Face's writer left in its metadata cannot be read: {str(error)[:200]}"
+        raise user_error("DATA007", problem, fix, place) from error
+    if not isinstance(feature, Mapping) or ("names" not in feature and feature.get("_type") != "ClassLabel"):
+        return None
+    names = feature.get("names")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        problem = f"{column!r} is a ClassLabel by its metadata, whose names are {str(names)[:80]}"
+        raise user_error("DATA007", problem, fix, place)
+    return tuple(names)

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from conspect.adapters.models.replay import no_head
 from conspect.adapters.models.torch_heads import NOTHING
-from conspect.adapters.runtimes.input_form import InputForm
+from conspect.adapters.runtimes.input_form import Readings, readings_of
 from conspect.core.diagnostics import user_error
 
 aten = torch.ops.aten
@@ -73,7 +73,7 @@ class Program(nn.Module):
         graph.set_codegen(fx.graph.CodeGen())
         last.args = ((*([] if linear is None else [linear.given]), logits),)
         graph_module.recompile()
-        self.form = _form(images[0])
+        self.readings = _readings(images[0])
         batch = images[0].meta["val"].shape[0]
         self._batch = batch if isinstance(batch, int) else None
         self.graph_module = graph_module
@@ -113,13 +113,11 @@ class Program(nn.Module):
         return self
 
 
-def _form(images: fx.Node) -> InputForm:
+def _readings(images: fx.Node) -> Readings:
     value = images.meta["val"]
     shape = [side if isinstance(side, int) else str(side) for side in value.shape]
     kind = str(value.dtype).removeprefix("torch.")
-    last = len(shape) == 4 and shape[3] in (1, 3) and shape[1] not in (1, 3)
-    channels = shape[3 if last else 1] if len(shape) == 4 else None
-    return InputForm(f"its input is {shape} {kind}", grey=channels == 1, channels_last=last, type=kind)
+    return readings_of(shape, kind, f"its input is {shape} {kind}")
 
 
 def _chosen(outputs: list[fx.Node], classes: int, named: str | None, name: str) -> fx.Node:

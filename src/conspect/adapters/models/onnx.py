@@ -15,17 +15,18 @@ from conspect.adapters import preprocessing
 from conspect.adapters.models.replay import confirm, no_head
 from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, are_shares, fitting, outputs_as_two_classes
 from conspect.adapters.models.torch_outputs import LOGITS
-from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, preparation_digest
-from conspect.adapters.runtimes.input_form import TOLERANCES
+from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, framed_grey, preparation_digest
+from conspect.adapters.runtimes.input_form import TOLERANCES, InputForm, taken_form
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
-from conspect.adapters.runtimes.onnx_runtime import Session, form_of_input, read_graph
-from conspect.adapters.runtimes.probes import calling, confirm_function, confirm_logits, prepared_probes, sketch
+from conspect.adapters.runtimes.onnx_runtime import Session, read_graph, readings_of_input
+from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, prepared_probes, sketch
 from conspect.adapters.sources import classes
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.request import Request
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.digests import digest_bytes, digest_json
+from conspect.core.foreign_code import calling
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Floats, Head
 from conspect.core.statements import Statement
@@ -48,8 +49,6 @@ FOLDED = (
 )  # fmt: skip
 LARGEST_CONSTANT = 1 << 26
 FILE = "model.onnx"
-# Inputs that pixels are cast to in a joined graph.
-JOINED = ("float32", "float16", "float64", "uint8", "int32", "int64")
 # float, float16, double and bfloat16 of TensorProto.DataType.
 FLOATS = (1, 10, 11, 16)
 
@@ -118,15 +117,15 @@ class OnnxModel:
             raise user_error(
                 "MODEL002", problem, "give a classifier with one input [image, 3, y, x]", SourceLocation(str(path))
             )
-        self._input, self._form = inputs[0].name, form_of_input(inputs[0])
-        self.tolerance = max(TOLERANCE, self._form.tolerance, _precision(model.graph))
-        self._prepare: Preparation = GreyPreparation(steps) if self._form.grey else steps
-        self.preprocessing = self._prepare.sentence
-        probes = prepared_probes(self._prepare, name)
+        self._input = inputs[0].name
         self._embedding = None if cut is None else cut.embedding
         self._node, self._device = None if cut is None else cut.node, device
         self._steps, self._path, self._averaged = steps, path, False
-        self._shares, self._one_means_two = False, False
+        self._shares, self._one_means_two, self._single = False, False, False
+        self._take(taken_form(readings_of_input(inputs[0]), self._tried, name))
+        self.tolerance = max(TOLERANCE, self._form.tolerance, _precision(model.graph))
+        self.preprocessing = self._prepare.sentence
+        probes = prepared_probes(self._prepare, name)
         embeddings, outputs = self._run(probes)
         found = None if cut is None else fitting(cut.head, embeddings, outputs, self.tolerance)
         if cut is not None and found is None and head is not None:
@@ -158,9 +157,18 @@ class OnnxModel:
             checked=(
                 *([] if node == NOTHING else [replays]),
                 "probe images have the same embeddings together, again, and alone",
+                *([self._form.tried] if self._form.tried else []),
             ),
             cannot=(*([NO_HEAD] if node == NOTHING else []), "be attacked: ONNX Runtime gives no gradients"),
         )
+
+    def _take(self, form: InputForm) -> None:
+        self._form = form
+        self._prepare: Preparation = GreyPreparation(self._steps) if form.grey else self._steps
+
+    def _tried(self, form: InputForm) -> Floats:
+        self._take(form)
+        return self._run(prepared_probes(self._prepare, self.name))[1]
 
     def _confirmed(self, probes: NDArray[np.float32]) -> Floats:
         """The embeddings of probes. What is no function of one image is told as that, also where it shows in the head alone."""
@@ -176,6 +184,7 @@ class OnnxModel:
         with calling(self.name, "the graph", f"{list(batch.shape)} {batch.dtype}", self._form.wanted):
             found = self._session.run({self._input: self._form.fed(batch, self.name)}, names)
         outputs = found[0].reshape(len(batch), -1).astype(np.float64)
+        self._single = outputs.shape[1] == 1
         if self._embedding is None:
             if outputs.shape[1] == 1 and self._one_means_two:
                 outputs, _ = outputs_as_two_classes(outputs, "sigmoid" if self._shares else "logits")
@@ -185,17 +194,20 @@ class OnnxModel:
         # What is pooled before or after a 1 x 1 convolution is the same; one value a channel may still carry its two axes.
         return (embeddings.mean((2, 3)) if embeddings.ndim == 4 else embeddings.reshape(len(batch), -1)), outputs
 
-    def pixel_graph(self) -> PixelGraph | None:
-        """The model's own graph, with its normalisation before it and its head behind it; None where its input or what goes
-        into its head is of another form than colour images and one vector an image.
-        """
-        from conspect.adapters.models.onnx_joined import joined
+    def pixel_graph(self) -> PixelGraph:
+        """The model's own graph, with its normalisation before it and its head behind it."""
+        from conspect.adapters.models.onnx_joined import Joint, joined
 
-        if self._embedding is None or self._averaged or self._form.grey or self._form.type not in JOINED:
-            return None
         graph = read_graph(self._path, "MODEL002")
-        made = joined(graph, self._embedding, self.head, self._steps, channels_last=self._form.channels_last)
-        return PixelGraph(made, self._steps.framed)
+        joint = Joint(
+            self._embedding or self._output,
+            averaged=self._averaged,
+            shares=self._shares,
+            one=self._embedding is None and self._single,
+        )
+        made = joined(graph, joint, self.head, self._steps, self._form)
+        framed = framed_grey(self._steps) if self._form.grey else self._steps.framed
+        return PixelGraph(made, framed, self.tolerance if self.tolerance > TOLERANCE else 0.0)
 
     def departures(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerDeparture, ...]:
         """How far the graph's batch norms are from their records on prepared images; see `onnx_records.graph_departures`."""

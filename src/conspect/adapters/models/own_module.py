@@ -17,6 +17,7 @@ from conspect.adapters.runtimes.weights import load_weights
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_json
+from conspect.core.foreign_code import place_of, sentence_of
 
 # Folders of studies whose modules were imported in this process, with the states of their files then.
 _FOLDERS: dict[Path, dict[str, tuple[int, int]]] = {}
@@ -42,12 +43,12 @@ def load(request: Request) -> TorchModel:
     except KeyboardInterrupt:
         raise
     except (Exception, SystemExit) as error:  # also a script that ends with sys.exit when it is imported
-        problem = f"{name} does not give a network: {type(error).__name__}: {error}"
+        problem = f"{name} does not give a network: {sentence_of(error)}"
         fix = (
             'name = "package.module:function", beside study.toml or importable (PYTHONPATH), called without arguments, and '
             "without sys.exit"
         )
-        raise user_error("MODEL002", problem, fix) from error
+        raise user_error("MODEL002", problem, fix, place_of(error)) from error
     if not isinstance(network, nn.Module):
         problem = f"{name} gives a {type(network).__name__}, not a torch.nn.Module"
         raise user_error("MODEL002", problem, "let the function return the network")

@@ -23,17 +23,20 @@ from conspect.adapters.preprocessing import (
     GreyPreparation,
     Preparation,
     Preprocessing,
+    framed_grey,
     preparation_digest,
     reading_of,
     what_was_checked,
 )
-from conspect.adapters.runtimes.probes import calling, confirm_function, confirm_logits, prepared_probes, sketch
+from conspect.adapters.runtimes.input_form import InputForm, taken_form
+from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import TorchRuntime, need, torch_runtime
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.kinds import Precision
 from conspect.core.capabilities import PixelGraph
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_json
+from conspect.core.foreign_code import calling
 from conspect.core.protocols import LayerDeparture, LayerMark, LayerMoments
 from conspect.core.spaces import Floats
 from conspect.core.statements import Statement
@@ -76,16 +79,22 @@ class TorchModel:
         import torch
 
         from conspect.adapters.runtimes.network_digest import network_digest
-        from conspect.adapters.runtimes.torch_form import confirm_nothing_random, form_of, in_evaluation, protect_input
+        from conspect.adapters.runtimes.torch_form import (
+            confirm_nothing_random,
+            in_evaluation,
+            protect_input,
+            readings_of_network,
+        )
 
         self.name, self.class_names = name, distinct(tuple(class_names), name)
         self._runtime = torch_runtime(device, precision)
         exact = torch_runtime(device, "fp32")
         network = in_evaluation(network, name).to(self._runtime.device)
-        self._network, self._form = network, form_of(network)
-        self._prepare = GreyPreparation(preparation) if self._form.grey else preparation
-        self._reading = reading_of(self._prepare)
-        self._output, self._pairs = output, False
+        self._network, self._output, self._pairs = network, output, False
+        self._colour = preparation
+        with exact.running():
+            self._take(taken_form(readings_of_network(network), self._tried, name))
+        self._reading = reading_of(preparation)
         probes = prepared_probes(self._prepare, name)
         tolerance = max(exact.tolerance, self._form.tolerance)
         self.tolerance = max(self._runtime.tolerance, self._form.tolerance)
@@ -106,15 +115,17 @@ class TorchModel:
                 )
         self.head, self._ending, self._watched = found.head, found.ending, found.watched
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
+        if found.key == NOTHING:
+            confirm_logits(np.concatenate([self._returned(probes), self._extremes(probes)]), name)
         if self.head.classes != len(self.class_names):
-            problem = f"{name} has {self.head.classes} outputs and {len(self.class_names)} class names"
+            number = self._returned(probes).shape[1]
+            told = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
+            problem = f"{name} has {told} and {len(self.class_names)} class names"
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix)
         self.preprocessing = self._prepare.sentence
         with confirm_nothing_random(name):
             self._returned(probes)
-        if found.key == NOTHING:
-            confirm_logits(np.concatenate([self._returned(probes), self._extremes(probes)]), name)
         embeddings = self._confirmed(probes)
         described = [network_digest(network), preparation_digest(self._prepare), found.key, output, self._runtime.keys]
         self.digest = digest_json([*described, sketch(embeddings)])
@@ -125,6 +136,18 @@ class TorchModel:
             checked=(*self._checked(found.key), *what_was_checked(preparation)),
             cannot=(*([NO_HEAD] if found.key == NOTHING else []), *self._no_attacks()),
         )
+
+    def _take(self, form: InputForm) -> None:
+        self._form = form
+        self._prepare = GreyPreparation(self._colour) if form.grey else self._colour
+
+    def _tried(self, form: InputForm) -> Floats:
+        """The network's outputs for probes in a form. Raises DoesNotTake."""
+        self._take(form)
+        probes = prepared_probes(self._prepare, self.name)
+        with self._calling(probes):
+            returned = self._network(self._tensor(self._runtime, probes))
+        return np.asarray(self._outputs(returned, len(probes)).float().cpu().numpy())
 
     def _confirmed(self, probes: NDArray[np.float32]) -> Floats:
         """The embeddings of probes. What is no function of one image is told as that, also where it shows in the head alone."""
@@ -159,6 +182,7 @@ class TorchModel:
             *(told if key != NOTHING else []),
             "probe images have the same embeddings together, again, and alone",
             *(["it takes one channel, and is given grey images"] if self._form.grey else []),
+            *([self._form.tried] if self._form.tried else []),
             *(
                 ["one image is computed as two, since the network loses the axis of a batch of one"]
                 if self._pairs
@@ -179,7 +203,8 @@ class TorchModel:
         from conspect.adapters.models.torch_watch import WatchedLayer
 
         framed = self._reading is not None and self._reading.keeps_framed
-        usual = self._form.type == "float32" and not self._form.channels_last and not self._pairs
+        form = self._form
+        usual = form.type == "float32" and not (form.channels_last or form.grey or self._pairs)
         return framed and usual and isinstance(self._watched, WatchedLayer)
 
     def _outputs(self, returned: Any, rows: int) -> torch.Tensor:
@@ -226,17 +251,23 @@ class TorchModel:
         return layer_marks(module_weights(self._network))
 
     def pixel_graph(self) -> PixelGraph | None:
-        """The network as an ONNX graph; None where it takes images in a form of its own, or as a library prepares them."""
+        """The network as an ONNX graph from pixels on, in single precision where ONNX Runtime has not its own; None where its
+        preprocessing is a library's own or gives images of no fixed size.
+        """
         from conspect.adapters.models.onnx_graph import traced
         from conspect.adapters.models.torch_gradients import DifferentiableNetwork
-        from conspect.adapters.models.torch_watch import WatchedProduct
+        from conspect.adapters.models.torch_watch import TracedProduct, WatchedProduct
 
-        reading, form = self._reading, self._form
-        usual = form.type == "float32" and not (form.channels_last or form.grey or self._pairs)
-        if reading is None or reading.side is None or not usual or isinstance(self._watched, WatchedProduct):
+        reading, watched = self._reading, self._watched
+        if reading is None or reading.side is None:
             return None
-        network = DifferentiableNetwork(self._watched, self.head, reading)
-        return PixelGraph(traced(network, reading.side, self.name), reading.framed)
+        if isinstance(watched, WatchedProduct):
+            with self._runtime.running():
+                watched = TracedProduct(watched, self._tensor(self._runtime, prepared_probes(self._prepare, self.name)))
+        network = DifferentiableNetwork(watched, self.head, reading, self._form)
+        graph = traced(network, reading.side, self.name, grey=self._form.grey)
+        framed = framed_grey(reading) if self._form.grey else reading.framed
+        return PixelGraph(graph, framed, self._form.tolerance)
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` float32: what goes into the head.

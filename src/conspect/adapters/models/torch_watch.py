@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from conspect.adapters.models.replay import no_head
+from conspect.core.diagnostics import outside_error
 
 aten = torch.ops.aten
 COMPOSED = (aten.einsum.default, aten.tensordot.default)
@@ -93,15 +95,61 @@ class WatchedProduct:
     """What goes into the matrix product `place` of those in `network`: a head that is no layer, such as one of cosines."""
 
     def __init__(self, network: nn.Module, place: int, turned: bool, outputs: Outputs) -> None:
-        self.network, self._place, self._turned, self._outputs = network, place, turned, outputs
+        self.network, self._place, self._turned, self.outputs = network, place, turned, outputs
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
         with Products() as products:
-            outputs = self._outputs(self.network(images), len(images))
+            outputs = self.outputs(self.network(images), len(images))
         if self._place >= len(products.calls):
             raise no_head("the model", "it has not the same matrix products for every batch", [])
         return as_head(products.calls[self._place], self._turned)[0], outputs
+
+
+class _Results(TorchFunctionMode):
+    """Numbers the calls of torch's functions, and gives what each returns to `take`; what runs in it can be traced."""
+
+    def __init__(self, take: Callable[[int, Any], None]) -> None:
+        super().__init__()
+        self._take, self._number = take, 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs the function as it is."""
+        result = func(*args, **(kwargs or {}))
+        self._take(self._number, result)
+        self._number += 1
+        return result
+
+
+class TracedProduct:
+    """A `WatchedProduct` that can be traced: what goes into its head is what one call of a function of torch returns."""
+
+    def __init__(self, watched: WatchedProduct, probes: Tensor) -> None:
+        """Raises OutsideError MONITOR006 where no function returns it for `probes`, as in a program of torch.jit."""
+        self.network, self._outputs = watched.network, watched.outputs
+        wanted = watched(probes)[0]
+        places: list[int] = []
+
+        def compare(number: int, found: Any) -> None:
+            if isinstance(found, Tensor) and found.shape == wanted.shape and torch.equal(found, wanted):
+                places.append(number)
+
+        with _Results(compare):
+            self.network(probes)
+        if not places:
+            problem = (
+                "what goes into the model's head cannot be followed through its code, as in a program of torch.jit"
+            )
+            fix = "export the monitor alone, from embedding and logits, and put it behind the model"
+            raise outside_error("MONITOR006", problem, fix)
+        self._place = places[0]
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
+        seen: list[Tensor] = []
+        with _Results(lambda number, found: seen.append(found) if number == self._place else None):
+            outputs = self._outputs(self.network(images), len(images))
+        return seen[0], outputs
 
 
 class WatchedOutputs:

@@ -4,6 +4,7 @@ from conspect.adapters.preprocessing.configuration import FILE, from_config, rea
 from conspect.adapters.preprocessing.library import (
     GreyPreparation,
     LibraryPreparation,
+    framed_grey,
     preparation_digest,
     reading_of,
     what_was_checked,
@@ -16,6 +17,7 @@ __all__ = [
     "LibraryPreparation",
     "Preparation",
     "Preprocessing",
+    "framed_grey",
     "from_config",
     "preparation_digest",
     "read_preprocessing",

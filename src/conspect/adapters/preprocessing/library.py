@@ -62,9 +62,17 @@ class GreyPreparation:
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 RGB to `[1, y, x]` float32."""
-        grey = np.asarray(Image.fromarray(image).convert("L"))
-        prepared = self.colour(np.repeat(grey[:, :, None], 3, axis=2))
+        prepared = self.colour(_grey(image))
         return np.ascontiguousarray(prepared[:1])
+
+
+def _grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(np.asarray(Image.fromarray(image).convert("L"))[:, :, None], 3, axis=2)
+
+
+def framed_grey(steps: Preprocessing) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """What makes of an image what a network of one channel sees of it, three times: `[y, x, 3]` uint8."""
+    return lambda image: steps.framed(_grey(image))
 
 
 def preparation_digest(preparation: Preparation) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.runtimes.input_form import InputForm
+from conspect.adapters.runtimes.input_form import Readings, readings_of
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
@@ -56,7 +56,7 @@ def read_graph(path: Path, code: str) -> Any:
         for tensor in _sparse(model):
             if tensor.external_data:
                 raise ValueError("a sparse tensor has external data, which are not looked for in the model's folder")
-        for tensor in _tensors(model):
+        for tensor in tensors_of(model):
             for entry in tensor.external_data:
                 if entry.key == "location" and not _inside(folder, entry.value):
                     problem = (
@@ -64,7 +64,7 @@ def read_graph(path: Path, code: str) -> Any:
                     )
                     fix = "put the data beside the model; files elsewhere are never read"
                     raise user_error("MODEL005", problem, fix, SourceLocation(str(path)))
-        for tensor in _tensors(model):
+        for tensor in tensors_of(model):
             if tensor.external_data:
                 kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
                 _check_external(tensor, path, np.dtype(kind).itemsize if tensor.data_type not in PACKED else 0, code)
@@ -106,7 +106,7 @@ def _inside(folder: Path, location: str) -> bool:
     return not Path(location).is_absolute() and target.is_relative_to(folder)
 
 
-def _parts(model: Any) -> Iterator[Any]:
+def parts_of(model: Any) -> Iterator[Any]:
     """The graph, the functions of the model, and the graphs in their nodes: whatever has nodes."""
     waiting = [model.graph, *model.functions]
     while waiting:
@@ -119,7 +119,7 @@ def _parts(model: Any) -> Iterator[Any]:
 
 def _sparse(model: Any) -> Iterator[Any]:
     """Values and indices of the sparse tensors of a model."""
-    for part in _parts(model):
+    for part in parts_of(model):
         found = [] if not hasattr(part, "sparse_initializer") else list(part.sparse_initializer)
         for node in part.node:
             for attribute in node.attribute:
@@ -128,10 +128,10 @@ def _sparse(model: Any) -> Iterator[Any]:
             yield from (sparse.values, sparse.indices)
 
 
-def _tensors(model: Any) -> Iterator[Any]:
+def tensors_of(model: Any) -> Iterator[Any]:
     """Every tensor of a model, dense and sparse."""
     yield from _sparse(model)
-    for part in _parts(model):
+    for part in parts_of(model):
         yield from [] if not hasattr(part, "initializer") else part.initializer
         for node in part.node:
             for attribute in node.attribute:
@@ -157,17 +157,12 @@ def _check_external(tensor: Any, path: Path, itemsize: int, code: str) -> None:
         raise ValueError(f"the weights of {tensor.name!r} are said to be longer than {file.name!r} is")
 
 
-def form_of_input(value: Any) -> InputForm:
-    """In which form a graph takes images `[image, channel, y, x]` or `[image, y, x, channel]`."""
+def readings_of_input(value: Any) -> Readings:
+    """The forms that a graph may take images in, by its input: `[image, channel, y, x]` or `[image, y, x, channel]`."""
     kind = (
         np.dtype(TYPES[value.type]).name if value.type in TYPES else str(value.type).removeprefix("tensor(").rstrip(")")
     )
-    shape = list(value.shape)
-    if len(shape) != 4:
-        return InputForm(f"its input {value.name!r} is {shape} {kind}", type=kind)
-    last = shape[3] in (1, 3) and shape[1] not in (1, 3)
-    grey = shape[3 if last else 1] == 1
-    return InputForm(f"its input {value.name!r} is {shape} {kind}", grey=grey, channels_last=last, type=kind)
+    return readings_of(list(value.shape), kind, f"its input {value.name!r} is {list(value.shape)} {kind}")
 
 
 def _with_rows(found: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -1,19 +1,18 @@
 """A network on probe images before it sees any data: does it take what it is given, is it a function of one image, which one.
 
-The first call of foreign code is guarded here, whatever the library: what goes wrong in it is an error about the model with
-what it wants and what it was given, never a fault of Conspect.
+What goes wrong in foreign code is told by `foreign_code.calling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.preprocessing.known_images import known_images
-from conspect.core.diagnostics import ConspectError, user_error
+from conspect.core.diagnostics import user_error
+from conspect.core.foreign_code import calling
 from conspect.core.spaces import Floats
 
 # A sketch tells embeddings apart that differ by a thousandth of their size, and keeps to one text where the order of
@@ -21,8 +20,6 @@ from conspect.core.spaces import Floats
 DIRECTIONS, QUANTUM = 8, 1e-2
 # Computed alone or together, additions have another order; so much of the largest value may come of it in single precision.
 ROUNDING = 1e-3
-
-BATCH_STATISTICS = "Expected more than 1 value per channel when training"
 
 # What tells tokenizers apart: accents, capitals, numbers, signs, other scripts, length.
 SENTENCES = (
@@ -44,28 +41,6 @@ def prepared_probes(prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
         fix = 'ask for one: "size" with height and width, or "do_center_crop" with "crop_size"'
         raise user_error("MODEL002", problem, fix)
     return np.stack(prepared)
-
-
-@contextmanager
-def calling(name: str, what: str, given: str, wanted: str | None = None) -> Iterator[None]:
-    """Whatever foreign code raises inside the block becomes UserError MODEL002: what was called, given and wanted."""
-    try:
-        yield
-    except (ConspectError, KeyboardInterrupt):
-        raise
-    except (Exception, SystemExit) as error:  # it is foreign code: anything may come out, also a call of sys.exit
-        lines = str(error).strip().splitlines()
-        if BATCH_STATISTICS in str(error):
-            problem = (
-                f"{name} is not a function of one image: a batch norm in it normalises with the statistics of the batch"
-            )
-            raise user_error(
-                "MODEL002", problem, "let it use the recorded ones (training=False, also in functional form)"
-            ) from error
-        why = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-        takes = f"; {wanted}" if wanted else ""
-        fix = "mend size, channels or type in the file that `preprocessing` names, or the network"
-        raise user_error("MODEL002", f"{name}: {what} does not take {given}{takes} ({why})", fix) from error
 
 
 def confirm_function(
@@ -107,9 +82,15 @@ def confirm_function(
 def confirm_logits(outputs: Floats, name: str, *, pictures: bool = False) -> None:
     """Raises UserError MODEL002 for outputs `[input, class]` of many inputs that say which class is largest and not how large.
 
-    One-hot rows, rows that are a permutation of 0, 1, ..., and rows that are sorted in one direction for every input, which
-    `pictures` alone do not show: they may have one order by chance.
+    One-hot rows, one column of whole numbers, rows that are a permutation of 0, 1, ..., and rows that are sorted in one direction
+    for every input, which `pictures` alone do not show: they may have one order by chance.
     """
+    if outputs.shape[1] == 1 and (outputs == np.rint(outputs)).all():
+        shown = ", ".join(f"{value:g}" for value in np.unique(outputs)[:4])
+        problem = (
+            f"{name} gives no logits: it gives one whole number an image ({shown}), as argmax, a threshold or a sign do"
+        )
+        raise user_error("MODEL002", problem, "let the network return its logits, one a class (one for two classes)")
     if outputs.shape[1] < 2 or (np.ptp(outputs, axis=1) == 0).all():
         return
     steps, ordered = np.diff(outputs, axis=1), np.sort(outputs, axis=1)

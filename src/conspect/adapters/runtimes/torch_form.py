@@ -5,33 +5,39 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from conspect.adapters.runtimes.input_form import InputForm
+from conspect.adapters.runtimes.input_form import InputForm, Readings
 from conspect.core.diagnostics import user_error
 
 
-def form_of(network: nn.Module) -> InputForm:
-    """From the first convolution or linear layer, and the type of the weights; a network may say it itself, as `form`."""
-    said = getattr(network, "form", None)
-    if isinstance(said, InputForm):
+def readings_of_network(network: nn.Module) -> Readings:
+    """From the first convolution or linear layer, and the type of the weights; a network may say it itself, as `readings`.
+
+    Where a network for colour or grey does not take the channels first, as is torch's custom, they are tried last.
+    """
+    said = getattr(network, "readings", None)
+    if isinstance(said, tuple | list) and all(isinstance(form, InputForm) for group in said for form in group):
         return said
     floating = (one.dtype for one in network.parameters() if one.dtype.is_floating_point)
     kind = str(next(floating, torch.float32)).removeprefix("torch.")
     layers = (one for one in network.modules() if isinstance(one, nn.Conv2d | nn.Linear))
     first = next(layers, None)
     if first is None:
-        return InputForm(f"its weights are {kind}", type=kind)
-    if isinstance(first, nn.Conv2d):
+        form = InputForm(f"its weights are {kind}", type=kind)
+    elif isinstance(first, nn.Conv2d):
         told = f"its first convolution takes {first.in_channels} channels, its weights are {kind}"
-        return InputForm(told, grey=first.in_channels == 1, type=kind)
-    return InputForm(
-        f"its first linear layer takes {first.in_features:,} numbers an image, its weights are {kind}", type=kind
-    )
+        form = InputForm(told, grey=first.in_channels == 1, type=kind)
+    else:
+        told = f"its first linear layer takes {first.in_features:,} numbers an image, its weights are {kind}"
+        form = InputForm(told, type=kind)
+    of_images = isinstance(first, nn.Conv2d) and first.in_channels in (1, 3)
+    return ((form,), (replace(form, channels_last=True),)) if of_images else ((form,),)
 
 
 def in_evaluation(network: nn.Module, name: str) -> nn.Module:

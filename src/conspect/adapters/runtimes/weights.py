@@ -139,13 +139,15 @@ def _without_prefix(given: dict[str, torch.Tensor], wanted: Iterable[str]) -> di
 def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
     """Puts the weights of a file into `network`; none may be missing, of another shape, or left over beside those it takes.
 
-    The weights may lie under any prefix, beside those of other parts (a loss, a teacher): what is said of these is returned, for
-    the statement. Raises UserError `code`, also where two parts of the file fit.
+    The weights may lie under any prefix, beside those of other parts (a loss, a teacher) and beside another state of the same
+    network (an average, the last one): what was taken and what was left out is returned, for the statement. Raises UserError
+    `code`, also where two parts of the file fit and none is the usual choice.
     """
     wanted = network.state_dict()
-    states = _states(_read(path, code), path, code)
+    content = _read(path, code)
+    states = _states(content, path, code)
     first = next(iter(states.values()))
-    chosen, other = _without_prefix(_unwrapped(first, wanted), wanted), list[str]()
+    chosen, other, taken = _without_prefix(_unwrapped(first, wanted), wanted), list[str](), next(iter(states))
     fitting = [
         (place, prefix, state)
         for place, whole in states.items()
@@ -160,7 +162,10 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
             fix = "save the state_dict() of the part that is meant alone"
             problem = f"the network's weights are there twice, under {told}"
             raise user_error(code, problem, fix, SourceLocation(str(path)))
-        chosen = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        chosen, taken = (
+            {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)},
+            place,
+        )
         other = sorted(name for name in state if not name.startswith(prefix))
     missing = [name for name in wanted if name not in chosen and not name.endswith(COUNTER)]
     unexpected = [name for name in chosen if name not in wanted]
@@ -172,7 +177,35 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
     misfits += [f"{name} {why}" for name in wanted if name in chosen and (why := _unfit(chosen[name], wanted[name]))]
     complain(path, code, given=first, missing=missing, unexpected=unexpected, misfits=misfits)
     network.load_state_dict(chosen, strict=False)
-    return f"; {len(other)} tensors of {path.name} belong to other parts ({_first(other)})" if other else ""
+    told = f"; {len(other)} tensors of {path.name} belong to other parts ({_first(other)})" if other else ""
+    stray = _other_states(content, states, network, taken)
+    if stray:
+        told += f"; of {path.name} {taken or 'the outermost state'!r} was taken, and left out {_first(stray)}"
+    return told
+
+
+def _other_states(content: Any, states: Mapping[str, Any], network: nn.Module, taken: str) -> list[str]:
+    """Where the file holds further states of the same network beside the one that was taken: averages kept under names, also of
+    the parameters alone, and lists of as many tensors as it has parameters, of the same shapes.
+    """
+    import torch
+
+    parameters = dict(network.named_parameters())
+    shapes = [tuple(one.shape) for one in parameters.values()]
+    found = []
+    for place, state in states.items():
+        ends = {".".join(parts[k:]) for name in state for parts in [name.split(".")] for k in range(len(parts))}
+        if place != taken and 2 * len(ends & parameters.keys()) >= max(len(parameters), 1):
+            found.append(repr(place or "the outermost state"))
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    while waiting:
+        place, here = waiting.pop(0)
+        if isinstance(here, Mapping) and len(place) <= DEPTH:
+            waiting += [((*place, str(name)), value) for name, value in here.items()]
+        elif isinstance(here, list | tuple):
+            listed = [tuple(one.shape) for one in here if isinstance(one, torch.Tensor)]
+            found += [f"{'/'.join(place)!r} (a list)"] if listed and listed == shapes else []
+    return found
 
 
 def _unfit(given: torch.Tensor, wanted: torch.Tensor) -> str:

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
 from conspect.adapters.preprocessing import GreyPreparation, Preparation, preparation_digest
+from conspect.adapters.runtimes.input_form import InputForm, taken_form
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
-from conspect.adapters.runtimes.onnx_runtime import Session, form_of_input, read_graph
-from conspect.adapters.runtimes.probes import SENTENCES, calling, confirm_function, prepared_probes, sketch
+from conspect.adapters.runtimes.onnx_runtime import Session, read_graph, readings_of_input
+from conspect.adapters.runtimes.probes import SENTENCES, confirm_function, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import need
 from conspect.adapters.sources.hub import opening
 from conspect.adapters.sources.request import Request
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_bytes, digest_json
 from conspect.core.files import read_text
+from conspect.core.foreign_code import calling
 from conspect.core.json_value import parsed_once
+from conspect.core.spaces import Floats
 from conspect.core.statements import Statement
 
 IMAGES, TEXTS = ("image_embeds", "pooler_output"), ("text_embeds", "pooler_output")
@@ -75,10 +78,10 @@ class OnnxVlm:
 
         self._tokenizer = _tokenizer(folder)
         self._images = _Tower(folder, "vision_model.onnx", IMAGES, device)
-        self._form = form_of_input(self._images.session.inputs[0])
-        self._prepare: Preparation = GreyPreparation(steps) if self._form.grey else steps
+        self._steps, self.name = steps, name
+        self._take(taken_form(readings_of_input(self._images.session.inputs[0]), self._tried, name))
         self._texts = _Tower(folder, "text_model.onnx", TEXTS, device)
-        self.name, self.preprocessing = name, self._prepare.sentence
+        self.preprocessing = self._prepare.sentence
         probes = prepared_probes(self._prepare, name)
         self.embedding_size = int(self.embed(probes[:1]).shape[1])
         with calling(name, "the text tower", "tokens of sentences"):
@@ -103,9 +106,18 @@ class OnnxVlm:
             checked=(
                 "both towers map into spaces of one size",
                 "probe images have the same embeddings together, again, and alone",
+                *([self._form.tried] if self._form.tried else []),
             ),
             cannot=("say its logit scale, which the towers do not carry; no analysis needs it",),
         )
+
+    def _take(self, form: InputForm) -> None:
+        self._form = form
+        self._prepare: Preparation = GreyPreparation(self._steps) if form.grey else self._steps
+
+    def _tried(self, form: InputForm) -> Floats:
+        self._take(form)
+        return self.embed(prepared_probes(self._prepare, self.name))
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """`[height, width, 3]` uint8 to `[3, y, x]` float32."""

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from conspect.adapters.preprocessing import Preparation, preparation_digest, what_was_checked
 from conspect.adapters.runtimes.network_digest import network_digest
-from conspect.adapters.runtimes.probes import SENTENCES, calling, confirm_function, prepared_probes, sketch
+from conspect.adapters.runtimes.probes import SENTENCES, confirm_function, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import torch_runtime
 from conspect.core.digests import digest_json
+from conspect.core.foreign_code import calling
 from conspect.core.statements import Statement
 
 if TYPE_CHECKING:

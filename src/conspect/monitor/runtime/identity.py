@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import UserError, user_error
+from conspect.core.foreign_code import is_of_shapes, place_of, sentence_of
 
 # Inputs as a network takes them, to embeddings [input, D] and logits [input, class].
 Outputs: TypeAlias = Callable[[NDArray[np.float32]], tuple[NDArray[np.floating], NDArray[np.floating]]]
@@ -69,9 +70,11 @@ class Identity:
         except UserError:
             raise
         except Exception as error:  # whatever the model's library raises
-            problem = f"the model does not take {[PROBES, *self.probe_shape]} float32, by which it would be recognised: {error}"
+            given = f"{[PROBES, *self.probe_shape]} float32, by which it would be recognised"
+            fails = f"raises {sentence_of(error)}; it was given {given}"
+            problem = f"does not take {given}: {sentence_of(error)}" if is_of_shapes(error) else fails
             fix = "say same_model=True if you know that it is the model that the monitor was fitted on"
-            raise user_error("MONITOR007", problem[:300], fix) from error
+            raise user_error("MONITOR007", f"the model {problem}", fix, place_of(error)) from error
         if not _same(np.asarray(embeddings, dtype=np.float32), self.probe_embeddings):
             raise self._another("this one makes other embeddings of the same input")
         if not _same(np.asarray(logits, dtype=np.float32), self.probe_logits):
