@@ -199,12 +199,12 @@ def _other_states(content: Any, states: Mapping[str, Any], network: nn.Module, t
             found.append(repr(place or "the outermost state"))
     waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
     while waiting:
-        place, here = waiting.pop(0)
-        if isinstance(here, Mapping) and len(place) <= DEPTH:
-            waiting += [((*place, str(name)), value) for name, value in here.items()]
+        path, here = waiting.pop(0)
+        if isinstance(here, Mapping) and len(path) <= DEPTH:
+            waiting += [((*path, str(name)), value) for name, value in here.items()]
         elif isinstance(here, list | tuple):
             listed = [tuple(one.shape) for one in here if isinstance(one, torch.Tensor)]
-            found += [f"{'/'.join(place)!r} (a list)"] if listed and listed == shapes else []
+            found += [f"{'/'.join(path)!r} (a list)"] if listed and listed == shapes else []
     return found
 
 
