@@ -117,7 +117,7 @@ def class_captions(cache: Path) -> tuple[Float64, Float64]:
             for template in concepts.concept_templates:
                 captions.append(template.format(phrase))
                 scores.append(table.shares[:, table.concept_names.index(concept.name)] - 0.5)
-    return text_tower.encode(captions, cache=cache).astype(np.float64), np.stack(scores, axis=1)
+    return text_tower.SentenceEncoder(cache=cache).encode(captions).astype(np.float64), np.stack(scores, axis=1)
 
 
 def within_captions(found: Directions, cache: Path) -> tuple[Float64, Float64, Float64]:
@@ -140,7 +140,7 @@ def within_captions(found: Directions, cache: Path) -> tuple[Float64, Float64, F
     # Names of ImageNet's classes cannot be chosen ("steel drum"); all other captions avoid the words.
     assert all(text.startswith("a photo of a ") for text in spoken), sorted(spoken)
     rows = [row for row in rows if row[0] not in spoken]
-    embedded = text_tower.encode([text for text, _, _ in rows], cache=cache).astype(np.float64)
+    embedded = text_tower.SentenceEncoder(cache=cache).encode([text for text, _, _ in rows]).astype(np.float64)
     return embedded, np.array([weight for _, weight, _ in rows]), np.stack([way for _, _, way in rows])
 
 
@@ -235,7 +235,7 @@ def within_class(by_row: dict[int, Float64], cache: Path) -> dict[str, dict[str,
     """AUROC of each label's concept by use, `class/concept` -> value; `by_row`: embedding in the VLM's space of a row."""
     concepts = demo_concepts()
     asked = [Concept(name, phrases) for name, phrases in PHRASES.items()] + list(concepts.concepts)
-    ways = concept_directions(asked, concepts.concept_templates, lambda texts: text_tower.encode(texts, cache=cache))
+    ways = concept_directions(asked, concepts.concept_templates, text_tower.SentenceEncoder(cache=cache).encode)
     direction = {concept.name: way for concept, way in zip(asked, ways, strict=True)}
     found: dict[str, dict[str, float]] = {}
     for label in read_labels():
@@ -268,7 +268,7 @@ def main() -> None:
     embeddings = embed(arrays, numbers(test, "test"))
 
     def encode(texts: list[str]) -> NDArray[np.float32]:
-        return text_tower.encode(texts, cache=cache)
+        return text_tower.SentenceEncoder(cache=cache).encode(texts)
 
     classes = class_directions(cifar10.CLASS_NAMES, concepts.class_templates, encode)
     row: dict[str, object] = {

@@ -3,9 +3,11 @@
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conspect.adapters.vlms.pocket import text_tower
+from conspect.adapters.vlms.pocket.pocket import PocketVlm
 from conspect.adapters.vlms.pocket.text_tower import FILES
 
 
@@ -52,3 +54,22 @@ def test_a_whole_cache_is_not_unpacked_again(packed: Path, tmp_path: Path) -> No
     times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     again = text_tower._unpacked(tmp_path / "cache")
     assert {path.name: path.stat().st_mtime_ns for path in again.iterdir()} == times
+
+
+def test_files_are_checked_when_the_encoder_is_made_and_not_at_every_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    pytest.importorskip("all_minilm_l6_v2")
+    checked: list[Path] = []
+    unpacked = text_tower._unpacked
+
+    def counted(cache: Path) -> Path:
+        checked.append(cache)
+        return unpacked(cache)
+
+    monkeypatch.setattr(text_tower, "_unpacked", counted)
+    vlm = PocketVlm(cache=tmp_path)
+    alone = [vlm.embed_texts([text]) for text in ("a heron", "an anvil")]
+    assert len(checked) == 1
+    assert np.abs(np.concatenate(alone) - vlm.embed_texts(["a heron", "an anvil"])).max() < 1e-6

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from conspect.bench.rows import Row, row
+from conspect.web.explorer.app import require_page
 
 REPEATS = 20
 PAGE = Path(__file__).parents[3] / "explorer"
@@ -53,6 +54,7 @@ class Client:
 
 def rows(study: Path, *, repeats: int = REPEATS) -> list[Row]:
     """One row for each view of the explorer over the finished `study`; where Chromium and Node are there, its clicks as well."""
+    require_page()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(shutil.copytree(study, Path(name) / "study"))
         with explored(folder) as address:

@@ -51,16 +51,13 @@ def explore(  # noqa: PLR0917 (click passes every option by name)
     from conspect.study.exploration.current import Current
     from conspect.study.running import is_running
     from conspect.study.study import CONFIG_FILE
-    from conspect.web.explorer.app import bundle
+    from conspect.web.explorer.app import require_page
     from conspect.web.explorer.serving import serve
 
-    if not bundle().joinpath("index.html").is_file():
-        raise outside_error(
-            "EXPLORE007", "the explorer's page is not built in this checkout", "build it: make explorer"
-        )
+    require_page()
     first = None
     try:
-        first = opened(folder, terminal_bar, before=before)
+        first = opened(folder, terminal_bar, before=before, texts_soon=True)
     except UserError as error:
         if error.diagnostics[0].code not in NO_RESULTS or not is_running(folder / CONFIG_FILE):
             raise
@@ -71,4 +68,4 @@ def explore(  # noqa: PLR0917 (click passes every option by name)
         if browser:
             click.launch(url)
 
-    serve(Current(folder, lambda: opened(folder, before=before), first), port, told)
+    serve(Current(folder, lambda: opened(folder, before=before, texts_soon=True), first), port, told)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.core.capabilities import metadata_of
+from conspect.core.diagnostics import ConspectError
 from conspect.core.digests import digest_file
-from conspect.core.protocols import ImageDataset, ProgressBar, silent
+from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, silent
 from conspect.report.wording import findings
 from conspect.study.exploration.exploration import Exploration
 from conspect.study.exploration.findings import findings_of
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.notes import Notes
-from conspect.study.exploration.phrases import Phrases
+from conspect.study.exploration.phrases import Phrases, TextEncoder
 from conspect.study.exploration.proving import Proving
 from conspect.study.exploration.views import Views
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.details import confidences
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.study import RESULTS_FILE, Study
+
+# Any words do: what counts is that the tower is loaded.
+FIRST_TEXT = "a photograph"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +57,25 @@ def index_of(inputs: Inputs, measured: Measurements) -> StudyIndex:
     )
 
 
-def opened(folder: Path, bar: ProgressBar = silent, *, before: Path | None = None) -> OpenedStudy:
+def opened(
+    folder: Path, bar: ProgressBar = silent, *, before: Path | None = None, texts_soon: bool = False
+) -> OpenedStudy:
     """Opens the study in `folder`; `before`: an earlier one, its folder or its results.json, to compare it with.
+
+    `texts_soon`: words will be asked for, so the text tower, which takes seconds to load, is loaded beside the measuring.
 
     Raises UserError STUDY003 when it was not run to its end, STUDY004 when its inputs changed since, EXPLORE004 for tables of
     notes that are none, and the errors of the adapters.
     """
     study = Study.open(folder)
     inputs = study.inputs
+    encode = cached_text_encoder(inputs.vlm, study.store)
+    if texts_soon:
+        encode = _loaded_beside(inputs.vlm, encode)
     results = study.results()  # after the inputs are open, so that results of others are told, not measured anew
     measured = study.measurements(bar)
     index = index_of(inputs, measured)
     concepts = inputs.concepts
-    encode = cached_text_encoder(inputs.vlm, study.store)
     exploration = Exploration(
         study.folder.absolute().name,
         results,
@@ -80,3 +93,20 @@ def opened(folder: Path, bar: ProgressBar = silent, *, before: Path | None = Non
     if before is not None:
         _ = exploration.views.compared  # what is wrong with it is said now
     return OpenedStudy(exploration, inputs.test, tuple(int(row) for row in measured.test.rows), study.folder)
+
+
+def _loaded_beside(vlm: VisionLanguageModel, encode: TextEncoder) -> TextEncoder:
+    """`encode`, once a thread of its own has loaded the text tower; what is wrong with that is said to whoever asks."""
+
+    def load() -> None:
+        with suppress(ConspectError):
+            vlm.embed_texts([FIRST_TEXT])
+
+    loading = Thread(target=load, daemon=True)
+    loading.start()
+
+    def encode_loaded(texts: list[str]) -> NDArray[np.float32]:
+        loading.join()
+        return encode(texts)
+
+    return encode_loaded

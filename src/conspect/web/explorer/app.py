@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from conspect.core.diagnostics import ConspectError, user_error
+from conspect.core.diagnostics import ConspectError, outside_error, user_error
 from conspect.study.exploration.current import Current
 from conspect.study.exploration.opening import OpenedStudy
 from conspect.web.explorer.endpoints import ENDPOINTS, STATE, Method, endpoint_at, read_body, read_query, table
@@ -160,6 +160,14 @@ async def bounded_body(request: Request, most: int) -> bytes:
 def bundle() -> Traversable:
     """The folder of the built front end."""
     return files("conspect.web.explorer").joinpath("bundle")
+
+
+def require_page() -> None:
+    """Raises OutsideError EXPLORE007 where the front end was not built."""
+    if not bundle().joinpath("index.html").is_file():
+        raise outside_error(
+            "EXPLORE007", "the explorer's page is not built in this checkout", "build it: make explorer"
+        )
 
 
 def index_page() -> Response:

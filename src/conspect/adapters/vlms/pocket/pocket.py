@@ -120,6 +120,10 @@ class PocketVlm:
         return ImageTower()
 
     @cached_property
+    def _sentences(self) -> text_tower.SentenceEncoder:
+        return text_tower.SentenceEncoder(cache=self._cache)
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over both towers, the map, the preprocessing, and what they make of probe images and sentences.
 
@@ -149,4 +153,4 @@ class PocketVlm:
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit sentence embeddings `[text, 384]`, float32."""
-        return text_tower.encode(texts, cache=self._cache)
+        return self._sentences.encode(texts)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -23,39 +24,50 @@ FILES = ("config.json", "model.safetensors", "special_tokens_map.json", "tokeniz
 BATCH = 64
 
 
-def encode(texts: Sequence[str], *, cache: Path) -> NDArray[np.float32]:
-    """Mean-pooled, unit-length sentence embeddings `[text, 384]`, float32; texts are cut after 256 tokens.
+class SentenceEncoder:
+    """The encoder, loaded once; its files are checked against the package's when it is made, not at every text."""
 
-    Raises: OutsideError VLM001 when the package or transformers is missing, VLM002 when weights do not load.
-    """
-    if find_spec("transformers") is None or find_spec("torch") is None:
-        raise outside_error("VLM001", "the pocket VLM needs torch and transformers", "pip install 'conspect[pocket]'")
-    import torch
-    import transformers
-
-    folder = _unpacked(cache)
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model, report = transformers.AutoModel.from_pretrained(folder, output_loading_info=True)
-    missing = [name for name in report["missing_keys"] if "position_ids" not in name]
-    if missing:
-        raise outside_error(
-            "VLM002",
-            f"weights of {PACKAGE} lack {missing[:3]}",
-            REINSTALL,
-        )
-    model.eval()
-    vectors = []
-    with torch.inference_mode():
-        for start in range(0, len(texts), BATCH):
-            batch = tokenizer(
-                list(texts[start : start + BATCH]), padding=True, truncation=True, max_length=256, return_tensors="pt"
+    def __init__(self, *, cache: Path) -> None:
+        """Raises: OutsideError VLM001 when the package or transformers is missing, VLM002 when weights do not load."""
+        if find_spec("transformers") is None or find_spec("torch") is None:
+            raise outside_error(
+                "VLM001", "the pocket VLM needs torch and transformers", "pip install 'conspect[pocket]'"
             )
-            hidden = model(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1).float()
-            vectors.append(torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1).numpy())
-    return np.concatenate(vectors) if vectors else np.zeros((0, EMBEDDING_SIZE), np.float32)
+        # The files are hashed while the libraries are imported; hashing leaves the interpreter free.
+        with ThreadPoolExecutor(1) as pool:
+            unpacked = pool.submit(_unpacked, cache)
+            import torch
+            import transformers
+
+            tokenizer_type, model_type = transformers.AutoTokenizer, transformers.BertModel
+            folder = unpacked.result()
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        self._tokenizer = tokenizer_type.from_pretrained(folder)
+        self._model, report = model_type.from_pretrained(folder, output_loading_info=True)
+        missing = [name for name in report["missing_keys"] if "position_ids" not in name]
+        if missing:
+            raise outside_error("VLM002", f"weights of {PACKAGE} lack {missing[:3]}", REINSTALL)
+        self._model.eval()
+        self._torch = torch
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Mean-pooled, unit-length sentence embeddings `[text, 384]`, float32; texts are cut after 256 tokens."""
+        normalize = self._torch.nn.functional.normalize
+        vectors = []
+        with self._torch.inference_mode():
+            for start in range(0, len(texts), BATCH):
+                batch = self._tokenizer(
+                    list(texts[start : start + BATCH]),
+                    padding=True,
+                    truncation=True,
+                    max_length=256,
+                    return_tensors="pt",
+                )
+                hidden = self._model(**batch).last_hidden_state
+                mask = batch["attention_mask"].unsqueeze(-1).float()
+                vectors.append(normalize((hidden * mask).sum(1) / mask.sum(1), dim=1).numpy())
+        return np.concatenate(vectors) if vectors else np.zeros((0, EMBEDDING_SIZE), np.float32)
 
 
 def digest() -> str:
