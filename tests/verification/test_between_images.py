@@ -26,7 +26,7 @@ def test_an_embedding_between_images_refutes_where_no_image_does(shape):
     text = f"property p: for all x in focus(east, shape = {shape}, coverage = 90%): right > up"
     (result,) = verify(check_text(text).require(), subject, VerifyOptions())
     assert result.verdict.outcome == "violated"
-    assert result.decided_by == "an embedding between images refutes it"
+    assert result.decided_by == "an embedding inside refutes it"
     assert result.witness is not None
     assert result.witness.image_id is None
     right, up = result.witness.embedding.tolist()

@@ -26,17 +26,17 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: four take a study, three take long.
-EXPLORE, FAULTS, FORGERIES, LABELS, LOST = "explore", "faults", "forgeries", "labels", "lost"
+# Not among those that run together: five take a study, three take long.
+EXPLORE, FAULTS, FORGERIES, LABELS, LOST, PRESENCE = "explore", "faults", "forgeries", "labels", "lost", "presence"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, FORGERIES, LABELS, LOST]))
+@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, FORGERIES, LABELS, LOST, PRESENCE]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore, forgeries and "
-    "labels: it.",
+    help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore, forgeries, "
+    "labels and presence: it.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
@@ -50,14 +50,14 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
         raise click.UsageError(f"benchmark {name} takes no --small")
     options = {"small": True} if small else {}
 
-    if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, LABELS}:
+    if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, LABELS, PRESENCE}:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    if study is None and name in {FORGERIES, LABELS}:
+    if study is None and name in {FORGERIES, LABELS, PRESENCE}:
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
         measured: Measured = {"rows": _explored(study)}
-    elif name == FORGERIES and study is not None:
-        measured = {"rows": importlib.import_module("conspect.bench.forgeries").rows(study)}
+    elif name in {FORGERIES, PRESENCE} and study is not None:
+        measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(study)}
     elif name in {FAULTS, LABELS, LOST}:
         measured = _planted(name, study)
     else:

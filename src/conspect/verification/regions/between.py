@@ -1,8 +1,8 @@
-"""Counterexamples between images: from an image deep inside a region towards every other, as far as the region goes.
+"""Counterexamples that are no image's: from an image deep inside a region towards others, as far as the region goes.
 
 Regions of readouts have no corners to walk to: which readouts an embedding can have together nobody knows. But every
-point between two embeddings is an embedding. Where the line from an image inside to another one leaves the region, the
-formula is often false already; what is said to refute is then checked exactly.
+point between two embeddings is an embedding. Where the line from an image inside to another one, or to an embedding aimed
+at (`regions.aimed`), leaves the region, the formula is often false already; what is said to refute is then checked exactly.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import Formula
 from conspect.statistics.threads import one_thread
 from conspect.verification.images.exact_truth import ExactTruth
+from conspect.verification.regions.aimed import AimedEmbeddings
 from conspect.verification.regions.membership import Membership
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions
 
@@ -37,15 +38,16 @@ class BetweenImages:
     def refuting(self, formula: Formula, members: NDArray[np.intp], split: str) -> Float64 | None:
         """An embedding `[D]` inside at which the formula is false, both exactly; None where none was met.
 
-        `members`: rows of the class's images in the split; lines go towards all images of the split.
+        `members`: rows of the class's images in the split; lines go towards embeddings aimed at, then all images of the split.
         """
         data = np.asarray(self.readouts.model.splits[split].embeddings, dtype=np.float64)
         order = members[np.argsort(self.place.measured, kind="stable")]
         inside = order[: int((self.place.measured < float(self.place.region.size)).sum())]
         exactly, tried = Membership(self.readouts.model), 0
+        aimed = AimedEmbeddings(self.readouts, self.place)
         for start in inside[np.linspace(0, len(inside) - 1, min(STARTS, len(inside))).astype(int)].tolist():
             with one_thread():
-                ends = self._ends(data[start], data)
+                ends = self._ends(data[start], np.vstack([aimed.against(formula, data[start]), data]))
                 bounds = self.truth.bounds(formula, self.truth.readouts(ends))
             for row in np.flatnonzero(~bounds.maybe)[:TRIED].tolist():
                 tried += 1

@@ -34,7 +34,7 @@ from conspect.verification.results import Rate
 TRIED = 3
 ROOM = 1e-6
 REFUTED = "an image inside refutes it"
-BETWEEN = "an embedding between images refutes it"
+BETWEEN = "an embedding inside refutes it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +103,7 @@ class ReadoutVerdicts:
         between = BetweenImages(readouts, whole.place, self.truth)
         embedding = between.refuting(obligation.formula, members, self.model.measure_split)
         if embedding is not None:
-            refuted = self._answer(
-                VIOLATED, whole, BETWEEN, "; refuted by an embedding inside, on a line between images"
-            )
+            refuted = self._answer(VIOLATED, whole, BETWEEN, "; refuted by an embedding inside that is no image's")
             return replace(refuted, embedding=embedding)
         return self._answer(unknown("neither a proof nor anything inside that refutes it was found"), whole, "", "")
 
