@@ -1,4 +1,5 @@
-"""Finds tests that pass when nothing was seen: every assertion stands in a loop or branch that need not be entered."""
+"""Finds tests that pass when nothing was seen: every assertion stands in a loop or branch that need not be entered, or is
+about all of what may be nothing."""
 
 from __future__ import annotations
 
@@ -45,11 +46,27 @@ def full_locals(test: ast.FunctionDef) -> frozenset[str]:
     return frozenset(names)
 
 
+def sees(test: ast.expr, known: frozenset[str]) -> bool:
+    """Whether an assertion is about something whatever happens: `all` of nothing is true, and so is `not any` of nothing."""
+    match test:
+        case ast.Call(ast.Name("all"), [ast.GeneratorExp(generators=loops) | ast.ListComp(generators=loops)]):
+            return all(not loop.ifs and never_empty(loop.iter, known) for loop in loops)
+        case ast.Call(ast.Name("all"), [ast.Call(ast.Name("map"), [_, *given]) | given]):
+            return all(never_empty(part, known) for part in (given if isinstance(given, list) else [given]))
+        case ast.UnaryOp(ast.Not(), ast.Call(ast.Name("any"), given)):
+            return sees(ast.Call(ast.Name("all"), given, []), known)
+        case ast.BoolOp(ast.And(), parts):
+            return any(sees(part, known) for part in parts)
+        case ast.BoolOp(ast.Or(), parts):
+            return all(sees(part, known) for part in parts)
+    return True
+
+
 def reached(node: ast.AST, known: frozenset[str]) -> Iterator[bool]:
-    """For each assertion under `node`, whether it is surely come to."""
+    """For each assertion under `node`, whether it is surely come to and about something."""
     match node:
-        case ast.Assert():
-            yield True
+        case ast.Assert(test):
+            yield sees(test, known)
             return
         case ast.If(body=body, orelse=orelse):
             branches = [[sure for part in branch for sure in reached(part, known)] for branch in (body, orelse)]

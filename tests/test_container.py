@@ -26,6 +26,7 @@ def test_everything_that_the_package_is_built_of_is_copied_and_there() -> None:
 
 def test_it_runs_without_rights_and_on_a_slim_image() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert bases
     assert all(base.endswith("-slim") for base in bases)
     assert DOCKERFILE.index("USER conspect") > DOCKERFILE.rindex("RUN ")
 

@@ -65,6 +65,12 @@ def test_no_test_passes_because_there_was_nothing_to_see(path: Path) -> None:
         ("for x in zip(KNOWN, [1, 2], strict=True): assert x", False),
         ("if found():\n        assert True\n    else:\n        assert False", False),
         ("for x in found():\n        pass", False),
+        ("assert all(x for x in found())", True),
+        ("assert not any(x for x in found()) and all(found())", True),
+        ("assert all(map(f, found()))", True),
+        ("assert all(x for x in (1, 2) if x)", True),
+        ("assert not any(x for x in (1, 2))", False),
+        ("assert found()\n    assert all(found())", False),
     ],
 )
 def test_tests_that_may_see_nothing_are_told_from_others(body: str, may_see_nothing: bool) -> None:

@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests import mutants
+from tests import mistakes, mutants
+from tests.mistakes import Mutant
+from tests.mutants import Fate, Outcome, Room, outcome
+from tests.reach import Reach
 
 SOURCE = '''"""Two numbers."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    LATER = 1 + 2
+LEAST = 3
 
 
 def larger(a: int, b: int = -1) -> int:
@@ -15,14 +24,50 @@ def larger(a: int, b: int = -1) -> int:
     if not isinstance(a, int) and b is None:
         raise TypeError(f"{a + 1}")
     return a if a > b else b
+
+
+def least() -> int:
+    """Counts down to the least."""
+    count = 9
+    while count > LEAST:
+        count -= 1
+    return count
+
+
+def never_run(a: int) -> int:
+    return (
+        a
+        + 1
+    )
 '''
-TEST = """from toy.numbers import larger
+TEST = """from pathlib import Path
+
+import pytest
+from toy.numbers import LEAST, larger, least
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return least()
 
 
 def test_larger():
     assert larger(1, 2) == 2
     assert larger(2, 1) == 2
+
+
+def test_least(counted):
+    assert counted == LEAST
+
+
+def test_once_more(counted):
+    assert counted >= 0
+
+
+def test_slow_skip():
+    pytest.skip("not today")
 """
+LARGER, LEAST, ONCE_MORE = (f"test_toy.py::test_{name}" for name in ("larger", "least", "once_more"))
 
 
 @pytest.fixture
@@ -32,66 +77,152 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "__init__.py").write_text("")
     (package / "numbers.py").write_text(SOURCE)
     (tmp_path / "test_toy.py").write_text(TEST)
-    monkeypatch.setattr(mutants, "SOURCES", package)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    for module in (mistakes, mutants):
+        monkeypatch.setattr(module, "SOURCES", package)
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    monkeypatch.setattr(mutants, "ROOMS", {"": ("test_toy.py",)})
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
     return package
 
 
-def test_every_place_is_one_mistake_and_messages_and_annotations_are_none(toy: Path) -> None:
-    found = mutants.mutants_of(toy / "numbers.py")
-    assert {(one.line, one.what) for one in found} == {
-        (4, "a sign lost"),
-        (4, "1 for 2"),
-        (6, "a condition turned round"),
-        (6, "And for Or"),
-        (6, "Is for IsNot"),
-        (8, "a condition turned round"),
-        (8, "Gt for GtE"),
+def named(toy: Path, line: int, what: str) -> Mutant:
+    [mutant] = [one for one in mistakes.mutants_of(toy / "numbers.py") if (one.line, one.what) == (line, what)]
+    return mutant
+
+
+def test_every_place_is_one_mistake_and_messages_annotations_and_what_is_for_types_are_none(toy: Path) -> None:
+    every = mistakes.mutants_of(toy / "numbers.py")
+    assert {(one.line, one.what) for one in every} == {
+        (7, "3 for 4"),
+        (10, "a sign lost"),
+        (10, "1 for 2"),
+        (12, "a condition turned round"),
+        (12, "And for Or"),
+        (12, "Is for IsNot"),
+        (14, "a condition turned round"),
+        (14, "Gt for GtE"),
+        (19, "9 for 10"),
+        (20, "a condition turned round"),
+        (20, "Gt for GtE"),
+        (21, "1 for 2"),
+        (27, "Add for Sub"),
+        (28, "1 for 2"),
     }
-    codes = {ast.unparse(_changed(toy / "numbers.py", one.number)) for one in found}
-    assert len(codes) == len(found)
+    codes = {ast.unparse(_changed(toy / "numbers.py", one.number)) for one in every}
+    assert len(codes) == len(every)
     assert SOURCE not in codes
 
 
 def _changed(path: Path, number: int) -> ast.Module:
     tree = ast.parse(path.read_text())
-    list(mutants.places(tree))[number][2]()
+    list(mistakes.places(tree))[number][2]()
     return ast.fix_missing_locations(tree)
+
+
+def test_a_line_belongs_to_its_innermost_statement_which_runs_at_import_outside_of_functions() -> None:
+    extents = mistakes.extents(ast.parse(SOURCE))
+    assert extents[7].at_import
+    assert extents[10].at_import  # defaults are computed where a function is defined
+    assert (extents[12].lines, extents[12].at_import) == ({12}, False)
+    assert extents[28].lines == {26, 27, 28, 29}
+    assert not extents[28].at_import
+
+
+def test_a_mutant_meets_the_tests_that_run_its_statement_before_the_others_of_their_files(toy: Path) -> None:
+    seconds = {"a::slow": 30.0, "a::quick": 0.5, "b::quick": 0.1, "b::slower": 0.6, "b::other": 0.2, "c::far": 0.1}
+    lines = {"numbers.py": {14: frozenset({"a::slow", "a::quick", "b::quick", "b::slower"})}}
+    reach = Reach(seconds, lines)
+    condition = named(toy, 14, "Gt for GtE")
+    assert reach.tests_of(condition) == (["b::quick", "b::slower", "a::quick", "a::slow"], ["b::other"])
+    at_import = named(toy, 7, "3 for 4")
+    assert reach.tests_of(at_import) == (["b::quick", "b::slower", "a::quick", "a::slow"], ["c::far", "b::other"])
+    assert reach.tests_of(named(toy, 28, "1 for 2")) == ([], [])
+
+
+@pytest.mark.slow
+def test_lines_are_recorded_by_test_and_what_a_shared_fixture_runs_belongs_to_all_that_use_it(toy: Path) -> None:
+    room = Room("")
+    assert room.reach.seconds.keys() == {LARGER, LEAST, ONCE_MORE}
+    lines = room.reach.lines["numbers.py"]
+    assert lines[14] == {LARGER}
+    assert lines[21] == {LEAST, ONCE_MORE}
+    assert lines[10] == frozenset()
+    assert 28 not in lines
 
 
 @pytest.mark.slow
 def test_a_mistake_that_a_test_sees_is_killed_and_another_survives(toy: Path) -> None:
-    tests = [str(toy.parent / "test_toy.py")]
-    by_name = {(one.line, one.what): one for one in mutants.mutants_of(toy / "numbers.py")}
-    assert mutants.outcome(None, tests, 60) == "passed"
-    assert mutants.outcome(by_name[8, "a condition turned round"], tests, 60) == "failed"
-    assert mutants.outcome(by_name[8, "Gt for GtE"], tests, 60) == "passed"  # equal numbers are the same number
-    assert mutants.outcome(by_name[6, "Is for IsNot"], tests, 0.0) == "late"
+    room = Room("")
+    fates = {
+        (14, "a condition turned round"): Outcome(Fate.FAILED, LARGER),
+        (14, "Gt for GtE"): Outcome(Fate.SURVIVED),  # equal numbers are the same number
+        (20, "a condition turned round"): Outcome(Fate.FAILED, LEAST),
+        (28, "1 for 2"): Outcome(Fate.UNREACHED),
+    }
+    assert {place: room.fate(named(toy, *place)) for place in fates} == fates
 
 
-def test_a_sample_is_drawn_by_its_seed_and_leaves_out_what_is_justified(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_what_is_no_failed_test_is_told_from_one(toy: Path) -> None:
+    mutant = named(toy, 14, "Gt for GtE")
+    assert outcome(mutant, [], 60) == Outcome(Fate.UNREACHED)
+    assert outcome(None, ["test_toy.py::test_slow_skip"], 60) == Outcome(Fate.UNREACHED)
+    assert outcome(None, ["test_missing.py::test_it"], 60).fate is Fate.UNTRIED
+    (toy.parent / "test_ends.py").write_text(
+        "import os, signal\nfrom toy import numbers\ndef test_spin():\n    while True: pass\n"
+        "def test_crash(): os.kill(os.getpid(), signal.SIGSEGV)\ndef test_exit(): os._exit(1)\n"
+    )
+    ends = {name: outcome(mutant, [f"test_ends.py::test_{name}"], 2).fate for name in ("spin", "crash", "exit")}
+    assert ends == {"spin": Fate.LATE, "crash": Fate.CRASHED, "exit": Fate.UNTRIED}
+    (toy.parent / "test_import.py").write_text("from toy.numbers import LEAST\n1 / (LEAST - 4)\ndef test_it(): pass\n")
+    assert outcome(named(toy, 7, "3 for 4"), ["test_import.py::test_it"], 60).fate is Fate.NOT_IMPORTED
+    assert [fate for fate in Fate if not Outcome(fate).killed] == [Fate.SURVIVED, Fate.UNREACHED, Fate.UNTRIED]
+
+
+@pytest.mark.slow
+def test_a_test_that_fails_without_the_mutant_kills_nothing(toy: Path) -> None:
+    room = Room("")
+    source = TEST.replace("assert larger(1, 2) == 2", 'assert Path("gone").exists()')
+    (toy.parent / "test_toy.py").write_text(source)
+    assert room.fate(named(toy, 14, "Gt for GtE")) == Outcome(Fate.SURVIVED)
+    assert room.deceptive == {LARGER}
+
+
+@pytest.mark.slow
+def test_a_room_whose_tests_fail_without_a_mutant_is_refused(toy: Path) -> None:
+    (toy.parent / "test_toy.py").write_text(TEST.replace("== LEAST", "== 7"))
+    with pytest.raises(SystemExit, match=r"its tests do not pass without a mutant: test_toy\.py::test_least"):
+        Room("")
+
+
+def test_a_sample_is_drawn_by_its_seed_and_what_is_justified_gives_its_place_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first = mutants.sample("statistics", 10, 0)
     assert first == mutants.sample("statistics", 10, 0)
     assert first != mutants.sample("statistics", 10, 1)
-    known = {(one.file, mutants.text_of(one), one.what): "the same" for one in first}
-    monkeypatch.setattr(mutants, "justified", lambda: known)
+    key = (first[3].file, mutants.text_of(first[3]), first[3].what)
+    monkeypatch.setattr(mutants, "justified", lambda: {key: "the same"})
+    less = mutants.sample("statistics", 9, 0)
+    assert less == [one for one in first if (one.file, mutants.text_of(one), one.what) != key]
     left = mutants.sample("statistics", 10_000, 0)
     assert len(left) > 400
-    assert not set(left) & set(first)
+    assert first[3] not in left
 
 
 def test_what_is_justified_is_still_there() -> None:
     known = mutants.justified()
     assert len(known) >= 2
-    for file, line, _ in known:
-        assert line in (mutants.SOURCES / file).read_text(encoding="utf-8"), f"{file}: {line}"
+    made = {
+        (mutant.file, mistakes.text_of(mutant), mutant.what)
+        for file in {file for file, _, _ in known}
+        for mutant in mistakes.mutants_of(mistakes.SOURCES / file)
+    }
+    assert known.keys() <= made
 
 
 @pytest.mark.parametrize("room", mutants.ROOMS)
-def test_every_room_has_its_tests_and_those_that_name_a_module_come_first(room: str) -> None:
-    tests = mutants.tests_for("none", room)
-    assert len(tests) >= 3
-    assert sorted(mutants.tests_for("statistics/intervals.py", "statistics")) == sorted(
-        mutants.tests_for("none", "statistics")
-    )
-    assert mutants.tests_for("statistics/intervals.py", "statistics")[0].endswith("test_intervals.py")
+def test_every_room_has_its_tests(room: str) -> None:
+    assert len(mutants.files_of_tests(room)) >= 3

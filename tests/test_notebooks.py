@@ -12,10 +12,9 @@ def test_there_are_notebooks_and_they_are_kept_without_outputs() -> None:
     nbformat = pytest.importorskip("nbformat")
     assert len(NOTEBOOKS) >= 3
     for path in NOTEBOOKS:
-        cells = nbformat.read(path, as_version=4).cells
-        assert all(not cell.outputs and cell.execution_count is None for cell in cells if cell.cell_type == "code"), (
-            path
-        )
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        assert cells, path
+        assert all(not cell.outputs and cell.execution_count is None for cell in cells), path
 
 
 @pytest.mark.slow

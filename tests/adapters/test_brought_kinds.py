@@ -866,7 +866,8 @@ def test_12_checkpoints_are_read_as_training_scripts_write_them(
     state = {prefix + name: value for name, value in trained.state_dict().items()}
     torch.save({inside: state, "epoch": 7} if inside else state, tmp_path / "c.pth")
     load_weights(fresh, tmp_path / "c.pth")
-    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
+    assert len(state) >= 4
+    assert all(torch.equal(fresh.state_dict()[name], value) for name, value in trained.state_dict().items())
 
 
 WRAPPED = {

@@ -79,6 +79,7 @@ def test_images_can_be_read_in_any_order_by_several_threads(kind: str, tmp_path:
     rows = list(np.random.default_rng(0).permutation(12)) * 5
     with ThreadPoolExecutor(4) as pool:
         read = list(pool.map(found.image, map(int, rows)))
+    assert len(read) == 60
     assert all(np.array_equal(image, found.image(int(row))) for row, image in zip(rows, read, strict=True))
 
 

@@ -12,13 +12,15 @@ RESULTS = {
     "timings": {"total": 1.0},
     "verification": {"properties": [{"seconds": 0.1, "verdict": "holds"}]},
 }
+# As the report's template ends: without a newline.
+PAGE = "<html><dd>Conspect 1, seed 0, NumPy 2{}</dd><p>{}</p></html>"
 
 
 def written(folder: Path) -> Path:
     (folder / "embeddings").mkdir(parents=True)
     (folder / "embeddings" / "0-1.safetensors").write_bytes(b"shard")
     (folder / "results.json").write_text(json.dumps(RESULTS))
-    (folder / "report.html").write_text("<html>took 1 s</html>\n")
+    (folder / "report.html").write_text(PAGE.format("; embed 1.0 s, fit 0.2 s", "right"))
     (folder / "study.toml").write_text('[data]\ntrain = "a"\ntest = "b"\n[model]\nname = "demo-resnet"\n')
     return folder
 
@@ -27,15 +29,16 @@ def test_only_what_depends_on_the_clock_may_differ(tmp_path: Path) -> None:
     one, other = written(tmp_path / "a"), written(tmp_path / "b")
     later = json.loads(json.dumps(RESULTS).replace("1.0", "2.5").replace("0.1", "0.7"))
     (other / "results.json").write_text(json.dumps(later))
-    (other / "report.html").write_text("<html>took 9 s</html>\n")
+    (other / "report.html").write_text(PAGE.format("; embed 9.5 s", "right"))
     (other / ".results.json.1.00c0ffee.tmp").write_text("{")
     assert differences(made(one), made(other)) == []
     later["verification"]["properties"][0]["verdict"] = "violated"
     (other / "results.json").write_text(json.dumps(later))
     (other / "embeddings" / "0-1.safetensors").write_bytes(b"shar")
     (other / "extra").write_text("")
+    (other / "report.html").write_text(PAGE.format("; embed 1.0 s", "wrong"))
     assert differences(made(one), made(other)) == [
-        "embeddings/0-1.safetensors differs", "extra differs", "results.json differs"
+        "embeddings/0-1.safetensors differs", "extra differs", "report.html differs", "results.json differs"
     ]  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """The benchmark of the service, and the load that it must stand."""
 
+import random
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -35,6 +37,22 @@ def test_a_wrong_answer_is_noticed():
         load._compare("json", [cast("serve_load.Answer", {**right[0], **change}), right[1]], [0, 1], expected)
     load._compare("json", right[:1], [0, 1], expected)
     assert len(load.wrong) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"), [("200", True), ("kept open", True), ("422", False), ("closed", False), ("429", False)]
+)
+def test_a_hostile_request_that_is_served_is_noticed(found: str, wrong: bool) -> None:
+    load = serve_load.Load.__new__(serve_load.Load)
+    load.port, load.wrong, load.statuses = 0, [], Counter()
+    load.end = time.perf_counter() + 0.01
+
+    def another_site(port: int, rng: random.Random) -> str:
+        return found
+
+    load._hostile(another_site, random.Random(0))
+    assert load.statuses[f"another_site: {found}"] >= 1
+    assert sorted(set(load.wrong)) == [f"another_site: {found}"] * wrong
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ from hypothesis import given
 
 from conspect.language import explain, parse
 from conspect.language.syntax.grammar import SHAPES
-from conspect.language.syntax.tree import Specification
+from conspect.language.syntax.tree import Module, Property, Specification
 from tests.language.strategies import specifications
 
 
@@ -56,4 +56,12 @@ def test_every_shape_of_a_region_is_told(shape: str) -> None:
 
 @given(specifications)
 def test_whatever_can_be_written_can_be_explained(specification: Specification) -> None:
-    assert all(str(one) for one in explain(specification))
+    told = explain(specification)
+    written = [
+        part.name if isinstance(item, Property) else f"{item.name}.{part.name}"
+        for item in specification.items
+        if isinstance(item, Property | Module)
+        for part in ([item] if isinstance(item, Property) else item.properties)
+    ]
+    assert [one.name for one in told] == written
+    assert all("claims: " in str(one) for one in told)

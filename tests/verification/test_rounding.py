@@ -54,6 +54,7 @@ def test_computed_readouts_lie_within_their_bounds(seed: int, hidden: int, dtype
             logits, exact = np.maximum(logits, 0), [max(v, Fraction(0)) for v in exact]
         logits = layer.weight.astype(dtype) @ logits + layer.offset.astype(dtype)
         exact = exactly(layer, exact)
+    assert len(exact) >= 3
     assert all(abs(Fraction(float(a)) - b) <= e for a, b, e in zip(logits, exact, errors.logits[0], strict=True))
     lens = model.lens
     y = lens.alignment.weight.astype(dtype) @ z + lens.alignment.offset.astype(dtype)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 
 HUGE = 100 << 20
+# Of a connection that never reads and is never closed.
+KEPT_OPEN = "kept open"
 CHUNK = b"\0" * (1 << 16)
 GOOD_TYPES = ("application/json", "application/x-safetensors", "image/png", "multipart/form-data; boundary=b")
 
@@ -127,7 +129,7 @@ def never_read(port: int, rng: random.Random) -> str:
                 connection.send(ask)
         except OSError as error:
             return type(error).__name__
-        return "kept open"
+        return KEPT_OPEN
 
 
 def declares_the_moon(port: int, rng: random.Random) -> str:

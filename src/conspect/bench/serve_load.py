@@ -1,8 +1,8 @@
 """A long mixed load on the service: `python -m conspect.bench.serve_load --minutes 10`. Prints one JSON object.
 
 Good requests of every form are answered beside `serve_hostile`'s, and each good answer is compared with what
-`Monitor.check` says here. Exit code 1 for a wrong answer, a status of 500 or more, memory that grows, or a slow
-`/healthz`.
+`Monitor.check` says here. Exit code 1 for a wrong answer, a hostile request that is served, a status of 500 or more, memory
+that grows, a slow `/healthz`, or where no answer could be compared.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from safetensors.numpy import save
 from conspect.adapters.models import load_model
 from conspect.bench.serve_client import pixels, png
 from conspect.bench.serve_health import Health, watched_health
-from conspect.bench.serve_hostile import HOSTILE
+from conspect.bench.serve_hostile import HOSTILE, KEPT_OPEN
 from conspect.bench.served import Served, served, write_demo_study
 from conspect.core.json_value import JsonObject
 from conspect.monitor.runtime import Decisions, Monitor
@@ -190,6 +190,8 @@ class Load:
             except OSError as error:
                 found = type(error).__name__
             self.statuses[f"{one.__name__}: {found}"] += 1
+            if found.startswith("2") or found == KEPT_OPEN:
+                self.wrong.append(f"{one.__name__}: {found}")
             time.sleep(rng.random() * 2 * HOSTILE_PAUSE)
 
 
@@ -230,6 +232,7 @@ def run(seconds: float, *, good: int = 4, seed: int = 0) -> LoadReport:
         "open_files": {"start": samples[0].get("open_fds"), "end": samples[-1].get("open_fds")},
         "exit_code": exit_code,
         "passed": not load.wrong
+        and load.statuses["answers compared"] > 0
         and server_errors + len(faults) == 0
         and memory[-1] <= memory[1] * (1 + FLAT)
         and max(load.health.seconds) < HEALTH_SECONDS

@@ -145,7 +145,9 @@ def test_counts_add_up_and_lie_in_their_intervals() -> None:
     counts = count_causes(images)
     assert sum(one.count for one in counts) == len(images)
     assert all(one.low <= one.count <= one.high for one in counts)
-    assert all(one.count == one.low == one.high == 0 for one in count_causes([]))
+    assert [(one.cause, one.count, one.low, one.high) for one in count_causes([])] == [
+        (cause, 0, 0, 0) for cause in Cause
+    ]
 
 
 def test_the_first_sentence_counts_mistakes_and_names_what_is_broken() -> None:

@@ -29,12 +29,14 @@ from conspect.bench.rows import Row, row
 from conspect.core.diagnostics import UserError
 from conspect.core.json_value import JsonValue
 
-# Of a file: its bytes, its JSON without times, or whether it is whole where no more is asked.
+# Of a file: its bytes, its JSON or page without times, or whether it is whole where no more is asked.
 Content: TypeAlias = "bytes | JsonValue"
 KILLS, MOST_KILLS_IN_A_ROW, TRIES_PER_KILL = 200, 3, 9
 SETTLED = (0, 1, 3)  # done, or a verdict
 # What depends on the clock, wherever it stands in a JSON file; "results" is the manifest's digest of such a file.
 TIMES = ("timings", "seconds", "results")
+# The list of times that ends the report's "Run" line.
+_TIMES_SHOWN = re.compile(rb"; [^<;]* \d+\.\d s(?=</dd>)")
 # Digests in names: of a verification record, in which seconds are written, and of the folder that a specification lies in.
 _DIGEST = re.compile(r"-(?:[0-9a-f]{32}|[0-9a-f]{12})(?=(?:\.coverage)?\.json$)")
 
@@ -164,8 +166,8 @@ def _content(path: Path) -> Content:
     # A verified specification's certificate names where that file lies: it must be whole, not equal.
     if path.parts[-3:-1] == ("certificates", "verify"):
         return bool(json.loads(content))
-    if path.suffix == ".html":  # it shows times
-        return content.endswith(b"</html>\n")
+    if path.suffix == ".html":
+        return _TIMES_SHOWN.sub(b"", content)
     return _timeless(json.loads(content)) if path.suffix == ".json" else content
 
 

@@ -33,6 +33,7 @@ def kill_service(monitor: Path, kills: int, rng: random.Random) -> list[str]:
             while time.monotonic() < end:
                 faults += [] if answer == expected else ["the service answered otherwise"]
                 answer = _answer(port, body)
+            faults += [] if answer == expected else ["the service answered otherwise"]
         except (OSError, ValueError) as error:
             faults.append(f"the service did not answer: {error}")
         finally:
