@@ -44,7 +44,14 @@ ROOMS = {
     "verification": ("tests/verification", "tests/checker", "tests/bench/test_forgeries.py"),
     "analysis": ("tests/analysis", "tests/faults", "tests/study"),
     "monitor/runtime": ("tests/monitor", "tests/web"),
-    "statistics": ("tests/statistics", "tests/analysis", "tests/monitor", "tests/core"),
+    "statistics": (
+        "tests/statistics",
+        "tests/analysis",
+        *(
+            f"tests/monitor/test_{part}.py"
+            for part in ("corrected_logistic", "detection", "evaluation", "risk_control")
+        ),
+    ),
 }
 PRELOADED = ("numpy", "scipy.optimize", "scipy.stats", "pytest", "hypothesis", "msgspec", "PIL.Image", "torch")
 # A mutant may take four times what its tests took without it, and as long again as an import of everything.
@@ -63,7 +70,7 @@ class Fate(StrEnum):
     UNREACHED = "reached by no test"
     UNTRIED = "not tried"
     FAILED = "failed"
-    NOT_IMPORTED = "not importable"
+    NOT_IMPORTED = "its tests cannot be imported"
     LATE = "late"
     CRASHED = "crashed"
 

@@ -142,6 +142,16 @@ def test_intervals_hold_the_value_and_paired_differences_are_narrower():
     assert same.difference("a", "b", "auroc") == Estimate(0.0, 0.0, 0.0)
 
 
+def test_one_resample_is_one_value_beside_the_samples_own_and_none_is_refused():
+    scores, suspect = two_scores(size=40)
+    found = resample(scores, suspect, resamples=1)
+    assert {values.shape for metrics in found.values.values() for values in metrics.values()} == {(2,)}
+    assert resample(scores, suspect, resamples=130).values["good"]["auroc"].shape == (131,)
+    for given, resamples in ((scores, 0), ({}, 5)):
+        with pytest.raises(UserError, match="MONITOR001"):
+            resample(given, suspect, resamples=resamples)
+
+
 def test_a_rare_kind_is_present_in_every_draw():
     suspect = np.arange(12) == 0
     found = resample({"s": Score(np.arange(12.0), "normal")}, suspect, resamples=200)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from conspect.statistics.intervals import auroc_interval, clopper_pearson, newcombe, wilson
+from conspect.statistics.intervals import auroc_interval, clopper_pearson, newcombe, normal_quantile, wilson
 
 COUNTS = [(0, 1), (1, 1), (0, 17), (17, 17), (3, 17), (81, 263), (15, 148), (499, 500), (1, 100_000)]
 
@@ -74,6 +74,13 @@ def test_arrays_broadcast_and_equal_the_scalar_calls() -> None:
 def test_impossible_counts_are_refused(counts: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="between 0 and trials"):
         wilson(*counts)
+    with pytest.raises(ValueError, match="between 0 and trials"):
+        wilson([1, counts[0], 2], 3)  # one among others
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 1 - 1e-9, 1 - 2.0**-53])
+def test_the_normal_quantile_is_scipys_up_to_the_last_number_below_one(confidence: float) -> None:
+    assert normal_quantile(confidence) == pytest.approx(stats.norm.isf((1 - confidence) / 2), rel=1e-6)
 
 
 def test_the_interval_of_an_auroc_has_its_coverage_and_a_width_at_the_ends() -> None:

@@ -54,6 +54,13 @@ def test_folds_come_from_the_seed(clouds) -> None:
     assert not np.array_equal(one, other)
 
 
+def test_every_fold_is_told_once(clouds) -> None:
+    features, labels = clouds
+    told: list[int] = []
+    cross_validated_probabilities(features, labels, 3, folds=4, progress=told.append)
+    assert told == [1, 1, 1, 1]
+
+
 def test_an_offset_is_corrected_and_not_repeated() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 3))

@@ -56,6 +56,13 @@ def test_the_interval_covers_as_often_as_it_says(gain: float, loss: float) -> No
     assert covered > 0.93
 
 
+@pytest.mark.parametrize("images", [1, 2, 7, 40])
+def test_where_all_images_go_one_way_the_interval_ends_at_the_end(images: int) -> None:
+    (low, upper), (lower, high) = tango(0, images, images), tango(images, 0, images)
+    assert (low, high) == (-1.0, 1.0)
+    assert -1 < upper == pytest.approx(-lower)
+
+
 def test_without_images_nothing_is_known() -> None:
     assert tango(0, 0, 0) == (-1, 1)
     assert mcnemar(0, 0) == 1

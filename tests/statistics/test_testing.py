@@ -24,6 +24,11 @@ def test_fisher_of_the_lady_tasting_tea() -> None:
     assert float(fisher_two_sided(3, 4, 1, 4)) == pytest.approx(2 * 17 / 70)
 
 
+def test_fisher_of_a_sample_of_one() -> None:
+    """The one that succeeded is any of the hundred alike: 1/100, doubled."""
+    np.testing.assert_allclose(fisher_two_sided([1, 0, 0, 99], [1, 99, 1, 99], [0, 1, 99, 0], [99, 1, 99, 1]), 2 / 100)
+
+
 def test_fisher_is_one_where_a_sample_is_empty_and_takes_arrays() -> None:
     np.testing.assert_allclose(fisher_two_sided([0, 3, 0], [0, 4, 4], [3, 1, 0], [4, 4, 0]), [1, 34 / 70, 1])
 

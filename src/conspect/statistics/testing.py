@@ -24,8 +24,7 @@ def fisher_two_sided(
     hits, misses = k1 + k2, n1 + n2 - k1 - k2
     first = np.exp(_log_choose(hits, k) + _log_choose(misses, n - k) - _log_choose(hits + misses, n))
     lower = _tail_below(first, k, n, hits, misses)
-    p = np.minimum(1.0, 2 * np.minimum(lower, 1.0 - lower + first))
-    return np.where((n1 > 0) & (n2 > 0), p, 1.0)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(lower, 1.0 - lower + first)))
 
 
 def _tail_below(
