@@ -147,9 +147,9 @@ def test_one_resample_is_one_value_beside_the_samples_own_and_none_is_refused():
     found = resample(scores, suspect, resamples=1)
     assert {values.shape for metrics in found.values.values() for values in metrics.values()} == {(2,)}
     assert resample(scores, suspect, resamples=130).values["good"]["auroc"].shape == (131,)
-    for given, resamples in ((scores, 0), ({}, 5)):
+    for some, resamples in ((scores, 0), ({}, 5)):
         with pytest.raises(UserError, match="MONITOR001"):
-            resample(given, suspect, resamples=resamples)
+            resample(some, suspect, resamples=resamples)
 
 
 def test_a_rare_kind_is_present_in_every_draw():
