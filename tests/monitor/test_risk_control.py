@@ -37,6 +37,16 @@ def test_with_confidence_the_rate_itself_is_bounded():
     assert false_alarm_threshold(generator.random(10), 0.05, confidence=0.9) == math.inf
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.2, 0.99])
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_the_threshold_is_the_first_order_statistic_that_enough_new_samples_stay_below(rate, confidence):
+    """The k-th smallest of n is exceeded by a share that follows Beta(n - k + 1, k): each k is tried in turn."""
+    for size in (1, 3, 30, 400):
+        normal = np.random.default_rng(size).permutation(np.arange(1.0, size + 1))
+        enough = [k for k in range(1, size + 1) if stats.beta.cdf(rate, size - k + 1, k) >= confidence]
+        assert false_alarm_threshold(normal, rate, confidence=confidence) == min(enough, default=math.inf)
+
+
 def test_risk_control_allows_exactly_so_many_accepted_errors():
     suspicion = np.arange(99.0)
     wrong = np.zeros(99, dtype=bool)
