@@ -30,12 +30,13 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from multiprocessing.connection import Connection
 
 import pytest
 
 from tests.mistakes import ROOT, SOURCES, Mutant, Mutated, mutants_of, text_of
-from tests.reach import file_of, recorded
+from tests.reach import UNDISTURBED, file_of, recorded
 
 JUSTIFIED = ROOT / "tests" / "mutants.toml"
 # Room to the folders and files of its tests.
@@ -167,17 +168,17 @@ def _verdict(mutant: Mutant | None, tests: Sequence[str]) -> Outcome:
         if mutated.module in sys.modules:
             return Outcome(Fate.UNTRIED, f"{mutated.module} was imported before")
         sys.meta_path.insert(0, mutated)
-    chosen = Chosen(tests)
-    files = dict.fromkeys(map(file_of, tests))
-    status = pytest.main(
-        ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", *files], [chosen]
-    )
-    if chosen.outcome.killed:
-        return chosen.outcome
-    if status != pytest.ExitCode.OK:
-        return Outcome(Fate.UNTRIED, f"pytest ended with {status}")
+    ran = 0
+    for file, some in groupby(tests, file_of):  # a file that a mutant does not live to see is not imported
+        chosen = Chosen(list(some))
+        status = pytest.main(["-x", *UNDISTURBED, file], [chosen])
+        if chosen.outcome.killed:
+            return chosen.outcome
+        if status != pytest.ExitCode.OK:
+            return Outcome(Fate.UNTRIED, f"pytest ended with {status}")
+        ran += chosen.ran
     met = mutated is None or mutated.imported
-    return chosen.outcome if chosen.ran and met else Outcome(Fate.UNREACHED)
+    return Outcome(Fate.SURVIVED if ran and met else Fate.UNREACHED)
 
 
 def _silence() -> None:
@@ -213,7 +214,7 @@ class Room:
             self.reach, failed = process.submit(recorded, name, files_of_tests(name)).result()
         if failed or not self.reach.seconds:
             raise SystemExit(f"{name}: its tests do not pass without a mutant: {', '.join(failed) or 'there are none'}")
-        self.proved: dict[tuple[str, ...], bool] = {}
+        self.proved: dict[str, bool] = {}
         self.deceptive: set[str] = set()
 
     def fate(self, mutant: Mutant) -> Outcome:
@@ -221,19 +222,19 @@ class Room:
         while True:
             tests = [test for part in self.reach.tests_of(mutant) for test in part if test not in self.deceptive]
             result = outcome(mutant, tests, self._limit(tests))
-            if result.fate is not Fate.FAILED or self._passes(tests[: tests.index(result.detail) + 1]):
+            if result.fate is not Fate.FAILED or self._passes(result.detail):
                 return result
-            print(f"fails without a mutant when run so: {result.detail}", file=sys.stderr, flush=True)
+            print(f"fails without a mutant when run alone: {result.detail}", file=sys.stderr, flush=True)
             self.deceptive.add(result.detail)
 
-    def _passes(self, tests: Sequence[str]) -> bool:
-        known = tuple(tests)
-        if known not in self.proved:
-            self.proved[known] = outcome(None, tests, self._limit(tests)).fate is Fate.SURVIVED
-        return self.proved[known]
+    def _passes(self, test: str) -> bool:
+        if test not in self.proved:
+            self.proved[test] = outcome(None, [test], self._limit([test])).fate is Fate.SURVIVED
+        return self.proved[test]
 
     def _limit(self, tests: Sequence[str]) -> float:
-        return LEAST_SECONDS + SLOWER * sum(self.reach.seconds[test] for test in tests)
+        imports = sum(self.reach.imports.get(file, 0.0) for file in set(map(file_of, tests)))
+        return LEAST_SECONDS + SLOWER * (imports + sum(self.reach.seconds[test] for test in tests))
 
 
 def files_of_tests(room: str) -> list[str]:

@@ -18,13 +18,17 @@ from tests.mistakes import Mutant
 
 # What coverage calls the lines that ran while no test did: those of imports.
 NO_TEST = ""
+# In the order given, in one process, without a trace on the disk.
+UNDISTURBED = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist")
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`seconds`: what a test takes by itself; `lines`: file under src/conspect to line to the tests that run it."""
+    """`seconds`: what a test takes by itself; `imports`: what its file takes to be imported; `lines`: file under src/conspect to
+    line to the tests that run it."""
 
     seconds: Mapping[str, float]
+    imports: Mapping[str, float]
     lines: Mapping[str, Mapping[int, frozenset[str]]]
 
     def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
@@ -45,11 +49,13 @@ class Reach:
         return self._quickest(seeing), self._quickest(others - seeing)
 
     def _quickest(self, tests: Iterable[str]) -> list[str]:
-        """Those under a second first; the tests of a file together, so that what they share is made once; files by their
-        quickest."""
+        """Those under a second first; the tests of a file together, so that what they share is made once; files by the time
+        until the first of them is done."""
         chosen = sorted((test for test in tests if test in self.seconds), key=lambda test: (self.seconds[test], test))
-        files = {name: place for place, name in reversed(list(enumerate(map(file_of, chosen))))}
-        return sorted(chosen, key=lambda test: (self.seconds[test] > 1, files[file_of(test)]))
+        files: dict[str, float] = {}
+        for test in chosen:
+            files.setdefault(file_of(test), self.imports.get(file_of(test), 0.0) + self.seconds[test])
+        return sorted(chosen, key=lambda test: (self.seconds[test] > 1, files[file_of(test)], file_of(test)))
 
 
 def file_of(test: str) -> str:
@@ -63,6 +69,7 @@ class Recorder:
         self.coverage, self.context = coverage, NO_TEST
         self.seconds: dict[str, float] = {}
         self.made: dict[str, float] = defaultdict(float)
+        self.imports: dict[str, float] = {}
         self.fixtures: dict[str, list[str]] = {}
         self.failed: list[str] = []
         self.skipped: set[str] = set()
@@ -71,6 +78,15 @@ class Recorder:
         before, self.context = self.context, context
         self.coverage.switch_context(context)
         return before
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, object, object]:
+        start = time.perf_counter()
+        try:
+            return (yield)
+        finally:
+            if isinstance(collector, pytest.Module):
+                self.imports[collector.nodeid] = time.perf_counter() - start
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -121,7 +137,7 @@ class Recorder:
             for test, own in self.seconds.items()
             if test not in self.skipped
         }
-        return Reach(seconds, lines)
+        return Reach(seconds, self.imports, lines)
 
 
 def _shared(fixture: str) -> str:
@@ -133,7 +149,7 @@ def recorded(room: str, tests: Sequence[str]) -> tuple[Reach, list[str]]:
     coverage = Coverage(data_file=None, include=[str(mistakes.SOURCES / room / "*")], config_file=False)
     recorder = Recorder(coverage)
     coverage.start()
-    status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", *tests], [recorder])
+    status = pytest.main([*UNDISTURBED, *tests], [recorder])
     coverage.stop()
     failed = recorder.failed or ([] if status == pytest.ExitCode.OK else [f"pytest ended with {status}"])
     return recorder.reach(), failed

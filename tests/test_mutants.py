@@ -133,7 +133,7 @@ def test_a_line_belongs_to_its_innermost_statement_which_runs_at_import_outside_
 def test_a_mutant_meets_the_tests_that_run_its_statement_before_the_others_of_their_files(toy: Path) -> None:
     seconds = {"a::slow": 30.0, "a::quick": 0.5, "b::quick": 0.1, "b::slower": 0.6, "b::other": 0.2, "c::far": 0.1}
     lines = {"numbers.py": {14: frozenset({"a::slow", "a::quick", "b::quick", "b::slower"})}}
-    reach = Reach(seconds, lines)
+    reach = Reach(seconds, {"a": 0.1, "b": 0.3}, lines)
     condition = named(toy, 14, "Gt for GtE")
     assert reach.tests_of(condition) == (["b::quick", "b::slower", "a::quick", "a::slow"], ["b::other"])
     at_import = named(toy, 7, "3 for 4")

@@ -174,6 +174,7 @@ def test_the_tables_mark_the_best_and_the_sentences_say_when_an_interval_holds_z
     assert marked
     text = sentences(evaluation)
     told = [d for d in results["differences"] if (d["defect"], d["metric"]) == ("misclassification", "auroc")]
+    assert 1 <= len(told) <= len(text)
     for one, line in zip(told, text, strict=False):
         assert ("holds 0" in line) == (one["low"] <= 0 <= one["high"])
 

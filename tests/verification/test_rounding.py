@@ -106,6 +106,7 @@ def test_what_holds_by_less_than_float32_can_be_off_is_not_said_to_hold_at_run_t
     assert any(b.verdict.outcome == "holds" for _, b in held)
     flat = VerifyOptions(estimate_from="all", float32=True, search_gamma=True)
     near = [r for r in exact if r.gamma_max is not None and r.gamma_max.low and r.verdict.outcome == "holds"][:3]
+    assert near
     for result in near:
         assert result.gamma_max is not None
         size = Fraction(result.gamma_max.low or 0.0)
