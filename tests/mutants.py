@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import importlib
 import json
 import multiprocessing
@@ -32,26 +33,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 
 from tests.mistakes import ROOT, SOURCES, Mutant, Mutated, mutants_of, text_of
-from tests.reach import UNDISTURBED, file_of, recorded
+from tests.reach import UNDISTURBED, KeptReach, Reach, file_of, recorded
 
 JUSTIFIED = ROOT / "tests" / "mutants.toml"
-# Room to the folders and files of its tests.
+# Room to the folders and files of its tests; those of all rooms that are asked for are run for each.
 ROOMS = {
-    "checker": ("tests/checker", "tests/verification", "tests/bench/test_forgeries.py"),
-    "verification": ("tests/verification", "tests/checker", "tests/bench/test_forgeries.py"),
-    "analysis": ("tests/analysis", "tests/faults", "tests/study"),
-    "monitor/runtime": ("tests/monitor", "tests/web"),
+    "checker": ("tests/checker", "tests/verification"),
+    "verification": ("tests/checker", "tests/verification"),
+    "analysis": ("tests/analysis",),
+    "monitor/runtime": ("tests/monitor", "tests/web/test_check.py"),
     "statistics": (
         "tests/statistics",
         "tests/analysis",
-        *(
-            f"tests/monitor/test_{part}.py"
-            for part in ("corrected_logistic", "detection", "evaluation", "risk_control")
-        ),
+        *(f"tests/monitor/test_{part}.py" for part in ("corrected_logistic", "detection", "risk_control")),
     ),
 }
 PRELOADED = ("numpy", "scipy.optimize", "scipy.stats", "pytest", "hypothesis", "msgspec", "PIL.Image", "torch")
@@ -205,15 +204,25 @@ def sample(room: str, count: int, seed: int) -> list[Mutant]:
     return fair[:count]
 
 
-class Room:
-    """A room and what its tests reach, seen to pass without a mutant."""
+class Judge:
+    """What the tests of some rooms reach, seen to pass without a mutant. `kept`: a file of what was reached the last time."""
 
-    def __init__(self, name: str) -> None:
-        forking = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(1, forking, initializer=_silence) as process:
-            self.reach, failed = process.submit(recorded, name, files_of_tests(name)).result()
-        if failed or not self.reach.seconds:
-            raise SystemExit(f"{name}: its tests do not pass without a mutant: {', '.join(failed) or 'there are none'}")
+    def __init__(self, rooms: Sequence[str], kept: Path | None = None) -> None:
+        files = {file: digest_of(ROOT / file) for room in rooms for file in files_of_tests(room)}
+        shared = [path for path in (ROOT / "tests").rglob("*/*.py") if not path.name.startswith("test_")]
+        sources = digest_of(*sorted(SOURCES.rglob("*.py")), *sorted(shared))
+        known = KeptReach.read(kept) if kept else None
+        self.reach = known.unchanged(sources, files) if known else Reach({}, {}, {})
+        new = [file for file in files if file not in self.reach.imports]
+        if new:
+            forking = multiprocessing.get_context("fork")
+            with ProcessPoolExecutor(1, forking, initializer=_silence) as process:
+                reach, failed = process.submit(recorded, rooms, new).result()
+            if failed or not reach.seconds:
+                raise SystemExit(f"tests that do not pass without a mutant: {', '.join(failed) or 'there are none'}")
+            self.reach |= reach
+        if kept:
+            KeptReach(sources, files, self.reach).write(kept)
         self.proved: dict[str, bool] = {}
         self.deceptive: set[str] = set()
 
@@ -244,39 +253,40 @@ def files_of_tests(room: str) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in files]
 
 
+def digest_of(*files: Path) -> str:
+    """SHA-256 of their contents, one after another."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def main() -> int:
     """Prints a line for every survivor and, last, the score of each room as JSON; 1 where a room misses the target."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("rooms", nargs="*", default=list(ROOMS), choices=[*ROOMS, []], metavar="ROOM")
     parser.add_argument("--count", type=int, default=40, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reach", type=Path, help="file that keeps what the tests reach, for the next time")
     parser.add_argument("--killed", action="store_true", help="print what was killed, too, and by which test")
     chosen = parser.parse_args()
     os.chdir(ROOT)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for library in PRELOADED:
         importlib.import_module(library)
-    scores = {}
-    for room in chosen.rooms or list(ROOMS):
-        scores[room] = _score(room, sample(room, chosen.count, chosen.seed), chosen.killed)
-    print(json.dumps({"seed": chosen.seed, "rooms": scores}))
+    rooms, start = chosen.rooms or list(ROOMS), time.monotonic()
+    judge = Judge(rooms, chosen.reach)
+    print(f"{len(judge.reach.seconds)} tests pass, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    scores = {room: _score(judge, sample(room, chosen.count, chosen.seed), chosen.killed) for room in rooms}
+    print(json.dumps({"seed": chosen.seed, "seconds": round(time.monotonic() - start), "rooms": scores}))
     return 0 if all(one["killed"] >= TARGET * one["mutants"] for one in scores.values()) else 1
 
 
-def _score(name: str, mutants: Sequence[Mutant], and_killed: bool) -> dict[str, int]:
-    start = time.monotonic()
-    room = Room(name)
-    print(
-        f"{name}: {len(room.reach.seconds)} tests pass, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True
-    )
+def _score(judge: Judge, mutants: Sequence[Mutant], and_killed: bool) -> dict[str, int]:
     fates: Counter[Fate] = Counter()
     for mutant in mutants:
-        result = room.fate(mutant)
+        result = judge.fate(mutant)
         fates[result.fate] += 1
         if and_killed or not result.killed:
             line = f"{mutant.file}:{mutant.line}: {mutant.what}: {text_of(mutant)}"
             print(f"{result.fate}: {line}{' | ' if result.detail else ''}{result.detail}", flush=True)
-    print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     killed = sum(fates[fate] for fate in Fate if Outcome(fate).killed)
     return {"mutants": len(mutants), "killed": killed, **fates}
 

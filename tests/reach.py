@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import time
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -30,6 +31,20 @@ class Reach:
     seconds: Mapping[str, float]
     imports: Mapping[str, float]
     lines: Mapping[str, Mapping[int, frozenset[str]]]
+
+    def __or__(self, other: Reach) -> Reach:
+        """Of two runs over other test files."""
+        files = self.lines.keys() | other.lines.keys()
+        both = {file: (self.lines.get(file, {}), other.lines.get(file, {})) for file in files}
+        nothing = frozenset[str]()
+        return Reach(
+            {**self.seconds, **other.seconds},
+            {**self.imports, **other.imports},
+            {
+                file: {line: one.get(line, nothing) | two.get(line, nothing) for line in one.keys() | two.keys()}
+                for file, (one, two) in both.items()
+            },
+        )
 
     def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
         """The tests that run the mutant's statement, the quickest first; and those that may see it all the same.
@@ -144,12 +159,58 @@ def _shared(fixture: str) -> str:
     return f"fixture {fixture}"
 
 
-def recorded(room: str, tests: Sequence[str]) -> tuple[Reach, list[str]]:
-    """What the tests of these files reach in a room, and what failed; imports the project, so call it in a process of its own."""
-    coverage = Coverage(data_file=None, include=[str(mistakes.SOURCES / room / "*")], config_file=False)
+def recorded(rooms: Sequence[str], tests: Sequence[str]) -> tuple[Reach, list[str]]:
+    """What the tests of these files reach in some rooms, and what failed; imports the project, so call it in a process of its
+    own."""
+    rooms_files = [str(mistakes.SOURCES / room / "*") for room in rooms]
+    coverage = Coverage(data_file=None, include=rooms_files, config_file=False)
     recorder = Recorder(coverage)
     coverage.start()
     status = pytest.main([*UNDISTURBED, *tests], [recorder])
     coverage.stop()
     failed = recorder.failed or ([] if status == pytest.ExitCode.OK else [f"pytest ended with {status}"])
     return recorder.reach(), failed
+
+
+@dataclass(frozen=True)
+class KeptReach:
+    """A reach as a file keeps it: `sources`: digest of all that is no test file; `tests`: test file to its digest."""
+
+    sources: str
+    tests: Mapping[str, str]
+    reach: Reach
+
+    @classmethod
+    def read(cls, path: Path) -> KeptReach | None:
+        """None where there is none."""
+        if not path.is_file():
+            return None
+        stored = json.loads(path.read_bytes())
+        lines = {
+            file: {int(line): frozenset(tests) for line, tests in by_line.items()}
+            for file, by_line in stored["lines"].items()
+        }
+        return cls(stored["sources"], stored["tests"], Reach(stored["seconds"], stored["imports"], lines))
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        lines = {
+            file: {str(line): sorted(tests) for line, tests in by_line.items()}
+            for file, by_line in self.reach.lines.items()
+        }
+        stored = {"sources": self.sources, "tests": self.tests, "lines": lines}
+        path.write_text(json.dumps(stored | {"seconds": self.reach.seconds, "imports": self.reach.imports}))
+
+    def unchanged(self, sources: str, tests: Mapping[str, str]) -> Reach:
+        """Of the test files that are as they were, if all else is."""
+        same = {file for file, digest in tests.items() if sources == self.sources and self.tests.get(file) == digest}
+        return Reach(
+            {test: seconds for test, seconds in self.reach.seconds.items() if file_of(test) in same},
+            {file: seconds for file, seconds in self.reach.imports.items() if file in same},
+            {
+                file: {
+                    line: frozenset(test for test in tests if file_of(test) in same) for line, tests in by_line.items()
+                }
+                for file, by_line in self.reach.lines.items()
+            },
+        )

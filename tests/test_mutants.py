@@ -7,8 +7,8 @@ import pytest
 
 from tests import mistakes, mutants
 from tests.mistakes import Mutant
-from tests.mutants import Fate, Outcome, Room, outcome
-from tests.reach import Reach
+from tests.mutants import Fate, Judge, Outcome, outcome
+from tests.reach import KeptReach, Reach
 
 SOURCE = '''"""Two numbers."""
 
@@ -143,25 +143,51 @@ def test_a_mutant_meets_the_tests_that_run_its_statement_before_the_others_of_th
 
 @pytest.mark.slow
 def test_lines_are_recorded_by_test_and_what_a_shared_fixture_runs_belongs_to_all_that_use_it(toy: Path) -> None:
-    room = Room("")
-    assert room.reach.seconds.keys() == {LARGER, LEAST, ONCE_MORE}
-    lines = room.reach.lines["numbers.py"]
+    judge = Judge([""])
+    assert judge.reach.seconds.keys() == {LARGER, LEAST, ONCE_MORE}
+    lines = judge.reach.lines["numbers.py"]
     assert lines[14] == {LARGER}
     assert lines[21] == {LEAST, ONCE_MORE}
     assert lines[10] == frozenset()
     assert 28 not in lines
 
 
+def test_what_was_reached_is_kept_for_the_test_files_that_are_as_they_were(tmp_path: Path) -> None:
+    first = Reach({"a::x": 1.0}, {"a": 0.5}, {"f.py": {3: frozenset({"a::x"})}})
+    second = Reach({"b::y": 2.0}, {"b": 0.1}, {"f.py": {3: frozenset({"b::y"}), 4: frozenset()}, "g.py": {}})
+    KeptReach("sources", {"a": "1", "b": "2"}, first | second).write(tmp_path / "reach.json")
+    kept = KeptReach.read(tmp_path / "reach.json")
+    assert kept is not None
+    assert kept.reach == first | second
+    assert kept.reach.lines["f.py"][3] == {"a::x", "b::y"}
+    changed = kept.unchanged("sources", {"a": "1", "b": "3", "c": "4"})
+    assert (changed.seconds, changed.imports) == (first.seconds, first.imports)
+    assert changed.lines["f.py"][3] == {"a::x"}
+    assert not kept.unchanged("others", {"a": "1", "b": "2"}).seconds
+    assert KeptReach.read(tmp_path / "none.json") is None
+
+
+@pytest.mark.slow
+def test_only_a_test_file_that_has_changed_is_run_again(toy: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "reach.json"
+    reach = Judge([""], kept).reach
+    fail = "\n\ndef test_fails():\n    assert False\n"
+    assert Judge([""], kept).reach == reach  # not even the seconds differ
+    (toy.parent / "test_toy.py").write_text(TEST + fail)
+    with pytest.raises(SystemExit, match="test_fails"):
+        Judge([""], kept)
+
+
 @pytest.mark.slow
 def test_a_mistake_that_a_test_sees_is_killed_and_another_survives(toy: Path) -> None:
-    room = Room("")
+    judge = Judge([""])
     fates = {
         (14, "a condition turned round"): Outcome(Fate.FAILED, LARGER),
         (14, "Gt for GtE"): Outcome(Fate.SURVIVED),  # equal numbers are the same number
         (20, "a condition turned round"): Outcome(Fate.FAILED, LEAST),
         (28, "1 for 2"): Outcome(Fate.UNREACHED),
     }
-    assert {place: room.fate(named(toy, *place)) for place in fates} == fates
+    assert {place: judge.fate(named(toy, *place)) for place in fates} == fates
 
 
 @pytest.mark.slow
@@ -183,18 +209,18 @@ def test_what_is_no_failed_test_is_told_from_one(toy: Path) -> None:
 
 @pytest.mark.slow
 def test_a_test_that_fails_without_the_mutant_kills_nothing(toy: Path) -> None:
-    room = Room("")
+    judge = Judge([""])
     source = TEST.replace("assert larger(1, 2) == 2", 'assert Path("gone").exists()')
     (toy.parent / "test_toy.py").write_text(source)
-    assert room.fate(named(toy, 14, "Gt for GtE")) == Outcome(Fate.SURVIVED)
-    assert room.deceptive == {LARGER}
+    assert judge.fate(named(toy, 14, "Gt for GtE")) == Outcome(Fate.SURVIVED)
+    assert judge.deceptive == {LARGER}
 
 
 @pytest.mark.slow
 def test_a_room_whose_tests_fail_without_a_mutant_is_refused(toy: Path) -> None:
     (toy.parent / "test_toy.py").write_text(TEST.replace("== LEAST", "== 7"))
-    with pytest.raises(SystemExit, match=r"its tests do not pass without a mutant: test_toy\.py::test_least"):
-        Room("")
+    with pytest.raises(SystemExit, match=r"tests that do not pass without a mutant: test_toy\.py::test_least"):
+        Judge([""])
 
 
 def test_a_sample_is_drawn_by_its_seed_and_what_is_justified_gives_its_place_to_the_next(
