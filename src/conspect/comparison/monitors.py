@@ -7,11 +7,11 @@ from conspect.results.monitor import MonitorEvaluation
 
 # The rates of `Kept`, as they are called in a sentence.
 RATES = {
-    "accepted": "accepted",
-    "suspect": "called suspect",
+    "accepted": "accepted outputs",
+    "suspect": "outputs called suspect",
     "false_alarms": "false alarms",
     "errors_among_accepted": "errors among the accepted",
-    "failures_flagged": "failures flagged",
+    "failures_flagged": "failures called suspect",
 }
 
 

@@ -50,7 +50,8 @@ def _held(before: Verification, after: Verification) -> tuple[HeldShare, ...]:
     old_sizes = {row.gamma: row for row in before.by_gamma}
     for size in after.by_gamma:
         if size.gamma in old_sizes:
-            rows.append(_share(f"boxes of {size.gamma:g} standard deviations", old_sizes[size.gamma], size))
+            unit = "standard deviation" if size.gamma == 1 else "standard deviations"
+            rows.append(_share(f"boxes of {size.gamma:g} {unit}", old_sizes[size.gamma], size))
     old_covers = {row.coverage: row for row in before.by_coverage}
     for cover in after.by_coverage:
         if cover.coverage in old_covers:

@@ -45,11 +45,13 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
         said += [_cell(cell) for cell in changed.cells[:CELLS_NAMED]]
     for concept in comparison.concepts[:GROUPS_NAMED]:
         said.append(
-            f"Failures that lose {concept.concept}: {concept.before:,} of {concept.failures_before:,} before, "
-            f"{concept.after:,} of {concept.failures_after:,} now."
+            f'Failures that lose "{concept.concept}" (it is weaker than another that it exceeds as a rule in their class): '
+            f"{concept.before:,} of {concept.failures_before:,} before, {concept.after:,} of {concept.failures_after:,} now."
         )
     if comparison.properties is not None:
         said += _properties(comparison.properties)
+        if comparison.properties.flipped and not comparison.same_lens:
+            said.append("The lenses differ, so a verdict may be another one because of the lens alone.")
     if comparison.monitor is not None:
         said += [
             f"The monitor's rate of {rate.rate}: {_percent(rate.before)} before, {_percent(rate.after)} now."
@@ -92,7 +94,9 @@ def change_in_words(change: ShareChange, alpha: float) -> str:
 def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
     overall = accuracy.overall
     said = [f"Accuracy {change_in_words(overall, alpha)}."]
-    if overall.pairing == "paired":
+    if overall.pairing == "paired" and not overall.fixed and not overall.broken:
+        said.append("Both are right on the same images.")
+    elif overall.pairing == "paired":
         said.append(
             f"{overall.fixed:,} images are right now that were wrong, and {overall.broken:,} are wrong now that were right."
         )
@@ -118,26 +122,37 @@ def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
     ]
     if not fell:
         return []
-    call = shlex.join(["conspect", "localize", "--study", comparison.after.name, "--sound", comparison.before.name])
+    studies = [side.name.removesuffix("/results.json") for side in (comparison.after, comparison.before)]
+    call = shlex.join(["conspect", "localize", "--study", studies[0], "--sound", studies[1]])
     return [f"Which part broke, and which concepts the encoder no longer sees: {call}."]
 
 
 def _properties(properties: Properties) -> list[str]:
     lost = [flip for flip in properties.flipped if flip.before == "holds"]
     won = [flip for flip in properties.flipped if flip.after == "holds"]
+    both = f"the {_counted(properties.in_both, 'property', 'properties')} in both"
     said = [
-        f"{len(properties.flipped):,} of the {properties.in_both:,} properties in both have another verdict: "
-        f"{len(lost):,} no longer hold, {len(won):,} hold now."
+        f"{len(properties.flipped):,} of {both} have another verdict: {len(lost):,} no longer hold, {len(won):,} hold now."
+        if properties.flipped
+        else f"No verdict changed on {both}."
     ]
     said += [f"{flip.id} held and {NOW[flip.after]}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
-    for name, names in (
-        ("are gone", properties.only_before),
-        ("are new", properties.only_after),
-        ("have another statement now", properties.restated),
+    for one, several, names in (
+        ("is gone", "are gone", properties.only_before),
+        ("is new", "are new", properties.only_after),
+        ("claims something else now", "claim something else now", properties.restated),
     ):
         if names:
-            said.append(f"{len(names):,} properties {name}, such as {names[0]}.")
+            said.append(
+                f"The property {names[0]} {one}."
+                if len(names) == 1
+                else f"{len(names):,} properties {several}, such as {names[0]}."
+            )
     return said
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _percent(share: float | None) -> str:
