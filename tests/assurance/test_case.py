@@ -25,7 +25,8 @@ def test_without_properties_and_monitor_both_are_gaps(before: Results) -> None:
     case = assurance_case(before, "s")
     assert goal(case, "Requirements are written").support == "gap"
     assert goal(case, "A monitor is fitted").support == "gap"
-    assert case.nodes[0].id == case.root
+    assert case.nodes[0].id == case.root == "G1"
+    assert len({node.id for node in case.nodes}) == len(case.nodes)
     assert case.nodes[0].support == "gap"
     assert (case.shown, case.refuted) == (1, 0)
 

@@ -19,7 +19,7 @@ LITTLE_COVERAGE = 0.5
 @dataclass
 class _Builder:
     nodes: dict[str, Node] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: {"G": 1})  # G1 is the root, which is made last
 
     def add(
         self,
@@ -30,10 +30,12 @@ class _Builder:
         digests: dict[str, str] | None = None,
         supported_by: Sequence[str] = (),
         in_context_of: Sequence[str] = (),
+        name: str | None = None,
     ) -> str:
         letter = {"goal": "G", "strategy": "S", "solution": "Sn", "context": "C", "assumption": "A"}[element]
-        self.counts[letter] = self.counts.get(letter, 0) + 1
-        name = f"{letter}{self.counts[letter]}"
+        if name is None:
+            self.counts[letter] = self.counts.get(letter, 0) + 1
+            name = f"{letter}{self.counts[letter]}"
         self.nodes[name] = Node(
             id=name,
             element=element,
@@ -80,6 +82,7 @@ def assurance_case(results: Results, study: str) -> AssuranceCase:
         build.support_of(parts),
         supported_by=parts,
         in_context_of=contexts,
+        name="G1",
     )
     nodes = [build.nodes.pop(root), *build.nodes.values()]
     leaves = [node for node in nodes if node.element == "goal" and node.id != root]

@@ -82,10 +82,11 @@ def _cell(cell: ChangedCell) -> str:
 
 def change_in_words(change: ShareChange, alpha: float) -> str:
     """That a share rose or fell, or shows no change beyond chance where p is not below alpha; with sizes and interval."""
-    if change.difference is None:
+    if change.difference is None or change.before.value is None or change.after.value is None:
         return "cannot be compared: one side has no images"
-    moved = f"{_percent(change.before.value)} before, {_percent(change.after.value)} now"
-    size = f"{100 * change.difference:+.1f} points, interval {100 * change.low:+.1f} to {100 * change.high:+.1f}"
+    # Two decimals, as of a gate: shares of one would not always differ by the points beside them.
+    moved = f"{change.before.value:.2%} before, {change.after.value:.2%} now"
+    size = f"{100 * change.difference:+.2f} points, interval {100 * change.low:+.2f} to {100 * change.high:+.2f}"
     if change.p_value >= alpha:
         return f"shows no change beyond chance: {moved} ({size}, {p_value_words(change.p_value)})"
     return f"{'rose' if change.difference > 0 else 'fell'}: {moved} ({size}, {p_value_words(change.p_value)})"

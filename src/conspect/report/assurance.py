@@ -68,22 +68,50 @@ class _Drawing:
         own_width, height = _size(node)
         children = sorted(node.supported_by, key=lambda child: ORDER[self.nodes[child].support])
         drawn = children if len(children) <= LEAVES_DRAWN or name in self._inner() else children[:LEAVES_DRAWN]
-        x, bottom, centres = left, top + height, []
-        for child in drawn:
-            width, low = self.place(child, x, top + height + GAP_Y)
-            centres.append(x + width / 2)
-            x, bottom = x + width + GAP_X, max(bottom, low)
-        width = max(own_width, x - GAP_X - left)
+        if node.element == "strategy":
+            width, bottom = self._column(drawn, left, top + height, own_width)
+        else:
+            width, bottom = self._row(drawn, left, top + height, own_width)
+        width = max(own_width, width)
         centre = left + width / 2
-        for child_centre in centres:
-            self._arrow(f"M{centre:.0f} {top + height:.0f} L{child_centre:.0f} {top + height + GAP_Y:.0f}", "supported")
         if len(drawn) < len(children):
             self.shapes.append(
-                f'<text x="{centre:.0f}" y="{top + height + 24:.0f}" text-anchor="middle">'
+                f'<text x="{centre:.0f}" y="{top + height + 20:.0f}" text-anchor="middle">'
                 f"and {len(children) - len(drawn):,} more (see the JSON)</text>"
             )
         self.shape(node, centre, top)
         return width, bottom
+
+    def _row(self, names: Sequence[str], left: float, level: float, parent: float) -> tuple[float, float]:
+        """Draws the trees of children side by side below `level`; `parent`: the width of what they support."""
+        total = sum(self._width(name) for name in names) + GAP_X * (len(names) - 1)
+        x, bottom, centres = left + max(0.0, (parent - total) / 2), level, []
+        for name in names:
+            width, low = self.place(name, x, level + GAP_Y)
+            centres.append(x + width / 2)
+            x, bottom = x + width + GAP_X, max(bottom, low)
+        width = max(parent, total)
+        start = left + width / 2
+        for centre in centres:
+            self._arrow(f"M{start:.0f} {level:.0f} L{centre:.0f} {level + GAP_Y:.0f}", "supported")
+        return width, bottom
+
+    def _width(self, name: str) -> float:
+        """Of the tree below a node, drawn on another sheet."""
+        return _Drawing(self.nodes).place(name, 0.0, 0.0)[0]
+
+    def _column(self, names: Sequence[str], left: float, level: float, parent: float) -> tuple[float, float]:
+        """Draws the trees of children one below the other: a strategy has many, and side by side they are a very long drawing."""
+        widest = GAP_X + max((self._width(name) for name in names), default=0.0)
+        start, y = left + max(parent, widest) / 2, level + GAP_Y / 2
+        for name in names:
+            width, low = self.place(name, left + GAP_X, y)
+            own_width, height = _size(self.nodes[name])
+            edge = left + GAP_X + (width - own_width) / 2
+            way = f"M{start:.0f} {level:.0f} V{level + 6:.0f} H{left + 8:.0f} V{y + height / 2:.0f} H{edge:.0f}"
+            self._arrow(way, "supported")
+            y = low + GAP_X
+        return widest, y
 
     def contexts(self, name: str, edge: float) -> tuple[float, float]:
         """Draws the contexts of a node in a column behind `edge`, joined to the node; returns their right and lowest edge."""
