@@ -96,7 +96,9 @@ def asked_for(job: Obligation, options: VerifyOptions) -> str:
     quantifier = job.quantifier
     if isinstance(quantifier, ForAll):
         focus = quantifier.region
-        shape = focus.shape or options.shape
+        shape = focus.shape or (
+            None if options.shape == "segment" else options.shape
+        )  # which has no word in the language
         gamma, coverage = focus.gamma, focus.coverage
         if gamma is None and coverage is None:
             coverage = options.coverage or (COVERAGE if shape in READOUT_SHAPES else None)
