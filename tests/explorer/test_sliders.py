@@ -1,10 +1,13 @@
 """Moved embeddings, by value: one strength moves and no other, and the output flips where it is said to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.results.sliders import SliderPage
+from conspect.study.exploration.image_page import neighbours
 from conspect.study.exploration.opening import OpenedStudy
 from conspect.study.exploration.reality import Reality
 
@@ -90,3 +93,20 @@ def test_distances_to_real_images_are_those_of_plain_arithmetic(study: OpenedStu
         assert reality.distance(point, without=left_out) == pytest.approx(np.delete(distances, left_out).min())
     others = np.linalg.norm(every[:, None] - every[None], axis=2) + np.diag(np.full(len(every), np.inf))
     assert reality.usual == pytest.approx(np.sort(others.min(axis=1)), abs=1e-9)
+
+
+@pytest.mark.parametrize("most", [0, 2**30])
+def test_the_nearest_images_are_those_of_plain_cosines_whether_points_stay_in_memory_or_not(
+    study: OpenedStudy, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("conspect.study.exploration.index.KEPT_BYTES", most)
+    index = replace(study.exploration.index, _kept=[])
+    every = np.concatenate([z for z, _ in index.chunks()]).astype(float)
+    unit = every / np.linalg.norm(every, axis=1, keepdims=True)
+    for row in (0, 7, len(every) - 1):
+        cosines = unit @ unit[row]
+        for near, among in zip(neighbours(index, row), (~index.wrong, index.wrong), strict=True):
+            others = [k for k in np.flatnonzero(among) if k != row]
+            assert [n.cosine for n in near] == pytest.approx(np.sort(cosines[others])[::-1][: len(near)], abs=2e-4)
+            assert row not in [n.row for n in near]
+    assert len(index._kept) == (0 if most == 0 else 1)

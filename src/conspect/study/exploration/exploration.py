@@ -206,6 +206,7 @@ class Exploration:
         self.proving.check("")
         if len(self.index):
             self.views.sliders.page(self.annotations, self.index.ids[0], {})
+            self.image(self.index.ids[0])
             self.explanation(self.index.ids[0])
 
     def _names_in(self, text: str) -> tuple[str, str | None]:

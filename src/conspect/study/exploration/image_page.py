@@ -80,8 +80,13 @@ def opinions(index: StudyIndex, row: int) -> tuple[Opinion, ...]:
 
 def neighbours(index: StudyIndex, row: int) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
     """The nearest images that the model gets right, and the nearest that it gets wrong, by cosine in its own space."""
-    own = _unit(index.embedding(row)[None])[0]
-    cosines = np.concatenate([_unit(z) @ own for z in index.points()])
+    own = index.embedding(row)
+    square = float(np.square(own.astype(np.float64)).sum())
+    parts = [
+        (z @ own) / np.sqrt(np.where(squares > 0, squares, 1.0) * (square or 1.0))
+        for z, squares in index.measured_points()
+    ]
+    cosines = np.concatenate(parts)
     cosines[row] = -np.inf
 
     def nearest(among: NDArray[np.bool_]) -> tuple[Neighbour, ...]:
@@ -100,11 +105,6 @@ def neighbours(index: StudyIndex, row: int) -> tuple[tuple[Neighbour, ...], tupl
         )
 
     return nearest(~index.wrong), nearest(index.wrong)
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, np.float32(1)))
 
 
 def _strengths(index: StudyIndex, row: int, grades: Mapping[str, str]) -> tuple[Strength, ...]:

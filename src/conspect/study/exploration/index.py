@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ from conspect.core.spaces import AffineMap, Float64, Head, Lens
 CHUNK = 32_768
 # Numerators of so many directions are kept: 8 bytes an image each, 256 MB for a million images.
 KEPT_COLUMNS = 32
+# Embeddings that take no more than this stay in memory once they were read.
+KEPT_BYTES = 256 * 2**20
+# Embeddings `[image, D]` and their squared lengths `[image]`.
+MeasuredPoints: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,7 @@ class StudyIndex:
     pairs: StoredPairs
     _columns: OrderedDict[bytes, Float64] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
+    _kept: list[MeasuredPoints] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,11 +68,23 @@ class StudyIndex:
         for start in range(0, len(self.pairs), CHUNK):
             yield self.pairs.z.rows(self.pairs.rows[start : start + CHUNK])
 
+    def measured_points(self) -> Iterator[MeasuredPoints]:
+        """Embeddings `[image, D]` with their squared lengths `[image]`, in order; kept in memory where they are few."""
+        if not self._kept:
+            parts = ((z, np.square(z).sum(axis=1)) for z in self.points())
+            if len(self) * self.lens.alignment.weight.shape[1] * 4 > KEPT_BYTES:
+                yield from parts
+                return
+            whole = list(parts)
+            with self._lock:
+                self._kept[:] = whole
+        yield from self._kept
+
     @cached_property
     def norms(self) -> Float64:
         """||M z + d|| `[image]`: what turns a numerator into a strength."""
         alignment = self.lens.alignment
-        parts = [np.linalg.norm(alignment(z), axis=1) for z in self.points()]
+        parts = [np.linalg.norm(alignment(z), axis=1) for z, _ in self.measured_points()]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def numerators(self, directions: Float64, rows: NDArray[np.integer] | NDArray[np.bool_] | None = None) -> Float64:
@@ -83,7 +101,7 @@ class StudyIndex:
             asked = np.asarray(directions)[missing]
             alignment = self.lens.alignment
             folded = AffineMap(asked @ alignment.weight, asked @ alignment.offset)
-            parts = [folded(z) for z in self.points()]
+            parts = [folded(z) for z, _ in self.measured_points()]
             read = np.concatenate(parts) if parts else np.zeros((0, len(missing)))
             columns |= {keys[k]: np.ascontiguousarray(column) for k, column in zip(missing, read.T, strict=True)}
         with self._lock:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conspect.core.spaces import Float64
 from conspect.results.exploration import Neighbour
@@ -16,7 +14,6 @@ from conspect.study.exploration.index import StudyIndex
 USUAL_OF = 300
 # Float32 distances between neighbours may change places; so many more than asked are measured again.
 PROPOSED_BESIDE = 16
-KEPT_BYTES = 256 * 2**20
 
 
 class Reality:
@@ -24,16 +21,27 @@ class Reality:
 
     def __init__(self, index: StudyIndex) -> None:
         self._index = index
-        self._kept: list[tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None
 
     @cached_property
     def usual(self) -> Float64:
         """What real images have to their nearest other, ascending `[image]`; of `USUAL_OF` of them, evenly taken."""
         rows = np.unique(np.linspace(0, len(self._index) - 1, min(USUAL_OF, len(self._index))).astype(np.int64))
-        distances = [
-            self.closest(self._index.embedding(int(row)).astype(np.float64), 1, without=int(row)) for row in rows
-        ]
-        return np.sort([distance for near in distances for _, distance in near])
+        if len(self._index) < 2:
+            return np.zeros(0)
+        points = np.concatenate([self._index.embedding(int(row))[None] for row in rows])
+        nearest, start = np.full(len(rows), np.inf), 0
+        for z, norms in self._index.measured_points():
+            rough = norms[:, None] - 2 * (z @ points.T)
+            own = np.flatnonzero((rows >= start) & (rows < start + len(z)))
+            rough[rows[own] - start, own] = np.inf
+            wanted = min(len(z), 1 + PROPOSED_BESIDE)
+            proposed = np.argpartition(rough, wanted - 1, axis=0)[:wanted]
+            for k, candidates in enumerate(proposed.T):
+                others = candidates[start + candidates != rows[k]]
+                exact = np.linalg.norm(z[others].astype(np.float64) - points[k].astype(np.float64), axis=1)
+                nearest[k] = min(nearest[k], float(exact.min(initial=np.inf)))
+            start += len(z)
+        return np.sort(nearest)
 
     def closest(self, point: Float64, count: int, *, without: int | None = None) -> list[tuple[int, float]]:
         """Rows of the `count` images next to `point [D]`, nearest first, with their distances; `without`: a row left out.
@@ -42,7 +50,7 @@ class Reality:
         """
         near: list[tuple[float, int]] = []
         start, narrow = 0, point.astype(np.float32)
-        for z, norms in self._points():
+        for z, norms in self._index.measured_points():
             rough = norms - 2 * (z @ narrow)
             if without is not None and start <= without < start + len(z):
                 rough[without - start] = np.inf
@@ -78,16 +86,3 @@ class Reality:
             label, output = names[self._index.labels[row]], names[self._index.outputs[row]]
             closest.append((Neighbour(row, self._index.ids[row], label, output, round(cosine, 4)), distance))
         return tuple(closest)
-
-    def _points(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Embeddings with their squared lengths, a bounded number of rows at a time; kept in memory where they are few."""
-        if self._kept is not None:
-            yield from self._kept
-            return
-        parts = ((z, np.square(z).sum(axis=1)) for z in self._index.points())
-        size = len(self._index) * self._index.lens.alignment.weight.shape[1] * 4
-        if size <= KEPT_BYTES:
-            self._kept = list(parts)
-            yield from self._kept
-        else:
-            yield from parts
