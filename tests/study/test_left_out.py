@@ -208,3 +208,23 @@ def test_a_torchvision_that_does_not_fit_is_told_with_the_pair_that_does_also_wh
             need(wanted, "MODEL001", "this model", "timm")
     monkeypatch.setattr(torch_runtime, "find_spec", lambda name: None if name == "torchvision" else object())
     need("torch, transformers", "MODEL001", "this model", "transformers")  # which does without it
+
+
+@pytest.mark.parametrize(
+    ("file", "call"),
+    [
+        ("pipx_metadata.json", "pipx runpip tool install 'conspect[editor]"),
+        ("uv-receipt.toml", "uv pip install --python /x/python 'conspect[editor]"),
+        ("none", "pip install 'conspect[editor]"),
+    ],
+)
+def test_a_program_of_its_own_is_told_how_its_environment_is_reached(
+    file: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = tmp_path / "tool"
+    environment.mkdir()
+    (environment / file).touch()
+    monkeypatch.setattr(installing.sys, "prefix", str(environment))
+    monkeypatch.setattr(installing.sys, "executable", "/x/python")
+    assert installing.as_installed("fix: pip install 'conspect[editor]'").startswith(f"fix: {call}")
+    assert installing.as_installed("pip install torch") == "pip install torch"

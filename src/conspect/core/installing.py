@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
 from importlib import metadata
 from pathlib import Path
 
 _EXTRA = re.compile(r"'conspect\[([a-z, -]+)\]'")
+_PIP = re.compile(r"\bpip install ((?:-U )?['\"]conspect\[)")
 _PAGE = re.compile(r"\bdocs/([a-z-]+\.md)\b")
 
 
 def as_installed(text: str) -> str:
     """`text` with `'conspect[EXTRA]'` as pip finds it, and pages of docs/ by the path that they have here.
 
-    A Conspect that was installed from a file, a folder or a URL is on no index under its name: pip is given that place.
+    A Conspect that was installed from a file, a folder or a URL is on no index under its name: pip is given that place. One that
+    pipx or uv installed as a program of its own has an environment that a bare `pip` does not reach.
     """
+    text = _PIP.sub(lambda match: f"{_pip()} {match[1]}", text)
     place = _origin()
     if place is not None:
         text = _EXTRA.sub(lambda match: f"'conspect[{match[1]}] @ {place}'", text)
     return _PAGE.sub(lambda match: str(page) if (page := _page(match[1])) is not None else match[0], text)
+
+
+def _pip() -> str:
+    """What installs into the environment that this runs in. Source: the files by which pipx and uv know their own."""
+    prefix = Path(sys.prefix)
+    if (prefix / "pipx_metadata.json").is_file():
+        return f"pipx runpip {prefix.name} install"
+    if (prefix / "uv-receipt.toml").is_file():
+        return f"uv pip install --python {shlex.quote(sys.executable)}"
+    return "pip install"
 
 
 def _origin() -> str | None:
