@@ -62,6 +62,46 @@ def test_fish_itself_completes(program: Path) -> None:
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["compare"]
 
 
+def test_fish_finds_the_file_that_the_page_names(program: Path, tmp_path: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("could not run: fish")
+    file = tmp_path / "fish" / "completions" / "conspect.fish"
+    file.parent.mkdir(parents=True)
+    file.write_text("_CONSPECT_COMPLETE=fish_source conspect | source\n")
+    given = environment(program, XDG_CONFIG_HOME=str(tmp_path))
+    done = subprocess.run(
+        ["fish", "-c", "complete -C 'conspect com'"], env=given, capture_output=True, text=True, check=True
+    )
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["compare"]
+
+
+# A terminal of zsh's own: what is typed, a tab, and what is then on the line.
+ZSH = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PS1='ready> '"
+zpty -w shell 'PAGE; echo set-$((40+2))'
+zpty -r -m shell seen '*set-42*'
+zpty -w -n shell $'conspect com\t'
+zpty -r -m shell line '*compare*'
+print -r -- "$line"
+zpty -d shell
+"""
+
+
+def test_zsh_itself_completes_after_the_lines_of_the_page(program: Path) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("could not run: zsh")
+    page = text_of("editors.md")
+    first, second = (line.split("   ")[0] for line in page.splitlines() if "compinit" in line or "zsh_source" in line)
+    assert first == "autoload -Uz compinit && compinit"
+    typed = ZSH.replace("PAGE", f"{first} -u -D; {second}")
+    done = subprocess.run(
+        ["zsh", "-f", "-c", typed], env=environment(program), capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "conspect compare" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "meant"),
     [(["rnu"], "run"), (["verfy"], "verify"), (["spec", "chekc"], "check"), (["monitor", "fti"], "fit")],
