@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from conspect.analysis.explanation.lost_concepts import CLASS_SHOWS, blind_features, paired_features
-from conspect.faults.removals import GROUNDS, Purpose, Removal, removals
+from conspect.faults.removal_grounds import GROUNDS, Purpose
+from conspect.faults.removals import Removal, removals
 
 LOG = Path(__file__).resolve().parent / "lost_concepts.log"
 PENALTY = 1.0

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, smallest_shift
+from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few, smallest_shift
 from conspect.analysis.explanation.erasure import Eraser
 from conspect.analysis.explanation.minimal_sets import (
     Keeps,
+    additive_flip,
     additive_keeps,
     behaviour_keeps,
+    erasure_only_harms,
+    every_minimal_set,
     minimal_sets,
     one_abductive,
     one_contrastive,
@@ -59,7 +62,7 @@ def reference(keeps: Keeps, concepts: int) -> tuple[set[frozenset[int]], set[fro
 def test_where_erasing_is_monotone_all_minimal_sets_are_found(seed: int, concepts: int) -> None:
     rng = np.random.default_rng(seed)
     keeps = additive_keeps(rng.uniform(0.1, 2.0, size=2), -rng.uniform(0.0, 1.0, size=(concepts, 2)))
-    found = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=10_000)
+    found = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=10_000, monotone=True)
     abductive, contrastive = reference(keeps, concepts)
     assert found.complete
     assert set(map(frozenset, found.abductive)) == abductive
@@ -81,6 +84,51 @@ def test_every_set_is_what_it_claims_and_no_concept_of_it_can_go(seed: int, conc
                 smaller = whole.copy()
                 smaller[concept] = False
                 assert not holds(smaller[None])[0] or len(members) == concepts
+
+
+@given(st.integers(0, 2**31), st.integers(1, 8))
+@settings(max_examples=60, deadline=None)
+def test_all_sets_tried_are_all_minimal_sets_also_where_erasing_more_brings_the_output_back(
+    seed: int, concepts: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    keeps = additive_keeps(rng.normal(1.0, 1.0, size=3), rng.normal(size=(concepts, 3)))
+    found = every_minimal_set(keeps, concepts, at_most=10_000)
+    abductive, contrastive = reference(keeps, concepts)
+    assert found.complete
+    assert set(map(frozenset, found.abductive)) == abductive
+    assert set(map(frozenset, found.contrastive)) == contrastive
+    few = every_minimal_set(keeps, concepts, at_most=3)
+    assert len(few.abductive) + len(few.contrastive) == min(3, len(abductive) + len(contrastive))
+    assert few.complete == (len(abductive) + len(contrastive) <= 3)
+    assert set(few.abductive) <= set(found.abductive)
+    assert [len(members) for members in few.contrastive] == [len(members) for members in found.contrastive][
+        : len(few.contrastive)
+    ]
+
+
+def test_too_many_concepts_are_not_all_tried() -> None:
+    with pytest.raises(ValueError, match="17 concepts"):
+        every_minimal_set(additive_keeps(np.ones(1), np.ones((17, 1))), 17, at_most=9)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 7))
+@settings(max_examples=60, deadline=None)
+def test_a_set_that_changes_the_output_is_known_where_there_is_one(seed: int, concepts: int) -> None:
+    rng = np.random.default_rng(seed)
+    start, change = rng.uniform(0.1, 3.0, size=3), rng.normal(size=(concepts, 3))
+    keeps = additive_keeps(start, change)
+    flip = additive_flip(start, change)
+    assert (flip is None) == (not reference(keeps, concepts)[1])
+    found = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=200, flip=flip)
+    assert bool(found.contrastive) == (flip is not None)
+    assert not found.complete
+    assert all(not keeps(mask(frozenset(members), concepts)[None])[0] for members in found.contrastive)
+
+
+def test_erasure_only_harms_where_no_margin_ever_rises() -> None:
+    assert erasure_only_harms(np.array([[-1.0, 0.0], [-0.5, -2.0]]))
+    assert not erasure_only_harms(np.array([[-1.0, 1e-3]]))
 
 
 def test_one_set_by_deletion_keeps_or_changes_the_prediction() -> None:
@@ -190,14 +238,35 @@ def test_a_shift_is_not_needed_where_the_label_leads_and_not_found_where_none_ex
         smallest_shift(moves, Head((head.layers[0], AffineMap(np.eye(3), np.zeros(3)))), z, output, may_move)
 
 
-def test_a_counterfactual_says_how_far_it_is_from_real_embeddings() -> None:
-    lens, head, embeddings = lens_and_head(4)
+def test_a_counterfactual_says_how_far_it_is_from_the_embeddings_of_other_images() -> None:
+    lens, _, embeddings = lens_and_head(4)
     moves = concept_moves(lens, embeddings)
-    z = embeddings[0]
-    label = (int(head.logits(z[None])[0].argmax()) + 1) % 3
-    found = counterfactual(moves, head, z, label, may_move=np.ones(5, dtype=bool), real=embeddings)
-    assert found is not None
-    np.testing.assert_allclose(found.embedding, z + moves @ found.shift)
-    gaps = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=2) + np.diag(np.full(40, np.inf))
+    z, others = embeddings[0], embeddings[1:]
+    shift = np.array([0.1, 0.0, -0.2, 0.0, 0.0])
+    found = counterfactual(moves, z, shift, others)
+    np.testing.assert_allclose(found.embedding, z + moves @ shift)
+    gaps = np.linalg.norm(others[:, None] - others[None], axis=2) + np.diag(np.full(39, np.inf))
     usual = np.median(gaps.min(axis=1))
-    assert found.distance == pytest.approx(np.linalg.norm(embeddings - found.embedding, axis=1).min() / usual)
+    assert found.distance == pytest.approx(np.linalg.norm(others - found.embedding, axis=1).min() / usual)
+    assert counterfactual(moves, z, shift, others[:0]).distance == np.inf
+
+
+@pytest.mark.parametrize("at_most", [1, 2, 3, 9])
+def test_a_shift_of_few_concepts_restores_the_label_as_it_is_printed(at_most: int) -> None:
+    rng = np.random.default_rng(5)
+    lens, head, embeddings = lens_and_head(5, concepts=9)
+    moves = concept_moves(lens, embeddings)
+    found = 0
+    for z in embeddings[:15]:
+        label = (int(head.logits(z[None])[0].argmax()) + 1) % 3
+        of_all = smallest_shift(moves, head, z, label, np.ones(9, dtype=bool))
+        shift = shift_of_few(moves, head, z, label, at_most=at_most, rounded_by=0.05)
+        assert (shift is None) == (of_all is None)
+        if shift is None or of_all is None:
+            continue
+        found += 1
+        assert np.linalg.norm(shift) >= np.linalg.norm(of_all) - 1e-9
+        assert np.count_nonzero(shift) <= at_most or at_most < 3
+        for wrong in (np.round(shift, 1), shift + rng.uniform(-0.05, 0.05, 9) * (shift != 0)):
+            assert head.logits((z + moves @ wrong)[None])[0].argmax() == label
+    assert found > 5

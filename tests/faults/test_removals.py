@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from conspect.analysis.explanation.lost_concepts import lost_since
 from conspect.bench.lost import rows_of
+from conspect.core.diagnostics import OutsideError
 from conspect.faults import removals as planting
-from conspect.faults.removals import GROUNDS, KINDS, Purpose, removals
+from conspect.faults.removal_grounds import GROUNDS, Ground, Purpose
+from conspect.faults.removals import KINDS, removals
 from conspect.faults.scenes import CONCEPTS, SHAPES, TEXTURES
 
 
@@ -20,7 +23,8 @@ def test_what_is_judged_on_has_other_classes_and_seeds_than_what_is_tuned_on() -
     assert tuned
     assert judged
     known = {words for ground in tuned for words in ground.classes}
-    assert len(known & {words for ground in judged for words in ground.classes}) <= 1  # of sixteen
+    assert not known & {words for ground in judged for words in ground.classes}
+    assert len({words for ground in judged for words in ground.classes}) == 8 * len(judged)
     assert len({ground.seed for ground in GROUNDS}) == len(GROUNDS)
     for ground in GROUNDS:
         assert len({(shape, texture) for shape, texture, _ in ground.classes}) == 8
@@ -45,3 +49,34 @@ def test_a_class_that_is_embedded_without_its_concept_loses_recall(monkeypatch: 
     rows = {row["what"]: row["value"] for row in rows_of(found)}
     assert rows["with an earlier version: among the first three"] in {0.0, 0.5, 1.0}
     assert len(lost_since(found[0].images, found[0].earlier, found[0].label)) in {0, 2, 3}
+
+
+def test_what_was_planted_is_gone_on_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in (
+        ("TRAINING", 256),
+        ("EPOCHS", 1),
+        ("TAUGHT", 120),
+        ("TESTED", 120),
+        ("STEPS", 2),
+        ("TOLERANCE", 9),
+    ):
+        monkeypatch.setattr(planting, name, value)
+    monkeypatch.setattr(planting, "LOSSES", (0.3,))
+    ground = Ground(Purpose.TUNED, GROUNDS[1].classes[:3], 5)
+    first = list(islice(removals(ground, keep=tmp_path), 4))  # stopped in the second class
+    left = {path.name.partition("-")[2].partition("-")[2] for path in tmp_path.iterdir()}
+    assert left == {"network.safetensors", "0.npz", "1.npz"}
+    monkeypatch.setattr(planting, "trained_network", None)  # is not trained again
+    again, plain = list(removals(ground, keep=tmp_path)), list(removals(ground, keep=tmp_path))
+    assert len(again) == 8
+    for one, other in [*zip(first, again, strict=False), *zip(plain, again, strict=True)]:
+        assert (one.kind, one.label, one.concept) == (other.kind, other.label, other.concept)
+        np.testing.assert_array_equal(one.images.embeddings, other.images.embeddings)
+        np.testing.assert_array_equal(one.images.outputs, other.images.outputs)
+        np.testing.assert_array_equal(one.earlier.embeddings, other.earlier.embeddings)
+    next(tmp_path.glob("*-1.npz")).write_bytes(b"no zip")
+    with pytest.raises(OutsideError, match=r"BENCH002.*-1\.npz does not hold"):
+        list(removals(ground, keep=tmp_path))
+    next(tmp_path.glob("*.safetensors")).write_bytes(b"no weights")
+    with pytest.raises(OutsideError, match=r"BENCH002.*network\.safetensors does not hold"):
+        list(removals(ground, keep=tmp_path))

@@ -43,6 +43,8 @@ from conspect.cli.study import init
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.core.protocols import silent
+from conspect.faults.kept_removals import KeptRemovals
+from conspect.faults.removal_grounds import GROUNDS
 from conspect.faults.study_subject import study_subject
 from conspect.study import Study, StudyConfig, inputs
 from conspect.study import packages as study_packages
@@ -251,6 +253,14 @@ def bench001(folder: Path, patch: pytest.MonkeyPatch) -> object:
     patch.setattr(inputs, "model_of", lambda request: FakeModel())
     patch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
     return study_subject(write_study(folder), silent)
+
+
+@raises
+def bench002(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    kept = KeptRemovals(folder, GROUNDS[1])
+    kept.keep(3, [])
+    next(folder.glob("*-3.npz")).write_bytes(b"not what was left")
+    return kept.planted(3)
 
 
 @raises

@@ -656,8 +656,8 @@ export interface components {
         };
         /**
          * Counterfactual
-         * @description The smallest change of strengths after which the head says `restored`. `distance`: from the changed embedding to the
-         *         nearest real one, over the median of that between real ones; about 1 is where images lie.
+         * @description The smallest change of a few strengths, all of them listed, after which the head says `restored`. `distance`: from the
+         *         changed embedding to that of the nearest other image, over the median between images; about 1 is where images lie.
          */
         Counterfactual: {
             distance: number;
@@ -1068,7 +1068,8 @@ export interface components {
          * MinimalSets
          * @description Sets of concepts: `abductive` ones alone keep the output, erasing a `contrastive` one changes it; none can be smaller.
          *
-         *         `complete`: these are all; otherwise the time was up, or enough were found. `concepts`: how many could take part.
+         *         `complete`: there are no others; otherwise enough were found, the time was up, or it is not known, because erasing more may
+         *         bring the output back. `concepts`: how many could take part.
          */
         MinimalSets: {
             abductive: string[][];

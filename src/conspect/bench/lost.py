@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from conspect.analysis.explanation.lost_concepts import LostConcept, lost_blind, lost_since
 from conspect.bench.rows import Measured, Row, row
 from conspect.core.protocols import ProgressBar, silent
-from conspect.faults.removals import GROUNDS, Purpose, Removal, removals
+from conspect.faults.removal_grounds import GROUNDS, Purpose
+from conspect.faults.removals import Removal, removals
 
 
-def measure(bar: ProgressBar = silent) -> Measured:
-    """The benchmark: rows for both ways, of the grounds that are judged on."""
-    planted = [removal for ground in GROUNDS if ground.purpose is Purpose.JUDGED for removal in removals(ground, bar)]
+def measure(keep: Path | None = None, bar: ProgressBar = silent) -> Measured:
+    """The benchmark: rows for both ways, of the grounds that are judged on. `keep`: see `removals`."""
+    judged = [ground for ground in GROUNDS if ground.purpose is Purpose.JUDGED]
+    planted = [removal for ground in judged for removal in removals(ground, bar, keep)]
     return {"removals": len(planted), "rows": rows_of(planted)}
 
 

@@ -41,13 +41,20 @@ EXPLORE, FAULTS, FORGERIES, LABELS, LOST, PRESENCE = "explore", "faults", "forge
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
 )
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="For lost: a folder where what has been planted is kept, class by class, and gone on from.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
+def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json: bool) -> None:
     """Run benchmark NAME: one row per target, ratios measured side by side in one run. Exit code 1: a target is missed."""
     from conspect.bench.rows import machine
 
     if small and name != "scale":
         raise click.UsageError(f"benchmark {name} takes no --small")
+    if keep is not None and name != LOST:
+        raise click.UsageError(f"benchmark {name} takes no --keep")
     options = {"small": True} if small else {}
 
     if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, LABELS, PRESENCE}:
@@ -59,7 +66,7 @@ def bench(name: str, study: Path | None, small: bool, as_json: bool) -> None:
     elif name in {FORGERIES, PRESENCE} and study is not None:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(study)}
     elif name in {FAULTS, LABELS, LOST}:
-        measured = _planted(name, study)
+        measured = _planted(name, study, keep)
     else:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
     if as_json:
@@ -81,10 +88,10 @@ def _explored(study: Path | None) -> list[Row]:
     return rows(study)
 
 
-def _planted(name: str, study: Path | None) -> Measured:
+def _planted(name: str, study: Path | None, keep: Path | None) -> Measured:
     from conspect.bench import faults, labels, lost
     from conspect.cli.progress import terminal_bar
 
     if name == LABELS and study is not None:
         return labels.measure(study, terminal_bar)
-    return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(terminal_bar)
+    return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(keep, terminal_bar)

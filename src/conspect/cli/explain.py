@@ -10,7 +10,7 @@ import click
 from conspect.cli.progress import terminal_bar
 
 if TYPE_CHECKING:
-    from conspect.results.explanations import BehaviourExplanation, ImageExplanation
+    from conspect.results.explanations import BehaviourExplanation, ImageExplanation, MinimalSets
 
 SHADES = " .:-=+*#%@"
 
@@ -73,13 +73,12 @@ def explain(  # noqa: PLR0917 (click passes by name)
 def _lines(image: ImageExplanation) -> list[str]:
     lines = [f"{image.id}: {image.explanation.sentence}."]
     if image.sets is not None:
-        lines += _sets("alone keeps it", image.sets.abductive, image.sets.complete)
-        lines += _sets("without these it changes", image.sets.contrastive, image.sets.complete)
+        lines += _sets(image.sets)
     if image.counterfactual is not None:
-        moved = ", ".join(f"{shift.concept} {shift.deviations:+.1f}" for shift in image.counterfactual.shifts)
+        moved = ", ".join(f"{shift.concept} {shift.deviations:+.2f}" for shift in image.counterfactual.shifts)
         lines.append(
-            f"  would be {image.counterfactual.restored} with (in standard deviations): {moved or 'next to no change'}; "
-            f"that lies {image.counterfactual.distance:.1f} times as far from real images as they from each other"
+            f"  would be {image.counterfactual.restored} with (in standard deviations): {moved}; "
+            f"that lies {image.counterfactual.distance:.1f} times as far from other images as they from one another"
         )
     for heat in image.maps:
         low = min(min(row) for row in heat.values)
@@ -101,17 +100,23 @@ def _behaviour_lines(behaviour: BehaviourExplanation) -> list[str]:
     if behaviour.explanation is not None:
         lines.append(f"  {behaviour.explanation.sentence}.")
     if behaviour.sets is not None:
-        percent = f"{100 * behaviour.share:g} %"
-        lines += _sets(
-            f"alone keeps it on at least {percent} of them", behaviour.sets.abductive, behaviour.sets.complete
-        )
-        changes = f"without these it changes on more than {100 * (1 - behaviour.share):g} %"
-        lines += _sets(changes, behaviour.sets.contrastive, behaviour.sets.complete)
+        lines += _sets(behaviour.sets, behaviour.share)
     return lines + [f"  left out: {why}" for why in behaviour.left_out]
 
 
-def _sets(what: str, sets: tuple[tuple[str, ...], ...], complete: bool) -> list[str]:
-    if not sets:
-        return [f"  {what}: " + ("no set of seen concepts" if complete else "none found in the time given")]
-    smallest = sorted(sets, key=len)[:3]
-    return [f"  {what}: " + "; or ".join(", ".join(members) or "nothing at all" for members in smallest)]
+def _sets(sets: MinimalSets, share: float | None = None) -> list[str]:
+    """Sets of both kinds in words, the smallest first; `share`: of a behaviour, see `BehaviourExplanation`."""
+    of, more = "", ""
+    if share is not None:
+        of, more = f" on at least {100 * share:g} % of them", f" on more than {100 * (1 - share):g} %"
+    none = "no set of seen concepts" if sets.complete else "none found"
+    lines = [
+        f"  {what}: " + ("; or ".join(", ".join(members) for members in sorted(some, key=len)[:3]) or none)
+        for what, some in (
+            (f"alone keeps it{of}", sets.abductive),
+            (f"without these it changes{more}", sets.contrastive),
+        )
+    ]
+    if sets.needs_none:
+        lines[0] = f"  no concept is needed for it: with all {sets.concepts:,} erased the output stays{of}"
+    return lines

@@ -76,10 +76,10 @@ class FittedOnClasses(Protocol):
 
 @runtime_checkable
 class HasPositions(Protocol):
-    """A vision model whose embedding is a mean over positions of the image, so that what is read off it has places."""
+    """A vision model whose embedding may be a mean over positions of the image, so that what is read off it has places."""
 
-    def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """`[image, y, x, D]` of prepared images; the mean over y and x is the embedding."""
+    def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """`[image, y, x, D]` of prepared images; the mean over y and x is the embedding. None: it is no such mean."""
 
 
 @runtime_checkable

@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "TRACK001": "a package that the tracking server needs is missing",
     "TRACK002": "the tracking server cannot be reached, or refuses",
     "BENCH001": "faults cannot be planted in the study's model",
+    "BENCH002": "what a benchmark kept cannot be read",
     "CLI001": "a folder is already in use",
     "CLI002": "a package that the editor's server needs is missing",
     "CLI003": "the system allows the process too little memory",

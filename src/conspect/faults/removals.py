@@ -1,18 +1,18 @@
 """Removals of one concept, planted in networks on rendered scenes: the last block learns to embed one class without it.
 
-Four tables of classes make four networks. Whatever names the concept that was lost is tuned on the first two and judged on
-the others, which have other classes, other pictures and other seeds.
+Each ground's table of classes makes a network of its own (`conspect.faults.removal_grounds`).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,52 +20,18 @@ from conspect.analysis.explanation.lost_concepts import SeenImages, shown_of
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.spaces import Float64
 from conspect.faults.encoders import StageMutation, blocks, towards
+from conspect.faults.kept_removals import KeptRemovals, Planted
+from conspect.faults.removal_grounds import Ground
 from conspect.faults.scene_model import SceneNetwork, prepare, scene_network
 from conspect.faults.scene_training import trained_network
-from conspect.faults.scenes import CLASSES, COLOURS, CONCEPTS, ClassTable, Kind, Scene, concept_labels, draw, scenes
+from conspect.faults.scenes import CLASSES, COLOURS, CONCEPTS, Kind, Scene, concept_labels, draw, scenes
 
-SECOND: ClassTable = (
-    ("square", "dotted", "green"), ("triangle", "striped", "blue"), ("cross", "plain", "red"), ("cross", "dotted", "blue"),
-    ("disc", "striped", "yellow"), ("square", "plain", "red"), ("triangle", "dotted", "yellow"), ("disc", "plain", "green"),
-)  # fmt: skip
-THIRD: ClassTable = (
-    ("cross", "striped", "green"), ("cross", "dotted", "red"), ("square", "striped", "yellow"), ("disc", "dotted", "green"),
-    ("triangle", "plain", "blue"), ("triangle", "striped", "red"), ("disc", "plain", "yellow"), ("square", "dotted", "blue"),
-)  # fmt: skip
-FOURTH: ClassTable = (
-    ("disc", "striped", "blue"), ("square", "striped", "green"), ("triangle", "striped", "yellow"), ("cross", "plain", "blue"),
-    ("disc", "dotted", "red"), ("square", "plain", "yellow"), ("triangle", "dotted", "green"), ("cross", "dotted", "yellow"),
-)  # fmt: skip
 KINDS: tuple[Kind, ...] = ("shape", "texture", "colour")
 TRAINING, EPOCHS = 10_000, 6
 TAUGHT, TESTED = 1000, 1200
 STEPS, BATCH, RATE = 300, 64, 1e-3
 # Of the way to what was learned, so much; the recall of the class falls by about so much, and no further from it than that.
 STRENGTHS, LOSSES, TOLERANCE = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0), (0.3, 0.6), 0.2
-
-
-class Purpose(Enum):
-    """What a network's removals are for."""
-
-    TUNED = "tuned on"
-    JUDGED = "judged on"
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A table of classes, and the seed of its network, its pictures and its removals."""
-
-    purpose: Purpose
-    classes: ClassTable
-    seed: int
-
-
-GROUNDS = (
-    Ground(Purpose.TUNED, CLASSES, 7),
-    Ground(Purpose.TUNED, SECOND, 11),
-    Ground(Purpose.JUDGED, THIRD, 21),
-    Ground(Purpose.JUDGED, FOURTH, 31),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,50 +45,109 @@ class Removal:
     images: SeenImages
 
 
-def removals(ground: Ground, bar: ProgressBar = silent) -> Iterator[Removal]:
+def removals(ground: Ground, bar: ProgressBar = silent, keep: Path | None = None) -> Iterator[Removal]:
     """Every removal that a ground's classes allow, each at the strengths that cost the class's recall `LOSSES`.
 
-    Textures called "plain" cannot be removed. A minute on sixteen cores, some ten minutes on one.
+    Textures called "plain" cannot be removed. Some minutes on one core; what is in the folder `keep` is read, the rest is
+    planted and left there class by class. Raises OutsideError for a file there that cannot be read.
     """
-    network = _network(ground)
-    encoder, head = network.encoder, network.head
-    last = blocks(encoder)[-1]
-    front, stage, tail = encoder[:last], encoder[last], encoder[last + 1 :]
-    taught, tested = (
-        scenes(TAUGHT, 2000 + ground.seed, ground.classes),
-        scenes(TESTED, 3000 + ground.seed, ground.classes),
-    )
-    before_taught, before_tested = _through(front, _pictures(taught)), _through(front, _pictures(tested))
-    sound = _through(nn.Sequential(stage, tail), before_taught)
-    labels = np.array([scene.label for scene in tested], dtype=np.int64)
-    shown = shown_of(concept_labels(tested))
-
-    def seen(changed: nn.Module) -> SeenImages:
-        embeddings = _through(nn.Sequential(changed, tail), before_tested)
-        outputs = np.asarray(_through(head, embeddings).argmax(1).numpy(), dtype=np.int64)
-        return SeenImages(shown, np.asarray(embeddings.numpy(), dtype=np.float64), labels, outputs, len(ground.classes))
-
-    earlier = seen(stage)
-    planned = [
-        (c, kind, word) for c, words in enumerate(ground.classes) for kind, word in zip(KINDS, words, strict=True)
-    ]
-    advance = bar(f"removals, seed {ground.seed}", len(planned))
-    for label, kind, word in planned:
-        if word != "plain":
-            rows = _with_concept(taught, label, kind, word)
-            targets = sound.clone()
-            targets[rows] = _through(encoder, _pictures([taught[row].without(kind) for row in rows]))
-            learned = towards(_blind(stage, tail, before_taught, targets, rows=rows, seed=ground.seed))
-            for changed in _at_losses(learned, stage, seen, earlier, label):
-                yield Removal(kind, label, CONCEPTS.index(word), earlier, changed)
+    kept = None if keep is None else KeptRemovals(keep, ground)
+    planting = _Planting.of(ground, kept)
+    advance = bar(f"removals, seed {ground.seed}", len(ground.classes))
+    for label in range(len(ground.classes)):
+        planted = None if kept is None else kept.planted(label)
+        if planted is None:
+            planted = list(planting.planted(label))
+            if kept is not None:
+                kept.keep(label, planted)
+        for one in planted:
+            seen = replace(
+                planting.earlier, embeddings=np.asarray(one.embeddings, dtype=np.float64), outputs=one.outputs
+            )
+            yield Removal(one.kind, label, one.concept, planting.earlier, seen)
         advance(1)
 
 
-def _network(ground: Ground) -> SceneNetwork:
+@dataclass(frozen=True, eq=False)
+class _Planting:
+    """A ground's network, taken apart at its last block, and the pictures that removals are taught and tested on."""
+
+    ground: Ground
+    encoder: nn.Sequential
+    stage: nn.Module
+    tail: nn.Module
+    head: nn.Module
+    taught: list[Scene]
+    before_taught: Tensor
+    before_tested: Tensor
+    sound: Tensor
+    earlier: SeenImages
+
+    @classmethod
+    def of(cls, ground: Ground, kept: KeptRemovals | None) -> _Planting:
+        network = _network(ground, kept)
+        encoder = network.encoder
+        last = blocks(encoder)[-1]
+        front, stage, tail = encoder[:last], encoder[last], encoder[last + 1 :]
+        taught, tested = (
+            scenes(TAUGHT, 2000 + ground.seed, ground.classes),
+            scenes(TESTED, 3000 + ground.seed, ground.classes),
+        )
+        before_taught, before_tested = _through(front, _pictures(taught)), _through(front, _pictures(tested))
+        embeddings = _through(nn.Sequential(stage, tail), before_tested)
+        earlier = SeenImages(
+            shown_of(concept_labels(tested)),
+            np.asarray(embeddings.numpy(), dtype=np.float64),
+            np.array([scene.label for scene in tested], dtype=np.int64),
+            _outputs(network.head, embeddings),
+            len(ground.classes),
+        )
+        sound = _through(nn.Sequential(stage, tail), before_taught)
+        return cls(ground, encoder, stage, tail, network.head, taught, before_taught, before_tested, sound, earlier)
+
+    def planted(self, label: int) -> Iterator[Planted]:
+        """The removals of one class."""
+        for kind, word in zip(KINDS, self.ground.classes[label], strict=True):
+            if word != "plain":
+                rows = _with_concept(self.taught, label, kind, word)
+                targets = self.sound.clone()
+                targets[rows] = _through(self.encoder, _pictures([self.taught[row].without(kind) for row in rows]))
+                seed = self.ground.seed
+                learned = towards(_blind(self.stage, self.tail, self.before_taught, targets, rows=rows, seed=seed))
+                for strength in self._strengths(learned, label):
+                    embeddings = self._embedded(learned, strength, self.before_tested)
+                    yield Planted(kind, CONCEPTS.index(word), embeddings.numpy(), _outputs(self.head, embeddings))
+
+    def _embedded(self, learned: StageMutation, strength: float, before: Tensor) -> Tensor:
+        changed = learned(self.stage, strength / max(STRENGTHS), 0)
+        return _through(nn.Sequential(changed, self.tail), before)
+
+    def _strengths(self, learned: StageMutation, label: int) -> list[float]:
+        """Those whose loss of recall comes closest to `LOSSES`, where it comes close enough."""
+        mine = self.earlier.labels == label
+        of_class = self.before_tested[torch.from_numpy(mine)]
+        recall = np.array(
+            [
+                (_outputs(self.head, self._embedded(learned, strength, of_class)) == label).mean()
+                for strength in STRENGTHS
+            ]
+        )
+        lost: Float64 = (self.earlier.outputs[mine] == label).mean() - recall
+        nearest = [int(np.abs(lost - wanted).argmin()) for wanted in LOSSES]
+        return [STRENGTHS[k] for k, wanted in zip(nearest, LOSSES, strict=True) if abs(lost[k] - wanted) <= TOLERANCE]
+
+
+def _network(ground: Ground, kept: KeptRemovals | None) -> SceneNetwork:
     if ground.classes == CLASSES:
         return scene_network()
+    network = None if kept is None else kept.network()
+    if network is not None:
+        return network
     drawn = scenes(TRAINING, 1000 + ground.seed, ground.classes)
-    return trained_network(_pictures(drawn), torch.tensor([scene.label for scene in drawn]), ground.seed, EPOCHS)
+    network = trained_network(_pictures(drawn), torch.tensor([scene.label for scene in drawn]), ground.seed, EPOCHS)
+    if kept is not None:
+        kept.keep_network(network)
+    return network
 
 
 def _pictures(drawn: list[Scene]) -> Tensor:
@@ -132,6 +157,10 @@ def _pictures(drawn: list[Scene]) -> Tensor:
 def _through(module: nn.Module, batch: Tensor) -> Tensor:
     with torch.inference_mode():
         return torch.cat([module(part) for part in torch.split(batch, 512)]).clone()
+
+
+def _outputs(head: nn.Module, embeddings: Tensor) -> NDArray[np.int64]:
+    return np.asarray(_through(head, embeddings).argmax(1).numpy(), dtype=np.int64)
 
 
 def _with_concept(taught: list[Scene], label: int, kind: Kind, word: str) -> list[int]:
@@ -158,17 +187,3 @@ def _blind(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return trained
-
-
-def _at_losses(
-    learned: StageMutation, stage: nn.Module, seen: Callable[[nn.Module], SeenImages], earlier: SeenImages, label: int
-) -> Iterator[SeenImages]:
-    """The images by the stage at the strengths whose loss of recall comes closest to `LOSSES`, where it comes close enough."""
-    mine = earlier.labels == label
-    by_strength = [seen(learned(stage, strength / max(STRENGTHS), 0)) for strength in STRENGTHS]
-    recall = np.array([(images.outputs[mine] == label).mean() for images in by_strength])
-    lost: Float64 = (earlier.outputs[mine] == label).mean() - recall
-    for wanted in LOSSES:
-        nearest = int(np.abs(lost - wanted).argmin())
-        if abs(lost[nearest] - wanted) <= TOLERANCE:
-            yield by_strength[nearest]

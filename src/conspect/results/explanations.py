@@ -12,13 +12,19 @@ from conspect.results.shares import Count, Fraction
 class MinimalSets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sets of concepts: `abductive` ones alone keep the output, erasing a `contrastive` one changes it; none can be smaller.
 
-    `complete`: these are all; otherwise the time was up, or enough were found. `concepts`: how many could take part.
+    `complete`: there are no others; otherwise enough were found, the time was up, or it is not known, because erasing more may
+    bring the output back. `concepts`: how many could take part.
     """
 
     abductive: tuple[tuple[str, ...], ...]
     contrastive: tuple[tuple[str, ...], ...]
     complete: bool
     concepts: Count
+
+    @property
+    def needs_none(self) -> bool:
+        """The output stays with all concepts erased: the empty set is abductive."""
+        return () in self.abductive
 
 
 class Shift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,8 +35,8 @@ class Shift(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Counterfactual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The smallest change of strengths after which the head says `restored`. `distance`: from the changed embedding to the
-    nearest real one, over the median of that between real ones; about 1 is where images lie.
+    """The smallest change of a few strengths, all of them listed, after which the head says `restored`. `distance`: from the
+    changed embedding to that of the nearest other image, over the median between images; about 1 is where images lie.
     """
 
     restored: str

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual
+from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few
 from conspect.analysis.explanation.erasure import Eraser
 from conspect.analysis.explanation.maps import concept_map
-from conspect.analysis.explanation.minimal_sets import Keeps, additive_keeps, behaviour_keeps, minimal_sets
+from conspect.analysis.explanation.minimal_sets import (
+    ALL_TRIED,
+    MinimalSets,
+    additive_flip,
+    additive_keeps,
+    behaviour_keeps,
+    erasure_only_harms,
+    every_minimal_set,
+    minimal_sets,
+)
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
@@ -24,8 +33,9 @@ from conspect.study.recording.concepts import ConceptSample, Explainer, believed
 SETS, SHOWN_SHIFTS = 20, 5
 # Of a confusion cell or a class so many images are explained together.
 BEHAVIOUR_IMAGES = 200
-# Shifts below this many standard deviations are not worth a word.
-SMALL_SHIFT = 0.05
+# Shifts are printed with so many digits, and still restore the label.
+DIGITS, HALF_A_DIGIT = 3, 0.0005
+NO_MAPS = "where concepts are: the embedding is no average over positions of the image, or the model's file does not show them"
 
 
 @dataclass(frozen=True)
@@ -92,8 +102,12 @@ class ImageExplainer:
         lens, names = measured.lens, measured.lens.concept_names
         self.lens = Lens(lens.alignment, tuple(names[k] for k in self.taken), lens.directions[self.taken])
         head = inputs.model.head
-        self.linear = head.is_linear and len(self.taken) > 0
-        if self.linear:
+        self.without_sets: str | None = None
+        if not head.is_linear:
+            self.without_sets = "the model's head is not linear"
+        elif not len(self.taken):
+            self.without_sets = "no concept of the study is seen"
+        else:
             z = self.sample.embeddings.astype(np.float64)
             self.eraser = Eraser.of(self.lens, head, z.mean(axis=0), np.cov(z, rowvar=False))
             self.moves = concept_moves(self.lens, self.sample.embeddings)
@@ -108,12 +122,10 @@ class ImageExplainer:
         shares = np.exp(logits - logits.max())
         strengths = measured.lens.strengths(embedding[None])[0]
         explanation = self.explainer.explanation(strengths, against, output, failed=label != output)
-        left_out = []
-        if not self.linear:
-            left_out.append("minimal sets and counterfactuals need a linear head and a concept that is seen")
+        left_out = [] if self.without_sets is None else [f"minimal sets and counterfactuals: {self.without_sets}"]
         maps = self.maps(row, [reason.concept for reason in explanation.reasons])
         if maps is None:
-            left_out.append("concept maps need an encoder that averages positions, and that this model offers them")
+            left_out.append(NO_MAPS)
         return records.ImageExplanation(
             id=measured.ids[row],
             label=classes[label],
@@ -121,8 +133,8 @@ class ImageExplainer:
             against=classes[against],
             confidence=round(float(shares[output] / shares.sum()), 4),
             explanation=explanation,
-            sets=self._sets(embedding.astype(np.float64), output) if self.linear else None,
-            counterfactual=self._counterfactual(embedding, against) if self.linear else None,
+            sets=self._sets(embedding.astype(np.float64), output) if self.without_sets is None else None,
+            counterfactual=self._counterfactual(row, embedding, against) if self.without_sets is None else None,
             maps=maps or (),
             left_out=tuple(left_out),
         )
@@ -133,9 +145,7 @@ class ImageExplainer:
         rows = np.flatnonzero((measured.labels == label) & (measured.outputs == output))
         taken = rows[np.linspace(0, len(rows) - 1, min(len(rows), BEHAVIOUR_IMAGES)).astype(np.int64)]
         embeddings = measured.test.model_embeddings(taken).astype(np.float64)
-        left_out = []
-        if not self.linear:
-            left_out.append("minimal sets need a linear head and a concept that is seen")
+        left_out = [] if self.without_sets is None else [f"minimal sets: {self.without_sets}"]
         explanation = None
         if label != output:
             median = np.median(measured.lens.strengths(embeddings), axis=0)
@@ -147,59 +157,76 @@ class ImageExplainer:
             taken=len(taken),
             share=share,
             explanation=explanation,
-            sets=self._behaviour_sets(embeddings, output, share) if self.linear else None,
+            sets=self._behaviour_sets(embeddings, output, share) if self.without_sets is None else None,
             left_out=tuple(left_out),
         )
 
     def _behaviour_sets(self, embeddings: Float64, output: int, share: float) -> records.MinimalSets:
         margins = [self.eraser.margins(embedding, output) for embedding in embeddings]
         start, change = np.stack([one for one, _ in margins]), np.stack([each for _, each in margins])
-        return self._minimal_sets(behaviour_keeps(start, change, share), change.min(axis=2).mean(axis=0))
+        sets = minimal_sets(
+            behaviour_keeps(start, change, share),
+            len(self.taken),
+            order=_readiest(change.min(axis=2).mean(axis=0)),
+            seconds=self.seconds,
+            at_most=SETS,
+            monotone=erasure_only_harms(change),
+        )
+        return self._named(sets)
 
     def _sets(self, embedding: Float64, output: int) -> records.MinimalSets:
         start, change = self.eraser.margins(embedding, output)
-        return self._minimal_sets(additive_keeps(start, change), change.min(axis=1))
+        keeps, concepts = additive_keeps(start, change), len(self.taken)
+        if concepts <= ALL_TRIED:
+            return self._named(every_minimal_set(keeps, concepts, at_most=SETS))
+        sets = minimal_sets(
+            keeps,
+            concepts,
+            order=_readiest(change.min(axis=1)),
+            seconds=self.seconds,
+            at_most=SETS,
+            monotone=erasure_only_harms(change),
+            flip=additive_flip(start, change),
+        )
+        return self._named(sets)
 
-    def _minimal_sets(self, keeps: Keeps, helped: Float64) -> records.MinimalSets:
-        """`helped [concept]`: how much erasing it helps the output; what helps most is the first to go from an abductive set."""
-        order = [int(k) for k in np.argsort(-helped, kind="stable")]
-        found = minimal_sets(keeps, len(self.taken), order=order, seconds=self.seconds, at_most=SETS)
+    def _named(self, sets: MinimalSets) -> records.MinimalSets:
         names = self.lens.concept_names
-
-        def named(sets: tuple[tuple[int, ...], ...]) -> tuple[tuple[str, ...], ...]:
-            return tuple(tuple(names[k] for k in members) for members in sets)
-
+        abductive, contrastive = (
+            tuple(tuple(names[k] for k in members) for members in some) for some in (sets.abductive, sets.contrastive)
+        )
         return records.MinimalSets(
-            abductive=named(found.abductive),
-            contrastive=named(found.contrastive),
-            complete=found.complete,
-            concepts=len(names),
+            abductive=abductive, contrastive=contrastive, complete=sets.complete, concepts=len(names)
         )
 
-    def _counterfactual(self, embedding: NDArray[np.float32], against: int) -> records.Counterfactual | None:
-        everything = np.ones(len(self.taken), dtype=bool)
-        moved = counterfactual(
-            self.moves, self.inputs.model.head, embedding, against, may_move=everything, real=self.sample.embeddings
+    def _counterfactual(self, row: int, embedding: NDArray[np.float32], against: int) -> records.Counterfactual | None:
+        shift = shift_of_few(
+            self.moves, self.inputs.model.head, embedding, against, at_most=SHOWN_SHIFTS, rounded_by=HALF_A_DIGIT
         )
-        if moved is None:
+        if shift is None:
             return None
-        order = np.argsort(-np.abs(moved.shift), kind="stable")[:SHOWN_SHIFTS]
+        others = self.sample.embeddings[self.sample.images != row]
+        moved = counterfactual(self.moves, embedding, np.round(shift, DIGITS), others)
+        if not np.isfinite(moved.distance):
+            return None
+        order = [int(k) for k in np.argsort(-np.abs(moved.shift), kind="stable") if moved.shift[k]]
         return records.Counterfactual(
             restored=self.inputs.model.class_names[against],
             shifts=tuple(
-                records.Shift(concept=self.lens.concept_names[k], deviations=round(float(moved.shift[k]), 3))
-                for k in order
-                if abs(moved.shift[k]) >= SMALL_SHIFT
+                records.Shift(concept=self.lens.concept_names[k], deviations=float(moved.shift[k])) for k in order
             ),
             distance=round(moved.distance, 3),
         )
 
     def maps(self, row: int, concepts: Sequence[str]) -> tuple[records.ConceptMap, ...] | None:
         """Where in the test image in `row` the concepts are; None where the encoder does not average positions."""
-        if not isinstance(self.inputs.model, HasPositions):
-            return None
         image = self.inputs.test.image(int(self.measured.test.rows[row]))
         return concept_maps(self.inputs.model, self.measured.lens, image, concepts)
+
+
+def _readiest(helped: Float64) -> list[int]:
+    """`helped [concept]`: how much erasing it helps the output; what helps most is the first to go from an abductive set."""
+    return [int(k) for k in np.argsort(-helped, kind="stable")]
 
 
 def concept_maps(
@@ -208,8 +235,10 @@ def concept_maps(
     """Where in an `image [height, width, 3]` the concepts are; None where the encoder does not average positions."""
     if not isinstance(model, HasPositions):
         return None
-    positions: NDArray[np.float32] = model.positions(model.prepare(image)[None])[0]
-    maps, names = concept_map(lens, positions), lens.concept_names
+    positions = model.positions(model.prepare(image)[None])
+    if positions is None:
+        return None
+    maps, names = concept_map(lens, positions[0]), lens.concept_names
     return tuple(
         records.ConceptMap(
             concept=name, values=tuple(tuple(round(float(v), 4) for v in line) for line in maps[names.index(name)])

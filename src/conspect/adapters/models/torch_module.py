@@ -285,6 +285,16 @@ class TorchModel:
         confirm(self.head, embeddings, outputs, ending, tolerance=self.tolerance, name=self.name)
         return np.asarray(embeddings, dtype=np.float32)
 
+    def positions(self, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """`[image, y, x, D]` float32, whose mean is the embedding; None where the network averages no positions."""
+        from conspect.adapters.models.torch_positions import averaged_positions
+
+        given = np.repeat(batch, 2, axis=0) if self._pairs and len(batch) == 1 else batch
+        with self._runtime.running(), self._calling(given):
+            tensor = self._tensor(self._runtime, given)
+            found = averaged_positions(self._network, lambda: self._watched(tensor)[0])
+        return None if found is None else np.asarray(found.cpu().numpy()[: len(batch)], dtype=np.float32)
+
 
 class AttackableTorchModel(TorchModel):
     """The same with a preprocessing that leaves images of the network's own size as they are. Fulfils `DifferentiableModel`."""

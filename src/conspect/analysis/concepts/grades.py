@@ -60,11 +60,15 @@ class ConceptMeasures:
 
 @dataclass(frozen=True)
 class GradedConcept:
-    """A concept's measures, its grade, and the reasons why it is no better: none for `Grade.SEEN`."""
+    """A concept's measures, its grade, and the reasons why it is no better: none for `Grade.SEEN`.
+
+    `seen_as_group`: the only doubt is that it cannot be told from its group, so that the group as one is seen.
+    """
 
     measures: ConceptMeasures
     grade: Grade
     reasons: tuple[str, ...]
+    seen_as_group: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +182,10 @@ def _graded(measures: ConceptMeasures) -> GradedConcept:
         doubted.append("nothing says which classes or images should show it and which not")
     if measures.beyond_classes < BEYOND_CLASSES:
         doubted.append("within a class it only restates how much an image looks like other classes")
+    seen_as_group = bool(measures.group) and not (failed or doubted)
     if measures.group:
         doubted.append("it cannot be told from other concepts")
     elif measures.tolerance < TOLERANCE:
         doubted.append("it is a combination of the other concepts")
     grade = Grade.NOT_SEEN if failed else Grade.PARTLY if doubted else Grade.SEEN
-    return GradedConcept(measures, grade, (*failed, *doubted))
+    return GradedConcept(measures, grade, (*failed, *doubted), seen_as_group)

@@ -1,4 +1,4 @@
-"""The smallest change of concept strengths that restores the label."""
+"""The smallest change of concept strengths, or of a few of them, that restores the label."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from scipy.optimize import nnls
 
 from conspect.core.spaces import Float64, Floats, Head, Lens
 
-RELATIVE_CUTOFF = 1e-3
+# Below this share of the largest, directions in which concepts vary together count as none.
+RELATIVE_CUTOFF = 1e-4
+# What real embeddings have to their nearest other is the median over so many.
+COMPARED = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
     """`shift [concept]`: by how many standard deviations (over images) each strength moves; 0 for concepts that may not move.
 
-    `embedding [D]`: the moved embedding. `distance`: from it to the nearest of the real embeddings, over the median of what
-    real ones have to their nearest other: about 1 is where images lie, much more is where none does.
+    `embedding [D]`: the moved embedding. `distance`: from it to the nearest embedding of another real image, over the median of
+    what real ones have to their nearest other: about 1 is where images lie, much more is where none does.
     """
 
     shift: Float64
@@ -43,10 +46,18 @@ def concept_moves(lens: Lens, embeddings: Floats) -> Float64:
 
 
 def smallest_shift(
-    moves: Float64, head: Head, embedding: Floats, label: int, may_move: NDArray[np.bool_], *, lead: float = 1e-6
+    moves: Float64,
+    head: Head,
+    embedding: Floats,
+    label: int,
+    may_move: NDArray[np.bool_],
+    *,
+    lead: float = 1e-6,
+    rounded_by: float = 0.0,
 ) -> Float64 | None:
     """The shift of least Euclidean length after which a linear head prefers `label`, or None where no shift does.
 
+    It still does when each concept's part is off by at most `rounded_by`, as it is when it has been printed.
     Least-distance programming (Lawson and Hanson, 1974, chapter 23): minimise |u| with A u >= b is one non-negative
     least-squares problem. Raises ValueError for heads that are not linear.
     """
@@ -56,10 +67,10 @@ def smallest_shift(
     others = np.arange(len(weight)) != label
     logits = head.logits(np.asarray(embedding, dtype=np.float64)[None, :])[0]
     rows = (weight[label] - weight[others]) @ moves[:, may_move]
-    needed = logits[others] - logits[label] + lead
     shift = np.zeros(len(may_move))
-    if (needed <= 0).all():
+    if (logits[others] < logits[label]).all():
         return shift
+    needed = logits[others] - logits[label] + lead + rounded_by * np.abs(rows).sum(axis=1)
     system = np.vstack([rows.T, needed])
     aim = np.zeros(len(system))
     aim[-1] = 1.0
@@ -74,17 +85,29 @@ def smallest_shift(
     return shift
 
 
-def counterfactual(
-    moves: Float64, head: Head, embedding: Floats, label: int, *, may_move: NDArray[np.bool_], real: Floats
-) -> Counterfactual | None:
-    """`smallest_shift` with the embedding that it leads to, and how far that is from the `real [image, D]` ones."""
-    shift = smallest_shift(moves, head, embedding, label, may_move)
-    if shift is None:
-        return None
+def shift_of_few(
+    moves: Float64, head: Head, embedding: Floats, label: int, *, at_most: int, rounded_by: float = 0.0
+) -> Float64 | None:
+    """The least shift of the `at_most` concepts that the least shift of all moves most; of twice as many where those cannot."""
+    concepts = moves.shape[1]
+    of_all = smallest_shift(moves, head, embedding, label, np.ones(concepts, dtype=bool), rounded_by=rounded_by)
+    few = at_most
+    while of_all is not None and few < concepts:
+        may_move = np.zeros(concepts, dtype=bool)
+        may_move[np.argsort(-np.abs(of_all), kind="stable")[:few]] = True
+        shift = smallest_shift(moves, head, embedding, label, may_move, rounded_by=rounded_by)
+        if shift is not None:
+            return shift
+        few *= 2
+    return of_all
+
+
+def counterfactual(moves: Float64, embedding: Floats, shift: Float64, others: Floats) -> Counterfactual:
+    """What `shift` makes of an embedding, and how far that is from the real embeddings of `others [image, D]`."""
     moved = np.asarray(embedding, dtype=np.float64) + moves @ shift
-    among = _nearest(np.asarray(real[:200], dtype=np.float64), np.asarray(real, dtype=np.float64), skip_self=True)
-    usual = float(np.median(among))
-    distance = float(_nearest(moved[None, :], np.asarray(real, dtype=np.float64), skip_self=False)[0])
+    real = np.asarray(others, dtype=np.float64)
+    usual = float(np.median(_nearest(real[:COMPARED], real, skip_self=True))) if len(real) > 1 else 0.0
+    distance = float(_nearest(moved[None, :], real, skip_self=False).min(initial=np.inf)) if len(real) else np.inf
     return Counterfactual(shift, moved, distance / usual if usual > 0 else float("inf"))
 
 

@@ -22,9 +22,15 @@ Mask: TypeAlias = NDArray[np.bool_]
 Keeps: TypeAlias = Callable[[Mask], Mask]
 
 
+# With so many concepts at most every set is tried; a table of all takes 2^16 entries.
+ALL_TRIED = 16
+
+
 @dataclass(frozen=True)
 class MinimalSets:
-    """Sets of concept numbers, smallest first. `complete`: all there are were found within the budget."""
+    """Sets of concept numbers, smallest first. `complete`: there are no others; that is known where all sets were tried, or where
+    erasing more never restores the prediction.
+    """
 
     abductive: tuple[tuple[int, ...], ...]
     contrastive: tuple[tuple[int, ...], ...]
@@ -38,6 +44,21 @@ def additive_keeps(start: NDArray[np.float64], change: NDArray[np.float64]) -> K
         return np.asarray((erased.astype(np.float64) @ change + start > 0).all(axis=1), dtype=bool)
 
     return keeps
+
+
+def erasure_only_harms(change: NDArray[np.float64]) -> bool:
+    """Of margins' `change [..., concept, other class]`: no erasure raises any, so erasing more never restores a prediction."""
+    return bool((change <= 0).all())
+
+
+def additive_flip(start: NDArray[np.float64], change: NDArray[np.float64]) -> Mask | None:
+    """A set `[concept]` whose erasure changes the prediction, or None where there is none.
+
+    Of the margins of `additive_keeps` each is least where all concepts that lower it are erased, and no other.
+    """
+    least = start + np.minimum(change, 0.0).sum(axis=0)
+    nearest = int(least.argmin())
+    return np.asarray(change[:, nearest] < 0, dtype=bool) if least[nearest] <= 0 else None
 
 
 def behaviour_keeps(start: NDArray[np.float64], change: NDArray[np.float64], share: float) -> Keeps:
@@ -104,20 +125,76 @@ def _undeletable(members: Mask, block: Sequence[int], holds: Callable[[Mask], Ma
     return [*_undeletable(members, block[:middle], holds), *_undeletable(members, block[middle:], holds)]
 
 
-def minimal_sets(keeps: Keeps, concepts: int, *, order: Sequence[int], seconds: float, at_most: int) -> MinimalSets:
+def every_minimal_set(keeps: Keeps, concepts: int, *, at_most: int) -> MinimalSets:
+    """The smallest `at_most` of all minimal sets, every set of at most `ALL_TRIED` concepts tried: nothing is asked of `keeps`.
+
+    A set is minimal here when none of its proper subsets will do.
+    """
+    if concepts > ALL_TRIED:
+        raise ValueError(f"{concepts} concepts have too many sets to try them all")
+    numbers = np.arange(1 << concepts)
+    erased = (numbers[:, None] >> np.arange(concepts) & 1).astype(bool)
+    kept = np.concatenate([keeps(part) for part in np.array_split(erased, max(1, len(erased) >> 12))])
+    everything = len(numbers) - 1
+    sets = {
+        "abductive": _minimal(kept[everything ^ numbers], concepts),
+        "contrastive": _minimal(~kept, concepts),
+    }
+    by_size = [
+        sorted(
+            (tuple(np.flatnonzero(erased[number]).tolist()) for number in found),
+            key=lambda members: (len(members), members),
+        )
+        for found in sets.values()
+    ]
+    # Both kinds have their share of the place, and what one leaves is the other's.
+    half = at_most // 2
+    abductive = by_size[0][: max(at_most - half, at_most - len(by_size[1]))]
+    contrastive = by_size[1][: at_most - len(abductive)]
+    complete = len(abductive) + len(contrastive) == sum(map(len, by_size))
+    return MinimalSets(tuple(abductive), tuple(contrastive), complete)
+
+
+def _minimal(holds: Mask, concepts: int) -> NDArray[np.int64]:
+    """Of sets as binary numbers those that hold and of which no proper subset does."""
+    below = np.zeros_like(holds)
+    numbers = np.arange(len(holds))
+    with_subsets = holds.copy()
+    for concept in range(concepts):
+        rows = numbers[numbers >> concept & 1 == 1]
+        with_subsets[rows] |= with_subsets[rows ^ 1 << concept]
+    for concept in range(concepts):
+        rows = numbers[numbers >> concept & 1 == 1]
+        below[rows] |= with_subsets[rows ^ 1 << concept]
+    return np.flatnonzero(holds & ~below)
+
+
+def minimal_sets(
+    keeps: Keeps,
+    concepts: int,
+    *,
+    order: Sequence[int],
+    seconds: float,
+    at_most: int,
+    monotone: bool = False,
+    flip: Mask | None = None,
+) -> MinimalSets:
     """Minimal sets of both kinds until all are found, `at_most` of both together are, or `seconds` have passed.
 
-    `order`: concepts by how much one would like to be rid of them; it decides which sets come first.
+    `order`: concepts by how much one would like to be rid of them; it decides which sets come first. `monotone`: erasing more
+    never restores the prediction. `flip`: a set whose erasure changes it, where one is known; one within it comes first.
     """
     end = time.monotonic() + seconds
     abductive: list[frozenset[int]] = []
     contrastive: list[frozenset[int]] = []
     everything = frozenset(range(concepts))
+    if flip is not None:
+        contrastive.append(frozenset(_shrunk(flip, order, lambda erased: ~keeps(erased)) or ()))
     complete = False
     while len(abductive) + len(contrastive) < at_most and time.monotonic() < end:
         candidate = _hitting_set(contrastive, abductive, order)
         if candidate is None:
-            complete = True
+            complete = monotone
             break
         kept = np.zeros(concepts, dtype=bool)
         kept[list(candidate)] = True

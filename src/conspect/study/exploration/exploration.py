@@ -28,6 +28,7 @@ from conspect.results.exploration import (
     SuspectQueue,
 )
 from conspect.results.results import Results
+from conspect.study.explaining import NO_MAPS
 from conspect.study.exploration.asking import answer
 from conspect.study.exploration.filters import Annotations, ImageFilter, Selection, select
 from conspect.study.exploration.findings import Findings
@@ -43,9 +44,6 @@ from conspect.study.exploration.views import Views
 
 MOST_CONCEPTS = 1000
 MOST_MAPS = 60
-NO_MAPS = (
-    "where a concept is can be told of an encoder that averages positions; this one does not, or does not offer them"
-)
 
 
 class Exploration:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConcept, grade_concepts
 from conspect.analysis.explanation.contrast import (
     LEAST_USUAL,
+    Contrasted,
+    Vocabulary,
     belonging_by_strength,
-    belonging_by_table,
     contrast,
+    nothing_stands_out,
     sentence,
     unusual_unknown,
 )
@@ -145,13 +147,15 @@ def believed(grades: Sequence[GradedConcept]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains failures of one study by what is usual of each class's right images, `usual [class][image, concept]`."""
+    """Explains failures of one study by what is usual of each class's right images, `usual [class][image, concept]`.
+
+    `in_part`: concepts of which the sentence says that they are seen only in part.
+    """
 
     classes: tuple[str, ...]
     concepts: tuple[str, ...]
-    belongs: NDArray[np.bool_]
-    believed: NDArray[np.bool_]
-    told_apart: NDArray[np.int64]
+    vocabulary: Vocabulary
+    in_part: frozenset[int]
     usual: tuple[Float64, ...]
 
     @classmethod
@@ -160,18 +164,23 @@ class Explainer:
     ) -> Explainer:
         """With the `grades` of the study's concepts."""
         classes = inputs.model.class_names
-        belongs = (
-            belonging_by_strength(sample.by_vlm, sample.labels, len(classes))
+        carried = (
+            belonging_by_strength(sample.by_vlm, sample.labels, len(classes)).astype(np.float64)
             if inputs.attributes is None
-            else belonging_by_table(inputs.attributes)
+            else inputs.attributes.shares
         )
         right = sample.labels == sample.outputs
         usual = tuple(sample.by_model[right & (sample.labels == index)] for index in range(len(classes)))
-        # The first member stands for a group.
-        told_apart = np.array(
-            [min((place, *grade.measures.group)) for place, grade in enumerate(grades)], dtype=np.int64
+        vocabulary = Vocabulary(
+            carried,
+            believed(grades),
+            np.array([grade.grade is Grade.PARTLY for grade in grades], dtype=bool),
+            # The first member stands for a group.
+            np.array([min((place, *grade.measures.group)) for place, grade in enumerate(grades)], dtype=np.int64),
         )
-        return cls(classes, inputs.concepts.names, belongs, believed(grades), told_apart, usual)
+        # A group that is seen as one needs no such word: its sentence names them all.
+        in_part = frozenset(k for k in np.flatnonzero(vocabulary.doubted).tolist() if not grades[k].seen_as_group)
+        return cls(classes, inputs.concepts.names, vocabulary, in_part, usual)
 
     def explanation(
         self, strengths: Float64, label: int, output: int, *, failed: bool = True, median_of: int = 1
@@ -180,17 +189,18 @@ class Explainer:
 
         `median_of`: the strengths are medians of so many images.
         """
-        names = self.classes[label], self.classes[output]
-        if len(self.usual[label]) < LEAST_USUAL:
-            return Explanation(
-                sentence=unusual_unknown(*names, len(self.usual[label]), failed=failed),
-                reasons=(),
-            )
-        reasons = contrast(
-            strengths, self.usual[label], self.belongs, self.believed, self.told_apart, label=label, output=output
-        )
+        what = Contrasted(self.classes[label], self.classes[output], failed, median_of)
+        usual, vocabulary = self.usual[label], self.vocabulary
+        reasons = contrast(strengths, usual, vocabulary, label=label, output=output)
+        if reasons:
+            words = sentence(reasons, self.concepts, what, self.in_part)
+        elif len(usual) < LEAST_USUAL:
+            words = unusual_unknown(what, len(usual))
+        else:
+            of_one = len(vocabulary.of_one(label, output)) + len(vocabulary.of_one(output, label))
+            words = nothing_stands_out(what, believed=int(vocabulary.believed.sum()), of_one=of_one)
         return Explanation(
-            sentence=sentence(reasons, self.concepts, *names, failed=failed, median_of=median_of),
+            sentence=words,
             reasons=tuple(
                 Reason(
                     concept=self.concepts[reason.concept],
