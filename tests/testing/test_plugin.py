@@ -51,6 +51,15 @@ def test_a_property_that_holds_passes_and_the_others_fail_with_their_verdicts(ru
     assert "Traceback" not in result.stdout.str()
 
 
+def test_what_holds_and_says_almost_nothing_passes_with_a_warning(run: Run) -> None:
+    small = "property small: for all x in focus(east, gamma = 0.001): right > up\n"
+    never = "property never: for all x in focus(east, gamma = 0.5): up > right implies right > up\n"
+    result = run(SPECIFICATION + small + never, "--conspect-study", "s", "-k", "held or small or never")
+    result.assert_outcomes(passed=3, deselected=3, warnings=2)
+    result.stdout.fnmatch_lines(["*small holds, but: This region contains 0.00%*"])
+    result.stdout.fnmatch_lines(["*never holds, but: vacuous: *"])
+
+
 def test_what_is_unknown_may_be_skipped(run: Run) -> None:
     run(SPECIFICATION, "--conspect-study", "s", "--conspect-unknown", "skip", "-k", "held or open").assert_outcomes(
         passed=1, skipped=1, deselected=2

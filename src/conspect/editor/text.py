@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from conspect.core.diagnostics import ConspectError, Diagnostic
@@ -235,5 +236,10 @@ def _tokens(text: str, line: int) -> Tokens | None:
 
 
 def _row(text: str, line: int) -> str:
-    rows = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    rows = _rows(text)
     return rows[line] if line < len(rows) else ""
+
+
+@lru_cache(maxsize=2)  # a file with a hundred mistakes is asked for as many rows
+def _rows(text: str) -> list[str]:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")

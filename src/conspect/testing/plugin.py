@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,10 @@ class PropertyFailure(Exception):
     """A property that does not hold; its text is the verdict as `conspect verify` prints it."""
 
 
+class PropertyWarning(UserWarning):
+    """A property that holds, and says next to nothing about real images."""
+
+
 class PropertyItem(pytest.Item):
     """A property: passes when it holds, fails when it is violated or, unless told otherwise, unknown."""
 
@@ -123,6 +128,7 @@ class PropertyItem(pytest.Item):
         outcome = result.verdict.outcome
         self.user_properties.append(("verdict", outcome))
         if outcome == "holds":
+            self._warn_of_little(result)
             return
         record = property_record(result)
         # The first line is all that pytest's summary shows.
@@ -130,6 +136,13 @@ class PropertyItem(pytest.Item):
         if outcome == "unknown" and self._unknown() == "skip":
             pytest.skip(message)
         raise PropertyFailure(message)
+
+    def _warn_of_little(self, result: PropertyResult) -> None:
+        """What passes and says almost nothing is told among pytest's warnings: a region without images, a premise never met."""
+        empty = [caveat for caveat in result.caveats if caveat.startswith("This region contains")]
+        said = "; ".join([*([result.verdict.reason] if result.vacuous else []), *empty])
+        if said:
+            warnings.warn(PropertyWarning(f"{self.name} holds, but: {said}"), stacklevel=1)
 
     def _unknown(self) -> str:
         choice = self.config.getoption("--conspect-unknown") or self.config.getini("conspect_unknown")
