@@ -274,3 +274,9 @@ def test_sets_that_stand_for_more_comparisons_than_memory_holds_are_refused() ->
     others = ", ".join(f"b{k}" for k in range(500))
     assert codes(f"each of {{{others}}} > each of {{{others}}}") == []
     assert codes(f"each of {{{many}}} > each of {{{others}}}") == ["SPEC102"]
+
+
+def test_what_is_missing_at_the_end_is_missing_behind_the_last_word() -> None:
+    found = parse_with_diagnostics("property p: for all x in focus(truck): a >  # b\n\n# the end\n").errors
+    assert [(e.code, e.place.line, e.place.column) for e in found if e.place is not None] == [("SPEC111", 1, 43)]
+    assert str(found[0]).split("\n")[2].index("^") - 4 == 42

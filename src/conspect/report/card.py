@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from conspect.core.json_value import JsonObject, JsonValue
@@ -140,10 +141,18 @@ def _proved(results: Results) -> str:
     if verification is None:
         return "Nothing: the study has no properties."
     held = [entry for entry in verification.properties if entry.verdict == "holds"]
-    refuted = sum(entry.verdict == "violated" for entry in verification.properties)
+    counts = Counter(str(entry.verdict) for entry in verification.properties)
+    inside = [entry.coverage for entry in held if entry.coverage is not None]
+    most = f" The regions of those that hold contain at most {percent(max(inside))} of these images." if inside else ""
+    such = (
+        f" (statements such as “{in_markdown(verification.properties[0].statement)}”)"
+        if verification.properties
+        else ""
+    )
     lines = [
-        f"Of {len(verification.properties):,} properties {len(held):,} hold and {refuted:,} are violated at the size that was "
-        "asked for. A proof speaks of its region only; how many images of the class such regions hold is in the study's report."
+        f"Of {len(verification.properties):,} properties{such} {len(held):,} hold, {counts['violated']:,} are violated and "
+        f"{counts['unknown']:,} are unknown, as they were asked. A proof speaks of its region only: embeddings near those of a "
+        f"class, in which few of the class's held-out images may lie.{most}"
     ]
     lines += [
         f"* On at least {100 * row.share_of_images:g} % of the held-out images: {row.holds:,} of {row.properties:,} hold "

@@ -72,11 +72,12 @@ def tokenize(source: Source, problems: Problems) -> Tokens:
         texts.append(text)
         starts.append(start)
         ends.append(match.end())
-    size = len(source.text)
+    # The end is behind the last word: what is missing is missing there, and not on the empty line below.
+    last = ends[-1] if ends else 0
     kinds.append("end")
     texts.append("")
-    starts.append(size)
-    ends.append(size)
+    starts.append(last)
+    ends.append(last)
     return tokens
 
 
