@@ -43,6 +43,22 @@ def baseline(folder: Path, place: Path, *, perfect: bool) -> None:
     place.write_bytes(encoded(with_failures(results, failures)))
 
 
+def due(condition: str, values: dict[str, str], outcomes: dict[str, str], *, failed: bool) -> bool:
+    """Whether a runner takes a step: without a word about it, only where none before it has failed."""
+    inside = re.fullmatch(r"\$\{\{ (.*) \}\}", condition)
+    assert inside is not None, condition
+    parts = inside.group(1).split(" && ")
+    wanted = []
+    for part in parts:
+        given = re.fullmatch(r"inputs\.(\w+) != ''", part)
+        after = re.fullmatch(r"steps\.(\w+)\.outcome == 'success'", part)
+        assert given or after or part in ("!cancelled()", "success()"), part
+        wanted.append(
+            bool(values[given.group(1)]) if given else outcomes.get(after.group(1)) == "success" if after else True
+        )
+    return all(wanted) and ("!cancelled()" in parts or not failed)
+
+
 def run_steps(folder: Path, **given: str) -> tuple[int, dict[str, str], str]:
     """Exit code of the first step that fails (0: none does), the outputs, and the summary of the job."""
     values = {name: str(entry.get("default", "")) for name, entry in ACTION["inputs"].items()} | given
@@ -51,10 +67,9 @@ def run_steps(folder: Path, **given: str) -> tuple[int, dict[str, str], str]:
     for file in (output, summary):
         file.touch()
     code, ran = 0, 0
+    outcomes: dict[str, str] = {}
     for step in ACTION["runs"]["steps"]:
-        condition = re.fullmatch(r"\$\{\{ inputs\.(\w+) != '' \}\}", step.get("if", "${{ inputs.study != '' }}"))
-        assert condition is not None, step["if"]
-        if not values[condition.group(1)]:
+        if not due(step.get("if", "${{ success() }}"), values, outcomes, failed=bool(code)):
             continue
         own = {
             name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda match: values[match.group(1)], text)
@@ -69,14 +84,14 @@ def run_steps(folder: Path, **given: str) -> tuple[int, dict[str, str], str]:
             "GITHUB_STEP_SUMMARY": str(summary),
         }
         ran += 1
-        code = subprocess.run(
+        ended = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
             cwd=folder,
             env=environment,
             check=False,
         ).returncode
-        if code:
-            break
+        outcomes[step.get("id", "")] = "failure" if ended else "success"
+        code = code or ended
     assert ran
     outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
     return code, outputs, summary.read_text()
@@ -98,6 +113,22 @@ def test_the_action_gates_a_study(runner: Path, perfect: bool, code: int, verdic
         "gate.sarif",
         "gate.md",
     }
+
+
+def test_a_violated_property_fails_the_job_and_the_gate_is_in_its_summary_all_the_same(runner: Path) -> None:
+    baseline(runner / "study", runner / "baseline.json", perfect=False)
+    (runner / "claims.cspec").write_text("property p: for all x in focus(red, gamma = 9): greenish > reddish\n")
+    given = {"study": "study", "baseline": "baseline.json", "specifications": "claims.cspec", "install": ""}
+    code, outputs, summary = run_steps(runner, **given)
+    assert (code, outputs) == (1, {"verdict": "investigate"})
+    assert "investigate" in summary
+    assert {"properties.xml", "gate.md"} <= {path.name for path in (runner / "conspect-reports").iterdir()}
+
+
+def test_no_gate_judges_a_study_that_did_not_run(runner: Path) -> None:
+    (runner / "study" / "study.toml").write_text("[model")
+    code, outputs, summary = run_steps(runner, study="study", baseline="nowhere.json", install="")
+    assert (code, outputs, summary) == (2, {}, "")
 
 
 def test_a_step_that_cannot_work_fails_with_conspects_exit_code(runner: Path) -> None:
