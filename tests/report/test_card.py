@@ -63,3 +63,11 @@ def test_the_command_writes_the_card(finished_folder: Path, tmp_path: Path) -> N
     done = CliRunner().invoke(main, ["card", str(finished_folder), "--out", str(tmp_path)])
     assert (done.exit_code, done.stdout) == (0, f"card: {tmp_path / 'README.md'}\n")
     assert (tmp_path / "README.md").read_text().startswith("---\npipeline_tag:")
+
+
+def test_a_card_of_a_results_file_goes_beside_it(finished_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes((finished_folder / "results.json").read_bytes())
+    for command, name in (("card", "README.md"), ("evidence", "evidence.svg")):
+        done = CliRunner().invoke(main, [command, str(tmp_path / "results.json")])
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / command / name).is_file()

@@ -19,7 +19,7 @@ def card(study: Path, out: Path | None) -> None:
     from conspect.report.card import model_card
     from conspect.study.finished import finished_results
 
-    folder = out or study / "card"
+    folder = out or _beside(study) / "card"
     files = model_card(finished_results(study))
     with writing_to(folder):
         for name, content in files.items():
@@ -37,10 +37,15 @@ def evidence(study: Path, out: Path | None) -> None:
     from conspect.results.files import encoded
     from conspect.study.finished import finished_results
 
-    folder = out or study / "evidence"
+    folder = out or _beside(study) / "evidence"
     case = assurance_case(finished_results(study), str(study))
     with writing_to(folder):
         write_atomically(folder / "evidence.json", encoded(case))
         write_atomically(folder / "evidence.svg", assurance_svg(case).encode())
     click.echo(f"{case.shown} goals shown, {case.gaps} open, {case.refuted} refuted")
     click.echo(f"evidence: {folder / 'evidence.svg'}")
+
+
+def _beside(study: Path) -> Path:
+    """The folder of a study that is named by its results.json."""
+    return study.parent if study.is_file() else study
