@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,15 +32,8 @@ def server(version: str) -> LanguageServer:
     """The server, ready for `start_io`."""
     made = LanguageServer("conspect", version)
     studies = _Studies()
-    documents: dict[str, Text] = {}
-
-    def text_of(uri: str) -> Text:
-        if uri not in documents:  # asked about before it was opened
-            return Text(made.workspace.get_text_document(uri).source, encoding())
-        return documents[uri]
-
-    def encoding() -> str:
-        return str(made.workspace.position_encoding or lsp.PositionEncodingKind.Utf16.value)
+    documents = _Documents(made)
+    text_of = documents.text_of
 
     def publish(uri: str, version: int | None) -> None:
         document = text_of(uri)
@@ -52,16 +46,13 @@ def server(version: str) -> LanguageServer:
     @made.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:
         item = params.text_document
-        documents[item.uri] = Text(item.text, encoding())
+        documents.open(item.uri, item.text)
         publish(item.uri, item.version)
 
     @made.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: lsp.DidChangeTextDocumentParams) -> None:
         uri = params.text_document.uri
-        document = text_of(uri)
-        for change in params.content_changes:
-            document = document.changed(change)
-        documents[uri] = document
+        documents.change(uri, params.content_changes)
         publish(uri, params.text_document.version)
 
     @made.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
@@ -71,7 +62,7 @@ def server(version: str) -> LanguageServer:
     @made.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:
         uri = params.text_document.uri
-        documents.pop(uri, None)
+        documents.close(uri)
         made.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
 
     @made.feature(lsp.TEXT_DOCUMENT_HOVER)
@@ -117,6 +108,36 @@ def server(version: str) -> LanguageServer:
         return [lsp.TextEdit(document.whole(), answer)]
 
     return made
+
+
+class _Documents:
+    """What the editor has open, as it has it: the library takes other characters than the protocol for ends of rows."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        self._server = server
+        self._open: dict[str, Text] = {}
+
+    def open(self, uri: str, content: str) -> None:
+        encoding = self._server.workspace.position_encoding or lsp.PositionEncodingKind.Utf16.value
+        self._open[uri] = Text(content, str(encoding))
+
+    def change(self, uri: str, changes: Sequence[lsp.TextDocumentContentChangeEvent]) -> None:
+        document = self.text_of(uri)
+        for change in changes:
+            document = document.changed(change)
+        self._open[uri] = document
+
+    def close(self, uri: str) -> None:
+        self._open.pop(uri, None)
+
+    def text_of(self, uri: str) -> Text:
+        """The text as it is open; of one that is asked about before it was opened, as it is on disk, empty where it is not."""
+        if uri not in self._open:
+            try:
+                return Text(self._server.workspace.get_text_document(uri).source, "utf-16")
+            except (OSError, ValueError):
+                return Text("", "utf-16")
+        return self._open[uri]
 
 
 class _Studies:
