@@ -1,6 +1,7 @@
 """Folders, tables and arrays as people have them: read as they are meant, or refused with the true cause."""
 
 import io
+import json
 import re
 import tarfile
 import unicodedata
@@ -15,6 +16,8 @@ from conspect.adapters.datasets import csv_table, image_folder, webdataset
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import as_rgb
+from conspect.adapters.preprocessing import read_preprocessing
+from conspect.adapters.sources.classes import read_classes
 from conspect.core.capabilities import omissions_of
 from conspect.core.diagnostics import OutsideError, UserError
 from conspect.core.files import decoded_text, read_text
@@ -390,3 +393,60 @@ def test_what_is_no_regular_file_is_not_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "pipe" if name == "pipe" else name)
     with pytest.raises(OSError, match="not a regular file"):
         read_text(tmp_path / "link")
+
+
+# --- files that are something else
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04rest", "a workbook of a spreadsheet, or another zip archive; save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0rest", "an old workbook"),
+        (b"\x1f\x8brest", "compressed by gzip; unpack it"),
+        (b"PAR1rest", 'a Parquet file; say kind = "parquet"'),
+        (b"SQLite format 3\0", "a database"),
+    ],
+)
+def test_a_table_that_is_no_text_is_called_by_what_it_is(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(UserError, match=f"DATA007: the table cannot be read: it is {told}"):
+        csv_table.load(tmp_path / "a.csv", split="train", columns=NAMED)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ('["ant", "bee"]', ("ant", "bee")),
+        ('{"id2label": {"1": "bee", "0": "ant"}}', ("ant", "bee")),
+        ("[unknown]\r\nbee\r\n", ("[unknown]", "bee")),
+        ("\ufeffant\nbee", ("ant", "bee")),
+    ],
+)
+def test_a_text_of_classes_may_be_a_list_of_json(content: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text(content, encoding="utf-8", newline="")
+    assert read_classes(tmp_path / "classes.txt") == names
+
+
+@pytest.mark.parametrize("content", ["ant\nbee".encode("utf-16-le"), b'{"ant": 0}', b'{"id2label": ', b""])
+def test_a_text_that_is_no_list_of_classes_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_bytes(content)
+    with pytest.raises(UserError, match="MODEL002: not a list of classes"):
+        read_classes(tmp_path / "classes.txt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"image_std": [0.5, 0, 0.5]}, r"image_std is \[0.5, 0.0, 0.5\], by which is divided"),
+        ({"image_std": [0.5, -1, 0.5]}, ".*by which is divided"),
+        ({"image_mean": [float("nan"), 0, 0]}, "nan is not a number"),
+        ({"rescale_factor": float("inf")}, "inf is not a number"),
+        ({"rescale_factor": True}, "True is not a number"),
+    ],
+)
+def test_a_preprocessing_that_gives_no_finite_values_is_refused(changes: Any, told: str, tmp_path: Path) -> None:
+    steps = {"size": {"height": 8, "width": 8}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "steps.json").write_text(json.dumps(steps | changes))
+    with pytest.raises(UserError, match=f"MODEL002: not a preprocessing: {told}"):
+        read_preprocessing(tmp_path / "steps.json")

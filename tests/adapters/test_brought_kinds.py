@@ -816,6 +816,23 @@ def test_11_one_column_of_class_numbers_is_no_logit(adapter: str, classes: int, 
 
 
 @pytest.mark.parametrize("adapter", EVERY)
+def test_11_a_class_number_for_every_class_is_no_logit(adapter: str, tmp_path: Path) -> None:
+    network = Ends(lambda _, z: z.argmax(1, keepdim=True).float().expand(-1, 3) + 0 * z)
+    with pytest.raises(UserError, match="MODEL002: brought gives no logits: it gives every class the same number"):
+        MODELS[adapter](network.eval(), tmp_path, 3)
+
+
+@pytest.mark.parametrize("adapter", EVERY)
+def test_11_outputs_that_happen_to_be_in_order_can_be_said_to_be_logits(adapter: str, tmp_path: Path) -> None:
+    network = Ends(lambda f, z: torch.sin(50 * f[:, :3]) * 0.1 + torch.tensor([0.0, 1, 2]) + 0 * z).eval()
+    with pytest.raises(
+        UserError, match=r"(?s)MODEL002: brought gives no logits: its values are sorted.*head = \"none\""
+    ):
+        MODELS[adapter](network, tmp_path / "a", 3)
+    assert MODELS[adapter](network, tmp_path / "b", 3, head="none").head.is_identity
+
+
+@pytest.mark.parametrize("adapter", EVERY)
 def test_11_the_outputs_alone_can_be_asked_for(adapter: str, tmp_path: Path) -> None:
     network = plain()
     model = MODELS[adapter](network, tmp_path, 3, head="none")

@@ -114,3 +114,17 @@ def test_a_target_that_prefers_no_class_is_refused_and_its_image_named(target: l
     theirs = Theirs([np.full((3, 2, 2), 9, np.uint8)] * 2, [[1, 0], target])
     with pytest.raises(UserError, match=r"DATA007: the target of datum 1 \('11'\) gives no class"):
         from_maite(theirs, split="test")
+
+
+def test_images_with_channels_last_are_refused_at_once_with_what_to_do() -> None:
+    class Last:
+        metadata = {"id": "x", "index2label": {0: "a", 1: "b"}}  # noqa: RUF012
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], dict[str, str]]:
+            return np.full((8, 9, 3), 200, np.uint8), np.eye(2)[index], {"id": str(index)}
+
+    with pytest.raises(UserError, match=r"(?s)DATA007: .*\[8, 9, 3\], with the channels last.*moveaxis"):
+        from_maite(Last(), split="test")

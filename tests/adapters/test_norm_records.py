@@ -119,3 +119,73 @@ def test_marks_of_pruning_and_rounding() -> None:
     assert found[2].repeated == 1.0
     half = sound.half().float()
     assert layer_marks(module_weights(half))[0].repeated < 0.1
+
+
+class Functional(nn.Module):
+    """Normalises with buffers, in a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.convolution, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 2)
+        self.register_buffer("mean", torch.ones(8))
+        self.register_buffer("spread", torch.full((8,), 4.0))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        made = nn.functional.batch_norm(self.convolution(images), self.mean, self.spread)  # type: ignore[arg-type]
+        return self.fc(torch.relu(made).mean((2, 3)))
+
+
+class Frozen(nn.Module):
+    """A batch norm of constants that computes itself, as in detectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.ones(8))
+        self.register_buffer("running_var", torch.full((8,), 4.0))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (values - self.running_mean[:, None, None]) / (self.running_var[:, None, None] + 1e-5).sqrt()
+
+
+def with_norm(norm: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    if not isinstance(norm, Frozen):
+        norm.running_mean, norm.running_var = torch.ones(8), torch.full((8,), 4.0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)
+    ).eval()
+
+
+def program(network: nn.Module) -> nn.Module:
+    free = ({0: torch.export.Dim("n")},)
+    return torch.export.export(network, (torch.zeros(2, 3, 16, 16),), dynamic_shapes=free).module()
+
+
+FORMS = {
+    "a layer": lambda: with_norm(nn.BatchNorm2d(8)),
+    "a layer of several processes": lambda: with_norm(nn.SyncBatchNorm(8)),
+    "an instance norm with a record": lambda: with_norm(nn.InstanceNorm2d(8, track_running_stats=True)),
+    "constants": lambda: with_norm(Frozen()),
+    "a function": Functional,
+    "a program of torch.export": lambda: program(with_norm(nn.BatchNorm2d(8))),
+    "a script": lambda: torch.jit.script(with_norm(nn.BatchNorm2d(8))),
+    "a trace": lambda: torch.jit.trace(with_norm(nn.BatchNorm2d(8)), torch.zeros(2, 3, 16, 16)),
+    "double precision": lambda: with_norm(nn.BatchNorm2d(8)).double(),
+    "wrapped": lambda: nn.DataParallel(with_norm(nn.BatchNorm2d(8))),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_record_is_met_in_whatever_form_a_network_normalises_with_it(form: str) -> None:
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(3, 8, 3)
+    steps = Preprocessing((16, 16))
+    model = torch_model(FORMS[form](), steps, ("a", "b"))
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    prepared = np.stack([model.prepare(image) for image in images])
+    (found,) = model.departures([prepared[:2], prepared[2:]])
+    mean = convolution(torch.tensor(prepared)).mean((0, 2, 3)).detach().numpy()
+    assert found.value == pytest.approx(np.sqrt((((mean - 1) / 2) ** 2).mean()), rel=1e-4)
+    assert found.name in ("1", "module.1", "mean")

@@ -117,7 +117,9 @@ _STANDARD = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")
 
 
 def is_of_shapes(error: BaseException) -> bool:
-    """Whether it is what operations raise of arrays that do not fit."""
+    """Whether it is what operations raise of arrays that do not fit, or a program of torch.export of other sizes."""
+    if str(error).startswith("Guard failed: "):
+        return True
     of_operations = isinstance(error, OF_OPERATIONS) or type(error).__module__.startswith(("onnxruntime", "torch"))
     return of_operations and OF_SHAPES.search(sentence_of(error)) is not None
 

@@ -19,6 +19,14 @@ from conspect.core.files import read_text
 SEPARATORS = (",", ";", "\t", "|")
 # What spreadsheets write before the header to say how the rest is separated.
 SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[ ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+# What tables in other formats begin with, and what to do.
+OTHERS = {
+    b"PK\x03\x04": "a workbook of a spreadsheet, or another zip archive; save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old workbook of a spreadsheet; save the sheet as CSV",
+    b"\x1f\x8b": "compressed by gzip; unpack it",
+    b"PAR1": 'a Parquet file; say kind = "parquet"',
+    b"SQLite format 3": "a database; write the table as CSV",
+}
 LONG, LARGEST_HEADER = 100, 1 << 20
 IN_PARQUET = "write images as files and their paths into the table, or the table as Parquet"
 
@@ -68,6 +76,11 @@ class _Table:
 def _read(path: Path, columns: Columns) -> _Table:
     fix = "give a CSV file in UTF-8, or in UTF-16 with its byte order mark, with a header line"
     try:
+        with path.open("rb") as stream:
+            head = stream.read(LONG)
+        other = next((kind for beginning, kind in OTHERS.items() if head.startswith(beginning)), None)
+        if other is not None:
+            raise ValueError(f"it is {other}")
         text = read_text(path)
         if "\0" in text:
             raise ValueError("it holds null bytes, as UTF-16 without a byte order mark does")

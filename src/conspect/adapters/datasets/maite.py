@@ -58,8 +58,11 @@ def from_maite(
     ranges = _Ranges()
     labels: list[int] = []
     details: list[Mapping[str, object]] = []
+    last = True
     for index in range(len(dataset)):
         image, target, metadata = dataset[index]
+        shape = np.shape(image)
+        last = last and len(shape) == 3 and shape[0] not in (1, 3) and shape[2] in (1, 3)
         if white is None:
             ranges.add(np.asarray(image), str(metadata.get("id", index)))
         scores = np.asarray(target, dtype=np.float64)
@@ -78,6 +81,10 @@ def from_maite(
         labels.append(int(scores.argmax()))
         details.append(metadata)
         advance(1)
+    if last and labels:
+        problem = f"images of the MAITE data set are {list(shape)}, with the channels last"
+        fix = "MAITE's are channels first: numpy.moveaxis(image, -1, 0)"
+        raise user_error("DATA007", problem, fix)
     if white is None:
         white = ranges.white()
     ids = tuple(str(one.get("id", index)) for index, one in enumerate(details))

@@ -3,57 +3,133 @@
 A batch norm keeps the mean and variance of each channel that it normalised in training. A fault before it, in weights,
 channels, rounding or preprocessing, moves the means; a fault of the head does not. Read layer by layer, in the order in
 which they are called, they say where it begins.
+
+Records are met in the operations themselves, so that it does not matter whether a layer, a function, a program of torch.export
+or one of torch.jit calls them; and in modules that keep such a record and compute with it themselves (frozen batch norms).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from conspect.core.protocols import LayerDeparture
 
-Recorded = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+aten = torch.ops.aten
+# Operations that normalise with a recorded mean and variance, their fourth and fifth argument, the channels of axis 1.
+NORMALISING = {
+    aten.batch_norm.default, aten.native_batch_norm.default, aten._native_batch_norm_legit_no_training.default,
+    aten._native_batch_norm_legit.default, aten._batch_norm_no_update.default, aten._batch_norm_with_update.default,
+    aten.cudnn_batch_norm.default, aten.miopen_batch_norm.default, aten.instance_norm.default,
+}  # fmt: skip
+MEAN, VARIANCE, EPSILON = "running_mean", "running_var", 1e-5
+# What wraps the network of a file, and is no part of its layers' names.
+WRAPPED = "graph_module."
+
+
+@dataclass
+class _Record:
+    """One record, and the sum over images and positions of what was normalised with it."""
+
+    mean: Tensor
+    variance: Tensor
+    epsilon: float
+    total: Tensor
+    count: int = 0
+
+    def add(self, given: Tensor) -> None:
+        """`given [image, channel, ...]`."""
+        axes = [axis for axis in range(given.ndim) if axis != 1]
+        self.total = self.total + given.sum(axes, dtype=torch.float64).cpu()
+        self.count += given.numel() // given.shape[1]
+
+    @property
+    def moved(self) -> float:
+        """Root mean square over channels of (mean now - recorded mean) / recorded deviation."""
+        difference = self.total / self.count - self.mean.double().cpu()
+        return float((difference**2 / (self.variance.double().cpu() + self.epsilon)).mean().sqrt())
+
+
+class _Met:
+    """Records in the order in which they are met, by where their mean lies in memory."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, _Record] = {}
+
+    def add(self, mean: Tensor, variance: Tensor, epsilon: float, given: Tensor) -> None:
+        """What a call normalises with a record; called more often than once, all calls count together."""
+        if given.ndim < 2 or given.shape[1] != mean.numel() or not given.is_floating_point():
+            return
+        key = mean.data_ptr()
+        if key not in self.records:
+            self.records[key] = _Record(mean, variance, epsilon, torch.zeros((), dtype=torch.float64))
+        self.records[key].add(given)
+
+
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees the operations that normalise."""
+
+    def __init__(self, met: _Met) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._met = met
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs the operation as it is."""
+        if func in NORMALISING:
+            names = [argument.name for argument in func._schema.arguments]
+            said = dict(zip(names, args, strict=False)) | (kwargs or {})
+            mean, variance = said.get(MEAN), said.get(VARIANCE)
+            if isinstance(mean, Tensor) and isinstance(variance, Tensor):
+                epsilon = next((said[name] for name in ("eps", "epsilon") if name in said), EPSILON)
+                self._met.add(mean, variance, float(epsilon), args[0])
+        return func(*args, **(kwargs or {}))
 
 
 def layer_departures(
     network: nn.Module, batches: Iterable[Tensor], call: Callable[[Tensor], Any] | None = None
 ) -> tuple[LayerDeparture, ...]:
-    """Of every batch norm of any module that keeps a record, in the order of their first calls; empty without one.
+    """Of every record that the network normalises with, in the order of their first calls; empty without one.
 
     `call` runs a batch through the network (default: the network itself). A layer that is called more often than once is
     judged by all its calls together.
     """
-    layers = {
-        name: layer
-        for name, layer in network.named_modules()
-        if isinstance(layer, Recorded) and layer.running_mean is not None
-    }
-    sums: dict[str, tuple[Tensor, int]] = {}
+    operations, modules = _Met(), _Met()
 
-    def watch(name: str) -> Any:
-        def hook(_layer: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:
-            axes = [axis for axis in range(given[0].ndim) if axis != 1]
-            total, count = sums.get(name, (torch.zeros((), dtype=torch.float64), 0))
-            seen = given[0].sum(axes, dtype=torch.float64).cpu()
-            sums[name] = (total + seen, count + given[0].numel() // given[0].shape[1])
+    def watch(layer: nn.Module, given: tuple[Any, ...], _out: Any) -> None:
+        if given and isinstance(given[0], Tensor):
+            epsilon = float(getattr(layer, "eps", EPSILON))
+            modules.add(getattr(layer, MEAN), getattr(layer, VARIANCE), epsilon, given[0])
 
-        return hook
-
-    hooks = [layer.register_forward_hook(watch(name)) for name, layer in layers.items()]
+    named = dict(network.named_buffers(remove_duplicate=False))
+    if not any(value.ndim == 1 and value.is_floating_point() for value in named.values()):
+        return ()  # where nothing is kept by channel, nothing need be run
+    hooks = [layer.register_forward_hook(watch) for layer in network.modules() if _keeps_record(layer)]
     try:
-        with torch.inference_mode():
-            for batch in batches if layers else ():
+        with torch.inference_mode(), _Operations(operations):
+            for batch in batches:
                 (call or network)(batch)
     finally:
         for hook in hooks:
             hook.remove()
-    return tuple(LayerDeparture(name, _moved(layers[name], total / count)) for name, (total, count) in sums.items())
+    return _departures(operations, modules, named)
 
 
-def _moved(layer: Any, mean: Tensor) -> float:
-    """Root mean square over channels of (mean now - recorded mean) / recorded deviation."""
-    recorded, variance = layer.running_mean.double().cpu(), layer.running_var.double().cpu()
-    return float(((mean - recorded) ** 2 / (variance + layer.eps)).mean().sqrt())
+def _keeps_record(layer: nn.Module) -> bool:
+    if isinstance(layer, torch.jit.ScriptModule):
+        return False
+    return all(isinstance(getattr(layer, name, None), Tensor) for name in (MEAN, VARIANCE))
+
+
+def _departures(operations: _Met, modules: _Met, named: dict[str, Tensor]) -> tuple[LayerDeparture, ...]:
+    """Records by the names of their layers; one that a module keeps and an operation normalises with is counted once."""
+    places = {value.data_ptr(): name for name, value in reversed(named.items())}
+    found = []
+    for number, (key, record) in enumerate({**modules.records, **operations.records}.items(), 1):
+        name = places.get(key, f"batch norm {number}").removeprefix(WRAPPED)
+        found.append(LayerDeparture(name.removesuffix(f".{MEAN}"), record.moved))
+    return tuple(found)

@@ -19,7 +19,7 @@ from conspect.adapters.preprocessing import GreyPreparation, Preparation, Prepro
 from conspect.adapters.runtimes.input_form import TOLERANCES, InputForm, taken_form
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph, readings_of_input
-from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, prepared_probes, sketch
+from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, noise_like, prepared_probes, sketch
 from conspect.adapters.sources import classes
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.request import Request
@@ -131,7 +131,7 @@ class OnnxModel:
         if cut is not None and found is None and head is not None:
             raise no_head(name, f"{cut.node!r} applied to its input does not give the model's output", [])
         if found is None:
-            confirm_logits(outputs, name, pictures=True)
+            confirm_logits(np.concatenate([outputs, *self._of_noise(probes)]), name, pictures=head == NOTHING)
             self._embedding = None
             self._shares = are_shares(outputs)
             found = Head.identity(max(outputs.shape[1], 2)), "softmax" if self._shares else "logits"
@@ -169,6 +169,13 @@ class OnnxModel:
     def _tried(self, form: InputForm) -> Floats:
         self._take(form)
         return self._run(prepared_probes(self._prepare, self.name))[1]
+
+    def _of_noise(self, probes: NDArray[np.float32]) -> list[Floats]:
+        """What the graph gives for noise, where it takes numbers that are not whole."""
+        if self._form.takes_bytes:
+            return []
+        made = [self._run(noise)[1] for noise in noise_like(probes)]
+        return [one[np.isfinite(one).all(axis=1)] for one in made]
 
     def _confirmed(self, probes: NDArray[np.float32]) -> Floats:
         """The embeddings of probes. What is no function of one image is told as that, also where it shows in the head alone."""
@@ -271,6 +278,12 @@ def _logits(graph: Any, classes: int, named: str | None, path: Path) -> str:
             raise user_error("MODEL002", f"it has no output {named!r}", fix, SourceLocation(str(path)))
         return str(chosen)
     fix = f"say which holds the logits with `output`: {', '.join(names)}"
+    other = [value.name for value in graph.output if not value.type.HasField("tensor_type")]
+    if len(other) == len(names):
+        problem = f"its outputs ({', '.join(other)}) are sequences or maps, not a tensor [image, class]"
+        raise user_error(
+            "MODEL002", problem, "export it without ZipMap, with the tensor of its logits", SourceLocation(str(path))
+        )
     whole = [value.name for value in graph.output if value.type.tensor_type.elem_type not in FLOATS]
     real = [value for value in graph.output if value.name not in whole]
     if not real:

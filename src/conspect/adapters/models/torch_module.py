@@ -29,7 +29,7 @@ from conspect.adapters.preprocessing import (
     what_was_checked,
 )
 from conspect.adapters.runtimes.input_form import InputForm, taken_form
-from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, prepared_probes, sketch
+from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, noise_like, prepared_probes, sketch
 from conspect.adapters.runtimes.torch_runtime import TorchRuntime, need, torch_runtime
 from conspect.adapters.sources.classes import distinct
 from conspect.adapters.sources.kinds import Precision
@@ -116,7 +116,8 @@ class TorchModel:
         self.head, self._ending, self._watched = found.head, found.ending, found.watched
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
         if found.key == NOTHING:
-            confirm_logits(np.concatenate([self._returned(probes), self._extremes(probes)]), name)
+            made = np.concatenate([self._returned(probes), self._extremes(probes)])
+            confirm_logits(made, name, pictures=head == NOTHING)
         if self.head.classes != len(self.class_names):
             number = self._returned(probes).shape[1]
             told = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
@@ -169,11 +170,7 @@ class TorchModel:
         """What the network gives for noise of four sizes, some of which has another order of the classes than pictures."""
         if self._form.takes_bytes or probes.ndim != 4:
             return self._returned(probes)
-        draw = np.random.default_rng(0)
-        given = []
-        for size in (1.0, 10.0, 100.0, 1000.0):
-            noise = draw.standard_normal((16, *probes.shape[1:])) + draw.standard_normal((16, probes.shape[1], 1, 1))
-            given.append(self._returned((size * noise).astype(np.float32)))
+        given = [self._returned(noise) for noise in noise_like(probes)]
         return np.concatenate([one[np.isfinite(one).all(axis=1)] for one in given])
 
     def _checked(self, key: str) -> list[str]:

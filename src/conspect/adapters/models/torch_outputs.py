@@ -85,13 +85,16 @@ def _layout(value: Any) -> str:
     return "" if layout == "strided" else f" {layout}"
 
 
+def _described(value: Any) -> str:
+    kind = type(value)
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        return str(kind.__name__)
+    foreign = "" if kind.__module__.startswith("torch") else f" ({kind.__module__}.{kind.__name__}, not a tensor)"
+    return f"{list(value.shape)} {str(value.dtype).removeprefix('torch.')}{_layout(value)}{foreign}"
+
+
 def no_output(why: str, parts: Mapping[str, Any]) -> UserError:
     """The error that lists what a network returned."""
-    told = [
-        f"{name}: {list(value.shape)} {str(value.dtype).removeprefix('torch.')}{_layout(value)}"
-        if hasattr(value, "shape") and hasattr(value, "dtype")
-        else f"{name}: {type(value).__name__}"
-        for name, value in parts.items()
-    ]
+    told = [f"{name}: {_described(value)}" for name, value in parts.items()]
     fix = "say which part holds the logits with `output`, or let the network return them as a tensor [image, class] of floats"
     return user_error("MODEL003", f"the model: {why}; it returns {', '.join(told)}", fix)

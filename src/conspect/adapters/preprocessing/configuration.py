@@ -4,6 +4,7 @@ exported models carry beside them. Source: the documented keys of that file; tes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def from_config(config: JsonObject) -> Preprocessing:
         filter=_filter(config.get("resample", int(Image.Resampling.BILINEAR))),
         scale=float(_number(config.get("rescale_factor", 1 / 255))) if config.get("do_rescale", True) else 1.0,
         mean=_triple(config["image_mean"]) if normalises else (0.0, 0.0, 0.0),
-        deviation=_triple(config["image_std"]) if normalises else (1.0, 1.0, 1.0),
+        deviation=_deviation(config["image_std"]) if normalises else (1.0, 1.0, 1.0),
     )
 
 
@@ -105,9 +106,16 @@ def _filter(value: JsonValue) -> int:
 
 
 def _number(value: JsonValue) -> float:
-    if not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError(f"{value!r} is not a number")
     return value
+
+
+def _deviation(value: JsonValue) -> tuple[float, float, float]:
+    found = _triple(value)
+    if min(found) <= 0:
+        raise ValueError(f"image_std is {list(found)}, by which is divided")
+    return found
 
 
 def _triple(value: JsonValue) -> tuple[float, float, float]:

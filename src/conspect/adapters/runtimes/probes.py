@@ -5,7 +5,7 @@ What goes wrong in foreign code is told by `foreign_code.calling`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,10 @@ def confirm_logits(outputs: Floats, name: str, *, pictures: bool = False) -> Non
             f"{name} gives no logits: it gives one whole number an image ({shown}), as argmax, a threshold or a sign do"
         )
         raise user_error("MODEL002", problem, "let the network return its logits, one a class (one for two classes)")
-    if outputs.shape[1] < 2 or (np.ptp(outputs, axis=1) == 0).all():
+    if (np.ptp(outputs, axis=1) == 0).all():
+        if outputs.shape[1] > 1 and np.ptp(outputs) > 0:
+            problem = f"{name} gives no logits: it gives every class the same number, another for each image"
+            raise user_error("MODEL002", problem, "let the network return its logits, one a class")
         return
     steps, ordered = np.diff(outputs, axis=1), np.sort(outputs, axis=1)
     places = np.arange(outputs.shape[1])
@@ -103,7 +106,17 @@ def confirm_logits(outputs: Floats, name: str, *, pictures: bool = False) -> Non
     elif not pictures and ((steps >= 0).all() or (steps <= 0).all()):
         why = "its values are sorted whatever goes in, so that the columns are not the classes"
     if why is not None:
-        raise user_error("MODEL002", f"{name} gives no logits: {why}", "let the network return its logits, one a class")
+        fix = "let the network return its logits, one a class"
+        fix += '; if these are its logits, say so: head = "none"' if "sorted" in why else ""
+        raise user_error("MODEL002", f"{name} gives no logits: {why}", fix)
+
+
+def noise_like(probes: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Batches of noise of four sizes `[image, channel, y, x]`, of which some have another order of the classes than pictures."""
+    draw = np.random.default_rng(0)
+    for size in (1.0, 10.0, 100.0, 1000.0):
+        noise = draw.standard_normal((16, *probes.shape[1:])) + draw.standard_normal((16, probes.shape[1], 1, 1))
+        yield (size * noise).astype(np.float32)
 
 
 def sketch(values: Floats) -> list[list[int]]:

@@ -15,16 +15,19 @@ FILE = "config.json"
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """The names in a file: one a line, a JSON list, or a JSON object with `id2label` such as a model's config.json.
+    """The names in a file: one a line, a JSON list, or a JSON object with `id2label` such as a model's config.json, whatever the
+    file is called.
 
     Raises UserError MODEL002.
     """
     try:
         text = read_text(path)
-        if path.suffix != ".json":
+        if "\0" in text:
+            raise ValueError("it holds null characters, as UTF-16 without a byte order mark does")
+        found = parsed_once(text) if path.suffix == ".json" or text.lstrip().startswith("{") else _listed(text)
+        if isinstance(found, str):
             names: object = [line.strip() for line in text.splitlines() if line.strip()]
         else:
-            found = parsed_once(text)
             names = from_id2label(found["id2label"]) if isinstance(found, Mapping) else found
         if not isinstance(names, Sequence) or not names or not all(isinstance(n, str) and n.strip() for n in names):
             raise ValueError("a list of names is needed")
@@ -33,6 +36,14 @@ def read_classes(path: Path) -> tuple[str, ...]:
         fix = "one name a line, a JSON list, or a config.json with id2label"
         raise user_error("MODEL002", f"not a list of classes: {why}", fix, SourceLocation(str(path))) from error
     return unique(tuple(names))
+
+
+def _listed(text: str) -> object:
+    """A JSON list that a text is; else the text, whose first line may begin with a bracket, too."""
+    try:
+        return parsed_once(text) if text.lstrip().startswith("[") else text
+    except (ValueError, RecursionError):
+        return text
 
 
 def from_id2label(table: object) -> tuple[str, ...]:
