@@ -22,7 +22,7 @@ from conspect.core.diagnostics import OutsideError, UserError
 from conspect.core.spaces import Head
 from conspect.results.results import Results
 from conspect.study import Study, StudyConfig, inputs, packages
-from conspect.study.config import DataConfig, ModelConfig, Settings
+from conspect.study.config import DataConfig, ModelConfig, PropertiesConfig, Settings
 from conspect.study.diagnosing import swapping
 from tests.fakes import FakeModel, FakeVlm, write_study
 
@@ -146,6 +146,27 @@ def test_one_message_names_what_all_parts_lack(monkeypatch: pytest.MonkeyPatch) 
     assert "pip install 'conspect[onnx,pocket,data,remote]'" in told
     there |= {"onnx", "onnxruntime", "fsspec", "pyarrow"}
     packages.require_packages(config)  # one part alone has an error of its own
+
+
+def test_what_is_done_with_a_study_is_named_beside_what_the_study_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    config = StudyConfig(data=DataConfig(train="a", test="b"), model=ModelConfig(kind="module", name="a:b"))
+    with pytest.raises(
+        OutsideError, match=r"for the VLM .*; for the proofs highspy\n.*conspect\[torch,pocket,verify\]"
+    ):
+        packages.require_packages(config, {"the proofs": packages.PROOFS})
+    for also, told in (({"the service": packages.SERVICE}, "serve"), ({"the graph": packages.GRAPH}, "export")):
+        with pytest.raises(OutsideError, match=rf"for the model torch; for the .*conspect\[torch,{told}\]"):
+            packages.require_with_model(config, also)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "highspy" else object())
+    packages.require_packages(config, {"the proofs": packages.PROOFS})
+
+
+def test_a_solver_that_is_missed_after_the_images_alone_is_asked_for_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "highspy" else object())
+    config = StudyConfig(properties=PropertiesConfig(files=("p.cspec",)))
+    with pytest.raises(OutsideError, match=r"STUDY007: packages are missing: for the properties highspy"):
+        packages.require_packages(config)
 
 
 def test_every_kind_says_what_it_needs_and_every_extra_exists() -> None:

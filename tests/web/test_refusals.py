@@ -20,6 +20,7 @@ from conspect.bench.serve_hostile import bomb
 from conspect.cli import monitor_serve
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
+from conspect.study import packages
 from conspect.study.monitor.serving import Deployed, deployed
 from conspect.web import server
 from conspect.web.failures import STATUS, Busy
@@ -391,7 +392,7 @@ def test_what_keeps_the_service_from_starting(tmp_path, monkeypatch):
     assert caught(lambda: Deployed(monitor(), other)) == "WEB004"
     assert server.is_loopback("127.9.9.9")
     assert server.is_loopback("::1")
-    monkeypatch.setattr(monitor_serve, "PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(packages, "SERVICE", packages.Needs("serve", ("no_such_package",)))
     assert caught(lambda: monitor_serve.serve.main(["--monitor", "x"], standalone_mode=False)) == "WEB003"
     monkeypatch.undo()
     assert caught(lambda: monitor_serve.serve.main(["--queue", "5"], standalone_mode=False)) == "WEB004"

@@ -35,9 +35,11 @@ def export(study: Path, file: Path, start: str, second_look: bool, as_json: bool
     from conspect.monitor.runtime.storage import read_guarantee
     from conspect.study import Study
     from conspect.study.inputs import open_model
+    from conspect.study.packages import GRAPH, require_with_model
     from conspect.study.study import lens_of
 
     opened = Study.open(study)
+    require_with_model(opened.config, {"the graph": GRAPH})
     model = open_model(opened.config, opened.folder)
     monitor = Monitor.load(opened.monitor_folder, model=model, lens_digest=lens_of(opened.folder))
     guarantee = read_guarantee(opened.monitor_folder)

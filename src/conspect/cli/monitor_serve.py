@@ -8,8 +8,6 @@ import click
 
 from conspect.core.diagnostics import outside_error, user_error
 
-PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
-
 
 @click.command()
 @click.option("--study", type=click.Path(path_type=Path), help="Serve this study's model with its monitor.")
@@ -55,7 +53,14 @@ def serve(  # noqa: PLR0917 (click passes every option by name)
     """Answer over HTTP whether the model's outputs can be believed, until SIGTERM or Ctrl-C."""
     from importlib.util import find_spec
 
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    from conspect.study.packages import SERVICE, require_with_model
+
+    if study is not None:
+        from conspect.study.config import read_config
+        from conspect.study.study import CONFIG_FILE
+
+        require_with_model(read_config(study / CONFIG_FILE), {"the service": SERVICE})
+    missing = [name for name in SERVICE.modules if find_spec(name) is None]
     if missing:
         problem = f"serving needs {', '.join(missing).replace('_', '-')}"
         raise outside_error("WEB003", problem, "pip install 'conspect[serve]'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -35,6 +36,11 @@ VLMS: dict[str, Needs] = {
     "pocket": Needs("pocket", POCKET),
     "transformers": Needs("transformers", ("torch", "transformers")),
 }
+PROOFS = Needs("verify", ("highspy",))
+SERVICE = Needs("serve", ("fastapi", "prometheus_client", "python_multipart", "uvicorn"))
+GRAPH = Needs("export", ("onnx", "onnxruntime"))
+# Parts of a study whose own error comes after the images were gone through.
+LATE = {"the properties"}
 DATA: dict[str, Needs] = {"parquet": Needs("data", ("pyarrow",)), "huggingface": Needs("data", ("datasets",))}
 
 
@@ -44,23 +50,32 @@ def needs_of(config: StudyConfig) -> dict[str, Needs]:
     if config.data.kind in DATA:
         needs["the images"] = DATA[config.data.kind]
     if config.properties.files:
-        needs["the properties"] = Needs("verify", ("highspy",))
+        needs["the properties"] = PROOFS
     if "://" in (config.settings.store or ""):
         needs["the store"] = Needs("remote", ("fsspec",))
     return needs
 
 
-def require_packages(config: StudyConfig) -> None:
+def require_packages(config: StudyConfig, also: Mapping[str, Needs] | None = None) -> None:
+    """Raises OutsideError STUDY007 that names every package that the study lacks, and what is `also` done; see `require`."""
+    require({**needs_of(config), **(also or {})})
+
+
+def require_with_model(config: StudyConfig, also: Mapping[str, Needs]) -> None:
+    """The same for what opens the study's model alone."""
+    require({"the model": MODELS[config.model.kind], **also})
+
+
+def require(needs: Mapping[str, Needs]) -> None:
     """Raises OutsideError STUDY007 that names every package that is missing, where more than one part lacks some.
 
-    Where one part alone does, its own error says so.
+    Where one part alone does, its own error says so, unless it would come late.
     """
     missing = {
-        part: (needs.extra, [name for name in needs.modules if find_spec(name) is None])
-        for part, needs in needs_of(config).items()
+        part: (one.extra, [name for name in one.modules if find_spec(name) is None]) for part, one in needs.items()
     }
     lacking = {part: found for part, found in missing.items() if found[1]}
-    if len(lacking) < 2:
+    if len(lacking) < 2 and not LATE & lacking.keys():
         return
     told = "; ".join(f"for {part} {', '.join(names)}" for part, (_, names) in lacking.items())
     extras = ",".join(dict.fromkeys(extra for extra, _ in lacking.values()))

@@ -205,8 +205,10 @@ class Study:
         """What verification takes: regions are estimated on training images, sized on one half of the test images, and
         coverage and satisfaction are measured on the other half, so that no image serves twice.
         """
+        from conspect.study.packages import PROOFS, require_packages
         from conspect.study.proving.subject import subject_of
 
+        require_packages(self.config, {"the proofs": PROOFS})
         return subject_of(
             self.inputs,
             self.measurements(bar),

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
+from conspect.adapters.models.onnx_outputs import logits_of, precision_of
 from conspect.adapters.models.replay import confirm, no_head
 from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, are_shares, fitting, outputs_as_two_classes
-from conspect.adapters.models.torch_outputs import LOGITS
 from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, framed_grey, preparation_digest
-from conspect.adapters.runtimes.input_form import TOLERANCES, InputForm, taken_form
+from conspect.adapters.runtimes.input_form import InputForm, taken_form
 from conspect.adapters.runtimes.onnx_door import onnx_runtime
 from conspect.adapters.runtimes.onnx_runtime import Session, read_graph, readings_of_input
 from conspect.adapters.runtimes.probes import confirm_function, confirm_logits, noise_like, prepared_probes, sketch
@@ -49,8 +49,6 @@ FOLDED = (
 )  # fmt: skip
 LARGEST_CONSTANT = 1 << 26
 FILE = "model.onnx"
-# float, float16, double and bfloat16 of TensorProto.DataType.
-FLOATS = (1, 10, 11, 16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +104,7 @@ class OnnxModel:
 
         self.name, self.class_names = name, distinct(class_names, name)
         content = digest_bytes(model.SerializeToString(deterministic=True))
-        self._output = _logits(model.graph, len(class_names), output, path)
+        self._output = logits_of(model.graph, len(class_names), output, path)
         cut = None if head == NOTHING else _find(model.graph, self._output, head, name)
         if cut is not None and cut.embedding not in {value.name for value in model.graph.output}:
             model.graph.output.append(onnx.helper.make_empty_tensor_value_info(cut.embedding))
@@ -123,7 +121,7 @@ class OnnxModel:
         self._steps, self._path, self._averaged = steps, path, False
         self._shares, self._one_means_two, self._single = False, False, False
         self._take(taken_form(readings_of_input(inputs[0]), self._tried, name))
-        self.tolerance = max(TOLERANCE, self._form.tolerance, _precision(model.graph))
+        self.tolerance = max(TOLERANCE, self._form.tolerance, precision_of(model.graph))
         self.preprocessing = self._prepare.sentence
         probes = prepared_probes(self._prepare, name)
         embeddings, outputs = self._run(probes)
@@ -258,52 +256,6 @@ class OnnxModel:
             outputs, ending = outputs_as_two_classes(outputs, ending)
         confirm(self.head, embeddings, outputs, ending, tolerance=self.tolerance, name=self.name)
         return embeddings.astype(np.float32)
-
-
-def _precision(graph: Any) -> float:
-    """The tolerance of half precision where weights are kept in it (tensors of type 10 float16 and 16 bfloat16)."""
-    kinds = {tensor.data_type for tensor in graph.initializer}
-    return max(TOLERANCES["float16"] if 10 in kinds else 0.0, TOLERANCES["bfloat16"] if 16 in kinds else 0.0)
-
-
-def _logits(graph: Any, classes: int, named: str | None, path: Path) -> str:
-    """The output called `named` or of that number; else what is called logits, else what has as many columns as classes (one for
-    two). Raises UserError MODEL002 where there is none, or where several fit.
-    """
-    names = [value.name for value in graph.output]
-    if named is not None:
-        chosen = next((name for index, name in enumerate(names) if named in (name, str(index))), None)
-        if chosen is None:
-            fix = f"name one with `output`: {', '.join(names)}"
-            raise user_error("MODEL002", f"it has no output {named!r}", fix, SourceLocation(str(path)))
-        return str(chosen)
-    fix = f"say which holds the logits with `output`: {', '.join(names)}"
-    other = [value.name for value in graph.output if not value.type.HasField("tensor_type")]
-    if len(other) == len(names):
-        problem = f"its outputs ({', '.join(other)}) are sequences or maps, not a tensor [image, class]"
-        raise user_error(
-            "MODEL002", problem, "export it without ZipMap, with the tensor of its logits", SourceLocation(str(path))
-        )
-    whole = [value.name for value in graph.output if value.type.tensor_type.elem_type not in FLOATS]
-    real = [value for value in graph.output if value.name not in whole]
-    if not real:
-        problem = f"its outputs ({', '.join(whole)}) are whole numbers, such as classes; logits are floats"
-        raise user_error("MODEL002", problem, "export the network with its logits", SourceLocation(str(path)))
-    called = next((value.name for name in LOGITS for value in real if value.name == name), None)
-    columns = {
-        value.name: dims[1].dim_value if len(dims := value.type.tensor_type.shape.dim) > 1 else None for value in real
-    }
-    fitting = [name for name, number in columns.items() if number == classes]
-    fitting = fitting or [name for name, number in columns.items() if classes == 2 and number == 1]
-    if called is None and len(fitting) > 1:
-        problem = f"{' and '.join(fitting)} have as many columns as there are classes"
-        raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
-    chosen = str(called or (fitting or list(columns))[0])
-    sorts = [node for node in graph.node if node.op_type == "TopK" and chosen in node.output[:1]]
-    if sorts:
-        problem = f"{chosen} is sorted, so that its columns are not the classes"
-        raise user_error("MODEL002", problem, "export the network with its logits", SourceLocation(str(path)))
-    return chosen
 
 
 def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:
