@@ -156,7 +156,7 @@ def test_what_is_done_with_a_study_is_named_beside_what_the_study_lacks(monkeypa
     ):
         packages.require_packages(config, {"the proofs": packages.PROOFS})
     for also, told in (({"the service": packages.SERVICE}, "serve"), ({"the graph": packages.GRAPH}, "export")):
-        with pytest.raises(OutsideError, match=rf"for the model torch; for the .*conspect\[torch,{told}\]"):
+        with pytest.raises(OutsideError, match=rf"(?s)for the model torch; for the .*conspect\[torch,{told}\]"):
             packages.require_with_model(config, also)
     monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "highspy" else object())
     packages.require_packages(config, {"the proofs": packages.PROOFS})
@@ -229,6 +229,10 @@ def test_a_torchvision_that_does_not_fit_is_told_with_the_pair_that_does_also_wh
             need(wanted, "MODEL001", "this model", "timm")
     monkeypatch.setattr(torch_runtime, "find_spec", lambda name: None if name == "torchvision" else object())
     need("torch, transformers", "MODEL001", "this model", "transformers")  # which does without it
+    first = r"needs torchvision\n  fix: pip install --no-deps 'torchvision==0\.28\.\*' --index-url .*/cpu"
+    missing = first + r"; then pip install 'conspect\[timm\]'"
+    with pytest.raises(OutsideError, match=missing):
+        need("torch, torchvision", "MODEL001", "this model", "timm")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,10 @@ def need(packages: str, code: str, what: str, extra: str) -> None:
     """Raises OutsideError `code` when one of the comma-separated modules is not installed, too old, or cannot be imported."""
     missing = [package for package in packages.split(", ") if find_spec(package) is None]
     if missing:
-        raise outside_error(code, f"{what} needs {' and '.join(missing)}", f"pip install 'conspect[{extra}]'")
+        fix = f"pip install 'conspect[{extra}]'"
+        if "torchvision" in missing and find_spec("torch") is not None:
+            fix = f"{_pair()}; then {fix}"
+        raise outside_error(code, f"{what} needs {' and '.join(missing)}", fix)
     named = packages.split(", ")
     for package in [*named, *(one for name in named for one in BESIDE.get(name, ()) if find_spec(one) is not None)]:
         try:
@@ -47,6 +50,14 @@ def need(packages: str, code: str, what: str, extra: str) -> None:
 
 
 def _fitting() -> str:
+    """How to replace a torchvision that was built for another torch."""
+    from importlib.metadata import version
+
+    told = f"torch {version('torch')} is there, and torchvision was built for another; the pair that fits"
+    return f"{told}: {_pair(' --force-reinstall')}"
+
+
+def _pair(options: str = "") -> str:
     """How to get the torchvision of the torch that is there: the same index, and the release that goes with its number."""
     from importlib.metadata import version
 
@@ -56,8 +67,7 @@ def _fitting() -> str:
     # torch 2.N goes with torchvision 0.(N + 15), since torch 2.0.
     pair = f"torchvision==0.{minor + 15}.*" if major == 2 else "torchvision"
     index = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""
-    told = f"torch {found} is there, and torchvision was built for another; the pair that fits: "
-    return f"{told}pip install --force-reinstall --no-deps '{pair}'{index}"
+    return f"pip install{options} --no-deps '{pair}'{index}"
 
 
 @dataclass(frozen=True)
