@@ -61,7 +61,12 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    match node:
+        case ast.If(test) if ast.unparse(test) == "TYPE_CHECKING":
+            return True
+        case ast.AnnAssign(annotation=ast.Name("TypeAlias")):
+            return True
+    return False
 
 
 def _mistakes(node: ast.AST) -> Iterator[tuple[int, str, Change]]:

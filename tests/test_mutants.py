@@ -12,10 +12,11 @@ from tests.reach import KeptReach, Reach
 
 SOURCE = '''"""Two numbers."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     LATER = 1 + 2
+Number: TypeAlias = int | float
 LEAST = 3
 
 
@@ -95,20 +96,20 @@ def named(toy: Path, line: int, what: str) -> Mutant:
 def test_every_place_is_one_mistake_and_messages_annotations_and_what_is_for_types_are_none(toy: Path) -> None:
     every = mistakes.mutants_of(toy / "numbers.py")
     assert {(one.line, one.what) for one in every} == {
-        (7, "3 for 4"),
-        (10, "a sign lost"),
-        (10, "1 for 2"),
-        (12, "a condition turned round"),
-        (12, "And for Or"),
-        (12, "Is for IsNot"),
-        (14, "a condition turned round"),
-        (14, "Gt for GtE"),
-        (19, "9 for 10"),
-        (20, "a condition turned round"),
-        (20, "Gt for GtE"),
-        (21, "1 for 2"),
-        (27, "Add for Sub"),
-        (28, "1 for 2"),
+        (8, "3 for 4"),
+        (11, "a sign lost"),
+        (11, "1 for 2"),
+        (13, "a condition turned round"),
+        (13, "And for Or"),
+        (13, "Is for IsNot"),
+        (15, "a condition turned round"),
+        (15, "Gt for GtE"),
+        (20, "9 for 10"),
+        (21, "a condition turned round"),
+        (21, "Gt for GtE"),
+        (22, "1 for 2"),
+        (28, "Add for Sub"),
+        (29, "1 for 2"),
     }
     codes = {ast.unparse(_changed(toy / "numbers.py", one.number)) for one in every}
     assert len(codes) == len(every)
@@ -123,22 +124,22 @@ def _changed(path: Path, number: int) -> ast.Module:
 
 def test_a_line_belongs_to_its_innermost_statement_which_runs_at_import_outside_of_functions() -> None:
     extents = mistakes.extents(ast.parse(SOURCE))
-    assert extents[7].at_import
-    assert extents[10].at_import  # defaults are computed where a function is defined
-    assert (extents[12].lines, extents[12].at_import) == ({12}, False)
-    assert extents[28].lines == {26, 27, 28, 29}
-    assert not extents[28].at_import
+    assert extents[8].at_import
+    assert extents[11].at_import  # defaults are computed where a function is defined
+    assert (extents[13].lines, extents[13].at_import) == ({13}, False)
+    assert extents[29].lines == {27, 28, 29, 30}
+    assert not extents[29].at_import
 
 
 def test_a_mutant_meets_the_tests_that_run_its_statement_before_the_others_of_their_files(toy: Path) -> None:
     seconds = {"a::slow": 30.0, "a::quick": 0.5, "b::quick": 0.1, "b::slower": 0.6, "b::other": 0.2, "c::far": 0.1}
-    lines = {"numbers.py": {14: frozenset({"a::slow", "a::quick", "b::quick", "b::slower"})}}
+    lines = {"numbers.py": {15: frozenset({"a::slow", "a::quick", "b::quick", "b::slower"})}}
     reach = Reach(seconds, {"a": 0.1, "b": 0.3}, lines)
-    condition = named(toy, 14, "Gt for GtE")
+    condition = named(toy, 15, "Gt for GtE")
     assert reach.tests_of(condition) == (["b::quick", "b::slower", "a::quick", "a::slow"], ["b::other"])
-    at_import = named(toy, 7, "3 for 4")
+    at_import = named(toy, 8, "3 for 4")
     assert reach.tests_of(at_import) == (["b::quick", "b::slower", "a::quick", "a::slow"], ["c::far", "b::other"])
-    assert reach.tests_of(named(toy, 28, "1 for 2")) == ([], [])
+    assert reach.tests_of(named(toy, 29, "1 for 2")) == ([], [])
 
 
 @pytest.mark.slow
@@ -146,10 +147,10 @@ def test_lines_are_recorded_by_test_and_what_a_shared_fixture_runs_belongs_to_al
     judge = Judge([""])
     assert judge.reach.seconds.keys() == {LARGER, LEAST, ONCE_MORE}
     lines = judge.reach.lines["numbers.py"]
-    assert lines[14] == {LARGER}
-    assert lines[21] == {LEAST, ONCE_MORE}
-    assert lines[10] == frozenset()
-    assert 28 not in lines
+    assert lines[15] == {LARGER}
+    assert lines[22] == {LEAST, ONCE_MORE}
+    assert lines[11] == frozenset()
+    assert 29 not in lines
 
 
 def test_what_was_reached_is_kept_for_the_test_files_that_are_as_they_were(tmp_path: Path) -> None:
@@ -182,17 +183,17 @@ def test_only_a_test_file_that_has_changed_is_run_again(toy: Path, tmp_path: Pat
 def test_a_mistake_that_a_test_sees_is_killed_and_another_survives(toy: Path) -> None:
     judge = Judge([""])
     fates = {
-        (14, "a condition turned round"): Outcome(Fate.FAILED, LARGER),
-        (14, "Gt for GtE"): Outcome(Fate.SURVIVED),  # equal numbers are the same number
-        (20, "a condition turned round"): Outcome(Fate.FAILED, LEAST),
-        (28, "1 for 2"): Outcome(Fate.UNREACHED),
+        (15, "a condition turned round"): Outcome(Fate.FAILED, LARGER),
+        (15, "Gt for GtE"): Outcome(Fate.SURVIVED),  # equal numbers are the same number
+        (21, "a condition turned round"): Outcome(Fate.FAILED, LEAST),
+        (29, "1 for 2"): Outcome(Fate.UNREACHED),
     }
     assert {place: judge.fate(named(toy, *place)) for place in fates} == fates
 
 
 @pytest.mark.slow
 def test_what_is_no_failed_test_is_told_from_one(toy: Path) -> None:
-    mutant = named(toy, 14, "Gt for GtE")
+    mutant = named(toy, 15, "Gt for GtE")
     assert outcome(mutant, [], 60) == Outcome(Fate.UNREACHED)
     assert outcome(None, ["test_toy.py::test_slow_skip"], 60) == Outcome(Fate.UNREACHED)
     assert outcome(None, ["test_missing.py::test_it"], 60).fate is Fate.UNTRIED
@@ -203,7 +204,7 @@ def test_what_is_no_failed_test_is_told_from_one(toy: Path) -> None:
     ends = {name: outcome(mutant, [f"test_ends.py::test_{name}"], 2).fate for name in ("spin", "crash", "exit")}
     assert ends == {"spin": Fate.LATE, "crash": Fate.CRASHED, "exit": Fate.UNTRIED}
     (toy.parent / "test_import.py").write_text("from toy.numbers import LEAST\n1 / (LEAST - 4)\ndef test_it(): pass\n")
-    assert outcome(named(toy, 7, "3 for 4"), ["test_import.py::test_it"], 60).fate is Fate.NOT_IMPORTED
+    assert outcome(named(toy, 8, "3 for 4"), ["test_import.py::test_it"], 60).fate is Fate.NOT_IMPORTED
     assert [fate for fate in Fate if not Outcome(fate).killed] == [Fate.SURVIVED, Fate.UNREACHED, Fate.UNTRIED]
 
 
@@ -212,7 +213,7 @@ def test_a_test_that_fails_without_the_mutant_kills_nothing(toy: Path) -> None:
     judge = Judge([""])
     source = TEST.replace("assert larger(1, 2) == 2", 'assert Path("gone").exists()')
     (toy.parent / "test_toy.py").write_text(source)
-    assert judge.fate(named(toy, 14, "Gt for GtE")) == Outcome(Fate.SURVIVED)
+    assert judge.fate(named(toy, 15, "Gt for GtE")) == Outcome(Fate.SURVIVED)
     assert judge.deceptive == {LARGER}
 
 
