@@ -61,6 +61,8 @@ WAITING = 6.0
 # A list of 2**33 numbers is a mistake seen, not the end of the machine.
 MOST_BYTES = 12 << 30
 TARGET = 0.85
+# Random properties by the hundred against Z3: no mutant needs so many.
+LEFT_OUT = {"tests/verification/test_soundness.py"}
 
 
 class Fate(StrEnum):
@@ -214,15 +216,17 @@ class Judge:
         known = KeptReach.read(kept) if kept else None
         self.reach = known.unchanged(sources, files) if known else Reach({}, {}, {})
         new = [file for file in files if file not in self.reach.imports]
+        failed: list[str] = []
         if new:
             forking = multiprocessing.get_context("fork")
             with ProcessPoolExecutor(1, forking, initializer=_silence) as process:
                 reach, failed = process.submit(recorded, rooms, new).result()
-            if failed or not reach.seconds:
-                raise SystemExit(f"tests that do not pass without a mutant: {', '.join(failed) or 'there are none'}")
             self.reach |= reach
         if kept:
-            KeptReach(sources, files, self.reach).write(kept)
+            passed = {file: digest for file, digest in files.items() if file not in set(map(file_of, failed))}
+            KeptReach(sources, passed, self.reach).write(kept)
+        if failed or not self.reach.seconds:
+            raise SystemExit(f"tests that do not pass without a mutant: {', '.join(failed) or 'there are none'}")
         self.proved: dict[str, bool] = {}
         self.deceptive: set[str] = set()
 
@@ -250,7 +254,8 @@ def files_of_tests(room: str) -> list[str]:
     """The room's test files, from the project's root."""
     places = [ROOT / place for place in ROOMS[room]]
     files = [path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
-    return [path.relative_to(ROOT).as_posix() for path in files]
+    names = [path.relative_to(ROOT).as_posix() for path in files]
+    return [name for name in names if name not in LEFT_OUT]
 
 
 def digest_of(*files: Path) -> str:

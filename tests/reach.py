@@ -19,8 +19,8 @@ from tests.mistakes import Mutant
 
 # What coverage calls the lines that ran while no test did: those of imports.
 NO_TEST = ""
-# In the order given, in one process, without a trace on the disk.
-UNDISTURBED = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist")
+# In the order given, in one process, without a trace on the disk, and however busy the machine is.
+UNDISTURBED = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "--timeout=0")
 
 
 @dataclass(frozen=True)
