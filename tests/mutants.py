@@ -45,7 +45,7 @@ JUSTIFIED = ROOT / "tests" / "mutants.toml"
 ROOMS = {
     "checker": ("tests/checker", "tests/verification"),
     "verification": ("tests/checker", "tests/verification"),
-    "analysis": ("tests/analysis",),
+    "analysis": ("tests/analysis", "tests/language/test_generation.py"),
     "monitor/runtime": ("tests/monitor", "tests/web/test_check.py"),
     "statistics": (
         "tests/statistics",

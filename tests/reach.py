@@ -49,18 +49,15 @@ class Reach:
     def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
         """The tests that run the mutant's statement, the quickest first; and those that may see it all the same.
 
-        Those are the others of the same test files, since what one of them made may be kept for the next; and where the
-        statement runs at import, all that run the file, then all there are. Both are empty where no test runs it.
+        A statement that runs at import is seen by those that run anything of its file. The others are those of the same test
+        files, since what one of them made may be kept for the next. Both are empty where no test runs it.
         """
         extent = mistakes.extents(ast.parse((mistakes.SOURCES / mutant.file).read_text(encoding="utf-8")))[mutant.line]
         reached = self.lines.get(mutant.file, {})
-        if extent.at_import:
-            seeing = frozenset[str]().union(*reached.values())
-            others = frozenset(self.seconds)
-        else:
-            seeing = frozenset[str]().union(*(reached.get(line, frozenset()) for line in extent.lines))
-            files = {file_of(test) for test in seeing}
-            others = frozenset(test for test in self.seconds if file_of(test) in files)
+        lines = reached.keys() if extent.at_import else extent.lines
+        seeing = frozenset[str]().union(*(reached.get(line, frozenset()) for line in lines))
+        files = {file_of(test) for test in seeing}
+        others = frozenset(test for test in self.seconds if file_of(test) in files)
         return self._quickest(seeing), self._quickest(others - seeing)
 
     def _quickest(self, tests: Iterable[str]) -> list[str]:

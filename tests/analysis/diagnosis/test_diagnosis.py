@@ -17,6 +17,7 @@ from conspect.analysis.diagnosis.weighing import (
     diagnose,
     fit_weights,
     named_suspects,
+    order_posterior,
 )
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence
 from conspect.core.protocols import LayerDeparture
@@ -85,6 +86,21 @@ def test_other_names_are_named_before_anything_else() -> None:
     found = diagnose(evidence_of(SOUND, names=shifted)[0], evidence_weights())
     assert found.suspect is Suspect.LABELS
     assert named_sentence(found) == "The class names are in another order than the model's outputs."
+
+
+def test_two_exchanged_names_that_the_vlm_shares_may_as_well_be_rows_of_the_head() -> None:
+    exchanged = np.array([1, 0, 2, 3, 4, 5])
+    rows = Head.linear(4 * np.eye(CLASSES, SIZE)[exchanged], np.zeros(CLASSES))
+    rest = 0.02 / 3
+    found = {
+        "rows": order_posterior(evidence_of(rows)[0]),
+        "names": order_posterior(evidence_of(SOUND, names=exchanged)[0]),
+        "all names": order_posterior(evidence_of(SOUND, names=np.roll(np.arange(CLASSES), 1))[0]),
+    }
+    assert found["rows"] == pytest.approx([0.25, rest, rest, 0.73, rest])
+    assert found["names"] == pytest.approx([0.95, rest, rest, 0.03, rest])
+    assert found["all names"] == pytest.approx([0.95, rest, rest, 0.03, rest])
+    assert order_posterior(evidence_of(SOUND)[0]) is None
 
 
 def test_labels_are_not_at_fault_for_mistakes_of_which_few_look_mislabelled() -> None:
