@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import roc_auc_score
+from statsmodels.stats.multitest import multipletests
 
 from conspect.analysis.concepts.suggestions import Candidates, suggest
 
@@ -49,6 +54,54 @@ def test_a_suggestion_says_which_class_and_which_images() -> None:
     lost = by_name["lost on failures"]
     assert lost.failures < -0.8
     assert lost.p_value < 1e-6
+
+
+def test_every_number_of_a_suggestion_is_that_of_other_libraries() -> None:
+    candidates, labels, outputs = planted()
+    wrong = labels != outputs
+
+    def within(values: np.ndarray) -> np.ndarray:
+        means = np.stack([values[labels == c].mean(0) for c in range(CLASSES)])
+        return values - means[labels]
+
+    def beyond(k: int) -> np.ndarray:
+        """Of the model's reading what its class strengths do not explain, around the mean of the right images of the class."""
+        fitted = LinearRegression().fit(candidates.classes_by_model, candidates.by_model[:, k])
+        left = stats.zscore(candidates.by_model[:, k]) - fitted.predict(candidates.classes_by_model) / np.std(
+            candidates.by_model[:, k]
+        )
+        return np.array(
+            [value - left[(labels == label) & ~wrong].mean() for value, label in zip(left, labels, strict=True)]
+        )
+
+    p_values, shifts = [], []
+    for k in range(len(NAMES)):
+        failed, right = beyond(k)[wrong], beyond(k)[~wrong]
+        error = np.sqrt(failed.var(ddof=1) / len(failed) + right.var(ddof=1) / len(right))
+        p_values.append(2 * stats.norm.sf(abs(failed.mean() - right.mean()) / error))
+        shifts.append((failed.mean() - right.mean()) / right.std())
+    corrected = multipletests(p_values, method="holm")[1]
+    found = suggest(candidates, labels, outputs, limit=10).suggestions
+    assert len(found) == 2
+    for one in found:
+        k = one.candidate
+        ours, theirs = within(candidates.by_vlm)[:, k], within(candidates.by_model)[:, k]
+        assert one.agreement == pytest.approx(stats.pearsonr(ours, theirs).statistic)
+        seen = within(candidates.classes_by_vlm)
+        assert one.own_share == pytest.approx(1 - LinearRegression().fit(seen, ours).score(seen, ours))
+        areas = [roc_auc_score(labels == c, candidates.by_vlm[:, k]) for c in range(CLASSES)]
+        best = max(range(CLASSES), key=lambda c: abs(areas[c] - 0.5))
+        assert (one.class_index, one.more) == (best, areas[best] >= 0.5)
+        assert one.auroc == pytest.approx(max(areas[best], 1 - areas[best]))
+        assert one.failures == pytest.approx(shifts[k])
+        assert one.p_value == pytest.approx(corrected[k], rel=1e-6)
+        assert one.examples == tuple(np.argsort(-candidates.by_vlm[:, k])[:3])
+
+
+def test_without_failures_no_shift_is_said() -> None:
+    candidates, labels, _ = planted()
+    (found,) = suggest(candidates, labels, labels, limit=10).suggestions
+    assert (found.failures, found.p_value) == (0.0, 1.0)
 
 
 def test_a_class_that_fails_more_is_no_sign_of_its_concepts() -> None:
