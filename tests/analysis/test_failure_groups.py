@@ -47,6 +47,16 @@ def test_a_planted_group_is_found_with_its_class_output_and_concepts(seed: int) 
     assert set(best.failures) <= set(np.flatnonzero((labels == 0) & (outputs != 0)))
 
 
+@pytest.mark.parametrize("more", [True, False])
+def test_a_pair_of_neighbouring_concepts_is_found_whichever_way_the_second_goes(more: bool) -> None:
+    strengths, labels, outputs = images(3, wrong=0.0)
+    cats = np.flatnonzero(labels == 0)
+    high = np.array([1, 1 if more else -1]) * strengths[cats, :2]
+    outputs[cats[(high > 0.7).all(axis=1)]] = 1
+    best = search(strengths, labels, outputs).groups[0]
+    assert set(best.conditions) == {Condition(0, more=True), Condition(1, more=more)}
+
+
 def test_a_group_over_all_classes_is_found() -> None:
     strengths, labels, outputs = images()
     dark = strengths[:, 2] > 0.7
