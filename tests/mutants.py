@@ -49,7 +49,6 @@ ROOMS = {
     "monitor/runtime": ("tests/monitor", "tests/web/test_check.py"),
     "statistics": (
         "tests/statistics",
-        "tests/analysis",
         *(f"tests/monitor/test_{part}.py" for part in ("corrected_logistic", "detection", "risk_control")),
     ),
 }
