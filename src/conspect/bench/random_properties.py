@@ -158,7 +158,7 @@ def near_obligations(generator: np.random.Generator, subject: VerificationModel,
         if index % 5 == 0:
             quantifier = ForImageNear(f"test{int(generator.integers(0, len(subject.splits['test'].ids)))}", near)
             name = None
-        jobs.append(replace(job, quantifier=quantifier, class_name=name))
+        jobs.append(replace(job, quantifier=quantifier, class_name=name, variable="y"))
     return jobs
 
 
