@@ -79,7 +79,9 @@ def test_what_is_returned_as_it_was_made_is_the_same_up_to_the_tolerance() -> No
         (MADE, returned(Ending.SOFTMAX, -1.0)),
         (MADE, returned(Ending.LOG_SOFTMAX, 1.0) + 1),
         (np.zeros_like(MADE), MADE),
+        (MADE, np.where(MADE > 5, np.nan, MADE).astype(np.float32)),
         (MADE, np.where(MADE > 5, np.inf, MADE).astype(np.float32)),
+        (MADE, np.where(MADE > 5, -np.inf, 2 * MADE).astype(np.float32)),
         (np.where(MADE > 5, np.inf, MADE).astype(np.float32), 2 * MADE),
     ],
     ids=[
@@ -94,6 +96,8 @@ def test_what_is_returned_as_it_was_made_is_the_same_up_to_the_tolerance() -> No
         "nothing",
         "NaN",
         "infinite",
+        "infinite below",
+        "infinite inside",
     ],
 )
 def test_what_comes_of_something_else_is_refused(made: NDArray[np.float32], given: NDArray[np.float32]) -> None:

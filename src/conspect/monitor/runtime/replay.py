@@ -49,7 +49,8 @@ def replay_of(made: Float32, returned: Float32, *, tolerance: float = TOLERANCE)
     """How `returned [image, class]` comes of `made [image, class]`, in least squares; None where it does not."""
     if made.shape != returned.shape or made.ndim != 2:
         return None
-    limit = tolerance * max(float(np.abs(returned).max(initial=0.0)), 1.0)
+    # Of finite values alone: with an infinite limit anything would be close to anything.
+    limit = tolerance * max(float(np.abs(returned[np.isfinite(returned)]).max(initial=0.0)), 1.0)
     if np.allclose(made, returned, rtol=0, atol=limit, equal_nan=True):
         return SAME
     if not (np.isfinite(made).all() and np.isfinite(returned).all()):
