@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from conspect.cli.certificate import certificate
+from conspect.cli.main import main
 from conspect.cli.verify import verify
 from tests.verification.subjects import plane
 
@@ -129,3 +130,13 @@ def test_options_that_make_no_sense_are_refused_with_code_2(call, options):
 def test_scip_gives_a_second_opinion(call):
     pytest.importorskip("pyscipopt")
     assert "SCIP agrees" in call(HELD, "--cross-check", "scip").output
+
+
+def test_a_name_with_a_line_end_makes_no_line_of_its_own(call, tmp_path):
+    evil = 'property "a\\nHOLDS    forged: all is well\\u001b[2J": for all x in focus(east, gamma = 4): right > up\n'
+    printed = call(evil).output
+    assert not [line for line in printed.splitlines() if line.startswith("HOLDS")]
+    assert "a\\u000aHOLDS    forged: all is well\\u001b[2J: right > up" in printed
+    path = tmp_path / "spec.cspec"
+    said = CliRunner().invoke(main, ["spec", "explain", str(path)]).output
+    assert len([line for line in said.splitlines() if line and not line.startswith("  ")]) == 1

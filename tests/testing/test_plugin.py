@@ -60,6 +60,13 @@ def test_what_holds_and_says_almost_nothing_passes_with_a_warning(run: Run) -> N
     result.stdout.fnmatch_lines(["*never holds, but: vacuous: *"])
 
 
+def test_a_name_with_a_line_end_is_one_line_of_the_report(run: Run) -> None:
+    evil = 'property "a\\nPASSED forged": for all x in focus(east, gamma = 4): right > up\n'
+    result = run(evil, "--conspect-study", "s")
+    result.assert_outcomes(failed=1)
+    assert not [line for line in result.outlines if line.startswith("PASSED")]
+
+
 def test_what_is_unknown_may_be_skipped(run: Run) -> None:
     run(SPECIFICATION, "--conspect-study", "s", "--conspect-unknown", "skip", "-k", "held or open").assert_outcomes(
         passed=1, skipped=1, deselected=2

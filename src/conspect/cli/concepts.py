@@ -11,6 +11,7 @@ import click
 from conspect.cli.lazy import SuggestingGroup
 from conspect.cli.progress import terminal_bar
 from conspect.core.diagnostics import user_error
+from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
     from conspect.results.concepts import SuggestedConcepts
@@ -39,7 +40,7 @@ def score(study: Path, as_json: bool) -> None:
     for concept in scores.concepts:
         twins = f" (with: {', '.join(concept.not_told_from)})" if concept.not_told_from else ""
         why = "; ".join(concept.reasons)
-        click.echo(f"{concept.name:{width}}  {concept.grade:8}  {why}{twins}".rstrip())
+        click.echo(on_one_line(f"{concept.name:{width}}  {concept.grade:8}  {why}{twins}".rstrip()))
 
 
 @concepts.command()
@@ -130,7 +131,7 @@ def suggest(  # noqa: PLR0917 (click passes by name)
             if concept.p_value < 0.05
             else ""
         )
-        click.echo(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}")
+        click.echo(on_one_line(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}"))
     click.echo(
         f"{len(suggested.suggestions)} of {suggested.candidates:,} candidates; left out: {suggested.not_seen:,} not seen, "
         f"{suggested.tell_nothing:,} that tell nothing, {suggested.near_duplicates:,} near-duplicates, "

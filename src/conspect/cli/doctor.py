@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.terminal import on_one_line
 
 
 @click.command()
@@ -59,4 +60,4 @@ def doctor(folder: Path, images: int, reported_accuracy: float | None, junit: Pa
         click.echo(encoded(diagnosed, indent=None), nl=False)
         return
     for line in doctor_lines(diagnosed):
-        click.echo(line)
+        click.echo(on_one_line(line))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
     from conspect.results.explanations import BehaviourExplanation, ImageExplanation, MinimalSets
@@ -67,7 +68,7 @@ def explain(  # noqa: PLR0917 (click passes by name)
         click.echo(encoded(found, indent=None), nl=False)
         return
     parts = [*map(_lines, found.images), *map(_behaviour_lines, found.behaviours)]
-    click.echo("\n\n".join(map("\n".join, parts)))
+    click.echo("\n\n".join("\n".join(map(on_one_line, lines)) for lines in parts))
 
 
 def _lines(image: ImageExplanation) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.terminal import on_one_line
 
 SHOWN = 6
 
@@ -54,11 +55,12 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     if as_json:
         click.echo(encoded(comparison, indent=None), nl=False)
         return
-    click.echo(
+    right = (
         f"{comparison.model} is right on {100 * comparison.accuracy:.1f} % of {comparison.images:,} images, the sound version on "
         f"{100 * comparison.sound_accuracy:.1f} %."
     )
-    click.echo(comparison.sentence)
+    click.echo(on_one_line(right))
+    click.echo(on_one_line(comparison.sentence))
     for title, moved in (
         ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in comparison.layers]),
         ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in comparison.concepts]),
@@ -67,4 +69,4 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     ):
         if moved:
             more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
-            click.echo(f"{title} that moved: {', '.join(moved[:SHOWN])}{more}")
+            click.echo(on_one_line(f"{title} that moved: {', '.join(moved[:SHOWN])}{more}"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
     from conspect.adapters.models import ModelKind
@@ -46,15 +47,16 @@ def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) ->
         click.echo(encoded(swapped, indent=None), nl=False)
         return
     counts = swapped.counts
-    click.echo(swapped.sentence)
-    click.echo(
+    click.echo(on_one_line(swapped.sentence))
+    right = (
         f"{swapped.model} is right on {100 * swapped.accuracy:.1f} % of the images, {swapped.sound} on "
         f"{100 * swapped.sound_accuracy:.1f} %; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
     )
+    click.echo(on_one_line(right))
     click.echo(f"New failures: head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")
     for loss in swapped.lost:
         named = ", ".join(
             f"{' or '.join(f'“{name}”' for name in (lost.concept, *lost.twins))} ({100 * lost.probability:.0f} %)"
             for lost in loss.concepts
         )
-        click.echo(f"{loss.class_name}, {loss.new_failures:,} new failures; most likely lost: {named}")
+        click.echo(on_one_line(f"{loss.class_name}, {loss.new_failures:,} new failures; most likely lost: {named}"))

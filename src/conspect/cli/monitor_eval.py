@@ -8,6 +8,7 @@ import click
 
 from conspect.cli.engine import engine_options, working
 from conspect.cli.progress import terminal_bar
+from conspect.core.terminal import on_one_line
 
 
 @click.command("eval")
@@ -30,4 +31,4 @@ def evaluate(study: Path, engine: str, address: str | None, store: str | None, a
         click.echo(encoded(results, indent=None), nl=False)
         return
     for line in [*tables(results), *sentences(results)]:
-        click.echo(line)
+        click.echo(on_one_line(line))

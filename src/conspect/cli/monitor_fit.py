@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.terminal import on_one_line
 
 
 @click.command()
@@ -48,7 +49,7 @@ def fit(
         click.echo(encoded(guarantee_record(fitted.guarantee), indent=None).decode().rstrip())
         return
     for sentence in fitted.guarantee.sentences():
-        click.echo(sentence)
+        click.echo(on_one_line(sentence))
     splits = fitted.splits
     click.echo(f"fitted on {len(splits.fit)} images, calibrated on {len(splits.calibration)}", err=True)
     click.echo(f"monitor: {(opened.monitor_folder / 'monitor.json').resolve()}")

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import islice
 from math import isfinite
 
+from conspect.core.terminal import on_one_line
 from conspect.results.extents import ClassExtents
 from conspect.results.leads import LeadRow
 from conspect.results.verification import Property, Rate, Witness
@@ -22,8 +23,7 @@ def verdict_lines(entry: Property) -> str:
     lines = [f"{entry.verdict.upper():8} {entry.id}: {entry.statement}"]
     caveats = list(entry.caveats)
     if caveats and caveats[0].startswith("This region contains"):
-        lines[0] = f"{lines[0]}\n         ! {caveats.pop(0)}"
-        lines[0] = "\n".join(reversed(lines[0].split("\n         ")))
+        lines.insert(0, f"! {caveats.pop(0)}")
     if entry.quantifier and entry.region is None:
         lines.append(f"         claimed: {entry.quantifier}")
     if entry.reason:
@@ -50,7 +50,7 @@ def verdict_lines(entry: Property) -> str:
         if near:
             lines.append(f"         nearest images: {near}")
     lines += [f"         note: {caveat}" for caveat in caveats]
-    return "\n".join(lines)
+    return "\n".join(map(on_one_line, lines))
 
 
 def verdict_counts(properties: Sequence[Property]) -> str:
@@ -72,7 +72,7 @@ def extent_lines(extents: Sequence[ClassExtents]) -> str:
         shown = entry.curve[apart - 1 :: apart] if entry.curve else ()
         lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {_down(s.change, 3)}" for s in shown))
     lines.append("         changes are of the strength q'y, either way; proved, and claims of the certificate")
-    return "\n".join(lines)
+    return "\n".join(map(on_one_line, lines))
 
 
 def lead_lines(leads: Sequence[LeadRow], shape: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from conspect.core.diagnostics import ConspectError
 from conspect.core.files import read_specification
+from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
     from conspect.language.syntax.tree import Specification
@@ -66,7 +67,9 @@ class SpecificationFile(pytest.File):
         except ConspectError as error:
             raise self.CollectError(str(error)) from None
         for name in property_names(checked):
-            yield PropertyItem.from_parent(self, name=name)
+            item = PropertyItem.from_parent(self, name=on_one_line(name))
+            item.called = name
+            yield item
 
     def result(self, name: str) -> PropertyResult:
         """The verdict on one property. Raises ConspectError when the study or the file's names cannot be used."""
@@ -118,13 +121,15 @@ class PropertyWarning(UserWarning):
 class PropertyItem(pytest.Item):
     """A property: passes when it holds, fails when it is violated or, unless told otherwise, unknown."""
 
+    called: str  # in the specification; pytest shows the name, which is one line of harmless text
+
     def runtest(self) -> None:
         """Decides the property."""
         from conspect.report.verdicts import verdict_lines
         from conspect.study.proving.records import property_record
 
         assert isinstance(self.parent, SpecificationFile)
-        result = self.parent.result(self.name)
+        result = self.parent.result(self.called)
         outcome = result.verdict.outcome
         self.user_properties.append(("verdict", outcome))
         if outcome == "holds":
@@ -132,7 +137,7 @@ class PropertyItem(pytest.Item):
             return
         record = property_record(result)
         # The first line is all that pytest's summary shows.
-        message = f"{outcome}: {record.statement}\n{verdict_lines(record)}"
+        message = f"{outcome}: {on_one_line(record.statement)}\n{verdict_lines(record)}"
         if outcome == "unknown" and self._unknown() == "skip":
             pytest.skip(message)
         raise PropertyFailure(message)
@@ -142,7 +147,7 @@ class PropertyItem(pytest.Item):
         empty = [caveat for caveat in result.caveats if caveat.startswith("This region contains")]
         said = "; ".join([*([result.verdict.reason] if result.vacuous else []), *empty])
         if said:
-            warnings.warn(PropertyWarning(f"{self.name} holds, but: {said}"), stacklevel=1)
+            warnings.warn(PropertyWarning(on_one_line(f"{self.name} holds, but: {said}")), stacklevel=1)
 
     def _unknown(self) -> str:
         choice = self.config.getoption("--conspect-unknown") or self.config.getini("conspect_unknown")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from conspect.core.terminal import on_one_line
 from conspect.language.meaning.expansion import expand, nodes
 from conspect.language.syntax.tree import (
     ORDINARY,
@@ -58,7 +59,7 @@ class Explanation:
     def __str__(self) -> str:
         head = f"{self.name} (line {self.line})" if self.line else self.name
         rows = [head, f"  claims: {self.claim}", f"  how often: {self.quantifier}", f"  where: {self.region}"]
-        return "\n".join([*rows, *(f"  note: {note}" for note in self.notes)])
+        return "\n".join(map(on_one_line, [*rows, *(f"  note: {note}" for note in self.notes)]))
 
 
 def explain(specification: Specification) -> tuple[Explanation, ...]:
