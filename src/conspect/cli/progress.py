@@ -12,6 +12,8 @@ from contextlib import suppress
 from tqdm import tqdm
 
 MOST_STEPS = 12
+# Of stages whose steps are no images.
+UNITS = {"verification": "proof", "files": "file"}
 SECONDS_A_LINE, SECONDS_A_BEAT = 10.0, 1.0
 
 
@@ -19,7 +21,7 @@ def terminal_bar(stage: str, total: int) -> Callable[[int], None]:
     """A bar for a stage of `total` steps; call the result with the number of new ones."""
     if not sys.stderr.isatty():
         return _lines(stage, total)
-    unit = "step" if total <= MOST_STEPS else "proof" if stage == "verification" else "img"
+    unit = UNITS.get(stage) or ("step" if total <= MOST_STEPS else "img")
     bar = tqdm(total=total, desc=f"{stage:<24}", unit=unit, leave=True, delay=0.5)
 
     def advance(rows: int) -> None:

@@ -17,10 +17,11 @@ import click
 def log(study: Path, uri: str, experiment: str, name: str | None) -> None:
     """Log the finished STUDY as a run of an experiment: figures, digests, report and certificates."""
     from conspect.adapters.trackers.mlflow import log_run
+    from conspect.cli.progress import terminal_bar
     from conspect.study.finished import finished_results
     from conspect.study.tracking import tracked
 
     run = tracked(finished_results(study), study, name)
-    identity = log_run(run, uri, experiment)
+    identity = log_run(run, uri, experiment, terminal_bar)
     click.echo(f"{len(run.metrics)} figures, {len(run.files)} files", err=True)
     click.echo(f"run: {identity}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conspect.core.diagnostics import outside_error
+from conspect.core.protocols import ProgressBar, silent
 
 # Read when mlflow is imported, or at each request. It reports to its makers, asks a server that is away for minutes, and
 # writes addresses to standard output, which is the caller's.
@@ -36,7 +37,7 @@ class TrackedRun:
     files: Sequence[tuple[Path, str | None]]
 
 
-def log_run(run: TrackedRun, uri: str, experiment: str) -> str:
+def log_run(run: TrackedRun, uri: str, experiment: str, bar: ProgressBar = silent) -> str:
     """Writes the run into `experiment` (made where it is not there) at the tracking server or store `uri`; returns its id.
 
     What fails half-way leaves a run that is marked as failed. Raises OutsideError TRACK001 without MLflow, TRACK002 when the
@@ -49,13 +50,14 @@ def log_run(run: TrackedRun, uri: str, experiment: str) -> str:
         entities: Any = import_module("mlflow.entities")
     except ImportError as error:
         raise outside_error("TRACK001", f"MLflow is not there: {error}", "pip install 'conspect[mlflow]'") from error
+    advance = bar("files", len(run.files))
     try:
         client = tracking.MlflowClient(tracking_uri=uri)
         known = client.get_experiment_by_name(experiment)
         number = client.create_experiment(experiment) if known is None else known.experiment_id
         identity = str(client.create_run(number, run_name=run.name, tags=dict(run.tags)).info.run_id)
         try:
-            _fill(client, entities, identity, run)
+            _fill(client, entities, identity, run, advance)
         except BaseException:
             client.set_terminated(identity, FAILED)
             raise
@@ -68,13 +70,14 @@ def log_run(run: TrackedRun, uri: str, experiment: str) -> str:
     return identity
 
 
-def _fill(client: Any, entities: Any, identity: str, run: TrackedRun) -> None:
+def _fill(client: Any, entities: Any, identity: str, run: TrackedRun, advance: Callable[[int], None]) -> None:
     metrics = [entities.Metric(name, value, 0, 0) for name, value in run.metrics.items()]
     for start in range(0, len(metrics), BATCH):
         client.log_batch(identity, metrics=metrics[start : start + BATCH])
     client.log_batch(identity, params=[entities.Param(name, value) for name, value in run.parameters.items()])
     for path, folder in run.files:
         client.log_artifact(identity, str(path), folder)
+        advance(1)
 
 
 def _credentials(uri: str) -> str:
