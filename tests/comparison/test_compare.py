@@ -194,3 +194,11 @@ def test_slices_that_may_hold_other_images_meet_as_two_samples(before: Results, 
     assert found.accuracy is not None
     (change,) = found.accuracy.by_slice
     assert (change.pairing, change.fixed) == ("independent", None)
+
+
+def test_the_page_names_properties_that_are_gone_new_or_claim_something_else(before: Results) -> None:
+    old = verified(before, property_of("old <b>", "holds"), replace(property_of("p", "holds"), quantifier="for all x"))
+    new = verified(before, property_of("fresh", "holds"), replace(property_of("p", "holds"), quantifier="for 5% of x"))
+    page = render_comparison(compare(old, new, names=("a", "b")))
+    for words in ("1 gone: old &lt;b&gt;.", "1 new: fresh.", "1 the same in name, with another claim: p."):
+        assert words in page
