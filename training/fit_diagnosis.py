@@ -2,14 +2,16 @@
 
     nice -n 10 python training/fit_diagnosis.py collect --study DIR [--networks training/kept/networks] [--only NAME ...]
     python training/fit_diagnosis.py fit
+    python training/fit_diagnosis.py collect --study DIR --series third --changed 100 [...]
     python training/fit_diagnosis.py judge-held-back
 
 `--study` is a study of CIFAR-10 (out/demo), whose images, VLM and model are used; networks come from
-training/train_fault_networks.py. `collect` plants every kind of fault in every network, those held back too, and keeps the
+training/train_fault_networks.py. `collect` plants every kind of fault of the first two series in every network and keeps the
 evidence of each network in training/kept/cases (five to ten minutes a network on one core; it goes on at the next network
 after a kill; several may run side by side with other `--only`). `fit` writes src/conspect/assets/diagnosis.json, fitted on
-all cases but those held back, and training/diagnosis.log: what is said of each case by weights that saw neither its kind of
-fault nor its network. `judge-held-back` adds what the shipped weights say of the kinds held back.
+all of these but those of the study's own model, and training/diagnosis.log: what is said of each case by weights that saw
+neither its kind of fault nor its network. Only then the third series is planted, and `judge-held-back` writes what the
+shipped weights say of it.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ import msgspec
 
 from conspect.analysis.diagnosis.weighing import Answer, EvidenceWeights, WeightsTable
 from conspect.cli.progress import terminal_bar
-from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out, weights_of
+from conspect.faults.cases import Series
+from conspect.faults.judging import CHANGED_IMAGES, JudgedCase, judged_cases, kinds_left_out, weights_of
 from conspect.faults.keeping import read_cases, write_cases
-from conspect.faults.scoring import score_images, score_models
+from conspect.faults.scoring import score_images, score_informed, score_models
 from conspect.faults.subject_sources import subjects
 from conspect.study.diagnosing.record import ASSET
 
@@ -34,30 +37,32 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT, LOG, HELD_BACK_LOG = (
     ROOT / name for name in ("training/kept/cases", "training/diagnosis.log", "training/diagnosis_held_back.log")
 )
+# The study's own model takes no part in the fit: what is said of it is said by weights that never saw it.
+ASIDE = "demo-resnet on CIFAR-10"
 WEIGHTS = ROOT / "src/conspect/assets" / ASSET
 
 
-def collect(study: Path, networks: Path, only: Sequence[str]) -> None:
+def collect(study: Path, networks: Path, only: Sequence[str], planted: Sequence[Series], changed: int) -> None:
     """Plants, gathers the evidence, keeps it; what is kept already is left alone."""
     for number, subject in enumerate(subjects(networks, study, terminal_bar)):
         short = subject.name.replace(" ", "-")
         if only and short not in only:
             continue
-        for held_back in (False, True):
-            path = KEPT / f"{short}{'-held-back' if held_back else ''}.npz"
+        for series in planted:
+            path = KEPT / f"{short}-{series.value}.npz"
             if read_cases(path) is None:
                 done = terminal_bar(f"cases of {subject.name}", 65)
-                write_cases(path, list(judged_cases(subject, number, done, held_back=held_back)))
+                write_cases(path, list(judged_cases(subject, number, done, series=series, changed=changed)))
             print(f"{path.name}: kept", flush=True)
 
 
-def kept(*, held_back: bool) -> list[JudgedCase]:
-    """All cases that were collected."""
-    found: list[JudgedCase] = []
-    for path in sorted(KEPT.glob("*.npz")):
-        if path.stem.endswith("-held-back") == held_back:
-            found += read_cases(path) or []
-    return found
+def kept(*planted: Series) -> list[JudgedCase]:
+    """All cases of these series that were collected."""
+    cases: list[JudgedCase] = []
+    for series in planted:
+        for path in sorted(KEPT.glob(f"*-{series.value}.npz")):
+            cases += read_cases(path) or []
+    return cases
 
 
 def lines(cases: Sequence[JudgedCase], blind: Sequence[Answer], reported: Sequence[Answer]) -> list[str]:
@@ -66,11 +71,13 @@ def lines(cases: Sequence[JudgedCase], blind: Sequence[Answer], reported: Sequen
         {
             "network": case.network,
             "kind": case.kind,
+            "series": case.series.value,
             "part": case.part.value,
             "drop": round(case.drop, 3),
             "named": [suspect.value for suspect in answer.named],
             "posterior": answer.posterior.round(3).tolist(),
             "named_with_reported_accuracy": [suspect.value for suspect in informed.named],
+            "named_with_fingerprint": list(case.informed.broken),
         }
         for case, answer, informed in zip(cases, blind, reported, strict=True)
     ]
@@ -94,6 +101,19 @@ def lines(cases: Sequence[JudgedCase], blind: Sequence[Answer], reported: Sequen
                 "old_failures_blamed": round(images.old_blamed / max(images.old, 1), 4),
             }
         )
+    with_fingerprint = score_informed(cases)
+    found.append(
+        {
+            "scores": "with the fingerprint of the sound network",
+            "balanced_accuracy": round(with_fingerprint.balanced_accuracy, 4),
+            "by_part": {
+                part.value: [with_fingerprint.named[part], number] for part, number in with_fingerprint.cases.items()
+            },
+            "images_balanced_accuracy": round(with_fingerprint.images_balanced_accuracy, 4),
+            "images_blamed": with_fingerprint.blamed.tolist(),
+            "images_undecided": with_fingerprint.undecided,
+        }
+    )
     return [json.dumps(line) for line in found]
 
 
@@ -103,26 +123,30 @@ def main() -> None:
     parser.add_argument("step", choices=("collect", "fit", "judge-held-back"))
     parser.add_argument("--study", type=Path)
     parser.add_argument("--networks", type=Path, default=ROOT / "training/kept/networks")
+    parser.add_argument("--series", nargs="*", type=Series, default=[Series.FIRST, Series.SECOND], choices=list(Series))
+    parser.add_argument(
+        "--changed", type=int, default=CHANGED_IMAGES, help="pictures that changes of the input are tried on"
+    )
     parser.add_argument("--only", nargs="*", default=[], help="names of networks, with hyphens for spaces")
     options = parser.parse_args()
     if options.step == "collect":
         if options.study is None:
             parser.error("collect needs --study")
-        collect(options.study, options.networks, options.only)
+        collect(options.study, options.networks, options.only, options.series, options.changed)
         return
     if options.step == "fit":
-        cases = kept(held_back=False)
+        cases = [case for case in kept(Series.FIRST, Series.SECOND) if case.network != ASIDE]
         said = [kinds_left_out(cases, reported=known) for known in (False, True)]
         WEIGHTS.write_text(json.dumps(asdict(weights_of(cases).table()), indent=1) + "\n", encoding="utf-8")
         log = LOG
     else:
-        cases = kept(held_back=True)
+        cases = kept(Series.THIRD)
         weights = EvidenceWeights.from_table(msgspec.json.decode(WEIGHTS.read_bytes(), type=WeightsTable))
         said = [[case.answer(weights, reported=known) for case in cases] for known in (False, True)]
         log = HELD_BACK_LOG
     written = lines(cases, *said)
     log.write_text("".join(line + "\n" for line in written), encoding="utf-8")
-    print(*written[-2:], sep="\n")
+    print(*written[-3:], sep="\n")
 
 
 if __name__ == "__main__":

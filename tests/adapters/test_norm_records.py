@@ -26,7 +26,11 @@ def test_each_layer_has_its_root_mean_square_shift_in_deviations() -> None:
     expected = np.sqrt(((1.5 / 2) ** 2 + 0.5**2) / 2)
     (found,) = layer_departures(layer, images.split(4))
     assert found.name == "0"
-    assert found.value == pytest.approx(expected, rel=1e-4)
+    assert found.moved == pytest.approx(expected, rel=1e-4)
+    # Deviations: of 0 to 5 against 2, and of a constant against 1, both with the layer's epsilon.
+    ratios = np.log([(35 / 12 + 1e-5) / (4 + 1e-5), 1e-5 / (1 + 1e-5)]) / 2
+    assert found.spread == pytest.approx(np.sqrt(np.mean(ratios**2)), rel=1e-3)
+    assert found.value == pytest.approx(np.hypot(found.moved, found.spread))
 
 
 def test_layers_stand_in_the_order_of_their_calls_and_batches_do_not_count() -> None:
@@ -35,8 +39,8 @@ def test_layers_stand_in_the_order_of_their_calls_and_batches_do_not_count() -> 
     net[1][1].running_mean += 50  # type: ignore[index]
     whole = layer_departures(net, [images])
     assert [one.name for one in whole] == ["0", "1.1"]
-    assert whole[1].value > 40
-    assert whole[0].value < 2
+    assert whole[1].moved > 40
+    assert whole[0].moved < 2
     parts = layer_departures(net, images.split(3))
     assert [one.value for one in parts] == pytest.approx([one.value for one in whole])
     assert not net[0]._forward_hooks
@@ -101,7 +105,8 @@ def test_the_norms_of_a_graph_are_read_as_those_of_the_module_it_came_from(tmp_p
     (expected,) = layer_departures(module, [torch.from_numpy(batch)])
     (found,) = model.departures([batch[:2], batch[2:]])
     assert found.name == "norm"
-    assert found.value == pytest.approx(expected.value, rel=1e-4)
+    assert found.moved == pytest.approx(expected.moved, rel=1e-4)
+    assert found.spread == pytest.approx(expected.spread, rel=1e-3)  # of squares in float32 there
     (mark,) = model.marks()
     assert (mark.name, mark.zeros) == ("conv", 0.5)
 
@@ -186,6 +191,8 @@ def test_a_record_is_met_in_whatever_form_a_network_normalises_with_it(form: str
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     prepared = np.stack([model.prepare(image) for image in images])
     (found,) = model.departures([prepared[:2], prepared[2:]])
-    mean = convolution(torch.tensor(prepared)).mean((0, 2, 3)).detach().numpy()
-    assert found.value == pytest.approx(np.sqrt((((mean - 1) / 2) ** 2).mean()), rel=1e-4)
+    seen = convolution(torch.tensor(prepared)).detach().double().numpy()
+    mean, variance = seen.mean((0, 2, 3)), seen.var((0, 2, 3))
+    assert found.moved == pytest.approx(np.sqrt((((mean - 1) / 2) ** 2).mean()), rel=1e-4)
+    assert found.spread == pytest.approx(np.sqrt(((np.log(variance / 4) / 2) ** 2).mean()), rel=1e-3)
     assert found.name in ("1", "module.1", "mean")

@@ -32,7 +32,7 @@ def taken(encoder: nn.Module, head: AffineMap, fed: np.ndarray, labels: np.ndarr
         tuple(f"class {k}" for k in range(8)),
         ("one", "two"),
         Head((head,)),
-        taking._grid(fed),
+        taking.coarse_grid(fed),
         module_moments(encoder, [batch]),
         z,
         labels,
@@ -77,6 +77,62 @@ def test_the_layer_and_the_row_that_were_changed_are_named(cases, sound) -> None
     assert "encoder" in found.broken
     assert {one.concept for one in found.concepts} <= {"one", "two"}
     assert len(found.classes) == 8
+
+
+def test_each_failure_is_put_down_to_the_part_that_changed(cases, sound) -> None:
+    subject = cases.subject
+    weight = subject.head.weight.copy()
+    weight[5] = 0.0
+    head = taken(subject.encoder, AffineMap(weight, subject.head.offset), cases.prepared[TEST], subject.labels[TEST])
+    encoder = copy.deepcopy(subject.encoder)
+    with torch.no_grad():
+        next(layer for layer in encoder.modules() if isinstance(layer, nn.Conv2d)).weight.mul_(0.5)
+    other = taken(encoder, subject.head, cases.prepared[TEST], subject.labels[TEST])
+    for later, part in ((head, "head"), (other, "encoder")):
+        found = compared(later, sound)
+        new = [failure for failure in found.failures if failure.new]
+        assert len(new) > 20
+        assert {failure.blame for failure in new} == {part}
+        assert {failure.blame for failure in found.failures if not failure.new} <= {"undecided"}
+        assert getattr(found.counts, part) == len(new)
+        outputs = later.head.logits(later.embeddings).argmax(1)
+        assert [int(failure.id) for failure in found.failures] == np.flatnonzero(outputs != later.labels).tolist()
+
+
+def test_a_network_that_was_trained_apart_is_refused(cases, sound) -> None:
+    subject, width = cases.subject, sound.embeddings.shape[1]
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(width, width)))[0]
+    turned = Fingerprint(
+        **{
+            **vars(sound),
+            "embeddings": sound.embeddings @ turn.T,
+            "head": Head((AffineMap(subject.head.weight @ turn.T, subject.head.offset),)),
+        }
+    )
+    with pytest.raises(UserError, match="no space in common"):
+        compared(turned, sound)
+
+
+def test_no_part_is_called_broken_where_nothing_was_lost(cases, sound) -> None:
+    subject = cases.subject
+    # Three hundred times as large: each old part with the other new one is wrong often, and both new ones together never.
+    smaller = Head((AffineMap(subject.head.weight / 300, subject.head.offset),))
+    larger = Fingerprint(**{**vars(sound), "embeddings": 300 * sound.embeddings, "head": smaller})
+    found = compared(larger, sound)
+    assert found.parts[0].changed
+    assert found.parts[0].p_value < 0.05
+    assert found.broken == ()
+    assert found.sentence == "Neither part loses accuracy for sure."
+
+
+def test_an_encoder_that_lost_almost_everything_is_compared_where_the_head_is_the_same(cases, sound) -> None:
+    rng = np.random.default_rng(0)
+    lost = Fingerprint(
+        **{**vars(sound), "embeddings": rng.normal(size=sound.embeddings.shape) * sound.embeddings.std(0)}
+    )
+    found = compared(lost, sound)
+    assert found.broken == ("encoder",)
+    assert found.counts.head == 0
 
 
 def test_another_input_is_told_from_another_encoder(cases, sound) -> None:

@@ -9,7 +9,7 @@ from conspect.bench.rows import Measured, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.cases import Part
 from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out
-from conspect.faults.scoring import score_images, score_models
+from conspect.faults.scoring import score_images, score_informed, score_models
 from conspect.faults.subject_sources import subjects
 
 NETWORKS = Path("training/kept/networks")
@@ -30,6 +30,7 @@ def rows_of(cases: list[JudgedCase]) -> list[Row]:
     """With one network alone its kinds are left out, but not the network: there would be nothing to fit on."""
     said = kinds_left_out(cases)
     models, images = score_models(cases, said), score_images(cases, said)
+    since = score_informed(cases)
     by_kind: dict[str, list[bool]] = {}
     for case, diagnosis in zip(cases, said, strict=True):
         if case.part is Part.INPUT:
@@ -44,4 +45,11 @@ def rows_of(cases: list[JudgedCase]) -> list[Row]:
             "images: new failures put down rightly, balanced", round(images.balanced_accuracy, 4), "share", (">=", 0.90)
         ),
         row("images: old failures put down to a part", round(images.old_blamed / max(images.old, 1), 4), "share"),
+        row("with a fingerprint: broken parts named exactly, balanced", round(since.balanced_accuracy, 4), "share"),
+        row(
+            "images, with a fingerprint: new failures put down rightly, balanced",
+            round(since.images_balanced_accuracy, 4),
+            "share",
+            (">=", 0.97),
+        ),
     ]

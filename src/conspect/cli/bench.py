@@ -26,17 +26,18 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: five take a study, three take long.
-EXPLORE, FAULTS, FORGERIES, LABELS, LOST, PRESENCE = "explore", "faults", "forgeries", "labels", "lost", "presence"
+# Not among those that run together: six take a study, four take long.
+EXPLORE, FAULTS, FORGERIES, INPUTS = "explore", "faults", "forgeries", "inputs"
+LABELS, LOST, PRESENCE = "labels", "lost", "presence"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, FORGERIES, LABELS, LOST, PRESENCE]))
+@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, PRESENCE]))
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
     help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore, forgeries, "
-    "labels and presence: it.",
+    "inputs, labels and presence: it.",
 )
 @click.option(
     "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
@@ -57,15 +58,15 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
         raise click.UsageError(f"benchmark {name} takes no --keep")
     options = {"small": True} if small else {}
 
-    if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, LABELS, PRESENCE}:
+    if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE}:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    if study is None and name in {FORGERIES, LABELS, PRESENCE}:
+    if study is None and name in {FORGERIES, INPUTS, LABELS, PRESENCE}:
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
         measured: Measured = {"rows": _explored(study)}
     elif name in {FORGERIES, PRESENCE} and study is not None:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(study)}
-    elif name in {FAULTS, LABELS, LOST}:
+    elif name in {FAULTS, INPUTS, LABELS, LOST}:
         measured = _planted(name, study, keep)
     else:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
@@ -89,9 +90,11 @@ def _explored(study: Path | None) -> list[Row]:
 
 
 def _planted(name: str, study: Path | None, keep: Path | None) -> Measured:
-    from conspect.bench import faults, labels, lost
+    from conspect.bench import faults, inputs, labels, lost
     from conspect.cli.progress import terminal_bar
 
     if name == LABELS and study is not None:
         return labels.measure(study, terminal_bar)
+    if name == INPUTS and study is not None:
+        return inputs.measure(study, terminal_bar)
     return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(keep, terminal_bar)

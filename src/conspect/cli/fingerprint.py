@@ -61,6 +61,11 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     )
     click.echo(on_one_line(right))
     click.echo(on_one_line(comparison.sentence))
+    new, put = sum(failure.new for failure in comparison.failures), comparison.counts
+    if new:
+        encoder = "encoder or input" if comparison.input_changed else "encoder"
+        put_down = f"{put.head:,} put down to the head, {put.encoder:,} to the {encoder}, {put.undecided:,} undecided"
+        click.echo(f"{new:,} new failures: {put_down}.")
     for title, moved in (
         ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in comparison.layers]),
         ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in comparison.concepts]),

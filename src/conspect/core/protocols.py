@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -145,11 +146,19 @@ class DifferentiableModel(VisionModel, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LayerDeparture:
-    """How far a layer's activations are from what it recorded in training: 0 or more, in recorded deviations (root mean
-    square over channels of the difference of means)."""
+    """How far a layer's activations are from what it recorded in training, as root mean squares over channels, 0 or more.
+
+    `moved`: the difference of means, in recorded deviations; `spread`: the logarithm of the ratio of deviations.
+    """
 
     name: str
-    value: float
+    moved: float
+    spread: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """Both together."""
+        return hypot(self.moved, self.spread)
 
 
 @dataclass(frozen=True, slots=True)

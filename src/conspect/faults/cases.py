@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from conspect.adapters.models.norm_records import layer_departures
 from conspect.adapters.models.weight_marks import layer_marks, module_weights
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Head
-from conspect.faults import encoders, further, held_back
+from conspect.faults import encoders, further, second, third
 from conspect.faults.further import Change
 from conspect.faults.heads import HeadMutator, head_mutators
 from conspect.faults.pipelines import PIPELINES, Pipeline
@@ -38,6 +38,18 @@ BOTH = (
     ("rows swapped", "norm statistics shifted"),
     ("row shrunk", "channels zeroed"),
 )
+
+
+class Series(StrEnum):
+    """When a kind of fault was made, which says what was fitted on it.
+
+    `FIRST`: from the beginning. `SECOND`: after the features of the evidence, judged once, and fitted on since. `THIRD`: after
+    all that; nothing is fitted on it.
+    """
+
+    FIRST = "first"
+    SECOND = "second"
+    THIRD = "third"
 
 
 class Part(StrEnum):
@@ -115,10 +127,10 @@ def embed(encoder: nn.Module, prepared: NDArray[np.float32]) -> NDArray[np.float
 
 
 class Cases:
-    """All cases of one subject, or those of the kinds `held_back`. `number` says which strengths its kinds are planted at."""
+    """All cases of one subject in one series of kinds. `number` says which strengths its kinds are planted at."""
 
-    def __init__(self, subject: Subject, number: int, *, held_back: bool = False) -> None:
-        self.subject, self.number, self.held_back = subject, number, held_back
+    def __init__(self, subject: Subject, number: int, *, series: Series = Series.FIRST) -> None:
+        self.subject, self.number, self.series = subject, number, series
         self.prepared = {split: subject.prepared(pixels) for split, pixels in subject.pixels.items()}
         self.search = self.prepared[TEST][:SEARCH_IMAGES]
         self.truth = subject.labels[TEST][:SEARCH_IMAGES]
@@ -135,9 +147,17 @@ class Cases:
         self._planted = 0
 
     def __iter__(self) -> Iterator[Case]:
-        if self.held_back:
-            yield from self._held_back()
-            return
+        match self.series:
+            case Series.FIRST:
+                yield from self._first()
+            case Series.SECOND:
+                yield from self._second()
+            case Series.THIRD:
+                yield from self._third()
+            case _ as never:
+                assert_never(never)
+
+    def _first(self) -> Iterator[Case]:
         known = head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])
         yield from self._sound()
         yield from self._label_cases(further.label_mistakes(self.subject.head.offset.size))
@@ -147,19 +167,34 @@ class Cases:
         yield from self._both()
         yield from self._pipelines(PIPELINES)
 
-    def _held_back(self) -> Iterator[Case]:
+    def _second(self) -> Iterator[Case]:
         subject, classes = self.subject, self.subject.head.offset.size
         for name, (encoder, head) in (
-            ("sound, embeddings turned", held_back.turned(subject.encoder, subject.head, seed=self.number)),
-            ("sound, embeddings ten times as large", held_back.larger(subject.encoder, subject.head)),
+            ("sound, embeddings turned", second.turned(subject.encoder, subject.head, seed=self.number)),
+            ("sound, embeddings ten times as large", second.larger(subject.encoder, subject.head)),
         ):
             yield self._case(name, Part.NONE, 0.0, encoder=encoder, head=head)
-        rows = held_back.long_tail(subject.labels[TEST], seed=self.number)
+        rows = second.long_tail(subject.labels[TEST], seed=self.number)
         yield self._case("sound, a long tail under test", Part.NONE, 0.0, rows=rows)
-        yield from self._label_cases(held_back.label_mistakes(classes))
-        yield from self._heads(held_back.HEADS)
-        yield from self._encoders(held_back.encoder_faults(self.network, torch.from_numpy(self.search)))
-        yield from self._pipelines(held_back.PIPELINES)
+        yield from self._label_cases(second.label_mistakes(classes))
+        yield from self._heads(second.HEADS)
+        yield from self._encoders(second.encoder_faults(self.network, torch.from_numpy(self.search)))
+        yield from self._pipelines(second.PIPELINES)
+
+    def _third(self) -> Iterator[Case]:
+        subject, labels = self.subject, self.subject.labels[TRAIN]
+        yield self._case(
+            "sound, a row added to all", Part.NONE, 0.0, head=third.common_row(subject.head, seed=self.number)
+        )
+        encoder, head = third.unused_inputs(subject.encoder, subject.head, seed=self.number)
+        yield self._case("sound, inputs that the head does not use", Part.NONE, 0.0, encoder=encoder, head=head)
+        probed = third.probed_head(subject.head, self.sound[TRAIN], labels)
+        if self._harmless(self.sound[TEST][:SEARCH_IMAGES], probed):
+            yield self._case("sound, a head fitted by logistic regression", Part.NONE, 0.0, head=probed)
+        yield from self._label_cases(third.label_mistakes(subject.head.offset.size))
+        yield from self._heads(third.heads(self.sound[TRAIN], labels))
+        yield from self._encoders(third.encoder_faults(self.network, torch.from_numpy(self.search)))
+        yield from self._pipelines(third.PIPELINES)
 
     def _accuracy(self, z: NDArray[np.float32], head: AffineMap) -> float:
         return float((head(z).argmax(1) == self.truth[: len(z)]).mean())

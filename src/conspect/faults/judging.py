@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.evidence import ModelEvidence, features
 from conspect.analysis.diagnosis.images import ImageEvidence, views_of
@@ -18,10 +19,12 @@ from conspect.analysis.diagnosis.weighing import (
     order_posterior,
 )
 from conspect.core.spaces import Float64
-from conspect.faults.cases import Case, CaseModel, Cases, Part
+from conspect.faults.cases import Case, CaseModel, Cases, Part, Series
+from conspect.faults.informed import Informed, Version, informed
 from conspect.faults.subjects import TEST, TRAIN, Labels, Subject
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
+from conspect.study.diagnosing.fingerprint import LAYER_IMAGES, coarse_grid
 from conspect.study.diagnosing.gathering import Images, gather, vlm_probe, vlm_scores
 
 # Pictures of each split that a case is judged on, and that each change of the input is tried on.
@@ -43,14 +46,15 @@ class JudgedCase:
 
     `blind`, `reported [feature]`: the evidence as numbers, without and with the accuracy that the sound network has;
     `order [suspect]`: the answer where the class names are in another order, else None. `traced`: whether the fault left a
-    trace that its part can be known by (an input that can be mended, or that loses something).
+    trace that its part can be known by (an input that can be mended, or that loses something). `informed`: what the
+    fingerprint of the sound network says.
     """
 
     network: str
     kind: str
     part: Part
     drop: float
-    held_back: bool
+    series: Series
     traced: bool
     blind: Float64
     reported: Float64
@@ -60,11 +64,12 @@ class JudgedCase:
     truth: Labels
     outputs: Labels
     sound: Labels
+    informed: Informed
 
     @property
     def fittable(self) -> bool:
         """Whether the weights of the evidence may be fitted on it: one known suspect, that left a trace, and no other order."""
-        return self.part is not Part.BOTH and self.order is None and self.traced and not self.held_back
+        return self.part is not Part.BOTH and self.order is None and self.traced and self.series is not Series.THIRD
 
     def answer(self, weights: EvidenceWeights, *, reported: bool = False) -> Answer:
         """What is said of the model, knowing the accuracy that it had or not."""
@@ -74,20 +79,29 @@ class JudgedCase:
 
 
 def judged_cases(
-    subject: Subject, number: int, done: Callable[[int], None] = lambda cases: None, *, held_back: bool = False
+    subject: Subject,
+    number: int,
+    done: Callable[[int], None] = lambda cases: None,
+    *,
+    series: Series = Series.FIRST,
+    changed: int | None = None,
 ) -> Iterator[JudgedCase]:
-    """All cases of one network with their evidence, or those of the kinds held back; `done(1)` after each."""
+    """All cases of one network in one series of kinds with their evidence; `done(1)` after each.
+
+    `changed`: pictures that each change of the input is tried on (default: `CHANGED_IMAGES`).
+    """
     subject = subject.first(TRAIN_IMAGES, TEST_IMAGES)
-    cases = Cases(subject, number, held_back=held_back)
+    cases = Cases(subject, number, series=series)
     probes: dict[bytes, LogisticModel] = {}
     for case in cases:
         with one_thread():
-            judged = _judged(case, subject, cases, probes)
+            judged = _judged(case, cases, probes, CHANGED_IMAGES if changed is None else changed)
         yield judged
         done(1)
 
 
-def _judged(case: Case, subject: Subject, cases: Cases, probes: dict[bytes, LogisticModel]) -> JudgedCase:
+def _judged(case: Case, cases: Cases, probes: dict[bytes, LogisticModel], changed: int) -> JudgedCase:
+    subject = cases.subject
     model, labels = CaseModel(case, subject, cases.memory), case.labels or subject.labels
     z = cases.sound
     if case.encoder is not subject.encoder or case.pipeline is not None:
@@ -100,7 +114,7 @@ def _judged(case: Case, subject: Subject, cases: Cases, probes: dict[bytes, Logi
     if key not in probes:
         probes[key] = vlm_probe(train, len(subject.class_names))
     directions, probe = subject.class_directions, probes[key]
-    evidence = gather(model, train, test, class_directions=directions, probe=probe, changed=CHANGED_IMAGES)
+    evidence = gather(model, train, test, class_directions=directions, probe=probe, changed=changed)
     truth = subject.labels[TEST]
     sound = np.asarray(subject.head(cases.sound[TEST]).argmax(1), dtype=np.int64)
     reported = replace(evidence, reported=float((sound == truth).mean()))
@@ -109,7 +123,7 @@ def _judged(case: Case, subject: Subject, cases: Cases, probes: dict[bytes, Logi
         kind=case.kind,
         part=case.part,
         drop=case.drop,
-        held_back=cases.held_back,
+        series=cases.series,
         traced=case.part is not Part.INPUT or _traced(evidence),
         blind=features(evidence),
         reported=features(reported),
@@ -119,7 +133,20 @@ def _judged(case: Case, subject: Subject, cases: Cases, probes: dict[bytes, Logi
         truth=truth[rows],
         outputs=np.asarray(case.head(test.embeddings).argmax(1), dtype=np.int64),
         sound=sound[rows],
+        informed=_informed(model, cases, rows, test),
     )
+
+
+def _informed(model: CaseModel, cases: Cases, rows: NDArray[np.int64], test: Images) -> Informed:
+    """By fingerprints on the case's own test images."""
+    case, subject = model.case, cases.subject
+    plain = cases.prepared[TEST][rows[:LAYER_IMAGES]]
+    given = plain
+    if case.pipeline is not None:
+        given = np.stack([model.prepare(subject.pixels[TEST][row]) for row in rows[:LAYER_IMAGES]])
+    now = Version(coarse_grid(given), test.embeddings, case.head)
+    before = Version(coarse_grid(plain), cases.sound[TEST][rows], subject.head)
+    return informed(now, before, test.labels, subject.class_names)
 
 
 def _traced(evidence: ModelEvidence) -> bool:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.evidence import FEATURES
 from conspect.analysis.diagnosis.images import ImageEvidence
-from conspect.faults.cases import Part
+from conspect.faults.cases import Part, Series
+from conspect.faults.informed import Informed
 from conspect.faults.judging import JudgedCase
 
+FORMAT = 2
 IMAGE_ARRAYS = ("label_suspect", "repaired", "visible")
 ARRAYS = ("blind", "reported", "labels", "truth", "outputs", "sound")
 
@@ -26,18 +28,20 @@ def write_cases(path: Path, cases: Sequence[JudgedCase]) -> None:
     for number, case in enumerate(cases):
         arrays |= {f"{number}.{name}": getattr(case, name) for name in ARRAYS}
         arrays |= {f"{number}.{name}": getattr(case.images, name) for name in IMAGE_ARRAYS}
+        arrays[f"{number}.blames"] = case.informed.blames
         about.append(
             {
                 "network": case.network,
                 "kind": case.kind,
                 "part": case.part.value,
                 "drop": case.drop,
-                "held_back": case.held_back,
+                "series": case.series.value,
                 "traced": case.traced,
+                "informed": case.informed.broken,
                 "order": None if case.order is None else case.order.tolist(),
             }
         )
-    header = json.dumps({"features": FEATURES, "cases": about}).encode()
+    header = json.dumps({"format": FORMAT, "features": FEATURES, "cases": about}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     with beside.open("wb") as file:
@@ -51,7 +55,7 @@ def read_cases(path: Path) -> list[JudgedCase] | None:
         return None
     with np.load(path, allow_pickle=False) as stored:
         header = json.loads(stored["about"].tobytes())
-        if tuple(header["features"]) != FEATURES:
+        if header.get("format") != FORMAT or tuple(header["features"]) != FEATURES:
             return None
         return [
             JudgedCase(
@@ -59,10 +63,11 @@ def read_cases(path: Path) -> list[JudgedCase] | None:
                 kind=about["kind"],
                 part=Part(about["part"]),
                 drop=about["drop"],
-                held_back=about["held_back"],
+                series=Series(about["series"]),
                 traced=about["traced"],
                 order=None if about["order"] is None else np.asarray(about["order"], dtype=np.float64),
                 images=ImageEvidence(*(stored[f"{number}.{name}"] for name in IMAGE_ARRAYS)),
+                informed=Informed(tuple(about["informed"]), stored[f"{number}.blames"]),
                 **{name: stored[f"{number}.{name}"] for name in ARRAYS},
             )
             for number, about in enumerate(header["cases"])

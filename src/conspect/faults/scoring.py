@@ -90,3 +90,52 @@ def score_images(cases: Sequence[JudgedCase], said: Sequence[Answer]) -> ImageSc
             else:
                 undecided += 1
     return ImageScore(blamed, undecided, old, old_blamed)
+
+
+@dataclass(frozen=True)
+class InformedScore:
+    """Of what a fingerprint of the sound network says. `named`: cases whose broken parts are named exactly, of `cases`, by part;
+    `blamed`: new failures of broken heads and encoders, `[true part, blamed part]`; `undecided`: those put down to neither.
+    """
+
+    named: dict[Part, int]
+    cases: dict[Part, int]
+    blamed: NDArray[np.int64]
+    undecided: int
+
+    @property
+    def images_balanced_accuracy(self) -> float:
+        """Mean over the true parts of the share of blamed new failures blamed right."""
+        return float(np.mean([self.blamed[k, k] / max(self.blamed[k].sum(), 1) for k in (0, 1)]))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over parts of the share of cases named exactly."""
+        return float(np.mean([self.named[part] / number for part, number in self.cases.items()]))
+
+
+# What is named where each part alone is broken; wrong labels are no part of the model.
+NAMED_OF: dict[Part, tuple[str, ...]] = {
+    Part.NONE: (),
+    Part.LABELS: (),
+    Part.INPUT: ("input pipeline",),
+    Part.HEAD: ("head",),
+    Part.ENCODER: ("encoder",),
+    Part.BOTH: ("head", "encoder"),
+}
+
+
+def score_informed(cases: Sequence[JudgedCase]) -> InformedScore:
+    """Counts over all cases; of the images, those that the sound network gets right in cases with one broken part."""
+    parts = [part for part in Part if any(case.part is part for case in cases)]
+    named, number = dict.fromkeys(parts, 0), dict.fromkeys(parts, 0)
+    blamed, undecided = np.zeros((2, 2), dtype=np.int64), 0
+    for case in cases:
+        number[case.part] += 1
+        named[case.part] += set(case.informed.broken) == set(NAMED_OF[case.part])
+        if case.part in {Part.HEAD, Part.ENCODER}:
+            new = (case.outputs != case.labels) & (case.sound == case.truth)
+            codes = np.bincount(case.informed.blames[new], minlength=3)
+            blamed[int(case.part is Part.ENCODER)] += codes[1:3]
+            undecided += int(codes[0])
+    return InformedScore(named, number, blamed, undecided)

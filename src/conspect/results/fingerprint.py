@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from conspect.results.localization import PartLoss
-from conspect.results.shares import Count, Fraction, Part
+from conspect.results.localization import PartLoss, SwappedFailure
+from conspect.results.shares import Count, CulpritCounts, Fraction, Part
 
 
 class FingerprintHeader(Struct, frozen=True, kw_only=True):
@@ -49,8 +49,9 @@ class FingerprintComparison(Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `input_changed`: what the network is fed differs. `layers`: those that moved, in the order of their calls; `first_layer`: the
     first of them. `head_rows`: classes whose row of the head is another. `broken`: parts that cost accuracy for sure; not the
-    encoder
-    where what it is fed changed, since then the two cannot be told apart.
+    encoder where what it is fed changed, since then the two cannot be told apart. `failures`: every reference image that the
+    later version gets wrong, by the swap test of that image (where the input changed, "encoder" stands for it and the input
+    together); `counts`: of those that the sound version gets right.
     """
 
     model: str
@@ -67,3 +68,5 @@ class FingerprintComparison(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     head_rows: tuple[str, ...]
     classes: tuple[MovedClass, ...]
     concepts: tuple[MovedConcept, ...]
+    counts: CulpritCounts
+    failures: tuple[SwappedFailure, ...]

@@ -73,6 +73,25 @@ def test_the_shipped_weights_name_what_is_broken() -> None:
     assert diagnose(evidence_of(SOUND, wrong=200)[0], weights).suspect is Suspect.LABELS
 
 
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ([(0.02, 0.14), (0.11, 0.15), (0.08, 0.13), (0.13, 0.15)], None),  # heavy augmentation moves all deviations
+        ([(0.01, 0.02), (0.03, 0.03), (0.04, 0.03), (0.07, 0.07)], None),  # images known by heart move the last ones
+        ([(0.01, 0.02), (0.02, 0.03), (0.20, 0.16), (0.20, 0.10)], 2),  # channels zeroed after the second
+        ([(0.02, 0.14), (0.11, 0.15), (0.34, 0.24), (0.39, 0.09)], 2),
+        ([(0.01, 0.01), (0.01, 0.02), (0.02, 0.45), (0.02, 0.50)], 2),  # louder, around the same means
+        ([(0.62, 0.44), (0.28, 0.32), (0.25, 0.29)], 0),
+        ([(float("nan"), float("nan")), (float("nan"), float("nan"))], 0),
+    ],
+)
+def test_norms_depart_where_they_are_further_off_than_those_before_them(values: list, place: int | None) -> None:
+    layers = tuple(LayerDeparture(str(k), *pair) for k, pair in enumerate(values))
+    evidence = replace(evidence_of(SOUND)[0], departures=layers)
+    assert evidence.beginning == (None if place is None else layers[place])
+    assert (evidence.departed > 0.3) == (place is not None)
+
+
 @pytest.mark.parametrize("scale", [0.1, 0.5, 20.0])
 def test_a_scale_of_the_logits_changes_no_answer(scale: float) -> None:
     layer = BIASED.layers[0]

@@ -75,7 +75,7 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
         replace(EVIDENCE, departures=departed(0.1, 0.15 * np.exp(0.2))),
         WITH_NORMS
         | {
-            "the same, with norms at their records": SURPRISE,
+            "surprise at a corrected head, with norms at their records": SURPRISE,
             "norms at their records": 1.0,
             "departure of the norms, where a corrected head helps": 0.2 * min(SURPRISE, 1),
         },
@@ -88,19 +88,37 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
             "departure of the norms, where a corrected head helps": min(SURPRISE, 1),
         },
     ),
-    "labels of which three in a hundred look wrong": (
+    "labels of which three in a hundred look wrong, on 400 images": (
         replace(SOUND, labels=LabelJudgement(np.full(50, 0.03), np.zeros(50, int), NOTHING, np.zeros(50, int), ("a",))),
-        {"labels that look wrong": log(2)},
+        {"labels that look wrong": sqrt(400 / 1000) * log(2)},
     ),
     "norms far beyond alone say that something is off": (
         replace(SOUND, departures=departed(1e9), head=replace(SOUND_HEAD, zeros=1.0)),
         {"head pruned or rounded, where something is off": 1.0},
     ),
-    "norms estimated again": (
-        replace(SOUND, departures=departed(0.019)),
-        {"norms at their records": 1.0, "norms estimated again": 1.0},
+    "norms estimated again, which count as none": (replace(EVIDENCE, departures=departed(0.029)), BY_HEAD),
+    "norms a little more off": (replace(SOUND, departures=departed(0.031)), {"norms at their records": 1.0}),
+    "a norm that is further off than the one before it": (
+        # 0.166 against the least, 0.05, less what is sound; its means alone are 0.1 beyond the least.
+        replace(EVIDENCE, departures=departed(0.04, 0.05 * np.exp(1.2))),
+        WITH_NORMS
+        | {
+            "the same, with norms off their records": SURPRISE,
+            "departure of the norms, where a corrected head helps": 0.5 * min(SURPRISE, 1),
+        },
     ),
-    "norms a little more off": (replace(SOUND, departures=departed(0.021)), {"norms at their records": 1.0}),
+    "deviations that are further off": (
+        replace(EVIDENCE, departures=(LayerDeparture("a", 0.1), LayerDeparture("b", 0.0, 0.1 * np.exp(1.7)))),
+        WITH_NORMS
+        | {
+            "the same, with norms off their records": SURPRISE,
+            "departure of the norms, where a corrected head helps": min(SURPRISE, 1),
+        },
+    ),
+    "biases that mend as much": (
+        replace(EVIDENCE, head=replace(HEAD, biases=Exchange(35, 10, 400))),
+        BY_HEAD | {"surprise at what other biases alone fix": SURPRISE},
+    ),
     "a pruned head of a sound model": (replace(SOUND, head=replace(SOUND_HEAD, zeros=0.5)), {}),
     "a pruned head": (
         replace(EVIDENCE, head=replace(HEAD, zeros=0.051)),

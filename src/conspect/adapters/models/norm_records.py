@@ -1,7 +1,7 @@
 """What batch norms recorded while they were trained, against what they see now: an encoder's own sign of being broken.
 
 A batch norm keeps the mean and variance of each channel that it normalised in training. A fault before it, in weights,
-channels, rounding or preprocessing, moves the means; a fault of the head does not. Read layer by layer, in the order in
+channels, rounding or preprocessing, moves means or deviations; a fault of the head does not. Read layer by layer, in the order in
 which they are called, they say where it begins.
 
 Records are met in the operations themselves, so that it does not matter whether a layer, a function, a program of torch.export
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from conspect.adapters.models.departures import departure
 from conspect.core.protocols import LayerDeparture
 
 aten = torch.ops.aten
@@ -34,25 +35,29 @@ WRAPPED = "graph_module."
 
 @dataclass
 class _Record:
-    """One record, and the sum over images and positions of what was normalised with it."""
+    """One record, and the sums over images and positions of what was normalised with it, less the mean, and of its square."""
 
     mean: Tensor
     variance: Tensor
     epsilon: float
     total: Tensor
+    squares: Tensor
     count: int = 0
 
     def add(self, given: Tensor) -> None:
         """`given [image, channel, ...]`."""
         axes = [axis for axis in range(given.ndim) if axis != 1]
-        self.total = self.total + given.sum(axes, dtype=torch.float64).cpu()
+        # From the recorded mean, so that squares of large values do not cancel.
+        apart = given - self.mean.float().reshape([-1 if axis == 1 else 1 for axis in range(given.ndim)])
+        self.total = self.total + apart.sum(axes, dtype=torch.float64).cpu()
+        self.squares = self.squares + (apart * apart).sum(axes, dtype=torch.float64).cpu()
         self.count += given.numel() // given.shape[1]
 
-    @property
-    def moved(self) -> float:
-        """Root mean square over channels of (mean now - recorded mean) / recorded deviation."""
-        difference = self.total / self.count - self.mean.double().cpu()
-        return float((difference**2 / (self.variance.double().cpu() + self.epsilon)).mean().sqrt())
+    def departure(self, name: str) -> LayerDeparture:
+        """Of the layer called `name`."""
+        moved = self.total / self.count
+        variance, recorded = self.squares / self.count - moved**2, self.variance.double().cpu() + self.epsilon
+        return departure(name, moved.numpy(), variance.numpy(), recorded.numpy(), self.epsilon)
 
 
 class _Met:
@@ -67,7 +72,8 @@ class _Met:
             return
         key = mean.data_ptr()
         if key not in self.records:
-            self.records[key] = _Record(mean, variance, epsilon, torch.zeros((), dtype=torch.float64))
+            nothing = torch.zeros((), dtype=torch.float64)
+            self.records[key] = _Record(mean, variance, epsilon, nothing, nothing)
         self.records[key].add(given)
 
 
@@ -131,5 +137,5 @@ def _departures(operations: _Met, modules: _Met, named: dict[str, Tensor]) -> tu
     found = []
     for number, (key, record) in enumerate({**modules.records, **operations.records}.items(), 1):
         name = places.get(key, f"batch norm {number}").removeprefix(WRAPPED)
-        found.append(LayerDeparture(name.removesuffix(f".{MEAN}"), record.moved))
+        found.append(record.departure(name.removesuffix(f".{MEAN}")))
     return tuple(found)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.models.departures import departure
 from conspect.core.protocols import LayerDeparture
 
 # Nodes with weights, which are their second input.
@@ -32,23 +33,28 @@ def graph_departures(
 ) -> tuple[LayerDeparture, ...]:
     """Of each of the `nodes`; `run(batch, names)` gives tensors of the graph by name. As `norm_records.layer_departures`."""
     listed = list(nodes)
+    records: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = [
+        (constants[node.input[3]].astype(np.float64), constants[node.input[4]].astype(np.float64)) for node in listed
+    ]
     sums: list[NDArray[np.float64] | None] = [None] * len(listed)
     counts = [0] * len(listed)
     for batch in batches if listed else ():
         for k, seen in enumerate(run(batch, [node.input[0] for node in listed])):
             channels = seen.shape[1]
-            total = seen.astype(np.float64).sum(tuple(axis for axis in range(seen.ndim) if axis != 1))
+            centre = records[k][0].reshape([-1 if axis == 1 else 1 for axis in range(seen.ndim)])
+            apart, axes = seen.astype(np.float64) - centre, tuple(axis for axis in range(seen.ndim) if axis != 1)
+            total: NDArray[np.float64] = np.stack([apart.sum(axes), np.square(apart).sum(axes)])
             before = sums[k]
             sums[k] = total if before is None else before + total
             counts[k] += seen.size // channels
     found = []
-    for node, total, count in zip(listed, sums, counts, strict=True):
+    for node, (_, recorded), total, count in zip(listed, records, sums, counts, strict=True):
         if total is None or not count:
             continue
-        mean, variance = (constants[name].astype(np.float64) for name in node.input[3:5])
         epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), EPSILON)
-        moved = np.square(total / count - mean) / (variance + epsilon)
-        found.append(LayerDeparture(node.name or node.output[0], float(np.sqrt(moved.mean()))))
+        moved, squares = total / count
+        name = node.name or node.output[0]
+        found.append(departure(name, moved, squares - np.square(moved), recorded + epsilon, epsilon))
     return tuple(found)
 
 

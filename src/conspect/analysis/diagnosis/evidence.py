@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from conspect.analysis.class_order import ClassOrder
+from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import HeadEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement
 from conspect.analysis.diagnosis.mendings import Mending
@@ -15,11 +17,16 @@ from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import Float64
 
 # Below these, sound networks differ among themselves: there is no telling them apart.
-LEAST_SHIFT, LEAST_SHAPE, LEAST_DEPARTURE = 0.08, 0.2, 0.15
-# Norms that were estimated again on these very images are closer to their records than training leaves them.
-REESTIMATED = 0.02
-# Norms are at their records below this logarithm of the departure over the least one.
+LEAST_SHIFT, LEAST_SHAPE = 0.08, 0.2
+# Means of sound networks' norms move less than the first; and no norm of theirs is further from its record than all before it (or
+# than the second), by more than the third's exponential: heavy augmentation, and images known by heart, move them by and by.
+LEAST_MOVED, LEAST_APART, SOUND_STEP = 0.15, 0.05, 0.7
+# No norm is held to be further off than this.
+FURTHEST = 1e6
+# Norms are at their records below this logarithm of how far beyond these they are.
 AT_RECORD = 0.3
+# Norms that were estimated again on these very images are closer to their records than training leaves them.
+REESTIMATED = 0.03
 # A head with more exact zeros than this is pruned, one with fewer different weights in a row is rounded.
 PRUNED, ROUNDED = 0.05, 0.7
 # A layer of the encoder with more exact zeros than the first is pruned, one whose 16 commonest values make up more of it than
@@ -36,7 +43,8 @@ LARGEST_SURPRISE, LEAST_SHARE = 8.0, 0.015
 LEAST_ORDER = 0.7
 FEATURES = (
     "surprise at what a corrected head fixes",
-    "the same, with norms at their records",
+    "surprise at what other biases alone fix",
+    "surprise at a corrected head, with norms at their records",
     "the same, with norms off their records",
     "shift of the third class, without records",
     "shift of the worst class beyond it",
@@ -45,7 +53,6 @@ FEATURES = (
     "head pruned or rounded, where something is off",
     "encoder pruned or rounded, where something is off",
     "norms at their records",
-    "norms estimated again",
     "departure of the norms, where a corrected head helps",
     "an input that mends",
     "an input that loses something, where something is off",
@@ -104,6 +111,17 @@ class ModelEvidence:
         return max((layer.value for layer in self.departures), default=None)
 
     @property
+    def departed(self) -> float:
+        """How far norms depart from their records beyond what those of sound networks do, as a logarithm, 0..3."""
+        return max(_departed(self.departures), default=0.0)
+
+    @property
+    def beginning(self) -> LayerDeparture | None:
+        """The first norm that departs from its record; None where none does."""
+        beyond = zip(self.departures, _departed(self.departures), strict=True)
+        return next((departure for departure, value in beyond if value >= AT_RECORD), None)
+
+    @property
     def reestimated(self) -> bool:
         """Whether the norms' records fit these images better than training leaves them: then they say nothing."""
         return self.departure is not None and self.departure < REESTIMATED
@@ -113,8 +131,7 @@ class ModelEvidence:
         """Whether norms depart from their records, and one row of the head is further off than an encoder's fault puts rows."""
         shape = np.sort(self.head.shape)[::-1]
         worst, third = _log(float(shape[0]), LEAST_SHAPE), _log(float(shape[min(2, len(shape) - 1)]), LEAST_SHAPE)
-        departed = self.departure is not None and _log(self.departure, LEAST_DEPARTURE) >= AT_RECORD
-        return departed and worst - third >= ROW_STANDS_OUT
+        return self.beginning is not None and worst - third >= ROW_STANDS_OUT
 
     @property
     def marked(self) -> LayerMark | None:
@@ -143,38 +160,57 @@ def features(evidence: ModelEvidence) -> Float64:
     head = evidence.head
     shape, shift = (np.sort(moved)[::-1] for moved in (head.shape, head.shift))
     third = min(2, len(shape) - 1)
-    values = [departure.value for departure in evidence.departures]
+    # Norms that were estimated again tell no more than none.
+    recorded = bool(evidence.departures) and not evidence.reestimated
     shifts = [_log(float(shift[k]), LEAST_SHIFT) for k in (0, third)]
     shapes = [_log(float(shape[k]), LEAST_SHAPE) for k in (0, third)]
-    fewer = np.sqrt(min(1.0, JUDGED_ON / max(head.corrected.images, 1)))
-    surprise = float(np.clip(fewer * head.corrected.surprise, 0, LARGEST_SURPRISE)) / 4
-    departed = _log(max(values), LEAST_DEPARTURE) if values else 0.0
-    at_record = bool(values) and departed < AT_RECORD
+    judged = min(1.0, head.corrected.images / JUDGED_ON)
+    surprise, by_biases = (_surprise(exchange) for exchange in (head.corrected, head.biases))
+    departed = evidence.departed if recorded else 0.0
+    at_record = recorded and evidence.beginning is None
     lost = _log(evidence.lost, LEAST_LOSS)
-    off = min(1.0, max(surprise, departed, 0.0 if values else shifts[1], lost))
+    off = min(1.0, max(surprise, departed, 0.0 if recorded else shifts[1], lost))
     loses = evidence.preparation is not None and bool(evidence.preparation.lost)
     return np.array(
         [
             surprise,
+            by_biases,
             surprise if at_record else 0.0,
-            surprise if departed >= AT_RECORD else 0.0,
-            0.0 if values else shifts[1],
+            surprise if recorded and not at_record else 0.0,
+            0.0 if recorded else shifts[1],
             shifts[0] - shifts[1],
             shapes[1],
             shapes[0] - shapes[1],
             off * float(head.zeros > PRUNED or head.distinct < ROUNDED),
             off * float(evidence.marked is not None),
             float(at_record),
-            float(evidence.reestimated),
             departed * min(surprise, 1.0),
             float(evidence.mending is not None),
             off * float(loses),
-            _log(evidence.label_share, LEAST_SHARE),
+            # Of few images the share is as uncertain as the errors of judges that are often wrong make it.
+            np.sqrt(judged) * _log(evidence.label_share, LEAST_SHARE),
             float(evidence.reported is not None and lost == 0),
             lost,
             min(lost, 1.0) * evidence.restored,
         ]
     )
+
+
+def _surprise(exchange: Exchange) -> float:
+    """At what is fixed against what is broken, as on at most `JUDGED_ON` images: 0..2."""
+    fewer = np.sqrt(min(1.0, JUDGED_ON / max(exchange.images, 1)))
+    return float(np.clip(fewer * exchange.surprise, 0, LARGEST_SURPRISE)) / 4
+
+
+def _departed(departures: Sequence[LayerDeparture]) -> list[float]:
+    """Of each norm: by how much its means moved, or it is further from its record than all before it, beyond what is sound."""
+    beyond, before = [], LEAST_MOVED
+    for place, departure in enumerate(departures):
+        step = _log(departure.value, before) - SOUND_STEP
+        beyond.append(max(_log(departure.moved, LEAST_MOVED), step, 0.0))
+        value = min(departure.value, FURTHEST) if np.isfinite(departure.value) else FURTHEST
+        before = max(LEAST_APART, value, before if place else 0.0)
+    return beyond
 
 
 def _log(value: float, least: float) -> float:

@@ -17,8 +17,6 @@ from conspect.core.protocols import LayerMark
 SIGNIFICANT = 0.01
 # The labels are called at fault, and the model not, where so large a part of the mistakes look mislabelled one by one.
 LEAST_MISLABELLED = 0.25
-# Departures of sound networks' norms end about here (docs/faults.md).
-SOUND_DEPARTURE = 0.2
 
 
 def named_sentence(diagnosis: ModelDiagnosis, counts: Sequence[CauseCount] | None = None) -> str:
@@ -131,7 +129,7 @@ def _norms(evidence: ModelEvidence) -> str:
             f"The batch norms fit these images to {evidence.departure:.3f} deviations, closer than training leaves them: "
             "they were estimated again, so their records say nothing."
         )
-    first = next((departure for departure in evidence.departures if departure.value > SOUND_DEPARTURE), None)
+    first = evidence.beginning
     if first is None:
         return f"The batch norms are within {evidence.departure:.2f} deviations of their records, as those of sound networks."
     place = [departure.name for departure in evidence.departures].index(first.name) + 1
@@ -139,8 +137,8 @@ def _norms(evidence: ModelEvidence) -> str:
         "so the input, or the layers before it, are other than in training" if place == 1 else "those before it do not"
     )
     return (
-        f"The batch norms depart from their records by up to {evidence.departure:.2f} deviations, from layer {first.name!r} on "
-        f"({place} of {len(evidence.departures)}): {where}."
+        f"The batch norms depart from their records by up to {evidence.departure:.2f} deviations, from layer "
+        f"{first.name!r} on ({place} of {len(evidence.departures)}): {where}."
     )
 
 

@@ -101,6 +101,8 @@ PICTURE_CHANGES = (
     Change("channels in the order BGR", "exchange red and blue (RGB for BGR)", _channels((2, 1, 0))),
     Change("channels in the order GBR", "put the channels in the order RGB (they come as BRG)", _channels((1, 2, 0))),
     Change("channels in the order BRG", "put the channels in the order RGB (they come as GBR)", _channels((2, 0, 1))),
+    Change("channels in the order GRB", "exchange red and green", _channels((1, 0, 2))),
+    Change("channels in the order RBG", "exchange green and blue", _channels((0, 2, 1))),
     Change("upside down", "turn the images upside down", lambda picture: np.ascontiguousarray(picture[::-1])),
     Change("mirrored", "mirror the images left to right", lambda picture: np.ascontiguousarray(picture[:, ::-1])),
     Change("turned by 180 degrees", "turn the images by 180 degrees", lambda p: np.ascontiguousarray(p[::-1, ::-1])),

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import BATCH
 from conspect.adapters.store.named_arrays import read_named, write_named
+from conspect.analysis.diagnosis.labels import sharpness
+from conspect.analysis.localization import Blame, swap_test
 from conspect.core.capabilities import moments_of
 from conspect.core.diagnostics import SourceLocation, user_error
 from conspect.core.digests import digest_json
@@ -25,7 +27,16 @@ from conspect.results.files import decoded, encoded
 from conspect.results.fingerprint import FingerprintComparison, FingerprintHeader, MovedClass, MovedConcept, MovedLayer
 from conspect.results.localization import PartLoss
 from conspect.study.diagnosing.feeding import channel_axis
-from conspect.study.diagnosing.swapping import LEAST_MOVED, losses_of, part_costs, same_head, swap_sentence
+from conspect.study.diagnosing.swapping import (
+    LEAST_MOVED,
+    broken_parts,
+    counts,
+    losses_of,
+    refuse_strangers,
+    same_head,
+    swap_sentence,
+    swapped_failures,
+)
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
 
@@ -41,6 +52,7 @@ LEAST_FED = 1e-3
 class Fingerprint:
     """See the module. `fed [image, channel, GRID, GRID]`, `embeddings [image, D]`, `labels [image]` class indices,
     `concepts [concept, D]` and `concept_offsets [concept]`: strength is their product with an embedding, up to its length.
+    `ids`: names of the images; none where it was read from a file.
     """
 
     model: str
@@ -54,6 +66,7 @@ class Fingerprint:
     labels: NDArray[np.int64]
     concepts: Float64
     concept_offsets: Float64
+    ids: tuple[str, ...] = ()
 
 
 def fingerprint_of(inputs: Inputs, measured: Measurements) -> Fingerprint:
@@ -70,16 +83,17 @@ def fingerprint_of(inputs: Inputs, measured: Measurements) -> Fingerprint:
         class_names=model.class_names,
         concept_names=inputs.concepts.names,
         head=model.head,
-        fed=np.concatenate([_grid(batch) for batch in batches]),
+        fed=np.concatenate([coarse_grid(batch) for batch in batches]),
         layers=moments_of(model, iter(batches)),
         embeddings=np.asarray(test.model_embeddings(rows), dtype=np.float64),
         labels=test.labels[:number],
         concepts=measured.lens.folded.weight,
         concept_offsets=measured.lens.folded.offset,
+        ids=test.ids[:number],
     )
 
 
-def _grid(batch: NDArray[np.float32]) -> Float64:
+def coarse_grid(batch: NDArray[np.float32]) -> Float64:
     """Prepared images as means over a coarse grid, `[image, channel, row, column]`."""
     axis = channel_axis(batch)
     images = batch.reshape(len(batch), 1, 1, -1) if batch.ndim != 4 else np.moveaxis(batch, axis or 1, 1)
@@ -162,11 +176,15 @@ def compared(now: Fingerprint, sound: Fingerprint) -> FingerprintComparison:
         raise user_error("STUDY002", problem, "a fingerprint is of one architecture")
     old, new = sound.embeddings, now.embeddings
     four = ((sound.head, old), (now.head, old), (sound.head, new), (now.head, new))
-    right = [head.logits(z).argmax(1) == now.labels for head, z in four]
+    logits = [head.logits(z) for head, z in four]
+    right = [logit.argmax(1) == now.labels for logit in logits]
+    refuse_strangers((sound.model, now.model), [float(hits.mean()) for hits in right], (old, new), now.labels)
+    failures, blames = _blames(logits, now.labels)
     within = _within(old, sound.labels)
     moved = np.abs(new - old).max() > LEAST_MOVED * within.max()
     head_changed = not same_head(sound.head, now.head)
     parts = losses_of(right, changed=(head_changed, bool(moved)))
+    broken = broken_parts(parts, right)
     layers = _layers(now.layers, sound.layers)
     fed = now.fed.shape != sound.fed.shape or bool(
         np.abs(now.fed - sound.fed).max() > LEAST_FED * max(sound.fed.std(), 1e-9)
@@ -178,31 +196,51 @@ def compared(now: Fingerprint, sound: Fingerprint) -> FingerprintComparison:
         images=len(now.labels),
         accuracy=float(right[3].mean()),
         sound_accuracy=float(right[0].mean()),
-        sentence=_sentence(parts, fed=fed, first=first),
+        sentence=_sentence(parts, broken, fed=fed, first=first),
         input_changed=fed,
-        broken=tuple(part.part for part in parts if part_costs(part) and not (fed and part.part == "encoder")),
+        broken=tuple(part.part for part in broken if not (fed and part.part == "encoder")),
         parts=parts,
         first_layer=first,
         layers=layers,
         head_rows=_rows(now, sound),
         classes=_classes(old, new, now, within),
         concepts=_concepts(now, sound),
+        counts=counts([blame for row, blame in zip(failures, blames, strict=True) if right[0][row]]),
+        failures=swapped_failures(
+            [now.ids[row] if now.ids else str(row) for row in failures],
+            [
+                (now.class_names[int(now.labels[row])], now.class_names[int(logits[3][row].argmax())])
+                for row in failures
+            ],
+            right[0][failures],
+            blames,
+        ),
     )
 
 
-def _sentence(parts: tuple[PartLoss, PartLoss], *, fed: bool, first: str | None) -> str:
+def _blames(logits: Sequence[Float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[Blame]]:
+    """Failures of the last of the four models, in the order of `swap_test`, and what each is put down to."""
+    failures = np.flatnonzero(logits[3].argmax(1) != labels)
+    scaled = [sharpness(logit, labels) * logit[failures] for logit in logits]
+    sound, other_head, other_encoder, other = scaled
+    return failures, swap_test(
+        labels[failures], sound=sound, other_head=other_head, other_encoder=other_encoder, other=other
+    )
+
+
+def _sentence(parts: tuple[PartLoss, PartLoss], broken: Sequence[PartLoss], *, fed: bool, first: str | None) -> str:
     """What is broken, and where it begins: in what the network is fed, or in a layer."""
     if not fed:
-        said = swap_sentence(parts)
+        said = swap_sentence(parts, broken)
         return said if first is None else f"{said} The first layer that moved is {first!r}."
     head, encoder = parts
     said = "What the network is fed is other than it was: the input pipeline changed"
     said += (
         f", and {100 * encoder.loss:.1f} points of accuracy are lost with it."
-        if part_costs(encoder)
+        if encoder in broken
         else ", at no sure cost."
     )
-    return f"{said} The head is broken as well: {100 * head.loss:.1f} points." if part_costs(head) else said
+    return f"{said} The head is broken as well: {100 * head.loss:.1f} points." if head in broken else said
 
 
 def _within(z: Float64, labels: NDArray[np.int64]) -> Float64:

@@ -29,8 +29,8 @@ from conspect.study.inputs import Inputs, open_model
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.streaming import blocks
 
-# Two encoders share a space when either head is right on this share of what the other encoder gives, or when the same
-# dimension of both goes together this much more than different dimensions do.
+# Two encoders share a space when either head is right on what the other encoder gives at least this share as often as the better
+# of the two models is, or when the same dimension of both goes together this much more than different dimensions do.
 LEAST_SHARED, LEAST_COMMON = 0.5, 0.1
 # Embeddings of one encoder computed twice differ by no more than this; a part is broken that loses so much accuracy, where chance
 # would do it in fewer than this share of cases.
@@ -92,6 +92,7 @@ def swap_results(
     swapped = _swapped(pairs, four, labels, outputs)
     logits, old = swapped.logits, swapped.right[0]
     parts = losses_of(swapped.right, changed=(not same_head(sound.head, model.head), swapped.encoders_differ))
+    broken = broken_parts(parts, swapped.right)
     failures = np.flatnonzero(outputs != labels)
     sound_logits, other_head, other_encoder, other = (
         scale * logit for scale, logit in zip(scales, logits, strict=True)
@@ -108,22 +109,34 @@ def swap_results(
         sound_accuracy=float(old.mean()),
         failures=len(failures),
         new_failures=int(old[failures].sum()),
-        broken=tuple(part.part for part in parts if part_costs(part)),
-        sentence=swap_sentence(parts),
+        broken=tuple(part.part for part in broken),
+        sentence=swap_sentence(parts, broken),
         parts=parts,
         counts=counts([blame for _, blame in new]),
         lost=lost_results(inputs, measured, pairs, sound.head, new),
-        images=tuple(
-            SwappedFailure(
-                id=measured.ids[row],
-                label=model.class_names[int(labels[row])],
-                output=model.class_names[int(outputs[row])],
-                new=bool(old[row]),
-                blame=blame.culprit.value,
-                head_probability=None if blame.head is None else round(blame.head, 4),
-            )
-            for row, blame in zip(failures, blames, strict=True)
+        images=swapped_failures(
+            [measured.ids[row] for row in failures],
+            [(model.class_names[int(labels[row])], model.class_names[int(outputs[row])]) for row in failures],
+            old[failures],
+            blames,
         ),
+    )
+
+
+def swapped_failures(
+    ids: Sequence[str], classes: Sequence[tuple[str, str]], new: NDArray[np.bool_], blames: Sequence[Blame]
+) -> tuple[SwappedFailure, ...]:
+    """Records of failures: names of the images, (label, output) of each, whether the sound version is right, and the blame."""
+    return tuple(
+        SwappedFailure(
+            id=image,
+            label=label,
+            output=output,
+            new=bool(is_new),
+            blame=blame.culprit.value,
+            head_probability=None if blame.head is None else round(blame.head, 4),
+        )
+        for image, (label, output), is_new, blame in zip(ids, classes, new, blames, strict=True)
     )
 
 
@@ -145,10 +158,18 @@ def _compared(
     four = ((sound.head, 0), (model.head, 0), (sound.head, 1), (model.head, 1))
     logits, truth = [head.logits(z[encoder]) for head, encoder in four], labels[sample]
     right = [float((logit.argmax(1) == truth).mean()) for logit in logits]
-    common = common_space(*z)
-    if max(right[1], right[2]) < LEAST_SHARED and common < LEAST_COMMON:
-        raise _nothing_in_common((sound.name, model.name), right, z, truth, common)
+    refuse_strangers((sound.name, model.name), right, z, truth)
     return four, [sharpness(logit, truth) for logit in logits]
+
+
+def refuse_strangers(
+    names: tuple[str, str], right: list[float], z: tuple[Floats, Floats], truth: NDArray[np.int64]
+) -> None:
+    """Raises UserError STUDY002 where two encoders have no space in common: `z`, embeddings of the same images by each, `right`
+    the accuracies of the four models in the order of `swap_test`."""
+    common = common_space(*z)
+    if max(right[1], right[2]) < LEAST_SHARED * max(right[0], right[3]) and common < LEAST_COMMON:
+        raise _nothing_in_common(names, right, z, truth, common)
 
 
 def _nothing_in_common(
@@ -250,14 +271,17 @@ def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) ->
     return losses[0], losses[1]
 
 
-def part_costs(part: PartLoss) -> bool:
-    """Whether it costs accuracy for sure, half a point or more."""
-    return part.changed and part.p_value < ERROR and part.loss >= LEAST_LOSS
+def broken_parts(parts: Sequence[PartLoss], right: Sequence[NDArray[np.bool_]]) -> tuple[PartLoss, ...]:
+    """Those that cost accuracy for sure, half a point or more; none where the two versions as they are do not differ for sure:
+    what one part costs there, the other makes up for. `right`: as `losses_of` takes it."""
+    sound, other = right[0], right[3]
+    if sign_test(int((sound & ~other).sum()), int((other & ~sound).sum())) >= ERROR:
+        return ()
+    return tuple(part for part in parts if part.changed and part.p_value < ERROR and part.loss >= LEAST_LOSS)
 
 
-def swap_sentence(parts: tuple[PartLoss, PartLoss]) -> str:
+def swap_sentence(parts: Sequence[PartLoss], broken: Sequence[PartLoss]) -> str:
     """What is broken, from the loss of each part."""
-    broken = [part for part in parts if part_costs(part)]
     same = [f"The {part.part} is unchanged." for part in parts if not part.changed]
     if not broken:
         return " ".join(["Neither part loses accuracy for sure.", *same])

@@ -1,4 +1,4 @@
-"""Kinds of fault that no weight of the evidence was fitted on, made after its features were fixed: each is judged once."""
+"""The second series of kinds: made after the features of the evidence were fixed, judged once, and fitted on since."""
 
 from __future__ import annotations
 
