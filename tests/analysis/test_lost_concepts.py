@@ -14,6 +14,13 @@ from conspect.analysis.explanation.lost_concepts import (
     paired_features,
     shown_of,
 )
+from conspect.analysis.explanation.lost_signs import (
+    others_largest,
+    others_least,
+    others_mean,
+    reading_lack,
+    remembered_departure,
+)
 
 CLASSES = np.array(
     [
@@ -98,3 +105,53 @@ def test_strengths_are_scaled_to_what_is_shown() -> None:
     assert (shown[-6:, 0] == 1).all()
     assert (shown[:, 1] == 0).all()
     np.testing.assert_array_equal(shown[:, 2], np.eye(101)[0])
+
+
+def test_a_head_remembers_where_a_class_lay_before_its_encoder_moved() -> None:
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(6, 20))
+    labels = np.arange(600) % 6
+    moved = rng.normal(size=20)
+    embeddings = centres[labels] + 0.1 * rng.normal(size=(600, 20)) + (labels == 2)[:, None] * moved
+    head = 0.37 * (centres - centres.mean(axis=0))
+    np.testing.assert_allclose(remembered_departure(head, embeddings, labels, 2), moved, atol=0.1)
+    assert np.abs(remembered_departure(head, embeddings, labels, 4)).max() < 0.5
+    only = np.zeros(9, dtype=np.int64)
+    np.testing.assert_array_equal(remembered_departure(head, embeddings[:9], only, 0), 0.0)
+
+
+def test_a_concept_that_is_read_less_off_a_class_than_off_others_is_hard_to_read_there() -> None:
+    earlier, images = world(0, 3)
+
+    def lack(seen: SeenImages) -> np.ndarray:
+        return reading_lack(seen.shown > 0.5, seen.shown, seen.embeddings, seen.labels, seen.labels == 0, least=8)
+
+    before, after = lack(earlier), lack(images)
+    assert after[3] > before[3] + 1
+    assert np.abs(after[[1, 2, 4, 5]] - before[[1, 2, 4, 5]]).max() < 1.5
+    everyone = np.ones(len(images.labels), dtype=bool)
+    nothing = reading_lack(images.shown > 0.5, images.shown, images.embeddings, images.labels, everyone, least=8)
+    np.testing.assert_array_equal(nothing, 0.0)
+
+
+def test_what_is_said_of_the_other_concepts() -> None:
+    values = np.array([3.0, 1.0, 2.0])
+    np.testing.assert_array_equal(others_largest(values), [2.0, 3.0, 3.0])
+    np.testing.assert_array_equal(others_least(values), [1.0, 2.0, 1.0])
+    np.testing.assert_array_equal(others_mean(values), [1.5, 2.5, 2.0])
+    for of_others in (others_largest, others_least, others_mean):
+        np.testing.assert_array_equal(of_others(values[:1]), [0.0])
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_few_classes_are_no_trouble(classes: int) -> None:
+    earlier, images = world(0, 0)
+    rows = images.labels < classes
+    few, few_before = (
+        SeenImages(one.shown[rows], one.embeddings[rows], one.labels[rows], one.outputs[rows], 6, np.eye(6, 12))
+        for one in (images, earlier)
+    )
+    for order in (lost_since(few, few_before, 0), lost_blind(few, 0)):
+        assert all(np.isfinite(one.probability) for one in order)
+    assert lost_since(few, few_before, 0)
+    assert bool(lost_blind(few, 0)) == (classes > 1)

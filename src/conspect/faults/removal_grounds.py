@@ -22,11 +22,6 @@ FOURTH: ClassTable = (
     ("disc", "striped", "blue"), ("square", "striped", "green"), ("triangle", "striped", "yellow"), ("cross", "plain", "blue"),
     ("disc", "dotted", "red"), ("square", "plain", "yellow"), ("triangle", "dotted", "green"), ("cross", "dotted", "yellow"),
 )  # fmt: skip
-# The classes of the first four, mixed anew.
-MIXED: ClassTable = (
-    ("disc", "plain", "green"), ("cross", "dotted", "red"), ("triangle", "dotted", "yellow"), ("square", "striped", "blue"),
-    ("cross", "plain", "blue"), ("square", "dotted", "green"), ("triangle", "striped", "yellow"), ("disc", "dotted", "red"),
-)  # fmt: skip
 FIFTH: ClassTable = (
     ("cross", "plain", "green"), ("cross", "striped", "blue"), ("square", "dotted", "yellow"), ("square", "plain", "blue"),
     ("triangle", "plain", "red"), ("disc", "striped", "red"), ("disc", "dotted", "yellow"), ("triangle", "striped", "green"),
@@ -59,7 +54,6 @@ GROUNDS = (
     Ground(Purpose.TUNED, SECOND, 11),
     Ground(Purpose.TUNED, THIRD, 21),
     Ground(Purpose.TUNED, FOURTH, 31),
-    Ground(Purpose.TUNED, MIXED, 13),
     Ground(Purpose.JUDGED, FIFTH, 41),
     Ground(Purpose.JUDGED, SIXTH, 51),
 )

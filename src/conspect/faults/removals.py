@@ -101,6 +101,7 @@ class _Planting:
             np.array([scene.label for scene in tested], dtype=np.int64),
             _outputs(network.head, embeddings),
             len(ground.classes),
+            np.asarray(network.head.weight.detach().numpy(), dtype=np.float64),
         )
         sound = _through(nn.Sequential(stage, tail), before_taught)
         return cls(ground, encoder, stage, tail, network.head, taught, before_taught, before_tested, sound, earlier)

@@ -1,9 +1,12 @@
 """Which concept an encoder has lost, where it fails on images of one class: what the failures have in common, weighed.
 
 Candidates are the concepts that the class shows. Blind, with the broken model alone: what it is taken for lacks the concept;
-its embeddings lie where images without the concept would, by what the other classes teach. With an earlier version also: the
-embeddings moved that way, and images of the class that do not show the concept moved less. Each concept gets a score that is
-linear in these, and probabilities from the scores; the weights are fitted on planted removals (`conspect.faults.removals`).
+embeddings lie where images without it would, by what the other classes teach or by where the head expects the class; images
+that show it fail more than images of the class that do not. With an earlier version: the embeddings moved that way, and
+images that do not show the concept moved less. An object's shape takes its color and texture with it when it goes, a color
+takes nothing else: so it also counts how far what the class's *other* concepts say fell, the more for a concept that is
+hardest to read in this class. Each concept gets a score that is linear in these, and probabilities from the scores; the weights
+are fitted on planted removals (`conspect.faults.removals`).
 """
 
 from __future__ import annotations
@@ -14,22 +17,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.analysis.explanation.lost_signs import (
+    SMALL,
+    ExpectedEmbeddings,
+    cosines,
+    others_largest,
+    others_least,
+    others_mean,
+    reading_lack,
+    remembered_departure,
+)
 from conspect.core.spaces import Float64, Floats
 
 # A class shows a concept whose mean is at least this; an image shows it above the second. Groups of images smaller than
 # the third are not compared.
 CLASS_SHOWS, IMAGE_SHOWS, LEAST_IMAGES = 0.3, 0.5, 8
 LEAST_FAILURES = 5
-RIDGE, SHRINKAGE, SMALL = 1.0, 0.05, 1e-9
+# How steeply the likelihood of a confusion falls with the concepts that it does not explain.
+FALL = 2.0
 # Weights of the features below, in their order; fitted by training/fit_lost_concepts.py, whose log says on what.
-BLIND_WEIGHTS: tuple[float, ...] = (1.117, 0.257, 1.625, -0.506, 1.163)
-PAIRED_WEIGHTS: tuple[float, ...] = (0.539, 3.763, 1.489, 1.733, -1.213)
+BLIND_WEIGHTS: tuple[float, ...] = (-3.343, 7.745, 6.577, 0.737, -0.705, 0.863)
+PAIRED_WEIGHTS: tuple[float, ...] = (4.671, -5.926, 1.51, 1.464, 2.89, -1.756, -1.915, 0.509)
 
 
 @dataclass(frozen=True, eq=False)
 class SeenImages:
     """Images as the VLM and a model have them: `shown [image, concept]` in 0..1 (`shown_of`), `embeddings [image, D]`, `labels`
-    and `outputs [image]`; classes 0..`classes`-1.
+    and `outputs [image]`; classes 0..`classes`-1. `head [class, D]`: the weights of a linear head, where the model has one.
     """
 
     shown: Float64
@@ -37,6 +51,7 @@ class SeenImages:
     labels: NDArray[np.int64]
     outputs: NDArray[np.int64]
     classes: int
+    head: Float64 | None = None
 
     @property
     def prototypes(self) -> Float64:
@@ -64,77 +79,91 @@ def shown_of(strengths: Floats) -> Float64:
     return np.asarray(np.clip((exact - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0))
 
 
+def own_concepts(images: SeenImages, label: int) -> NDArray[np.int64]:
+    """The concepts that class `label` shows: those that it can lose."""
+    return np.flatnonzero(images.prototypes[label] >= CLASS_SHOWS)
+
+
 def lost_blind(images: SeenImages, label: int, candidates: Sequence[int] | None = None) -> tuple[LostConcept, ...]:
     """The concepts of class `label` by how likely it is that the failures lost them, most likely first; none where too few fail.
 
-    `candidates`: those that may be named; None: all. On classes that nobody tuned on hardly better than a guess (`conspect bench
-    lost`), so that no study says it.
+    `candidates`: those that may be named; None: all. How often it is right: `conspect bench lost`; no study says it.
     """
-    own = _own(images, label, candidates)
-    features = blind_features(images, label)
-    return () if features is None else _ranked(features, BLIND_WEIGHTS, own)
+    return _ranked(blind_features(images, label), BLIND_WEIGHTS, own_concepts(images, label), candidates)
 
 
 def lost_since(
     images: SeenImages, earlier: SeenImages, label: int, candidates: Sequence[int] | None = None
 ) -> tuple[LostConcept, ...]:
     """The same where a sound version of the model is at hand: `earlier` has the same images in the same order and space."""
-    own = _own(images, label, candidates)
-    features = paired_features(images, earlier, label)
-    return () if features is None else _ranked(features, PAIRED_WEIGHTS, own)
+    return _ranked(paired_features(images, earlier, label), PAIRED_WEIGHTS, own_concepts(images, label), candidates)
 
 
-def _own(images: SeenImages, label: int, candidates: Sequence[int] | None) -> NDArray[np.int64]:
-    shows = images.prototypes[label] >= CLASS_SHOWS
-    allowed = np.ones_like(shows)
-    if candidates is not None:
-        allowed = np.zeros_like(shows)
-        allowed[list(candidates)] = True
-    return np.flatnonzero(shows & allowed)
-
-
-def _ranked(features: Float64, weights: Sequence[float], own: NDArray[np.int64]) -> tuple[LostConcept, ...]:
-    scores = features[own] @ np.asarray(weights)
+def _ranked(
+    features: Float64 | None, weights: Sequence[float], own: NDArray[np.int64], candidates: Sequence[int] | None
+) -> tuple[LostConcept, ...]:
+    if features is None:
+        return ()
+    allowed = np.ones(len(own), dtype=bool) if candidates is None else np.isin(own, list(candidates))
+    own, scores = own[allowed], features[allowed] @ np.asarray(weights)
     shares = np.exp(scores - scores.max(initial=-np.inf))
     order = np.argsort(-scores, kind="stable")
     return tuple(LostConcept(int(own[k]), float(shares[k] / shares.sum())) for k in order)
 
 
 def blind_features(images: SeenImages, label: int) -> Float64 | None:
-    """`[concept, feature]`, or None where fewer than `LEAST_FAILURES` images of the class are wrong, or right.
+    """`[own concept, feature]`, or None where fewer than `LEAST_FAILURES` images of the class are wrong or right, or all are its.
 
-    Features: how much more the class shows the concept than what it is taken for; the same beyond what any other class would
-    give, in deviations; how far failures lie where images without it would; how much further images that show it lie from
-    where they should than images of the class that do not; whether there are such images.
+    Features: the least share that another concept has in what the classes lack that it is taken for; how far the class departed
+    from where the head expects it to where images without the concept lie, if it varies within the class, else 0; the concept's
+    own such share, if it varies; by how much images that show it fail more (`_failing_more`); how likely the confusions are at
+    most, if another concept was lost; how hard it is to read in the class, times how far all the class's concepts departed.
     """
     mine = images.labels == label
     wrong = mine & (images.outputs != label)
-    if min(wrong.sum(), (mine & ~wrong).sum()) < LEAST_FAILURES:
+    if min(wrong.sum(), (mine & ~wrong).sum()) < LEAST_FAILURES or mine.all():
         return None
-    lacked = images.prototypes[label] - images.prototypes
-    others = np.arange(images.classes) != label
-    taken = lacked.T @ _taken_for(images.outputs[wrong], images.classes)
-    usual, spread = lacked[others].mean(axis=0), lacked[others].std(axis=0)
-    expected = _Expected.of(images.shown[~mine], images.embeddings[~mine])
-    away = np.square(expected.departures(images)).sum(axis=1)
-    typical = float(np.median(away[~mine]))
-    beyond = np.maximum(away - typical, SHRINKAGE * typical + SMALL)
-    ratio, varies = _ratio_of_those_that_show(beyond, images.shown, mine)
-    return np.stack([taken, (taken - usual) / (spread + 0.05), expected.lack(images, wrong), ratio, varies], axis=1)
+    own = own_concepts(images, label)
+    prototypes, taken = images.prototypes, _taken_for(images.outputs[wrong], images.classes)
+    lacked = np.maximum(prototypes[label] - prototypes, 0.0)
+    in_lack = (taken @ (lacked / np.maximum(lacked.sum(axis=1, keepdims=True), SMALL)))[own]
+    expected = ExpectedEmbeddings.of(images.shown[~mine], images.embeddings[~mine])
+    varies = _varies(images.shown, mine)[own]
+    remembered = np.zeros(len(own))
+    if images.head is not None:
+        departed = remembered_departure(images.head, images.embeddings, images.labels, label)
+        remembered = expected.cosines(departed)[own]
+    departed = expected.departure(images.shown[mine], images.embeddings[mine])
+    beside = expected.among_classes(images.shown, images.embeddings, images.labels, label).cosines(departed)[own]
+    lack = _reading_lack(images, mine)[own]
+    return np.stack(
+        [
+            others_least(in_lack),
+            remembered * varies,
+            in_lack * varies,
+            _failing_more(images.shown, mine, wrong)[own],
+            others_largest(_likelihoods(prototypes, label, own, taken)),
+            lack * beside.mean(),
+        ],
+        axis=1,
+    )
 
 
 def paired_features(images: SeenImages, earlier: SeenImages, label: int) -> Float64 | None:
-    """`[concept, feature]`, or None where fewer than `LEAST_FAILURES` images of the class are newly wrong, or still right.
+    """`[own concept, feature]`, or None where fewer than `LEAST_FAILURES` images of the class are newly wrong, or still right.
 
-    Features: how much more the class shows the concept than what the newly wrong are taken for, less the same of the earlier
-    version's failures; how far embeddings moved to where images without it would lie; how far the failures lie there; how
-    much further images that show it moved than images of the class that do not; whether there are such images.
+    Features: how far embeddings moved to where images without the concept lie; the most that they moved so for another
+    concept; the mean of that over the others, times how hard the concept is to read in the class; how much more the class
+    shows the concept than what the newly wrong are taken for, less the same of the earlier version's failures; how much
+    further images that show it moved than images of the class that do not; whether there are such images; the first, in the
+    embeddings' own lengths; by how much images that show it fail more (`_failing_more`).
     """
     mine = images.labels == label
     wrong = mine & (images.outputs != label)
     new = wrong & (earlier.outputs == label)
     if min(new.sum(), (mine & ~wrong).sum()) < LEAST_FAILURES:
         return None
+    own = own_concepts(images, label)
     lacked = images.prototypes[label] - images.prototypes
     before = mine & (earlier.outputs != label)
     others = np.arange(images.classes) != label
@@ -143,71 +172,84 @@ def paired_features(images: SeenImages, earlier: SeenImages, label: int) -> Floa
         usual = _taken_for(earlier.outputs[before], images.classes)
     taken = lacked.T @ (_taken_for(images.outputs[new], images.classes) - usual)
     moved = images.embeddings - earlier.embeddings
-    sound = _Expected.of(earlier.shown, earlier.embeddings)
-    expected = _Expected.of(images.shown[~mine], images.embeddings[~mine])
     distance = np.linalg.norm(moved / (earlier.embeddings.std(axis=0) + SMALL), axis=1)
-    ratio, varies = _ratio_of_those_that_show(distance, images.shown, mine)
-    towards = sound.towards(moved[mine].mean(axis=0))
-    return np.stack([taken, towards, expected.lack(images, wrong), ratio, varies], axis=1)
+    sound, mean_move = ExpectedEmbeddings.of(earlier.shown, earlier.embeddings), moved[mine].mean(axis=0)
+    towards = sound.cosines(mean_move)[own]
+    return np.stack(
+        [
+            towards,
+            others_largest(towards),
+            others_mean(towards) * _reading_lack(images, mine)[own],
+            taken[own],
+            _ratio_of_those_that_show(distance, images.shown, mine)[own],
+            _varies(images.shown, mine)[own],
+            cosines(sound.coefficients, mean_move)[own],
+            _failing_more(images.shown, mine, wrong)[own],
+        ],
+        axis=1,
+    )
 
 
 def _taken_for(outputs: NDArray[np.int64], classes: int) -> Float64:
     return np.asarray(np.bincount(outputs, minlength=classes) / max(len(outputs), 1), dtype=np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class _Expected:
-    """Where an image should lie by what it shows: embeddings regressed on concepts, residuals whitened.
+def _likelihoods(prototypes: Float64, label: int, own: NDArray[np.int64], taken: Float64) -> Float64:
+    """`[own concept]`: mean log-likelihood of what the failures are taken for, `taken [class]`, were the concept lost.
 
-    `effects [concept, D]`, whitened; `whiten [D, D]`; `coefficients [concept, D]` and `offset [D]` as they are.
+    A class is the likelier, the fewer concepts it differs in from `label` without it.
+    """
+    others = np.arange(len(prototypes)) != label
+    likelihoods = np.empty(len(own))
+    for place, concept in enumerate(own):
+        without = prototypes[label].copy()
+        without[concept] = 0.0
+        steep = -FALL * np.abs(without - prototypes[others]).sum(axis=1)
+        likelihoods[place] = taken[others] @ (steep - np.logaddexp.reduce(steep))
+    return likelihoods
+
+
+def _reading_lack(images: SeenImages, mine: NDArray[np.bool_]) -> Float64:
+    return reading_lack(
+        images.shown > IMAGE_SHOWS, images.shown, images.embeddings, images.labels, mine, least=LEAST_IMAGES
+    )
+
+
+def _with_and_without(
+    shown: Float64, mine: NDArray[np.bool_]
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]] | None]:
+    """By concept: the images of the class that show it and those that do not; None where either are fewer than `LEAST_IMAGES`."""
+    groups = [(mine & column, mine & ~column) for column in (shown > IMAGE_SHOWS).T]
+    return [None if min(one.sum(), other.sum()) < LEAST_IMAGES else (one, other) for one, other in groups]
+
+
+def _varies(shown: Float64, mine: NDArray[np.bool_]) -> Float64:
+    """By concept: 1 where the class has images enough that show it and that do not, else 0."""
+    return np.array([float(groups is not None) for groups in _with_and_without(shown, mine)])
+
+
+def _ratio_of_those_that_show(sizes: Float64, shown: Float64, mine: NDArray[np.bool_]) -> Float64:
+    """By concept: logarithm of the mean size over images of the class that show it, over those that do not; 0 where unknown."""
+    return np.array(
+        [
+            0.0 if groups is None else np.log((sizes[groups[0]].mean() + 1e-3) / (sizes[groups[1]].mean() + 1e-3))
+            for groups in _with_and_without(shown, mine)
+        ]
+    )
+
+
+def _failing_more(shown: Float64, mine: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> Float64:
+    """By concept: logarithm of the odds of failing of images of the class that show it, over those of images that do not; 0
+    where either are few.
     """
 
-    effects: Float64
-    whiten: Float64
-    coefficients: Float64
-    offset: Float64
+    def log_odds(group: NDArray[np.bool_]) -> float:
+        share = (float((group & wrong).sum()) + 1) / (float(group.sum()) + 2)
+        return float(np.log(share / (1 - share)))
 
-    @classmethod
-    def of(cls, shown: Float64, embeddings: Float64) -> _Expected:
-        mean, centre = shown.mean(axis=0), embeddings.mean(axis=0)
-        centred = shown - mean
-        gram = centred.T @ centred + RIDGE * np.eye(centred.shape[1])
-        coefficients = np.linalg.solve(gram, centred.T @ (embeddings - centre))
-        offset = centre - mean @ coefficients
-        rest = embeddings - shown @ coefficients - offset
-        covariance = rest.T @ rest / max(len(rest) - 1, 1)
-        size = len(covariance)
-        covariance += (SHRINKAGE * np.trace(covariance) / size + SMALL) * np.eye(size)
-        whiten = np.linalg.cholesky(np.linalg.inv(covariance))
-        return cls(coefficients @ whiten, whiten, coefficients, offset)
-
-    def departures(self, images: SeenImages) -> Float64:
-        """`[image, D]`, whitened: from where each image should lie to where it lies."""
-        return np.asarray((images.embeddings - images.shown @ self.coefficients - self.offset) @ self.whiten)
-
-    def towards(self, moved: Float64) -> Float64:
-        """`[concept]`: cosine of a move `[D]` with that of an image that no longer shows the concept."""
-        move = moved @ self.whiten
-        return self._cosines(move)
-
-    def lack(self, images: SeenImages, rows: NDArray[np.bool_]) -> Float64:
-        """The same of the mean departure of the images in `rows`."""
-        return self._cosines(self.departures(images)[rows].mean(axis=0))
-
-    def _cosines(self, move: Float64) -> Float64:
-        lengths = np.linalg.norm(self.effects, axis=1) * np.linalg.norm(move)
-        return np.asarray(-(self.effects @ move) / np.maximum(lengths, SMALL))
-
-
-def _ratio_of_those_that_show(sizes: Float64, shown: Float64, mine: NDArray[np.bool_]) -> tuple[Float64, Float64]:
-    """By concept: logarithm of the mean size over images of the class that show it, over those that do not; and 1, or both 0
-    where either are fewer than `LEAST_IMAGES`.
-    """
-    ratio, varies = np.zeros(shown.shape[1]), np.zeros(shown.shape[1])
-    for concept in range(shown.shape[1]):
-        with_it = mine & (shown[:, concept] > IMAGE_SHOWS)
-        without = mine & ~with_it
-        if min(with_it.sum(), without.sum()) >= LEAST_IMAGES:
-            ratio[concept] = np.log((sizes[with_it].mean() + 1e-3) / (sizes[without].mean() + 1e-3))
-            varies[concept] = 1.0
-    return ratio, varies
+    return np.array(
+        [
+            0.0 if groups is None else log_odds(groups[0]) - log_odds(groups[1])
+            for groups in _with_and_without(shown, mine)
+        ]
+    )
