@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
 
 from conspect.adapters.models.torch_module import torch_model  # noqa: E402
 from conspect.adapters.preprocessing import Preprocessing  # noqa: E402
@@ -25,7 +25,7 @@ class Tokens(nn.Module):
         self.norm = nn.LayerNorm(12)
         self.head = nn.Linear(12, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Logits."""
         tokens = self.layer(self.patches(x).flatten(2).transpose(1, 2))
         read = {
@@ -33,7 +33,7 @@ class Tokens(nn.Module):
             "first": lambda: tokens[:, 0],
             "norm": lambda: self.norm(tokens.mean(1)),
         }
-        out: torch.Tensor = self.head(read[self.ending]())
+        out: Tensor = self.head(read[self.ending]())
         return out
 
 
@@ -44,9 +44,9 @@ class Functional(nn.Module):
         super().__init__()
         self.stem, self.act, self.head = nn.Conv2d(3, 7, 3, 2), nn.ReLU(), nn.Linear(7, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Logits."""
-        out: torch.Tensor = self.head(self.act(self.stem(x)).mean((2, 3)))
+        out: Tensor = self.head(self.act(self.stem(x)).mean((2, 3)))
         return out
 
 
@@ -66,7 +66,7 @@ NETWORKS = {
     ),
     "mean of tokens": (Tokens("mean"), (4, 4, 12)),
     "largest values": (convolutional(nn.AdaptiveMaxPool2d(1)), None),
-    "a ReLU after the average": (convolutional(nn.AdaptiveAvgPool2d(1), nn.Tanh()), None),
+    "a function of the average": (convolutional(nn.AdaptiveAvgPool2d(1), nn.Tanh()), None),
     "first token": (Tokens("first"), None),
     "norm after the mean": (Tokens("norm"), None),
 }
@@ -87,16 +87,18 @@ def test_positions_are_found_where_their_mean_is_the_embedding(what: str) -> Non
         assert positions is not None
         assert positions.shape == (3, *shape)
         np.testing.assert_allclose(positions.mean((1, 2)), model.embed(batch), atol=1e-5)
-        np.testing.assert_allclose(model.positions(batch[:1])[0], positions[0], atol=1e-5)
+        alone = model.positions(batch[:1])
+        assert alone is not None
+        np.testing.assert_allclose(alone[0], positions[0], atol=1e-5)
 
 
 def test_positions_lie_as_in_the_image() -> None:
-    network = nn.Sequential(
-        nn.AvgPool2d(4), nn.Conv2d(3, 5, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2)
-    )
+    lightness = nn.Conv2d(3, 5, 1, bias=False)
     with torch.no_grad():
-        network[1].weight.copy_(torch.ones(5, 3, 1, 1))
-        network[1].bias.zero_()
+        lightness.weight.copy_(torch.ones(5, 3, 1, 1))
+    network = nn.Sequential(
+        nn.AvgPool2d(4), lightness, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2)
+    )
     model = torch_model(network, Preprocessing(16, (16, 16)), ("a", "b"))
     picture = np.zeros((16, 16, 3), dtype=np.uint8)
     picture[:4, 12:] = 255

@@ -47,6 +47,13 @@ def warnings(results: Results) -> list[str]:
             f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
             "them means nothing; take a VLM that was trained on captions."
         )
+    chance = 1 / len(results.classes)
+    if results.vlm.zero_shot_interval.low <= chance:
+        lines.append(
+            f"Careful: asked for the classes by name, {results.vlm.name} is right on "
+            f"{percent(results.vlm.zero_shot_accuracy)} of the images, and guessing on {percent(chance)}. Nothing that is said "
+            "here in its words should be believed."
+        )
     if results.model.class_order is not None:
         lines.append(f"Careful: {results.model.class_order.sentence}.")
     if results.localization.left_out is not None:

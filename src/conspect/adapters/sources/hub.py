@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from textwrap import shorten
 
 from safetensors import SafetensorError
 
@@ -35,7 +36,7 @@ def fetching(name: str, host: str = HUB) -> Iterator[None]:
         text = str(error)
         if not any(sign in text.lower() for sign in SIGNS):
             raise
-        first = text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
+        first = shorten(text.strip().splitlines()[0], 200, placeholder=" ...") if text.strip() else type(error).__name__
         fix = "check the name and the connection, or give a local copy with `path`; HF_HOME says where copies are kept"
         raise outside_error("MODEL006", f"{name} cannot be fetched: {first}", fix) from error
 
