@@ -249,7 +249,7 @@ def test_a_program_of_its_own_is_told_how_its_environment_is_reached(
     environment = tmp_path / "tool"
     environment.mkdir()
     (environment / file).touch()
-    monkeypatch.setattr(installing.sys, "prefix", str(environment))
-    monkeypatch.setattr(installing.sys, "executable", "/x/python")
+    monkeypatch.setattr("sys.prefix", str(environment))
+    monkeypatch.setattr("sys.executable", "/x/python")
     assert installing.as_installed("fix: pip install 'conspect[editor]'").startswith(f"fix: {call}")
     assert installing.as_installed("pip install torch") == "pip install torch"
