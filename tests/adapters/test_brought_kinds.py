@@ -1114,14 +1114,21 @@ ROUNDED = {"half": 2e-3, "bfloat16": 2e-2}
 def test_15_a_graph_is_written_of_a_network_of_any_form(
     form: str, adapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import onnx
     import onnxruntime
 
     from conspect.adapters.models.onnx_graph import encoder_graph
+    from conspect.monitor.export.looking import around
+    from conspect.monitor.runtime.looks import LOOKS
 
     if "whole numbers" in form:
         monkeypatch.setattr("tests.adapters.brought.PREPARATION", PREPARATION | {"do_rescale": False})
     model = MODELS[adapter](FORMS[form]().eval(), tmp_path, 2 if "one " in form and "batch" not in form else 3)
-    session = onnxruntime.InferenceSession(encoder_graph(model).SerializeToString())
+    graph = encoder_graph(model)
+    # What looks again at every image must know how wide each output is.
+    looking = around(graph, LOOKS, 17)
+    onnx.checker.check_model(looking, full_check=True)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
     for number in (1, 6):
         images = np.random.default_rng(number).integers(0, 256, (number, 16, 16, 3), dtype=np.uint8)
         embeddings, logits = session.run(["embedding", "logits"], {"image": images})

@@ -148,6 +148,7 @@ def _labels(
             fix = 'say what they stand for, in order: classes = ["cat", "dog", ...] in [data]'
             raise user_error("DATA007", f"the labels in {columns.label!r} are numbers", fix, SourceLocation(str(path)))
         names = tuple(sorted(set(found)))
+        refuse_names_but_for_capitals(names, f"the labels in {columns.label!r}", path)
     else:
         names = tuple(composed(name) for name in columns.classes)
         check_names(names, (), "")
@@ -199,6 +200,17 @@ def refuse_two_readings(names: Sequence[str], what: str, path: Path) -> None:
         problem = f"{what.format(digits)} is class {name!r} by name, and {as_number} counted from 0"
         fix = 'say which: labels = "names" or labels = "numbers" in [data]'
         raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
+
+
+def refuse_names_but_for_capitals(names: Sequence[str], what: str, path: Path) -> None:
+    """Raises UserError DATA007 where two classes that nobody listed differ in capital letters alone."""
+    folded: dict[str, str] = {}
+    for name in names:
+        other = folded.setdefault(name.casefold(), name)
+        if other != name:
+            problem = f"{what} are {other!r} and {name!r}, which differ in capital letters alone"
+            fix = "write one class in one way; or list them, where both are meant: classes = [...] in [data]"
+            raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
 
 
 def _are_numbers(found: list[str], names: tuple[str, ...], columns: Columns, path: Path) -> bool:

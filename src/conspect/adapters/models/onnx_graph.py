@@ -80,9 +80,10 @@ def traced(network: torch.nn.Module, side: tuple[int, int], name: str, *, grey: 
             # The exporter that traces needs no further package; torch calls it the legacy one.
             warnings.simplefilter("ignore")
             file = Path(folder) / "model.onnx"
+            whole, given = FromPixels().eval(), torch.from_numpy(sample).to(device)
             torch.onnx.export(
-                FromPixels().eval(),
-                (torch.from_numpy(sample).to(device),),
+                whole,
+                (given,),
                 file,
                 input_names=["image"],
                 output_names=names,
@@ -90,7 +91,13 @@ def traced(network: torch.nn.Module, side: tuple[int, int], name: str, *, grey: 
                 opset_version=OPSET,
                 dynamo=False,
             )
-            return in_single_precision(onnx.load_model_from_string(file.read_bytes()))
+            graph = in_single_precision(onnx.load_model_from_string(file.read_bytes()))
+            with torch.inference_mode():
+                made = whole(given)
+            # The exporter leaves a width open that a reshape makes, and a second look must know it.
+            for value, found in zip(graph.graph.output, made, strict=True):
+                value.type.tensor_type.shape.dim[1].dim_value = found.shape[1]
+            return graph
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise outside_error("MONITOR006", f"torch cannot export {name}: {why}", ALONE) from error
