@@ -450,3 +450,26 @@ def test_a_preprocessing_that_gives_no_finite_values_is_refused(changes: Any, to
     (tmp_path / "steps.json").write_text(json.dumps(steps | changes))
     with pytest.raises(UserError, match=f"MODEL002: not a preprocessing: {told}"):
         read_preprocessing(tmp_path / "steps.json")
+
+
+# --- classes that differ in capital letters alone
+
+
+def test_labels_that_differ_in_capitals_alone_are_refused_unless_they_are_listed(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / name)
+    (tmp_path / "t.csv").write_text("path,label\na.png,Polish\nb.png,polish\n")
+    with pytest.raises(
+        UserError, match="DATA007: the labels in 'label' are 'Polish' and 'polish', which differ in cap"
+    ):
+        csv_table.load(tmp_path / "t.csv", split="train", columns=Columns("path", "label"))
+    listed = Columns("path", "label", classes=("Polish", "polish"))
+    assert csv_table.load(tmp_path / "t.csv", split="train", columns=listed).labels.tolist() == [0, 1]
+
+
+def test_class_folders_that_differ_in_capitals_alone_are_refused_unless_they_are_listed(tmp_path: Path) -> None:
+    for name in ("Cat", "cat", "dog"):
+        picture(tmp_path / "images" / name / "a.png")
+    with pytest.raises(UserError, match="DATA007: the class folders are 'Cat' and 'cat', which differ in capital"):
+        image_folder.load(tmp_path / "images")
+    assert image_folder.load(tmp_path / "images", classes=("Cat", "cat", "dog")).class_names == ("Cat", "cat", "dog")

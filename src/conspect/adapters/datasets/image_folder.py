@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conspect.adapters.datasets.catalogue import Catalogue, Files
-from conspect.adapters.datasets.columns import refuse_two_readings
+from conspect.adapters.datasets.columns import refuse_names_but_for_capitals, refuse_two_readings
 from conspect.adapters.datasets.image_files import SUFFIXES
 from conspect.adapters.datasets.names import check_names, composed
 from conspect.core.diagnostics import SourceLocation, user_error
@@ -97,6 +97,8 @@ def load(
         two = " and ".join(repr(name) for name in names if name.strip() == twice.strip())
         fix = "rename one of them, or move its images into the other"
         raise user_error("DATA007", f"the class folders {two} differ in spaces alone", fix, SourceLocation(str(root)))
+    if classes is None:
+        refuse_names_but_for_capitals(names, "the class folders", root)
     class_names = _class_names(names, classes, labels, root)
     indices = [names.index(one) for one, folder in zip(called, folders, strict=True) for _ in found[folder]]
     # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
