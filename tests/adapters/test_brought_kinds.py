@@ -823,6 +823,13 @@ def test_11_a_class_number_for_every_class_is_no_logit(adapter: str, tmp_path: P
 
 
 @pytest.mark.parametrize("adapter", EVERY)
+def test_11_a_class_number_beside_its_score_is_no_logit(adapter: str, tmp_path: Path) -> None:
+    network = Ends(lambda _, z: torch.stack([z.argmax(1).float(), z.softmax(1).amax(1)], 1), classes=3).eval()
+    with pytest.raises(UserError, match="MODEL002: brought gives no logits: column 0 holds whole numbers alone"):
+        MODELS[adapter](network, tmp_path, 2)
+
+
+@pytest.mark.parametrize("adapter", EVERY)
 def test_11_outputs_that_happen_to_be_in_order_can_be_said_to_be_logits(adapter: str, tmp_path: Path) -> None:
     network = Ends(lambda f, z: torch.sin(50 * f[:, :3]) * 0.1 + torch.tensor([0.0, 1, 2]) + 0 * z).eval()
     with pytest.raises(

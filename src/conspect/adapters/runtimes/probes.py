@@ -103,12 +103,21 @@ def confirm_logits(outputs: Floats, name: str, *, pictures: bool = False) -> Non
         why = "it gives 1 for one class and 0 for all others, such as argmax or Hardmax do"
     elif outputs.shape[1] > 2 and (ordered == places).all():
         why = "it gives the numbers 0, 1, ... in some order, such as argsort does"
+    elif not pictures and (numbers := _class_numbers(outputs)) is not None:
+        why = f"column {numbers} holds whole numbers alone, such as classes, beside columns that do not"
     elif not pictures and ((steps >= 0).all() or (steps <= 0).all()):
         why = "its values are sorted whatever goes in, so that the columns are not the classes"
     if why is not None:
         fix = "let the network return its logits, one a class"
-        fix += '; if these are its logits, say so: head = "none"' if "sorted" in why else ""
+        fix += "" if pictures else '; if these are its logits, say so: head = "none"'
         raise user_error("MODEL002", f"{name} gives no logits: {why}", fix)
+
+
+def _class_numbers(outputs: Floats) -> int | None:
+    """The first column that is whole for every input and not the same for all, where another is not whole."""
+    whole = (outputs == np.rint(outputs)).all(axis=0)
+    varied = whole & (np.ptp(outputs, axis=0) > 0)
+    return int(varied.argmax()) if varied.any() and not whole.all() else None
 
 
 def noise_like(probes: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -74,6 +74,7 @@ class Identity:
             fails = f"raises {sentence_of(error)}; it was given {given}"
             problem = f"does not take {given}: {sentence_of(error)}" if is_of_shapes(error) else fails
             fix = "say same_model=True if you know that it is the model that the monitor was fitted on"
+            fix = fix if is_of_shapes(error) else f"mend the model's own code, which fails; {fix}"
             raise user_error("MONITOR007", f"the model {problem}", fix, place_of(error)) from error
         if not _same(np.asarray(embeddings, dtype=np.float32), self.probe_embeddings):
             raise self._another("this one makes other embeddings of the same input")
