@@ -10,6 +10,7 @@ import pytest
 
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench import faults as bench
+from conspect.core.spaces import AffineMap
 from conspect.faults import cases as planting
 from conspect.faults import judging, scoring
 from conspect.faults.broken_inputs import broken_inputs
@@ -207,7 +208,8 @@ def test_a_fingerprint_tells_the_parts_of_planted_faults_apart(monkeypatch) -> N
     for kind, part, code in (("row shrunk", "head", 1), ("channels zeroed", "encoder", 2)):
         assert kinds[kind].broken == (part,)
         assert set(kinds[kind].blames) == {0, code}
-    turned = Version(fed, cases.sound[TEST] @ _rotation(cases.sound[TEST].shape[1]), subject.head)
+    rotation = _rotation(cases.sound[TEST].shape[1])
+    turned = Version(fed, cases.sound[TEST] @ rotation, AffineMap(subject.head.weight @ rotation, subject.head.offset))
     assert informed(turned, before, labels, names).broken == (NOT_COMPARED,)
     other = informed(Version(fed[:, ::-1], cases.sound[TEST], subject.head), before, labels, names)
     assert other.broken == ("input pipeline",)

@@ -48,11 +48,11 @@ def graph_departures(
             sums[k] = total if before is None else before + total
             counts[k] += seen.size // channels
     found = []
-    for node, (_, recorded), total, count in zip(listed, records, sums, counts, strict=True):
-        if total is None or not count:
+    for node, (_, recorded), summed, count in zip(listed, records, sums, counts, strict=True):
+        if summed is None or not count:
             continue
         epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), EPSILON)
-        moved, squares = total / count
+        moved, squares = summed / count
         name = node.name or node.output[0]
         found.append(departure(name, moved, squares - np.square(moved), recorded + epsilon, epsilon))
     return tuple(found)
