@@ -13,6 +13,8 @@ from conspect.statistics.testing import holm
 
 # A mending is named when it gains this much accuracy, and its corrected p-value is below the error.
 LEAST_GAIN, ERROR = 0.02, 0.01
+# One that gains as much, and by chance in fewer than this share of cases before correction, is worth trying on further images.
+PROMISING = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Mending:
         """Whether the pipeline is called broken for it: significantly better, by two points or more, and better than guessing."""
         gains = self.exchange.net >= LEAST_GAIN and self.p_value < ERROR
         return gains and self.accuracy + self.exchange.net > 2 * self.chance
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether it may be one to name, where more images would tell."""
+        return not self.is_named and self.exchange.net >= LEAST_GAIN and self.exchange.p_value < PROMISING
 
     @property
     def sentence(self) -> str:

@@ -192,11 +192,14 @@ def embedded(model: Feedable, prepared: Prepared, advance: Progress = unseen) ->
 
 
 def changed_embeddings(
-    model: Feedable, pictures: Sequence[Picture], advance: Progress = unseen
+    model: Feedable, pictures: Sequence[Picture], advance: Progress = unseen, *, only: str | None = None
 ) -> Iterator[tuple[tuple[str, str], NDArray[np.float32]]]:
-    """((name, fix), embeddings `[image, D]`) of every change that leaves the network's input as large as it is."""
+    """((name, fix), embeddings `[image, D]`) of every change (or the one called `only`) that leaves the network's input as large
+    as it is."""
     plain = prepared_by(model, pictures)
     for change in changes_of(pictures, plain):
+        if only is not None and change.name != only:
+            continue
         if change.picture is not None:
             changed = [model.prepare(change.picture(picture)) for picture in pictures]
             if any(batch.shape != plain.shape[1:] for batch in changed):
