@@ -21,7 +21,8 @@ from conspect.report.wording import findings
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import Asked, explain
+from conspect.study.explaining import Asked, concept_maps, explain
+from tests.fakes import FakeModel
 
 
 def failure(study: Study) -> str:
@@ -139,6 +140,32 @@ def test_a_concept_map_adds_up_to_what_is_compared() -> None:
     maps = concept_map(lens, positions)
     assert maps.shape == (2, 3, 5)
     np.testing.assert_allclose(maps.mean(axis=(1, 2)), lens.folded(positions.mean(axis=(0, 1))[None])[0], rtol=1e-12)
+
+
+class Averaging(FakeModel):
+    """Its embedding is the mean over the image's pixels in the middle; or, where it is not, there are no positions."""
+
+    def __init__(self, averages: bool) -> None:
+        self.averages = averages
+
+    def positions(self, batch: np.ndarray) -> np.ndarray | None:
+        return batch[:, 5:11, 5:11] if self.averages else None
+
+
+def test_maps_are_drawn_where_a_model_has_positions_and_refused_where_it_says_that_it_has_none() -> None:
+    rng = np.random.default_rng(1)
+    lens = Lens(AffineMap(rng.normal(size=(4, 3)), rng.normal(size=4)), ("a", "b-c"), rng.normal(size=(2, 4)))
+    image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    model = Averaging(averages=True)
+    maps = concept_maps(model, lens, image, ["b-c"])
+    assert maps is not None
+    assert [one.concept for one in maps] == ["b-c"]
+    values = np.array(maps[0].values)
+    assert values.shape == (6, 6)
+    compared = lens.folded(model.embed(model.prepare(image)[None]))[0, 1]
+    assert values.mean() == pytest.approx(compared, abs=1e-4)
+    assert concept_maps(Averaging(averages=False), lens, image, ["b-c"]) is None
+    assert concept_maps(FakeModel(), lens, image, ["b-c"]) is None
 
 
 def test_the_mean_over_the_demo_models_positions_is_its_embedding() -> None:
