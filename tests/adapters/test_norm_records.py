@@ -144,6 +144,9 @@ class Functional(nn.Module):
 class Frozen(nn.Module):
     """A batch norm of constants that computes itself, as in detectors."""
 
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("running_mean", torch.ones(8))
