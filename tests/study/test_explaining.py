@@ -175,7 +175,9 @@ def test_the_mean_over_the_demo_models_positions_is_its_embedding() -> None:
     batch = np.stack(
         [model.prepare(image) for image in np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)]
     )
-    np.testing.assert_allclose(model.positions(batch).mean(axis=(1, 2)), model.embed(batch), atol=1e-5)
+    positions = model.positions(batch)
+    assert positions is not None
+    np.testing.assert_allclose(positions.mean(axis=(1, 2)), model.embed(batch), atol=1e-5)
 
 
 def test_a_vlm_fitted_on_other_classes_is_warned_of_in_the_first_lines(finished: Study) -> None:
