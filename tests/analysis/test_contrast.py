@@ -63,7 +63,9 @@ def test_a_concept_that_is_seen_in_part_speaks_only_where_no_other_does_and_the_
     assert sentence(alone, CONCEPTS, CAT_DEER, {0}).endswith("images do (seen only in part)")
     both = [*alone, Reason(1, Side.LABEL, 0.9, 50)]
     assert sentence(both, CONCEPTS, CAT_DEER, {0}).endswith(" of them (“horns” is seen only in part)")
-    assert sentence(both, CONCEPTS, CAT_DEER, {0, 1}).endswith(" of them (all seen only in part)")
+    assert sentence(both, CONCEPTS, CAT_DEER, {0, 1}).endswith(" of them (both seen only in part)")
+    three = [*both, Reason(2, Side.LABEL, 0.85, 50)]
+    assert sentence(three, CONCEPTS, CAT_DEER, {0, 1, 2}).endswith(" of them (all seen only in part)")
 
 
 def test_nothing_is_named_that_does_not_stand_out_and_equal_images_do_not_count() -> None:

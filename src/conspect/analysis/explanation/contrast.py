@@ -172,7 +172,7 @@ def sentence(
     doubtful = [_quoted(concepts[k]) for k in named if k in in_part]
     partly = ""
     if len(doubtful) == len(named):
-        partly = " (seen only in part)" if len(named) == 1 else " (all seen only in part)"
+        partly = f" ({({1: '', 2: 'both '}).get(len(named), 'all ')}seen only in part)"
     elif doubtful:
         partly = f" ({' and '.join(doubtful)} {'is' if len(doubtful) == 1 else 'are'} seen only in part)"
     return f"{what}: shows {listed}{partly}"
