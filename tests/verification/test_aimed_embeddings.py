@@ -90,7 +90,7 @@ def test_the_length_is_set_where_no_other_readout_moves() -> None:
     moves = ReadoutMoves.of(model.lens.folded.weight[:1], model.lens.alignment)
     embedding = rng.normal(size=9)
     mapped = model.lens.alignment(embedding[None, :])[0]
-    least = np.linalg.norm(moves.fixed(mapped))
+    least = float(np.linalg.norm(moves.fixed(mapped)))
     for length in (1.5 * least, 3.0 * least):
         moved = moves.with_length(embedding, length)
         assert np.linalg.norm(model.lens.alignment(moved[None, :])) == pytest.approx(length, rel=1e-9)
@@ -110,7 +110,8 @@ def test_no_random_point_of_a_ball_or_a_box_has_a_larger_least_slack(seed: int, 
         return (points @ slacks.gains.T + slacks.least).min(axis=1)
 
     nothing = HalfSpaces(np.zeros((0, 3)), np.zeros(0))
-    axes, middle = np.linalg.inv(rng.normal(size=(3, 3)) + 3 * np.eye(3)), rng.normal(size=3)
+    axes = np.asarray(np.linalg.inv(rng.normal(size=(3, 3)) + 3 * np.eye(3)), dtype=np.float64)
+    middle = rng.normal(size=3)
     best = in_ellipsoid(slacks, Ellipsoid(middle, axes, 2.0), nothing)
     assert best is not None
     assert np.linalg.norm(middle + axes @ best) <= 2.0 + 1e-6

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog, minimize
+from scipy.optimize import LinearConstraint, NonlinearConstraint, linprog, minimize
 
 from conspect.core.spaces import Float64
 
@@ -69,32 +69,25 @@ def in_ellipsoid(slacks: Slacks, ellipsoid: Ellipsoid, cut: HalfSpaces) -> Float
     back = np.linalg.inv(triangle)
     gains, rows = slacks.gains @ back, cut.rows @ back
     # p is s, then t, the least slack.
-    constraints = [
-        {
-            "type": "ineq",
-            "fun": lambda p: gains @ p[:-1] + slacks.least - p[-1],
-            "jac": lambda p: np.hstack([gains, -np.ones((len(gains), 1))]),
-        },
-        {
-            "type": "ineq",
-            "fun": lambda p: np.atleast_1d(square - np.sum((p[:-1] + inner) ** 2)),
-            "jac": lambda p: np.append(-2 * (p[:-1] + inner), 0.0)[None, :],
-        },
-        {
-            "type": "ineq",
-            "fun": lambda p: cut.limits - rows @ p[:-1],
-            "jac": lambda p: np.pad(-rows, ((0, 0), (0, 1))),
-        },
-    ]
+    above = LinearConstraint(np.hstack([gains, -np.ones((len(gains), 1))]), lb=-slacks.least)
+    ball = NonlinearConstraint(
+        lambda p: np.atleast_1d(np.sum((p[:-1] + inner) ** 2)),
+        -np.inf,
+        square,
+        jac=lambda p: np.append(2 * (p[:-1] + inner), 0.0),
+    )
+    below = [LinearConstraint(np.pad(rows, ((0, 0), (0, 1))), ub=cut.limits)] if len(rows) else []
     slope = np.append(np.zeros(len(back)), -1.0)
+
+    def objective(p: Float64) -> float:
+        return -float(p[-1])
+
+    def gradient(p: Float64) -> Float64:
+        return slope
+
     first = np.append(-inner, float((slacks.least - gains @ inner).min(initial=0.0)))
     solved = minimize(
-        lambda p: float(slope @ p),
-        first,
-        jac=lambda p: slope,
-        constraints=constraints if len(rows) else constraints[:2],
-        method="SLSQP",
-        options={"maxiter": STEPS},
+        objective, first, jac=gradient, constraints=[above, ball, *below], method="SLSQP", options={"maxiter": STEPS}
     )
     v = np.asarray(back @ solved.x[:-1], dtype=np.float64)
     return v if np.isfinite(v).all() else None

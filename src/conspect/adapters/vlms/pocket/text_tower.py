@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +45,12 @@ class SentenceEncoder:
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._tokenizer = tokenizer_type.from_pretrained(folder)
-        self._model, report = model_type.from_pretrained(folder, output_loading_info=True)
+        loaded: Any = model_type.from_pretrained(folder, output_loading_info=True)
+        model, report = loaded
         missing = [name for name in report["missing_keys"] if "position_ids" not in name]
         if missing:
             raise outside_error("VLM002", f"weights of {PACKAGE} lack {missing[:3]}", REINSTALL)
+        self._model: transformers.BertModel = model
         self._model.eval()
         self._torch = torch
 
