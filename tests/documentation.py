@@ -18,7 +18,7 @@ def text_of(name: str) -> str:
 def leaves(value: Any, path: str = "") -> set[str]:
     """Paths of a JSON value: `a.b`, and `a[].b` for lists of objects."""
     if isinstance(value, dict):
-        return {leaf for key, one in value.items() for leaf in leaves(one, f"{path}.{key}" if path else key)}
-    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        return {leaf for one in value for leaf in leaves(one, f"{path}[]")}
+        return {leaf for key, entry in value.items() for leaf in leaves(entry, f"{path}.{key}" if path else key)}
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return {leaf for entry in value for leaf in leaves(entry, f"{path}[]")}
     return {path}

@@ -147,8 +147,8 @@ def extents(tree: ast.Module) -> dict[int, Extent]:
 def mutants_of(file: Path) -> list[Mutant]:
     """All mutants of one file."""
     name = file.relative_to(SOURCES).as_posix()
-    found = places(ast.parse(file.read_text(encoding="utf-8")))
-    return [Mutant(name, line, number, what) for number, (line, what, _) in enumerate(found)]
+    mistakes = places(ast.parse(file.read_text(encoding="utf-8")))
+    return [Mutant(name, line, number, what) for number, (line, what, _) in enumerate(mistakes)]
 
 
 def mutated(mutant: Mutant) -> CodeType:

@@ -280,7 +280,7 @@ def main() -> int:
     print(f"{len(judge.reach.seconds)} tests pass, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     scores = {room: _score(judge, sample(room, chosen.count, chosen.seed), chosen.killed) for room in rooms}
     print(json.dumps({"seed": chosen.seed, "seconds": round(time.monotonic() - start), "rooms": scores}))
-    return 0 if all(one["killed"] >= TARGET * one["mutants"] for one in scores.values()) else 1
+    return 0 if all(score["killed"] >= TARGET * score["mutants"] for score in scores.values()) else 1
 
 
 def _score(judge: Judge, mutants: Sequence[Mutant], and_killed: bool) -> dict[str, int]:

@@ -41,8 +41,10 @@ class Reach:
             {**self.seconds, **other.seconds},
             {**self.imports, **other.imports},
             {
-                file: {line: one.get(line, nothing) | two.get(line, nothing) for line in one.keys() | two.keys()}
-                for file, (one, two) in both.items()
+                file: {
+                    line: ours.get(line, nothing) | theirs.get(line, nothing) for line in ours.keys() | theirs.keys()
+                }
+                for file, (ours, theirs) in both.items()
             },
         )
 

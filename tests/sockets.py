@@ -30,16 +30,16 @@ def listened_on(processes: set[int]) -> set[str]:
             fields = line.split()
             if fields[3] == LISTENING:
                 listening[fields[9]] = written(fields[1].partition(":")[0])
-    found = set()
+    addresses = set()
     for process in processes:
         try:
             for descriptor in Path(f"/proc/{process}/fd").iterdir():
                 socket = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(descriptor))
                 if socket and socket[1] in listening:
-                    found.add(listening[socket[1]])
+                    addresses.add(listening[socket[1]])
         except OSError:
             continue
-    return found
+    return addresses
 
 
 def written(digits: str) -> str:

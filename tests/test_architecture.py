@@ -125,15 +125,15 @@ def room_of(path: Path) -> str:
 
 def imported(source: str, package: tuple[str, ...]) -> set[str]:
     """Dotted names of all that a module imports, wherever the import stands; `package` resolves relative ones."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             origin = ".".join(part for part in (base, node.module) if part)
-            found |= {f"{origin}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{origin}.{alias.name}" for alias in node.names}
+    return names
 
 
 def forbidden(room: str, names: set[str]) -> set[str]:
@@ -197,7 +197,7 @@ def imported_modules(sources: Mapping[str, str]) -> dict[str, set[str]]:
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 node.body = [ast.Pass()]
         names = imported(ast.unparse(tree), tuple(name.split(".")))
-        known = {found if found in sources else found.rpartition(".")[0] for found in names}
+        known = {dotted if dotted in sources else dotted.rpartition(".")[0] for dotted in names}
         graph[name] = (known & set(sources)) - {name}
     return graph
 
@@ -215,8 +215,8 @@ def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
         return seen
 
     beyond = {name: reached(name) for name in graph}
-    found = {frozenset({other for other in beyond[name] if name in beyond[other]}) for name in graph}
-    return [set(circle) for circle in found if circle]
+    rings = {frozenset({other for other in beyond[name] if name in beyond[other]}) for name in graph}
+    return [set(circle) for circle in rings if circle]
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -28,11 +28,11 @@ def test_the_demos_explanations_name_concepts_that_are_seen_and_belong_to_one_of
     failures = np.flatnonzero(sample.labels != sample.outputs)
     for row in failures:
         label, output = int(sample.labels[row]), int(sample.outputs[row])
-        found = explainer.explanation(sample.by_model[row], label, output)
-        named = [names.index(name) for reason in found.reasons for name in (reason.concept, *reason.twins)]
+        explanation = explainer.explanation(sample.by_model[row], label, output)
+        named = [names.index(name) for reason in explanation.reasons for name in (reason.concept, *reason.twins)]
         carried = [bool(table.relevant[label, k] != table.relevant[output, k]) for k in named]
         good.append(bool(named) and all(carried) and all(speaking[k] for k in named))
-        assert found.sentence.startswith(
+        assert explanation.sentence.startswith(
             f"{inputs.model.class_names[label]} taken for {inputs.model.class_names[output]}"
         )
     assert len(failures) > 30

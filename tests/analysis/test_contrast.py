@@ -104,9 +104,9 @@ def test_of_a_few_right_images_nothing_is_said(right: int, said: str) -> None:
 def test_concepts_that_cannot_be_told_apart_are_one_reason_and_stand_out_together() -> None:
     carried = np.array([[0.0, 0.0, 0.0, 0.9], [0.9, 0.9, 0.0, 0.0]])
     words = vocabulary(group=np.array([0, 0, 2, 3]), carried=carried)
-    found = reasons([48.5, 47.5, 0, 0.5], words)
-    assert found == [Reason(3, Side.LABEL, 0.98, 50), Reason(0, Side.OUTPUT, 0.96, 50, (1,))]
-    assert "shows “horns” or “colored eyes” more than 48 of the 50" in sentence(found, CONCEPTS, CAT_DEER)
+    grouped = reasons([48.5, 47.5, 0, 0.5], words)
+    assert grouped == [Reason(3, Side.LABEL, 0.98, 50), Reason(0, Side.OUTPUT, 0.96, 50, (1,))]
+    assert "shows “horns” or “colored eyes” more than 48 of the 50" in sentence(grouped, CONCEPTS, CAT_DEER)
     assert reasons([48.5, 30.5, 0, 0.5], words) == [Reason(3, Side.LABEL, 0.98, 50)]
 
 
@@ -117,19 +117,19 @@ def test_of_two_concepts_that_are_each_others_opposite_one_is_named() -> None:
 
 
 def test_the_sentence_says_classes_concepts_and_shares() -> None:
-    found = [Reason(0, Side.OUTPUT, 0.98, 200), Reason(1, Side.LABEL, 0.96, 200)]
-    assert sentence(found, CONCEPTS, CAT_DEER) == (
+    evidence = [Reason(0, Side.OUTPUT, 0.98, 200), Reason(1, Side.LABEL, 0.96, 200)]
+    assert sentence(evidence, CONCEPTS, CAT_DEER) == (
         "cat taken for deer: shows “horns” more than 98 % of rightly classified cat images do, and “colored eyes” less than "
         "96 % of them"
     )
-    assert sentence(found[1:], CONCEPTS, CAT_DEER) == (
+    assert sentence(evidence[1:], CONCEPTS, CAT_DEER) == (
         "cat taken for deer: shows “colored eyes” less than 96 % of rightly classified cat images do"
     )
 
 
 def test_an_image_that_is_classified_right_is_not_said_to_be_taken_for_anything() -> None:
-    found = [Reason(0, Side.OUTPUT, 1.0, 200)]
-    assert sentence(found, CONCEPTS, Contrasted("cat", "deer", failed=False)) == (
+    evidence = [Reason(0, Side.OUTPUT, 1.0, 200)]
+    assert sentence(evidence, CONCEPTS, Contrasted("cat", "deer", failed=False)) == (
         "deer, not cat: shows “horns” more than any rightly classified cat image does"
     )
 

@@ -16,9 +16,9 @@ def test_the_most_reliable_pairs_that_the_image_breaks_come_first() -> None:
 
 def test_each_concept_is_named_once_on_each_side() -> None:
     # Order 2 > 1 > 3 > 0 breaks 0 > 1, 0 > 3, 0 > 2 (one of them is enough), 3 > 2 and 1 > 2.
-    found = broken_pairs(np.array([0.1, 0.6, 0.9, 0.4]), USUAL)
-    assert found == [BrokenPair(0, 1, 0.98), BrokenPair(3, 2, 0.7)]
-    assert broken_pairs(np.array([0.1, 0.6, 0.9, 0.4]), USUAL, limit=1) == found[:1]
+    pairs = broken_pairs(np.array([0.1, 0.6, 0.9, 0.4]), USUAL)
+    assert pairs == [BrokenPair(0, 1, 0.98), BrokenPair(3, 2, 0.7)]
+    assert broken_pairs(np.array([0.1, 0.6, 0.9, 0.4]), USUAL, limit=1) == pairs[:1]
 
 
 def test_a_tie_breaks_a_pair() -> None:

@@ -147,9 +147,9 @@ def test_two_concepts_that_hardly_any_image_shows_together_are_named() -> None:
     strengths, labels, outputs = images()
     cats = labels == 0
     strengths[cats, 2] = -strengths[cats, 0] + 0.1 * strengths[cats, 2]
-    found = search(strengths, labels, outputs).thin
-    assert [(one.label, one.concepts, one.images) for one in found] == [(0, (0, 2), 0)]
-    assert thin_sentence(found[0], CONCEPTS, CLASSES) == (
+    thin = search(strengths, labels, outputs).thin
+    assert [(combination.label, combination.concepts, combination.images) for combination in thin] == [(0, (0, 2), 0)]
+    assert thin_sentence(thin[0], CONCEPTS, CLASSES) == (
         "Only 0 cat images are both in the quarter that shows “horns” most and in the quarter that shows “at night” most; if the "
         "two had nothing to do with each other, 25 would be."
     )

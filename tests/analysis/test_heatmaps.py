@@ -32,11 +32,11 @@ def test_one_image_gives_ones_and_zeros_and_a_tie_satisfies_neither_direction() 
 
 
 def test_an_aggregate_is_the_sum_of_its_images() -> None:
-    found = aggregate(STRENGTHS)
-    assert found.greater.tolist() == [[0, 2, 4], [2, 0, 3], [1, 2, 0]]
-    assert found.images == 5
-    assert np.array_equal(found.greater, sum(heatmaps.single_input(row).astype(int) for row in STRENGTHS))
-    np.testing.assert_allclose(found.share, [[0, 0.4, 0.8], [0.4, 0, 0.6], [0.2, 0.4, 0]])
+    counts = aggregate(STRENGTHS)
+    assert counts.greater.tolist() == [[0, 2, 4], [2, 0, 3], [1, 2, 0]]
+    assert counts.images == 5
+    assert np.array_equal(counts.greater, sum(heatmaps.single_input(row).astype(int) for row in STRENGTHS))
+    np.testing.assert_allclose(counts.share, [[0, 0.4, 0.8], [0.4, 0, 0.6], [0.2, 0.4, 0]])
 
 
 def test_a_positive_factor_per_image_changes_nothing() -> None:
@@ -52,7 +52,7 @@ def test_shards_merge_to_the_whole() -> None:
 
 def test_groups_are_labels_or_outputs_and_an_empty_one_has_no_share() -> None:
     ground_truth = by_group(STRENGTHS, np.array([0, 0, 2, 2, 2]), 3)
-    assert [found.images for found in ground_truth] == [2, 0, 3]
+    assert [counts.images for counts in ground_truth] == [2, 0, 3]
     assert ground_truth[0].greater.tolist() == [[0, 2, 2], [0, 0, 1], [0, 1, 0]]
     assert np.isnan(ground_truth[1].share).all()
     output_label = by_group(STRENGTHS, np.array([1, 1, 1, 1, 0]), 3)
@@ -77,9 +77,9 @@ INCORRECT = counts({(0, 1): 5, (0, 2): 11, (1, 2): 18}, 20)
 
 
 def test_the_difference_is_correct_minus_incorrect_with_newcombes_interval() -> None:
-    found = differential(CORRECT, INCORRECT, confidence=0.9)
-    np.testing.assert_allclose(found.difference, [[0, 0.7, 0.05], [-0.7, 0, -0.8], [-0.05, 0.8, 0]], atol=1e-12)
-    assert (found.low[0, 1], found.high[0, 1]) == tuple(float(v) for v in newcombe(95, 100, 5, 20, 0.9))
+    loss = differential(CORRECT, INCORRECT, confidence=0.9)
+    np.testing.assert_allclose(loss.difference, [[0, 0.7, 0.05], [-0.7, 0, -0.8], [-0.05, 0.8, 0]], atol=1e-12)
+    assert (loss.low[0, 1], loss.high[0, 1]) == tuple(float(v) for v in newcombe(95, 100, 5, 20, 0.9))
 
 
 def test_p_values_are_exact_tests_corrected_for_the_three_pairs() -> None:
@@ -91,31 +91,31 @@ def test_p_values_are_exact_tests_corrected_for_the_three_pairs() -> None:
         ]
         raw.append(min(1.0, 2 * min(tails)))
     adjusted = multipletests(raw, method="holm")[1]
-    found = differential(CORRECT, INCORRECT)
-    np.testing.assert_allclose([found.p_value[0, 1], found.p_value[0, 2], found.p_value[1, 2]], adjusted)
-    assert np.array_equal(found.p_value, found.p_value.T)
-    assert np.array_equal(np.diag(found.p_value), [1, 1, 1])
+    loss = differential(CORRECT, INCORRECT)
+    np.testing.assert_allclose([loss.p_value[0, 1], loss.p_value[0, 2], loss.p_value[1, 2]], adjusted)
+    assert np.array_equal(loss.p_value, loss.p_value.T)
+    assert np.array_equal(np.diag(loss.p_value), [1, 1, 1])
 
 
 def test_top_pairs_are_the_significant_losses_largest_first() -> None:
-    found = differential(CORRECT, INCORRECT)
-    assert found.top_pairs(5) == [(2, 1), (0, 1)]
-    assert found.top_pairs(1) == [(2, 1)]
-    assert found.top_pairs(5, alpha=1e-30) == []
+    loss = differential(CORRECT, INCORRECT)
+    assert loss.top_pairs(5) == [(2, 1), (0, 1)]
+    assert loss.top_pairs(1) == [(2, 1)]
+    assert loss.top_pairs(5, alpha=1e-30) == []
 
 
 def test_nothing_is_significant_where_one_side_has_no_images() -> None:
     empty = HeatmapCounts(np.zeros((3, 3), dtype=np.int64), 0)
-    for found in (differential(CORRECT, empty), differential(empty, INCORRECT), differential(empty, empty)):
-        assert np.all(found.p_value == 1)
-        assert found.top_pairs(5) == []
-        assert np.all((found.low == -1) & (found.high == 1))
+    for loss in (differential(CORRECT, empty), differential(empty, INCORRECT), differential(empty, empty)):
+        assert np.all(loss.p_value == 1)
+        assert loss.top_pairs(5) == []
+        assert np.all((loss.low == -1) & (loss.high == 1))
 
 
 def test_one_concept_has_no_pairs() -> None:
-    one = HeatmapCounts(np.zeros((1, 1), dtype=np.int64), 4)
-    assert differential(one, one).top_pairs(3) == []
-    assert binarized(one, 0.5).tolist() == [[BELOW]]
+    lone = HeatmapCounts(np.zeros((1, 1), dtype=np.int64), 4)
+    assert differential(lone, lone).top_pairs(3) == []
+    assert binarized(lone, 0.5).tolist() == [[BELOW]]
 
 
 def test_a_summary_is_cut_where_the_whole_interval_lies_on_one_side() -> None:

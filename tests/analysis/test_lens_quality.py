@@ -27,18 +27,18 @@ def test_pair_agreement_by_hand() -> None:
             [0.5, 0.1, 0.2],  # c has no pairs and does not count
         ]
     )
-    found = pair_agreement(by_group(strengths, np.array([0, 0, 1, 2]), 3), TABLE)
-    np.testing.assert_allclose(found.by_class, [0.5, 0.5, np.nan])
-    assert found.mean == pytest.approx((1 + 0 + 0.5) / 3)
-    assert found.images == 3
+    agreed = pair_agreement(by_group(strengths, np.array([0, 0, 1, 2]), 3), TABLE)
+    np.testing.assert_allclose(agreed.by_class, [0.5, 0.5, np.nan])
+    assert agreed.mean == pytest.approx((1 + 0 + 0.5) / 3)
+    assert agreed.images == 3
     scaled = pair_agreement(by_group(strengths * [[2], [3], [0.1], [9]], np.array([0, 0, 1, 2]), 3), TABLE)
-    np.testing.assert_array_equal(scaled.by_class, found.by_class)
+    np.testing.assert_array_equal(scaled.by_class, agreed.by_class)
 
 
 def test_pair_agreement_without_a_pair_is_nan() -> None:
-    found = pair_agreement(by_group(np.ones((2, 3)), np.array([2, 2]), 3), TABLE)
-    assert np.isnan(found.mean)
-    assert found.images == 0
+    agreed = pair_agreement(by_group(np.ones((2, 3)), np.array([2, 2]), 3), TABLE)
+    assert np.isnan(agreed.mean)
+    assert agreed.images == 0
 
 
 VLM = np.array([[0.3, 0.2, 0.1], [0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.3, 0.3, 0.1]])
@@ -47,9 +47,9 @@ LENS = np.array([[0.3, 0.1, 0.2], [0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.3, 0.2, 0
 
 def test_validation_counts_on_how_many_predicates_both_ways_agree() -> None:
     labels = np.array([0, 0, 1, 2])
-    found = agreement(agreements_by_group(LENS, VLM, labels, 4), np.bincount(labels, minlength=4))
+    shares = agreement(agreements_by_group(LENS, VLM, labels, 4), np.bincount(labels, minlength=4))
     # Image 0: 2 of 3 pairs alike; image 1: 3; image 2: 0; image 3: a tie is not the same as "greater", so 2 of 3.
-    np.testing.assert_allclose(found, [5 / 6, 0, 2 / 3, np.nan])
+    np.testing.assert_allclose(shares, [5 / 6, 0, 2 / 3, np.nan])
 
 
 def test_expected_pairs_are_relevant_over_irrelevant_weakest_first() -> None:

@@ -24,14 +24,14 @@ TRUE, WRONG = 1, 0
 def test_the_truth_table_of_both_oracles(on_image, on_mapped, refitted, by_vlm, by_refitted_head) -> None:
     # The middle image is the misclassified one.
     labels, outputs = np.array([0, TRUE, 2]), np.array([0, 2, 2])
-    (found,) = localize(
+    (verdict,) = localize(
         labels,
         outputs,
         vlm_on_image=np.array([9, on_image, 9]),
         vlm_on_mapped=np.array([9, on_mapped, 9]),
         refitted=np.array([9, refitted, 9]),
     )
-    assert found == Localization(1, TRUE, 2, by_vlm, by_refitted_head)
+    assert verdict == Localization(1, TRUE, 2, by_vlm, by_refitted_head)
 
 
 def verdicts(*pairs: tuple[Culprit, Culprit]) -> list[Localization]:
@@ -58,8 +58,10 @@ def test_agreement_is_over_the_failures_that_the_vlm_decides() -> None:
     summary = summarise(MIXED)
     assert summary.oracle_agreement == 5 / 7
     assert summary.oracle_agreement_interval == tuple(float(v) for v in wilson(5, 7))
-    decided = [one for one in MIXED if one.by_vlm is not U]
-    kappa = cohen_kappa_score([one.by_vlm for one in decided], [one.by_refitted_head for one in decided])
+    decided = [verdict for verdict in MIXED if verdict.by_vlm is not U]
+    kappa = cohen_kappa_score(
+        [verdict.by_vlm for verdict in decided], [verdict.by_refitted_head for verdict in decided]
+    )
     assert summary.kappa == pytest.approx(kappa)
 
 

@@ -58,22 +58,24 @@ def world(label: int, lost: int, seed: int = 0, share: float = 1.3) -> tuple[See
 @pytest.mark.parametrize(("label", "lost"), [(0, 0), (0, 3), (1, 4), (2, 1), (3, 4), (4, 2)])
 def test_with_an_earlier_version_the_lost_concept_comes_first(label: int, lost: int) -> None:
     earlier, images = world(label, lost)
-    found = lost_since(images, earlier, label)
-    assert found[0].concept == lost
-    assert sum(one.probability for one in found) == pytest.approx(1.0)
-    assert [one.probability for one in found] == sorted((one.probability for one in found), reverse=True)
+    ranking = lost_since(images, earlier, label)
+    assert ranking[0].concept == lost
+    assert sum(candidate.probability for candidate in ranking) == pytest.approx(1.0)
+    assert [candidate.probability for candidate in ranking] == sorted(
+        (candidate.probability for candidate in ranking), reverse=True
+    )
 
 
 @pytest.mark.parametrize(("label", "lost"), [(0, 0), (0, 3), (1, 4), (2, 1)])
 def test_blind_it_is_among_the_concepts_that_the_class_shows(label: int, lost: int) -> None:
     _, images = world(label, lost)
-    assert lost in {one.concept for one in lost_blind(images, label)}
-    assert all(CLASSES[label, one.concept] for one in lost_blind(images, label))
+    assert lost in {candidate.concept for candidate in lost_blind(images, label)}
+    assert all(CLASSES[label, candidate.concept] for candidate in lost_blind(images, label))
 
 
 def test_only_candidates_are_named() -> None:
     earlier, images = world(0, 0)
-    assert [one.concept for one in lost_since(images, earlier, 0, [3, 5])] == [3]
+    assert [candidate.concept for candidate in lost_since(images, earlier, 0, [3, 5])] == [3]
     assert lost_since(images, earlier, 0, []) == ()
 
 

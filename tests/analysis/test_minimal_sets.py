@@ -46,9 +46,9 @@ def subsets(concepts: int) -> list[frozenset[int]]:
 
 
 def mask(members: frozenset[int], concepts: int) -> np.ndarray:
-    found = np.zeros(concepts, dtype=bool)
-    found[list(members)] = True
-    return found
+    chosen = np.zeros(concepts, dtype=bool)
+    chosen[list(members)] = True
+    return chosen
 
 
 def reference(keeps: Keeps, concepts: int) -> tuple[set[frozenset[int]], set[frozenset[int]]]:
@@ -62,11 +62,11 @@ def reference(keeps: Keeps, concepts: int) -> tuple[set[frozenset[int]], set[fro
 def test_where_erasing_is_monotone_all_minimal_sets_are_found(seed: int, concepts: int) -> None:
     rng = np.random.default_rng(seed)
     keeps = additive_keeps(rng.uniform(0.1, 2.0, size=2), -rng.uniform(0.0, 1.0, size=(concepts, 2)))
-    found = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=10_000, monotone=True)
+    sets = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=10_000, monotone=True)
     abductive, contrastive = reference(keeps, concepts)
-    assert found.complete
-    assert set(map(frozenset, found.abductive)) == abductive
-    assert set(map(frozenset, found.contrastive)) == contrastive
+    assert sets.complete
+    assert set(map(frozenset, sets.abductive)) == abductive
+    assert set(map(frozenset, sets.contrastive)) == contrastive
 
 
 @given(st.integers(0, 2**31), st.integers(1, 8))
@@ -74,9 +74,9 @@ def test_where_erasing_is_monotone_all_minimal_sets_are_found(seed: int, concept
 def test_every_set_is_what_it_claims_and_no_concept_of_it_can_go(seed: int, concepts: int) -> None:
     rng = np.random.default_rng(seed)
     keeps = additive_keeps(rng.normal(1.0, 1.0, size=3), rng.normal(size=(concepts, 3)))
-    found = minimal_sets(keeps, concepts, order=rng.permutation(concepts).tolist(), seconds=60, at_most=200)
-    assert found.abductive or found.contrastive
-    for sets, holds in ((found.abductive, lambda m: keeps(~m)), (found.contrastive, lambda m: ~keeps(m))):
+    minimal = minimal_sets(keeps, concepts, order=rng.permutation(concepts).tolist(), seconds=60, at_most=200)
+    assert minimal.abductive or minimal.contrastive
+    for sets, holds in ((minimal.abductive, lambda m: keeps(~m)), (minimal.contrastive, lambda m: ~keeps(m))):
         for members in sets:
             whole = mask(frozenset(members), concepts)
             assert holds(whole[None])[0] or len(members) == concepts
@@ -93,16 +93,16 @@ def test_all_sets_tried_are_all_minimal_sets_also_where_erasing_more_brings_the_
 ) -> None:
     rng = np.random.default_rng(seed)
     keeps = additive_keeps(rng.normal(1.0, 1.0, size=3), rng.normal(size=(concepts, 3)))
-    found = every_minimal_set(keeps, concepts, at_most=10_000)
+    minimal = every_minimal_set(keeps, concepts, at_most=10_000)
     abductive, contrastive = reference(keeps, concepts)
-    assert found.complete
-    assert set(map(frozenset, found.abductive)) == abductive
-    assert set(map(frozenset, found.contrastive)) == contrastive
+    assert minimal.complete
+    assert set(map(frozenset, minimal.abductive)) == abductive
+    assert set(map(frozenset, minimal.contrastive)) == contrastive
     few = every_minimal_set(keeps, concepts, at_most=3)
     assert len(few.abductive) + len(few.contrastive) == min(3, len(abductive) + len(contrastive))
     assert few.complete == (len(abductive) + len(contrastive) <= 3)
-    assert set(few.abductive) <= set(found.abductive)
-    assert [len(members) for members in few.contrastive] == [len(members) for members in found.contrastive][
+    assert set(few.abductive) <= set(minimal.abductive)
+    assert [len(members) for members in few.contrastive] == [len(members) for members in minimal.contrastive][
         : len(few.contrastive)
     ]
 
@@ -120,10 +120,10 @@ def test_a_set_that_changes_the_output_is_known_where_there_is_one(seed: int, co
     keeps = additive_keeps(start, change)
     flip = additive_flip(start, change)
     assert (flip is None) == (not reference(keeps, concepts)[1])
-    found = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=200, flip=flip)
-    assert bool(found.contrastive) == (flip is not None)
-    assert not found.complete
-    assert all(not keeps(mask(frozenset(members), concepts)[None])[0] for members in found.contrastive)
+    minimal = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=200, flip=flip)
+    assert bool(minimal.contrastive) == (flip is not None)
+    assert not minimal.complete
+    assert all(not keeps(mask(frozenset(members), concepts)[None])[0] for members in minimal.contrastive)
 
 
 def test_erasure_only_harms_where_no_margin_ever_rises() -> None:
@@ -144,9 +144,9 @@ def test_twenty_sets_over_a_hundred_concepts_take_a_tenth_of_a_second() -> None:
     spent = []
     for _ in range(3):
         start = time.perf_counter()
-        found = minimal_sets(keeps, 100, order=range(100), seconds=5, at_most=20)
+        sets = minimal_sets(keeps, 100, order=range(100), seconds=5, at_most=20)
         spent.append(time.perf_counter() - start)
-        assert len(found.abductive) + len(found.contrastive) == 20
+        assert len(sets.abductive) + len(sets.contrastive) == 20
     assert min(spent) < 0.5  # 0.1 s on an idle machine; the bound leaves room for neighbours
 
 
@@ -177,9 +177,9 @@ def test_deleting_blocks_gives_what_one_deletion_after_the_other_gives(seed: int
 def test_the_budget_ends_the_search() -> None:
     keeps = additive_keeps(np.full(1, 25.0), -np.ones((60, 1)))
     start = time.perf_counter()
-    found = minimal_sets(keeps, 60, order=range(60), seconds=0.05, at_most=10**6)
+    sets = minimal_sets(keeps, 60, order=range(60), seconds=0.05, at_most=10**6)
     assert time.perf_counter() - start < 2
-    assert not found.complete
+    assert not sets.complete
 
 
 @pytest.mark.parametrize("along_variation", [False, True])
@@ -243,11 +243,11 @@ def test_a_counterfactual_says_how_far_it_is_from_the_embeddings_of_other_images
     moves = concept_moves(lens, embeddings)
     z, others = embeddings[0], embeddings[1:]
     shift = np.array([0.1, 0.0, -0.2, 0.0, 0.0])
-    found = counterfactual(moves, z, shift, others)
-    np.testing.assert_allclose(found.embedding, z + moves @ shift)
+    moved = counterfactual(moves, z, shift, others)
+    np.testing.assert_allclose(moved.embedding, z + moves @ shift)
     gaps = np.linalg.norm(others[:, None] - others[None], axis=2) + np.diag(np.full(39, np.inf))
     usual = np.median(gaps.min(axis=1))
-    assert found.distance == pytest.approx(np.linalg.norm(others - found.embedding, axis=1).min() / usual)
+    assert moved.distance == pytest.approx(np.linalg.norm(others - moved.embedding, axis=1).min() / usual)
     assert counterfactual(moves, z, shift, others[:0]).distance == np.inf
 
 
@@ -256,7 +256,7 @@ def test_a_shift_of_few_concepts_restores_the_label_as_it_is_printed(at_most: in
     rng = np.random.default_rng(5)
     lens, head, embeddings = lens_and_head(5, concepts=9)
     moves = concept_moves(lens, embeddings)
-    found = 0
+    restored = 0
     for z in embeddings[:15]:
         label = (int(head.logits(z[None])[0].argmax()) + 1) % 3
         of_all = smallest_shift(moves, head, z, label, np.ones(9, dtype=bool))
@@ -264,9 +264,9 @@ def test_a_shift_of_few_concepts_restores_the_label_as_it_is_printed(at_most: in
         assert (shift is None) == (of_all is None)
         if shift is None or of_all is None:
             continue
-        found += 1
+        restored += 1
         assert np.linalg.norm(shift) >= np.linalg.norm(of_all) - 1e-9
         assert np.count_nonzero(shift) <= at_most or at_most < 3
         for wrong in (np.round(shift, 1), shift + rng.uniform(-0.05, 0.05, 9) * (shift != 0)):
             assert head.logits((z + moves @ wrong)[None])[0].argmax() == label
-    assert found > 5
+    assert restored > 5

@@ -21,14 +21,14 @@ def encode(texts: list[str]) -> np.ndarray:
 
 def test_prompts_are_normalised_then_averaged_then_normalised() -> None:
     concepts = [Concept("hairy", ("fur", "hair")), Concept("wheels", ("wheels",))]
-    found = concept_directions(concepts, ("a photo of {}", "{}"), encode)
+    directions = concept_directions(concepts, ("a photo of {}", "{}"), encode)
     # hairy: unit vectors (1,0) (0,1) (1,0) (1,0), mean (0.75, 0.25). Without the first step it would be (6, 0.5).
-    np.testing.assert_allclose(found, [np.array([3.0, 1.0]) / np.sqrt(10), [0, -1]])
+    np.testing.assert_allclose(directions, [np.array([3.0, 1.0]) / np.sqrt(10), [0, -1]])
 
 
 def test_a_class_name_is_its_own_phrase() -> None:
-    found = class_directions(["fur", "wheels"], ("{}",), encode)
-    np.testing.assert_allclose(found, [[0, 1], [0, -1]])
+    directions = class_directions(["fur", "wheels"], ("{}",), encode)
+    np.testing.assert_allclose(directions, [[0, 1], [0, -1]])
 
 
 def test_prompts_that_cancel_out_are_refused_by_name() -> None:

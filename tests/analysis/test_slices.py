@@ -13,30 +13,30 @@ def test_a_planted_bad_slice_comes_first_with_its_counts_and_test() -> None:
     right[[0, 1, 2, 3, 4, 5, 6, 7, 30, 90]] = False
     verdicts = [None if ok else ("encoder" if row < 6 else "head") for row, ok in enumerate(right)]
     satisfied = np.where(np.arange(100) < 20, 0.25, np.nan)
-    found = by_slice({"weather": weather, "camera": camera}, right, verdicts, satisfied)
-    worst = found[0]
+    slices = by_slice({"weather": weather, "camera": camera}, right, verdicts, satisfied)
+    worst = slices[0]
     assert (worst.column, worst.value, worst.images, worst.correct) == ("weather", "rain", 20, 12)
     assert (worst.rest_images, worst.rest_correct) == (60, 59), "images without a value are in no slice and in no rest"
     assert worst.failures == {"encoder": 6, "head": 2}
     assert worst.satisfied == 0.25
-    assert [one.value for one in found] == ["rain", "a", "b", "sun"]
+    assert [part.value for part in slices] == ["rain", "a", "b", "sun"]
     tails = stats.hypergeom(80, 71, 20)
     plain = 2 * min(tails.cdf(12), tails.sf(11))
     assert worst.p_value == pytest.approx(4 * plain), "Holm: the smallest of four"
-    assert found[-1].satisfied is None
+    assert slices[-1].satisfied is None
 
 
 def test_a_column_with_one_value_or_none_at_all_is_no_finding() -> None:
     right = np.array([True, False])
-    (found,) = by_slice({"a": ["x", "x"], "b": [None, None]}, right, [None, "head"], np.full(2, np.nan))
-    assert (found.images, found.rest_images, found.p_value) == (2, 0, 1.0)
+    (part,) = by_slice({"a": ["x", "x"], "b": [None, None]}, right, [None, "head"], np.full(2, np.nan))
+    assert (part.images, part.rest_images, part.p_value) == (2, 0, 1.0)
     assert by_slice({}, right, [None, "head"], np.full(2, np.nan)) == []
 
 
 def test_the_share_of_satisfied_predicates_counts_relevant_over_irrelevant() -> None:
     table = ClassAttributes(("cat", "dog"), ("fur", "wheels", "wings"), np.array([[0.9, 0.0, 0.05], [0.3, 0.2, 0.4]]))
     strengths = np.array([[0.5, 0.1, 0.2], [0.5, 0.6, 0.2], [0.5, 0.5, 0.9], [0.1, 0.0, 0.0]])
-    found = satisfied_shares(strengths, np.array([0, 0, 0, 1]), table)
-    assert found[:3].tolist() == [1.0, 0.5, 0.0]
-    assert np.isnan(found[3]), "nothing is expected of a dog"
+    shares = satisfied_shares(strengths, np.array([0, 0, 0, 1]), table)
+    assert shares[:3].tolist() == [1.0, 0.5, 0.0]
+    assert np.isnan(shares[3]), "nothing is expected of a dog"
     assert np.isnan(satisfied_shares(strengths, np.zeros(4, dtype=np.int64), None)).all()

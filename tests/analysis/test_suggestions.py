@@ -37,10 +37,15 @@ def planted() -> tuple[Candidates, np.ndarray, np.ndarray]:
 
 def test_what_tells_classes_or_failures_is_suggested_and_the_rest_is_counted_by_reason() -> None:
     candidates, labels, outputs = planted()
-    found = suggest(candidates, labels, outputs, limit=10)
-    names = {NAMES[s.candidate] for s in found.suggestions}
+    suggestions = suggest(candidates, labels, outputs, limit=10)
+    names = {NAMES[s.candidate] for s in suggestions.suggestions}
     assert names in ({"stripes", "lost on failures"}, {"stripes again", "lost on failures"})
-    assert (found.names_of_classes, found.not_seen, found.tell_nothing, found.near_duplicates) == (2, 1, 1, 1)
+    assert (
+        suggestions.names_of_classes,
+        suggestions.not_seen,
+        suggestions.tell_nothing,
+        suggestions.near_duplicates,
+    ) == (2, 1, 1, 1)
 
 
 def test_a_suggestion_says_which_class_and_which_images() -> None:
@@ -114,5 +119,5 @@ def test_a_class_that_fails_more_is_no_sign_of_its_concepts() -> None:
 
 def test_the_limit_keeps_the_most_telling() -> None:
     candidates, labels, outputs = planted()
-    found = suggest(candidates, labels, outputs, limit=1)
-    assert len(found.suggestions) == 1
+    suggestions = suggest(candidates, labels, outputs, limit=1)
+    assert len(suggestions.suggestions) == 1

@@ -11,14 +11,14 @@ LABEL = np.array([0])
 
 
 def blame(other_head: list[float], other_encoder: list[float], other: list[float], sound: list[float] = RIGHT) -> Blame:
-    (found,) = swap_test(
+    (verdict,) = swap_test(
         LABEL,
         sound=np.array([sound]),
         other_head=np.array([other_head]),
         other_encoder=np.array([other_encoder]),
         other=np.array([other]),
     )
-    return found
+    return verdict
 
 
 def test_the_one_part_that_was_changed_is_blamed_with_certainty() -> None:
@@ -27,9 +27,9 @@ def test_the_one_part_that_was_changed_is_blamed_with_certainty() -> None:
 
 
 def test_what_both_cost_is_shared() -> None:
-    found = blame(WRONG, WRONG, WRONG)
-    assert found.culprit is Culprit.UNDECIDED
-    assert found.head == pytest.approx(0.5)
+    verdict = blame(WRONG, WRONG, WRONG)
+    assert verdict.culprit is Culprit.UNDECIDED
+    assert verdict.head == pytest.approx(0.5)
 
 
 def test_the_share_is_the_shapley_value_of_the_log_probability() -> None:
@@ -42,14 +42,14 @@ def test_the_share_is_the_shapley_value_of_the_log_probability() -> None:
     v = {name: special.log_softmax(row)[0] for name, row in logits.items()}
     head = (v["sound"] - v["other_head"] + v["other_encoder"] - v["other"]) / 2
     encoder = (v["sound"] - v["other_encoder"] + v["other_head"] - v["other"]) / 2
-    (found,) = swap_test(LABEL, **{name: np.array([row]) for name, row in logits.items()})
+    (verdict,) = swap_test(LABEL, **{name: np.array([row]) for name, row in logits.items()})
     assert head + encoder == pytest.approx(v["sound"] - v["other"])
-    assert found.head == pytest.approx(head / (head + encoder))
+    assert verdict.head == pytest.approx(head / (head + encoder))
 
 
 def test_a_part_that_helps_takes_no_blame() -> None:
-    found = blame([6.0, 0.0, 0.0], WRONG, WRONG)
-    assert found == Blame(Culprit.ENCODER, 0.0)
+    verdict = blame([6.0, 0.0, 0.0], WRONG, WRONG)
+    assert verdict == Blame(Culprit.ENCODER, 0.0)
 
 
 @pytest.mark.parametrize(("sound", "other"), [(WRONG, WRONG), (RIGHT, RIGHT)])

@@ -33,8 +33,8 @@ def interpreter(seed: int) -> Interpreter:
     return Interpreter(Lens(alignment, tuple("abcde"), directions), rng.integers(-2, 3, (CLASSES, E)) / 2)
 
 
-def of(one: Interpreter, data: dict[str, np.ndarray], rows: slice | np.ndarray) -> Tallies:
-    return one.tally(**{name: array[rows] for name, array in data.items()})[0]
+def of(interpreted: Interpreter, data: dict[str, np.ndarray], rows: slice | np.ndarray) -> Tallies:
+    return interpreted.tally(**{name: array[rows] for name, array in data.items()})[0]
 
 
 @st.composite
@@ -48,31 +48,31 @@ def divided(draw):
 
 @given(divided())
 def test_any_division_gives_the_same_counts_to_the_bit_and_sums_to_rounding(example) -> None:
-    data, one, cuts = example
-    found = merged(of(one, data, slice(a, b)) for a, b in itertools.pairwise(cuts))
-    whole = of(one, data, slice(None))
+    data, interpreted, cuts = example
+    tallies = merged(of(interpreted, data, slice(a, b)) for a, b in itertools.pairwise(cuts))
+    whole = of(interpreted, data, slice(None))
     for name in ("right", "wrong_by_label", "wrong_by_output", "confusion"):
-        assert np.array_equal(getattr(found.heatmaps, name), getattr(whole.heatmaps, name))
+        assert np.array_equal(getattr(tallies.heatmaps, name), getattr(whole.heatmaps, name))
     for name in ("by_vlm", "agreed", "unseen"):
-        assert np.array_equal(getattr(found, name), getattr(whole, name))
+        assert np.array_equal(getattr(tallies, name), getattr(whole, name))
     for name in ("images", "vlm_right", "mapped_right", "agreed", "refitted_right"):
-        assert getattr(found.oracles, name) == getattr(whole.oracles, name)
-    assert np.array_equal(found.oracles.verdicts, whole.oracles.verdicts)
-    np.testing.assert_allclose(found.strengths, whole.strengths, rtol=1e-10, atol=1e-12)
+        assert getattr(tallies.oracles, name) == getattr(whole.oracles, name)
+    assert np.array_equal(tallies.oracles.verdicts, whole.oracles.verdicts)
+    np.testing.assert_allclose(tallies.strengths, whole.strengths, rtol=1e-10, atol=1e-12)
     for name in ("images", "residual", "cosines", "target", "squares"):
-        np.testing.assert_allclose(getattr(found.quality, name), getattr(whole.quality, name), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(getattr(tallies.quality, name), getattr(whole.quality, name), rtol=1e-10, atol=1e-12)
 
 
 @given(divided())
 def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
-    data, one, cuts = example
-    found = merged(of(one, data, slice(a, b)) for a, b in itertools.pairwise(cuts))
+    data, interpreted, cuts = example
+    tallies = merged(of(interpreted, data, slice(a, b)) for a, b in itertools.pairwise(cuts))
     labels, outputs, right = data["labels"], data["outputs"], data["labels"] == data["outputs"]
-    numerators = one.lens.folded(data["z"])
+    numerators = interpreted.lens.folded(data["z"])
     for ours, theirs in (
-        (found.heatmaps.ground_truth(), by_group(numerators, labels, CLASSES)),
-        (found.heatmaps.output_label(), by_group(numerators, outputs, CLASSES)),
-        (found.ground_truth_by_vlm(), by_group(data["y"] @ one.lens.directions.T, labels, CLASSES)),
+        (tallies.heatmaps.ground_truth(), by_group(numerators, labels, CLASSES)),
+        (tallies.heatmaps.output_label(), by_group(numerators, outputs, CLASSES)),
+        (tallies.ground_truth_by_vlm(), by_group(data["y"] @ interpreted.lens.directions.T, labels, CLASSES)),
     ):
         for a, b in zip(ours, theirs, strict=True):
             assert a.images == b.images
@@ -80,8 +80,8 @@ def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
             if a.images:
                 assert np.array_equal(binarized(a, 0.75), binarized(b, 0.75))
     for changed, groups in (
-        (found.heatmaps.differential_by_label(confidence=0.9), labels),
-        (found.heatmaps.differential_by_output(confidence=0.9), outputs),
+        (tallies.heatmaps.differential_by_label(confidence=0.9), labels),
+        (tallies.heatmaps.differential_by_output(confidence=0.9), outputs),
     ):
         for c, ours_of_class in enumerate(changed):
             theirs_of_class = differential(
@@ -91,30 +91,30 @@ def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
             )
             for name in ("difference", "low", "high", "p_value"):
                 np.testing.assert_array_equal(getattr(ours_of_class, name), getattr(theirs_of_class, name))
-    mapped = one.lens.alignment(data["z"])
+    mapped = interpreted.lens.alignment(data["z"])
     verdicts = localize(
         labels,
         outputs,
-        vlm_on_image=zero_shot(data["y"], one.classes),
-        vlm_on_mapped=zero_shot(mapped, one.classes),
+        vlm_on_image=zero_shot(data["y"], interpreted.classes),
+        vlm_on_mapped=zero_shot(mapped, interpreted.classes),
         refitted=data["refitted"],
     )
-    assert found.oracles.localization(0.9) == summarise(verdicts, 0.9)
-    assert found.oracles.vlm_right == (zero_shot(data["y"], one.classes) == labels).sum()
-    whole = quality(one.lens.alignment, data["z"], data["y"])
-    assert found.quality.quality().r2 == pytest.approx(whole.r2, rel=1e-10, abs=1e-10)
-    assert found.quality.quality().mean_cosine == pytest.approx(whole.mean_cosine, rel=1e-10, abs=1e-12)
-    strengths = one.lens.strengths(data["z"])
+    assert tallies.oracles.localization(0.9) == summarise(verdicts, 0.9)
+    assert tallies.oracles.vlm_right == (zero_shot(data["y"], interpreted.classes) == labels).sum()
+    whole = quality(interpreted.lens.alignment, data["z"], data["y"])
+    assert tallies.quality.quality().r2 == pytest.approx(whole.r2, rel=1e-10, abs=1e-10)
+    assert tallies.quality.quality().mean_cosine == pytest.approx(whole.mean_cosine, rel=1e-10, abs=1e-12)
+    strengths = interpreted.lens.strengths(data["z"])
     for c in np.unique(labels):
-        np.testing.assert_allclose(found.mean_strengths()[c], strengths[labels == c].mean(0), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(tallies.mean_strengths()[c], strengths[labels == c].mean(0), rtol=1e-10, atol=1e-12)
 
 
 def test_chosen_concepts_are_a_part_of_the_tables() -> None:
-    data, one, chosen = arrays(3, 50), interpreter(4), np.array([4, 1])
-    found = of(one, data, slice(None)).heatmaps.taken(chosen)
-    numerators = one.lens.folded(data["z"])[:, chosen]
-    assert len(found.ground_truth()) == CLASSES
-    for a, b in zip(found.ground_truth(), by_group(numerators, data["labels"], CLASSES), strict=True):
+    data, interpreted, chosen = arrays(3, 50), interpreter(4), np.array([4, 1])
+    heatmaps = of(interpreted, data, slice(None)).heatmaps.taken(chosen)
+    numerators = interpreted.lens.folded(data["z"])[:, chosen]
+    assert len(heatmaps.ground_truth()) == CLASSES
+    for a, b in zip(heatmaps.ground_truth(), by_group(numerators, data["labels"], CLASSES), strict=True):
         assert np.array_equal(a.greater, b.greater)
 
 
@@ -123,9 +123,9 @@ def test_the_sums_of_folds_are_those_of_the_arrays(example, folds: int) -> None:
     data, _, cuts = example
     z, y = data["z"], data["y"]
     parts = [fold_sums(z[a:b], y[a:b], a, folds) for a, b in itertools.pairwise(cuts)]
-    found = [merged(part[k] for part in parts) for k in range(folds)]
-    assert len(found) == folds
-    for k, ours in enumerate(found):
+    sums = [merged(part[k] for part in parts) for k in range(folds)]
+    assert len(sums) == folds
+    for k, ours in enumerate(sums):
         theirs = AlignmentSums.of(z[k::folds], y[k::folds])
         assert ours.count == theirs.count
         for name in ("x", "y", "xx", "xy", "yy"):

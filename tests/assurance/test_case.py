@@ -17,8 +17,8 @@ from tests.comparison.studies import property_of, verified
 
 
 def goal(case: AssuranceCase, start: str) -> Node:
-    (found,) = [node for node in case.nodes if node.element == "goal" and node.text.startswith(start)]
-    return found
+    (goal_node,) = [node for node in case.nodes if node.element == "goal" and node.text.startswith(start)]
+    return goal_node
 
 
 def test_without_properties_and_monitor_both_are_gaps(before: Results) -> None:

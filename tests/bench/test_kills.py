@@ -26,18 +26,18 @@ def written(folder: Path) -> Path:
 
 
 def test_only_what_depends_on_the_clock_may_differ(tmp_path: Path) -> None:
-    one, other = written(tmp_path / "a"), written(tmp_path / "b")
+    first, second = written(tmp_path / "a"), written(tmp_path / "b")
     later = json.loads(json.dumps(RESULTS).replace("1.0", "2.5").replace("0.1", "0.7"))
-    (other / "results.json").write_text(json.dumps(later))
-    (other / "report.html").write_text(PAGE.format("; embed 9.5 s", "right"))
-    (other / ".results.json.1.00c0ffee.tmp").write_text("{")
-    assert differences(made(one), made(other)) == []
+    (second / "results.json").write_text(json.dumps(later))
+    (second / "report.html").write_text(PAGE.format("; embed 9.5 s", "right"))
+    (second / ".results.json.1.00c0ffee.tmp").write_text("{")
+    assert differences(made(first), made(second)) == []
     later["verification"]["properties"][0]["verdict"] = "violated"
-    (other / "results.json").write_text(json.dumps(later))
-    (other / "embeddings" / "0-1.safetensors").write_bytes(b"shar")
-    (other / "extra").write_text("")
-    (other / "report.html").write_text(PAGE.format("; embed 1.0 s", "wrong"))
-    assert differences(made(one), made(other)) == [
+    (second / "results.json").write_text(json.dumps(later))
+    (second / "embeddings" / "0-1.safetensors").write_bytes(b"shar")
+    (second / "extra").write_text("")
+    (second / "report.html").write_text(PAGE.format("; embed 1.0 s", "wrong"))
+    assert differences(made(first), made(second)) == [
         "embeddings/0-1.safetensors differs", "extra differs", "report.html differs", "results.json differs"
     ]  # fmt: skip
 

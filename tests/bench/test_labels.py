@@ -30,6 +30,6 @@ def test_a_judge_who_knows_is_right_and_rows_say_what_was_not_measured(monkeypat
     truth = np.random.default_rng(0).integers(0, 4, 400)
     scores = {name: 5.0 * np.eye(4)[truth] for name in ("model", "other")}
     rows = list(rows_of(truth, scores, np.array([1, 0, 3, 2]), lambda labels: (labels != truth).astype(float)))
-    assert [one["value"] for one in rows if one["target"] is not None] == [1.0] * 4
-    assert [one["value"] for one in rows if OWN in one["what"]] == [1.0] * 4
-    assert [one["unit"] for one in rows if "cleanlab" in one["what"]] == ["needs cleanlab"] * 8
+    assert [line["value"] for line in rows if line["target"] is not None] == [1.0] * 4
+    assert [line["value"] for line in rows if OWN in line["what"]] == [1.0] * 4
+    assert [line["unit"] for line in rows if "cleanlab" in line["what"]] == ["needs cleanlab"] * 8

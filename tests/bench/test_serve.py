@@ -40,19 +40,19 @@ def test_a_wrong_answer_is_noticed():
 
 
 @pytest.mark.parametrize(
-    ("found", "wrong"), [("200", True), ("kept open", True), ("422", False), ("closed", False), ("429", False)]
+    ("status", "wrong"), [("200", True), ("kept open", True), ("422", False), ("closed", False), ("429", False)]
 )
-def test_a_hostile_request_that_is_served_is_noticed(found: str, wrong: bool) -> None:
+def test_a_hostile_request_that_is_served_is_noticed(status: str, wrong: bool) -> None:
     load = serve_load.Load.__new__(serve_load.Load)
     load.port, load.wrong, load.statuses = 0, [], Counter()
     load.end = time.perf_counter() + 0.01
 
     def another_site(port: int, rng: random.Random) -> str:
-        return found
+        return status
 
     load._hostile(another_site, random.Random(0))
-    assert load.statuses[f"another_site: {found}"] >= 1
-    assert sorted(set(load.wrong)) == [f"another_site: {found}"] * wrong
+    assert load.statuses[f"another_site: {status}"] >= 1
+    assert sorted(set(load.wrong)) == [f"another_site: {status}"] * wrong
 
 
 @pytest.mark.slow
@@ -69,14 +69,14 @@ def test_the_service_is_measured_beside_the_bare_model():
 @pytest.mark.slow
 def test_twenty_seconds_of_everything_leave_no_wrong_answer_and_no_fault():
     pytest.importorskip("torch")
-    found = serve_load.run(20.0)
-    assert found["wrong_answers"] == 0, found["wrong_examples"]
-    assert found["server_errors"] == 0, found["fault_examples"]
-    assert found["exit_code"] == 0
-    assert found["counts"]["answers compared"] > 100
-    kinds = {name.split(":")[0] for name in found["counts"]}
+    report = serve_load.run(20.0)
+    assert report["wrong_answers"] == 0, report["wrong_examples"]
+    assert report["server_errors"] == 0, report["fault_examples"]
+    assert report["exit_code"] == 0
+    assert report["counts"]["answers compared"] > 100
+    kinds = {name.split(":")[0] for name in report["counts"]}
     assert {"stall", "garbage", "garbage_body", "too_large", "vanish_after_sending", "vanish_in_the_middle"} <= kinds
-    assert found["counts"]["too_large: 413"] > 0
+    assert report["counts"]["too_large: 413"] > 0
 
 
 def test_health_is_asked_by_a_process_of_its_own_and_its_faults_are_told():

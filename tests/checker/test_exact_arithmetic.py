@@ -163,5 +163,5 @@ def test_two_of_two_images_just_above_the_root_of_a_twentieth_do_not_show_the_sh
     """0.2236067977499789697 squared is 7e-20 above 0.05; float64 cannot see it."""
     for text, shown in (("0.2236067977499789697", False), ("0.2236067977499789696", True)):
         share = Fraction(text)
-        found = check.tail_excluded(2, 2, share, Fraction(1, 20), upper=True, budget=check.Budget())
-        assert found == (share**2 <= Fraction(1, 20)) == shown
+        excluded = check.tail_excluded(2, 2, share, Fraction(1, 20), upper=True, budget=check.Budget())
+        assert excluded == (share**2 <= Fraction(1, 20)) == shown

@@ -99,8 +99,8 @@ def test_a_disjunction_is_closed_where_all_its_cases_are(parts):
     second = -SLOPES[1], SLOPES[2]
 
     def closed(pair):
-        found = [centres @ slope + float(RADIUS) * np.linalg.norm(factor.T @ slope) < 0 for slope in pair]
-        return found[0] | found[1]
+        sides = [centres @ slope + float(RADIUS) * np.linalg.norm(factor.T @ slope) < 0 for slope in pair]
+        return sides[0] | sides[1]
 
     # Literal 0 is k2 >= k1; literal 1 that of the case.
     cases = [[[[[0, 1]], [[1, 1]]], None, []]] * 2

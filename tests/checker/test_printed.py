@@ -6,6 +6,7 @@ import itertools
 import json
 import struct
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def f8(*values):
 def certificate(claim, regions, *, names=("a", "b"), points=()):
     """A certificate of one claim, over the plane with classes and concepts that are its axes (a third one: -z1)."""
     axes = [(1, 0), (0, 1), (0, -1)][: len(names)]
-    body = {
+    body: Any = {
         "format": check.FORMAT, "sources": {}, "study": {}, "dimension": 2, "points": list(points), "regions": regions,
         "names": {"classes": ["c0", "c1"], "concepts": list(names)}, "thresholds": {},
         "head": [{"weight": f8(1, 0, 0, 1), "offset": f8(0, 0), "outputs": 2}],
@@ -96,8 +97,8 @@ def test_a_name_that_is_no_plain_word_stands_in_quotes(name, said):
     assert check.quoted(name) == said
     claim = HOLDS | {"formula": [["stronger", 2, 1]]}
     body = certificate(claim | {"proof": [["close", [[0, 1]]]]}, [BOX | {"centre": f8(0, -9)}], names=("z", name, "k"))
-    (found,) = check.check_data(body)
-    assert f"k > {said} [size" in found.statement
+    (accepted,) = check.check_data(body)
+    assert f"k > {said} [size" in accepted.statement
 
 
 def test_a_cut_name_says_how_long_it_is():

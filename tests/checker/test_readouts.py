@@ -121,10 +121,10 @@ def test_forged_proofs_over_readouts_are_refused(good, shape, change):
 def test_a_larger_size_than_was_proved_is_refused(good, shape):
     """Sizes are the largest at which the proof goes through; ten times as large it must not."""
     refused = 0
-    for index, one in enumerate(of_shape(good, shape)):
+    for index, about in enumerate(of_shape(good, shape)):
         body = json.loads(json.dumps(good))
         claim = of_shape(body, shape)[index]
-        claim["size"] = str(10 * Fraction(one["size"]))
+        claim["size"] = str(10 * Fraction(about["size"]))
         model = check.Model(body, check.Budget())
         place = check.read_region(body["regions"][claim["region"]], model)
         claim["region_digest"] = place.digest(Fraction(claim["size"]), claim["cut"])

@@ -74,57 +74,59 @@ def claim(body, name):
 
 def shrink(body):
     """The region shrunk to its centre; the digest made good."""
-    one = claim(body, "held")
-    one["size"] = "0"
-    one["region_digest"] = digest_of(body, one)
+    held = claim(body, "held")
+    held["size"] = "0"
+    held["region_digest"] = digest_of(body, held)
 
 
-def digest_of(body, one):
+def digest_of(body, altered):
     model = checker.Model(body, checker.Budget())
-    return checker.read_region(body["regions"][one["region"]], model).digest(
-        checker.rational(one["size"], "s"), one["cut"]
+    return checker.read_region(body["regions"][altered["region"]], model).digest(
+        checker.rational(altered["size"], "s"), altered["cut"]
     )
 
 
 def move(body):
-    one = claim(body, "held")
-    region = dict(body["regions"][one["region"]])
+    held = claim(body, "held")
+    region = dict(body["regions"][held["region"]])
     raw = bytearray(base64.b64decode(region["centre"]))
     struct.pack_into("<d", raw, 0, struct.unpack_from("<d", raw, 0)[0] + 0.25)
     region["centre"] = base64.b64encode(bytes(raw)).decode()
     body["regions"].append(region)
-    one["region"] = len(body["regions"]) - 1
-    one["region_digest"] = digest_of(body, one)
+    held["region"] = len(body["regions"]) - 1
+    held["region_digest"] = digest_of(body, held)
 
 
 def tautology(body):
     """A tautology of the violated property's name, with a true proof."""
-    one = claim(body, "broken")
-    one["verdict"] = "holds"
-    del one["witness"]
-    one["formula"] = [["stronger", 0, 1], ["implies", 0, 0]]
-    one["proof"] = [["close", [[0, 1], [1, 1]]]]
+    broken = claim(body, "broken")
+    broken["verdict"] = "holds"
+    del broken["witness"]
+    broken["formula"] = [["stronger", 0, 1], ["implies", 0, 0]]
+    broken["proof"] = [["close", [[0, 1], [1, 1]]]]
 
 
 def shrink_end(body):
     """The end of the sizes that hold, said to be smaller: true, and less than the property itself claims."""
-    one = claim(body, "held at its largest proved size")
-    one["size"] = "1/10"
-    one["region_digest"] = digest_of(body, one)
+    end = claim(body, "held at its largest proved size")
+    end["size"] = "1/10"
+    end["region_digest"] = digest_of(body, end)
 
 
 def whole_for_conclusion(body):
     """The conclusion of a property, proved, under the name of a property that has none."""
-    conclusion, one = claim(body, "spanned"), claim(body, "outspanned")
-    del one["witness"]
-    one.update({k: conclusion[k] for k in ("formula", "proof", "region", "region_digest", "size", "part", "reads")})
-    one["verdict"] = "holds"
+    conclusion, outspanned = claim(body, "spanned"), claim(body, "outspanned")
+    del outspanned["witness"]
+    outspanned.update(
+        {k: conclusion[k] for k in ("formula", "proof", "region", "region_digest", "size", "part", "reads")}
+    )
+    outspanned["verdict"] = "holds"
 
 
 def to_unknown(body):
-    one = claim(body, "broken")
-    one["verdict"] = "unknown"
-    del one["witness"]
+    broken = claim(body, "broken")
+    broken["verdict"] = "unknown"
+    del broken["witness"]
 
 
 def drop(*names):
@@ -141,9 +143,9 @@ def loosen(name, size):
     """An end of sizes moved to where it is true as well, and says less."""
 
     def change(body):
-        one = claim(body, name)
-        one["size"] = str(checker.rational(one["size"], "s") * size)
-        one["region_digest"] = digest_of(body, one)
+        end = claim(body, name)
+        end["size"] = str(checker.rational(end["size"], "s") * size)
+        end["region_digest"] = digest_of(body, end)
 
     return change
 
@@ -152,10 +154,10 @@ def open_end(size):
     """An end of sizes left open at a size that no float holds."""
 
     def change(body):
-        one = claim(body, "held at its largest proved size")
-        one.update(verdict="unknown", size=size)
-        del one["proof"]
-        one["region_digest"] = digest_of(body, one)
+        end = claim(body, "held at its largest proved size")
+        end.update(verdict="unknown", size=size)
+        del end["proof"]
+        end["region_digest"] = digest_of(body, end)
 
     return change
 
@@ -167,9 +169,9 @@ def all_open(body):
 
 
 def recut(body):
-    one = claim(body, "cut")
-    one["cut"] = None
-    one["region_digest"] = digest_of(body, one)
+    cut = claim(body, "cut")
+    cut["cut"] = None
+    cut["region_digest"] = digest_of(body, cut)
 
 
 def rename(kind, names):
@@ -344,18 +346,18 @@ def test_spans_and_bands_are_certified_with_real_images_as_witnesses(study):
         ("outspanned", "violated", "whole"),
         ("outbanded", "violated", "whole"),
     ):
-        one = claim(body, name)
-        assert (one["verdict"], one["part"]) == (verdict, part), name
-        assert "proof" in one or body["points"][one["witness"]]["kind"] == "embedding"
+        about = claim(body, name)
+        assert (about["verdict"], about["part"]) == (verdict, part), name
+        assert "proof" in about or body["points"][about["witness"]]["kind"] == "embedding"
 
 
 @pytest.mark.parametrize("name", ["outspanned", "outbanded"])
 def test_an_image_outside_a_span_or_band_refutes_nothing(study, name):
     body = json.loads((study / "c.json").read_bytes())
     del body["seal"]
-    one = claim(body, name)
-    one["size"] = "1/1000000"
-    one["region_digest"] = digest_of(body, one)
+    shrunk = claim(body, name)
+    shrunk["size"] = "1/1000000"
+    shrunk["region_digest"] = digest_of(body, shrunk)
     with pytest.raises(checker.Refused, match="outside"):
         checker.check_data(sealed(retied(body)))
 

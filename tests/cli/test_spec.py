@@ -33,9 +33,9 @@ def bad(tmp_path: Path) -> Path:
 
 def test_check_exits_with_0_or_2_and_reports_every_file(good: Path, bad: Path) -> None:
     assert run("check", good).exit_code == 0
-    found = run("check", good, bad, "--json")
-    assert found.exit_code == 2
-    first, second = json.loads(found.output)["files"]
+    done = run("check", good, bad, "--json")
+    assert done.exit_code == 2
+    first, second = json.loads(done.output)["files"]
     assert (first["ok"], first["properties"], first["diagnostics"]) == (True, 1, [])
     (problem,) = second["diagnostics"]
     assert (problem["code"], problem["line"], problem["column"]) == ("SPEC117", 1, 22)
@@ -44,9 +44,9 @@ def test_check_exits_with_0_or_2_and_reports_every_file(good: Path, bad: Path) -
 def test_check_knows_the_names_of_a_table(good: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("class,metalic,ears\ntruck,1,0\n")
-    found = run("check", good, "--table", table)
-    assert found.exit_code == 2
-    assert "unknown concept 'metallic', did you mean 'metalic'?" in found.output
+    done = run("check", good, "--table", table)
+    assert done.exit_code == 2
+    assert "unknown concept 'metallic', did you mean 'metalic'?" in done.output
 
 
 def test_warnings_fail_only_on_request(tmp_path: Path) -> None:
@@ -59,9 +59,9 @@ def test_warnings_fail_only_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "fmt", "explain"])
 def test_a_missing_file_is_a_diagnostic(command: str) -> None:
-    found = run(command, "nowhere.cspec")
-    assert found.exit_code == 2
-    assert "SPEC415" in found.output
+    done = run(command, "nowhere.cspec")
+    assert done.exit_code == 2
+    assert "SPEC415" in done.output
     assert json.loads(run(command, "nowhere.cspec", "--json").output)["files"][0]["ok"] is False
 
 
@@ -85,9 +85,9 @@ def test_fmt_rewrites_in_another_spelling_and_says_what_is_lost(good: Path) -> N
 
 
 def test_explain_tells_each_property(good: Path, bad: Path) -> None:
-    found = run("explain", good)
-    assert found.exit_code == 0
-    assert "If the model assigns 'truck', then 'metallic' is stronger than 'ears'." in found.output
+    done = run("explain", good)
+    assert done.exit_code == 0
+    assert "If the model assigns 'truck', then 'metallic' is stronger than 'ears'." in done.output
     row = json.loads(run("explain", good, "--json").output)["files"][0]["properties"][0]
     assert set(row) == {"name", "line", "claim", "quantifier", "region", "notes"}
     assert run("explain", bad).exit_code == 2

@@ -37,59 +37,61 @@ def test_a_study_against_itself_shows_no_change(before: Results) -> None:
 def test_images_are_paired_by_id(before: Results) -> None:
     kept = before.localization.images[3:]
     broken = [failure(before, f"new{k}", "blue", "red") for k in range(8)]
-    found = compare(before, with_failures(before, [*kept, *broken]), names=NAMES)
-    assert found.accuracy is not None
-    overall = found.accuracy.overall
+    comparison = compare(before, with_failures(before, [*kept, *broken]), names=NAMES)
+    assert comparison.accuracy is not None
+    overall = comparison.accuracy.overall
     assert (overall.pairing, overall.fixed, overall.broken) == ("paired", 3, 8)
     assert overall.difference == pytest.approx(-5 / 75)
     assert (overall.low, overall.high) == tango(3, 8, 75, before.asked.confidence)
     assert overall.p_value == mcnemar(3, 8)
-    assert found.accuracy.fixed is not None
-    assert found.accuracy.broken is not None
-    assert {image.id for image in found.accuracy.fixed} == {image.id for image in before.localization.images[:3]}
-    assert [(image.label, image.output) for image in found.accuracy.broken] == [("blue", "red")] * 8
-    blue = next(change for change in found.accuracy.by_class if change.name == "blue")
+    assert comparison.accuracy.fixed is not None
+    assert comparison.accuracy.broken is not None
+    assert {image.id for image in comparison.accuracy.fixed} == {image.id for image in before.localization.images[:3]}
+    assert [(image.label, image.output) for image in comparison.accuracy.broken] == [("blue", "red")] * 8
+    blue = next(change for change in comparison.accuracy.by_class if change.name == "blue")
     assert (blue.before.successes, blue.after.successes, blue.broken) == (20, 12, 8)
 
 
 def test_a_group_of_failures_that_grew_beyond_chance_is_named(before: Results) -> None:
     broken = [failure(before, f"new{k}", "blue", "red") for k in range(12)]
-    found = compare(before, with_failures(before, [*before.localization.images, *broken]), names=NAMES)
-    assert [(group.label, group.output, group.before, group.after) for group in found.failure_groups] == [
+    comparison = compare(before, with_failures(before, [*before.localization.images, *broken]), names=NAMES)
+    assert [(group.label, group.output, group.before, group.after) for group in comparison.failure_groups] == [
         ("blue", "red", 0, 12)
     ]
-    assert any('"blue" taken for "red" grew: 0 of 20 images before, 12 of 20 now' in line for line in found.sentences)
+    assert any(
+        '"blue" taken for "red" grew: 0 of 20 images before, 12 of 20 now' in line for line in comparison.sentences
+    )
 
 
 def test_other_images_are_compared_as_two_samples_and_that_is_said(before: Results) -> None:
     other = replace(before, dataset=replace(before.dataset, digest="other"))
-    found = compare(before, other, names=NAMES)
-    assert found.accuracy is not None
-    assert found.accuracy.overall.pairing == "independent"
-    assert found.accuracy.fixed is None
-    assert [entry.what for entry in found.not_compared] == ["single images"]
+    comparison = compare(before, other, names=NAMES)
+    assert comparison.accuracy is not None
+    assert comparison.accuracy.overall.pairing == "independent"
+    assert comparison.accuracy.fixed is None
+    assert [entry.what for entry in comparison.not_compared] == ["single images"]
 
 
 def test_failures_that_are_not_all_listed_are_not_paired(before: Results) -> None:
     cut = replace(before, localization=replace(before.localization, images=before.localization.images[:5]))
-    found = compare(before, cut, names=NAMES)
-    assert found.accuracy is not None
-    assert found.accuracy.overall.pairing == "independent"
+    comparison = compare(before, cut, names=NAMES)
+    assert comparison.accuracy is not None
+    assert comparison.accuracy.overall.pairing == "independent"
 
 
 def test_other_classes_are_named_and_accuracy_is_left_out(before: Results) -> None:
     other = replace(before, classes=("scarlet", *before.classes[1:]))
-    found = compare(before, other, names=NAMES)
-    assert found.accuracy is None
-    assert "only before: red; only after: scarlet" in found.not_compared[0].why
-    assert found.heatmaps is not None  # of the classes that both have
-    assert found.heatmaps.tested == (len(before.classes) - 1) * 6
+    comparison = compare(before, other, names=NAMES)
+    assert comparison.accuracy is None
+    assert "only before: red; only after: scarlet" in comparison.not_compared[0].why
+    assert comparison.heatmaps is not None  # of the classes that both have
+    assert comparison.heatmaps.tested == (len(before.classes) - 1) * 6
 
 
 def test_strengths_of_another_lens_are_not_compared(before: Results) -> None:
-    found = compare(before, replace(before, vlm=replace(before.vlm, digest="other")), names=NAMES)
-    assert found.heatmaps is None
-    assert [entry.what for entry in found.not_compared] == ["heatmaps and concepts"]
+    comparison = compare(before, replace(before, vlm=replace(before.vlm, digest="other")), names=NAMES)
+    assert comparison.heatmaps is None
+    assert [entry.what for entry in comparison.not_compared] == ["heatmaps and concepts"]
 
 
 def test_properties_flip_by_name_and_statement(before: Results) -> None:
@@ -97,17 +99,22 @@ def test_properties_flip_by_name_and_statement(before: Results) -> None:
                    property_of("said", "holds"))  # fmt: skip
     new = verified(before, property_of("kept", "holds"), property_of("lost", "violated"), property_of("new", "holds"),
                    property_of("said", "violated", "b > a"))  # fmt: skip
-    found = compare(old, new, names=NAMES).properties
-    assert found is not None
-    assert [(flip.id, flip.before, flip.after) for flip in found.flipped] == [("lost", "holds", "violated")]
-    assert (found.in_both, found.only_before, found.only_after, found.restated) == (2, ("gone",), ("new",), ("said",))
+    properties = compare(old, new, names=NAMES).properties
+    assert properties is not None
+    assert [(flip.id, flip.before, flip.after) for flip in properties.flipped] == [("lost", "holds", "violated")]
+    assert (properties.in_both, properties.only_before, properties.only_after, properties.restated) == (
+        2,
+        ("gone",),
+        ("new",),
+        ("said",),
+    )
 
 
 def test_the_page_and_the_lines_escape_what_studies_hold(before: Results) -> None:
     hostile = "\x1b[31m<script>alert(1)</script>"
-    found = compare(before, before, names=(hostile, "new"))
-    assert "<script>" not in render_comparison(found)
-    assert "\x1b" not in "".join(comparison_lines(found))
+    comparison = compare(before, before, names=(hostile, "new"))
+    assert "<script>" not in render_comparison(comparison)
+    assert "\x1b" not in "".join(comparison_lines(comparison))
 
 
 def test_where_accuracy_fell_the_comparison_says_how_to_ask_what_was_lost(before: Results) -> None:
@@ -140,7 +147,10 @@ def test_found_groups_are_new_kept_or_not_found_any_more(before: Results) -> Non
     old = replace(before, failure_groups=(found_group("most", 8), found_group("least", 6)))
     new = replace(before, failure_groups=(found_group("least", 9),))
     gone = compare(old, new, names=NAMES)
-    assert [(one.before is None, one.after is None) for one in gone.found_groups] == [(False, False), (False, True)]
+    assert [(group.before is None, group.after is None) for group in gone.found_groups] == [
+        (False, False),
+        (False, True),
+    ]
     assert any("6 of 20 of its images failed before" in line for line in gone.sentences)
     assert any("is not found now (such images may still fail)" in line for line in gone.sentences)
     come = compare(new, old, names=NAMES)
@@ -165,7 +175,8 @@ def sliced(results: Results, failing: dict[str, str], images: int) -> tuple[Resu
     slices = Slices(columns=(SliceColumn(name="light", unknown=0),), slices=(part,))
     failures = [failure(results, name, "blue", "red") for name in failing]
     table = Failures(
-        tuple(ChangedImage(id=one.id, label=one.label, output=one.output) for one in failures), {"light": failing}
+        tuple(ChangedImage(id=failed.id, label=failed.label, output=failed.output) for failed in failures),
+        {"light": failing},
     )
     return replace(with_failures(results, failures), slices=slices), table
 
@@ -173,9 +184,9 @@ def sliced(results: Results, failing: dict[str, str], images: int) -> tuple[Resu
 def test_slices_of_the_same_images_meet_image_by_image(before: Results) -> None:
     theirs = sliced(before, {"a": "night", "b": "night", "c": "day", "d": "night"}, 30)
     ours = sliced(before, {"d": "night", "e": "night", "f": "day"}, 30)
-    found = compare(theirs[0], ours[0], names=NAMES, failures=(theirs[1], ours[1]))
-    assert found.accuracy is not None
-    (change,) = found.accuracy.by_slice
+    comparison = compare(theirs[0], ours[0], names=NAMES, failures=(theirs[1], ours[1]))
+    assert comparison.accuracy is not None
+    (change,) = comparison.accuracy.by_slice
     assert (change.pairing, change.fixed, change.broken) == ("paired", 2, 1)
     assert change.difference == pytest.approx(1 / 30)
     assert change.p_value == binomtest(1, 3, 0.5).pvalue == mcnemar(2, 1)
@@ -190,9 +201,9 @@ def test_slices_that_may_hold_other_images_meet_as_two_samples(before: Results, 
     table = {"no table": None, "no column": Failures(ours[1].images)}.get(kind, ours[1])
     if kind == "another count":
         table = Failures(ours[1].images, {"light": {"d": "night", "e": "day"}})
-    found = compare(theirs[0], ours[0], names=NAMES, failures=(theirs[1], table))
-    assert found.accuracy is not None
-    (change,) = found.accuracy.by_slice
+    comparison = compare(theirs[0], ours[0], names=NAMES, failures=(theirs[1], table))
+    assert comparison.accuracy is not None
+    (change,) = comparison.accuracy.by_slice
     assert (change.pairing, change.fixed) == ("independent", None)
 
 

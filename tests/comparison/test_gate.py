@@ -169,7 +169,9 @@ def test_what_build_servers_show_has_message_and_text_and_totals_on_the_root(bef
 )
 def test_a_place_in_sarif_is_a_uri(before: Results, file: str, uri: str) -> None:
     log: Any = gate_sarif(judge(compare(before, before, names=("a", "b")), Tolerances()), version="1", study_file=file)
-    (place,) = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["runs"][0]["results"]}
+    (place,) = {
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in log["runs"][0]["results"]
+    }
     assert place == uri
 
 
@@ -231,10 +233,10 @@ def test_more_failures_than_the_record_lists_are_paired_by_their_table(finished_
     (copy / "results.json").write_bytes(encoded(cut))
     assert finished_study(copy).failures is None
     shutil.copy(finished_folder / located.table, copy)
-    found = finished_study(copy).failures
-    assert found is not None
+    failures = finished_study(copy).failures
+    assert failures is not None
     assert whole.failures is not None
-    assert set(found.images) == set(whole.failures.images)
+    assert set(failures.images) == set(whole.failures.images)
     done = call("compare", finished_folder, copy / "results.json", "--json")
     assert json.loads(done.stdout)["accuracy"]["overall"]["pairing"] == "paired"
 

@@ -115,10 +115,10 @@ def test_cells_whose_table_does_not_give_the_counts_of_the_results_meet_as_two_s
     (old, then), (new, now) = ordered(before, 1), ordered(before, 2)
     red = slice(0, now.labels.count("red"))
     forged = exchanged(now, 0, 1, red)
-    found = compare(old, new, names=NAMES, orders=(then, forged))
-    assert found.heatmaps is not None
-    assert 0 < found.heatmaps.paired < found.heatmaps.tested
-    assert any("heatmap cells image by image" in entry.what for entry in found.not_compared)
+    comparison = compare(old, new, names=NAMES, orders=(then, forged))
+    assert comparison.heatmaps is not None
+    assert 0 < comparison.heatmaps.paired < comparison.heatmaps.tested
+    assert any("heatmap cells image by image" in entry.what for entry in comparison.not_compared)
     whole = compare(old, new, names=NAMES, orders=(then, now))
     assert whole.heatmaps is not None
     assert whole.heatmaps.paired == whole.heatmaps.tested
@@ -128,9 +128,9 @@ def test_cells_whose_table_does_not_give_the_counts_of_the_results_meet_as_two_s
 def test_other_images_are_never_paired_by_their_names(before: Results) -> None:
     (old, then), (new, now) = ordered(before, 1), ordered(before, 2)
     other = replace(new, dataset=replace(new.dataset, digest="other"))
-    found = compare(old, other, names=NAMES, orders=(then, now))
-    assert found.heatmaps is not None
-    assert found.heatmaps.paired == 0
+    comparison = compare(old, other, names=NAMES, orders=(then, now))
+    assert comparison.heatmaps is not None
+    assert comparison.heatmaps.paired == 0
 
 
 def test_sentences_and_page_say_how_many_images_gained_and_lost_an_order(before: Results) -> None:
@@ -138,25 +138,25 @@ def test_sentences_and_page_say_how_many_images_gained_and_lost_an_order(before:
     ranks = then.ranks.copy()
     ranks[:, [0, 1]] = np.sort(then.ranks[:, [0, 1]], axis=1)  # the second is the stronger in every image
     new, now = counted(before, replace_ranks(then, ranks))
-    found = compare(old, new, names=NAMES, orders=(then, now))
-    assert found.heatmaps is not None
-    cell = found.heatmaps.cells[0]
+    comparison = compare(old, new, names=NAMES, orders=(then, now))
+    assert comparison.heatmaps is not None
+    cell = comparison.heatmaps.cells[0]
     assert (cell.pairing, cell.gained is None) == ("paired", False)
-    said = "\n".join(found.sentences)
+    said = "\n".join(comparison.sentences)
     assert "heatmap cells changed beyond chance (image by image; corrected over all of them)" in said
     assert f"({cell.gained} images gained this order, {cell.lost} lost it)" in said
-    assert f"+{cell.gained} −{cell.lost}" in render_comparison(found)
+    assert f"+{cell.gained} −{cell.lost}" in render_comparison(comparison)
 
 
 def test_failure_groups_of_the_same_images_are_counted_by_who_came_and_who_went(before: Results) -> None:
-    kept = [one for one in before.localization.images if (one.label, one.output) != ("blue", "red")]
+    kept = [image for image in before.localization.images if (image.label, image.output) != ("blue", "red")]
     theirs = with_failures(before, [*kept, *(failure(before, f"old{k}", "blue", "red") for k in range(1))])
     ours = with_failures(before, [*kept, *(failure(before, f"new{k}", "blue", "red") for k in range(14))])
-    found = compare(theirs, ours, names=NAMES)
-    (group,) = found.failure_groups
+    comparison = compare(theirs, ours, names=NAMES)
+    (group,) = comparison.failure_groups
     assert (group.pairing, group.joined, group.left) == ("paired", 14, 1)
     assert group.p_value == pytest.approx(
         min(1.0, binomtest(1, 15).pvalue * len(before.classes) * (len(before.classes) - 1))
     )
-    assert any("(14 came, 1 went)" in line for line in found.sentences)
-    assert "+14 −1" in render_comparison(found)
+    assert any("(14 came, 1 went)" in line for line in comparison.sentences)
+    assert "+14 −1" in render_comparison(comparison)

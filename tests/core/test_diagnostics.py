@@ -25,10 +25,10 @@ def test_a_diagnostic_prints_place_code_problem_and_fix() -> None:
 
 
 def test_an_error_carries_all_its_diagnostics() -> None:
-    one, two = (Diagnostic("STUDY002", f"problem {n}", "fix") for n in (1, 2))
-    error = UserError(one, two)
-    assert error.diagnostics == (one, two)
-    assert str(error) == f"{one}\n{two}"
+    first, second = (Diagnostic("STUDY002", f"problem {n}", "fix") for n in (1, 2))
+    error = UserError(first, second)
+    assert error.diagnostics == (first, second)
+    assert str(error) == f"{first}\n{second}"
 
 
 def test_who_is_to_blame_decides_the_exit_code() -> None:

@@ -6,8 +6,8 @@ from conspect.core.spaces import AffineMap, Head, Lens
 
 
 def test_an_affine_map_by_hand() -> None:
-    found = AffineMap(np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 0.0]]), np.array([1.0, 0.0, -1.0]))
-    assert found(np.array([[1, 1], [0, 2]], dtype=np.float32)).tolist() == [[4, -1, 2], [5, -2, -1]]
+    affine = AffineMap(np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 0.0]]), np.array([1.0, 0.0, -1.0]))
+    assert affine(np.array([[1, 1], [0, 2]], dtype=np.float32)).tolist() == [[4, -1, 2], [5, -2, -1]]
 
 
 def test_arrays_that_are_no_affine_map_are_refused() -> None:
@@ -36,10 +36,10 @@ def test_digests_tell_heads_and_lenses_apart() -> None:
 
 def test_a_table_is_brought_into_another_order_and_says_what_it_lacks() -> None:
     table = ClassAttributes(("x", "y"), ("a", "b", "c"), np.array([[0.1, 0.2, 0.5], [0.05, 0.9, 0.0]]))
-    found = table.aligned_to(("y", "x"), ("c", "a"))
-    assert found.shares.tolist() == [[0.0, 0.05], [0.5, 0.1]]
-    assert found.relevant.tolist() == [[False, False], [True, False]]
-    assert found.irrelevant.tolist() == [[True, True], [False, False]]
+    aligned = table.aligned_to(("y", "x"), ("c", "a"))
+    assert aligned.shares.tolist() == [[0.0, 0.05], [0.5, 0.1]]
+    assert aligned.relevant.tolist() == [[False, False], [True, False]]
+    assert aligned.irrelevant.tolist() == [[True, True], [False, False]]
     with pytest.raises(KeyError, match="no z, w"):
         table.aligned_to(("x", "z", "w"), ("a",))
 

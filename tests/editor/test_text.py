@@ -25,9 +25,9 @@ property p: for all x in focus(truck): predict(x, truck) implies metallic > whee
 
 def test_a_name_that_the_study_does_not_have_is_underlined() -> None:
     source = "property p: for all x in focus(turck): metallic > ears"
-    (found,) = [p for p in text.problems(source, "f", STUDY) if "turck" in p.message]
-    assert (found.line, found.column, found.length, found.severity) == (0, 31, 5, "error")
-    assert "truck" in found.message
+    (problem,) = [p for p in text.problems(source, "f", STUDY) if "turck" in p.message]
+    assert (problem.line, problem.column, problem.length, problem.severity) == (0, 31, 5, "error")
+    assert "truck" in problem.message
 
 
 def test_without_a_study_only_the_language_is_checked() -> None:
@@ -72,8 +72,8 @@ def test_a_name_in_quotes_is_read_as_the_language_reads_it() -> None:
     told = text.hover(source, 0, source.index("b"), study)
     assert told is not None
     assert told.endswith("concept, seen")
-    found = text.problems(r'property p: for all x in focus(truck): "a \"b\" d" > "a \"b\" c"', "f", study)
-    assert [(p.column, p.length) for p in found if p.severity == "error"] == [(39, 11)]
+    problems = text.problems(r'property p: for all x in focus(truck): "a \"b\" d" > "a \"b\" c"', "f", study)
+    assert [(p.column, p.length) for p in problems if p.severity == "error"] == [(39, 11)]
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_a_completed_name_stands_as_the_language_writes_it(name: str, bare: str,
 
 
 def test_completion_offers_names_regions_and_words() -> None:
-    found = {entry.word: entry.kind for entry in text.completions(SOURCE, 1, 0, STUDY)}
-    assert found["metallic"] == "concept"
-    assert found["wheels"] == "concept"  # declared in the file
-    assert found["truck"] == "class"
-    assert found["focus"] == "region"
-    assert found["implies"] == "keyword"
+    kinds = {entry.word: entry.kind for entry in text.completions(SOURCE, 1, 0, STUDY)}
+    assert kinds["metallic"] == "concept"
+    assert kinds["wheels"] == "concept"  # declared in the file
+    assert kinds["truck"] == "class"
+    assert kinds["focus"] == "region"
+    assert kinds["implies"] == "keyword"
 
 
 def test_a_name_leads_to_its_declaration() -> None:
@@ -316,7 +316,7 @@ def test_the_server_ends_as_its_client_asks_and_says_nothing() -> None:
         {"id": 2, "method": "shutdown"},
         {"method": "exit"},
     )
-    bodies = [json.dumps({"jsonrpc": "2.0", **one}).encode() for one in asked]
+    bodies = [json.dumps({"jsonrpc": "2.0", **message}).encode() for message in asked]
     messages = b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies)
     command = [sys.executable, "-m", "conspect.cli.main", "language-server"]
     done = subprocess.run(command, input=messages, capture_output=True, check=False, timeout=60)

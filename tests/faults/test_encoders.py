@@ -92,9 +92,11 @@ def test_every_fault_changes_a_stage_that_has_weights() -> None:
 
 
 def test_a_scene_without_a_concept_differs_in_the_object_alone() -> None:
-    (scene,) = [one for one in scenes.scenes(200, 0) if scenes.CLASS_NAMES[one.label] == "striped disc"][:1]
+    (scene,) = [
+        candidate for candidate in scenes.scenes(200, 0) if scenes.CLASS_NAMES[candidate.label] == "striped disc"
+    ][:1]
     whole, plain, grey = (
-        scenes.draw(one).astype(int) for one in (scene, scene.without("texture"), scene.without("colour"))
+        scenes.draw(shown).astype(int) for shown in (scene, scene.without("texture"), scene.without("colour"))
     )
     assert (whole == scenes.draw(scene)).all()
     for other in (plain, grey):

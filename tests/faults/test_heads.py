@@ -71,9 +71,9 @@ def test_a_shrunk_row_is_shorter_and_the_others_are_not() -> None:
 
 
 def test_noise_falls_on_one_row_and_grows_with_the_strength() -> None:
-    one, two = (noise_row(HEAD, strength, rng()).weight - HEAD.weight for strength in (0.5, 1.0))
-    assert set(np.flatnonzero(one.any(axis=1))) == {PAIR[0]}
-    np.testing.assert_allclose(two, 2 * one)
+    weak, strong = (noise_row(HEAD, strength, rng()).weight - HEAD.weight for strength in (0.5, 1.0))
+    assert set(np.flatnonzero(weak.any(axis=1))) == {PAIR[0]}
+    np.testing.assert_allclose(strong, 2 * weak)
 
 
 def test_a_rotated_row_keeps_its_length_and_ends_at_the_other() -> None:

@@ -30,9 +30,9 @@ def judged() -> list[judging.JudgedCase]:
     patch.setattr(judging, "TEST_IMAGES", 300)
     patch.setattr(judging, "CHANGED_IMAGES", 40)
     patch.setattr(planting, "SEARCH_IMAGES", 200)
-    found = list(judging.judged_cases(scene_subject(), 0))
+    cases = list(judging.judged_cases(scene_subject(), 0))
     patch.undo()
-    return found
+    return cases
 
 
 @pytest.mark.slow
@@ -76,9 +76,9 @@ def test_a_case_is_not_judged_by_its_own_kind(judged, monkeypatch) -> None:
 def test_equal_numbers_give_equal_cases(monkeypatch) -> None:
     monkeypatch.setattr(planting, "SEARCH_IMAGES", 100)
     subject = scene_subject().first(200, 150)
-    one, other = (list(islice(Cases(subject, 3), 14)) for _ in range(2))
-    assert [case.kind for case in one] == [case.kind for case in other]
-    assert all((a.head.weight == b.head.weight).all() for a, b in zip(one, other, strict=True))
+    first, second = (list(islice(Cases(subject, 3), 14)) for _ in range(2))
+    assert [case.kind for case in first] == [case.kind for case in second]
+    assert all((a.head.weight == b.head.weight).all() for a, b in zip(first, second, strict=True))
 
 
 def test_pipelines_change_what_the_network_is_given() -> None:
@@ -104,7 +104,7 @@ def test_scores_count_decided_and_right_cases() -> None:
     parts = [Part.NONE, Part.NONE, Part.HEAD, Part.HEAD, Part.BOTH]
     said = [Suspect.NONE, Suspect.ENCODER, Suspect.HEAD, None, Suspect.ENCODER]
     cases: Any = [Known(part) for part in parts]
-    diagnoses: Any = [Said(one) for one in said]
+    diagnoses: Any = [Said(suspect) for suspect in said]
     score = scoring.score_models(cases, diagnoses)
     assert score.accuracy == 0.75
     assert score.balanced_accuracy == pytest.approx((0.5 + 1 + 1) / 3)
@@ -133,9 +133,9 @@ def test_judged_cases_survive_their_file(judged, tmp_path) -> None:
         (case.kind, case.part, case.drop) for case in judged
     ]
     weights = evidence_weights()
-    for one, other in zip(judged, again, strict=True):
-        assert other.answer(weights).posterior == pytest.approx(one.answer(weights).posterior)
-        assert (other.images.repaired == one.images.repaired).all()
+    for before, after in zip(judged, again, strict=True):
+        assert after.answer(weights).posterior == pytest.approx(before.answer(weights).posterior)
+        assert (after.images.repaired == before.images.repaired).all()
 
 
 @pytest.fixture(scope="module")

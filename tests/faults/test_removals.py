@@ -35,20 +35,20 @@ def test_a_class_that_is_embedded_without_its_concept_loses_recall(monkeypatch: 
     monkeypatch.setattr(planting, "TAUGHT", 300)
     monkeypatch.setattr(planting, "TESTED", 300)
     monkeypatch.setattr(planting, "STEPS", 30)
-    found = list(islice(removals(GROUNDS[0]), 2))
-    assert found
-    for one in found:
-        assert one.kind in KINDS
-        assert CONCEPTS[one.concept] in GROUNDS[0].classes[one.label]
-        mine = one.images.labels == one.label
-        np.testing.assert_array_equal(one.images.labels, one.earlier.labels)
-        lost = [(seen.outputs[mine] == one.label).mean() for seen in (one.earlier, one.images)]
+    planted = list(islice(removals(GROUNDS[0]), 2))
+    assert planted
+    for removal in planted:
+        assert removal.kind in KINDS
+        assert CONCEPTS[removal.concept] in GROUNDS[0].classes[removal.label]
+        mine = removal.images.labels == removal.label
+        np.testing.assert_array_equal(removal.images.labels, removal.earlier.labels)
+        lost = [(seen.outputs[mine] == removal.label).mean() for seen in (removal.earlier, removal.images)]
         assert lost[0] - lost[1] >= 0.1
-        kept = [(seen.outputs[~mine] == seen.labels[~mine]).mean() for seen in (one.earlier, one.images)]
+        kept = [(seen.outputs[~mine] == seen.labels[~mine]).mean() for seen in (removal.earlier, removal.images)]
         assert kept[0] - kept[1] < lost[0] - lost[1]
-    rows = {row["what"]: row["value"] for row in rows_of(found)}
+    rows = {row["what"]: row["value"] for row in rows_of(planted)}
     assert rows["with an earlier version: among the first three"] in {0.0, 0.5, 1.0}
-    assert len(lost_since(found[0].images, found[0].earlier, found[0].label)) in {0, 2, 3}
+    assert len(lost_since(planted[0].images, planted[0].earlier, planted[0].label)) in {0, 2, 3}
 
 
 def test_what_was_planted_is_gone_on_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -69,11 +69,11 @@ def test_what_was_planted_is_gone_on_from(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(planting, "trained_network", None)  # is not trained again
     again, plain = list(removals(ground, keep=tmp_path)), list(removals(ground, keep=tmp_path))
     assert len(again) == 8
-    for one, other in [*zip(first, again, strict=False), *zip(plain, again, strict=True)]:
-        assert (one.kind, one.label, one.concept) == (other.kind, other.label, other.concept)
-        np.testing.assert_array_equal(one.images.embeddings, other.images.embeddings)
-        np.testing.assert_array_equal(one.images.outputs, other.images.outputs)
-        np.testing.assert_array_equal(one.earlier.embeddings, other.earlier.embeddings)
+    for removal, repeated in [*zip(first, again, strict=False), *zip(plain, again, strict=True)]:
+        assert (removal.kind, removal.label, removal.concept) == (repeated.kind, repeated.label, repeated.concept)
+        np.testing.assert_array_equal(removal.images.embeddings, repeated.images.embeddings)
+        np.testing.assert_array_equal(removal.images.outputs, repeated.images.outputs)
+        np.testing.assert_array_equal(removal.earlier.embeddings, repeated.earlier.embeddings)
     next(tmp_path.glob("*-1.npz")).write_bytes(b"no zip")
     with pytest.raises(OutsideError, match=r"BENCH002.*-1\.npz does not hold"):
         list(removals(ground, keep=tmp_path))

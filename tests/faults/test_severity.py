@@ -15,13 +15,13 @@ def test_a_continuous_growing_drop_is_met(most: float, power: float) -> None:
         calls.append(strength)
         return most * strength**power
 
-    found = severities(drop, (0.02, 0.05, 0.1, 0.2))
+    met = severities(drop, (0.02, 0.05, 0.1, 0.2))
     assert len(calls) == len(set(calls)) <= 1 + len(GRID) + 4 * STEPS
-    for one, wanted in zip(found, (0.02, 0.05, 0.1, 0.2), strict=True):
-        assert one.wanted == wanted
-        assert one.reached
-        assert one.drop == pytest.approx(most * one.strength**power)
-        assert abs(one.drop - wanted) <= TOLERANCE
+    for severity, wanted in zip(met, (0.02, 0.05, 0.1, 0.2), strict=True):
+        assert severity.wanted == wanted
+        assert severity.reached
+        assert severity.drop == pytest.approx(most * severity.strength**power)
+        assert abs(severity.drop - wanted) <= TOLERANCE
 
 
 def test_a_fault_that_is_too_mild_is_given_at_its_worst() -> None:
@@ -37,5 +37,5 @@ def test_a_fault_that_jumps_is_given_at_the_nearest_drop() -> None:
 
 
 def test_a_drop_that_falls_again_is_still_found() -> None:
-    (found,) = severities(lambda strength: 0.4 * min(strength, 1 - strength), (0.1,))
-    assert found.reached
+    (severity,) = severities(lambda strength: 0.4 * min(strength, 1 - strength), (0.1,))
+    assert severity.reached

@@ -35,10 +35,10 @@ def _tensor(shape: list[int], offsets: list[int], dtype: str = "F32") -> dict[st
 
 
 def _pickles() -> dict[str, bytes]:
-    found = {f"pickle-{protocol}": pickle.dumps(Payload(), protocol) for protocol in (0, 2, 4)}
-    found["pickle-nested"] = pickle.dumps({"state_dict": {"weight": Payload()}, b"data": [Payload()]}, 2)
-    found["pickle-memo-bomb"] = b"\x80\x04]q\x00" + b"".join(b"(h%bh%be" % (b"\x00", b"\x00") for _ in range(99)) + b"."
-    return found
+    files = {f"pickle-{protocol}": pickle.dumps(Payload(), protocol) for protocol in (0, 2, 4)}
+    files["pickle-nested"] = pickle.dumps({"state_dict": {"weight": Payload()}, b"data": [Payload()]}, 2)
+    files["pickle-memo-bomb"] = b"\x80\x04]q\x00" + b"".join(b"(h%bh%be" % (b"\x00", b"\x00") for _ in range(99)) + b"."
+    return files
 
 
 def _tensors() -> dict[str, bytes]:
@@ -72,8 +72,8 @@ def _tensors() -> dict[str, bytes]:
 
 
 def _png_chunk(kind: bytes, content: bytes, crc: int | None = None) -> bytes:
-    found = zlib.crc32(kind + content) if crc is None else crc
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", found)
+    checksum = zlib.crc32(kind + content) if crc is None else crc
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 def _png(width: int, height: int, data: bytes, *, crc: int | None = None, extra: bytes = b"") -> bytes:

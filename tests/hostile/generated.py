@@ -28,7 +28,7 @@ def bombs() -> dict[str, bytes]:
 
 
 def _zipped() -> dict[str, bytes]:
-    found = {}
+    files = {}
     for name in ("models/model.json", "data/weights/weight_0", "data/sample_inputs/model.pt", "byteorder"):
         out = io.BytesIO()
         with (
@@ -37,22 +37,22 @@ def _zipped() -> dict[str, bytes]:
         ):
             for _ in range(INFLATED >> 24):
                 member.write(bytes(1 << 24))
-        found[f"zip inflates {name}"] = out.getvalue()
+        files[f"zip inflates {name}"] = out.getvalue()
     many = io.BytesIO()
     with zipfile.ZipFile(many, "w") as archive:
         for number in range(20_000):
             archive.writestr(f"m/data/weights/weight_{number}", b"")
-    found["zip of 20,000 members"] = many.getvalue()
+    files["zip of 20,000 members"] = many.getvalue()
     twice = io.BytesIO()
     with zipfile.ZipFile(twice, "w") as archive:
         archive.writestr("m/models/model.json", b"{}")
         archive.writestr("n/models/model.json", b"{}")
-    found["zip with a member twice"] = twice.getvalue()
+    files["zip with a member twice"] = twice.getvalue()
     lies = bytearray(twice.getvalue())
     place = lies.rindex(b"PK\x01\x02")
     lies[place + 24 : place + 28] = struct.pack("<I", 0xFFFF_FFF0)
-    found["zip whose directory lies"] = bytes(lies)
-    return found
+    files["zip whose directory lies"] = bytes(lies)
+    return files
 
 
 def parquet_bombs() -> dict[str, bytes]:
@@ -61,7 +61,7 @@ def parquet_bombs() -> dict[str, bytes]:
         import pyarrow.parquet as pq
     except ImportError:
         return {}
-    found = {}
+    files = {}
 
     def repeated(value: object, number: int) -> object:
         return pa.DictionaryArray.from_arrays(pa.array(np.zeros(number, np.int32)), pa.array([value]))
@@ -90,26 +90,26 @@ def parquet_bombs() -> dict[str, bytes]:
     }.items():
         out = io.BytesIO()
         pq.write_table(table, out, compression="zstd", store_schema=False)
-        found[name] = out.getvalue()
-    return found
+        files[name] = out.getvalue()
+    return files
 
 
 def _tarred() -> dict[str, bytes]:
-    found = {}
+    files = {}
     for name, size in {"tar that declares a terabyte": 1 << 40, "tar that declares minus one": (1 << 63) - 1}.items():
         info = tarfile.TarInfo("0.png")
         info.size = size
-        found[name] = info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+        files[name] = info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
     many = io.BytesIO()
     with tarfile.open(fileobj=many, mode="w") as archive:
         for number in range(10_000):
             archive.addfile(tarfile.TarInfo(f"{number}.cls"))
-    found["tar of 10,000 empty labels"] = many.getvalue()
+    files["tar of 10,000 empty labels"] = many.getvalue()
     deep = io.BytesIO()
     with tarfile.open(fileobj=deep, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("a/" * 2_000 + "0.png"))
-    found["tar of a name 4,000 long"] = deep.getvalue()
-    return found
+    files["tar of a name 4,000 long"] = deep.getvalue()
+    return files
 
 
 def _pixels() -> dict[str, bytes]:
@@ -202,7 +202,7 @@ def damaged(loader: Loader, number: int, seed: int) -> dict[str, bytes]:
         loader.valid(path)
         whole = path.read_bytes()
     chance = random.Random(f"{loader.name} {seed}")
-    found = {}
+    files = {}
     for count in range(number):
         start, length = chance.randrange(len(whole)), chance.randrange(1, 64)
         patch = bytes(chance.randrange(256) for _ in range(chance.randrange(0, 64)))
@@ -217,18 +217,18 @@ def damaged(loader: Loader, number: int, seed: int) -> dict[str, bytes]:
             + whole[start + length :],
             "lengthened": whole[:start] + bytes(1 << 16) + whole[start:],
         }[way]
-        found[f"{loader.name[-30:]} {way} at {start} ({count})"] = content
-    return found
+        files[f"{loader.name[-30:]} {way} at {start} ({count})"] = content
+    return files
 
 
 def generated_files(number: int, *, seed: int = 0) -> dict[str, bytes]:
     """At least `number` hostile files: those that are written out, all bombs, and damaged ones of every loader in turn."""
-    found = {**hostile_files(), **bombs()}
+    files = {**hostile_files(), **bombs()}
     valid = [loader for loader in LOADERS if loader.valid is not None]
-    each = max(2, -(-(number - len(found)) // len(valid)))
+    each = max(2, -(-(number - len(files)) // len(valid)))
     for loader in valid:
-        found |= damaged(loader, each, seed)
-    return found
+        files |= damaged(loader, each, seed)
+    return files
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:

@@ -85,8 +85,8 @@ def _first_image(kind: DataKind, path: Path) -> object:
     """As data of a kind: opened, and its first image read."""
     where = str(path)
     source = DataSource(kind=kind, train=where, test=where, directory=str(path.parent))
-    found = open_split(source, "test", folder=path.parent, cache=path.parent / "cache")
-    return found.image(0)
+    images = open_split(source, "test", folder=path.parent, cache=path.parent / "cache")
+    return images.image(0)
 
 
 def _write_csv(path: Path) -> None:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -124,15 +125,17 @@ def import_as(loader: Loader, content: bytes, folder: Path) -> None:
 
 def summary(files: int, readings: list[Reading]) -> str:
     """The figures, and the readings that break a limit."""
-    slowest, largest = max(readings, key=lambda one: one.seconds), max(readings, key=lambda one: one.megabytes)
+    ends = Counter(reading.end for reading in readings)
+    slowest = max(readings, key=lambda reading: reading.seconds)
+    largest = max(readings, key=lambda reading: reading.megabytes)
     lines = [
         f"{files} hostile files x {len(readings) // files} loaders = {len(readings):,} readings: "
-        f"{sum(one.end == REFUSED for one in readings):,} refused, {sum(one.end == READ for one in readings):,} read, "
-        f"{sum(not one.is_sound for one in readings):,} beyond a limit; code executed: {CANARY.exists()}",
+        f"{ends[REFUSED]:,} refused, {ends[READ]:,} read, "
+        f"{sum(not reading.is_sound for reading in readings):,} beyond a limit; code executed: {CANARY.exists()}",
         f"longest {slowest.seconds:.2f} s ({slowest.file} as {slowest.loader}), limit {SECONDS:g} s",
         f"most memory {largest.megabytes:.0f} MB ({largest.file} as {largest.loader}), limit {MEGABYTES:g} MB",
     ]
-    return "\n".join([*lines, *(str(one) for one in readings if not one.is_sound)])
+    return "\n".join([*lines, *(str(reading) for reading in readings if not reading.is_sound)])
 
 
 if __name__ == "__main__":
@@ -143,7 +146,7 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     CANARY.unlink(missing_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"
-    chosen = [one for one in LOADERS if asked.loader is None or one.name in asked.loader]
+    chosen = [loader for loader in LOADERS if asked.loader is None or loader.name in asked.loader]
     count, everything = measured(asked.files, asked.seed, chosen)
     print(summary(count, everything))
-    sys.exit(CANARY.exists() or not all(one.is_sound for one in everything))
+    sys.exit(CANARY.exists() or not all(reading.is_sound for reading in everything))

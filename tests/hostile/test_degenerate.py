@@ -87,9 +87,9 @@ class Vlm(Looked):
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = []
         for text in texts:
-            found = self.known.get(text, np.roll(np.eye(1, E, dtype=np.float32)[0], len(text) + ord(text[-1]) % E))
-            norm = np.linalg.norm(found)
-            rows.append(found / norm if norm else found)
+            row = self.known.get(text, np.roll(np.eye(1, E, dtype=np.float32)[0], len(text) + ord(text[-1]) % E))
+            norm = np.linalg.norm(row)
+            rows.append(row / norm if norm else row)
         return np.asarray(rows, dtype=np.float32)
 
 
@@ -194,17 +194,19 @@ def test_degenerate_data_have_defined_results_or_a_diagnostic(name: str, tmp_pat
         assert len(caught.value.diagnostics) == 1
         return
     opened, record = finished(world, tmp_path)
-    found = plain(record)
-    assert found["dataset"]["readable"] == usable
-    assert found["dataset"]["images"] - usable == len([one for one in found["unreadable"] if one["split"] == "test"])
-    assert sum(found["localization"]["counts"].values()) == found["localization"]["failures"]
-    assert sum(map(sum, found["model"]["confusion"])) == usable
-    for heatmap in found["heatmaps"]["ground_truth"]:
+    results = plain(record)
+    assert results["dataset"]["readable"] == usable
+    assert results["dataset"]["images"] - usable == len(
+        [entry for entry in results["unreadable"] if entry["split"] == "test"]
+    )
+    assert sum(results["localization"]["counts"].values()) == results["localization"]["failures"]
+    assert sum(map(sum, results["model"]["confusion"])) == usable
+    for heatmap in results["heatmaps"]["ground_truth"]:
         greater = np.array(heatmap["greater"])
         assert (greater + greater.T <= heatmap["images"]).all()  # a tie satisfies neither
         assert (np.diag(greater) == 0).all()
     if name == "identical concepts":
-        assert not np.any([heatmap["greater"] for heatmap in found["heatmaps"]["ground_truth"]])
+        assert not np.any([heatmap["greater"] for heatmap in results["heatmaps"]["ground_truth"]])
     Page(render(record, {}))
     strengths = opened.measurements().lens.strengths(opened.measurements().test.model_embeddings())
     assert np.isfinite(strengths).all()

@@ -26,9 +26,9 @@ def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def results(folder: Path) -> dict[str, object]:
-    found = json.loads((folder / "results.json").read_text())
-    found.pop("timings")
-    return found
+    results = json.loads((folder / "results.json").read_text())
+    results.pop("timings")
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +179,11 @@ def test_images_that_vanish_under_the_run_are_listed_or_told_never_dropped(tmp_p
     folder = write_study(tmp_path / "study")
     whole = len(list((folder / "images/test").rglob("*.png")))
     done = interrupted(folder, lambda: shutil.rmtree(folder / "images/test/blue"))
-    found = json.loads((folder / "results.json").read_text())
+    results = json.loads((folder / "results.json").read_text())
     assert done.returncode == 0
-    assert found["dataset"]["images"] == whole
-    assert found["dataset"]["readable"] + len([x for x in found["unreadable"] if x["split"] == "test"]) == whole
-    assert all("No such file" in entry["reason"] for entry in found["unreadable"])
+    assert results["dataset"]["images"] == whole
+    assert results["dataset"]["readable"] + len([x for x in results["unreadable"] if x["split"] == "test"]) == whole
+    assert all("No such file" in entry["reason"] for entry in results["unreadable"])
 
 
 def test_an_image_folder_that_is_not_there_is_told(pristine: Path, tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_what_is_no_file_is_refused(loader: Loader, tmp_path: Path) -> None:
     assert refused(loader, path)
 
 
-@pytest.mark.parametrize("loader", [one for one in LOADERS if one.valid], ids=lambda loader: loader.name[-40:])
+@pytest.mark.parametrize(
+    "loader", [readable for readable in LOADERS if readable.valid], ids=lambda loader: loader.name[-40:]
+)
 def test_a_valid_file_is_read_and_no_damage_to_it_is_more_than_refused(loader: Loader) -> None:
     folder = Path(tempfile.mkdtemp())
     path = folder / loader.name

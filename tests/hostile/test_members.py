@@ -63,10 +63,10 @@ def says(section: str, line: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         path, key, here = folder / "study.toml", line.partition(" =")[0], ""
         kept = {section: [line]}
-        for one in path.read_text().splitlines():
-            here = one.strip("[]") if one.startswith("[") else here
-            if one and not one.startswith("[") and not (here == section and one.startswith(f"{key} =")):
-                kept.setdefault(here, []).append(one)
+        for text in path.read_text().splitlines():
+            here = text.strip("[]") if text.startswith("[") else here
+            if text and not text.startswith("[") and not (here == section and text.startswith(f"{key} =")):
+                kept.setdefault(here, []).append(text)
         path.write_text("".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in kept.items()))
 
     return change
@@ -152,8 +152,8 @@ def test_every_member_has_its_own_diagnostic(
 ) -> None:
     change, code, told = CASES[case]
     change(folder)
-    found, said = ended(monkeypatch, "run", str(folder)), capsys.readouterr().err
-    assert found == code, said
+    exit_code, said = ended(monkeypatch, "run", str(folder)), capsys.readouterr().err
+    assert exit_code == code, said
     assert told in said
     assert len(said) < 6000, "a message is to be read"
     if code == 0:

@@ -74,14 +74,14 @@ def test_a_study_of_hostile_names_runs_and_loses_no_image(tmp_path: Path, start:
     concepts = ConceptSet(tuple(Concept(name + "'", (word,)) for name, word in zip(names, words, strict=True)))
     inputs = Inputs(data, data, Named(names), FakeVlm(), concepts, None)
     record = Study(tmp_path / "study", StudyConfig(), inputs).run()
-    found = plain(record)
-    assert found["dataset"]["readable"] + 4 == found["dataset"]["images"] == len(data)
-    listed = {entry["id"] for entry in found["unreadable"]}
+    results = plain(record)
+    assert results["dataset"]["readable"] + 4 == results["dataset"]["images"] == len(data)
+    listed = {entry["id"] for entry in results["unreadable"]}
     assert listed == {f"{name}/broken{name[:40]}.png" for name in folders}
     assert json.loads((tmp_path / "study/results.json").read_text())["classes"] == list(names)
     page = Page((tmp_path / "study/report.html").read_text())
     assert page.data["classes"] == list(names)
-    usual = with_names(found, {"": "plain"})
+    usual = with_names(results, {"": "plain"})
     pictures = {image["id"]: "data:image/png;base64,iVBORw0KGgo=" for image in usual["localization"]["images"]}
     nothing_but_text(page, Page(render(record_of(usual, Results), pictures)))
 
@@ -115,9 +115,9 @@ def rich(tmp_path_factory) -> dict[str, Any]:
 def with_names(value: Any, names: dict[str, str]) -> Any:
     """The value with every text but codes replaced, the same text by the same."""
     if isinstance(value, dict):
-        return {key: with_names(one, names) for key, one in value.items()}
+        return {key: with_names(entry, names) for key, entry in value.items()}
     if isinstance(value, list):
-        return [with_names(one, names) for one in value]
+        return [with_names(entry, names) for entry in value]
     if not isinstance(value, str) or value in CODES:
         return value
     return names.setdefault(value, f"{names['']}{len(names)}")

@@ -63,5 +63,5 @@ def test_whatever_can_be_written_can_be_explained(specification: Specification) 
         if isinstance(item, Property | Module)
         for part in ([item] if isinstance(item, Property) else item.properties)
     ]
-    assert [one.name for one in told] == written
-    assert all("claims: " in str(one) for one in told)
+    assert [explanation.name for explanation in told] == written
+    assert all("claims: " in str(explanation) for explanation in told)

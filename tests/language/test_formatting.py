@@ -52,9 +52,9 @@ property p:
 
 
 def test_layout_is_canonical_and_every_comment_stays() -> None:
-    found = format_text(MESSY)
-    assert found.text == TIDY
-    assert found.moved_comments == 2  # 'mid' and 'inside' stood in the middle of an item
+    formatted = format_text(MESSY)
+    assert formatted.text == TIDY
+    assert formatted.moved_comments == 2  # 'mid' and 'inside' stood in the middle of an item
 
 
 def test_the_layout_of_a_tidy_file_is_the_file() -> None:

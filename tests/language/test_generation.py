@@ -34,17 +34,17 @@ TABLE = "# shares\nclass,metallic,ears,wheels\ntruck,0.98,0,0.5\ncat,0,0.9,0.1\n
     ],
 )
 def test_tables_of_other_programs_are_read(content: str | bytes) -> None:
-    found = read_attribute_table(content)
-    assert (found.class_names, found.concept_names) == (("truck", "cat"), ("metallic", "ears", "wheels"))
-    assert found.shares.tolist() == [[0.98, 0, 0.5], [0, 0.9, 0.1]]
+    table = read_attribute_table(content)
+    assert (table.class_names, table.concept_names) == (("truck", "cat"), ("metallic", "ears", "wheels"))
+    assert table.shares.tolist() == [[0.98, 0, 0.5], [0, 0.9, 0.1]]
 
 
 def test_every_relevant_concept_is_put_over_every_irrelevant_one() -> None:
     table = read_attribute_table(TABLE)
     assert (table.class_names, table.concept_names) == (("truck", "cat"), ("metallic", "ears", "wheels"))
     assert table.shares.tolist() == [[0.98, 0, 0.5], [0, 0.9, 0.1]]
-    found = [item for item in from_attribute_table(table).items if isinstance(item, Property)]
-    assert [(item.name, item.quantifier, item.formula) for item in found] == [
+    properties = [item for item in from_attribute_table(table).items if isinstance(item, Property)]
+    assert [(item.name, item.quantifier, item.formula) for item in properties] == [
         (f"{c}_{a}_over_{b}", ForAll(Focus(c)), Implies(Predict(c), Stronger(a, b)))
         for c, a, b in [("truck", "metallic", "ears"), ("truck", "wheels", "ears"), ("cat", "ears", "metallic")]
     ]
@@ -100,11 +100,11 @@ def ontology(tmp_path: Path) -> Path:
 
 
 def test_an_ontology_ascribes_what_its_axioms_demand_and_passes_it_on(ontology: Path) -> None:
-    found = rdf.read_ontology(ontology, properties=["hasPart"])
-    assert found == {"house cat": ("Ears", "Tail"), "Truck": ("Wheels", "metal")}
+    parts_of = rdf.read_ontology(ontology, properties=["hasPart"])
+    assert parts_of == {"house cat": ("Ears", "Tail"), "Truck": ("Wheels", "metal")}
     assert rdf.read_ontology(ontology)["Truck"] == ("Fur", "Wheels", "metal")
     assert rdf.read_ontology(ontology, classes=["Vehicle"]) == {"Vehicle": ("Wheels",)}
-    names = [item.name for item in from_attribute_table(from_carried(found)).items]  # type: ignore[union-attr]
+    names = [item.name for item in from_attribute_table(from_carried(parts_of)).items]  # type: ignore[union-attr]
     assert "Truck_metal_over_Tail" in names
 
 

@@ -39,9 +39,9 @@ def closed(text: str) -> Property:
     ],
 )
 def test_a_share_of_images_with_their_neighbourhoods(quantifier: str) -> None:
-    found = closed(f"property p: {quantifier} predict(y, truck) implies metallic > ears")
-    assert found.quantifier == FULL
-    assert found.variable == "y"
+    statement = closed(f"property p: {quantifier} predict(y, truck) implies metallic > ears")
+    assert statement.quantifier == FULL
+    assert statement.variable == "y"
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_share_of_images_with_their_neighbourhoods(quantifier: str) -> None:
     ],
 )
 def test_the_neighbourhood_of_one_image(quantifier: str) -> None:
-    found = closed(f"property p: {quantifier} metallic > ears")
-    assert found.quantifier == ForImageNear("test/17", Near("mirror", Fraction(19, 20)))
-    assert found.formula == Stronger("metallic", "ears")
+    statement = closed(f"property p: {quantifier} metallic > ears")
+    assert statement.quantifier == ForImageNear("test/17", Near("mirror", Fraction(19, 20)))
+    assert statement.formula == Stronger("metallic", "ears")
 
 
 def test_the_layout_says_what_was_left_open_and_keeps_the_names() -> None:
@@ -90,9 +90,9 @@ def test_it_is_explained_in_plain_english() -> None:
         "for at least 90% of all images like these, without exception in the whole neighbour"
     )
     assert "holds the image and 90% of the pictures that the ordinary changes that the study names make" in told.region
-    (one,) = explain(parse('property q: for all y near image("a") (changes = mirror): metallic > ears'))
-    assert "the image 'a'" in one.region
-    assert "the change 'mirror'" in one.region
+    (explained,) = explain(parse('property q: for all y near image("a") (changes = mirror): metallic > ears'))
+    assert "the image 'a'" in explained.region
+    assert "the change 'mirror'" in explained.region
 
 
 @pytest.mark.parametrize(

@@ -208,16 +208,16 @@ def test_several_mistakes_are_reported_at_once_with_their_places() -> None:
     text = (
         "class 3d\nproperty p: for all x: metallic > ears\npredict(x, truck) => metallic\nclass truck\npredicts(x, c)"
     )
-    found = parse_with_diagnostics(text)
-    places = [(e.code, e.place.line, e.place.column) for e in found.errors if e.place]
+    parsed = parse_with_diagnostics(text)
+    places = [(e.code, e.place.line, e.place.column) for e in parsed.errors if e.place]
     assert places == [("SPEC106", 1, 7), ("SPEC121", 2, 13), ("SPEC117", 3, 22), ("SPEC116", 5, 1)]
-    assert found.tree.items[-1] == ClassDeclaration("truck")
+    assert parsed.tree.items[-1] == ClassDeclaration("truck")
 
 
 def test_a_mistake_in_one_property_of_a_module_leaves_the_others() -> None:
     text = "Module m (n, c, r) {\nE e1 ::> hasCon(\nE e2 ::> predict(c)\nE e3 ::> ^\nE e4 ::> a > b\n}"
-    found = parse_with_diagnostics(text)
-    assert [error.code for error in found.errors] == ["SPEC118", "SPEC111", "SPEC111"]
+    parsed = parse_with_diagnostics(text)
+    assert [error.code for error in parsed.errors] == ["SPEC118", "SPEC111", "SPEC111"]
     (module,) = parse("Module m (n, c, r) {\nE e2 ::> predict(c)\nE e4 ::> a > b\n}").items
     assert isinstance(module, Module)
     assert [part.name for part in module.properties] == ["e2", "e4"]
@@ -277,6 +277,6 @@ def test_sets_that_stand_for_more_comparisons_than_memory_holds_are_refused() ->
 
 
 def test_what_is_missing_at_the_end_is_missing_behind_the_last_word() -> None:
-    found = parse_with_diagnostics("property p: for all x in focus(truck): a >  # b\n\n# the end\n").errors
-    assert [(e.code, e.place.line, e.place.column) for e in found if e.place is not None] == [("SPEC111", 1, 43)]
-    assert str(found[0]).split("\n")[2].index("^") - 4 == 42
+    errors = parse_with_diagnostics("property p: for all x in focus(truck): a >  # b\n\n# the end\n").errors
+    assert [(e.code, e.place.line, e.place.column) for e in errors if e.place is not None] == [("SPEC111", 1, 43)]
+    assert str(errors[0]).split("\n")[2].index("^") - 4 == 42

@@ -85,10 +85,10 @@ def test_holds_and_margin_follow_the_definitions(
     formula: Formula, logits: list[int], strengths: list[int], thresholds: list[int]
 ) -> None:
     formula = names_of_classes(formula)
-    found = reading([logits], [strengths], thresholds)
+    readouts = reading([logits], [strengths], thresholds)
     truth, by = by_definition(formula, logits, strengths, thresholds)
-    assert bool(holds(formula, found)[0]) is truth
-    assert float(margin(formula, found)[0]) == by
+    assert bool(holds(formula, readouts)[0]) is truth
+    assert float(margin(formula, readouts)[0]) == by
     if by != 0:
         assert truth is (by > 0)
 
@@ -119,17 +119,17 @@ def test_a_tie_satisfies_neither_direction_and_no_class_is_predicted_at_the_top(
 
 
 def test_the_margin_of_predict_is_the_logit_minus_the_largest_other() -> None:
-    found = reading([[3.5, 1, 2], [0, 4, 1]], np.zeros((2, 4)))
-    assert margin(Predict("truck"), found).tolist() == [1.5, -4]
+    readouts = reading([[3.5, 1, 2], [0, 4, 1]], np.zeros((2, 4)))
+    assert margin(Predict("truck"), readouts).tolist() == [1.5, -4]
     alone = Readouts(("only",), (), np.zeros((2, 1)), np.zeros((2, 0)))
     assert holds(Predict("only"), alone).all()
 
 
 def test_float32_differences_keep_their_sign() -> None:
     tiny = np.float32(1e-45)
-    found = Readouts(CLASSES, CONCEPTS, np.zeros((1, 3), np.float32), np.array([[tiny, 0, 0, 0]], np.float32))
-    assert holds(Stronger("metallic", "ears"), found)[0]
-    assert margin(Stronger("metallic", "ears"), found)[0] > 0
+    readouts = Readouts(CLASSES, CONCEPTS, np.zeros((1, 3), np.float32), np.array([[tiny, 0, 0, 0]], np.float32))
+    assert holds(Stronger("metallic", "ears"), readouts)[0]
+    assert margin(Stronger("metallic", "ears"), readouts)[0] > 0
 
 
 @settings(deadline=None)

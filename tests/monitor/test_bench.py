@@ -10,11 +10,11 @@ def test_rows_hold_measured_values_against_their_targets(monkeypatch):
     monitor, inputs = SMALL
     passes: list[int] = []
     monkeypatch.setattr("conspect.bench.monitor._resnet18", lambda: (passes.append, "microseconds, 1 threads"))
-    found = rows(monitor, inputs, seconds=0.05)
-    single, forward, _, batch, _ = found
-    assert [row["target"] for row in found] == [SINGLE_TARGET, None, SHARE_TARGET, BATCH_TARGET, None]
-    assert all(row["value"] is not None for row in found)
-    single_value, forward_value, share_value, batch_value, streaming_value = (float(row["value"] or 0) for row in found)
+    table = rows(monitor, inputs, seconds=0.05)
+    single, forward, _, batch, _ = table
+    assert [row["target"] for row in table] == [SINGLE_TARGET, None, SHARE_TARGET, BATCH_TARGET, None]
+    assert all(row["value"] is not None for row in table)
+    single_value, forward_value, share_value, batch_value, streaming_value = (float(row["value"] or 0) for row in table)
     assert single["met"] == (single_value <= SINGLE_TARGET)
     assert batch["met"] == (batch_value >= BATCH_TARGET)
     assert 1 < single_value < 10_000
@@ -38,13 +38,13 @@ def test_the_forward_pass_is_that_of_a_resnet_18():
     kept = [cell.cell_contents for cell in forward.__closure__ or ()]
     network = next(content for content in kept if isinstance(content, torch.nn.Module))
     assert (
-        sum(one.numel() for one in network.parameters()) == 11_689_512
+        sum(weight.numel() for weight in network.parameters()) == 11_689_512
     )  # He et al. (CVPR 2016), as torchvision has it
     assert unit == f"microseconds, {torch.get_num_threads()} threads"
 
 
 def test_without_a_network_the_share_is_not_measured(monkeypatch):
     monkeypatch.setattr("conspect.bench.monitor.find_spec", lambda name: None)
-    found = rows(*SMALL, seconds=0.05)
-    assert (found[1]["value"], found[1]["unit"]) == (None, "torch and transformers not installed")
-    assert (found[2]["value"], found[2]["met"]) == (None, None)
+    table = rows(*SMALL, seconds=0.05)
+    assert (table[1]["value"], table[1]["unit"]) == (None, "torch and transformers not installed")
+    assert (table[2]["value"], table[2]["met"]) == (None, None)

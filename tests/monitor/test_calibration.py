@@ -35,12 +35,12 @@ def test_false_alarm_rate_over_many_calibration_splits_is_as_promised():
     for _ in range(200):
         rows = generator.permutation(len(TEST.wrong))
         held, new = rows[:200], rows[200:]
-        found, _ = thresholds(
+        limits, _ = thresholds(
             (FITTED.cross_fitted, TRAIN.wrong),
             (Score(normal.values[held], "suspect"), TEST.wrong[held]),
             WANTED,
         )
-        rates.append(np.mean(normal.values[new][~TEST.wrong[new]] > found.suspect))
+        rates.append(np.mean(normal.values[new][~TEST.wrong[new]] > limits.suspect))
     assert np.mean(np.asarray(rates) <= 0.1) > 0.9  # promised: 0.95
     assert np.mean(rates) > 0.04  # and not by flagging nothing
 
@@ -67,8 +67,8 @@ def test_nan_and_infinity_are_never_accepted():
 def test_nothing_is_accepted_when_the_bound_cannot_be_certified():
     wanted = TargetRates(accepted_errors=0.001)
     scores = (Score(np.linspace(0, 1, 100), "suspect"), np.arange(100) > 90)
-    found, guarantee = thresholds(scores, scores, wanted)
-    assert found.accept == -np.inf
+    limits, guarantee = thresholds(scores, scores, wanted)
+    assert limits.accept == -np.inf
     assert not guarantee.accepts
     assert "Nothing is accepted" in guarantee.sentences()[1]
 

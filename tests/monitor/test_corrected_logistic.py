@@ -15,29 +15,29 @@ LABELS = (FEATURES @ TRUTH + GENERATOR.gumbel(size=(600, 3))).argmax(1)
 
 def test_without_given_scores_it_is_penalised_logistic_regression():
     penalty = 0.05
-    found = fit_corrected(FEATURES, np.zeros((600, 3)), LABELS, penalty=penalty, iterations=1000)
+    model = fit_corrected(FEATURES, np.zeros((600, 3)), LABELS, penalty=penalty, iterations=1000)
     x = (FEATURES - FEATURES.mean(0)) / FEATURES.std(0)
     reference = LogisticRegression(C=1 / (600 * penalty), tol=1e-10, max_iter=2000).fit(x, LABELS)
-    ours = special.softmax(found.scores(FEATURES, np.zeros((600, 3))), axis=1)
+    ours = special.softmax(model.scores(FEATURES, np.zeros((600, 3))), axis=1)
     assert ours == pytest.approx(reference.predict_proba(x), abs=1e-3)
 
 
 def test_a_huge_penalty_leaves_recalibrated_scores():
     given = 3 * FEATURES @ TRUTH
-    found = fit_corrected(FEATURES, given, LABELS, penalty=1e6)
-    assert np.abs(found.weight * FEATURES.std(0)[:, None]).max() < 1e-4
+    model = fit_corrected(FEATURES, given, LABELS, penalty=1e6)
+    assert np.abs(model.weight * FEATURES.std(0)[:, None]).max() < 1e-4
 
     def loss(p):
         return -special.log_softmax(p[0] * given + p[1:], axis=1)[np.arange(600), LABELS].mean()
 
     best = optimize.minimize(loss, np.array([1.0, 0, 0, 0]), method="BFGS").fun
-    assert loss(np.concatenate([[found.sharpness], found.bias])) == pytest.approx(best, abs=1e-5)
-    assert found.sharpness == pytest.approx(1 / 3, abs=0.1)  # the given scores were three times too sharp
+    assert loss(np.concatenate([[model.sharpness], model.bias])) == pytest.approx(best, abs=1e-5)
+    assert model.sharpness == pytest.approx(1 / 3, abs=0.1)  # the given scores were three times too sharp
 
 
 def test_a_constant_feature_gets_no_weight():
-    found = fit_corrected(np.column_stack([FEATURES, np.ones(600)]), np.zeros((600, 3)), LABELS, penalty=0.01)
-    assert (found.weight[-1] == 0).all()
+    model = fit_corrected(np.column_stack([FEATURES, np.ones(600)]), np.zeros((600, 3)), LABELS, penalty=0.01)
+    assert (model.weight[-1] == 0).all()
 
 
 def test_the_penalty_is_small_where_features_help_and_large_where_they_do_not():

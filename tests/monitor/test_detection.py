@@ -30,11 +30,11 @@ def arrays(rows):
 @given(samples)
 def test_auroc_aupr_and_fpr_are_those_of_scikit_learn(rows):
     values, suspect = arrays(rows)
-    found = measure(Score(values, "suspect"), suspect)
-    assert found["auroc"] == pytest.approx(sklearn_metrics.roc_auc_score(suspect, values), abs=1e-12)
-    assert found["aupr"] == pytest.approx(sklearn_metrics.average_precision_score(suspect, values), abs=1e-12)
+    figures = measure(Score(values, "suspect"), suspect)
+    assert figures["auroc"] == pytest.approx(sklearn_metrics.roc_auc_score(suspect, values), abs=1e-12)
+    assert figures["aupr"] == pytest.approx(sklearn_metrics.average_precision_score(suspect, values), abs=1e-12)
     false, true, _ = sklearn_metrics.roc_curve(suspect, values, drop_intermediate=False)
-    assert found["fpr95"] == pytest.approx(false[true >= 0.95].min(), abs=1e-12)
+    assert figures["fpr95"] == pytest.approx(false[true >= 0.95].min(), abs=1e-12)
 
 
 def aurc_by_definition(values, suspect):
@@ -51,10 +51,10 @@ def aurc_by_definition(values, suspect):
 @given(few_samples)
 def test_aurc_is_the_mean_selective_risk_over_every_order_of_ties(rows):
     values, suspect = arrays(rows)
-    found = measure(Score(values, "suspect"), suspect)
-    assert found["aurc"] == pytest.approx(aurc_by_definition(values, suspect), abs=1e-12)
+    figures = measure(Score(values, "suspect"), suspect)
+    assert figures["aurc"] == pytest.approx(aurc_by_definition(values, suspect), abs=1e-12)
     perfect = aurc_by_definition(suspect.astype(float), suspect)
-    assert found["eaurc"] == pytest.approx(aurc_by_definition(values, suspect) - perfect, abs=1e-12)
+    assert figures["eaurc"] == pytest.approx(aurc_by_definition(values, suspect) - perfect, abs=1e-12)
 
 
 def augrc_by_definition(values, suspect):
@@ -69,20 +69,20 @@ def augrc_by_definition(values, suspect):
 @given(samples)
 def test_augrc_is_the_area_under_the_generalised_risk_and_follows_from_auroc_and_accuracy(rows):
     values, suspect = arrays(rows)
-    found = measure(Score(values, "suspect"), suspect)
-    assert found["augrc"] == pytest.approx(augrc_by_definition(values, suspect), abs=1e-12)
+    figures = measure(Score(values, "suspect"), suspect)
+    assert figures["augrc"] == pytest.approx(augrc_by_definition(values, suspect), abs=1e-12)
     wrong = suspect.mean()
-    identity = (1 - found["auroc"]) * wrong * (1 - wrong) + wrong**2 / 2  # Traub et al. (NeurIPS 2024)
-    assert found["augrc"] == pytest.approx(identity, abs=1e-12)
+    identity = (1 - figures["auroc"]) * wrong * (1 - wrong) + wrong**2 / 2  # Traub et al. (NeurIPS 2024)
+    assert figures["augrc"] == pytest.approx(identity, abs=1e-12)
 
 
 def test_a_hand_solved_case():
-    found = measure(Score(np.array([4.0, 3.0, 2.0, 1.0]), "suspect"), np.array([True, False, True, False]))
-    assert found["auroc"] == 0.75
-    assert found["aupr"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["fpr95"] == 0.5
-    assert found["aurc"] == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
-    assert found["eaurc"] == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4 - (0 + 0 + 1 / 3 + 2 / 4) / 4)
+    figures = measure(Score(np.array([4.0, 3.0, 2.0, 1.0]), "suspect"), np.array([True, False, True, False]))
+    assert figures["auroc"] == 0.75
+    assert figures["aupr"] == pytest.approx((1 + 2 / 3) / 2)
+    assert figures["fpr95"] == 0.5
+    assert figures["aurc"] == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
+    assert figures["eaurc"] == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4 - (0 + 0 + 1 / 3 + 2 / 4) / 4)
 
 
 def test_direction_belongs_to_the_score():
@@ -115,27 +115,27 @@ def two_scores(seed=3, size=400):
 
 def test_resamples_equal_metrics_of_samples_drawn_one_by_one():
     scores, suspect = two_scores()
-    found = resample(scores, suspect, resamples=5, seed=11)
+    samples = resample(scores, suspect, resamples=5, seed=11)
     generator = np.random.default_rng(11)
-    assert {name: set(found.values[name]) for name in scores} == {name: set(METRICS) for name in scores}
+    assert {name: set(samples.values[name]) for name in scores} == {name: set(METRICS) for name in scores}
     for draw in range(1, 6):
         rows = generator.integers(len(suspect), size=len(suspect))
         for name, score in scores.items():
             expected = measure(Score(score.values[rows], score.higher_means), suspect[rows])
             for metric in METRICS:
-                assert found.values[name][metric][draw] == pytest.approx(expected[metric], abs=1e-12), metric
+                assert samples.values[name][metric][draw] == pytest.approx(expected[metric], abs=1e-12), metric
 
 
 def test_intervals_hold_the_value_and_paired_differences_are_narrower():
     scores, suspect = two_scores()
-    found = resample(scores, suspect, resamples=300, seed=1)
+    samples = resample(scores, suspect, resamples=300, seed=1)
     again = resample(scores, suspect, resamples=300, seed=1)
     values = {name: measure(score, suspect) for name, score in scores.items()}
     for metric in METRICS:
-        one = found.estimate("good", metric)
-        assert one.value == pytest.approx(values["good"][metric], abs=1e-12)
-        assert one.low < one.value < one.high
-        difference = found.difference("good", "bad", metric)
+        estimate = samples.estimate("good", metric)
+        assert estimate.value == pytest.approx(values["good"][metric], abs=1e-12)
+        assert estimate.low < estimate.value < estimate.high
+        difference = samples.difference("good", "bad", metric)
         assert difference == again.difference("good", "bad", metric)
         assert (difference.low > 0) == HIGHER_IS_BETTER[metric]
     same = resample({"a": scores["good"], "b": scores["good"]}, suspect, resamples=50)
@@ -144,8 +144,8 @@ def test_intervals_hold_the_value_and_paired_differences_are_narrower():
 
 def test_one_resample_is_one_value_beside_the_samples_own_and_none_is_refused():
     scores, suspect = two_scores(size=40)
-    found = resample(scores, suspect, resamples=1)
-    assert {values.shape for metrics in found.values.values() for values in metrics.values()} == {(2,)}
+    samples = resample(scores, suspect, resamples=1)
+    assert {values.shape for metrics in samples.values.values() for values in metrics.values()} == {(2,)}
     assert resample(scores, suspect, resamples=130).values["good"]["auroc"].shape == (131,)
     for some, resamples in ((scores, 0), ({}, 5)):
         with pytest.raises(UserError, match="MONITOR001"):
@@ -154,6 +154,6 @@ def test_one_resample_is_one_value_beside_the_samples_own_and_none_is_refused():
 
 def test_a_rare_kind_is_present_in_every_draw():
     suspect = np.arange(12) == 0
-    found = resample({"s": Score(np.arange(12.0), "normal")}, suspect, resamples=200)
-    assert np.isfinite(found.values["s"]["auroc"]).all()
+    samples = resample({"s": Score(np.arange(12.0), "normal")}, suspect, resamples=200)
+    assert np.isfinite(samples.values["s"]["auroc"]).all()
     assert get_args(detection.MetricName) == tuple(METRICS)

@@ -34,5 +34,5 @@ def test_every_code_of_the_monitor_has_a_cause_here():
 def test_each_code_is_raised_with_a_fix_and_has_a_row_in_the_page(code):
     with pytest.raises(ConspectError) as caught:
         CAUSES[code]()
-    assert [(found.code, bool(found.fix)) for found in caught.value.diagnostics] == [(code, True)]
+    assert [(diagnostic.code, bool(diagnostic.fix)) for diagnostic in caught.value.diagnostics] == [(code, True)]
     assert f"| {code} | {CODES[code]} |" in PAGE

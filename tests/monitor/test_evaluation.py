@@ -57,10 +57,12 @@ def test_every_detector_has_a_row_with_the_metrics_of_its_score():
 
 def test_differences_are_positive_where_the_first_is_better_in_either_direction_of_metric():
     for metric in ("auroc", "augrc"):
-        found = EVALUATION.difference("fused", "energy", metric)
-        assert 0 < found.low < found.value < found.high
+        difference = EVALUATION.difference("fused", "energy", metric)
+        assert 0 < difference.low < difference.value < difference.high
         mirrored = EVALUATION.difference("energy", "fused", metric)
-        assert (mirrored.value, mirrored.low, mirrored.high) == pytest.approx((-found.value, -found.high, -found.low))
+        assert (mirrored.value, mirrored.low, mirrored.high) == pytest.approx(
+            (-difference.value, -difference.high, -difference.low)
+        )
 
 
 def test_the_second_tier_adds_what_only_the_image_shows():
@@ -85,8 +87,8 @@ def test_what_teaches_attacks_leaves_the_fused_detector_alone():
 
 def test_second_tier_features_are_lead_agreement_and_distance():
     witnessed = VlmEvidence(np.array([[0.5, 0.2], [0.1, 0.4]]), np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros((2, 2)))
-    found = witnessed.features(np.array([0, 0]))
-    assert found == pytest.approx(np.array([[0.3, 1.0, np.sqrt(0.5)], [-0.3, 0.0, 0.0]]))
+    features = witnessed.features(np.array([0, 0]))
+    assert features == pytest.approx(np.array([[0.3, 1.0, np.sqrt(0.5)], [-0.3, 0.0, 0.0]]))
 
 
 def test_the_best_detector_is_chosen_within_its_kind():

@@ -41,8 +41,8 @@ def session(model):
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def assert_same(found, decisions, thresholds):
-    suspicion, verdict, output = found
+def assert_same(outputs, decisions, thresholds):
+    suspicion, verdict, output = outputs
     assert suspicion == pytest.approx(decisions.suspicion, abs=1e-4)
     assert (output == decisions.outputs).all()
     limits = np.array([thresholds.accept, thresholds.suspect])
@@ -56,10 +56,10 @@ def assert_same(found, decisions, thresholds):
 def test_the_graph_decides_as_the_monitor(monitor, inputs, images):
     few = inputs.take(np.arange(images) % len(inputs))
     z, logits = few.embeddings.astype(np.float32), few.logits.astype(np.float32)
-    found = session(monitor_graph(monitor)).run(list(OUTPUTS), {"embedding": z, "logits": logits})
-    assert [array.dtype for array in found] == [np.float32, np.int8, np.int64]
+    arrays = session(monitor_graph(monitor)).run(list(OUTPUTS), {"embedding": z, "logits": logits})
+    assert [array.dtype for array in arrays] == [np.float32, np.int8, np.int64]
     decisions = monitor.check(z, logits)
-    assert_same(found, decisions, monitor.thresholds)
+    assert_same(arrays, decisions, monitor.thresholds)
     assert images < 4096 or len(np.unique(decisions.verdicts)) == 3
 
 
@@ -101,7 +101,7 @@ def test_the_metadata_says_what_the_saved_monitor_says(tmp_path):
     for name in ("format", "version", "features", "classes", "concepts", "thresholds", "guarantee", "sha256"):
         assert about[f"conspect.{name}"] == saved[name]
     assert about["conspect.verdicts"] == ["accept", "uncertain", "suspect"]
-    assert [(one.domain, one.version) for one in model.opset_import] == [("", OPSET)]
+    assert [(imported.domain, imported.version) for imported in model.opset_import] == [("", OPSET)]
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +118,12 @@ def test_one_graph_from_pixels_to_the_verdict(demo):
     logits = demo.head.logits(embeddings)
     runs = session(model)
     for images in (1, 64):
-        found = runs.run(["logits", *OUTPUTS], {"image": PIXELS[:images]})
-        assert found[0] == pytest.approx(logits[:images], abs=1e-3)
+        arrays = runs.run(["logits", *OUTPUTS], {"image": PIXELS[:images]})
+        assert arrays[0] == pytest.approx(logits[:images], abs=1e-3)
         decisions = LARGE.check(embeddings[:images], logits[:images])
         # Here the embeddings too are computed by another library: further than 1e-4 apart.
-        assert found[1] == pytest.approx(decisions.suspicion, abs=5e-3)
-        assert (found[3] == decisions.outputs).all()
+        assert arrays[1] == pytest.approx(decisions.suspicion, abs=5e-3)
+        assert (arrays[3] == decisions.outputs).all()
 
 
 def test_an_encoder_of_another_width_is_refused(demo):
@@ -163,7 +163,9 @@ def test_the_command_writes_a_graph_that_checks(start, tmp_path, demo):
     call = ["--study", str(tmp_path), "--onnx", str(tmp_path / "out" / "m.onnx"), "--from", start]
     done = CliRunner().invoke(export, [*call, "--json"], catch_exceptions=False)
     said = json.loads(done.stdout)
-    assert [one["name"] for one in said["inputs"]] == {"embedding": ["embedding", "logits"], "image": ["image"]}[start]
+    assert [value["name"] for value in said["inputs"]] == {"embedding": ["embedding", "logits"], "image": ["image"]}[
+        start
+    ]
     model = onnx.load(said["file"])
     onnx.checker.check_model(model, full_check=True)
     assert {entry.key: entry.value for entry in model.metadata_props}["conspect.guarantee"] == json.dumps(
@@ -243,18 +245,20 @@ def assert_decides_as(model, graph, monitor, look=()):
     assert written is not None
     framed = np.stack([written.framed(image) for image in IMAGES])
     prepared = np.stack([model.prepare(image) for image in IMAGES])
-    embeddings = [model.embed(one) for one in (prepared, *(np.ascontiguousarray(one(prepared)) for one in look))]
-    logits = [model.head.logits(one) for one in embeddings]
+    embeddings = [
+        model.embed(frames) for frames in (prepared, *(np.ascontiguousarray(frames(prepared)) for frames in look))
+    ]
+    logits = [model.head.logits(frames) for frames in embeddings]
     expected = monitor.check(embeddings[0], logits[0])
     if look:
         expected = monitor.check_looks(np.stack(embeddings, axis=1), np.stack(logits, axis=1))
     name = "first_logits" if look else "logits"
     runs = session(graph)
     for count in (1, 6):
-        found = runs.run([name, *OUTPUTS], {runs.get_inputs()[0].name: framed[:count]})
-        assert found[0] == pytest.approx(logits[0][:count], abs=1e-3)
-        assert found[1] == pytest.approx(expected.suspicion[:count], abs=2e-2, rel=2e-3)
-        assert (found[3] == expected.outputs[:count]).all()
+        arrays = runs.run([name, *OUTPUTS], {runs.get_inputs()[0].name: framed[:count]})
+        assert arrays[0] == pytest.approx(logits[0][:count], abs=1e-3)
+        assert arrays[1] == pytest.approx(expected.suspicion[:count], abs=2e-2, rel=2e-3)
+        assert (arrays[3] == expected.outputs[:count]).all()
 
 
 def test_torch_models_whose_head_was_found_by_tracing_are_exported_for_any_number_of_images():

@@ -63,7 +63,9 @@ def test_a_batch_and_its_inputs_one_by_one_get_the_same_suspicion(scale, value):
         z[:50, 3], logits[50:100, 1] = value, value
     together, outputs = detector.suspicion(z, logits)
     alone = [detector.suspicion(z[k : k + 1], logits[k : k + 1]) for k in range(200)]
-    assert together == pytest.approx(np.concatenate([one for one, _ in alone]), abs=1e-4, rel=1e-5, nan_ok=True)
+    assert together == pytest.approx(
+        np.concatenate([suspicion for suspicion, _ in alone]), abs=1e-4, rel=1e-5, nan_ok=True
+    )
     assert (outputs == np.concatenate([output for _, output in alone])).all()
     assert np.isnan(together).sum() == (0 if value is None else 100)
 
@@ -111,23 +113,23 @@ def test_concept_evidence_is_the_log_ratio_of_two_gaussians():
     wrong = generator.random(60_000) < 0.25
     centres = np.array([[[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.5], [1.0, -1.0]]])  # [wrong, class, concept]
     strengths = centres[wrong.astype(int), outputs] + generator.normal(size=(60_000, 2))
-    found = ConceptEvidence.fit(strengths, outputs, wrong, 2)
-    assert found.weight.shape == (2, 2)
+    evidence = ConceptEvidence.fit(strengths, outputs, wrong, 2)
+    assert evidence.weight.shape == (2, 2)
     for label in (0, 1):
         for point in generator.normal(size=(5, 2)):
             right, other = (-np.square(point - centres[kind, label]).sum() / 2 for kind in (0, 1))
             expected = other - right + math.log(0.25 / 0.75)
-            assert found.weight[label] @ point + found.offset[label] == pytest.approx(expected, abs=0.12)
+            assert evidence.weight[label] @ point + evidence.offset[label] == pytest.approx(expected, abs=0.12)
 
 
 def test_concept_failure_ratio_counts_failures_of_inputs_with_the_concept():
     strengths = np.array([[0.0, 5.0], [1.0, 4.0], [2.0, 3.0], [3.0, 2.0], [4.0, 1.0], [5.0, 0.0]])
     wrong = np.array([False, False, False, True, True, False])
-    found = ConceptFailureRatio.fit(strengths, wrong)
-    assert found.present == pytest.approx([2.5, 2.5])
+    ratio = ConceptFailureRatio.fit(strengths, wrong)
+    assert ratio.present == pytest.approx([2.5, 2.5])
     rates = [(2 + 20 / 3) / 23, (0 + 20 / 3) / 23]
     expected = [math.log(r / (1 - r)) - math.log(0.5) for r in rates]
-    assert found.log_odds == pytest.approx(expected)
+    assert ratio.log_odds == pytest.approx(expected)
 
 
 def test_too_few_failures_and_odd_shapes_are_errors():

@@ -126,7 +126,7 @@ def test_loading_it_for_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_wrapped_module_is_recognised_by_what_it_makes_of_noise() -> None:
     watched = wrap(network(0), monitor())
-    returned, decisions = watched(torch.from_numpy(np.stack([model().prepare(one) for one in PIXELS])))
+    returned, decisions = watched(torch.from_numpy(np.stack([model().prepare(pixels) for pixels in PIXELS])))
     assert returned.shape == (5, 10)
     assert len(decisions.outputs) == 5
     with pytest.raises(UserError, match=r"MONITOR007.*other embeddings"):
@@ -160,13 +160,13 @@ def test_a_module_that_ends_in_a_softmax_or_a_temperature_is_wrapped_as_its_stud
         def forward(self, given: torch.Tensor) -> torch.Tensor:
             return given / temperature
 
-    images = torch.from_numpy(np.stack([model().prepare(one) for one in PIXELS]))
+    images = torch.from_numpy(np.stack([model().prepare(pixels) for pixels in PIXELS]))
     for ends in ([Divided(), end], [Divided()]):
         whole = nn.Sequential(*network(0), *ends).eval()
         own = torch_model(whole, Preprocessing(resize=(SIDE, SIDE)), CLASSES, name="net")
         fitted = replace(monitor(), identity=Identity.of(own, own.prepare(PIXELS[0]), "lens"))
-        found = own.embed(images.numpy())
-        wanted = fitted.check(found, own.head.logits(found))
+        embeddings = own.embed(images.numpy())
+        wanted = fitted.check(embeddings, own.head.logits(embeddings))
         returned, decisions = wrap(whole.to(kind), fitted)(images.to(kind))
         assert torch.equal(returned, whole(images.to(kind)))
         if kind is torch.float32:

@@ -26,7 +26,7 @@ def test_both_layouts_and_both_libraries_show_the_same(look: Look) -> None:
     seen = look(batch)
     assert np.array_equal(look(batch.transpose(0, 2, 3, 1)), seen.transpose(0, 2, 3, 1))
     assert np.array_equal(look(torch.from_numpy(batch)).numpy(), seen)
-    assert all(np.array_equal(look(one), other) for one, other in zip(batch, seen, strict=True))
+    assert all(np.array_equal(look(image), other) for image, other in zip(batch, seen, strict=True))
 
 
 def test_what_is_no_image_cannot_be_looked_at() -> None:
@@ -37,10 +37,10 @@ def test_what_is_no_image_cannot_be_looked_at() -> None:
 def test_an_encoder_that_looks_embeds_what_it_looks_at_and_has_a_digest_of_its_own() -> None:
     model, data = FakeModel(), colour_dataset(3)
     looking = [LookingEncoder(model, look) for look in LOOKS]
-    assert len({model.digest, *(one.digest for one in looking)}) == len(LOOKS) + 1
-    for one in looking:
+    assert len({model.digest, *(encoder.digest for encoder in looking)}) == len(LOOKS) + 1
+    for encoder in looking:
         prepared = model.prepare(data.image(1))
-        assert np.array_equal(one.prepare(data.image(1)), one.look(prepared))
-        assert np.array_equal(one.embed(prepared[None]), model.embed(prepared[None]))
-        assert (one.name, one.embedding_size) == (model.name, model.embedding_size)
-        assert one.preprocessing.startswith(model.preprocessing)
+        assert np.array_equal(encoder.prepare(data.image(1)), encoder.look(prepared))
+        assert np.array_equal(encoder.embed(prepared[None]), model.embed(prepared[None]))
+        assert (encoder.name, encoder.embedding_size) == (model.name, model.embedding_size)
+        assert encoder.preprocessing.startswith(model.preprocessing)

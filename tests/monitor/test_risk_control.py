@@ -85,9 +85,9 @@ def test_certified_thresholds_are_right_as_often_as_promised():
     guess = draw(generator, 500)
     good, useful = [], []
     for _ in range(500):
-        found = selective_risk(candidates, guess, draw(generator, 1500), share=0.05, confidence=0.9)
-        good.append(all(true_risk(t) <= 0.05 for t in found.thresholds))
-        useful.append(found.at_most(np.inf))
+        certified = selective_risk(candidates, guess, draw(generator, 1500), share=0.05, confidence=0.9)
+        good.append(all(true_risk(t) <= 0.05 for t in certified.thresholds))
+        useful.append(certified.at_most(np.inf))
     assert np.mean(good) > 0.9 - 3 * math.sqrt(0.09 / 500)
     assert np.median(useful) >= 0.5
 
@@ -106,15 +106,15 @@ def test_the_tests_are_binomial_tails_in_order_until_one_fails():
         if p_value(threshold, calibration) > 0.05:
             break
         expected.append(threshold)
-    found = selective_risk(candidates, guess, calibration, share=0.1)
-    assert sorted(expected) == found.thresholds.tolist()
+    certified = selective_risk(candidates, guess, calibration, share=0.1)
+    assert sorted(expected) == certified.thresholds.tolist()
     assert len(expected) > 0
 
 
 def test_nothing_is_certified_without_evidence():
     few = (np.array([0.1, 0.2]), np.array([False, False]))
-    found = selective_risk(np.array([0.5]), few, few, share=0.05)
-    assert found.at_most(np.inf) == -np.inf
+    certified = selective_risk(np.array([0.5]), few, few, share=0.05)
+    assert certified.at_most(np.inf) == -np.inf
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.2, math.nan])

@@ -24,8 +24,8 @@ def looks_at(split, seed, *, moved=0.6):
     again = [sample(len(split.labels), seed + k) for k in range(2)]
     centres = np.stack([sample(2000, 50).inputs.embeddings[sample(2000, 50).labels == c].mean(0) for c in range(4)])
     embeddings = [split.inputs.embeddings]
-    for one in again:
-        noise = one.inputs.embeddings - centres[one.labels]
+    for draw in again:
+        noise = draw.inputs.embeddings - centres[draw.labels]
         true = centres[split.labels]
         embeddings.append((1 - moved) * split.inputs.embeddings + moved * (true + noise))
     stacked = np.stack(embeddings, axis=1).astype(np.float32)
@@ -46,8 +46,8 @@ def suspicion_of(split, looked):
 
 def test_features_are_what_their_names_say() -> None:
     first = first_tier(TEST)
-    found, outputs = look_features(TEST_LOOKS, first, FOLDED, np.ones(FOLDED.concepts))
-    by_name = dict(zip(LOOK_FEATURES, found.T, strict=True))
+    features, outputs = look_features(TEST_LOOKS, first, FOLDED, np.ones(FOLDED.concepts))
+    by_name = dict(zip(LOOK_FEATURES, features.T, strict=True))
     for k in range(20):
         logits, o = TEST_LOOKS.logits[k], outputs[k]
         probability = special.softmax(logits, axis=1)[:, o]

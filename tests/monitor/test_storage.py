@@ -25,9 +25,9 @@ def folder(tmp_path):
 def test_a_loaded_monitor_decides_to_the_bit_as_the_saved_one(folder):
     loaded = Monitor.load(folder)
     expected = MONITOR.check(TEST.inputs.embeddings, TEST.inputs.logits)
-    found = loaded.check(TEST.inputs.embeddings, TEST.inputs.logits)
-    assert (found.suspicion == expected.suspicion).all()
-    assert (found.verdicts == expected.verdicts).all()
+    decisions = loaded.check(TEST.inputs.embeddings, TEST.inputs.logits)
+    assert (decisions.suspicion == expected.suspicion).all()
+    assert (decisions.verdicts == expected.verdicts).all()
     assert loaded.reasons(TEST.inputs.embeddings[0], 1) == MONITOR.reasons(TEST.inputs.embeddings[0], 1)
     assert (loaded.reference == MONITOR.reference).all()
     assert sorted(path.name for path in folder.iterdir()) == [JSON_FILE, ARRAYS_FILE]

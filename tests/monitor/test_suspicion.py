@@ -54,20 +54,20 @@ def _one(detector: Detector, readings: NDArray[np.float64], logits: NDArray[np.f
 
 
 def of_numpy(embeddings: NDArray[np.float32], logits: NDArray[np.float32]) -> Arrays:
-    found = suspicion.suspicion(
+    pair = suspicion.suspicion(
         ManyImages(), MONITOR.detector, np.ascontiguousarray(embeddings.T), np.ascontiguousarray(logits.T)
     )
-    return found[0], found[1]
+    return pair[0], pair[1]
 
 
 def of_numpy_one_by_one(embeddings: NDArray[np.float32], logits: NDArray[np.float32]) -> Arrays:
     pairs = [suspicion.suspicion(OneImage(), MONITOR.detector, z, x) for z, x in zip(embeddings, logits, strict=True)]
-    return np.array([one for one, _ in pairs], np.float32), np.array([output for _, output in pairs])
+    return np.array([values for values, _ in pairs], np.float32), np.array([output for _, output in pairs])
 
 
 def of_torch(embeddings: NDArray[np.float32], logits: NDArray[np.float32]) -> Arrays:
-    found = FusedSuspicion(MONITOR.detector).of_outputs(torch.from_numpy(embeddings), torch.from_numpy(logits))
-    return found.numpy(), logits.argmax(1)
+    values = FusedSuspicion(MONITOR.detector).of_outputs(torch.from_numpy(embeddings), torch.from_numpy(logits))
+    return values.numpy(), logits.argmax(1)
 
 
 @cache
@@ -77,8 +77,8 @@ def session(opset: int) -> onnxruntime.InferenceSession:
 
 
 def of_onnx(embeddings: NDArray[np.float32], logits: NDArray[np.float32], opset: int = 17) -> Arrays:
-    found = session(opset).run(["suspicion", "output"], {"embedding": embeddings, "logits": logits})
-    return found[0], found[1]
+    arrays = session(opset).run(["suspicion", "output"], {"embedding": embeddings, "logits": logits})
+    return arrays[0], arrays[1]
 
 
 def of_newer_onnx(embeddings: NDArray[np.float32], logits: NDArray[np.float32]) -> Arrays:
@@ -95,29 +95,29 @@ def inputs(seed: int, spread: float, images: int) -> Arrays:
     return z.astype(np.float32), (TEST.inputs.logits[rows] * spread).astype(np.float32)
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), spread=st.sampled_from([0.0, 0.1, 1.0, 3.0, 30.0]), images=st.integers(1, 9))
 def test_every_library_gives_the_formulas_value(
     library: Callable[..., Arrays], seed: int, spread: float, images: int
 ) -> None:
     embeddings, logits = inputs(seed, spread, images)
-    found, outputs = library(embeddings, logits)
+    values, outputs = library(embeddings, logits)
     expected = reference(MONITOR.detector, embeddings, logits)
-    assert found == pytest.approx(expected, abs=2e-3, rel=1e-3)
+    assert values == pytest.approx(expected, abs=2e-3, rel=1e-3)
     assert (outputs == logits.argmax(1)).all()
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_not_finite_is_suspect_in_every_library(library: Callable[..., Arrays], value: float) -> None:
     embeddings, logits = inputs(0, 1.0, 4)
     embeddings[0, 0] = value
     logits[1, 1] = value
     with np.errstate(all="ignore"):
-        found, _ = library(embeddings, logits)
-    assert MONITOR.thresholds.verdicts(found)[:2].tolist() == [2, 2]
-    assert np.isfinite(found[2:]).all()
+        values, _ = library(embeddings, logits)
+    assert MONITOR.thresholds.verdicts(values)[:2].tolist() == [2, 2]
+    assert np.isfinite(values[2:]).all()
 
 
 def test_torch_puts_the_same_number_in_the_place_of_the_output() -> None:

@@ -189,7 +189,7 @@ def test_an_onnx_session_gets_its_embedding_and_is_watched(fused):
     with pytest.raises(UserError, match="with_embedding"):
         wrap(session(bare), MONITOR)
     whole = session(with_embedding(bare))
-    assert [(one.name, one.shape) for one in whole.get_outputs()] == [
+    assert [(output.name, output.shape) for output in whole.get_outputs()] == [
         ("logits", ["image", CLASSES]),
         ("embedding", ["image", DIMENSION]),
     ]
@@ -276,8 +276,8 @@ def test_a_wrapped_model_looks_again_as_the_monitor_was_fitted_to(layout, tmp_pa
     images = rng.normal(size=(5, 3, 16, 16)).astype(np.float32)
     with torch.no_grad():
         looks = [torch.from_numpy(images), *(look(torch.from_numpy(images)) for look in LOOKS)]
-        embeddings = np.stack([net[:-1](one).numpy() for one in looks], axis=1)
-        logits = np.stack([net(one).numpy() for one in looks], axis=1)
+        embeddings = np.stack([net[:-1](seen).numpy() for seen in looks], axis=1)
+        logits = np.stack([net(seen).numpy() for seen in looks], axis=1)
     expected = monitor.check_looks(embeddings, logits)
     stream = monitor.stream()
     if layout == "torch":

@@ -47,11 +47,11 @@ def test_aurc_and_augrc(theirs, seed, size):
         metric.set_dtype(torch.float64)
         metric.update(probabilities, torch.tensor(wrong.astype(np.int64)))
         values[name] = float(metric.compute())
-    found = measure(Score(confidence, "normal"), wrong)
+    figures = measure(Score(confidence, "normal"), wrong)
     risks = np.cumsum(wrong[np.argsort(-confidence)]) / np.arange(1, size + 1)
     # AURC: ours is the mean of the n risks, theirs the trapezoids between them over coverages 1/n to 1, made a mean by
     # dividing by 1 - 1/n: half of the first and half of the last risk is left out.
-    assert values["AURC"] == pytest.approx((size * found["aurc"] - (risks[0] + risks[-1]) / 2) / (size - 1), abs=1e-6)
+    assert values["AURC"] == pytest.approx((size * figures["aurc"] - (risks[0] + risks[-1]) / 2) / (size - 1), abs=1e-6)
     # AUGRC: the same trapezoids, but ours begin at coverage 0, with a triangle up to the first input.
     triangle = risks[0] / (2 * size**2)
-    assert values["AUGRC"] == pytest.approx((found["augrc"] - triangle) / (1 - 1 / size), abs=1e-6)
+    assert values["AUGRC"] == pytest.approx((figures["augrc"] - triangle) / (1 - 1 / size), abs=1e-6)

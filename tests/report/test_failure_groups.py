@@ -31,15 +31,15 @@ def group(sentence: str) -> FailureGroup:
 
 
 def test_a_group_stands_in_the_section_the_first_lines_and_the_card(before: Results) -> None:
-    found = replace(
+    results = replace(
         before, failure_groups=(group("Of red images, 5."), group("Of other red images, 4.")), failure_search=SEARCH
     )
-    page = render(found, {"first": "data:image/png;base64,AA"})
+    page = render(results, {"first": "data:image/png;base64,AA"})
     assert "Which failures belong together?" in page
     assert "Of red images, 5." in page
     assert "p = 0.012, corrected" in page
-    assert findings(found)[-1] == "The largest group of failures that was found: of red images, 5."
-    card = model_card(found)["README.md"]
+    assert findings(results)[-1] == "The largest group of failures that was found: of red images, 5."
+    card = model_card(results)["README.md"]
     assert "of red images, 5." in card
     assert "* Of other red images, 4." in card
 

@@ -46,9 +46,9 @@ def page_of(results: dict[str, Any]) -> Page:
 def replaced(value: Any, names: dict[str, str]) -> Any:
     """The results with texts replaced wherever they stand."""
     if isinstance(value, dict):
-        return {key: replaced(one, names) for key, one in value.items()}
+        return {key: replaced(entry, names) for key, entry in value.items()}
     if isinstance(value, list):
-        return [replaced(one, names) for one in value]
+        return [replaced(entry, names) for entry in value]
     return names.get(value, value) if isinstance(value, str) else value
 
 

@@ -49,9 +49,9 @@ def test_cross_validation_judges_no_row_by_a_model_fitted_on_it() -> None:
 
 def test_folds_come_from_the_seed(clouds) -> None:
     features, labels = clouds
-    one, same, other = (cross_validated_probabilities(features, labels, 3, seed=seed) for seed in (3, 3, 4))
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
+    first, same, other = (cross_validated_probabilities(features, labels, 3, seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
 def test_every_fold_is_told_once(clouds) -> None:

@@ -13,23 +13,23 @@ def test_the_interval_is_that_of_hanley_and_mcneil() -> None:
     """Their standard error written out with probabilities of pairs, for scores without ties."""
     rng = np.random.default_rng(0)
     members, others = rng.normal(0.7, 1, 40), rng.normal(0, 1, 55)
-    found = ranked_area(members, others, confidence=0.9)
+    ranked = ranked_area(members, others, confidence=0.9)
     area = float(np.mean(members[:, None] > others[None, :]))
     two_members, two_others = area / (2 - area), 2 * area * area / (1 + area)
     squared = (area * (1 - area) + 39 * (two_members - area**2) + 54 * (two_others - area**2)) / (40 * 55)
     half = stats.norm.ppf(0.95) * math.sqrt(squared)
-    assert found.area == pytest.approx(area, abs=1e-12)
-    assert [found.low, found.high] == pytest.approx([area - half, area + half], abs=1e-12)
-    assert found.high - found.low > 0.1
-    assert found.p == pytest.approx(stats.mannwhitneyu(members, others, method="asymptotic").pvalue)
+    assert ranked.area == pytest.approx(area, abs=1e-12)
+    assert [ranked.low, ranked.high] == pytest.approx([area - half, area + half], abs=1e-12)
+    assert ranked.high - ranked.low > 0.1
+    assert ranked.p == pytest.approx(stats.mannwhitneyu(members, others, method="asymptotic").pvalue)
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     rng, inside = np.random.default_rng(1), 0
     truth = float(stats.norm.cdf(0.8 / math.sqrt(2)))
     for _ in range(400):
-        found = ranked_area(rng.normal(0.8, 1, 60), rng.normal(0, 1, 60))
-        inside += found.low <= truth <= found.high
+        ranked = ranked_area(rng.normal(0.8, 1, 60), rng.normal(0, 1, 60))
+        inside += ranked.low <= truth <= ranked.high
     assert 0.92 <= inside / 400 <= 0.98
 
 

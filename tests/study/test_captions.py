@@ -44,13 +44,13 @@ def stamps(tmp_path: Path) -> Path:
 
 
 def test_photographs_with_captions_are_read_and_drawings_links_and_the_uncaptioned_are_not(stamps: Path) -> None:
-    found = captioned_images(stamps)
-    assert found.ids == ("animals/cat.png", "animals/cat2.png", "animals/dog.png")
-    assert found.captions == ("A cat.", "A cat.", "A brown dog.")
-    assert found.class_names == ("A cat.", "A brown dog.")
-    np.testing.assert_array_equal(found.labels, [0, 0, 1])
-    assert found.image(0).shape == (7, 9, 3)
-    digest = found.digest
+    photographs = captioned_images(stamps)
+    assert photographs.ids == ("animals/cat.png", "animals/cat2.png", "animals/dog.png")
+    assert photographs.captions == ("A cat.", "A cat.", "A brown dog.")
+    assert photographs.class_names == ("A cat.", "A brown dog.")
+    np.testing.assert_array_equal(photographs.labels, [0, 0, 1])
+    assert photographs.image(0).shape == (7, 9, 3)
+    digest = photographs.digest
     put(stamps, "animals/cat2.png", "A cat.", "green")
     assert captioned_images(stamps).digest != digest
 
@@ -64,9 +64,9 @@ def test_how_to_install_the_photographs_is_said_where_there_are_none(tmp_path: P
 
 
 def test_a_study_is_asked_for_captions_and_gives_the_chance_level(finished: Study, stamps: Path) -> None:
-    found = caption_retrieval(finished.inputs.vlm, finished.store, stamps)
-    assert (found.images, found.captions, found.chance, found.chance_in_five) == (3, 2, 0.5, 1.0)
-    assert found.in_five.value == 1.0
+    retrieval = caption_retrieval(finished.inputs.vlm, finished.store, stamps)
+    assert (retrieval.images, retrieval.captions, retrieval.chance, retrieval.chance_in_five) == (3, 2, 0.5, 1.0)
+    assert retrieval.in_five.value == 1.0
     call = ["captions", str(finished.folder), "--folder", str(stamps)]
     told = CliRunner().invoke(concepts, call)
     assert told.exit_code == 0, told.output

@@ -200,9 +200,9 @@ def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_results(folde
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             time.sleep(rng.uniform(0.3, 2.5))
             process.kill()
-    found = []
+    results = []
     for study in (folder, untouched):
         assert call("run", study, fakes=True).returncode == 0
-        found.append(json.loads((study / "results.json").read_text()))
-        found[-1].pop("timings")
-    assert found[0] == found[1]
+        results.append(json.loads((study / "results.json").read_text()))
+        results[-1].pop("timings")
+    assert results[0] == results[1]

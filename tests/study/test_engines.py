@@ -76,8 +76,8 @@ def test_a_run_whose_worker_is_killed_says_the_same(
     assert ours.localization.cross_table == theirs.localization.cross_table
     assert ours.model.confusion == theirs.model.confusion
     a, b = said(ours), said(theirs)
-    for one in (a, b):
-        one["alignment"].pop("lens_digest")
+    for results in (a, b):
+        results["alignment"].pop("lens_digest")
     assert close(a, b)
     assert not close({**a, "schema": 0}, b)
 

@@ -60,12 +60,12 @@ def test_the_command_prints_the_sentence_or_json(finished: Study) -> None:
     told = CliRunner().invoke(explain_command, [str(finished.folder), name])
     assert told.exit_code == 0, told.output
     assert " taken for " in told.stdout
-    found = json.loads(CliRunner().invoke(explain_command, [str(finished.folder), name, "--json"]).stdout)
-    assert [image["id"] for image in found["images"]] == [name]
+    printed = json.loads(CliRunner().invoke(explain_command, [str(finished.folder), name, "--json"]).stdout)
+    assert [image["id"] for image in printed["images"]] == [name]
 
 
 def cell_of(study: Study) -> tuple[str, str]:
-    image = next(one for one in study.results().localization.images if "encoder-" in one.id)
+    image = next(failed for failed in study.results().localization.images if "encoder-" in failed.id)
     return image.label, image.output
 
 
@@ -80,9 +80,9 @@ def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None
     assert cell.explanation.sentence.startswith(f"{label} taken for {output}")
     assert right.images == confusion[classes.index(output)][classes.index(output)]
     assert right.explanation is None
-    for one in (cell, right):
-        assert one.sets is not None
-        assert one.sets.abductive or one.sets.contrastive
+    for behaviour in (cell, right):
+        assert behaviour.sets is not None
+        assert behaviour.sets.abductive or behaviour.sets.contrastive
     call = [str(finished.folder), "--cell", f"{label}:{output}", "--class", output]
     told = CliRunner().invoke(explain_command, call)
     assert told.exit_code == 0, told.output
@@ -128,9 +128,9 @@ def test_concepts_score_prints_every_grade(finished: Study) -> None:
     names = finished.inputs.concepts.names
     assert len(names) >= 3
     assert all(name in told.stdout for name in names)
-    found = json.loads(CliRunner().invoke(concepts, ["score", str(finished.folder), "--json"]).stdout)
+    printed = json.loads(CliRunner().invoke(concepts, ["score", str(finished.folder), "--json"]).stdout)
     recorded = {concept.name: concept.grade for concept in finished.results().concepts}
-    assert {concept["name"]: concept["grade"] for concept in found["concepts"]} == recorded
+    assert {concept["name"]: concept["grade"] for concept in printed["concepts"]} == recorded
 
 
 def test_a_concept_map_adds_up_to_what_is_compared() -> None:

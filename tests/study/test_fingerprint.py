@@ -55,10 +55,13 @@ def sound(cases) -> Fingerprint:
 def test_a_copy_has_moved_nowhere(cases, sound) -> None:
     subject = cases.subject
     again = taken(copy.deepcopy(subject.encoder), subject.head, cases.prepared[TEST], subject.labels[TEST])
-    found = compared(again, sound)
-    assert (found.input_changed, found.broken, found.layers, found.concepts, found.classes) == (False, (), (), (), ())
-    assert found.accuracy == found.sound_accuracy
-    assert found.sentence == "Neither part loses accuracy for sure. The head is unchanged. The encoder is unchanged."
+    comparison = compared(again, sound)
+    assert not comparison.input_changed
+    assert (comparison.broken, comparison.layers, comparison.concepts, comparison.classes) == ((), (), (), ())
+    assert comparison.accuracy == comparison.sound_accuracy
+    assert (
+        comparison.sentence == "Neither part loses accuracy for sure. The head is unchanged. The encoder is unchanged."
+    )
 
 
 def test_the_layer_and_the_row_that_were_changed_are_named(cases, sound) -> None:
@@ -69,14 +72,14 @@ def test_the_layer_and_the_row_that_were_changed_are_named(cases, sound) -> None
         dict(encoder.named_modules())[names[3]].weight.mul_(-1)
     weight = subject.head.weight.copy()
     weight[5] = 0.0
-    found = compared(
+    comparison = compared(
         taken(encoder, AffineMap(weight, subject.head.offset), cases.prepared[TEST], subject.labels[TEST]), sound
     )
-    assert found.first_layer == names[3]
-    assert found.head_rows == ("class 5",)
-    assert "encoder" in found.broken
-    assert {one.concept for one in found.concepts} <= {"one", "two"}
-    assert len(found.classes) == 8
+    assert comparison.first_layer == names[3]
+    assert comparison.head_rows == ("class 5",)
+    assert "encoder" in comparison.broken
+    assert {concept.concept for concept in comparison.concepts} <= {"one", "two"}
+    assert len(comparison.classes) == 8
 
 
 def test_each_failure_is_put_down_to_the_part_that_changed(cases, sound) -> None:
@@ -138,10 +141,12 @@ def test_an_encoder_that_lost_almost_everything_is_compared_where_the_head_is_th
 def test_another_input_is_told_from_another_encoder(cases, sound) -> None:
     subject = cases.subject
     turned = np.ascontiguousarray(cases.prepared[TEST][:, ::-1])
-    found = compared(taken(subject.encoder, subject.head, turned, subject.labels[TEST]), sound)
-    assert found.input_changed
-    assert found.broken == ()
-    assert found.sentence.startswith("What the network is fed is other than it was: the input pipeline changed, and")
+    comparison = compared(taken(subject.encoder, subject.head, turned, subject.labels[TEST]), sound)
+    assert comparison.input_changed
+    assert comparison.broken == ()
+    assert comparison.sentence.startswith(
+        "What the network is fed is other than it was: the input pipeline changed, and"
+    )
 
 
 def test_a_file_reads_back_and_what_is_none_is_refused(sound, tmp_path: Path) -> None:
@@ -172,12 +177,12 @@ def test_moments_are_those_of_each_channel_whatever_the_batches() -> None:
     images = torch.randn(7, 3, 8, 8)
     with torch.inference_mode():
         first = net[0](images).double()
-    for found in (module_moments(net, [images]), module_moments(net, images.split(3))):
-        assert [one.name for one in found] == ["0", "1", "2"]
-        assert found[0].mean == pytest.approx(first.mean((0, 2, 3)).numpy(), abs=1e-6)
-        assert found[0].deviation == pytest.approx(first.std((0, 2, 3), correction=0).numpy(), abs=1e-6)
-        assert found[2].mean.shape == (36,)
-    assert isinstance(found[0], LayerMoments)
+    for moments in (module_moments(net, [images]), module_moments(net, images.split(3))):
+        assert [layer.name for layer in moments] == ["0", "1", "2"]
+        assert moments[0].mean == pytest.approx(first.mean((0, 2, 3)).numpy(), abs=1e-6)
+        assert moments[0].deviation == pytest.approx(first.std((0, 2, 3), correction=0).numpy(), abs=1e-6)
+        assert moments[2].mean.shape == (36,)
+    assert isinstance(moments[0], LayerMoments)
 
 
 def test_the_command_writes_and_compares(finished: Study, tmp_path: Path, monkeypatch) -> None:
@@ -188,6 +193,6 @@ def test_the_command_writes_and_compares(finished: Study, tmp_path: Path, monkey
     assert "images" in told.output
     said = CliRunner().invoke(command, [str(finished.folder), "--against", str(place)])
     assert "Neither part loses accuracy for sure." in said.output
-    found = json.loads(CliRunner().invoke(command, [str(finished.folder), "--against", str(place), "--json"]).stdout)
-    assert found["broken"] == []
-    assert found["accuracy"] == found["sound_accuracy"]
+    printed = json.loads(CliRunner().invoke(command, [str(finished.folder), "--against", str(place), "--json"]).stdout)
+    assert printed["broken"] == []
+    assert printed["accuracy"] == printed["sound_accuracy"]

@@ -344,8 +344,8 @@ def model003(folder: Path, patch: pytest.MonkeyPatch) -> object:
             self.fc = torch.nn.Linear(3, 2)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.fc(x.mean((2, 3))) ** 2
-            return found
+            squares: torch.Tensor = self.fc(x.mean((2, 3))) ** 2
+            return squares
 
     return torch_model(Turned(), Preprocessing((8, 8)), ("a", "b"), name="turned", head="fc")
 

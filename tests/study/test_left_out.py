@@ -72,7 +72,7 @@ def test_a_class_order_that_looks_wrong_is_in_the_record_the_report_and_on_the_t
     done, results, report = ran(Misnamed(), write_study(tmp_path), monkeypatch)
     order = results.model.class_order
     assert order is not None
-    assert {(one.class_name, one.output) for one in order.moved} == {
+    assert {(pair.class_name, pair.output) for pair in order.moved} == {
         ("red", "green"),
         ("green", "blue"),
         ("blue", "red"),
@@ -104,7 +104,7 @@ def test_a_study_of_a_model_without_a_head_runs_and_blames_neither_part(
     assert (located.refitted_head_counts.head, located.refitted_head_counts.encoder) == (0, 0)
     assert {image.refitted_head_verdict for image in located.images} == {"undecided"}
     assert results.diagnosis.named not in {("head",), ("encoder",)}
-    assert not {one.cause for one in results.diagnosis.causes if one.count} & {"head", "encoder"}
+    assert not {cause.cause for cause in results.diagnosis.causes if cause.count} & {"head", "encoder"}
     assert "No head was found" in results.diagnosis.evidence[0]
     # Everything that needs no head is there.
     assert results.heatmaps.concepts

@@ -8,8 +8,8 @@ from conspect.study.monitor.sizes import MonitorSizes, sizes_of
 
 def test_a_study_of_4000_images_has_the_full_sizes() -> None:
     for images in (4000, 100_000):
-        found = sizes_of(MonitorConfig(), images)
-        assert found == MonitorSizes(4000, 2000, 2000, 300, 500, 200)
+        counts = sizes_of(MonitorConfig(), images)
+        assert counts == MonitorSizes(4000, 2000, 2000, 300, 500, 200)
 
 
 @pytest.mark.parametrize(

@@ -55,20 +55,20 @@ def test_no_image_is_in_two_splits_and_those_reported_on_are_the_studys(study: S
         inputs = Inputs(  # type: ignore[call-arg]
             *(getattr(study.inputs, name) for name in ("train", "test", "model", "vlm")), concepts, None, held_out
         )
-        found = measure_splits(
+        splits = measure_splits(
             sizes_of(CONFIG, 200), inputs, study.measurements(), tmp_path, seed=0, bar=lambda _, __: lambda ___: None
         )
-        parts = [set(split.dataset.ids) for split in (found.fit, found.calibration, found.report)]
+        parts = [set(split.dataset.ids) for split in (splits.fit, splits.calibration, splits.report)]
         assert sum(map(len, parts)) == len(set.union(*parts))
         if held_out is None:
-            assert (found.source, [len(part) for part in parts]) == ("split", [160, 80, 160])
+            assert (splits.source, [len(part) for part in parts]) == ("split", [160, 80, 160])
             assert set.union(*parts) == set(study.inputs.test.ids)
         else:
-            assert (found.source, [len(part) for part in parts]) == ("held-out", [300, 300, 400])
+            assert (splits.source, [len(part) for part in parts]) == ("held-out", [300, 300, 400])
             assert parts[2] == set(study.inputs.test.ids)
-            assert found.fit.witnessed is not None
-            assert len(found.fit.witnessed.strengths) == 200
-        for split in (found.fit, found.calibration, found.report):
+            assert splits.fit.witnessed is not None
+            assert len(splits.fit.witnessed.strengths) == 200
+        for split in (splits.fit, splits.calibration, splits.report):
             again = FakeModel().embed(np.stack([FakeModel().prepare(split.dataset.image(k)) for k in range(20)]))
             assert again == pytest.approx(split.inputs.embeddings[:20])
             assert split.labels.tolist() == split.dataset.labels.tolist()
@@ -100,9 +100,9 @@ def test_defects_beside_misclassifications_are_compared_and_what_is_left_out_is_
 
 def test_the_second_look_is_compared_with_softmax_that_looks_as_often(results: dict) -> None:
     beaten = {
-        one["baseline"]
-        for one in results["differences"]
-        if (one["defect"], one["metric"]) == ("misclassification", "auroc")
+        difference["baseline"]
+        for difference in results["differences"]
+        if (difference["defect"], difference["metric"]) == ("misclassification", "auroc")
     }
     assert LOOKED_BASELINE in beaten
     assert results["chosen"]["baseline"] != LOOKED_BASELINE
@@ -119,23 +119,23 @@ def test_a_run_with_too_few_failures_says_that_the_monitor_is_left_out(finished:
 def test_flagged_inputs_are_wrong_outputs_with_reasons(results: dict, study: Study) -> None:
     truth = dict(zip(study.measurements().ids, study.measurements().labels, strict=True))
     assert results["flagged"]
-    for one in results["flagged"]:
-        assert CLASSES[truth[one["id"]]] == one["label"] != one["output"]
-        assert one["verdict"] == "suspect"
-        assert all(reason["among_wrong"] > reason["among_right"] for reason in one["reasons"])
+    for flagged in results["flagged"]:
+        assert CLASSES[truth[flagged["id"]]] == flagged["label"] != flagged["output"]
+        assert flagged["verdict"] == "suspect"
+        assert all(reason["among_wrong"] > reason["among_right"] for reason in flagged["reasons"])
 
 
 def test_a_curve_passes_through_its_ends_and_its_area_is_the_auroc() -> None:
     rng = np.random.default_rng(0)
     wrong = rng.random(2000) < 0.2
     score = Score(wrong + rng.normal(size=2000), "suspect")
-    found = curve("misclassification", "entropy", score, wrong)
-    x, y = np.array(found.roc).T
+    curves = curve("misclassification", "entropy", score, wrong)
+    x, y = np.array(curves.roc).T
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
     assert np.trapezoid(y, x) == pytest.approx(measure(score, wrong)["auroc"], abs=0.01)
-    coverage, risk = np.array(found.risk_coverage).T
+    coverage, risk = np.array(curves.risk_coverage).T
     assert (coverage[-1], risk[-1]) == (1, pytest.approx(wrong.mean(), abs=1e-5))
-    assert len(found.roc) <= 62
+    assert len(curves.roc) <= 62
 
 
 def test_the_command_fits_writes_and_compares(study: Study, results: dict, monkeypatch) -> None:
@@ -175,8 +175,8 @@ def test_the_tables_mark_the_best_and_the_sentences_say_when_an_interval_holds_z
     text = sentences(evaluation)
     told = [d for d in results["differences"] if (d["defect"], d["metric"]) == ("misclassification", "auroc")]
     assert 1 <= len(told) <= len(text)
-    for one, line in zip(told, text, strict=False):
-        assert ("holds 0" in line) == (one["low"] <= 0 <= one["high"])
+    for difference, line in zip(told, text, strict=False):
+        assert ("holds 0" in line) == (difference["low"] <= 0 <= difference["high"])
 
 
 def test_too_few_images_are_an_error_that_says_so(finished: Study, tmp_path: Path) -> None:

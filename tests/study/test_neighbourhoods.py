@@ -42,25 +42,25 @@ def asked(folder: Path) -> Path:
 
 
 def test_a_run_says_around_how_many_real_images_each_property_is_proved(asked: Path) -> None:
-    found = Study.open(asked).run().verification
-    assert found is not None
-    near = found.neighbourhoods
+    verification = Study.open(asked).run().verification
+    assert verification is not None
+    near = verification.neighbourhoods
     assert near is not None
     assert near.share == 0.9
     assert near.certified is True
     assert list(near.by_change) == ["mirror", "shift", "brightness", "contrast", "noise"]
     assert near.by_change["mirror"] > near.by_change["brightness"]  # the fake looks at the centre's colour
-    assert [one.id for one in near.properties] == ["red_is_reddish", "green_is_greenish"]
-    for one in near.properties:
-        parts = one.proved + one.refuted_by_picture + one.refuted_by_embedding + one.unknown
-        assert parts == one.images > 0
-        assert one.refuted_unchanged <= one.refuted_by_picture
+    assert [counts.id for counts in near.properties] == ["red_is_reddish", "green_is_greenish"]
+    for counts in near.properties:
+        parts = counts.proved + counts.refuted_by_picture + counts.refuted_by_embedding + counts.unknown
+        assert parts == counts.images > 0
+        assert counts.refuted_unchanged <= counts.refuted_by_picture
     means = (near.mean_proved, near.mean_refuted_by_picture, near.mean_refuted_by_embedding, near.mean_unknown)
     assert sum(means) == pytest.approx(1.0)
     assert [row.radius for row in near.curve] == sorted(row.radius for row in near.curve)
     assert [row.mean_proved for row in near.curve] == sorted((row.mean_proved for row in near.curve), reverse=True)
     assert near.curve[-2].mean_proved == pytest.approx(near.mean_proved, abs=0.2)
-    record = next(one for one in found.properties if one.id == "red_is_sure")
+    record = next(entry for entry in verification.properties if entry.id == "red_is_sure")
     assert (record.kind, record.verdict) == ("near", "holds")
     page = Page((asked / "report.html").read_text())
     assert "What ordinary changes cannot break" in page.words
@@ -106,10 +106,10 @@ def test_changed_pictures_are_embedded_once_and_the_second_run_says_the_same(ask
 def test_a_picture_that_breaks_a_property_is_shown_beside_its_original(asked: Path) -> None:
     (asked / "my.cspec").write_text("property p: for all x in focus(red): not predict(x, green) and reddish > grey\n")
     study = Study.open(asked)
-    found = study.run().verification
-    assert found is not None
-    assert found.neighbourhoods is not None
-    example = found.neighbourhoods.counterexample
+    verification = study.run().verification
+    assert verification is not None
+    assert verification.neighbourhoods is not None
+    example = verification.neighbourhoods.counterexample
     assert example is not None
     assert example.change in (
         "60% brighter",
@@ -133,10 +133,10 @@ def test_a_property_about_neighbourhoods_is_shown_with_its_counts_and_picture(as
     text = "property p: for 90% of x in images(red): for all y near x (changes = brightness): reddish > grey\n"
     (asked / "my.cspec").write_text(text)
     study = Study.open(asked)
-    found = study.run().verification
-    assert found is not None
-    assert found.neighbourhoods is None
-    witness = found.properties[0].witness
+    verification = study.run().verification
+    assert verification is not None
+    assert verification.neighbourhoods is None
+    witness = verification.properties[0].witness
     assert witness is not None
     assert witness.change in ("60% brighter", "60% darker")
     picture = study.thumbnails(study.results())[f"{witness.around}, {witness.change}"]
@@ -156,7 +156,7 @@ def test_without_the_section_nothing_is_changed_and_a_property_may_still_ask(fol
 
 def test_one_image_of_a_study_is_named_by_its_id_and_the_witness_is_its_picture(folder: Path) -> None:
     study = Study.open(folder)
-    name = next(one for one in study.verification_subject().splits["test"].ids if "red" in one)
+    name = next(image_id for image_id in study.verification_subject().splits["test"].ids if "red" in image_id)
     held, broken = study.verify(
         f'property p: for all y near image("{name}"): reddish > greenish\n'
         f'property q: for all y near image("{name}") (changes = brightness): greenish > reddish'
@@ -173,7 +173,9 @@ def test_wrong_changes_are_told_with_the_file(folder: Path) -> None:
     path.write_text(path.read_text() + '[neighbourhoods]\nchanges = ["mirorr", "shift 0"]\n')
     with pytest.raises(UserError) as caught:
         Study.open(folder)
-    assert [(one.code, str(one.place)) for one in caught.value.diagnostics] == [("STUDY002", str(path))] * 2
+    assert [(diagnostic.code, str(diagnostic.place)) for diagnostic in caught.value.diagnostics] == [
+        ("STUDY002", str(path))
+    ] * 2
 
 
 def test_a_certificate_carries_every_verdict_that_was_reached_and_none_is_written_without(

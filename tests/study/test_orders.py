@@ -23,8 +23,8 @@ from conspect.study.recording.orders import ranks
     )
 )
 def test_ranks_order_concepts_as_strengths_do_equal_ones_alike(strengths: np.ndarray) -> None:
-    found = ranks(strengths)
-    assert np.array_equal(found[:, :, None] > found[:, None, :], strengths[:, :, None] > strengths[:, None, :])
+    places = ranks(strengths)
+    assert np.array_equal(places[:, :, None] > places[:, None, :], strengths[:, :, None] > strengths[:, None, :])
 
 
 def test_the_table_of_a_run_gives_the_counts_of_its_heatmaps(finished: Study) -> None:
@@ -42,10 +42,10 @@ def test_the_table_of_a_run_gives_the_counts_of_its_heatmaps(finished: Study) ->
 def test_a_finished_study_against_itself_is_paired_in_every_cell(finished: Study) -> None:
     whole = finished_study(finished.folder)
     orders = whole.orders, whole.orders
-    found = compare(whole.results, whole.results, names=("a", "b"), failures=(whole.failures,) * 2, orders=orders)
-    assert found.heatmaps is not None
-    assert found.heatmaps.paired == found.heatmaps.tested
-    assert found.not_compared == ()
+    comparison = compare(whole.results, whole.results, names=("a", "b"), failures=(whole.failures,) * 2, orders=orders)
+    assert comparison.heatmaps is not None
+    assert comparison.heatmaps.paired == comparison.heatmaps.tested
+    assert comparison.not_compared == ()
 
 
 def test_ranks_are_written_and_read_a_batch_at_a_time(tmp_path) -> None:

@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 def photographs(sides: tuple[int, int], images: int = 4) -> list[np.ndarray]:
     """Smooth coloured noise, as photographs are."""
     small = RNG.integers(0, 256, (images, sides[0] // 4, sides[1] // 4, 3), dtype=np.uint8)
-    return [np.asarray(Image.fromarray(one).resize(sides[::-1], Image.Resampling.BICUBIC)) for one in small]
+    return [np.asarray(Image.fromarray(pixels).resize(sides[::-1], Image.Resampling.BICUBIC)) for pixels in small]
 
 
 class Prepared:
@@ -39,10 +39,10 @@ def test_usual_preparations_lose_nothing(sides: tuple[int, int], crop: float) ->
         part = Image.fromarray(image[top : top + kept, left : left + kept])
         return scaled(np.asarray(part.resize((32, 32), Image.Resampling.BICUBIC)))
 
-    found = preparation_of(Prepared(prepare), photographs(sides))
-    assert found is not None
-    assert found.lost == ()
-    assert found.enlarged == pytest.approx(1 / crop, abs=0.12)
+    preparation = preparation_of(Prepared(prepare), photographs(sides))
+    assert preparation is not None
+    assert preparation.lost == ()
+    assert preparation.enlarged == pytest.approx(1 / crop, abs=0.12)
 
 
 @pytest.mark.parametrize(
@@ -55,19 +55,19 @@ def test_usual_preparations_lose_nothing(sides: tuple[int, int], crop: float) ->
     ],
 )
 def test_what_is_lost_is_named(name: str, clause: str) -> None:
-    pipeline = next(one for one in PIPELINES if one.name == name)
-    found = preparation_of(Prepared(lambda image: pipeline.prepare(image, scaled)), photographs((32, 32)))
-    assert found is not None
-    assert len(found.lost) == 1
-    assert clause in found.lost[0]
+    pipeline = next(candidate for candidate in PIPELINES if candidate.name == name)
+    preparation = preparation_of(Prepared(lambda image: pipeline.prepare(image, scaled)), photographs((32, 32)))
+    assert preparation is not None
+    assert len(preparation.lost) == 1
+    assert clause in preparation.lost[0]
 
 
 @pytest.mark.parametrize("name", ["BGR", "no mean", "upside down", "inverted", "values from 0 to 1", "channels GBR"])
 def test_what_loses_nothing_is_not_said_to(name: str) -> None:
-    pipeline = next(one for one in PIPELINES if one.name == name)
-    found = preparation_of(Prepared(lambda image: pipeline.prepare(image, scaled)), photographs((32, 32)))
-    assert found is not None
-    assert found.lost == ()
+    pipeline = next(candidate for candidate in PIPELINES if candidate.name == name)
+    preparation = preparation_of(Prepared(lambda image: pipeline.prepare(image, scaled)), photographs((32, 32)))
+    assert preparation is not None
+    assert preparation.lost == ()
 
 
 def test_nothing_is_said_of_inputs_without_three_channels_or_without_an_answer() -> None:
@@ -76,6 +76,6 @@ def test_nothing_is_said_of_inputs_without_three_channels_or_without_an_answer()
     assert preparation_of(Prepared(scaled), []) is None
     assert preparation_of(Prepared(scaled), photographs((8, 8))) is None
     steps = Preprocessing((16, 16), mean=(0.5, 0.5, 0.5))
-    found = preparation_of(Prepared(steps), photographs((64, 64)))
-    assert found is not None
-    assert found.lost == ()
+    preparation = preparation_of(Prepared(steps), photographs((64, 64)))
+    assert preparation is not None
+    assert preparation.lost == ()

@@ -32,14 +32,14 @@ def asked(folder: Path) -> Path:
 
 def test_verdicts_are_in_results_and_report_and_certificates_are_kept(asked: Path) -> None:
     Study.open(asked).run()
-    found = json.loads((asked / "results.json").read_text())["verification"]
-    assert found["files"] == ["my.cspec"]
-    assert {one["id"]: one["verdict"] for one in found["properties"]} == {
+    verification = json.loads((asked / "results.json").read_text())["verification"]
+    assert verification["files"] == ["my.cspec"]
+    assert {entry["id"]: entry["verdict"] for entry in verification["properties"]} == {
         "red_is_reddish": "holds",
         "red_is_bluish": "violated",
     }
-    assert {one["file"] for one in found["properties"]} == {"my.cspec"}
-    assert all(row["holds"] + row["violated"] + row["unknown"] == 2 for row in found["by_gamma"])
+    assert {entry["file"] for entry in verification["properties"]} == {"my.cspec"}
+    assert all(row["holds"] + row["violated"] + row["unknown"] == 2 for row in verification["by_gamma"])
     assert (asked / "certificates/my.json").is_file()
     page = Page((asked / "report.html").read_text())
     assert "proofs" in page.ids
@@ -57,7 +57,7 @@ def test_a_second_run_keeps_the_verdicts_and_a_changed_file_is_verified_anew(ask
         Study.open(asked).results()
     changed = Study.open(asked).run().verification
     assert changed is not None
-    assert {one.verdict for one in changed.properties} == {"holds"}
+    assert {entry.verdict for entry in changed.properties} == {"holds"}
     assert len(list((asked / "verification").glob("*.json"))) == 2
 
 
@@ -86,7 +86,9 @@ def test_an_edited_record_is_not_believed(asked: Path) -> None:
     assert again is not None
     assert first is not None
     assert (
-        [one.verdict for one in again.properties] == [one.verdict for one in first.properties] == ["holds", "violated"]
+        [entry.verdict for entry in again.properties]
+        == [entry.verdict for entry in first.properties]
+        == ["holds", "violated"]
     )
 
 
@@ -102,7 +104,7 @@ def test_an_edited_record_of_the_right_name_is_not_believed_without_a_proof(aske
     again = Study.open(asked).run().verification
     assert again is not None
     assert first is not None
-    assert [one.verdict for one in again.properties] == [one.verdict for one in first.properties]
+    assert [entry.verdict for entry in again.properties] == [entry.verdict for entry in first.properties]
 
 
 def test_a_deleted_or_damaged_certificate_is_written_again(asked: Path) -> None:
@@ -129,15 +131,15 @@ def test_two_files_of_one_stem_have_certificates_of_their_own(asked: Path) -> No
 def test_what_is_provable_over_each_shape_has_a_certificate_of_its_own(asked: Path) -> None:
     from conspect.checker import check
 
-    found = Study.open(asked).run().verification
-    assert found is not None
-    assert found.provable_coverage is not None
+    verification = Study.open(asked).run().verification
+    assert verification is not None
+    assert verification.provable_coverage is not None
     path = asked / "certificates" / "my.coverage.json"
     claims = check.check_file(path)
     over_shapes = [claim for claim in claims if " over " in claim.name]
-    assert len(over_shapes) == sum(len(one.by_shape) for one in found.provable_coverage.properties)
+    assert len(over_shapes) == sum(len(entry.by_shape) for entry in verification.provable_coverage.properties)
     assert {claim.verdict for claim in over_shapes} == {"holds"}
-    for row in found.by_coverage:
+    for row in verification.by_coverage:
         at_row = [c.verdict for c in claims if c.name.endswith(f" at a coverage of {Fraction(str(row.coverage))}")]
         if row.why is None:
             assert (at_row.count("holds"), at_row.count("violated")) == (row.holds, row.violated)

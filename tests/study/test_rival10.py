@@ -121,7 +121,7 @@ def study(tmp_path_factory) -> Study:
     imitation(folder / "RIVAL10", each=10)
     text = (folder / "rival10.cspec").read_text()
     head, *properties = text.split("property ")
-    kept = [one for one in properties if one.startswith(("ship_", "cat_"))][::20]  # all 540 take minutes
+    kept = [body for body in properties if body.startswith(("ship_", "cat_"))][::20]  # all 540 take minutes
     (folder / "rival10.cspec").write_text("property ".join([head, *kept]))
     (folder / "RIVAL10/test/ordinary/n02391049_3.JPEG").write_bytes(b"broken")
     with pytest.MonkeyPatch.context() as patch:
@@ -148,24 +148,24 @@ def test_the_case_study_runs_and_says_where_the_model_fails(study: Study) -> Non
     results = plain(study.results())
     assert results["dataset"]["images"] == 200
     assert results["dataset"]["readable"] == 199
-    assert [one["id"] for one in results["unreadable"]] == ["test/n02391049_3"]
+    assert [image["id"] for image in results["unreadable"]] == ["test/n02391049_3"]
     assert results["classes"] == list(CLASS_NAMES)
-    worst = {one["value"] for one in results["slices"]["slices"][:2]}
+    worst = {group["value"] for group in results["slices"]["slices"][:2]}
     assert worst == {"ocean liner", "container vessel"}
     assert len(results["slices"]["slices"]) == 20
-    assert {one["class"] for one in results["verification"]["properties"]} == {"ship", "cat"}
+    assert {entry["class"] for entry in results["verification"]["properties"]} == {"ship", "cat"}
 
 
 def test_attribute_labels_say_that_this_lens_sees_every_concept(study: Study) -> None:
-    found = plain(study.results())["concept_labels"]
-    assert {one["concept"] for one in found["concepts"]} == set(ATTRIBUTES)
-    assert found["not_asked"] == []
-    for one in found["concepts"]:
-        assert one["vlm"]["auroc"] > 0.95, one["concept"]
-        inside = one["vlm"]["within_classes"]
-        assert inside is None or inside > 0.9, one["concept"]
-        assert one["lens"]["auroc"] > 0.9, one["concept"]
-    assert found["mean_vlm"] > 0.97
+    labels = plain(study.results())["concept_labels"]
+    assert {concept["concept"] for concept in labels["concepts"]} == set(ATTRIBUTES)
+    assert labels["not_asked"] == []
+    for concept in labels["concepts"]:
+        assert concept["vlm"]["auroc"] > 0.95, concept["concept"]
+        inside = concept["vlm"]["within_classes"]
+        assert inside is None or inside > 0.9, concept["concept"]
+        assert concept["lens"]["auroc"] > 0.9, concept["concept"]
+    assert labels["mean_vlm"] > 0.97
 
 
 def test_the_labels_of_training_images_make_the_table(study: Study) -> None:
@@ -184,9 +184,9 @@ def test_the_report_of_the_case_study_has_all_its_sections(study: Study) -> None
 def test_pickle_is_not_even_imported_by_the_reader_of_rival10(study: Study, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "pickle", None)
     source = DataSource("rival10", directory="RIVAL10")
-    found = open_split(source, "test", folder=study.folder, cache=study.folder)
-    assert len(found) == 200
-    assert set(np.unique(found.concept_labels)) == {0.0, 1.0}  # type: ignore[attr-defined]
+    images = open_split(source, "test", folder=study.folder, cache=study.folder)
+    assert len(images) == 200
+    assert set(np.unique(images.concept_labels)) == {0.0, 1.0}  # type: ignore[attr-defined]
 
 
 def labels_of(folder: Path, content: bytes) -> NDArray[np.float64]:

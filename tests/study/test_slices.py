@@ -43,19 +43,19 @@ def table_study(folder: Path) -> Path:
 
 def test_the_planted_fault_is_the_worst_slice(table_study: Path) -> None:
     results = plain(Study.open(table_study).run())
-    found = results["slices"]
-    by_value = {one["value"]: one for one in found["slices"]}
-    assert {one["value"] for one in found["slices"][:3]} == {"head", "encoder", "undecided"}
+    slices = results["slices"]
+    by_value = {group["value"]: group for group in slices["slices"]}
+    assert {group["value"] for group in slices["slices"][:3]} == {"head", "encoder", "undecided"}
     for value, images in (("head", 6), ("encoder", 4), ("undecided", 3)):
-        one = by_value[value]
-        assert (one["column"], one["accuracy"]["n"], one["accuracy"]["successes"]) == ("planted", images, 0)
-        assert one["failures"] == {"head": 0, "encoder": 0, "undecided": 0} | {value: images}
-        assert one["p_value"] < 0.05
+        group = by_value[value]
+        assert (group["column"], group["accuracy"]["n"], group["accuracy"]["successes"]) == ("planted", images, 0)
+        assert group["failures"] == {"head": 0, "encoder": 0, "undecided": 0} | {value: images}
+        assert group["p_value"] < 0.05
     assert by_value["right"]["accuracy"]["value"] == 1.0
     assert by_value["right"]["satisfied"] == 1.0
     assert by_value["encoder"]["satisfied"] < 1.0
-    assert found["columns"] == [{"name": "planted", "unknown": 0}, {"name": "place", "unknown": 37}]
-    assert json.loads((table_study / "results.json").read_text())["slices"] == found
+    assert slices["columns"] == [{"name": "planted", "unknown": 0}, {"name": "place", "unknown": 37}]
+    assert json.loads((table_study / "results.json").read_text())["slices"] == slices
 
 
 def test_the_table_of_failures_says_which_slices_each_lies_in(table_study: Path) -> None:
@@ -74,18 +74,18 @@ def test_the_table_of_failures_says_which_slices_each_lies_in(table_study: Path)
 
 
 def test_labelled_concepts_are_detected_through_the_lens_and_by_the_vlm(table_study: Path) -> None:
-    found = plain(Study.open(table_study).run())["concept_labels"]
-    assert [one["concept"] for one in found["concepts"]] == ["reddish", "bluish"]
-    assert found["not_asked"] == ["shiny"]
-    for one in found["concepts"]:
-        assert one["lens"]["low"] <= one["lens"]["auroc"] <= one["lens"]["high"]
-        assert one["lens"]["within_classes"] is None, "no class is red in part"
-    red, blue = found["concepts"]
+    labels = plain(Study.open(table_study).run())["concept_labels"]
+    assert [concept["concept"] for concept in labels["concepts"]] == ["reddish", "bluish"]
+    assert labels["not_asked"] == ["shiny"]
+    for concept in labels["concepts"]:
+        assert concept["lens"]["low"] <= concept["lens"]["auroc"] <= concept["lens"]["high"]
+        assert concept["lens"]["within_classes"] is None, "no class is red in part"
+    red, blue = labels["concepts"]
     # The VLM takes two reds for blue; the model's encoder takes seven greens for blue.
     assert (red["shown"], red["not_shown"]) == (19, 46)
     assert red["vlm"]["auroc"] < 1.0 == red["lens"]["auroc"]
     assert blue["lens"]["auroc"] < 1.0
-    assert found["mean_lens"] == pytest.approx((red["lens"]["auroc"] + blue["lens"]["auroc"]) / 2)
+    assert labels["mean_lens"] == pytest.approx((red["lens"]["auroc"] + blue["lens"]["auroc"]) / 2)
 
 
 def test_the_report_shows_both_sections_and_escapes_what_the_columns_hold(table_study: Path) -> None:
@@ -108,22 +108,22 @@ def test_every_field_of_both_is_on_the_page_of_data(table_study: Path) -> None:
             line.split("|")[1] for line in page.split(title)[1].split("\n## ")[0].splitlines() if line.startswith("| `")
         ]
         documented = {field for row in rows for field in re.findall(r"`([^`]+)`", row)}
-        found = {path for path in leaves(results[name]) if not path.startswith("slices[].accuracy.")}
-        assert found | {"slices[].accuracy"} & documented == documented
+        fields = {path for path in leaves(results[name]) if not path.startswith("slices[].accuracy.")}
+        assert fields | {"slices[].accuracy"} & documented == documented
 
 
 def test_training_labels_make_the_table_of_relevant_concepts(table_study: Path) -> None:
     text = (table_study / "study.toml").read_text()
     (table_study / "study.toml").write_text(text.replace('class_attributes = "attributes.csv"\n', ""))
     (table_study / "concepts.toml").write_text('[concepts]\nreddish = ["reddish"]\nbluish = ["bluish"]\n')
-    found = Study.open(table_study).inputs.attributes
-    assert found is None, "no training image is yellow, so the table does not cover the model's classes"
+    attributes = Study.open(table_study).inputs.attributes
+    assert attributes is None, "no training image is yellow, so the table does not cover the model's classes"
     with (table_study / "train.csv").open("a") as out:
         out.write("images/train/nowhere.png,yellow,right,,0.0,no,1\n")
-    found = Study.open(table_study).inputs.attributes
-    assert found is not None
-    assert found.class_names == ("red", "green", "blue", "yellow")
-    assert found.shares.tolist() == [[1, 0], [0, 0], [0, 1], [0, 0]]
+    attributes = Study.open(table_study).inputs.attributes
+    assert attributes is not None
+    assert attributes.class_names == ("red", "green", "blue", "yellow")
+    assert attributes.shares.tolist() == [[1, 0], [0, 0], [0, 1], [0, 0]]
 
 
 @pytest.mark.parametrize(

@@ -52,25 +52,25 @@ def test_the_alignment_is_that_of_the_arrays(written) -> None:
 
 def test_tallies_of_parts_are_what_the_arrays_give(written) -> None:
     pairs, labels = written
-    one, (z, y) = interpreter(pairs), pairs.read(range(IMAGES))
+    interpreted, (z, y) = interpreter(pairs), pairs.read(range(IMAGES))
     rng = np.random.default_rng(2)
     outputs, refitted = (np.where(rng.random(IMAGES) < 0.3, rng.integers(0, CLASSES, IMAGES), labels) for _ in range(2))
     rows: list[int] = []
     engine = LocalEngine()
-    found = tallied(pairs, one, KnownAnswers(labels, outputs, refitted), engine, progress=rows.append)
+    tallies = tallied(pairs, interpreted, KnownAnswers(labels, outputs, refitted), engine, progress=rows.append)
     assert sum(rows) == IMAGES
-    for ours, groups in ((found.heatmaps.ground_truth(), labels), (found.heatmaps.output_label(), outputs)):
-        for a, b in zip(ours, by_group(one.lens.folded(z), groups, CLASSES), strict=True):
+    for ours, groups in ((tallies.heatmaps.ground_truth(), labels), (tallies.heatmaps.output_label(), outputs)):
+        for a, b in zip(ours, by_group(interpreted.lens.folded(z), groups, CLASSES), strict=True):
             assert np.array_equal(a.greater, b.greater)
     verdicts = localize(
         labels,
         outputs,
-        vlm_on_image=(y @ one.classes.T).argmax(1),
-        vlm_on_mapped=(one.lens.alignment(z) @ one.classes.T).argmax(1),
+        vlm_on_image=(y @ interpreted.classes.T).argmax(1),
+        vlm_on_mapped=(interpreted.lens.alignment(z) @ interpreted.classes.T).argmax(1),
         refitted=refitted,
     )
-    assert found.oracles.localization() == summarise(verdicts)
-    assert found.quality.quality().r2 == pytest.approx(quality(one.lens.alignment, z, y).r2, rel=1e-10)
+    assert tallies.oracles.localization() == summarise(verdicts)
+    assert tallies.quality.quality().r2 == pytest.approx(quality(interpreted.lens.alignment, z, y).r2, rel=1e-10)
 
 
 def test_heads_judge_images_that_they_were_not_fitted_on(written, monkeypatch) -> None:
@@ -102,8 +102,8 @@ def test_one_image_has_no_refitted_head_and_its_answer_is_the_first_class(writte
 
 def test_tasks_cover_the_rows_once_and_do_not_grow_in_number_for_ever() -> None:
     for rows, size, start in ((0, 5, 0), (11, 5, 0), (11, 5, 3), (10**9, 65_536, 0), (1025, 1, 0)):
-        found = streaming.parts(rows, size, start)
-        assert sum(map(len, found)) == rows - start
-        assert all(a.stop == b.start for a, b in itertools.pairwise(found))
-        assert len(found) <= streaming.MOST_TASKS
+        ranges = streaming.parts(rows, size, start)
+        assert sum(map(len, ranges)) == rows - start
+        assert all(a.stop == b.start for a, b in itertools.pairwise(ranges))
+        assert len(ranges) <= streaming.MOST_TASKS
     assert {len(part) for part in streaming.parts(65_536 * 16, 65_536)} == {65_536}

@@ -175,8 +175,8 @@ def test_a_run_leaves_results_manifest_and_report_and_no_other_file(finished: St
 
 def test_a_second_run_gives_the_same_results_but_for_the_time(folder: Path) -> None:
     first, second = (plain(Study.open(folder).run()) for _ in range(2))
-    for found in (first, second):
-        found.pop("timings")
+    for results in (first, second):
+        results.pop("timings")
     assert first == second
 
 
@@ -258,10 +258,10 @@ def test_the_table_beside_the_results_holds_every_failure(finished: Study, resul
 def test_thumbnails_are_kept_of_failures_and_of_the_first_right_images_of_each_class(
     finished: Study, results: dict
 ) -> None:
-    found = finished.thumbnails(finished.results())
+    pictures = finished.thumbnails(finished.results())
     examples = [image["id"] for image in results["heatmaps"]["examples"]]
-    assert set(found) == {image["id"] for image in results["localization"]["images"]} | set(examples)
-    assert all(uri.startswith("data:image/png;base64,") for uri in found.values())
+    assert set(pictures) == {image["id"] for image in results["localization"]["images"]} | set(examples)
+    assert all(uri.startswith("data:image/png;base64,") for uri in pictures.values())
     assert [name.split("/")[0] for name in examples] == [image["label"] for image in results["heatmaps"]["examples"]]
 
 

@@ -59,11 +59,11 @@ def test_suggestions_are_printed_written_and_readable_as_a_concepts_file(finishe
     call = ["suggest", str(finished.folder), "--words", str(tmp_path / "words.txt")]
     told = CliRunner().invoke(concepts, [*call, "--out", str(out)])
     assert told.exit_code == 0, told.output
-    found = json.loads(CliRunner().invoke(concepts, [*call, "--json", "--limit", "2"]).stdout)
-    assert found["candidates"] == 4
-    dropped = sum(found[key] for key in ("names_of_classes", "not_seen", "tell_nothing", "near_duplicates"))
-    assert dropped + len(found["suggestions"]) == 4
-    assert list(tomllib.loads(out.read_text())["concepts"]) == [s["name"] for s in found["suggestions"]]
+    printed = json.loads(CliRunner().invoke(concepts, [*call, "--json", "--limit", "2"]).stdout)
+    assert printed["candidates"] == 4
+    dropped = sum(printed[key] for key in ("names_of_classes", "not_seen", "tell_nothing", "near_duplicates"))
+    assert dropped + len(printed["suggestions"]) == 4
+    assert list(tomllib.loads(out.read_text())["concepts"]) == [s["name"] for s in printed["suggestions"]]
     refused = CliRunner().invoke(concepts, [*call, "--out", str(out)])
     assert isinstance(refused.exception, UserError)
 

@@ -29,18 +29,18 @@ class SoundModel(FakeModel):
 
 
 def test_the_swap_test_finds_both_planted_faults(finished: Study, tmp_path: Path) -> None:
-    found = swap_results(finished.inputs, finished.measurements(), SoundModel(), tmp_path)
-    assert (found.failures, found.new_failures) == (13, 13)
-    assert found.sound_accuracy == 1.0
-    for image in found.images:
+    swap = swap_results(finished.inputs, finished.measurements(), SoundModel(), tmp_path)
+    assert (swap.failures, swap.new_failures) == (13, 13)
+    assert swap.sound_accuracy == 1.0
+    for image in swap.images:
         planted = Path(image.id).name.split("-")[0]
         assert image.blame == ("head" if planted == "head" else "encoder")
-    assert found.counts == CulpritCounts(head=6, encoder=7, undecided=0)
-    head, encoder = found.parts
+    assert swap.counts == CulpritCounts(head=6, encoder=7, undecided=0)
+    head, encoder = swap.parts
     assert (head.changed, encoder.changed) == (True, True)
-    assert head.loss + encoder.loss == pytest.approx(1 - found.accuracy, abs=1e-4)
-    assert found.broken == ("head", "encoder")
-    assert found.sentence.startswith("Both parts are broken: the head 8.0 points and the encoder 9.3 points")
+    assert head.loss + encoder.loss == pytest.approx(1 - swap.accuracy, abs=1e-4)
+    assert swap.broken == ("head", "encoder")
+    assert swap.sentence.startswith("Both parts are broken: the head 8.0 points and the encoder 9.3 points")
 
 
 def test_a_part_that_was_not_changed_is_said_to_be_unchanged(finished: Study, tmp_path: Path) -> None:
@@ -50,11 +50,11 @@ def test_a_part_that_was_not_changed_is_said_to_be_unchanged(finished: Study, tm
         def embed(self, batch: np.ndarray) -> np.ndarray:
             return finished.inputs.model.embed(batch)
 
-    found = swap_results(finished.inputs, finished.measurements(), OtherHead(), tmp_path)
-    head, encoder = found.parts
+    swap = swap_results(finished.inputs, finished.measurements(), OtherHead(), tmp_path)
+    head, encoder = swap.parts
     assert (head.changed, encoder.changed, encoder.loss, encoder.alone) == (True, False, 0.0, 0.0)
-    assert "encoder" not in found.broken
-    assert found.sentence.endswith("The encoder is unchanged.")
+    assert "encoder" not in swap.broken
+    assert swap.sentence.endswith("The encoder is unchanged.")
 
 
 class Stranger(SoundModel):
@@ -107,8 +107,8 @@ def test_logits_of_another_scale_change_nothing(finished: Study, tmp_path: Path)
     halved = SoundModel()
     layer = halved.head.layers[0]
     halved.head = Head.linear(layer.weight / 7, layer.offset / 7)
-    found = swap_results(finished.inputs, finished.measurements(), halved, tmp_path)
-    assert found.counts == CulpritCounts(head=6, encoder=7, undecided=0)
+    swap = swap_results(finished.inputs, finished.measurements(), halved, tmp_path)
+    assert swap.counts == CulpritCounts(head=6, encoder=7, undecided=0)
 
 
 def test_two_encoders_share_a_space_when_the_same_dimensions_go_together() -> None:
@@ -134,7 +134,7 @@ def test_the_command_prints_what_was_found(finished: Study, monkeypatch) -> None
     told = CliRunner().invoke(localize, [*call, "older"])
     assert "13 of 13 failures are new" in told.output
     assert "head 6, encoder 7, undecided 0" in told.output
-    found = json.loads(CliRunner().invoke(localize, [*call, "older.safetensors", "--json"]).stdout)
-    assert found["counts"]["head"] == 6
+    printed = json.loads(CliRunner().invoke(localize, [*call, "older.safetensors", "--json"]).stdout)
+    assert printed["counts"]["head"] == 6
     CliRunner().invoke(localize, [*call, "resnet18", "--kind", "torchvision"])
     assert asked == [("older", None), (None, "older.safetensors"), ("resnet18", None)]

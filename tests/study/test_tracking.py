@@ -9,20 +9,20 @@ from conspect.study.tracking import files, metrics, tracked
 
 
 def test_figures_are_those_of_the_results(before: Results) -> None:
-    found = metrics(before)
-    assert found["accuracy"] == before.model.accuracy
-    assert found["accuracy_low"] <= found["accuracy"] <= found["accuracy_high"]
-    assert found["failures"] == 13
-    assert found["images"] == before.dataset.readable
+    figures = metrics(before)
+    assert figures["accuracy"] == before.model.accuracy
+    assert figures["accuracy_low"] <= figures["accuracy"] <= figures["accuracy_high"]
+    assert figures["failures"] == 13
+    assert figures["images"] == before.dataset.readable
     for name, quality in zip(before.classes, before.model.by_class, strict=True):
-        assert found.get(f"recall/{name}") == quality.recall.value
-    assert not any(name.startswith(("monitor", "properties")) for name in found)
+        assert figures.get(f"recall/{name}") == quality.recall.value
+    assert not any(name.startswith(("monitor", "properties")) for name in figures)
 
 
 def test_classes_whose_names_a_server_does_not_take_stay_apart(before: Results) -> None:
     odd = ("crane (bird)", "crane/bird/", *(f"c{k}" for k in range(len(before.classes) - 2)))
-    found = metrics(replace(before, classes=odd))
-    recalls = [name for name in found if name.startswith("recall/")]
+    figures = metrics(replace(before, classes=odd))
+    recalls = [name for name in figures if name.startswith("recall/")]
     assert recalls[:2] == ["recall/crane _bird_", "recall/crane_bird_"]
     alike = ("a?", "a!", *odd[2:])
     assert len([name for name in metrics(replace(before, classes=alike)) if name.startswith("recall/a_")]) == 2

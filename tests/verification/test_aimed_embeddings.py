@@ -144,8 +144,8 @@ def test_a_presence_that_no_image_and_no_line_refutes_is_refuted_by_an_embedding
         return [
             result.verdict.outcome
             for model in models
-            for one in asked
-            for result in verify(check_text(one).require(), model, VerifyOptions())
+            for text in asked
+            for result in verify(check_text(text).require(), model, VerifyOptions())
         ]
 
     aimed = outcomes()

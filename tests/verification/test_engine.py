@@ -42,40 +42,40 @@ def random_questions(seed, count=20, literals=5, dimension=7):
 def test_the_barrier_method_agrees_with_a_linear_program_over_boxes():
     slopes, offsets = random_questions(0)
     assert len(slopes) >= 20
-    found = barrier.answer(slopes, offsets, "max")
+    answers = barrier.answer(slopes, offsets, "max")
     for k in range(len(slopes)):
         rows = np.hstack([-slopes[k], np.ones((len(offsets[k]), 1))])
         bounds = [(-1, 1)] * slopes.shape[2] + [(None, None)]
         best = -linprog(np.append(np.zeros(slopes.shape[2]), -1), A_ub=rows, b_ub=offsets[k], bounds=bounds).fun  # type: ignore[operator]
-        assert found.lower[k] - 1e-9 <= best <= found.upper[k] + 1e-9
-        assert found.status[k] == (barrier.POINT if best > 0 else barrier.CLOSED)
+        assert answers.lower[k] - 1e-9 <= best <= answers.upper[k] + 1e-9
+        assert answers.status[k] == (barrier.POINT if best > 0 else barrier.CLOSED)
 
 
 def test_the_barrier_method_agrees_with_a_conic_program_over_balls():
     slopes, offsets = random_questions(1)
     assert len(slopes) >= 20
-    found = barrier.answer(slopes, offsets, "euclid")
+    answers = barrier.answer(slopes, offsets, "euclid")
     for k in range(len(slopes)):
         dual = minimize(
             lambda x, a, b: (w := np.exp(x) / np.exp(x).sum()) @ b + np.linalg.norm(w @ a),  # type: ignore[misc]
             np.zeros(slopes.shape[1]),
             args=(slopes[k], offsets[k]),
         ).fun
-        assert found.lower[k] - 2e-3 <= dual <= found.upper[k] + 2e-3
-        assert found.status[k] == (barrier.POINT if dual > 0 else barrier.CLOSED)
+        assert answers.lower[k] - 2e-3 <= dual <= answers.upper[k] + 2e-3
+        assert answers.status[k] == (barrier.POINT if dual > 0 else barrier.CLOSED)
 
 
 def test_every_answer_of_the_barrier_method_proves_itself():
     slopes, offsets = random_questions(2, count=200)
-    found = barrier.answer(slopes, offsets, "max")
-    decided = Counter(found.status)
+    answers = barrier.answer(slopes, offsets, "max")
+    decided = Counter(answers.status)
     assert min(decided[barrier.CLOSED], decided[barrier.POINT]) >= 20
-    for k, status in enumerate(found.status):
+    for k, status in enumerate(answers.status):
         if status == barrier.CLOSED:
-            assert found.multipliers[k] @ offsets[k] + np.abs(found.multipliers[k] @ slopes[k]).sum() < 0
+            assert answers.multipliers[k] @ offsets[k] + np.abs(answers.multipliers[k] @ slopes[k]).sum() < 0
         elif status == barrier.POINT:
-            assert np.abs(found.points[k]).max() <= 1
-            assert (slopes[k] @ found.points[k] + offsets[k]).min() > 0
+            assert np.abs(answers.points[k]).max() <= 1
+            assert (slopes[k] @ answers.points[k] + offsets[k]).min() > 0
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6))
@@ -139,7 +139,7 @@ def test_the_opened_negation_is_the_negation(seed):
         rng = np.random.default_rng(seed)
         for case in cases:
             state: State = negation(case.job.table, reading, None)
-            found = conjuncts(state, case.job.table, reading)
+            branches = conjuncts(state, case.job.table, reading)
             for _ in range(5):
                 logits = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.classes)]
                 numerators = [Fraction(int(v)) for v in rng.integers(-2, 3, size=reading.concepts)]
@@ -159,7 +159,7 @@ def test_the_opened_negation_is_the_negation(seed):
                         return values[a] > values[b] or (values[a] == values[b] and not strict)
                     return (numerators[literal[0]] > thresholds[literal[0]] * 3) == literal[1]
 
-                denied = any(all(true(literal) for literal in conjunct) for conjunct in found)
+                denied = any(all(true(literal) for literal in conjunct) for conjunct in branches)
                 assert denied != holds_exactly(case.job.formula, point)
 
 

@@ -38,19 +38,19 @@ def extent(subject, formula, point, concept):
 
 def test_the_output_changes_where_the_logits_meet():
     # East is said where z0 > 0, and `right` is z0 itself: from (2, 1) it may fall by less than 2 and rise for ever.
-    found = extent(plane(), Predict("east"), [2.0, 1.0], "right")
-    assert found.before == -2
-    assert -2 < found.low < -2 + Fraction(1, 10**12)
-    assert (found.high, found.after) == (LIMIT, None)
+    reach = extent(plane(), Predict("east"), [2.0, 1.0], "right")
+    assert reach.before == -2
+    assert -2 < reach.low < -2 + Fraction(1, 10**12)
+    assert (reach.high, reach.after) == (LIMIT, None)
     # `up` moves along the border and changes nothing.
     along = extent(plane(), Predict("east"), [2.0, 1.0], "up")
     assert (along.low, along.high) == (-LIMIT, LIMIT)
 
 
 def test_a_property_has_an_extent_of_its_own_and_a_false_one_keeps_being_false():
-    found = extent(plane(), Stronger("right", "up"), [2.0, 1.0], "up")
-    assert found.after == 1
-    assert found.low == -LIMIT
+    reach = extent(plane(), Stronger("right", "up"), [2.0, 1.0], "up")
+    assert reach.after == 1
+    assert reach.low == -LIMIT
     false = extent(plane(), Stronger("up", "right"), [2.0, 1.0], "up")
     assert false.table[-1] == ("not", 0)
     # At the tie itself neither is stronger: it becomes true just beyond.
@@ -58,8 +58,8 @@ def test_a_property_has_an_extent_of_its_own_and_a_false_one_keeps_being_false()
 
 
 def test_a_lead_is_lost_before_the_output():
-    found = extent(plane(), Predict("east", Fraction(3)), [2.0, 1.0], "right")
-    assert -Fraction(1, 2) - Fraction(1, 10**12) < found.before < -Fraction(1, 2)
+    reach = extent(plane(), Predict("east", Fraction(3)), [2.0, 1.0], "right")
+    assert -Fraction(1, 2) - Fraction(1, 10**12) < reach.before < -Fraction(1, 2)
 
 
 def test_an_image_at_a_tie_has_no_extent():
@@ -72,11 +72,11 @@ def test_between_the_ends_nothing_changes_and_just_outside_something_does(seed):
     subject = subject_with_images(generator, images=12)
     formula = random_formula(generator, subject, 2, has_concept=False)
     embedding = np.asarray(subject.splits["test"].embeddings[0], dtype=np.float64)
-    found = extent(subject, formula, embedding, "k1")
-    if found is None:
+    reach = extent(subject, formula, embedding, "k1")
+    if reach is None:
         return
-    table, direction = make_job(subject, formula, "p").table, found.segment.factor[:, 0]
-    value = found.table == table
+    table, direction = make_job(subject, formula, "p").table, reach.segment.factor[:, 0]
+    value = reach.table == table
     exact = ExactTruth(subject)
 
     def true_at(w):
@@ -104,8 +104,8 @@ def test_between_the_ends_nothing_changes_and_just_outside_something_does(seed):
         )
 
     for share in range(6):
-        assert true_at(found.low + (found.high - found.low) * Fraction(share, 5)) == value
-    for outside in (found.before, found.after):
+        assert true_at(reach.low + (reach.high - reach.low) * Fraction(share, 5)) == value
+    for outside in (reach.before, reach.after):
         assert outside is None or true_at(outside) != value
 
 
@@ -123,8 +123,8 @@ def body():
     subject = plane()
     formula = Implies(Predict("east"), Stronger("right", "up"))
     job = make_job(subject, formula, "p")
-    found = extent(subject, formula, [2.0, 1.0], "up")
-    claim = ExtentClaim("p", "", job.statement, found.table, "holds", "test", "test-0", 1, found)
+    reach = extent(subject, formula, [2.0, 1.0], "up")
+    claim = ExtentClaim("p", "", job.statement, reach.table, "holds", "test", "test-0", 1, reach)
     return json.loads(json.dumps(bundle(subject, [claim])))
 
 
@@ -165,12 +165,12 @@ def test_the_direction_of_any_lens_passes_the_checker_and_its_ends_are_sharp(see
     subject = subject_with_images(generator, images=12)
     formula = random_formula(generator, subject, 2, has_concept=False)
     row = int(generator.integers(12))
-    found = extent(subject, formula, np.asarray(subject.splits["test"].embeddings[row], dtype=np.float64), "k1")
-    assume(found is not None)  # Hypothesis fails where it hardly ever is
-    assert found is not None
-    claim = ExtentClaim("p", "", "s", found.table, "holds", "test", str(row), 1, found)
+    reach = extent(subject, formula, np.asarray(subject.splits["test"].embeddings[row], dtype=np.float64), "k1")
+    assume(reach is not None)  # Hypothesis fails where it hardly ever is
+    assert reach is not None
+    claim = ExtentClaim("p", "", "s", reach.table, "holds", "test", str(row), 1, reach)
     (accepted,) = check.check_data(sealed(bundle(subject, [claim])))
-    assert ("(at least)" in accepted.statement) == (found.before is None or found.after is None)
+    assert ("(at least)" in accepted.statement) == (reach.before is None or reach.after is None)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ IMAGES = 240
 
 
 def decided(model: VerificationModel, *properties: str) -> list[PropertyResult]:
-    text = "\n".join(f"property p{k}: {one}" for k, one in enumerate(properties))
+    text = "\n".join(f"property p{k}: {statement}" for k, statement in enumerate(properties))
     return verify(check_text(text, vocabulary_of(model)).require(), model, VerifyOptions(nearest=2))
 
 
@@ -71,16 +71,18 @@ def test_verdicts_are_what_an_independent_test_of_the_counts_says(model: Verific
 
 
 def test_several_properties_of_a_file_are_corrected_together(model: VerificationModel) -> None:
-    asked = [f"for 70% of x in images(car): for all y near x: {one}" for one in pairs(model)]
+    asked = [f"for 70% of x in images(car): for all y near x: {statement}" for statement in pairs(model)]
     together = decided(model, *asked)
-    alone = [decided(model, one)[0] for one in asked]
+    alone = [decided(model, statement)[0] for statement in asked]
     assert len(together) == len(alone) == 12
     assert all(a.verdict.outcome in (b.verdict.outcome, "unknown") for a, b in zip(together, alone, strict=True))
     assert [a.neighbourhood for a in together] == [b.neighbourhood for b in alone]
 
 
 def test_a_witness_is_a_changed_picture_before_all_else(model: VerificationModel) -> None:
-    results = decided(model, *[f"for 100% of x in images(car): for all y near x: {one}" for one in pairs(model)])
+    results = decided(
+        model, *[f"for 100% of x in images(car): for all y near x: {statement}" for statement in pairs(model)]
+    )
     pictured = [r for r in results if r.neighbourhood is not None and r.neighbourhood.refuted_by_picture]
     assert pictured
     truth = ExactTruth(model)
@@ -155,9 +157,9 @@ def test_the_checker_counts_again_what_was_proved_and_refuted(model: Verificatio
     assert len({claim.verdict for claim in accepted}) >= 2
     assert sum(len(claim["refutations"]) for claim in body["claims"]) > 0
     assert len(body["regions"]) < len(body["claims"])
-    for number, (claim, one) in enumerate(zip(body["claims"], results, strict=True)):
-        assert one.neighbourhood is not None
-        assert (claim["proved"], claim["trials"]) == (one.neighbourhood.proved, one.neighbourhood.images)
+    for number, (claim, result) in enumerate(zip(body["claims"], results, strict=True)):
+        assert result.neighbourhood is not None
+        assert (claim["proved"], claim["trials"]) == (result.neighbourhood.proved, result.neighbourhood.images)
         forged = copy.deepcopy(body)
         forged["claims"][number]["proved"] += 1
         with pytest.raises(check.Refused):

@@ -76,13 +76,13 @@ def test_no_ellipsoid_of_the_same_mean_size_extends_less_along_the_comparisons()
         return float(np.trace(weights @ shape @ weights.T) * np.trace(np.linalg.solve(shape, second)))
 
     pairs = [np.vstack([np.zeros(5), row]) for row in comparisons]
-    found = least_extent_ellipsoid(displacements, pairs).factor
-    best = cost(found @ found.T)
+    factor = least_extent_ellipsoid(displacements, pairs).factor
+    best = cost(factor @ factor.T)
     assert best < 0.8 * cost(second)
     others = []
     for _ in range(300):
         twist = np.eye(5) + 0.1 * rng.normal(size=(5, 5))
-        others.append(cost(found @ twist @ twist.T @ found.T))
+        others.append(cost(factor @ twist @ twist.T @ factor.T))
     assert min(others) >= best * (1 - 1e-6)
 
 
@@ -110,9 +110,9 @@ def test_integers_say_what_fractions_say(factor_of: int) -> None:
         for entry in centres.integers
     ]
     limit = int(sorted(values)[20])
-    found = centres.at_most(row, np.arange(40), limit)
-    assert found.tolist() == [value <= limit for value in values]
-    assert 0 < found.sum() < 40
+    inside = centres.at_most(row, np.arange(40), limit)
+    assert inside.tolist() == [value <= limit for value in values]
+    assert 0 < inside.sum() < 40
 
 
 def lowest_margin(
@@ -154,14 +154,14 @@ def lowest_margin(
         NonlinearConstraint(lambda w: w @ w, -np.inf, 1, jac=lambda w: 2 * w[None]),
         NonlinearConstraint(leads, 0, np.inf, jac=lambda w: slopes),
     ]
-    found = np.inf
+    lowest = np.inf
     optimise: Any = minimize  # its stubs know no functions without annotations
     for start in np.random.default_rng(seed).normal(size=(4, len(centre))) * 0.2:
         answer = optimise(gap, start, jac=lambda w: slope, constraints=limits, method="SLSQP", options={"ftol": 1e-12})
         feasible = answer.x @ answer.x <= 1 + 1e-8 and leads(answer.x).min() >= -1e-8
         if feasible:
-            found = min(found, answer.fun)
-    return found
+            lowest = min(lowest, answer.fun)
+    return lowest
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -206,14 +206,14 @@ def test_what_is_proved_is_true_of_every_sampled_embedding_inside(seed: int) -> 
     asked = [question(model, formula) for formula in formulas]
     embeddings = np.asarray(model.splits["test"].embeddings, dtype=np.float64)
     proofs = 0
-    for one, answer in zip(asked, surroundings.decide(asked, at_hand(model), "ordinary", NINE), strict=True):
-        hood = neighbourhoods.learned(kinds_near(one.table, 4), "ordinary")
+    for question, answer in zip(asked, surroundings.decide(asked, at_hand(model), "ordinary", NINE), strict=True):
+        hood = neighbourhoods.learned(kinds_near(question.table, 4), "ordinary")
         radius = hood.radius(NINE)
         moves = rng.normal(size=(40, 60, embeddings.shape[1])) * rng.uniform(0, 0.6, size=(40, 1, 1))
         for move in moves:
             readings = surroundings.refuter.readings(hood.kinds, embeddings + move)
             inside = surroundings.refuter.inside(hood.ellipsoid, radius, readings, answer.centres.floats)
-            false = surroundings.refuter.false(one.formula, embeddings + move, readings.read)
+            false = surroundings.refuter.false(question.formula, embeddings + move, readings.read)
             assert not (inside & false & answer.proved).any()
             proofs += int((inside & answer.proved).sum())
         assert not (answer.proved & answer.refuted).any()

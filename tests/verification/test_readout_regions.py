@@ -80,14 +80,14 @@ def test_every_embedding_inside_a_proved_region_satisfies_the_property(seed: int
         if shape not in best:
             continue
         proved += 1
-        found = best[shape]
-        kinds = ReadoutKinds(0 if "logits" in found.reads else None, "length" in found.reads)
+        proof = best[shape]
+        kinds = ReadoutKinds(0 if "logits" in proof.reads else None, "length" in proof.reads)
         rng = np.random.default_rng(seed)
         clouds = [split.embeddings for split in model.splits.values()]
         spread = np.concatenate([*clouds, *(c + 2 * rng.normal(size=c.shape) for c in clouds)]).astype(np.float32)
         read = search.readouts.space(kinds).readouts if shape == "span" else None
         values = read(spread) if read else search.readouts.differences(kinds, spread)
-        inside = spread[found.region.sizes(values) <= found.size * (1 - 1e-9)]
+        inside = spread[proof.region.sizes(values) <= proof.size * (1 - 1e-9)]
         inside_seen += len(inside)
         assert all(truth(model, formula, z) for z in inside)
     assert proved >= 4
@@ -116,13 +116,13 @@ def test_coverage_counts_the_images_inside_and_is_no_larger_than_conformal_predi
     formula = Predict("car")
     search = ProvableCoverage.of([obligation(model, formula)], model, VerifyOptions())
     (best,) = search.search([obligation(model, formula)], ["span", "band", "box", "ellipsoid"])
-    for shape, found in best.items():
+    for shape, proof in best.items():
         if shape in ("span", "band"):
             place = getattr(search.readouts, shape)("car", ReadoutKinds(0, False))
-            inside = int((place.sized.sizes < found.size).sum())
-            assert found.coverage == Fraction(inside, len(place.sized.sizes) + 1)
-            assert found.measured.n == 20
-        assert 0 <= found.coverage < 1
+            inside = int((place.sized.sizes < proof.size).sum())
+            assert proof.coverage == Fraction(inside, len(place.sized.sizes) + 1)
+            assert proof.measured.n == 20
+        assert 0 <= proof.coverage < 1
     assert best["span"].coverage >= Fraction(1, 2)
 
 
@@ -187,11 +187,11 @@ def test_random_formulas_are_never_proved_over_images_that_refute_them() -> None
                 [obligation(model, formula, name)], model, VerifyOptions(estimate_from="all", seconds_budget=1.0)
             )
             (best,) = search.search([obligation(model, formula, name)], ["span", "band"])
-            for shape, found in best.items():
-                kinds = ReadoutKinds(0 if "logits" in found.reads else None, "length" in found.reads)
+            for shape, proof in best.items():
+                kinds = ReadoutKinds(0 if "logits" in proof.reads else None, "length" in proof.reads)
                 read = search.readouts.space(kinds).readouts
                 values = read(embeddings) if shape == "span" else search.readouts.differences(kinds, embeddings)
-                for z in embeddings[found.region.sizes(values) <= found.size * (1 - 1e-9)]:
+                for z in embeddings[proof.region.sizes(values) <= proof.size * (1 - 1e-9)]:
                     compared += 1
                     assert truth(model, formula, z)
     assert compared > 200

@@ -20,20 +20,20 @@ from conspect.verification.verify import Verification
 
 
 def test_no_verdict_is_wrong_and_the_checker_accepts_exactly_the_good_certificates():
-    found = run(120, 200, seed=7)
-    assert found["properties"] >= 120
-    assert found["bad"] == []
-    assert found["wrong_verdicts"] == 0
-    assert found["certificates_refused"] == 0
-    assert found["mutated"] == 200
-    assert found["mutated_accepted"] == 0
-    assert found["unknown_share_linear"] < 0.01
+    figures = run(120, 200, seed=7)
+    assert figures["properties"] >= 120
+    assert figures["bad"] == []
+    assert figures["wrong_verdicts"] == 0
+    assert figures["certificates_refused"] == 0
+    assert figures["mutated"] == 200
+    assert figures["mutated_accepted"] == 0
+    assert figures["unknown_share_linear"] < 0.01
     for kind in KINDS:
-        assert found["counts"][kind] > 0, kind
-    assert found["counts"]["end"] > 0
-    assert found["counts"]["near image"] > found["counts"]["near"]
-    assert found["counts"]["with a lead"] > 0
-    assert found["mutated_new"] == sum(found["counts"][f"{kind} mutated"] for kind in NEW_KINDS) == 100
+        assert figures["counts"][kind] > 0, kind
+    assert figures["counts"]["end"] > 0
+    assert figures["counts"]["near image"] > figures["counts"]["near"]
+    assert figures["counts"]["with a lead"] > 0
+    assert figures["mutated_new"] == sum(figures["counts"][f"{kind} mutated"] for kind in NEW_KINDS) == 100
 
 
 def test_the_run_finds_a_verifier_that_lies(monkeypatch):
@@ -90,14 +90,14 @@ def test_a_checker_that_counts_too_much_accepts_what_was_altered(monkeypatch):
     assert len({how for how, _ in altered}) > 10
 
     def accepted() -> set[str]:
-        found = set()
+        names = set()
         for how, data in altered:
             try:
                 check.check_data(data)
             except check.Refused:
                 continue
-            found.add(how)
-        return found
+            names.add(how)
+        return names
 
     assert accepted() == set()
     monkeypatch.setattr(check.Near, "proved", lambda self, *_: (1 << self.images) - 1)
@@ -125,7 +125,10 @@ def test_the_independent_decision_of_neighbourhoods_agrees_with_what_points_say(
         ):
             points = centre + float(claim.radius) * directions @ claim.factor.T
             inside = [
-                np.all([points @ np.asarray(one.slope, float) + float(one.constant) > 1e-9 for one in branch], axis=0)
+                np.all(
+                    [points @ np.asarray(literal.slope, float) + float(literal.constant) > 1e-9 for literal in branch],
+                    axis=0,
+                )
                 for branch in branches
             ]
             assert not (true and np.any(inside))

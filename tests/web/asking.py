@@ -67,9 +67,9 @@ class Asked:
     service: Service
     lines: list
 
-    def __call__(self, *requests, **one):
+    def __call__(self, *requests, **request):
         """The answers to several requests sent at once, or to one."""
-        several = [*requests] or [one]
+        several = [*requests] or [request]
 
         async def ask():
             transport = httpx.ASGITransport(app=self.service.asgi, client=("127.0.0.1", 1))
@@ -78,8 +78,8 @@ class Asked:
                     *[client.request(**{"method": "POST", "url": "/v1/check", **r}) for r in several]
                 )
 
-        found = asyncio.run(ask())
-        return found if requests else found[0]
+        answers = asyncio.run(ask())
+        return answers if requests else answers[0]
 
 
 def asking(model=None, **options) -> Asked:

@@ -60,8 +60,8 @@ def test_images_of_every_form_are_checked_as_the_monitor_checks_them(ask, model)
     files = [("image", (f"{row}", png(image))) for row, image in enumerate(pictures)]
     require(ask(files=files), z, decisions)
     for row in range(3):
-        z_one, one = model.expected(pictures[row : row + 1])
-        require(ask(content=png(pictures[row]), headers={"content-type": "image/png"}), z_one, one)
+        z_one, decision = model.expected(pictures[row : row + 1])
+        require(ask(content=png(pictures[row]), headers={"content-type": "image/png"}), z_one, decision)
 
 
 @pytest.mark.parametrize("reasons", ["flagged", "all", "none"])
@@ -102,10 +102,10 @@ def test_a_saved_monitor_answers_alike(tmp_path):
 def test_what_is_not_finite_inside_the_model_is_suspect_and_no_nan_reaches_the_json(model):
     class Broken(LinearModel):
         def embed(self, batch):
-            found = super().embed(batch)
-            found[0] = np.nan
-            found[1] = 3e38  # its readings overflow
-            return found
+            embeddings = super().embed(batch)
+            embeddings[0] = np.nan
+            embeddings[1] = 3e38  # its readings overflow
+            return embeddings
 
     ask = asking(Broken())
     answer = ask(content=save({"images": images(3)}), headers=SAFETENSORS)
@@ -136,9 +136,9 @@ def test_what_waits_goes_through_the_model_together_and_everyone_gets_his_own_an
     threading.Timer(0.5, model.go.set).start()
     sizes = [1, 3, 2, 5, 1, 4, 8, 20, 2]
     pictures = [images(size, seed) for seed, size in enumerate(sizes)]
-    answers = ask(*[{"content": save({"images": one}), "headers": SAFETENSORS} for one in pictures])
-    for answer, one in zip(answers, pictures, strict=True):
-        require(answer, *LinearModel().expected(one))
+    answers = ask(*[{"content": save({"images": batch}), "headers": SAFETENSORS} for batch in pictures])
+    for answer, batch in zip(answers, pictures, strict=True):
+        require(answer, *LinearModel().expected(batch))
     assert sum(model.batches) == sum(sizes)
     assert len(model.batches) < len(sizes)
     assert max(model.batches) == 16
@@ -162,17 +162,17 @@ def test_a_full_queue_is_said_at_once_and_what_was_accepted_is_answered():
 def test_one_failing_request_fails_alone():
     class Picky(Held):
         def embed(self, batch):
-            found = super().embed(batch)
+            embeddings = super().embed(batch)
             if (batch == 0.5).all(axis=(1, 2, 3)).any():
                 raise RuntimeError("white")
-            return found
+            return embeddings
 
     model = Picky()
     ask = asking(model)
     threading.Timer(0.5, model.go.set).start()
     white = np.full((1, 4, 4, 3), 255, np.uint8)
     bodies = [images(2, 1), images(2, 2), white, images(2, 3)]
-    answers = ask(*[{"content": save({"images": one}), "headers": SAFETENSORS} for one in bodies])
+    answers = ask(*[{"content": save({"images": body}), "headers": SAFETENSORS} for body in bodies])
     assert [answer.status_code for answer in answers] == [200, 200, 500, 200]
     assert answers[2].json()["error"]["code"] == "WEB112"
     assert "white" not in answers[2].text
@@ -190,12 +190,14 @@ def test_with_a_second_look_the_verdict_is_that_of_all_looks_and_drift_that_of_t
     made = asking(model, monitor=looking, second_look=True)
     pixels = images(5)
     prepared = np.stack([model.prepare(image) for image in pixels])
-    embeddings = np.stack([model.embed(one) for one in (prepared, *(look(prepared) for look in LOOKS))], axis=1)
+    embeddings = np.stack(
+        [model.embed(pixels_seen) for pixels_seen in (prepared, *(look(prepared) for look in LOOKS))], axis=1
+    )
     logits = np.stack([model.head.logits(embeddings[:, k]) for k in range(4)], axis=1)
     expected = looking.check_looks(embeddings, logits)
     results = made(content=save({"images": pixels}), headers=SAFETENSORS).json()["results"]
-    assert [one["suspicion"] for one in results] == pytest.approx(expected.suspicion, abs=1e-3)
-    assert [one["verdict"] for one in results] == expected.names()
+    assert [result["suspicion"] for result in results] == pytest.approx(expected.suspicion, abs=1e-3)
+    assert [result["verdict"] for result in results] == expected.names()
     refused = made(json={"embeddings": embeddings[:, 0].tolist()})
     assert require_failure(refused, 422, "WEB109")["problem"].startswith("this service looks at every input again")
     made.service.close()

@@ -183,8 +183,8 @@ def test_small_clients_do_not_wait_behind_large_images(ask):
     assert held
     assert time.perf_counter() - start < 3  # the time that they would have waited
     busy = ask(content=noise.getvalue(), headers=PNG)
-    for one in held:
-        waiting.put(one)
+    for decoder in held:
+        waiting.put(decoder)
     require_failure(busy, 429, "WEB111")
 
 

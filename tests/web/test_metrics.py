@@ -33,20 +33,20 @@ def test_requests_decisions_and_drift_are_counted(ask):
     ask(json={"embeddings": z.tolist()})
     ask(content=b"x")
     ask(method="GET", url="/nothing/at/all")
-    found = figures(ask)
-    assert found['conspect_requests_total{route="/v1/check",status="200"}'] == 1
-    assert found['conspect_requests_total{route="/v1/check",status="415"}'] == 1
-    assert found['conspect_requests_total{route="other",status="404"}'] == 1
-    assert found['conspect_request_seconds_count{route="/v1/check"}'] == 2
+    values = figures(ask)
+    assert values['conspect_requests_total{route="/v1/check",status="200"}'] == 1
+    assert values['conspect_requests_total{route="/v1/check",status="415"}'] == 1
+    assert values['conspect_requests_total{route="other",status="404"}'] == 1
+    assert values['conspect_request_seconds_count{route="/v1/check"}'] == 2
     for k, verdict in enumerate(VERDICTS):
         for index, name in enumerate(monitor().class_names):
             count = int(((decisions.verdicts == k) & (decisions.outputs == index)).sum())
-            assert found.get(f'conspect_decisions_total{{output="{name}",verdict="{verdict}"}}', 0) == count
+            assert values.get(f'conspect_decisions_total{{output="{name}",verdict="{verdict}"}}', 0) == count
     status = stream.status()
-    assert found["conspect_stream_inputs"] == len(z)
-    assert found["conspect_drift_evidence"] == pytest.approx(status.drift_evidence, rel=1e-4)
-    assert found["conspect_alarm_rate"] == pytest.approx(status.alarm_rate)
-    assert (found["conspect_queue_inputs"], found["conspect_drift_alarm"]) == (0, float(status.drift_alarm))
+    assert values["conspect_stream_inputs"] == len(z)
+    assert values["conspect_drift_evidence"] == pytest.approx(status.drift_evidence, rel=1e-4)
+    assert values["conspect_alarm_rate"] == pytest.approx(status.alarm_rate)
+    assert (values["conspect_queue_inputs"], values["conspect_drift_alarm"]) == (0, float(status.drift_alarm))
 
 
 def test_drift_is_seen():

@@ -106,7 +106,7 @@ def test_requests_that_were_accepted_are_answered_after_sigterm(folder):
         quiet = connected(service.port)
         for number, half in enumerate(halves):
             half.sendall((head(len(BODY)) + BODY)[: 40 + 20 * number])  # some not even with a whole head
-        found: list[object] = []
+        outcomes: list[object] = []
 
         def busy() -> None:
             """One request after the other, on a new connection when the old one was closed politely."""
@@ -122,14 +122,14 @@ def test_requests_that_were_accepted_are_answered_after_sigterm(folder):
                 try:
                     connection.request("POST", "/v1/check", BODY, {"content-type": "application/json"})
                     response = connection.getresponse()
-                    found.append((response.status, len(json.loads(response.read())["results"])))
+                    outcomes.append((response.status, len(json.loads(response.read())["results"])))
                 except ConnectionResetError as error:
                     # A connection that the service has not accepted when it stops listening is reset by the kernel.
                     if not fresh or isinstance(error, http.client.RemoteDisconnected):
-                        found.append(error)
+                        outcomes.append(error)
                     return
                 except Exception as error:
-                    found.append(error)
+                    outcomes.append(error)
                     return
 
         threads = [threading.Thread(target=busy) for _ in range(4)]
@@ -148,9 +148,9 @@ def test_requests_that_were_accepted_are_answered_after_sigterm(folder):
         for thread in threads:
             thread.join()
         assert service.process.wait(timeout=30) == 0
-        assert len(found) > 20
-        assert set(found) == {(200, 4)}
-        assert service.events()[-1]["inputs"] == 4 * (len(found) + len(halves))
+        assert len(outcomes) > 20
+        assert set(outcomes) == {(200, 4)}
+        assert service.events()[-1]["inputs"] == 4 * (len(outcomes) + len(halves))
 
 
 def test_two_lengths_end_the_connection(service):
@@ -272,7 +272,7 @@ def test_the_examples_of_the_page_answer_what_it_says(folder):
 def shape(value: object) -> object:
     """Keys, and types of what stands there; texts of a list are one."""
     if isinstance(value, dict):
-        return {key: shape(one) for key, one in value.items()}
+        return {key: shape(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [shape(one) for one in value if not isinstance(one, str)]
+        return [shape(entry) for entry in value if not isinstance(entry, str)]
     return type(value).__name__

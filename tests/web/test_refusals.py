@@ -364,10 +364,10 @@ def test_every_code_of_an_answer_has_a_status_and_every_status_a_code():
 
 
 def caught(work) -> str:
-    with pytest.raises(ConspectError) as found:
+    with pytest.raises(ConspectError) as refusal:
         work()
-    assert found.value.diagnostics[0].fix
-    return found.value.diagnostics[0].code
+    assert refusal.value.diagnostics[0].fix
+    return refusal.value.diagnostics[0].code
 
 
 def test_what_keeps_the_service_from_starting(tmp_path, monkeypatch):
@@ -416,9 +416,9 @@ def test_bodies_together_are_limited():
         async def receive():
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async with receiver.body(Request({"type": "http", "headers": []}, receive)) as found:
+        async with receiver.body(Request({"type": "http", "headers": []}, receive)) as received:
             assert receiver.held == 10 * BODIES_HELD - 3 + len(body)
-            return found
+            return received
 
     assert asyncio.run(take(b"abc")) == b"abc"
     with pytest.raises(Busy) as caught:

@@ -95,7 +95,7 @@ def _moved_together(confusion: NDArray[np.int64]) -> Iterator[list[tuple[int, in
             seen.add(label)
             cycle.append(label)
             label = target[label]
-        pairs = [(one, target[one]) for one in cycle if target[one] != one and confusion[one].any()]
+        pairs = [(member, target[member]) for member in cycle if target[member] != member and confusion[member].any()]
         if pairs:
             yield pairs
 

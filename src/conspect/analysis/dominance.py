@@ -70,13 +70,13 @@ def count_agreeing(
     block_kernel = _compiled_agreement() if compiled else _numpy_agreement
     upper = np.zeros((columns, columns), dtype=np.int64)
     for start in range(0, len(first), BLOCK_ROWS):
-        one, two = first[start : start + BLOCK_ROWS], second[start : start + BLOCK_ROWS]
-        distinct = _distinct(one) & _distinct(two)
+        first_rows, second_rows = first[start : start + BLOCK_ROWS], second[start : start + BLOCK_ROWS]
+        distinct = _distinct(first_rows) & _distinct(second_rows)
         tally = np.zeros((columns, columns), dtype=np.uint8)
-        block_kernel(np.ascontiguousarray(one[distinct]), np.ascontiguousarray(two[distinct]), tally)
+        block_kernel(np.ascontiguousarray(first_rows[distinct]), np.ascontiguousarray(second_rows[distinct]), tally)
         upper += tally
         # Rows with ties are rare, and dear: three orders are possible, not two.
-        for a, b in zip(one[~distinct], two[~distinct], strict=True):
+        for a, b in zip(first_rows[~distinct], second_rows[~distinct], strict=True):
             upper += np.triu(np.sign(a[:, None] - a) == np.sign(b[:, None] - b), 1)
     return upper + upper.T + len(first) * np.eye(columns, dtype=np.int64)
 

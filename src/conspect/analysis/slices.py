@@ -70,7 +70,7 @@ def by_slice(
             groups, counts, adjusted, strict=True
         )
     ]
-    return sorted(slices, key=lambda one: (one.correct / one.images, -one.images, one.column, one.value))
+    return sorted(slices, key=lambda group: (group.correct / group.images, -group.images, group.column, group.value))
 
 
 def satisfied_shares(strengths: Floats, labels: NDArray[np.int64], table: ClassAttributes | None) -> Float64:

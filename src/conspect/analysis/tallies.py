@@ -285,5 +285,5 @@ def _heatmaps(greater: Counts, images: Counts) -> list[HeatmapCounts]:
     return [HeatmapCounts(counts, int(number)) for counts, number in zip(greater, images, strict=True)]
 
 
-def _sums(one: Record, other: Record) -> list[Any]:
-    return [getattr(one, field.name) + getattr(other, field.name) for field in fields(one)]
+def _sums(first: Record, second: Record) -> list[Any]:
+    return [getattr(first, field.name) + getattr(second, field.name) for field in fields(first)]

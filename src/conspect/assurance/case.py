@@ -122,13 +122,13 @@ def _measured(what: str, share: Share) -> str:
 
 
 def _properties(build: _Builder, results: Results) -> str:
-    found = results.verification
+    verification = results.verification
     text = "Outputs rest on the concepts that are required"
-    if found is None or not found.properties:
+    if verification is None or not verification.properties:
         missing = build.add("goal", "Requirements are written as properties and verified", "gap")
         return build.add("goal", text, "gap", supported_by=[missing])
     groups: dict[str, list[str]] = {}
-    for entry in found.properties:
+    for entry in verification.properties:
         groups.setdefault(entry.class_name or "all classes", []).append(_property(build, entry))
     strategies = [
         build.add("strategy", f"By {len(goals):,} properties of {name}", build.support_of(goals), supported_by=goals)

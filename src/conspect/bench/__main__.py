@@ -32,8 +32,13 @@ def measured(name: str) -> Record:
     )
     if done.returncode not in (0, 1) or not done.stdout.strip():
         raise RuntimeError(f"benchmark {name} ended with exit code {done.returncode}")
-    found = json.loads(done.stdout)
-    return {"bench": name, "machine": found["machine"], "seconds": time.perf_counter() - start, "rows": found["rows"]}
+    figures = json.loads(done.stdout)
+    return {
+        "bench": name,
+        "machine": figures["machine"],
+        "seconds": time.perf_counter() - start,
+        "rows": figures["rows"],
+    }
 
 
 @click.command()

@@ -22,7 +22,7 @@ ROUNDS = 3
 
 def rows() -> list[Row]:
     """Median over rounds of the ratio of rates, store over bare loop, for both encoders of the demo."""
-    found: list[Row] = []
+    table: list[Row] = []
     encoders: list[tuple[ImageEncoder, int]] = [
         (load_model("demo-resnet", None), 4096),
         (load_vlm("pocket", cache=cache_directory()), 768),
@@ -30,13 +30,13 @@ def rows() -> list[Row]:
     for encoder, images in encoders:
         bare, stored = _rates(encoder, images)
         ratio = float(np.median([s / b for s, b in zip(stored, bare, strict=True)]))
-        found += [
+        table += [
             row(f"{encoder.name}: bare loop", round(float(np.median(bare)), 1), "images/s"),
             row(f"{encoder.name}: with the store", round(float(np.median(stored)), 1), "images/s"),
             row(f"{encoder.name}: store over bare loop", round(ratio, 3), "ratio", (">=", 0.95)),
         ]
-    found.append(row("pocket VLM, images a second with the store", found[-2]["value"], "images/s", (">=", 100)))
-    return found
+    table.append(row("pocket VLM, images a second with the store", table[-2]["value"], "images/s", (">=", 100)))
+    return table
 
 
 def _rates(encoder: ImageEncoder, images: int) -> tuple[list[float], list[float]]:

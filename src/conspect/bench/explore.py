@@ -58,8 +58,8 @@ def rows(study: Path, *, repeats: int = REPEATS) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(shutil.copytree(study, Path(name) / "study"))
         with explored(folder) as address:
-            found = answered(Client(address), repeats)
-            return found + clicked(address)
+            table = answered(Client(address), repeats)
+            return table + clicked(address)
 
 
 @contextmanager
@@ -175,12 +175,12 @@ def clicked(address: str) -> list[Row]:
     )
     if done.returncode != 0:
         raise RuntimeError(f"the browser's walk stopped: {done.stderr[-300:]}")
-    found: dict[str, list[float]] = json.loads(done.stdout)
+    times: dict[str, list[float]] = json.loads(done.stdout)
     targets = {
         "a confusion cell's images": 200, "a heatmap cell's images": 200, "ask, warm": 200, "an image's page": 200,
         "keep a label": 50, "a slider": 50, "compare": 2000, "a picture from outside": 300, "a filter": 100,
     }  # fmt: skip
     return [
         row(f"click to picture: {what}", round(float(np.median(taken)), 1), "ms", ("<=", targets[what]))
-        for what, taken in found.items()
+        for what, taken in times.items()
     ]

@@ -35,7 +35,7 @@ def rows_of(cases: list[JudgedCase]) -> list[Row]:
     for case, diagnosis in zip(cases, said, strict=True):
         if case.part is Part.INPUT:
             by_kind.setdefault(case.kind, []).append(diagnosis.suspect is Suspect.INPUT)
-    kinds, named = len(by_kind), sum(2 * sum(found) >= len(found) for found in by_kind.values())
+    kinds, named = len(by_kind), sum(2 * sum(hits) >= len(hits) for hits in by_kind.values())
     return [
         row("model: decided cases named rightly, balanced", round(models.balanced_accuracy, 4), "share", (">=", 0.90)),
         row("model: undecided", round(models.undecided, 4), "share", ("<=", 0.15)),

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from conspect.bench.misprints import PRINTED
-from conspect.bench.mutations_near import retied
+from conspect.bench.mutations_near import CertificateTree, Claim, retied
 from conspect.bench.rows import Row, row
 from conspect.checker import check
 from conspect.results.verification import Verification
@@ -28,19 +28,18 @@ from conspect.study import Study
 from conspect.study.proving.comparing import StudyCertificates, certificates_of
 from conspect.verification.certificates.writing import sealed
 
-Body = dict[str, Any]
-Forgery = Callable[[Body], bool]
+Forgery = Callable[[CertificateTree], bool]
 ENCODED = {"а": "a", "е": "e", "о": "o", "і": "i", "с": "c", "р": "p"}  # Cyrillic letters that look Latin
 
 
-def _first(body: Body, **wanted: object) -> Body | None:
+def _first(body: CertificateTree, **wanted: object) -> Claim | None:
     return next((c for c in body["claims"] if all(c.get(key) == value for key, value in wanted.items())), None)
 
 
 def _edit(value: Callable[[Any], Any], key: str, **wanted: object) -> Forgery:
     """Another value of one field of the first claim that fits."""
 
-    def change(body: Body) -> bool:
+    def change(body: CertificateTree) -> bool:
         claim = next((c for c in body["claims"] if key in c and all(c.get(k) == v for k, v in wanted.items())), None)
         if claim is None or value(claim[key]) == claim[key]:
             return False
@@ -50,21 +49,25 @@ def _edit(value: Callable[[Any], Any], key: str, **wanted: object) -> Forgery:
     return change
 
 
-def _redigested(body: Body, claim: Body) -> None:
+def _model(body: CertificateTree) -> check.Model:
+    return check.Model(cast("dict[str, Any]", body), check.Budget())
+
+
+def _redigested(body: CertificateTree, claim: Claim) -> None:
     """The region of a claim called what it is now."""
-    model = check.Model(body, check.Budget())
+    model = _model(body)
     region = check.read_region(body["regions"][claim["region"]], model)
     claim["region_digest"] = region.digest(Fraction(claim.get("size") or claim["radius"]), claim.get("cut"))
 
 
-def _tied_to_model(body: Body) -> bool:
-    model = check.Model(body, check.Budget())
+def _tied_to_model(body: CertificateTree) -> bool:
+    model = _model(body)
     body["digests"] = {"head": model.head_digest, "lens": model.lens_digest}
     return True
 
 
 def _resized(factor: Fraction, verdict: str) -> Forgery:
-    def change(body: Body) -> bool:
+    def change(body: CertificateTree) -> bool:
         claim = _first(body, kind="region", verdict=verdict) or _first(body, kind="near")
         if claim is None:
             return False
@@ -76,7 +79,7 @@ def _resized(factor: Fraction, verdict: str) -> Forgery:
     return change
 
 
-def _moved(body: Body) -> bool:
+def _moved(body: CertificateTree) -> bool:
     claim = _first(body, kind="region", verdict="holds") or _first(body, kind="near")
     if claim is None:
         return False
@@ -90,7 +93,7 @@ def _moved(body: Body) -> bool:
     return True
 
 
-def _tautology(body: Body) -> bool:
+def _tautology(body: CertificateTree) -> bool:
     """A formula that is always true under the name of a property that is not, with a proof that is right."""
     claim = _first(body, kind="region", verdict="violated") or _first(body, kind="region")
     if claim is None:
@@ -103,7 +106,7 @@ def _tautology(body: Body) -> bool:
 
 
 def _names(kind: str, change: Callable[[list[str]], list[str]]) -> Forgery:
-    def forge(body: Body) -> bool:
+    def forge(body: CertificateTree) -> bool:
         body["names"][kind] = change(body["names"][kind])
         body["thresholds"] = dict(
             zip(body["names"]["concepts"], body["thresholds"].values(), strict=False) if kind == "concepts" else
@@ -122,7 +125,7 @@ def _look_alike(names: list[str]) -> list[str]:
     return [names[0] + "\u200b", *names[1:]]
 
 
-def _lowered(body: Body) -> bool:
+def _lowered(body: CertificateTree) -> bool:
     if not body["thresholds"]:
         return False
     name = next(iter(body["thresholds"]))
@@ -131,7 +134,7 @@ def _lowered(body: Body) -> bool:
 
 
 def _dropped(verdict: str) -> Forgery:
-    def change(body: Body) -> bool:
+    def change(body: CertificateTree) -> bool:
         claim = _first(body, verdict=verdict)
         if claim is not None:
             body["claims"].remove(claim)
@@ -140,22 +143,22 @@ def _dropped(verdict: str) -> Forgery:
     return change
 
 
-def _none(body: Body) -> bool:
+def _none(body: CertificateTree) -> bool:
     body["claims"] = []
     return True
 
 
-def _one_alone(body: Body) -> bool:
+def _one_alone(body: CertificateTree) -> bool:
     body["claims"] = body["claims"][:1]
     return True
 
 
-def _repeated(body: Body) -> bool:
+def _repeated(body: CertificateTree) -> bool:
     body["claims"] += [body["claims"][0] | {"name": f"{body['claims'][0]['name']} {k}"} for k in range(100)]
     return True
 
 
-def _both_ways(body: Body) -> bool:
+def _both_ways(body: CertificateTree) -> bool:
     """The same name of another file, with the opposite verdict and its evidence."""
     holds, violated = _first(body, kind="region", verdict="holds"), _first(body, kind="region", verdict="violated")
     if holds is None or violated is None:
@@ -164,7 +167,7 @@ def _both_ways(body: Body) -> bool:
     return True
 
 
-def _open(body: Body) -> bool:
+def _open(body: CertificateTree) -> bool:
     """What was decided said to be open, without its evidence."""
     claim = _first(body, kind="region", verdict="violated") or _first(body, kind="near", verdict="violated")
     if claim is None:
@@ -174,7 +177,7 @@ def _open(body: Body) -> bool:
     return True
 
 
-def _name_of_another(body: Body) -> bool:
+def _name_of_another(body: CertificateTree) -> bool:
     """Two claims of one kind with their names exchanged."""
     first = body["claims"][0]
     other = next(
@@ -186,7 +189,7 @@ def _name_of_another(body: Body) -> bool:
     return True
 
 
-def _proof_fewer(body: Body) -> bool:
+def _proof_fewer(body: CertificateTree) -> bool:
     """Fewer images than are proved: true, and not what the study has."""
     claim = next((c for c in body["claims"] if c["kind"] == "near" and c["proved"] and c["verdict"] == "unknown"), None)
     if claim is not None:
@@ -194,7 +197,7 @@ def _proof_fewer(body: Body) -> bool:
     return claim is not None
 
 
-def _refutation_hidden(body: Body) -> bool:
+def _refutation_hidden(body: CertificateTree) -> bool:
     claim = next((c for c in body["claims"] if c.get("refutations") and c["verdict"] == "unknown"), None)
     if claim is None:
         return False
@@ -203,7 +206,7 @@ def _refutation_hidden(body: Body) -> bool:
     return True
 
 
-def _images_chosen(body: Body) -> bool:
+def _images_chosen(body: CertificateTree) -> bool:
     """A property only around the images where it is proved."""
     claim = next((c for c in body["claims"] if c["kind"] == "near" and c["proved"] and c["refuted"]), None)
     if claim is None:
@@ -224,7 +227,7 @@ def _images_chosen(body: Body) -> bool:
     return True
 
 
-def _multipliers_lost(body: Body) -> bool:
+def _multipliers_lost(body: CertificateTree) -> bool:
     claim = next((c for c in body["claims"] if c["kind"] == "near" and c["proved"] and c["tree"][0]), None)
     if claim is not None:
         claim["tree"][0] = []
@@ -309,7 +312,7 @@ def rows(study: Path) -> list[Row]:
         row("forgeries", counts["forged"], "forgeries"),
         row("refused as another study's", counts["by the study"], "forgeries"),
         row("refused by the checker alone", counts["by the checker"], "forgeries"),
-        row("accepted" + "".join(f"; {one}" for one in accepted), len(accepted), "forgeries", ("<=", 0)),
+        row("accepted" + "".join(f"; {forgery}" for forgery in accepted), len(accepted), "forgeries", ("<=", 0)),
         row("time", time.perf_counter() - started, "s"),
     ]
 

@@ -68,12 +68,12 @@ class Independent:
             if region.norm == "max":
                 return False
             model = solver.model()
-            found = [value_of(model.eval(w, model_completion=True)) for w in self.unknowns]
-            if any(value is None for value in found):
+            values = [value_of(model.eval(w, model_completion=True)) for w in self.unknowns]
+            if any(value is None for value in values):
                 return None
-            if sum(v * v for v in found if v is not None) <= region.size**2:
+            if sum(v * v for v in values if v is not None) <= region.size**2:
                 return False
-            solver.add(self._tangent([v for v in found if v is not None], region.size))
+            solver.add(self._tangent([v for v in values if v is not None], region.size))
         return None
 
     def holds_over_readouts(self, formula: Formula, proved: Over) -> bool | None:
@@ -153,10 +153,10 @@ class Independent:
         ]
         return [gap >= low for gap, low in zip(gaps, least, strict=True)]
 
-    def _tangent(self, found: list[Fraction], size: Fraction) -> Any:
+    def _tangent(self, point: list[Fraction], size: Fraction) -> Any:
         """p'w <= size |p| for p along the point, rounded to few bits; the norm is rounded up."""
-        largest = max(abs(v) for v in found)
-        p = [round(v / largest * (1 << 20)) for v in found]
+        largest = max(abs(v) for v in point)
+        p = [round(v / largest * (1 << 20)) for v in point]
         norm = isqrt(sum(v * v for v in p) << 40) + 1
         terms = z3.Sum([v * w for v, w in zip(p, self.unknowns, strict=True)])
         return terms <= rational(size * Fraction(norm, 1 << 20))
@@ -245,14 +245,14 @@ class Independent:
 
 def affine(weight: Any, offset: Any, point: list[Any]) -> list[tuple[Fraction, list[Fraction]]]:
     """An affine map after an affine point, in fractions."""
-    found = []
+    forms = []
     for row, start in zip(weight.tolist(), offset.tolist(), strict=True):
         exact = [Fraction(a) for a in row]
         constant = Fraction(start) + sum((a * c for a, (c, _) in zip(exact, point, strict=True)), Fraction(0))
         width = len(point[0][1])
         slope = [sum((a * r[k] for a, (_, r) in zip(exact, point, strict=True)), Fraction(0)) for k in range(width)]
-        found.append((constant, slope))
-    return found
+        forms.append((constant, slope))
+    return forms
 
 
 def rational(value: Fraction) -> Any:

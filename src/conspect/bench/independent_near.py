@@ -69,14 +69,14 @@ class Polyhedra:
             literal: sum((s * c for s, c in zip(literal.slope, centre, strict=True) if s), literal.constant)
             for literal in across
         }
-        found = [
+        decisions = [
             _empty([across[part] for part in branch], [values[part] for part in branch],
                    [part.strict for part in branch], self.radius)
             for branch in branches
         ]  # fmt: skip
-        if False in found:
+        if False in decisions:
             return False
-        return None if None in found else True
+        return None if None in decisions else True
 
     def branches(self, formula: Formula, *, wanted: bool) -> list[tuple[Literal, ...]]:
         """The formula (or its denial) as a disjunction of conjunctions of literals."""
@@ -149,10 +149,10 @@ def _denied(literal: Literal) -> Literal:
 
 def _both(parts: Sequence[list[tuple[Literal, ...]]]) -> list[tuple[Literal, ...]]:
     """Conjunctions of one branch of each part; of too many, the first that are one too many."""
-    found: list[tuple[Literal, ...]] = [()]
+    conjunctions: list[tuple[Literal, ...]] = [()]
     for part in parts:
-        found = [tuple(dict.fromkeys((*a, *b))) for a, b in product(found, part)][: MOST_BRANCHES + 1]
-    return found
+        conjunctions = [tuple(dict.fromkeys((*a, *b))) for a, b in product(conjunctions, part)][: MOST_BRANCHES + 1]
+    return conjunctions
 
 
 def _empty(rows: Sequence[Vector], values: Sequence[Fraction], strict: Sequence[bool], radius: Fraction) -> bool | None:
@@ -189,10 +189,10 @@ def _points(
     rows: Sequence[Vector],
     values: Sequence[Fraction],
     strict: Sequence[bool],
-    found: tuple[Float64, Float64, Fraction, Float64],
+    nearest: tuple[Float64, Float64, Fraction, Float64],
 ) -> Iterator[Vector]:
     """The centre, the nearest point as floats have it, and the same with its tight rows solved in fractions."""
-    weights, rest, inwards, lengths = found
+    weights, rest, inwards, lengths = nearest
     yield [Fraction(0)] * len(rows[0])
     if abs(rest[-1]) < 1e-14:
         return

@@ -91,17 +91,17 @@ def rows_of(truth: Labels, scores: Mapping[str, Float64], nearest: Labels, judge
     """Four rows for each kind and share."""
     for kind, towards in (("any class", None), ("half of the classes, to the most similar one", nearest)):
         for share in SHARES:
-            found: dict[str, list[float]] = {}
+            precisions: dict[str, list[float]] = {}
             for seed in SEEDS:
                 labels = planted(truth, share, towards, seed)
                 wrong = labels != truth
                 each = {name: np.exp(calibrated(score, labels)) for name, score in scores.items()}
                 own = -each["model"][np.arange(len(labels)), labels]
                 for name, suspicion in {"": judged(labels), OWN: own}.items():
-                    found.setdefault(name, []).append(average_precision(suspicion, wrong))
+                    precisions.setdefault(name, []).append(average_precision(suspicion, wrong))
                 for name, probabilities in {ALONE: [each["model"]], TOGETHER: list(each.values())}.items():
-                    found.setdefault(name, []).extend(cleanlab_precision(probabilities, labels, wrong))
-            for name, values in found.items():
+                    precisions.setdefault(name, []).extend(cleanlab_precision(probabilities, labels, wrong))
+            for name, values in precisions.items():
                 what = f"labels: {100 * share:.0f} % wrong, {kind}: average precision{name}"
                 value = round(float(np.mean(values)), 4) if values else None
                 yield row(
@@ -122,7 +122,7 @@ def cleanlab_precision(probabilities: Sequence[Float64], labels: Labels, wrong: 
         return ()
     from cleanlab.rank import get_label_quality_ensemble_scores, get_label_quality_scores
 
-    found = []
+    precisions = []
     for method in CLEANLAB_METHODS:
         for adjust in (False, True):
             options = {"method": method, "adjust_pred_probs": adjust}
@@ -131,5 +131,5 @@ def cleanlab_precision(probabilities: Sequence[Float64], labels: Labels, wrong: 
                 if len(probabilities) == 1
                 else get_label_quality_ensemble_scores(labels, list(probabilities), verbose=False, **options)
             )
-            found.append(average_precision(-np.asarray(score), wrong))
-    return (max(found),)
+            precisions.append(average_precision(-np.asarray(score), wrong))
+    return (max(precisions),)

@@ -33,8 +33,8 @@ def rows_of(planted: list[Removal]) -> list[Row]:
 
 def hit(named: list[tuple[Removal, tuple[LostConcept, ...]]], first: int) -> float:
     """Share of removals whose concept is among the first so many."""
-    found = [removal.concept in {named_concept.concept for named_concept in order[:first]} for removal, order in named]
-    return round(sum(found) / max(len(found), 1), 4)
+    hits = [removal.concept in {named_concept.concept for named_concept in order[:first]} for removal, order in named]
+    return round(sum(hits) / max(len(hits), 1), 4)
 
 
 def chance(named: list[tuple[Removal, tuple[LostConcept, ...]]]) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Record = dict[str, Any]
+from conspect.core.json_value import JsonValue
+
+Record = dict[str, JsonValue]
 Misprint = Callable[[Record], bool]
 
 
@@ -27,18 +29,23 @@ def _printed(find: Callable[[Record], list[tuple[Record, str]]], value: Callable
 
 
 def _of_properties(key: str) -> Callable[[Record], list[tuple[Record, str]]]:
-    return lambda record: [(entry, key) for entry in record["properties"]]
+    return _within("properties", key)
 
 
 def _within(*path: str) -> Callable[[Record], list[tuple[Record, str]]]:
     """Fields at the end of a path through objects and lists."""
 
     def find(record: Record) -> list[tuple[Record, str]]:
-        holders: list[Any] = [record]
+        holders = [record]
         for key in path[:-1]:
-            steps = [holder[key] for holder in holders if isinstance(holder, dict) and holder.get(key) is not None]
-            steps = [one for step in steps for one in (step if isinstance(step, list | tuple) else [step])]
-            holders = [one for step in steps for one in (step.values() if key in KEYED else [step])]
+            steps = [holder[key] for holder in holders if holder.get(key) is not None]
+            steps = [child for step in steps for child in (step if isinstance(step, list | tuple) else [step])]
+            children = [
+                child
+                for step in steps
+                for child in (step.values() if isinstance(step, dict) and key in KEYED else [step])
+            ]
+            holders = [child for child in children if isinstance(child, dict)]
         return [(holder, path[-1]) for holder in holders if path[-1] in holder]
 
     return find

@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from conspect.bench.mutations_near import NEAR, Change, retied
+from conspect.bench.mutations_near import NEAR, CertificateTree, Change, Claim, retied
 from conspect.verification.certificates.writing import sealed
 
 # Tries in a row without a mutation after which there is nothing to change.
 FRUITLESS = 200
 
 
-def mutated(body: dict[str, Any], count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
+def mutated(body: CertificateTree, count: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
     """`count` mutations of a certificate with the name of what was done; none of a kind that has nothing to change there."""
-    body = {key: value for key, value in body.items() if key != "seal"}
+    body = copy.copy(body)
+    body.pop("seal", None)
     text = sealed(body)
     made = tries = 0
     while made < count and tries < FRUITLESS:
@@ -73,19 +74,19 @@ TEXTUAL: dict[str, Callable[[bytes, random.Random], bytes]] = {
 }
 
 
-def _claim(body: dict[str, Any], rng: random.Random, verdict: str) -> dict[str, Any] | None:
+def _claim(body: CertificateTree, rng: random.Random, verdict: str) -> Claim | None:
     fitting = [claim for claim in body["claims"] if claim["verdict"] == verdict and claim["kind"] == "region"]
     return rng.choice(fitting) if fitting else None
 
 
-def _close(body: dict[str, Any], rng: random.Random) -> list[Any] | None:
+def _close(body: CertificateTree, rng: random.Random) -> list[Any] | None:
     claim = _claim(body, rng, "holds")
     steps = [step for step in claim["proof"] if step[0] == "close"] if claim else []
     return rng.choice(steps) if steps else None
 
 
 def _multiplier(value: Callable[[int], int]) -> Change:
-    def change(body: dict[str, Any], rng: random.Random) -> bool:
+    def change(body: CertificateTree, rng: random.Random) -> bool:
         step = _close(body, rng)
         if not step or not step[1]:
             return False
@@ -96,7 +97,7 @@ def _multiplier(value: Callable[[int], int]) -> Change:
     return change
 
 
-def _no_such_literal(body: dict[str, Any], rng: random.Random) -> bool:
+def _no_such_literal(body: CertificateTree, rng: random.Random) -> bool:
     step = _close(body, rng)
     if not step or not step[1]:
         return False
@@ -104,7 +105,7 @@ def _no_such_literal(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _branch_left_out(body: dict[str, Any], rng: random.Random) -> bool:
+def _branch_left_out(body: CertificateTree, rng: random.Random) -> bool:
     claim = _claim(body, rng, "holds")
     if claim is None or not claim["proof"]:
         return False
@@ -113,7 +114,7 @@ def _branch_left_out(body: dict[str, Any], rng: random.Random) -> bool:
 
 
 def _size(factor: int) -> Change:
-    def change(body: dict[str, Any], rng: random.Random) -> bool:
+    def change(body: CertificateTree, rng: random.Random) -> bool:
         regional = [claim for claim in body["claims"] if claim["kind"] == "region"]
         if not regional:
             return False
@@ -125,14 +126,14 @@ def _size(factor: int) -> Change:
     return change
 
 
-def _classes_swapped(body: dict[str, Any], _: random.Random) -> bool:
+def _classes_swapped(body: CertificateTree, _: random.Random) -> bool:
     names = body["names"]["classes"]
     names[0], names[1] = names[1], names[0]
     return bool(body["claims"])
 
 
 def _array(value: float) -> Change:
-    def change(body: dict[str, Any], rng: random.Random) -> bool:
+    def change(body: CertificateTree, rng: random.Random) -> bool:
         holder, key = rng.choice(
             [(layer, "weight") for layer in body["head"]]
             + [(body["lens"], key) for key in ("weight", "offset", "directions")]
@@ -150,7 +151,7 @@ def _array(value: float) -> Change:
     return change
 
 
-def _witness_outside(body: dict[str, Any], rng: random.Random) -> bool:
+def _witness_outside(body: CertificateTree, rng: random.Random) -> bool:
     claim = _claim(body, rng, "violated")
     if claim is None or claim["kind"] != "region":
         return False
@@ -160,7 +161,7 @@ def _witness_outside(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _formula_denied(body: dict[str, Any], rng: random.Random) -> bool:
+def _formula_denied(body: CertificateTree, rng: random.Random) -> bool:
     """The opposite claim with the same evidence, every digest made good; a cut could leave nothing to deny."""
     claim = _claim(body, rng, rng.choice(["holds", "violated"]))
     if claim is None or claim["kind"] != "region" or claim["cut"] is not None:
@@ -170,7 +171,7 @@ def _formula_denied(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _verdict_swapped(body: dict[str, Any], rng: random.Random) -> bool:
+def _verdict_swapped(body: CertificateTree, rng: random.Random) -> bool:
     decided = [claim for claim in body["claims"] if claim["verdict"] != "unknown"]
     if not decided:
         return False
@@ -180,7 +181,7 @@ def _verdict_swapped(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _image_denied(body: dict[str, Any], rng: random.Random) -> bool:
+def _image_denied(body: CertificateTree, rng: random.Random) -> bool:
     """The opposite of what is true at an image, every digest made good."""
     images = [claim for claim in body["claims"] if claim["kind"] == "image" and claim["verdict"] != "unknown"]
     if not images:
@@ -191,7 +192,7 @@ def _image_denied(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _share_made_certain(body: dict[str, Any], rng: random.Random) -> bool:
+def _share_made_certain(body: CertificateTree, rng: random.Random) -> bool:
     shares = [claim for claim in body["claims"] if claim["kind"] == "share" and claim["verdict"] == "holds"]
     if not shares:
         return False
@@ -200,7 +201,7 @@ def _share_made_certain(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _cycle_cut(body: dict[str, Any], rng: random.Random) -> bool:
+def _cycle_cut(body: CertificateTree, rng: random.Random) -> bool:
     """A cycle over a band without one of its axes, which then does not return to where it began."""
     steps = [s for c in body["claims"] for s in c.get("proof", []) if s[0] == "cycle" and s[2]]
     if not steps:
@@ -210,7 +211,7 @@ def _cycle_cut(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _end_beyond(body: dict[str, Any], rng: random.Random) -> bool:
+def _end_beyond(body: CertificateTree, rng: random.Random) -> bool:
     """What is proved at the largest size claimed at the size that is refuted, the region's digest made good."""
     claims = {claim["name"]: claim for claim in body["claims"]}
     pairs = [
@@ -226,7 +227,7 @@ def _end_beyond(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _extent_widened(body: dict[str, Any], rng: random.Random) -> bool:
+def _extent_widened(body: CertificateTree, rng: random.Random) -> bool:
     """An extent up to the place where it is said to be false, and nothing said of that place."""
     extents = [claim for claim in body["claims"] if claim["kind"] == "extent"]
     ends = [(claim, *ends) for claim in extents for ends in (("low", "before"), ("high", "after")) if claim[ends[1]]]
@@ -238,7 +239,7 @@ def _extent_widened(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _extent_ended_early(body: dict[str, Any], rng: random.Random) -> bool:
+def _extent_ended_early(body: CertificateTree, rng: random.Random) -> bool:
     """A place well inside an extent said to lie just outside it."""
     extents = [claim for claim in body["claims"] if claim["kind"] == "extent" and Fraction(claim["high"]) > 0]
     if not extents:

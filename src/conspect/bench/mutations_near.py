@@ -7,28 +7,50 @@ import random
 from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.verification.certificates.writing import tied
 
-Change = Callable[[dict[str, Any], random.Random], bool]
+# A claim or a region as JSON. What stands where differs by kind, and here on purpose has the wrong value, form or type.
 Claim = dict[str, Any]
+RegionTree = dict[str, Any]
 
 
-def retied(body: dict[str, Any]) -> dict[str, Any]:
+class CertificateTree(TypedDict):
+    """The JSON of a certificate, read again to be altered; `verification.certificates.writing` says what each part is."""
+
+    format: str
+    seal: NotRequired[str]
+    names: dict[str, list[str]]
+    dimension: int
+    head: list[dict[str, Any]]
+    lens: dict[str, Any]
+    thresholds: dict[str, str]
+    regions: list[RegionTree]
+    points: list[dict[str, Any]]
+    claims: list[Claim]
+    digests: dict[str, str]
+    sources: dict[str, str]
+    study: dict[str, str]
+
+
+Change = Callable[[CertificateTree, random.Random], bool]
+
+
+def retied(body: CertificateTree) -> CertificateTree:
     """The certificate with fresh digests of its claims, as a forger would write them."""
     for claim in body["claims"]:
         claim["digest"] = tied(claim, body["digests"])
     return body
 
 
-def _near(change: Callable[[dict[str, Any], Claim, random.Random], bool]) -> Change:
+def _near(change: Callable[[CertificateTree, Claim, random.Random], bool]) -> Change:
     """A change of one claim about neighbourhoods, sealed again."""
 
-    def changed(body: dict[str, Any], rng: random.Random) -> bool:
+    def changed(body: CertificateTree, rng: random.Random) -> bool:
         claims = [claim for claim in body["claims"] if claim["kind"] == "near"]
         if not claims or not change(body, rng.choice(claims), rng):
             return False
@@ -38,35 +60,35 @@ def _near(change: Callable[[dict[str, Any], Claim, random.Random], bool]) -> Cha
     return changed
 
 
-def _proved_once_more(_: dict[str, Any], claim: Claim, rng: random.Random) -> bool:
+def _proved_once_more(_: CertificateTree, claim: Claim, rng: random.Random) -> bool:
     claim["proved"] += rng.randrange(1, 3)
     return True
 
 
-def _refuted_once_more(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _refuted_once_more(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     claim["refuted"] += 1
     return True
 
 
-def _images_left_out(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _images_left_out(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     """Those without a proof are not counted among the images."""
     claim["trials"] = claim["proved"]
     return bool(claim["refuted"])
 
 
-def _tree_emptied(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _tree_emptied(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     claim["tree"] = [[], None, []]
     return bool(claim["proved"])
 
 
-def _branch_dropped(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _branch_dropped(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     if not claim["tree"][2]:
         return False
     claim["tree"][2].pop()
     return True
 
 
-def _multiplier_negative(_: dict[str, Any], claim: Claim, rng: random.Random) -> bool:
+def _multiplier_negative(_: CertificateTree, claim: Claim, rng: random.Random) -> bool:
     pairs = [pair for alternative in claim["tree"][0] for pair in alternative]
     if not pairs:
         return False
@@ -74,13 +96,13 @@ def _multiplier_negative(_: dict[str, Any], claim: Claim, rng: random.Random) ->
     return True
 
 
-def _formula_opposite(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _formula_opposite(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     """What is proved around an image said to be refuted there, and the other way round."""
     claim["formula"].append(["not", len(claim["formula"]) - 1])
     return bool(claim["proved"] or claim["refuted"])
 
 
-def _refutation_outside(body: dict[str, Any], claim: Claim, rng: random.Random) -> bool:
+def _refutation_outside(body: CertificateTree, claim: Claim, rng: random.Random) -> bool:
     if not claim["refutations"]:
         return False
     far = np.full(body["dimension"], 1e9)
@@ -89,7 +111,7 @@ def _refutation_outside(body: dict[str, Any], claim: Claim, rng: random.Random) 
     return True
 
 
-def _refutation_dropped(_: dict[str, Any], claim: Claim, rng: random.Random) -> bool:
+def _refutation_dropped(_: CertificateTree, claim: Claim, rng: random.Random) -> bool:
     """One counterexample fewer than is counted."""
     if not claim["refutations"]:
         return False
@@ -97,7 +119,7 @@ def _refutation_dropped(_: dict[str, Any], claim: Claim, rng: random.Random) -> 
     return True
 
 
-def _digest_of(region: dict[str, Any], width: int, radius: Fraction) -> str:
+def _digest_of(region: RegionTree, width: int, radius: Fraction) -> str:
     """What a claim calls a region of neighbourhoods, computed anew."""
     centre, factor = (
         np.frombuffer(base64.b64decode(region[key]), "<f8").reshape(-1, width) for key in ("centre", "factor")
@@ -107,11 +129,11 @@ def _digest_of(region: dict[str, Any], width: int, radius: Fraction) -> str:
     return digest_json({"arrays": arrays, "cut": None, "shape": "near", "size": str(radius)})
 
 
-def _width(region: dict[str, Any]) -> int:
+def _width(region: RegionTree) -> int:
     return isqrt(len(base64.b64decode(region["factor"])) // 8)
 
 
-def _radius_huge(body: dict[str, Any], claim: Claim, _: random.Random) -> bool:
+def _radius_huge(body: CertificateTree, claim: Claim, _: random.Random) -> bool:
     """Neighbourhoods so large that each contains what refutes the formula around another image."""
     if not claim["proved"] or not claim["refuted"] or claim["radius"] == "0":
         return False
@@ -121,7 +143,7 @@ def _radius_huge(body: dict[str, Any], claim: Claim, _: random.Random) -> bool:
     return True
 
 
-def _all_around_one(body: dict[str, Any], claim: Claim, rng: random.Random) -> bool:
+def _all_around_one(body: CertificateTree, claim: Claim, rng: random.Random) -> bool:
     """All images moved to one that refutes the formula."""
     if not claim["proved"] or not claim["refutations"]:
         return False
@@ -136,14 +158,14 @@ def _all_around_one(body: dict[str, Any], claim: Claim, rng: random.Random) -> b
     return True
 
 
-def _radius_halved(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _radius_halved(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     """A smaller neighbourhood than its digest says."""
     radius = Fraction(claim["radius"]) / 2
     claim["radius"] = str(radius)
     return radius > 0
 
 
-def _test_passed(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _test_passed(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     """A share that no number of images can show."""
     if claim["verdict"] != "holds" or claim["share"] is None:
         return False
@@ -151,7 +173,7 @@ def _test_passed(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
     return True
 
 
-def _one_image_alone(_: dict[str, Any], claim: Claim, __: random.Random) -> bool:
+def _one_image_alone(_: CertificateTree, claim: Claim, __: random.Random) -> bool:
     """What is said of a share of several images said of one of them."""
     if claim["share"] is None or claim["verdict"] == "unknown" or claim["trials"] == 1:
         return False
@@ -159,7 +181,7 @@ def _one_image_alone(_: dict[str, Any], claim: Claim, __: random.Random) -> bool
     return True
 
 
-def _other_readouts(body: dict[str, Any], rng: random.Random) -> bool:
+def _other_readouts(body: CertificateTree, rng: random.Random) -> bool:
     """A region of other readouts than it is made of."""
     claims = [claim for claim in body["claims"] if claim.get("reads")]
     if not claims:
@@ -170,7 +192,7 @@ def _other_readouts(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _lead_negative(body: dict[str, Any], rng: random.Random) -> bool:
+def _lead_negative(body: CertificateTree, rng: random.Random) -> bool:
     """A lead behind: what is asked of a prediction is less than nothing."""
     nodes = [node for claim in body["claims"] for node in claim["formula"] if node[0] == "predict"]
     if not nodes:
@@ -181,7 +203,7 @@ def _lead_negative(body: dict[str, Any], rng: random.Random) -> bool:
     return True
 
 
-def _conclusion_refuted(body: dict[str, Any], rng: random.Random) -> bool:
+def _conclusion_refuted(body: CertificateTree, rng: random.Random) -> bool:
     """A counterexample to a conclusion alone, which refutes no property."""
     claims = [claim for claim in body["claims"] if claim["kind"] == "region" and claim["verdict"] == "violated"]
     if not claims:

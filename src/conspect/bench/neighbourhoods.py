@@ -72,7 +72,7 @@ def rows(*, sample: int = 1000, seed: int = 0) -> list[Row]:
     started = time.perf_counter()
     proved = surroundings.proved(questions, embeddings, ORDINARY, SHARE)
     seconds = time.perf_counter() - started
-    pairs = sum(len(one) for one in proved)
+    pairs = sum(len(flags) for flags in proved)
     images = ImagesAtHand(embeddings, hoods.changed.sample("test").embeddings)
     started = time.perf_counter()
     answers = surroundings.decide(questions, images, ORDINARY, SHARE)
@@ -83,9 +83,9 @@ def rows(*, sample: int = 1000, seed: int = 0) -> list[Row]:
     started = time.perf_counter()
     check.check_data(data)
     checking = time.perf_counter() - started
-    refuted = sum(int(one.refuted.sum()) for one in answers)
-    both = sum(int((one.refuted & one.proved).sum()) for one in answers)
-    done = sum(int(one.proved.sum()) for one in answers)
+    refuted = sum(int(answer.refuted.sum()) for answer in answers)
+    both = sum(int((answer.refuted & answer.proved).sum()) for answer in answers)
+    done = sum(int(answer.proved.sum()) for answer in answers)
     compared = _compared(model, hood, (questions, answers), sample, seed)
     return [
         row(f"{len(questions)} properties around {IMAGES:,} images, proofs", seconds, "s", ("<=", 2.0)),

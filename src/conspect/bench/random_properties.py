@@ -243,10 +243,10 @@ def tied(region: Region, subject: VerificationModel, formula: Formula) -> Region
     """The region resized so that one strength predicate of the formula is exactly zero at its worst point."""
     from conspect.language.meaning.expansion import nodes
 
-    found = next((node for node in nodes(formula) if isinstance(node, Stronger) and node.left != node.right), None)
-    if found is None or region.norm != "max":
+    comparison = next((node for node in nodes(formula) if isinstance(node, Stronger) and node.left != node.right), None)
+    if comparison is None or region.norm != "max":
         return None
-    i, j = (subject.concept_names.index(name) for name in (found.left, found.right))
+    i, j = (subject.concept_names.index(name) for name in (comparison.left, comparison.right))
     q = [Fraction(a) - Fraction(b) for a, b in zip(*subject.lens.directions[[i, j]].tolist(), strict=True)]
     weight, offset = subject.lens.alignment.weight.tolist(), subject.lens.alignment.offset.tolist()
     slope = [

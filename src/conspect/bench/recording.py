@@ -33,22 +33,22 @@ def regressions(recorded: Sequence[Record], new: Sequence[Record], *, tolerance:
     """
     now = {(record["bench"], row["what"]): row for record in new for row in record["rows"]}
     measured = {record["bench"] for record in new}
-    found = []
+    losses = []
     for record in recorded:
         if record["bench"] not in measured:
-            found.append(f"{record['bench']}: was not run")
+            losses.append(f"{record['bench']}: was not run")
             continue
         for old in record["rows"]:
             row = now.get((record["bench"], old["what"]))
             where = f"{record['bench']}: {old['what']}"
             if row is None:
-                found += [f"{where}: no longer measured"] if old["target"] is not None else []
+                losses += [f"{where}: no longer measured"] if old["target"] is not None else []
             elif row["value"] is not None and old["value"] is not None:
                 if old["met"] and row["met"] is False:
-                    found.append(f"{where}: {row['value']:g} {row['unit']} misses its target {row['target']:g}")
+                    losses.append(f"{where}: {row['value']:g} {row['unit']} misses its target {row['target']:g}")
                 elif _worse(old, row["value"], tolerance):
-                    found.append(f"{where}: {row['value']:g} {row['unit']}, recorded {old['value']:g}")
-    return found
+                    losses.append(f"{where}: {row['value']:g} {row['unit']}, recorded {old['value']:g}")
+    return losses
 
 
 def _worse(old: Row, value: float, tolerance: float) -> bool:

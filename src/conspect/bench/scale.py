@@ -27,7 +27,7 @@ RAY_WORKERS, RAY_IMAGES = 2, 100_000
 
 def rows(*, small: bool = False) -> list[Row]:
     """For each size the time of each stage and of all, the ratio to linear, and the peak of memory; `small`: without 10^6."""
-    found: list[Row] = []
+    table: list[Row] = []
     world, before = World(), None
     for images in SIZES[:-1] if small else SIZES:
         with tempfile.TemporaryDirectory() as folder:
@@ -41,18 +41,18 @@ def rows(*, small: bool = False) -> list[Row]:
                 equal = _equal(study)
             alike = _counts_by_ray(Path(folder), inputs, results) if images == RAY_IMAGES else None
         name = f"{images:,} x {DIMENSIONS}"
-        found += [row(f"{name}: {part}", round(value, 2), "s") for part, value in results.timings.items()]
+        table += [row(f"{name}: {part}", round(value, 2), "s") for part, value in results.timings.items()]
         if before is not None:
             # Processor time: what else runs on the machine does not count.
             what = f"{name}: processor time an image over that at {images // 10:,}"
-            found.append(row(what, round(each / before, 3), "ratio", ("<=", OVER_LINEAR)))
+            table.append(row(what, round(each / before, 3), "ratio", ("<=", OVER_LINEAR)))
         before = each
-        found.append(row(f"{name}: peak memory of the process", round(memory, 1), "MB", ("<=", MEMORY_MB)))
+        table.append(row(f"{name}: peak memory of the process", round(memory, 1), "MB", ("<=", MEMORY_MB)))
         if alike is not None:
             what = f"{name}: {RAY_WORKERS} workers of Ray give the same counts, to the bit"
-            found.append(row(what, float(alike), "1 = yes", (">=", 1)))
+            table.append(row(what, float(alike), "1 = yes", (">=", 1)))
     what = f"{SIZES[0]:,}: counts equal those of arrays in memory, to the bit"
-    return [*found, row(what, float(equal), "1 = yes", (">=", 1))]
+    return [*table, row(what, float(equal), "1 = yes", (">=", 1))]
 
 
 def _equal(study: Study) -> bool:

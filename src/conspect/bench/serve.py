@@ -95,8 +95,8 @@ def load(service: Served, kind: str, clients: int, seconds: float) -> LoadFigure
     before = service.figures().get("cpu_seconds_total", np.nan)
     done = subprocess.run([*command, str(seconds)], check=True, capture_output=True)
     spent = service.figures().get("cpu_seconds_total", np.nan) - before
-    found: ClientFigures = json.loads(done.stdout)
-    if set(found["statuses"]) != {"200"}:
-        raise RuntimeError(f"answers by status: {found['statuses']}")
-    answered = found["statuses"]["200"] * (BATCH if kind == "batch" else 1)
-    return {**found, "cpu_ms": spent / answered * 1000}
+    figures: ClientFigures = json.loads(done.stdout)
+    if set(figures["statuses"]) != {"200"}:
+        raise RuntimeError(f"answers by status: {figures['statuses']}")
+    answered = figures["statuses"]["200"] * (BATCH if kind == "batch" else 1)
+    return {**figures, "cpu_ms": spent / answered * 1000}

@@ -61,5 +61,5 @@ def asked(port: int, seconds: float) -> Health:
 
 
 if __name__ == "__main__":
-    found = asked(int(sys.argv[1]), float(sys.argv[2]))
-    print(json.dumps({"seconds": found.seconds, "wrong": found.wrong}))
+    health = asked(int(sys.argv[1]), float(sys.argv[2]))
+    print(json.dumps({"seconds": health.seconds, "wrong": health.wrong}))

@@ -183,15 +183,15 @@ class Load:
                 self.wrong.append(f"{kind}: {result}, not {names[row]} {suspicion}")
         self.statuses["answers compared"] += len(rows)
 
-    def _hostile(self, one: Any, rng: random.Random) -> None:
+    def _hostile(self, request: Any, rng: random.Random) -> None:
         while time.perf_counter() < self.end:
             try:
-                found = one(self.port, rng)
+                status = request(self.port, rng)
             except OSError as error:
-                found = type(error).__name__
-            self.statuses[f"{one.__name__}: {found}"] += 1
-            if found.startswith("2") or found == KEPT_OPEN:
-                self.wrong.append(f"{one.__name__}: {found}")
+                status = type(error).__name__
+            self.statuses[f"{request.__name__}: {status}"] += 1
+            if status.startswith("2") or status == KEPT_OPEN:
+                self.wrong.append(f"{request.__name__}: {status}")
             time.sleep(rng.random() * 2 * HOSTILE_PAUSE)
 
 

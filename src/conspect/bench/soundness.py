@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from conspect.bench.independent import Independent, Over
 from conspect.bench.independent_images import holds_at_least, true_at
 from conspect.bench.mutations import mutated
+from conspect.bench.mutations_near import CertificateTree
 from conspect.bench.random_properties import (
     Case,
     batches,
@@ -45,6 +46,13 @@ OPTIONS = VerifyOptions(search_gamma=False, node_budget=2000, seconds_budget=5.0
 DEPTHS = (1, 2, 3, 4)
 # Ends of the curve over sizes are compared for one property in so many.
 ENDS = 10
+
+
+class Choices(TypedDict, total=False):
+    """What the random properties of a batch are about, as `random_properties.batches` takes it."""
+
+    has_concept: bool
+    depth: int
 
 
 class Figures(TypedDict):
@@ -111,7 +119,10 @@ def part(properties: int, mutations: int, seed: int) -> Tally:
     rng = random.Random(seed)
     made = list(bodies(properties, seed, tally))
     for new in (False, True):
-        own, left = [one for one in made if (one[0] in NEW_KINDS) is new], mutations // 2 if new else -(-mutations // 2)
+        own, left = (
+            [entry for entry in made if (entry[0] in NEW_KINDS) is new],
+            mutations // 2 if new else -(-mutations // 2),
+        )
         for place, (kind, body) in enumerate(own):
             share = -(-left // (len(own) - place))
             left -= _mutate(kind, body, share, rng, tally)
@@ -143,9 +154,9 @@ def rows(*, properties: int = 20_000, mutations: int = 20_000, seed: int = 0, wo
     return rows_of(run(properties, mutations, seed, workers or os.cpu_count() or 1), properties, mutations)
 
 
-def rows_of(found: RunFigures, properties: int, mutations: int) -> list[Row]:
+def rows_of(figures: RunFigures, properties: int, mutations: int) -> list[Row]:
     """The figures of a run, with so many properties and mutations asked for, as rows."""
-    counts = found["counts"]
+    counts = figures["counts"]
     undecided = sum(count for what, count in counts.items() if "undecided" in what)
     by_kind = [
         line
@@ -158,30 +169,33 @@ def rows_of(found: RunFigures, properties: int, mutations: int) -> list[Row]:
         if line["value"]
     ]
     return [
-        row("random properties", found["properties"], "properties", (">=", properties)),
+        row("random properties", figures["properties"], "properties", (">=", properties)),
         row("of them with a lead", counts.get("with a lead", 0), "properties"),
-        row("wrong verdicts", found["wrong_verdicts"], "verdicts", ("<=", 0)),
-        row("unknown among linear atoms", found["unknown_share_linear"], "share", ("<=", 0.01)),
+        row("wrong verdicts", figures["wrong_verdicts"], "verdicts", ("<=", 0)),
+        row("unknown among linear atoms", figures["unknown_share_linear"], "share", ("<=", 0.01)),
         row("ends of the curve over sizes compared", counts.get("end", 0), "ends"),
-        row("certificates refused", found["certificates_refused"], "files", ("<=", 0)),
-        row("witnesses replayed", found["witnesses_replayed"], "witnesses"),
-        row("mutated certificates", found["mutated"], "certificates", (">=", mutations)),
+        row("certificates refused", figures["certificates_refused"], "files", ("<=", 0)),
+        row("witnesses replayed", figures["witnesses_replayed"], "witnesses"),
+        row("mutated certificates", figures["mutated"], "certificates", (">=", mutations)),
         row(
-            "of spans, bands, extents and neighbourhoods", found["mutated_new"], "certificates", (">=", mutations // 2)
+            "of spans, bands, extents and neighbourhoods",
+            figures["mutated_new"],
+            "certificates",
+            (">=", mutations // 2),
         ),
-        row("mutated certificates accepted", found["mutated_accepted"], "certificates", ("<=", 0)),
+        row("mutated certificates accepted", figures["mutated_accepted"], "certificates", ("<=", 0)),
         row("not decided independently in its time (verdict not compared)", undecided, "properties"),
         row("neighbourhoods of images compared", counts.get("near image", 0), "images"),
         row("refutations inside them evaluated in fractions", counts.get("near refutations", 0), "embeddings"),
         *by_kind,
-        row("time", found["seconds"], "s"),
+        row("time", figures["seconds"], "s"),
     ]
 
 
-def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict[str, Any]]]:
+def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, CertificateTree | None]]:
     """Every batch decided, compared and checked; its certificate, with the kind of its properties."""
     tenth, twentieth = properties // 10, properties // 20
-    plans: list[tuple[str, int, dict[str, Any]]] = [("hasCon", tenth, {"has_concept": True})]
+    plans: list[tuple[str, int, Choices]] = [("hasCon", tenth, {"has_concept": True})]
     plans += [(f"{depth} hidden", twentieth, {"depth": depth}) for depth in DEPTHS]
     others = twentieth, twentieth, twentieth, twentieth, tenth, tenth
     plans.append(("linear", properties - sum(count for _, count, _ in plans) - sum(others), {}))
@@ -199,7 +213,7 @@ def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, dict
         yield "near", _over_neighbourhoods(generator, tenth - tally.counts["near"], tally)
 
 
-def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> dict[str, Any]:
+def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> CertificateTree | None:
     """The certificate of cases that were decided, compared with Z3 and checked; with both ends of sizes of some of them."""
     leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
     decider = Decider(subject, OPTIONS, leads=leads)
@@ -235,7 +249,7 @@ def _ends(
         yield RegionClaim(**(vars(claim) | {"name": f"{claim.name} {name}"}))
 
 
-def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> CertificateTree | None:
     """Spans and bands against Z3 on the embeddings themselves: what is provable, and verdicts at a coverage asked for."""
     subject = subject_with_images(generator)
     jobs = readout_obligations(generator, subject, min(count, 20))
@@ -249,11 +263,11 @@ def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> 
             if shape not in by_shape:
                 tally.counts[shape] += 1
                 continue
-            found = by_shape[shape]
-            assert found.kinds is not None
-            over = Over(shape, found.region, found.kinds, found.premise_dropped)
+            proof = by_shape[shape]
+            assert proof.kinds is not None
+            over = Over(shape, proof.region, proof.kinds, proof.premise_dropped)
             tally.compare(shape, job.name, "holds", independent.holds_over_readouts(job.formula, over))
-            claims.append(coverage_claim(job, shape, found, "test"))
+            claims.append(coverage_claim(job, shape, proof, "test"))
         shape = shapes[number % 2]
         coverage = Fraction(int(generator.integers(1, 10)), 10)
         asked = replace(job, quantifier=ForAll(Focus(subject.class_names[0], shape=shape, coverage=coverage)))
@@ -268,7 +282,7 @@ def _over_readouts(generator: np.random.Generator, count: int, tally: Tally) -> 
     return _accepted("band", subject, claims, tally)
 
 
-def _over_extents(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+def _over_extents(generator: np.random.Generator, count: int, tally: Tally) -> CertificateTree | None:
     """How far a concept may change in an image, against Z3: true all along, false just outside."""
     subject = subject_with_images(generator)
     search, independent = ExtentSearch(subject), Independent(subject)
@@ -293,13 +307,13 @@ def _over_extents(generator: np.random.Generator, count: int, tally: Tally) -> d
     return _accepted("extent", subject, claims, tally)
 
 
-def _over_neighbourhoods(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+def _over_neighbourhoods(generator: np.random.Generator, count: int, tally: Tally) -> CertificateTree | None:
     """Neighbourhoods of images: every image, every refutation and the verdict of their counts."""
     subject, claims = around_images(generator, min(count, 20), OPTIONS, tally)
     return _accepted("near", subject, claims, tally)
 
 
-def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> dict[str, Any]:
+def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> CertificateTree | None:
     """Single images and shares, against fractions and the definition of the binomial distribution."""
     subject = subject_with_images(generator)
     jobs = image_properties(generator, subject, min(count, 20))
@@ -322,10 +336,10 @@ def _over_images(generator: np.random.Generator, count: int, tally: Tally) -> di
     return _accepted("image", subject, claims, tally)
 
 
-def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], tally: Tally) -> dict[str, Any]:
-    """The certificate of the claims, as it is read back; the checker has to accept it."""
+def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], tally: Tally) -> CertificateTree | None:
+    """The certificate of the claims, as it is read back; the checker has to accept it. None without claims."""
     if not claims:
-        return {}
+        return None
     data = sealed(bundle(subject, claims))
     try:
         accepted = check.check_data(data)
@@ -334,7 +348,8 @@ def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], ta
     except check.Refused as reason:
         tally.counts["refused"] += 1
         tally.bad.append(f"certificate refused ({kind}): {reason}")
-    return dict(json.loads(data))
+    body: CertificateTree = json.loads(data)
+    return body
 
 
 def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> CertificateBody:
@@ -346,8 +361,8 @@ def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> Certifi
     return bundle(subject, [region_claim(c.job, c.region, a.outcome) for c, a in pairs])
 
 
-def _mutate(kind: str, body: dict[str, Any], count: int, rng: random.Random, tally: Tally) -> int:
-    if not body or count <= 0:
+def _mutate(kind: str, body: CertificateTree | None, count: int, rng: random.Random, tally: Tally) -> int:
+    if body is None or count <= 0:
         return 0
     for how, data in mutated(body, count, rng):
         tally.counts["mutated"] += 1

@@ -96,10 +96,10 @@ def rows(*, sample: int = 60, seed: int = 0) -> list[Row]:
     `sample`: properties that SCIP is timed on; HiGHS through scipy solves all of them.
     """
     given = setting(seed)
-    found: list[Row] = []
+    table: list[Row] = []
 
     def say(what: str, value: float | None, unit: str, target: float | None = None) -> None:
-        found.append(row(what, value, unit, None if target is None else ("<=", target)))
+        table.append(row(what, value, unit, None if target is None else ("<=", target)))
 
     decider = Decider(given.subject, VerifyOptions(gamma=GAMMA, search_gamma=False))
     _settled(given, decider)  # the first call also loads the linear algebra library
@@ -134,7 +134,7 @@ def rows(*, sample: int = 60, seed: int = 0) -> list[Row]:
     say("times faster than (b)", slow / seconds, "times")
     say("verdicts that differ from (b), ties apart", wrong, "verdicts", 0)
     say("ties at the tolerance of (b)", ties, "properties")
-    return found
+    return table
 
 
 def _holds(outcome: Outcome) -> bool:

@@ -99,9 +99,9 @@ def load(data: bytes, budget: Budget) -> Any:
     """The JSON object of a certificate; refuses doubled keys, floats, NaN, overlong numbers, deep nesting."""
 
     def unique(pairs: Any) -> dict[str, Any]:
-        found = dict(pairs)
-        need(len(found) == len(pairs), "a key appears twice in one object")
-        return found
+        fields = dict(pairs)
+        need(len(fields) == len(pairs), "a key appears twice in one object")
+        return fields
 
     def integer(text: Any) -> int:
         need(len(text) <= LONGEST_NUMBER, "a number is too long")
@@ -146,9 +146,9 @@ def rational(text: Any, what: str) -> Fraction:
     above, _, below = text.partition("/")
     need(all(p.isascii() and p.isdigit() for p in (above.removeprefix("-"), below or "1")), f"{what} is not a fraction")
     need(int(below or 1) > 0, f"{what} has a denominator that is not positive")
-    found = Fraction(int(above), int(below or 1))
-    need(str(found) == text, f"{what} is not written in lowest terms")
-    return found
+    value = Fraction(int(above), int(below or 1))
+    need(str(value) == text, f"{what} is not written in lowest terms")
+    return value
 
 
 def digest_text(value: Any, what: str) -> str:
@@ -259,12 +259,12 @@ class Forms:
     @classmethod
     def read(cls, weight: Any, offset: Any, shape: Shape, what: str, budget: Budget) -> tuple[Forms, bytes, bytes]:
         """From two base64 arrays; also their raw bytes."""
-        raw_weight, numbers, one = floats(weight, shape, f"{what} weight", budget)
-        raw_offset, constants, two = floats(offset, shape[:1], f"{what} offset", budget)
-        shift, width = max(one, two), shape[1]
-        budget.hold(len(numbers) if shift > one else 0, shift + 64)
-        rows = [[v << (shift - one) for v in numbers[k * width : (k + 1) * width]] for k in range(shape[0])]
-        return cls(rows, [v << (shift - two) for v in constants], shift), raw_weight, raw_offset
+        raw_weight, numbers, weight_shift = floats(weight, shape, f"{what} weight", budget)
+        raw_offset, constants, offset_shift = floats(offset, shape[:1], f"{what} offset", budget)
+        shift, width = max(weight_shift, offset_shift), shape[1]
+        budget.hold(len(numbers) if shift > weight_shift else 0, shift + 64)
+        rows = [[v << (shift - weight_shift) for v in numbers[k * width : (k + 1) * width]] for k in range(shape[0])]
+        return cls(rows, [v << (shift - offset_shift) for v in constants], shift), raw_weight, raw_offset
 
 
 class Model:
@@ -421,13 +421,13 @@ class Region(Sized):
         self.shape, self.norm = shape, "euclid" if shape in ("ellipsoid", "span") else "max"
         D = model.dimension if self.reads is None else self.reads.dimension(model)
         need(D > 0, "a region without axes")
-        raw_centre, centre, one = floats(centre, (D,), "a centre", model.budget)
+        raw_centre, centre, centre_shift = floats(centre, (D,), "a centre", model.budget)
         self.dimension = axes = 1 if shape == "segment" else D  # how many numbers w there are
         sizes = (D,) if shape == "box" else (D, axes)
-        raw_factor, factor, two = floats(factor, sizes, "a factor", model.budget)
-        self.shift = max(one, two)
-        self.centre = [v << (self.shift - one) for v in centre]
-        factor = [v << (self.shift - two) for v in factor]
+        raw_factor, factor, factor_shift = floats(factor, sizes, "a factor", model.budget)
+        self.shift = max(centre_shift, factor_shift)
+        self.centre = [v << (self.shift - centre_shift) for v in centre]
+        factor = [v << (self.shift - factor_shift) for v in factor]
         self.diagonal = factor if shape == "box" else []
         self.columns = None if shape == "box" else [factor[k::axes] for k in range(axes)]
         self.arrays = digest_arrays({"centre": ("<f8", (D,), raw_centre), "factor": ("<f8", sizes, raw_factor)})
@@ -501,11 +501,11 @@ class Band(Sized):
             bars = [(model.classes + k, model.bar(k)) for k in sorted(model.thresholds)]
             self.pairs += [*bars, *((b, a) for a, b in bars)]
         count = (len(self.pairs),)
-        raw_centre, middles, one = floats(centre, count, "a centre", model.budget)
-        raw_factor, widths, two = floats(factor, count, "a factor", model.budget)
+        raw_centre, middles, centre_shift = floats(centre, count, "a centre", model.budget)
+        raw_factor, widths, factor_shift = floats(factor, count, "a factor", model.budget)
         need(all(width >= 0 for width in widths), "a band has a negative width")
-        self.middles = [Fraction(v, 1 << one) for v in middles]
-        self.widths = [Fraction(v, 1 << two) for v in widths]
+        self.middles = [Fraction(v, 1 << centre_shift) for v in middles]
+        self.widths = [Fraction(v, 1 << factor_shift) for v in widths]
         self.arrays = digest_arrays({"centre": ("<f8", count, raw_centre), "factor": ("<f8", count, raw_factor)})
         self.emptied: dict[Fraction, bool] = {}
 
@@ -577,14 +577,14 @@ class Near(Sized):
         literals, pending = list(branch.literals), list(branch.pending)
         assume(formula, self, branch.parts, literals, pending)
         branch = branch._replace(literals=literals, pending=pending, parts=())
-        found = reduce(or_, (self.closed(pairs, branch, radius) for pairs in tree[0]), 0)
+        closed = reduce(or_, (self.closed(pairs, branch, radius) for pairs in tree[0]), 0)
         if tree[1] is None:
-            return found
+            return closed
         which = whole(tree[1], 0, len(pending) - 1, "the disjunction opened")
         rest = branch._replace(pending=pending[:which] + pending[which + 1 :])
         need(isinstance(tree[2], list) and len(tree[2]) == len(pending[which]), "a disjunction with other cases")
         inner = (self.proved(case, formula, rest._replace(parts=p), radius) for case, p in zip(tree[2], pending[which]))
-        return found | reduce(and_, inner)
+        return closed | reduce(and_, inner)
 
 
 Place = Region | Band | Near
@@ -618,8 +618,8 @@ def inverse(columns: Sequence[Sequence[int]], budget: Budget) -> tuple[list[list
 
 def spread(slope: Sequence[int], norm: str) -> int:
     """The sum of magnitudes for boxes, the sum of squares for ellipsoids."""
-    found = sum(map(mul, slope, slope)) if norm == "euclid" else sum(map(abs, slope))
-    return int(exact(found))
+    size = sum(map(mul, slope, slope)) if norm == "euclid" else sum(map(abs, slope))
+    return int(exact(size))
 
 
 # ---------------------------------------------------------------- formulas
@@ -924,7 +924,7 @@ def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[tuple[li
         wide = root_above(wide) if region.norm == "euclid" else wide
         bounds.append((q * middle - p * wide, q * middle + p * wide))
     unit = q << first.shift + region.shift
-    found = [(bounds, unit)]
+    layers = [(bounds, unit)]
     for layer in model.layers[1:-1]:
         inputs = [(max(a, 0), max(b, 0)) for a, b in bounds]
         bounds = []
@@ -934,8 +934,8 @@ def neuron_bounds(model: Model, region: Region, size: Fraction) -> list[tuple[li
             high = sum(v * (b if v > 0 else a) for v, (a, b) in zip(row, inputs))
             bounds.append((exact(low + constant * unit), exact(high + constant * unit)))
         unit <<= layer.shift
-        found.append((bounds, unit))
-    return found
+        layers.append((bounds, unit))
+    return layers
 
 
 def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
@@ -1160,22 +1160,22 @@ class Point:
 
     def satisfies(self, formula: Table) -> bool:
         """Truth of a formula here."""
-        found: list[bool] = []
+        truth: list[bool] = []
         for kind, *args in formula:
-            parts = [found[a] for a in args] if kind in ARITY else []
+            parts = [truth[a] for a in args] if kind in ARITY else []
             if kind == "predict":
-                found.append(self.predicts(args[0], lead_of(args)))
+                truth.append(self.predicts(args[0], lead_of(args)))
             elif kind == "stronger":
                 a, b = (self.value(self.model.classes + k) for k in args)
-                found.append(bool(exact(a) > exact(b)))
+                truth.append(bool(exact(a) > exact(b)))
             elif kind == "has":
-                found.append(self.has_concept(args[0]))
+                truth.append(self.has_concept(args[0]))
             elif kind in ("and", "or"):
-                found.append(all(parts) if kind == "and" else any(parts))
+                truth.append(all(parts) if kind == "and" else any(parts))
             else:
-                found.append(not parts[0] if kind == "not" else (not parts[0] or parts[1]) if kind == "implies" else
+                truth.append(not parts[0] if kind == "not" else (not parts[0] or parts[1]) if kind == "implies" else
                              parts[0] == parts[1])  # fmt: skip
-        return found[-1]
+        return truth[-1]
 
 
 # ---------------------------------------------------------------- what is claimed, in words
@@ -1578,14 +1578,14 @@ def main(arguments: Sequence[str]) -> int:
     refused = False
     for path in files:
         try:
-            found = check_file(path, expected, Budget(limits["--seconds"], limits["--megabytes"]))
+            claims = check_file(path, expected, Budget(limits["--seconds"], limits["--megabytes"]))
         except Refused as reason:
             refused = True
             print(f"{shown(path)}: REFUSED: {shown(reason)}")
         else:
-            for claim in found:
+            for claim in claims:
                 print(f"{claim.verdict:8} {quoted(claim.name)}: {claim.statement}")
-            print(f"{shown(path)}: {summary(found)}")
+            print(f"{shown(path)}: {summary(claims)}")
             print(NOT_COMPARED)
     return int(refused)
 

@@ -63,11 +63,11 @@ def explain(  # noqa: PLR0917 (click passes by name)
         raise click.UsageError("name an image, --cell or --class")
     opened = Study.open(study)
     asked = Asked(images, cells, classes)
-    found = explained(opened.inputs, opened.measurements(terminal_bar), asked, seconds=seconds, share=share)
+    explanations = explained(opened.inputs, opened.measurements(terminal_bar), asked, seconds=seconds, share=share)
     if as_json:
-        click.echo(encoded(found, indent=None), nl=False)
+        click.echo(encoded(explanations, indent=None), nl=False)
         return
-    parts = [*map(_lines, found.images), *map(_behaviour_lines, found.behaviours)]
+    parts = [*map(_lines, explanations.images), *map(_behaviour_lines, explanations.behaviours)]
     click.echo("\n\n".join("\n".join(map(on_one_line, lines)) for lines in parts))
 
 

@@ -69,7 +69,7 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     for title, moved in (
         ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in comparison.layers]),
         ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in comparison.concepts]),
-        ("Classes", [f"{one.class_name} {one.moved:.2f}" for one in comparison.classes]),
+        ("Classes", [f"{moved_class.class_name} {moved_class.moved:.2f}" for moved_class in comparison.classes]),
         ("Rows of the head", list(comparison.head_rows)),
     ):
         if moved:

@@ -89,8 +89,8 @@ def check(files: tuple[Path, ...], table: Path | None, warnings_as_errors: bool,
         except ConspectError as error:
             errors, warnings, properties = error.diagnostics, (), 0
         failed = failed or bool(errors) or (warnings_as_errors and bool(warnings))
-        found = [severe(d, "error") for d in errors] + [severe(d, "warning") for d in warnings]
-        rows.append({"file": str(file), "ok": not errors, "properties": properties, "diagnostics": found})
+        diagnostics = [severe(d, "error") for d in errors] + [severe(d, "warning") for d in warnings]
+        rows.append({"file": str(file), "ok": not errors, "properties": properties, "diagnostics": diagnostics})
         if not as_json:
             for problem in errors:
                 click.echo(str(problem))
@@ -134,8 +134,8 @@ def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_chec
                 click.echo(str(error), err=True)
             continue
         failed = failed or (only_check and changed)
-        found = [severe(note, "note") for note in notes]
-        rows.append({"file": str(file), "ok": True, "changed": changed, "text": text, "diagnostics": found})
+        diagnostics = [severe(note, "note") for note in notes]
+        rows.append({"file": str(file), "ok": True, "changed": changed, "text": text, "diagnostics": diagnostics})
         if as_json:
             continue
         for note in notes:

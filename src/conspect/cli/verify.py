@@ -193,10 +193,10 @@ def _extents(files: tuple[Path, ...], study: Path, concept: str, certificate: Pa
     subject = Study.open(study).verification_subject(terminal_bar)
     sources = read_sources(files, subject)
     jobs = [job for source in sources for job in plan(source.tree, subject, source.name)]
-    found = class_extents(jobs, subject, concept, terminal_bar)
-    claims = [claim for entry in found for claim in entry.claims]
+    extents = class_extents(jobs, subject, concept, terminal_bar)
+    claims = [claim for entry in extents for claim in entry.claims]
     path = _certified(claims, sources, subject, certificate or _certificate_path(files, study, concept))
-    records = tuple(map(extents_record, found))
+    records = tuple(map(extents_record, extents))
     if as_json:
         click.echo(encoded(PrintedExtents(extents=records), indent=None).decode().rstrip())
     else:

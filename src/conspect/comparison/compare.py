@@ -102,7 +102,8 @@ def _not_compared(
         missing.append(NotCompared(what=what, why=why))
 
     gone, new = (
-        [name for name in one.classes if name not in other.classes] for one, other in ((before, after), (after, before))
+        [name for name in side.classes if name not in other.classes]
+        for side, other in ((before, after), (after, before))
     )
     if gone or new:
         differ = "; ".join(

@@ -72,11 +72,14 @@ def _moved(
         return np.full((len(new), 2), -1)
     parts = []
     for label, then, now in zip(classes, np.split(old, len(classes)), np.split(new, len(classes)), strict=True):
-        found, images = pairs.exchanged(label), len(pairs.rows_of.get(label, ()))
+        exchanged, images = pairs.exchanged(label), len(pairs.rows_of.get(label, ()))
         same = (
-            (found.before == then[:, 0]) & (found.after == now[:, 0]) & (then[:, 1] == images) & (now[:, 1] == images)
+            (exchanged.before == then[:, 0])
+            & (exchanged.after == now[:, 0])
+            & (then[:, 1] == images)
+            & (now[:, 1] == images)
         )
-        parts.append(np.where(same[:, None], np.stack([found.gained, found.lost], axis=1), -1))
+        parts.append(np.where(same[:, None], np.stack([exchanged.gained, exchanged.lost], axis=1), -1))
     return np.concatenate(parts)
 
 
@@ -148,8 +151,8 @@ def failure_groups(
         moved = None
         p_values = holm(fisher_two_sided(counts[:, 2], counts[:, 3], counts[:, 0], counts[:, 1]))
     else:
-        then, now = ({(one.id, one.label, one.output) for one in side.images} for side in failures)
-        joined, left = (Counter((label, output) for _, label, output in one) for one in (now - then, then - now))
+        then, now = ({(image.id, image.label, image.output) for image in side.images} for side in failures)
+        joined, left = (Counter((label, output) for _, label, output in images) for images in (now - then, then - now))
         moved = np.array([[joined[pair], left[pair]] for pair in pairs])
         p_values = holm(mcnemar_each(moved[:, 0], moved[:, 1]))
     groups = [

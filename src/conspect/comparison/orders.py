@@ -56,7 +56,7 @@ class PairedOrders:
         rows_of: dict[str, list[int]] = {}
         for row, label in enumerate(after.labels):
             rows_of.setdefault(label, []).append(row)
-        old, new = ([one.concepts.index(name) for name in concepts] for one in (before, after))
+        old, new = ([orders.concepts.index(name) for name in concepts] for orders in (before, after))
         return cls(
             {label: np.asarray(own, dtype=np.int64) for label, own in rows_of.items()},
             before.ranks[rows][:, old],

@@ -138,22 +138,22 @@ def _properties(properties: Properties) -> list[str]:
         else f"No verdict changed on {both}."
     ]
     said += [f"{flip.id} held and {NOW[flip.after]}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
-    for one, several, names in (
+    for singular, plural, names in (
         ("is gone", "are gone", properties.only_before),
         ("is new", "are new", properties.only_after),
         ("claims something else now", "claim something else now", properties.restated),
     ):
         if names:
             said.append(
-                f"The property {names[0]} {one}."
+                f"The property {names[0]} {singular}."
                 if len(names) == 1
-                else f"{len(names):,} properties {several}, such as {names[0]}."
+                else f"{len(names):,} properties {plural}, such as {names[0]}."
             )
     return said
 
 
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
 def _percent(share: float | None) -> str:

@@ -21,8 +21,8 @@ def parsed_once(content: str | bytes) -> Any:
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object in which no key stands twice. Raises ValueError."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the key {name[:40]!r} stands twice")
-    return found
+    return value

@@ -81,18 +81,18 @@ def _problem(diagnostic: Diagnostic, severity: Severity, text: str) -> Problem:
 
 def hover(text: str, line: int, column: int, study: StudyNames | None) -> str | None:
     """Markdown: what a name is and how well its concept is seen; elsewhere in a property, the property in English."""
-    found = parse_with_diagnostics(text)
+    parsed = parse_with_diagnostics(text)
     name = _name_at(text, line, column)
     if name is not None:
-        known = _about(name.text, found.tree, study)
+        known = _about(name.text, parsed.tree, study)
         if known is not None:
             return f"**{in_markdown(name.text)}**: {in_markdown(known)}"
-    phrases = {i.name: i.phrases for i in found.tree.items if isinstance(i, ConceptDeclaration) and i.phrases}
-    place = found.source.offset(min(line + 1, len(found.source.line_starts)), column + 1)
-    for part, module in _properties(found.tree):
+    phrases = {i.name: i.phrases for i in parsed.tree.items if isinstance(i, ConceptDeclaration) and i.phrases}
+    place = parsed.source.offset(min(line + 1, len(parsed.source.line_starts)), column + 1)
+    for part, module in _properties(parsed.tree):
         if part.span is None:
             continue
-        start = found.source.offset(part.span.line, part.span.column)
+        start = parsed.source.offset(part.span.line, part.span.column)
         if start <= place <= start + part.span.length:
             return _in_english(explain_property(part, phrases, module))
     return None

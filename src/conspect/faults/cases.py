@@ -251,15 +251,15 @@ class Cases:
         def mutated(strength: float) -> AffineMap:
             return mutator.mutate(self.subject.head, strength, np.random.default_rng([self.number, seed]))
 
-        found = severities(lambda strength: self.accuracy - self._accuracy(z, mutated(strength)), (wanted,))[0]
-        return mutated(found.strength), found.drop
+        severity = severities(lambda strength: self.accuracy - self._accuracy(z, mutated(strength)), (wanted,))[0]
+        return mutated(severity.strength), severity.drop
 
     def _changed_encoder(self, change: Callable[[float], nn.Module]) -> tuple[nn.Module, float] | None:
         def drop(strength: float) -> float:
             return self.accuracy - self._accuracy(embed(change(strength), self.search), self.subject.head)
 
-        found = severities(drop, (self._wanted(),))[0]
-        return (change(found.strength), found.drop) if found.drop >= LEAST_DROP else None
+        severity = severities(drop, (self._wanted(),))[0]
+        return (change(severity.strength), severity.drop) if severity.drop >= LEAST_DROP else None
 
     def _known_encoders(self) -> Iterator[tuple[str, Change]]:
         for mutator in encoders.encoder_mutators(self.subject.encoder, torch.from_numpy(self.search[:1])):

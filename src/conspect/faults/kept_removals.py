@@ -76,9 +76,9 @@ class KeptRemovals:
     def keep(self, label: int, planted: Sequence[Planted]) -> None:
         """Leaves them for `planted`."""
         arrays: dict[str, NDArray[np.generic]] = {}
-        for k, one in enumerate(planted):
-            arrays |= {f"{k}.embeddings": one.embeddings, f"{k}.outputs": one.outputs}
-        about = json.dumps([{"kind": one.kind, "concept": one.concept} for one in planted]).encode()
+        for k, removal in enumerate(planted):
+            arrays |= {f"{k}.embeddings": removal.embeddings, f"{k}.outputs": removal.outputs}
+        about = json.dumps([{"kind": removal.kind, "concept": removal.concept} for removal in planted]).encode()
         content = BytesIO()
         np.savez(content, allow_pickle=False, about=np.frombuffer(about, dtype=np.uint8), **arrays)
         self._write(f"{label}.npz", content.getvalue())

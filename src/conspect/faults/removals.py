@@ -60,11 +60,11 @@ def removals(ground: Ground, bar: ProgressBar = silent, keep: Path | None = None
             planted = list(planting.planted(label))
             if kept is not None:
                 kept.keep(label, planted)
-        for one in planted:
+        for removal in planted:
             seen = replace(
-                planting.earlier, embeddings=np.asarray(one.embeddings, dtype=np.float64), outputs=one.outputs
+                planting.earlier, embeddings=np.asarray(removal.embeddings, dtype=np.float64), outputs=removal.outputs
             )
-            yield Removal(one.kind, label, one.concept, planting.earlier, seen)
+            yield Removal(removal.kind, label, removal.concept, planting.earlier, seen)
         advance(1)
 
 

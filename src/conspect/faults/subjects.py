@@ -63,9 +63,9 @@ def scene_subject() -> Subject:
         encoder=network.encoder,
         head=AffineMap(*(part.detach().double().numpy() for part in (layer.weight, layer.bias))),
         prepare=prepare,
-        pixels={split: np.stack([scenes.draw(scene) for scene in found]) for split, found in drawn.items()},
-        labels={split: np.array([scene.label for scene in found], dtype=np.int64) for split, found in drawn.items()},
-        vlm={split: scenes.concept_labels(found) / np.sqrt(3) for split, found in drawn.items()},
+        pixels={split: np.stack([scenes.draw(scene) for scene in images]) for split, images in drawn.items()},
+        labels={split: np.array([scene.label for scene in images], dtype=np.int64) for split, images in drawn.items()},
+        vlm={split: scenes.concept_labels(images) / np.sqrt(3) for split, images in drawn.items()},
         class_names=scenes.CLASS_NAMES,
         class_directions=classes / np.sqrt(3),
     )

@@ -18,7 +18,7 @@ def doctor_lines(diagnosis: Diagnosis) -> list[str]:
 def doctor_junit(diagnosis: Diagnosis) -> str:
     """One test case for each suspect: the one that is named fails, those that cannot be told apart are errors."""
     broken = [chance.suspect for chance in diagnosis.suspects if chance.suspect != "none"]
-    named = [one for one in diagnosis.named if one != "none"]
+    named = [suspect for suspect in diagnosis.named if suspect != "none"]
     decided = len(diagnosis.named) == 1
     numbers = {
         "tests": str(len(broken)),

@@ -163,7 +163,7 @@ class ImageExplainer:
 
     def _behaviour_sets(self, embeddings: Float64, output: int, share: float) -> records.MinimalSets:
         margins = [self.eraser.margins(embedding, output) for embedding in embeddings]
-        start, change = np.stack([one for one, _ in margins]), np.stack([each for _, each in margins])
+        start, change = np.stack([margin for margin, _ in margins]), np.stack([each for _, each in margins])
         sets = minimal_sets(
             behaviour_keeps(start, change, share),
             len(self.taken),

@@ -72,9 +72,9 @@ def require(needs: Mapping[str, Needs]) -> None:
     Where one part alone does, its own error says so, unless it would come late.
     """
     missing = {
-        part: (one.extra, [name for name in one.modules if find_spec(name) is None]) for part, one in needs.items()
+        part: (need.extra, [name for name in need.modules if find_spec(name) is None]) for part, need in needs.items()
     }
-    lacking = {part: found for part, found in missing.items() if found[1]}
+    lacking = {part: packages for part, packages in missing.items() if packages[1]}
     if len(lacking) < 2 and not LATE & lacking.keys():
         return
     told = "; ".join(f"for {part} {', '.join(names)}" for part, (_, names) in lacking.items())

@@ -140,10 +140,10 @@ class Study:
         )
         if installed():
             with self.timings.stage("captions"):
-                found = caption_retrieval(
+                retrieval = caption_retrieval(
                     self.inputs.vlm, self.store, confidence=self.config.settings.confidence, bar=bar
                 )
-            results = replace(results, vlm=replace(results.vlm, caption_retrieval=found))
+            results = replace(results, vlm=replace(results.vlm, caption_retrieval=retrieval))
         if self.config.properties.files:
             from conspect.study.proving.properties import property_results, with_neighbourhoods
 

@@ -97,27 +97,27 @@ class Verification:
         """Results of jobs planned for the same subject."""
         self._decide_for(jobs)
         regions: dict[int, Region] = {}
-        found: dict[int, PropertyResult] = {}
+        results: dict[int, PropertyResult] = {}
         for index, job in enumerate(jobs):
             if isinstance(job.quantifier, ForAll):
                 shape = job.quantifier.region.shape or self.options.shape
                 try:
                     if shape in READOUT_SHAPES:
-                        found[index] = self._about_readouts(job, job.quantifier.region, shape)
+                        results[index] = self._about_readouts(job, job.quantifier.region, shape)
                     else:
                         regions[index] = self.focus.region(job.quantifier.region)
                 except UserError as error:
                     # A class with too few images is the trouble of its own properties, not of the file.
                     if error.diagnostics[0].code != TOO_FEW:
                         raise
-                    found[index] = self._result(job, verdict=unknown(error.diagnostics[0].problem))
-        found |= self._about_regions(jobs, regions)
-        found |= self._about_shares(jobs)
-        found |= self._about_neighbourhoods(jobs)
+                    results[index] = self._result(job, verdict=unknown(error.diagnostics[0].problem))
+        results |= self._about_regions(jobs, regions)
+        results |= self._about_shares(jobs)
+        results |= self._about_neighbourhoods(jobs)
         for index, job in enumerate(jobs):
             if isinstance(job.quantifier, ForImage):
-                found[index] = self._about_image(job, job.quantifier)
-        return self._with_satisfaction(jobs, [found[index] for index in range(len(jobs))])
+                results[index] = self._about_image(job, job.quantifier)
+        return self._with_satisfaction(jobs, [results[index] for index in range(len(jobs))])
 
     def _about_regions(self, jobs: Sequence[Obligation], regions: dict[int, Region]) -> dict[int, PropertyResult]:
         order = list(regions)
@@ -212,13 +212,13 @@ class Verification:
 
     def _caveats(self, coverage: Rate, more: Sequence[str], focus: Focus) -> tuple[str, ...]:
         first = rarity(coverage)
-        found = [first] if first else []
-        found += more
+        caveats = [first] if first else []
+        caveats += more
         if self.subject.measure_split in (self.subject.fit_split, self.subject.size_split):
-            found.append("coverage and satisfaction are measured on images that also shaped the region")
+            caveats.append("coverage and satisfaction are measured on images that also shaped the region")
         if focus.cut:
-            found.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
-        return tuple(found)
+            caveats.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
+        return tuple(caveats)
 
     def _about_readouts(self, job: Obligation, focus: Focus, shape: str) -> PropertyResult:
         """A property over a region of what it reads; the witness against it is a real image."""

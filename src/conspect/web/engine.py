@@ -42,9 +42,9 @@ class CheckedInputs:
             return parts[0]
         all_of = [part.decisions for part in parts]
         decisions = Decisions(
-            np.concatenate([one.outputs for one in all_of]),
-            np.concatenate([one.suspicion for one in all_of]),
-            np.concatenate([one.verdicts for one in all_of]),
+            np.concatenate([decided.outputs for decided in all_of]),
+            np.concatenate([decided.suspicion for decided in all_of]),
+            np.concatenate([decided.verdicts for decided in all_of]),
         )
         embeddings = np.concatenate([part.embeddings for part in parts])
         return cls(decisions, embeddings, np.concatenate([part.finite for part in parts]))
@@ -134,7 +134,7 @@ class Engine:
 
     def _answer(self, jobs: Sequence[Submission]) -> None:
         try:
-            found = self._check(jobs)
+            results = self._check(jobs)
         except Exception as error:
             if len(jobs) > 1:  # only the request that is at fault shall fail
                 for job in jobs:
@@ -142,7 +142,7 @@ class Engine:
                 return
             jobs[0].answer.set_exception(error)
             return
-        for job, checked in zip(jobs, found, strict=True):
+        for job, checked in zip(jobs, results, strict=True):
             job.answer.set_result(checked)
 
     def _check(self, jobs: Sequence[Submission]) -> list[CheckedInputs]:

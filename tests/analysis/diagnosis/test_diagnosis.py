@@ -44,13 +44,13 @@ def evidence_of(head: Head, move: float = 0.0, wrong: int = 0, names: np.ndarray
         train_labels, given = names[train_labels], names[given]
     seen = 6 * np.eye(CLASSES)[test_labels] + np.random.default_rng(2).normal(size=(len(test), CLASSES))
     other = 6 * np.eye(CLASSES)[test_labels] + np.random.default_rng(3).normal(size=(len(test), CLASSES))
-    found = head_evidence(head, train, train_labels, test, given)
+    head_marks = head_evidence(head, train, train_labels, test, given)
     outputs = head.logits(test).argmax(1)
     evidence = ModelEvidence(
-        found,
+        head_marks,
         class_order(given, outputs, CLASSES),
         class_order(given, seen.argmax(1), CLASSES),
-        judge_labels({"model": head.logits(test), "refit": found.refitted_test, "v": seen, "p": other}, given),
+        judge_labels({"model": head.logits(test), "refit": head_marks.refitted_test, "v": seen, "p": other}, given),
     )
     return evidence, given, outputs, (seen, other)
 
@@ -96,15 +96,15 @@ def test_norms_depart_where_they_are_further_off_than_those_before_them(values: 
 def test_a_scale_of_the_logits_changes_no_answer(scale: float) -> None:
     layer = BIASED.layers[0]
     scaled = Head.linear(scale * layer.weight, scale * layer.offset)
-    one, other = (diagnose(evidence_of(head)[0], evidence_weights()) for head in (BIASED, scaled))
-    assert other.posterior == pytest.approx(one.posterior, abs=1e-6)
+    own, other = (diagnose(evidence_of(head)[0], evidence_weights()) for head in (BIASED, scaled))
+    assert other.posterior == pytest.approx(own.posterior, abs=1e-6)
 
 
 def test_other_names_are_named_before_anything_else() -> None:
     shifted = np.roll(np.arange(CLASSES), 1)
-    found = diagnose(evidence_of(SOUND, names=shifted)[0], evidence_weights())
-    assert found.suspect is Suspect.LABELS
-    assert named_sentence(found) == "The class names are in another order than the model's outputs."
+    diagnosis = diagnose(evidence_of(SOUND, names=shifted)[0], evidence_weights())
+    assert diagnosis.suspect is Suspect.LABELS
+    assert named_sentence(diagnosis) == "The class names are in another order than the model's outputs."
 
 
 def test_two_exchanged_names_that_the_vlm_shares_may_as_well_be_rows_of_the_head() -> None:
@@ -124,14 +124,14 @@ def test_two_exchanged_names_that_the_vlm_shares_may_as_well_be_rows_of_the_head
 
 def test_labels_are_not_at_fault_for_mistakes_of_which_few_look_mislabelled() -> None:
     evidence, labels, outputs, vlm = evidence_of(SOUND, wrong=200)
-    found = diagnose(evidence, evidence_weights())
+    diagnosis = diagnose(evidence, evidence_weights())
     images = failures_of(evidence, labels, outputs, vlm)
     own = count_causes(images)
-    assert "The labels look at fault, not the model." in headline(found, len(images), own)
-    few = [replace(one, count={Cause.LABEL: 1, Cause.HARD: 19}.get(one.cause, 0)) for one in own]
+    assert "The labels look at fault, not the model." in headline(diagnosis, len(images), own)
+    few = [replace(cause, count={Cause.LABEL: 1, Cause.HARD: 19}.get(cause.cause, 0)) for cause in own]
     wanted = "Some labels may be wrong, but only 1 of 20 mistakes looks mislabelled: the model is not cleared."
-    assert headline(found, 20, few).startswith(f"20 mistakes. {wanted} 1 looks mislabelled")
-    assert named_sentence(found, few) == wanted
+    assert headline(diagnosis, 20, few).startswith(f"20 mistakes. {wanted} 1 looks mislabelled")
+    assert named_sentence(diagnosis, few) == wanted
 
 
 def test_what_cannot_be_told_apart_is_named_together() -> None:
@@ -178,22 +178,22 @@ def test_counts_add_up_and_lie_in_their_intervals() -> None:
     evidence, labels, outputs, vlm = evidence_of(BIASED)
     images = failures_of(evidence, labels, outputs, vlm)
     counts = count_causes(images)
-    assert sum(one.count for one in counts) == len(images)
-    assert all(one.low <= one.count <= one.high for one in counts)
-    assert [(one.cause, one.count, one.low, one.high) for one in count_causes([])] == [
+    assert sum(cause.count for cause in counts) == len(images)
+    assert all(cause.low <= cause.count <= cause.high for cause in counts)
+    assert [(cause.cause, cause.count, cause.low, cause.high) for cause in count_causes([])] == [
         (cause, 0, 0, 0) for cause in Cause
     ]
 
 
 def test_the_first_sentence_counts_mistakes_and_names_what_is_broken() -> None:
     evidence, labels, outputs, vlm = evidence_of(SOUND)
-    found = diagnose(evidence, evidence_weights())
+    diagnosis = diagnose(evidence, evidence_weights())
     images = failures_of(evidence, labels, outputs, vlm)
-    said = headline(found, len(images), count_causes(images))
+    said = headline(diagnosis, len(images), count_causes(images))
     assert said.startswith(f"{len(images)} mistakes. No sign of a broken part. ")
     assert "mislabelled" in said
     assert "head" not in said
-    assert headline(found, 0, count_causes([])) == "0 mistakes. No sign of a broken part."
+    assert headline(diagnosis, 0, count_causes([])) == "0 mistakes. No sign of a broken part."
     sentences = evidence_sentences(evidence, NAMES)
     assert any("no head fault" in line for line in sentences)
 

@@ -27,45 +27,45 @@ def data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def test_an_exchange_counts_what_is_fixed_and_broken() -> None:
     labels, before, after = np.array([0, 1, 2, 2]), np.array([0, 0, 0, 2]), np.array([1, 1, 2, 2])
-    found = exchange(labels, before, after)
-    assert found == Exchange(2, 1, 4)
-    assert found.net == 0.25
-    assert found.p_value == pytest.approx(0.5)
+    trade = exchange(labels, before, after)
+    assert trade == Exchange(2, 1, 4)
+    assert trade.net == 0.25
+    assert trade.p_value == pytest.approx(0.5)
     assert Exchange(0, 0, 10).p_value == 1.0
 
 
 def test_a_sound_head_gains_nothing_by_a_correction(data) -> None:
-    found = head_evidence(sound_head(), *data)
-    assert abs(found.corrected.net) < 0.02
-    assert found.corrected.p_value > 0.01
+    evidence = head_evidence(sound_head(), *data)
+    assert abs(evidence.corrected.net) < 0.02
+    assert evidence.corrected.p_value > 0.01
 
 
 def test_a_raised_bias_is_mended_by_biases_and_shifts_one_class(data) -> None:
     head = Head.linear(sound_head().layers[0].weight, np.array([0, 0, 5.0, 0, 0, 0]))
-    found = head_evidence(head, *data)
-    assert found.biases.net == pytest.approx(found.corrected.net, abs=0.03)
-    assert found.biases.p_value < 1e-6
-    assert found.shift.argmax() == 2
-    assert found.shift[2] > 3 * np.sort(found.shift)[-2]
+    evidence = head_evidence(head, *data)
+    assert evidence.biases.net == pytest.approx(evidence.corrected.net, abs=0.03)
+    assert evidence.biases.p_value < 1e-6
+    assert evidence.shift.argmax() == 2
+    assert evidence.shift[2] > 3 * np.sort(evidence.shift)[-2]
 
 
 def test_an_encoder_that_moved_shifts_many_classes(data) -> None:
     train, train_labels, test, test_labels = data
     moved = 0.8 * np.random.default_rng(2).normal(size=SIZE)
-    found = head_evidence(sound_head(), train + moved, train_labels, test + moved, test_labels)
-    assert np.sort(found.shift)[-3] > 0.25
-    assert found.corrected.net > 0.05
+    evidence = head_evidence(sound_head(), train + moved, train_labels, test + moved, test_labels)
+    assert np.sort(evidence.shift)[-3] > 0.25
+    assert evidence.corrected.net > 0.05
 
 
 @pytest.mark.parametrize("scale", [1e-3, 0.5, 40.0])
 def test_a_scale_of_the_logits_changes_nothing(data, scale: float) -> None:
     layer = Head.linear(sound_head().layers[0].weight, np.array([0, 0, 3.0, 0, 0, 0])).layers[0]
-    one, other = (
+    own, other = (
         head_evidence(Head.linear(factor * layer.weight, factor * layer.offset), *data) for factor in (1.0, scale)
     )
-    assert other.shift == pytest.approx(one.shift, abs=1e-6)
-    assert other.shape == pytest.approx(one.shape, abs=1e-6)
-    assert (other.corrected, other.biases, other.refitted) == (one.corrected, one.biases, one.refitted)
+    assert other.shift == pytest.approx(own.shift, abs=1e-6)
+    assert other.shape == pytest.approx(own.shape, abs=1e-6)
+    assert (other.corrected, other.biases, other.refitted) == (own.corrected, own.biases, own.refitted)
 
 
 def test_the_class_mix_of_training_images_does_not_count() -> None:
@@ -77,9 +77,9 @@ def test_the_class_mix_of_training_images_does_not_count() -> None:
 def test_marks_of_rounding_and_pruning_are_read_off_the_weights(data) -> None:
     weight = np.random.default_rng(0).normal(size=(CLASSES, SIZE))
     weight[:, ::2] = 0
-    found = head_evidence(Head.linear(np.round(weight), np.zeros(CLASSES)), *data)
-    assert found.zeros >= 0.5
-    assert found.distinct < 0.7
+    evidence = head_evidence(Head.linear(np.round(weight), np.zeros(CLASSES)), *data)
+    assert evidence.zeros >= 0.5
+    assert evidence.distinct < 0.7
 
 
 def test_one_class_that_is_nothing_leaves_the_others_as_they_are() -> None:

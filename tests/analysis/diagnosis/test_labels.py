@@ -21,18 +21,18 @@ def test_wrong_labels_come_first() -> None:
     truth = rng.integers(0, CLASSES, 800)
     labels = truth.copy()
     labels[:30] = (truth[:30] + rng.integers(1, CLASSES, 30)) % CLASSES
-    found = judge_labels(judges(truth, 1), labels)
-    assert set(found.order[:30].tolist()) == set(range(30))
-    assert found.expected == pytest.approx(30, abs=4)
-    assert (found.instead[:30] == truth[:30]).mean() > 0.95
-    assert found.votes[:30].min() >= 2
+    judgement = judge_labels(judges(truth, 1), labels)
+    assert set(judgement.order[:30].tolist()) == set(range(30))
+    assert judgement.expected == pytest.approx(30, abs=4)
+    assert (judgement.instead[:30] == truth[:30]).mean() > 0.95
+    assert judgement.votes[:30].min() >= 2
 
 
 def test_nothing_is_expected_where_labels_are_right() -> None:
     truth = np.random.default_rng(0).integers(0, CLASSES, 800)
-    found = judge_labels(judges(truth, 1), truth)
-    assert found.expected < 2
-    assert (found.wrong > 0.5).sum() == 0
+    judgement = judge_labels(judges(truth, 1), truth)
+    assert judgement.expected < 2
+    assert (judgement.wrong > 0.5).sum() == 0
 
 
 def test_two_judges_who_disagree_do_not_condemn_a_label() -> None:
@@ -46,11 +46,11 @@ def test_two_judges_who_disagree_do_not_condemn_a_label() -> None:
 def test_a_class_that_no_image_has_is_out_of_the_question() -> None:
     truth = np.random.default_rng(0).integers(0, CLASSES - 1, 400)
     scores = judges(truth, 1)
-    for one in scores.values():
-        one[:10, CLASSES - 1] += 20
-    found = judge_labels(scores, truth)
-    assert found.wrong[:10].max() < 0.5
-    assert (found.instead != CLASSES - 1).all()
+    for score in scores.values():
+        score[:10, CLASSES - 1] += 20
+    judgement = judge_labels(scores, truth)
+    assert judgement.wrong[:10].max() < 0.5
+    assert (judgement.instead != CLASSES - 1).all()
 
 
 @given(st.floats(1e-3, 1e3), st.integers(0, 100))

@@ -33,6 +33,6 @@ def test_a_gain_below_two_points_or_by_chance_is_not_named() -> None:
 
 def test_what_is_right_by_guessing_alone_mends_nothing() -> None:
     labels = np.arange(400) % 10
-    (found,) = judge_mendings(labels, (labels + 1) % 10, {("a", "b"): np.zeros_like(labels)}, chance=0.1)
-    assert found.p_value < 0.01
-    assert not found.is_named
+    (mending,) = judge_mendings(labels, (labels + 1) % 10, {("a", "b"): np.zeros_like(labels)}, chance=0.1)
+    assert mending.p_value < 0.01
+    assert not mending.is_named

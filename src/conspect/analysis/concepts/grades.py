@@ -137,9 +137,9 @@ def _auroc(strength: Float64, positive: NDArray[np.bool_]) -> float | None:
     return float(auroc(tally(Score(strength, "suspect"), positive)))
 
 
-def _correlation(one: Float64, other: Float64) -> float:
+def _correlation(first: Float64, second: Float64) -> float:
     """Pearson's; 0 where either does not vary."""
-    a, b = one - one.mean(), other - other.mean()
+    a, b = first - first.mean(), second - second.mean()
     length = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / length if length > 1e-12 * len(a) else 0.0
 

@@ -60,7 +60,7 @@ def judge_mendings(
     corrected = holm([trade.p_value for trade in exchanges.values()])
     accuracy = float((outputs == labels).mean()) if len(labels) else 0.0
     judged = [
-        Mending(name, fix, one, float(p), accuracy, chance)
-        for ((name, fix), one), p in zip(exchanges.items(), corrected, strict=True)
+        Mending(name, fix, trade, float(p), accuracy, chance)
+        for ((name, fix), trade), p in zip(exchanges.items(), corrected, strict=True)
     ]
-    return tuple(sorted(judged, key=lambda one: -one.exchange.net))
+    return tuple(sorted(judged, key=lambda mending: -mending.exchange.net))

@@ -131,7 +131,7 @@ def _by_group(shares: dict[int, float], group: NDArray[np.int64], side: Side, im
         Reason(first, side, min(shares[k] for k in (first, *twins)), images, tuple(twins))
         for first, *twins in groups.values()
     ]
-    return sorted((one for one in reasons if one.share >= STANDS_OUT), key=lambda reason: -reason.share)
+    return sorted((reason for reason in reasons if reason.share >= STANDS_OUT), key=lambda reason: -reason.share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,9 @@ def find_failure_groups(
     if not proposals:
         return FailureSearch((), tried, 0, thin)
     rates = [_rates(literals, labels, outputs, proposal, ~searching) for proposal in proposals]
-    counts = np.array([(one.failures, one.images, rest.failures, rest.images) for one, rest in rates], dtype=np.int64)
+    counts = np.array(
+        [(inside.failures, inside.images, rest.failures, rest.images) for inside, rest in rates], dtype=np.int64
+    )
     adjusted = holm(fisher_two_sided(*counts.T))
     groups = []
     for proposal, (inside, outside), p_value in zip(proposals, rates, adjusted, strict=True):
@@ -203,8 +205,8 @@ def _proposals(
     return chosen, tried
 
 
-def _jaccard(one: frozenset[int], other: frozenset[int]) -> float:
-    return len(one & other) / len(one | other)
+def _jaccard(first: frozenset[int], second: frozenset[int]) -> float:
+    return len(first & second) / len(first | second)
 
 
 def _promising(scope: _Scope, literals: NDArray[np.bool_]) -> tuple[list[_Proposal], int]:

@@ -142,10 +142,10 @@ def every_minimal_set(keeps: Keeps, concepts: int, *, at_most: int) -> MinimalSe
     }
     by_size = [
         sorted(
-            (tuple(np.flatnonzero(erased[number]).tolist()) for number in found),
+            (tuple(np.flatnonzero(erased[number]).tolist()) for number in minimal),
             key=lambda members: (len(members), members),
         )
-        for found in sets.values()
+        for minimal in sets.values()
     ]
     # Both kinds have their share of the place, and what one leaves is the other's.
     half = at_most // 2

@@ -64,4 +64,4 @@ def thin_combinations(
         ]
     # Each pair of each class was looked at.
     certain = [combination for combination, p in tested if p * len(first) * len(np.unique(labels)) < ALPHA]
-    return tuple(sorted(certain, key=lambda one: one.images / one.expected)[:THIN_LISTED])
+    return tuple(sorted(certain, key=lambda combination: combination.images / combination.expected)[:THIN_LISTED])

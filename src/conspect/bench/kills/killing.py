@@ -68,9 +68,9 @@ class Tally:
     late: int = 0
     faults: list[str] = field(default_factory=list)
 
-    def note(self, found: Iterable[str]) -> None:
+    def note(self, notes: Iterable[str]) -> None:
         """Adds faults."""
-        self.faults += [f"{self.call}: {what}" for what in found]
+        self.faults += [f"{self.call}: {what}" for what in notes]
 
 
 def rows(kills: int = KILLS, seed: int = 0) -> list[Row]:
@@ -110,14 +110,14 @@ def _killed(kills: int, seed: int) -> list[Tally]:
                 call_conspect(words(call.arguments, warm))
         places = len(CALLS) + 1
         shares = [kills // places + (place < kills % places) for place in range(places)]
-        found = [
+        tallies = [
             _kill(call, share, pristine, Path(scratch) / call.name, rng)
             for call, share in zip(CALLS, shares, strict=False)
         ]
         before, served = made(warm), Tally("monitor serve", shares[-1])
         served.note(kill_service(warm / "monitor", shares[-1], rng))
         served.note(differences(before, made(warm)))
-        return [*found, served]
+        return [*tallies, served]
 
 
 def _kill(call: Call, kills: int, pristine: Path, scratch: Path, rng: random.Random) -> Tally:
@@ -182,23 +182,23 @@ def broken(study: Path, expected: dict[str, Content]) -> list[str]:
     from conspect.study import Study
 
     try:
-        found = made(study)
+        files = made(study)
     except ValueError as error:
         return [f"a file is half-written: {error}"]
-    faults = [f"{name} is not what it should be" for name in found if found[name] != expected.get(name)]
+    faults = [f"{name} is not what it should be" for name in files if files[name] != expected.get(name)]
     try:
         Study.open(study).results()
     except UserError:
         pass
     else:
-        faults += [] if {"results.json", "report.html"} <= set(found) else ["results are read that are not complete"]
+        faults += [] if {"results.json", "report.html"} <= set(files) else ["results are read that are not complete"]
     return faults
 
 
-def differences(expected: dict[str, Content], found: dict[str, Content]) -> list[str]:
+def differences(expected: dict[str, Content], actual: dict[str, Content]) -> list[str]:
     """Files that are missing, too many, or other than expected."""
     return [
-        f"{name} differs" for name in sorted(expected.keys() | found.keys()) if expected.get(name) != found.get(name)
+        f"{name} differs" for name in sorted(expected.keys() | actual.keys()) if expected.get(name) != actual.get(name)
     ]
 
 

@@ -64,20 +64,20 @@ def check_text(
     content: str | bytes, vocabulary: Vocabulary | None = None, file: str = "<specification>"
 ) -> CheckedSpecification:
     """Parses and checks; never raises. Grammar mistakes and name mistakes are reported together."""
-    found = parse_with_diagnostics(content, file)
-    checked = check(found.tree, vocabulary, source=found.source)
-    warnings = (*turned_comments(found.comments, found.source)[:ERROR_LIMIT], *checked.warnings)
-    if found.errors:  # broken items are missing from the tree: what is left may look undeclared or unused
-        errors = (*found.errors, *_unless_lost(checked.errors, found))
-        return CheckedSpecification(found.tree, errors, warnings)
-    return CheckedSpecification(found.tree, checked.errors, warnings)
+    parsed = parse_with_diagnostics(content, file)
+    checked = check(parsed.tree, vocabulary, source=parsed.source)
+    warnings = (*turned_comments(parsed.comments, parsed.source)[:ERROR_LIMIT], *checked.warnings)
+    if parsed.errors:  # broken items are missing from the tree: what is left may look undeclared or unused
+        errors = (*parsed.errors, *_unless_lost(checked.errors, parsed))
+        return CheckedSpecification(parsed.tree, errors, warnings)
+    return CheckedSpecification(parsed.tree, checked.errors, warnings)
 
 
-def _unless_lost(errors: tuple[Diagnostic, ...], found: ParseResult) -> list[Diagnostic]:
+def _unless_lost(errors: tuple[Diagnostic, ...], parsed: ParseResult) -> list[Diagnostic]:
     """Name errors, unless the name's declaration may be in a part that did not parse."""
-    broken = {error.place.line for error in found.errors if error.place}
+    broken = {error.place.line for error in parsed.errors if error.place}
     declarations = re.compile(r"\s*(class|concept|con|network|rep)\b")
-    lines = found.source.text.split("\n")
+    lines = parsed.source.text.split("\n")
     lost = any(line and line <= len(lines) and declarations.match(lines[line - 1]) for line in broken)
     return [error for error in errors if not (lost and error.code in ("SPEC201", "SPEC202", "SPEC203", "SPEC204"))]
 
@@ -137,8 +137,8 @@ class _Check:
         offset = self.source.offset(span.line, span.column)
         if name:
             pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
-            found = pattern.search(self.source.text, offset, min(len(self.source.text), offset + span.length))
-            offset = found.start() if found else offset
+            occurrence = pattern.search(self.source.text, offset, min(len(self.source.text), offset + span.length))
+            offset = occurrence.start() if occurrence else offset
         return self.source.place(offset)
 
     def specification(self, specification: Specification) -> None:

@@ -80,13 +80,13 @@ def children(formula: Formula) -> tuple[Formula, ...]:
 
 def nodes(formula: Formula) -> list[Formula]:
     """Every node of a formula, from left to right and outside in; without recursion."""
-    found: list[Formula] = []
+    ordered: list[Formula] = []
     stack = [formula]
     while stack:
         node = stack.pop()
-        found.append(node)
+        ordered.append(node)
         stack.extend(reversed(children(node)))
-    return found
+    return ordered
 
 
 def height(formula: Formula) -> int:

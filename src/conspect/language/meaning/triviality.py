@@ -70,11 +70,11 @@ def _satisfiable(formula: Formula, assigned: dict[Atom, bool], budget: Budget) -
     for truth in (True, False):
         budget.steps -= 1
         assigned[value] = truth
-        found = _satisfiable(formula, assigned, budget) if _consistent(value, assigned) else False
+        satisfiable = _satisfiable(formula, assigned, budget) if _consistent(value, assigned) else False
         del assigned[value]
-        if found:
+        if satisfiable:
             return True
-        gave_up = gave_up or found is None
+        gave_up = gave_up or satisfiable is None
     return None if gave_up else False
 
 

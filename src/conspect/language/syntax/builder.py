@@ -152,18 +152,18 @@ def predict(class_name: ClassTerm | str, lead: Number | None = None) -> Predict:
 
 def has(*names: Term | str) -> HasConcept | HasAll:
     """The concept is present; of several, all are."""
-    found = tuple([_concept(name) for name in names])
-    if not found:
+    concepts = tuple([_concept(name) for name in names])
+    if not concepts:
         raise user_error("SPEC302", "has() is given no concept", "write has(a) or has(a, b)")
-    return HasConcept(found[0]) if len(found) == 1 else HasAll(found)
+    return HasConcept(concepts[0]) if len(concepts) == 1 else HasAll(concepts)
 
 
 def chain(*names: Term | str) -> Formula:
     """`a > b > c`: each concept is stronger than the next."""
-    found = tuple([_concept(name) for name in names])
-    if len(found) < 2:
+    concepts = tuple([_concept(name) for name in names])
+    if len(concepts) < 2:
         raise user_error("SPEC302", "a chain needs two concepts or more", "write chain(a, b, c)")
-    return Stronger(*found) if len(found) == 2 else Chain(found)
+    return Stronger(*concepts) if len(concepts) == 2 else Chain(concepts)
 
 
 def each(*names: Term | str) -> Set:

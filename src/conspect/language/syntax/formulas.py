@@ -78,24 +78,26 @@ class FormulaParser:
         left, height = self._bracket() if cursor.kind == "(" else self._atom()
         for index in reversed(negations):
             left, height = Not(left, cursor.span(index)), self._checked(height + 1)
-        while (found := self._operator()) is not None and BINDING[found] >= minimum:
+        while (connective := self._operator()) is not None and BINDING[connective] >= minimum:
             operands, heights = [left], [height]
-            while self._operator() == found:
+            while self._operator() == connective:
                 cursor.advance()
-                operand, operand_height = self._expression(BINDING[found] + 1)
+                operand, operand_height = self._expression(BINDING[connective] + 1)
                 operands.append(operand)
                 heights.append(operand_height)
-            left, height = self._join(found, operands, heights, first)
+            left, height = self._join(connective, operands, heights, first)
         self._calls -= 1
         return left, height
 
-    def _join(self, found: Connective, operands: list[Formula], heights: list[int], first: int) -> tuple[Formula, int]:
+    def _join(
+        self, connective: Connective, operands: list[Formula], heights: list[int], first: int
+    ) -> tuple[Formula, int]:
         span = self.cursor.span(first)
-        if found == "and":
+        if connective == "and":
             return And(tuple(operands), span), self._checked(max(heights) + 1)
-        if found == "or":
+        if connective == "or":
             return Or(tuple(operands), span), self._checked(max(heights) + 1)
-        kind = Implies if found == "implies" else Iff
+        kind = Implies if connective == "implies" else Iff
         right, height = operands.pop(), heights.pop()
         while operands:
             right = kind(operands.pop(), right, span)
@@ -182,8 +184,8 @@ class FormulaParser:
             if word == "predict":
                 return self._predict(first), 1
             if word == "hasCon":
-                found = self._has(first)
-                return found, 2 if isinstance(found, HasAll) else 1
+                predicate = self._has(first)
+                return predicate, 2 if isinstance(predicate, HasAll) else 1
             if word == "accepted":
                 fix = "ask for a lead, which says what the model is sure of: predict(x, c, lead = 4) implies ..."
                 problem = "what a monitor accepts is no formula: its score is not affine in logits and strengths"
@@ -267,20 +269,20 @@ class FormulaParser:
         """
         cursor, opened = self.cursor, self.cursor.index
         cursor.expect("(", f"write {example}")
-        found: list[tuple[str, int, bool]] = []
+        arguments: list[tuple[str, int, bool]] = []
         while True:
             index = cursor.index
-            if found and cursor.kind == "name" and _are_connectives(cursor.text) and not several:
-                raise self._connective_among(found, example)
+            if arguments and cursor.kind == "name" and _are_connectives(cursor.text) and not several:
+                raise self._connective_among(example)
             if option is not None and cursor.at_word("lead") and cursor.kind_after() == "=":
                 option()
                 break
             name = cursor.name("a name", f"write {example}")
             comma = cursor.accept(",")
-            found.append((name, index, comma))
+            arguments.append((name, index, comma))
             if several and cursor.at_word("v") and cursor.kind_after() in ("name", "string"):
-                raise self._connective_among(found, example)
-            if comma or (spaced and cursor.kind in ("name", "string") and not any(parted for *_, parted in found)):
+                raise self._connective_among(example)
+            if comma or (spaced and cursor.kind in ("name", "string") and not any(parted for *_, parted in arguments)):
                 continue
             if several and cursor.kind in ("or", "and", "not"):
                 fix = "write each predicate by itself, with the connective between them"
@@ -296,9 +298,9 @@ class FormulaParser:
             break
         if not cursor.accept(")"):
             raise cursor.fail("SPEC118", "this bracket is not closed", f"write {example}", opened)
-        return found
+        return arguments
 
-    def _connective_among(self, found: list[tuple[str, int, bool]], example: str) -> Abandon:
+    def _connective_among(self, example: str) -> Abandon:
         """Reports a connective among the arguments of a predicate that takes one name; the rest would be misread."""
         word = self.cursor.text.lower()
         each = example.rpartition(", ")[0]

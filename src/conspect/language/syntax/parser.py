@@ -40,10 +40,10 @@ class ParseResult:
 
 def parse(content: str | bytes, file: str = "<specification>") -> Specification:
     """The syntax tree of a specification in any mix of spellings. Raises UserError with every mistake found."""
-    found = parse_with_diagnostics(content, file)
-    if found.errors:
-        raise UserError(*found.errors)
-    return found.tree
+    parsed = parse_with_diagnostics(content, file)
+    if parsed.errors:
+        raise UserError(*parsed.errors)
+    return parsed.tree
 
 
 def parse_with_diagnostics(content: str | bytes, file: str = "<specification>") -> ParseResult:
@@ -237,9 +237,9 @@ class SpecificationParser:
                 continue
             before, errors = cursor.index, len(cursor.problems.errors)
             try:
-                found = self._specification(header[1])
+                property_ = self._specification(header[1])
                 if len(cursor.problems.errors) == errors:
-                    properties.append(found)
+                    properties.append(property_)
             except Abandon:
                 self._skip_to_specification(before)
             if cursor.index == before:

@@ -179,13 +179,13 @@ class QuantifierParser:
         return near, variable
 
     def _near_options(self, first: int) -> Near:
-        found: dict[str, OptionValue] = {}
+        options: dict[str, OptionValue] = {}
         if self.cursor.accept("("):
-            self._options(found, {"changes": self._changes, "share": self._near_share}, after_first=False)
+            self._options(options, {"changes": self._changes, "share": self._near_share}, after_first=False)
         default = Near()
         return Near(
-            cast("str", found.get("changes", ORDINARY)),
-            cast("Fraction", found.get("share", default.share)),
+            cast("str", options.get("changes", ORDINARY)),
+            cast("Fraction", options.get("share", default.share)),
             self.cursor.span(first),
         )
 
@@ -220,13 +220,15 @@ class QuantifierParser:
         if cursor.kind == "name" and cursor.text in CONNECTIVE_WORDS:
             fix = "write a property for each class"
             raise cursor.fail("SPEC126", f"'{cursor.text}' is a connective, and a region is that of one class", fix)
-        found: dict[str, OptionValue] = {}
-        self._options(found, {"gamma": self._gamma, "coverage": self._coverage, "shape": self._shape}, after_first=True)
+        options: dict[str, OptionValue] = {}
+        self._options(
+            options, {"gamma": self._gamma, "coverage": self._coverage, "shape": self._shape}, after_first=True
+        )
         return Focus(
             class_name,
-            cast("Fraction | None", found.get("gamma")),
-            cast("Fraction | None", found.get("coverage")),
-            cast("RegionShape | None", found.get("shape")),
+            cast("Fraction | None", options.get("gamma")),
+            cast("Fraction | None", options.get("coverage")),
+            cast("RegionShape | None", options.get("shape")),
             span=cursor.span(first),
         )
 
@@ -238,12 +240,12 @@ class QuantifierParser:
         class_name = None
         if cursor.kind in ("name", "string") and cursor.kind_after() != "=":
             class_name = cursor.name("a class", f"write {_EXAMPLES[1]}")
-        found: dict[str, OptionValue] = {}
-        self._options(found, {"split": self._split}, after_first=class_name is not None)
-        return Images(class_name, cast("str | None", found.get("split")), cursor.span(first))
+        options: dict[str, OptionValue] = {}
+        self._options(options, {"split": self._split}, after_first=class_name is not None)
+        return Images(class_name, cast("str | None", options.get("split")), cursor.span(first))
 
     def _options(
-        self, found: dict[str, OptionValue], readers: Mapping[str, Callable[[], OptionValue]], *, after_first: bool
+        self, options: dict[str, OptionValue], readers: Mapping[str, Callable[[], OptionValue]], *, after_first: bool
     ) -> None:
         """`, key = value` until the closing bracket."""
         cursor = self.cursor
@@ -260,13 +262,13 @@ class QuantifierParser:
             if reader is None:
                 hint = cursor.suggester.hint(key, readers)
                 raise cursor.fail("SPEC123", f"unknown option '{key[:40]}'{hint}", f"the options are: {known}", index)
-            if key in found:
+            if key in options:
                 cursor.mistake("SPEC123", f"'{key}' is given twice", "keep one of the two", index)
-            if {key, *found} >= {"gamma", "coverage"}:
+            if {key, *options} >= {"gamma", "coverage"}:
                 fix = "give the region's size by gamma or by coverage, not by both"
                 cursor.mistake("SPEC123", "gamma and coverage contradict each other", fix, index)
             cursor.expect("=", f"write {key} = ...")
-            found[key] = reader()
+            options[key] = reader()
         cursor.expect(")", f"close the bracket; options are written as in focus(truck, gamma = 0.4): {known}")
 
     def _cut(self, region: Focus, variable: str) -> Focus:

@@ -47,5 +47,5 @@ class Suggester:
 
     def hint(self, name: str, known: Iterable[str]) -> str:
         """', did you mean X?' or nothing."""
-        found = self.closest(name, known)
-        return f", did you mean '{found}'?" if found else ""
+        closest = self.closest(name, known)
+        return f", did you mean '{closest}'?" if closest else ""

@@ -65,13 +65,13 @@ class Explanation:
 def explain(specification: Specification) -> tuple[Explanation, ...]:
     """Each property of a specification, in source order; those of a module as `module.name`."""
     phrases = {i.name: i.phrases for i in specification.items if isinstance(i, ConceptDeclaration) and i.phrases}
-    found: list[Explanation] = []
+    explanations: list[Explanation] = []
     for item in specification.items:
         if isinstance(item, Property):
-            found.append(explain_property(item, phrases))
+            explanations.append(explain_property(item, phrases))
         elif isinstance(item, Module):
-            found += [explain_property(part, phrases, item) for part in item.properties]
-    return tuple(found)
+            explanations += [explain_property(part, phrases, item) for part in item.properties]
+    return tuple(explanations)
 
 
 def explain_property(
@@ -152,21 +152,21 @@ def _images(over: Images) -> str:
 
 
 def _notes(item: Property, phrases: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    found = nodes(expand(item.formula))
+    parts = nodes(expand(item.formula))
     notes: list[str] = []
-    if any(isinstance(node, Stronger) for node in found):
+    if any(isinstance(node, Stronger) for node in parts):
         notes.append("'stronger' compares how close two concepts are to the input; at a tie neither is stronger.")
-    if any(isinstance(node, HasConcept) for node in found):
+    if any(isinstance(node, HasConcept) for node in parts):
         notes.append("'present' means stronger than the concept's threshold, which is calibrated on held-out images.")
-    if any(isinstance(node, Predict) for node in found):
+    if any(isinstance(node, Predict) for node in parts):
         notes.append("'assigns' means the highest logit, alone; where two classes share the top, none is assigned.")
-    if any(isinstance(node, Predict) and node.lead for node in found):
+    if any(isinstance(node, Predict) and node.lead for node in parts):
         notes.append("a lead is the highest logit minus the next one.")
     if isinstance(item.formula, Implies):
         notes.append("where the condition after 'if' fails, nothing is claimed.")
     names = dict.fromkeys(
         name
-        for node in found
+        for node in parts
         for name in ((node.left, node.right) if isinstance(node, Stronger) else _present(node))
         if name in phrases
     )

@@ -36,11 +36,11 @@ class _Block:
 
 def format_text(content: str | bytes, file: str = "<specification>") -> FormatResult:
     """A file in house layout, with its comments. Raises UserError for a file that does not parse."""
-    found = parse_with_diagnostics(content, file)
-    if found.errors:
-        raise UserError(*found.errors)
-    layout = _Layout(found)
-    blocks = layout.blocks(found.tree.items, list(found.comments))
+    parsed = parse_with_diagnostics(content, file)
+    if parsed.errors:
+        raise UserError(*parsed.errors)
+    layout = _Layout(parsed)
+    blocks = layout.blocks(parsed.tree.items, list(parsed.comments))
     lines = _joined(blocks)
     end = _line_end(content)
     return FormatResult(end.join(lines) + end if lines else "", layout.moved)
@@ -53,8 +53,8 @@ def _line_end(content: str | bytes) -> str:
 
 
 class _Layout:
-    def __init__(self, found: ParseResult) -> None:
-        self.source = found.source
+    def __init__(self, parsed: ParseResult) -> None:
+        self.source = parsed.source
         self.bare = BareNames()
         self.moved = 0
 
@@ -68,18 +68,18 @@ class _Layout:
 
     def blocks(self, items: Sequence[Item], comments: list[tuple[int, str]]) -> list[_Block]:
         """Blocks of items and of comments, in output order. Consumes the comments."""
-        found: list[_Block] = []
+        blocks: list[_Block] = []
         for item in items:
             start, end = self._extent(item.span)
-            found += self._own_lines(comments, start)
+            blocks += self._own_lines(comments, start)
             inner = self._before(comments, end)
             if isinstance(item, Module):
-                found.append(self._module(item, inner, self._trailing(comments, end)))
+                blocks.append(self._module(item, inner, self._trailing(comments, end)))
                 continue
-            found += self._hoisted(inner, self._line(start))
+            blocks += self._hoisted(inner, self._line(start))
             text = write_item(item, self.bare)
-            found.append(self._block(text, start, end, self._trailing(comments, end)))
-        return found + self._own_lines(comments, len(self.source.text) + 1)
+            blocks.append(self._block(text, start, end, self._trailing(comments, end)))
+        return blocks + self._own_lines(comments, len(self.source.text) + 1)
 
     def _module(self, module: Module, comments: list[tuple[int, str]], trailing: str) -> _Block:
         start, end = self._extent(module.span)

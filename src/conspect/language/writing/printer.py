@@ -139,9 +139,9 @@ def _property(item: Property, bare: BareNames, spelling: Spelling | None) -> str
 def _property_formula(item: Property, spelling: Spelling) -> str:
     """The formula, with its variable shown somewhere if nothing else tells it."""
     if item.quantifier is None and item.variable != "x":
-        found = nodes(item.formula)
-        if not any(isinstance(node, (Predict, HasConcept, HasAll)) for node in found):
-            if not any(isinstance(node, Stronger) for node in found):
+        parts = nodes(item.formula)
+        if not any(isinstance(node, (Predict, HasConcept, HasAll)) for node in parts):
+            if not any(isinstance(node, Stronger) for node in parts):
                 raise _cannot(f"variable '{item.variable}' of '{item.name}', which neither quantifier nor atom names")
             return write_formula(item.formula, spelling, item.variable, prefix=True)
     return write_formula(item.formula, spelling, item.variable)

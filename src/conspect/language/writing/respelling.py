@@ -94,10 +94,10 @@ class _Respelling:
 
     def _plain(self, item: Property, spelling: Spelling) -> Formula:
         """The formula without chains and sets, which only the house style has."""
-        found = {type(node) for node in nodes(item.formula)} & {Chain, Each}
-        if not found:
+        kinds = {type(node) for node in nodes(item.formula)} & {Chain, Each}
+        if not kinds:
             return item.formula
-        what = " and ".join(sorted({Chain: "chains", Each: "sets"}[kind] for kind in found))
+        what = " and ".join(sorted({Chain: "chains", Each: "sets"}[kind] for kind in kinds))
         self.note(f"the {spelling} style has no {what}", f"'{item.name}' is written as comparisons", item.span)
         return expand(item.formula, (Chain, Each))
 

@@ -122,8 +122,8 @@ class OnnxArrays:
     def above(self, x: Node, threshold: Node) -> Node:
         return self.add("Cast", self.add("Greater", x, threshold), to=1)
 
-    def same_place(self, one: Node, other: Node) -> Node:
-        return self.add("Cast", self.add("Equal", one, other), to=1)
+    def same_place(self, first: Node, second: Node) -> Node:
+        return self.add("Cast", self.add("Equal", first, second), to=1)
 
     def gaps(self, x: Node) -> Node:
         columns, rows = (self.add("Unsqueeze", x, np.array([axis])) for axis in (2, 1))

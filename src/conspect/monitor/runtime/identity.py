@@ -98,9 +98,9 @@ def whole_probes(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.random.default_rng(SEED).integers(0, 256, (PROBES, *shape)).astype(np.float32)
 
 
-def _same(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> bool:
+def _same(actual: NDArray[np.float32], wanted: NDArray[np.float32]) -> bool:
     limit = TOLERANCE * max(float(np.abs(wanted).max(initial=0.0)), 1e-6)
-    return found.shape == wanted.shape and bool(np.abs(found - wanted).max(initial=0.0) <= limit)
+    return actual.shape == wanted.shape and bool(np.abs(actual - wanted).max(initial=0.0) <= limit)
 
 
 def _of_probes(model: Callable[[NDArray[np.float32]], Made], shape: tuple[int, ...]) -> Made:

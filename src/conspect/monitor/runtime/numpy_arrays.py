@@ -65,8 +65,8 @@ class ManyImages:
     def above(self, x: Float32, threshold: Float32) -> Float32:
         return (x > threshold).astype(np.float32)
 
-    def same_place(self, one: Any, other: Any) -> Float32:
-        return np.asarray(np.equal(one, other), dtype=np.float32)
+    def same_place(self, first: Any, second: Any) -> Float32:
+        return np.asarray(np.equal(first, second), dtype=np.float32)
 
     def gaps(self, x: Float32) -> Float32:
         return (x[:, None] - x[None, :]).reshape(len(x) ** 2, -1)
@@ -133,8 +133,8 @@ class OneImage:
     def above(self, x: Any, threshold: Any) -> Any:
         return (x > threshold).astype(np.float32)
 
-    def same_place(self, one: Any, other: Any) -> Any:
-        return float(one == other)
+    def same_place(self, first: Any, second: Any) -> Any:
+        return float(first == second)
 
     def gaps(self, x: Any) -> Any:
         return np.subtract.outer(x, x).ravel()

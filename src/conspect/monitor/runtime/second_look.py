@@ -117,7 +117,7 @@ def look_components(  # noqa: PLR0917
     odds = [_log_odds(arrays, logit, outputs) for logit in logits]
     mean = _sum(odds) / np.float32(looks)
     agreeing = _sum([arrays.same_place(arrays.largest_place(logit), outputs) for logit in logits])
-    leads = _sum([-arrays.largest(others_of(arrays, one, outputs)) for one in named])
+    leads = _sum([-arrays.largest(others_of(arrays, evidence, outputs)) for evidence in named])
     gaps = arrays.gaps(numerators[0])
     weight, nothing = arrays.absolute(gaps), arrays.vector(np.zeros(folded.concepts**2, dtype=np.float32))
     # A predicate i > j survives a look where its gap keeps its sign.

@@ -95,7 +95,7 @@ class Arrays(Protocol[V]):
     def above(self, x: V, threshold: V) -> V:
         """1 where x is larger, else 0."""
 
-    def same_place(self, one: V, other: V) -> V:
+    def same_place(self, first: V, second: V) -> V:
         """1 where the two indices are equal, else 0."""
 
     def gaps(self, x: V) -> V:
@@ -171,9 +171,9 @@ class Weights(Protocol):
         """By output class."""
 
 
-def weighed(arrays: Arrays[V], by: Weights, found: V, outputs: V) -> V:
+def weighed(arrays: Arrays[V], by: Weights, quantities: V, outputs: V) -> V:
     """The weighted sum of standardised features, their squares, and a bias by output class."""
-    standard = (found - arrays.vector(by.mean)) * arrays.vector(by.scale)
+    standard = (quantities - arrays.vector(by.mean)) * arrays.vector(by.scale)
     squares = arrays.at_most(standard * standard, LARGEST_SQUARE)
     terms = standard * arrays.vector(by.weights[0]) + squares * arrays.vector(by.weights[1])
     return arrays.sum(terms) + arrays.rows(by.bias, outputs)  # type: ignore[no-any-return]

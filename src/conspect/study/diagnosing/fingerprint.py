@@ -144,7 +144,7 @@ def read_fingerprint(path: Path) -> Fingerprint:
             LayerMoments(name, arrays[f"layer.{k}.mean"], arrays[f"layer.{k}.deviation"])
             for k, name in enumerate(header.layers)
         )
-        found = Fingerprint(
+        fingerprint = Fingerprint(
             header.model,
             header.reference,
             header.classes,
@@ -157,13 +157,13 @@ def read_fingerprint(path: Path) -> Fingerprint:
             arrays["concepts"].astype(np.float64),
             arrays["concept_offsets"].astype(np.float64),
         )
-        if len(found.embeddings) != len(found.labels) or found.embeddings.ndim != 2:
+        if len(fingerprint.embeddings) != len(fingerprint.labels) or fingerprint.embeddings.ndim != 2:
             raise ValueError("its embeddings and labels do not go together")
     except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
         fix = "write one with: conspect fingerprint DIR"
         problem = f"{path} is not a fingerprint that can be read: {error}"
         raise user_error("STUDY001", problem, fix, SourceLocation(str(path))) from error
-    return found
+    return fingerprint
 
 
 def compared(now: Fingerprint, sound: Fingerprint) -> FingerprintComparison:
@@ -285,7 +285,7 @@ def _classes(old: Float64, new: Float64, now: Fingerprint, within: Float64) -> t
         moved = float(np.sqrt(np.square((new[rows].mean(0) - old[rows].mean(0)) / within).mean()))
         if moved > LEAST_MOVED:
             listed.append(MovedClass(class_name=now.class_names[int(label)], moved=round(moved, 5)))
-    return tuple(sorted(listed, key=lambda one: -one.moved))
+    return tuple(sorted(listed, key=lambda moved_class: -moved_class.moved))
 
 
 def _concepts(now: Fingerprint, sound: Fingerprint) -> tuple[MovedConcept, ...]:
@@ -297,4 +297,4 @@ def _concepts(now: Fingerprint, sound: Fingerprint) -> tuple[MovedConcept, ...]:
         for name, value in zip(sound.concept_names, moved, strict=True)
         if abs(value) > LEAST_MOVED
     ]
-    return tuple(sorted(listed, key=lambda one: -abs(one.moved)))
+    return tuple(sorted(listed, key=lambda concept: -abs(concept.moved)))

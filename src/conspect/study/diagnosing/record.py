@@ -96,7 +96,7 @@ def diagnose_study(
         for rows in _further_failures(measured, tested):
             part = _Part(measured, np.concatenate([tested[:CONTEXT], rows]), len(rows))
             images += part.judged(model, inputs.model.head, probe)
-    images.sort(key=lambda one: one.row)
+    images.sort(key=lambda image: image.row)
     facts = (*not_finite_sentence(not_finite(measured)), *other_preparation(inputs.model, own))
     return StudyDiagnosis(model, images, _record(model, images, inputs.model.class_names, facts))
 
@@ -149,7 +149,7 @@ class _Part:
         corrected = model.evidence.head.corrected_logits(head, images.embeddings)
         views = Views(images.labels, labels, corrected, by_vlm, among)
         said = diagnose_images(model.suspect, views, self.measured.outputs[self.rows])
-        return _at(self.rows, [one for one in said if one.row >= first])
+        return _at(self.rows, [diagnosis for diagnosis in said if diagnosis.row >= first])
 
 
 def not_finite(measured: Measurements) -> int:
@@ -199,5 +199,5 @@ def counted_causes(counts: Sequence[CauseCount]) -> tuple[CauseCounted, ...]:
     )
 
 
-def _exchanged(one: Exchange) -> Exchanged:
-    return Exchanged(fixes=one.fixes, breaks=one.breaks, images=one.images, p_value=one.p_value)
+def _exchanged(exchange: Exchange) -> Exchanged:
+    return Exchanged(fixes=exchange.fixes, breaks=exchange.breaks, images=exchange.images, p_value=exchange.p_value)

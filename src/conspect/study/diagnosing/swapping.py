@@ -184,16 +184,16 @@ def _nothing_in_common(
     classes = int(truth.max()) + 1
     half = np.arange(len(truth)) % 2 == 0
     kept = []
-    for name, one in zip(names, z, strict=True):
-        if not np.isfinite(one).all():
+    for name, embeddings in zip(names, z, strict=True):
+        if not np.isfinite(embeddings).all():
             return user_error(
                 "STUDY002", f"the encoder of {name} gives NaN or infinity", "mend it before it is compared"
             )
-        if not (one.std(0) > 0).any():
+        if not (embeddings.std(0) > 0).any():
             fix = "the encoder is broken: it does not look at its input"
             return user_error("STUDY002", f"the encoder of {name} gives the same embedding for every image", fix)
-        fitted = fit_logistic(one[half], truth[half], classes)
-        kept.append(float((fitted.probabilities(one[~half]).argmax(1) == truth[~half]).mean()))
+        fitted = fit_logistic(embeddings[half], truth[half], classes)
+        kept.append(float((fitted.probabilities(embeddings[~half]).argmax(1) == truth[~half]).mean()))
     chance = float(np.bincount(truth).max()) / len(truth)
     for name, share in zip(names, kept, strict=True):
         if share < 2 * chance:
@@ -301,7 +301,9 @@ def counts(blames: list[Blame]) -> CulpritCounts:
 def common_space(first: Floats, second: Floats) -> float:
     """How much more the same dimension of two embeddings `[image, D]` goes together than different ones: mean correlation of
     equal dimensions less the mean absolute one of unequal. 0 for unrelated spaces, to 1; 0 where nothing varies."""
-    deviations = [np.asarray(one, np.float64) - one.mean(0, dtype=np.float64) for one in (first, second)]
+    deviations = [
+        np.asarray(embeddings, np.float64) - embeddings.mean(0, dtype=np.float64) for embeddings in (first, second)
+    ]
     norms = [np.linalg.norm(deviation, axis=0) for deviation in deviations]
     alive = np.flatnonzero(np.isfinite(norms[0] * norms[1]) & (norms[0] * norms[1] > 0))
     if len(alive) < 2:

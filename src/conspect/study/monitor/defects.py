@@ -92,13 +92,13 @@ def defects(
     """All defects of the report split's images, the attacks behind them, and what is left out: name to reason."""
     listed: list[Defect] = []
     attacks, left_out = _attacks(place, report, detector)
-    hit = [_succeeded(one) for one in attacks]
+    hit = [_succeeded(attack) for attack in attacks]
     if sum(map(len, hit)):
         whole, rows = _measured(place, hit, "attacked images", seen=True)
-        for one, part in zip(attacks, rows, strict=True):
+        for attack, part in zip(attacks, rows, strict=True):
             if len(part):
                 split = whole.take(part)
-                listed.append(Defect(DefectKind.ATTACK, one.attack.name, split, np.ones(len(split), dtype=np.bool_)))
+                listed.append(Defect(DefectKind.ATTACK, attack.attack.name, split, np.ones(len(split), dtype=np.bool_)))
     if place.sizes.corrupted:
         listed += _corruptions(place, report, seed)
     if place.sizes.of_no_class:

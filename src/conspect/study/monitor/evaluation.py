@@ -142,11 +142,11 @@ def _scored(fitted: FittedMonitor, defect: Defect, clean: Mapping[str, Floats]) 
     return _Scored(defect.name, scores, suspect)
 
 
-def _compared_defect(chosen: Mapping[DetectorKind, str], seed: int, one: _Scored, progress: Progress) -> _Comparison:
+def _compared_defect(chosen: Mapping[DetectorKind, str], seed: int, scored: _Scored, progress: Progress) -> _Comparison:
     """As `compared`, as the task of an engine."""
-    comparison = compared(one.defect, one.scores, one.suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
+    comparison = compared(scored.defect, scored.scores, scored.suspect, chosen, seed=seed, resamples=FEWER_RESAMPLES)
     progress(1)
-    return comparison if one.defect in DRAWN else replace(comparison, curves=())
+    return comparison if scored.defect in DRAWN else replace(comparison, curves=())
 
 
 def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> tuple[AttackLocalization, ...]:
@@ -290,8 +290,8 @@ def flagged(fitted: FittedMonitor) -> tuple[Flagged, ...]:
 def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> Flagged:
     """One input: id, label, output, suspicion in nats, verdict, reasons in words."""
     monitor = fitted.monitor
-    one = split.inputs.take(np.array([row]))
-    decision = monitor.check(one.embeddings, one.logits)
+    image = split.inputs.take(np.array([row]))
+    decision = monitor.check(image.embeddings, image.logits)
     output = int(decision.outputs[0])
     return Flagged(
         id=split.dataset.ids[row],
@@ -307,6 +307,6 @@ def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> Flagged:
                 among_wrong=round(float(reason.among_wrong), 4),
                 words=str(reason),
             )
-            for reason in monitor.reasons(one.embeddings[0], output)
+            for reason in monitor.reasons(image.embeddings[0], output)
         ),
     )

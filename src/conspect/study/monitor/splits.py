@@ -141,10 +141,10 @@ def measure_images(
 def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str, bar: ProgressBar) -> Split:
     """The split with `LOOKS` at each image beside the image itself, from the store where they are there."""
     model, advance = inputs.model, bar(stage, len(LOOKS) * len(split))
-    found = [split.inputs.embeddings]
-    found += [embed(LookingEncoder(model, look), split.dataset, store, progress=advance).values for look in LOOKS]
-    logits = [split.inputs.logits, *(model.head.logits(embeddings) for embeddings in found[1:])]
-    return replace(split, looked=Looks(np.stack(found, axis=1), np.stack(logits, axis=1)))
+    views = [split.inputs.embeddings]
+    views += [embed(LookingEncoder(model, look), split.dataset, store, progress=advance).values for look in LOOKS]
+    logits = [split.inputs.logits, *(model.head.logits(embeddings) for embeddings in views[1:])]
+    return replace(split, looked=Looks(np.stack(views, axis=1), np.stack(logits, axis=1)))
 
 
 def witness(

@@ -62,8 +62,8 @@ class StudyPictures:
         sampled = self._samples.get(split)
         if sampled is not None and row in sampled.rows:
             return np.asarray(sampled.embeddings[int(np.searchsorted(sampled.rows, row))])
-        found = self._embedded(split, np.asarray([row], dtype=np.int64)).embeddings
-        return np.asarray(found.reshape(-1, found.shape[-1]))
+        embeddings = self._embedded(split, np.asarray([row], dtype=np.int64)).embeddings
+        return np.asarray(embeddings.reshape(-1, embeddings.shape[-1]))
 
     def picture(self, split: str, row: int, which: int) -> NDArray[np.uint8]:
         """One changed picture as it was embedded, `[y, x, 3]` uint8. Raises UnreadableImage."""

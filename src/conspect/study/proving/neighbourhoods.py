@@ -83,19 +83,19 @@ def _summed(
     ]
     share = Fraction(str(config.share))
     hood = hoods.learned(JOINT, ORDINARY)
-    shares = [one for one in SHARES if _reachable(hood, one)]
+    shares = [share for share in SHARES if _reachable(hood, share)]
     advance = bar("neighbourhoods", len(shares) + 1)
     answers = surroundings.decide(questions, images, ORDINARY, share)
     advance(1)
     decisions = _decisions(subject, images)
     curve = []
-    for one in shares:
-        proved = surroundings.proved(questions, images.embeddings, ORDINARY, one)
-        kept = np.concatenate(surroundings.proved(decisions, images.embeddings, ORDINARY, one))
-        radius = hood.radius(one)
+    for near_share in shares:
+        proved = surroundings.proved(questions, images.embeddings, ORDINARY, near_share)
+        kept = np.concatenate(surroundings.proved(decisions, images.embeddings, ORDINARY, near_share))
+        radius = hood.radius(near_share)
         curve.append(
             NeighbourhoodRow(
-                share=float(one),
+                share=float(near_share),
                 radius=float(radius),
                 measured_share=hood.measure(radius).share,
                 mean_proved=_mean(proved),

@@ -150,8 +150,8 @@ class Expectation:
     def extents(self, source: Source, concept: str) -> list[Expected]:
         """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
         jobs = plan(source.tree, self.subject, source.name)
-        found = class_extents(jobs, self.subject, concept)
-        return [expected(claim) for entry in found for claim in entry.claims]
+        extents = class_extents(jobs, self.subject, concept)
+        return [expected(claim) for entry in extents for claim in entry.claims]
 
     def _over_embeddings(
         self, job: Obligation, quantifier: ForAll, verification: Verification, reached: Reached

@@ -19,7 +19,6 @@ import numpy as np
 
 from conspect.core.digests import digest_json
 from conspect.core.files import write_atomically
-from conspect.core.json_value import JsonObject
 from conspect.core.regions import Region
 from conspect.verification.certificates.claims import (
     Claim,
@@ -148,7 +147,7 @@ def certificate_name(files: Sequence[Path]) -> str:
     return f"{files[0].stem}-{where[:12]}.json"
 
 
-def sealed(body: CertificateBody | JsonObject) -> bytes:
+def sealed(body: Mapping[str, object]) -> bytes:
     """The file of a bundle: a seal (SHA-256 of all that follows it) and the bundle."""
     rest = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()[1:]
     return b'{"seal":"' + hashlib.sha256(rest).hexdigest().encode() + b'",' + rest

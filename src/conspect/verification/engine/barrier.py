@@ -98,9 +98,9 @@ def _inner(v: Float64, smoothing: Float64, norm: Norm) -> tuple[Float64, Float64
 
 
 def _record(
-    result: Answers, live: NDArray[np.intp], found: tuple[Float64, Float64], u: Float64, weights: Float64
+    result: Answers, live: NDArray[np.intp], values: tuple[Float64, Float64], u: Float64, weights: Float64
 ) -> None:
-    worst, bound = found
+    worst, bound = values
     better = worst > result.lower[live]
     result.lower[live[better]] = worst[better]
     result.points[live[better]] = u[better]

@@ -113,12 +113,12 @@ def margin_of(task: Task) -> float | None:
         return None
     if task.witness is not None:
         return task.margin
-    found, stack = np.inf, [task.root]
+    smallest, stack = np.inf, [task.root]
     while stack:
         branch = stack.pop()
-        found = min(found, branch.margin)
+        smallest = min(smallest, branch.margin)
         stack += branch.children
-    return float(found) if np.isfinite(found) else None
+    return float(smallest) if np.isfinite(smallest) else None
 
 
 def new_task(
@@ -221,10 +221,10 @@ def examine(branches: list[Branch], forms: RegionForms, *, tight: bool = False) 
     literals = [_linear(branch.state) for branch in branches]
     points: list[Float64 | None] = [None] * len(branches)
     rest: list[int] = []
-    hard = [tight and len(found) > 1 for found in literals]
-    busy = [k for k, found in enumerate(literals) if found and not hard[k]]
-    for k, found in enumerate(literals):
-        if not found:
+    hard = [tight and len(conjunction) > 1 for conjunction in literals]
+    busy = [k for k, conjunction in enumerate(literals) if conjunction and not hard[k]]
+    for k, conjunction in enumerate(literals):
+        if not conjunction:
             points[k] = np.zeros(forms.region.dimension)
     if busy:
         rest = _closed_forms([branches[k] for k in busy], [literals[k] for k in busy], forms, points, busy)
@@ -245,7 +245,9 @@ def _linear(state: State) -> list[LinearLiteral]:
 
 def _padded(literals: list[list[LinearLiteral]], length: int) -> np.ndarray:
     """`[branch, length, 3]` with the first literal repeated, which changes nothing."""
-    return np.asarray([found + found[:1] * (length - len(found)) for found in literals], dtype=np.int64)
+    return np.asarray(
+        [conjunction + conjunction[:1] * (length - len(conjunction)) for conjunction in literals], dtype=np.int64
+    )
 
 
 def _closed_forms(
@@ -299,15 +301,15 @@ def _by_barrier(
     pairs = _padded([literals[k] for k in places], length)
     slopes = forms.slopes[pairs[:, :, 0]] - forms.slopes[pairs[:, :, 1]]
     offsets = forms.offsets[pairs[:, :, 0]] - forms.offsets[pairs[:, :, 1]]
-    found = barrier.answer(slopes, offsets, forms.region.norm, tolerance=TOLERANCE, tight=tight)
+    answers = barrier.answer(slopes, offsets, forms.region.norm, tolerance=TOLERANCE, tight=tight)
     for row, k in enumerate(places):
         branch = branches[k]
         branch.by_barrier = True
-        if found.status[row] == barrier.CLOSED:
+        if answers.status[row] == barrier.CLOSED:
             merged: defaultdict[int, float] = defaultdict(float)
-            for place, weight in enumerate(found.multipliers[row].tolist()):
+            for place, weight in enumerate(answers.multipliers[row].tolist()):
                 merged[place if place < len(literals[k]) else 0] += weight
             branch.multipliers = dict(merged)
-            branch.margin = -float(found.upper[row])
-        elif found.status[row] == barrier.POINT:
-            points[k] = found.points[row]
+            branch.margin = -float(answers.upper[row])
+        elif answers.status[row] == barrier.POINT:
+            points[k] = answers.points[row]

@@ -114,8 +114,8 @@ class Rows:
         """Status, multipliers and point of the barrier method over the part of the box around `middle`."""
         slopes = np.array(self.slopes)
         offsets = np.array(self.offsets) + slopes @ middle
-        found = barrier.answer((slopes * half)[None], offsets[None], "max" if norm == "max" else "euclid")
-        return int(found.status[0]), found.multipliers[0], middle + half * found.points[0]
+        answers = barrier.answer((slopes * half)[None], offsets[None], "max" if norm == "max" else "euclid")
+        return int(answers.status[0]), answers.multipliers[0], middle + half * answers.points[0]
 
 
 @dataclass(eq=False)

@@ -140,9 +140,9 @@ class ReluHead:
         return [k for (depth, k), value in phases.items() if depth == layer and value is active]
 
     def _assumed(self, phases: Phases, layer: int, active: bool) -> np.ndarray:
-        found = np.zeros(len(self.bounds[layer]), dtype=bool)
-        found[self._assumed_of(phases, layer, active)] = True
-        return found
+        mask = np.zeros(len(self.bounds[layer]), dtype=bool)
+        mask[self._assumed_of(phases, layer, active)] = True
+        return mask
 
     def _bounds(self) -> Bounds:
         """Exact ends of every pre-activation over the region, by interval arithmetic."""
@@ -152,13 +152,13 @@ class ReluHead:
         for row, constant in zip(first.rows, first.constants, strict=True):
             reach = sum(map(abs, row)) if self.region.region.norm == "max" else isqrt(dot(row, row)) + 1
             layer.append(((constant - self.size * reach) / unit, (constant + self.size * reach) / unit))
-        found = [layer]
+        bounds = [layer]
         for forms in self.layers[1:-1]:
-            inputs = [(max(a, Fraction(0)), max(b, Fraction(0))) for a, b in found[-1]]
+            inputs = [(max(a, Fraction(0)), max(b, Fraction(0))) for a, b in bounds[-1]]
             layer, unit = [], 1 << forms.shift
             for row, constant in zip(forms.rows, forms.constants, strict=True):
                 low = sum((v * (a if v > 0 else b) for v, (a, b) in zip(row, inputs, strict=True)), Fraction(0))
                 high = sum((v * (b if v > 0 else a) for v, (a, b) in zip(row, inputs, strict=True)), Fraction(0))
                 layer.append(((low + constant) / unit, (high + constant) / unit))
-            found.append(layer)
-        return found
+            bounds.append(layer)
+        return bounds

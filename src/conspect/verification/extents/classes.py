@@ -71,12 +71,12 @@ def class_extents(
             )
     classes = list(dict.fromkeys((job.file, str(job.class_name)) for job in asked))
     step = bar("extents", len(classes))
-    found = []
+    extents = []
     for file, class_name in classes:
         of_class = [job for job in asked if (job.file, job.class_name) == (file, class_name)]
-        found += _of_class(search, of_class, concept, direction)
+        extents += _of_class(search, of_class, concept, direction)
         step(1)
-    return found
+    return extents
 
 
 def extent_name(of: str, class_name: str, image: str, concept: str) -> str:

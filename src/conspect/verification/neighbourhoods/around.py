@@ -49,9 +49,9 @@ class Around:
     @property
     def refuted(self) -> NDArray[np.bool_]:
         """By a picture or an embedding, `[image]`."""
-        found = self.picture != NONE
-        found[list(self.embeddings)] = True
-        return np.asarray(found)
+        refuted = self.picture != NONE
+        refuted[list(self.embeddings)] = True
+        return np.asarray(refuted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +93,8 @@ class Surroundings:
             hood = self.neighbourhoods.learned(kinds, changes)
             asked = [questions[k] for k in numbers]
             prover = self._prover(hood, asked, embeddings)
-            found = prover.prove([(q.table, q.images) for q in asked], hood.radius(share))
-            answers |= {k: one.images for k, one in zip(numbers, found, strict=True)}
+            attempts = prover.prove([(q.table, q.images) for q in asked], hood.radius(share))
+            answers |= {k: attempt.images for k, attempt in zip(numbers, attempts, strict=True)}
         return [answers[k] for k in range(len(questions))]
 
     def _by_kinds(self, questions: Sequence[Question]) -> dict[ReadoutKinds, list[int]]:
@@ -119,19 +119,21 @@ class Surroundings:
         names = [UNCHANGED, *range(len(chosen))]
         centres = prover.centres
         read = [self.refuter.readings(hood.kinds, picture) for picture in pictures]
-        inside = [self.refuter.inside(hood.ellipsoid, radius, one, centres.floats) for one in read]
+        inside = [self.refuter.inside(hood.ellipsoid, radius, readings, centres.floats) for readings in read]
         answers = []
-        for question, found in zip(asked, proved, strict=True):
-            left = np.flatnonzero(~found.images)
+        for question, attempt in zip(asked, proved, strict=True):
+            left = np.flatnonzero(~attempt.images)
             picture = np.full(len(question.images), NONE, dtype=np.int64)
-            for name, embeddings, one, within in zip(names, pictures, read, inside, strict=True):
+            for name, embeddings, readings, within in zip(names, pictures, read, inside, strict=True):
                 open_ = left[(picture[left] == NONE) & within[question.images[left]]]
                 rows = question.images[open_]
-                false = self.refuter.false(question.formula, embeddings[rows], one.read.taken(rows))
+                false = self.refuter.false(question.formula, embeddings[rows], readings.read.taken(rows))
                 picture[open_[false]] = name
-            rest = left[(picture[left] == NONE) & np.isfinite(found.ways[left]).all(axis=1)]
-            refuting = self._embeddings(hood, question, (images.embeddings, centres), radius, (rest, found.ways[rest]))
-            answers.append(Around(found.tree, centres.taken(question.images), found.images, picture, refuting))
+            rest = left[(picture[left] == NONE) & np.isfinite(attempt.ways[left]).all(axis=1)]
+            refuting = self._embeddings(
+                hood, question, (images.embeddings, centres), radius, (rest, attempt.ways[rest])
+            )
+            answers.append(Around(attempt.tree, centres.taken(question.images), attempt.images, picture, refuting))
         return answers
 
     def _embeddings(

@@ -177,21 +177,21 @@ class NeighbourhoodProver:
                 groups.setdefault(len(search.literals), []).append(search)
         for searches in groups.values():
             for part in _parts(searches):
-                slopes = [np.broadcast_to(one.slopes, (len(one.rows), *one.slopes.shape)) for one in part]
+                slopes = [np.broadcast_to(search.slopes, (len(search.rows), *search.slopes.shape)) for search in part]
                 answers = barrier.answer(
-                    np.concatenate(slopes), np.concatenate([one.offsets for one in part]), "euclid"
+                    np.concatenate(slopes), np.concatenate([search.offsets for search in part]), "euclid"
                 )
                 start = 0
-                for one in part:
-                    own, case = slice(start, start + len(one.rows)), one.case
-                    start += len(one.rows)
-                    weights = np.zeros((len(one.rows), len(case.state.literals)))
-                    weights[:, one.literals] = answers.multipliers[own]
-                    found = np.column_stack([answers.upper[own], weights])
-                    self._alternatives(case, one.rows, found, questions[case.question][1], radius)
+                for search in part:
+                    own, case = slice(start, start + len(search.rows)), search.case
+                    start += len(search.rows)
+                    weights = np.zeros((len(search.rows), len(case.state.literals)))
+                    weights[:, search.literals] = answers.multipliers[own]
+                    sums = np.column_stack([answers.upper[own], weights])
+                    self._alternatives(case, search.rows, sums, questions[case.question][1], radius)
                     if not case.state.pending:
                         point = answers.status[own] == barrier.POINT
-                        ways[case.question][case.rows[one.rows[point]]] = answers.points[own][point]
+                        ways[case.question][case.rows[search.rows[point]]] = answers.points[own][point]
         for case in level:
             self._deepest(case, questions[case.question][1], ways[case.question])
 
@@ -207,17 +207,17 @@ class NeighbourhoodProver:
         return _Search(case, rows, literals, slopes, offsets[:, literals])
 
     def _alternatives(
-        self, case: _Open, rows: NDArray[np.intp], found: Float64, images: NDArray[np.intp], radius: Fraction
+        self, case: _Open, rows: NDArray[np.intp], sums: Float64, images: NDArray[np.intp], radius: Fraction
     ) -> None:
         """Takes multipliers of the images that have most room first; each may close further images.
 
-        `found [row, 1 + literal]`: the largest weighted sum within the neighbourhood, and the multipliers.
+        `sums [row, 1 + literal]`: the largest weighted sum within the neighbourhood, and the multipliers.
         """
-        for place in np.argsort(found[:, 0], kind="stable").tolist():
-            if found[place, 0] >= 0:
+        for place in np.argsort(sums[:, 0], kind="stable").tolist():
+            if sums[place, 0] >= 0:
                 break
             if not case.closed[rows[place]]:
-                whole = np.rint(found[place, 1:] * WEIGHTS).astype(int).tolist()
+                whole = np.rint(sums[place, 1:] * WEIGHTS).astype(int).tolist()
                 self._try(case, tuple((k, v) for k, v in enumerate(whole) if v > 0), images, radius)
 
     def _try(self, case: _Open, multipliers: Multipliers, images: NDArray[np.intp], radius: Fraction) -> None:

@@ -44,7 +44,7 @@ class NearVerdict:
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """An obligation with the images that it speaks of, by row of their split."""
+    """An query with the images that it speaks of, by row of their split."""
 
     job: Obligation
     quantifier: NearQuantifier
@@ -71,9 +71,9 @@ class NearVerdicts:
         asked = [self._asked(job) for job in jobs]
         known: dict[int, tuple[Around, Floats]] = {}
         groups: dict[tuple[str, str, Fraction, bool], list[int]] = {}
-        for number, one in enumerate(asked):
-            single = isinstance(one.quantifier, ForImageNear)
-            groups.setdefault((one.split, one.near.changes, one.near.share, single), []).append(number)
+        for number, query in enumerate(asked):
+            single = isinstance(query.quantifier, ForImageNear)
+            groups.setdefault((query.split, query.near.changes, query.near.share, single), []).append(number)
         for (split, changes, share, single), numbers in groups.items():
             for part in [[number] for number in numbers] if single else [numbers]:
                 images, places = self._at_hand(split, [asked[k] for k in part], single=single)
@@ -86,7 +86,7 @@ class NearVerdicts:
                 for k, answer, own in zip(part, answers, places, strict=True):
                     known[k] = answer, np.asarray(images.changed)[own][:, chosen]
         verdicts = self._verdicts(asked, [known[k][0] for k in range(len(asked))])
-        return [self._answer(one, *known[k], verdicts[k]) for k, one in enumerate(asked)]
+        return [self._answer(query, *known[k], verdicts[k]) for k, query in enumerate(asked)]
 
     def _asked(self, job: Obligation) -> _Asked:
         quantifier = job.quantifier
@@ -114,47 +114,52 @@ class NearVerdicts:
 
     def _verdicts(self, asked: Sequence[_Asked], answers: Sequence[Around]) -> list[tuple[Verdict, str]]:
         """Each with a note on its test. Proofs are counted for "holds", counterexamples for "violated"."""
-        shares = [(k, one.quantifier.share) for k, one in enumerate(asked) if isinstance(one.quantifier, ForShareNear)]
+        shares = [
+            (k, query.quantifier.share) for k, query in enumerate(asked) if isinstance(query.quantifier, ForShareNear)
+        ]
         totals = [len(answers[k].proved) for k, _ in shares]
         proofs = [(int(answers[k].proved.sum()), n) for (k, _), n in zip(shares, totals, strict=True)]
         spared = [(n - int(answers[k].refuted.sum()), n) for (k, _), n in zip(shares, totals, strict=True)]
         wanted, confidence = [share for _, share in shares], self.options.confidence
         above, below = (share_verdicts(counts, wanted, confidence) for counts in (proofs, spared))
-        found: dict[int, tuple[Verdict, str]] = {}
+        verdicts: dict[int, tuple[Verdict, str]] = {}
         for place, (k, _) in enumerate(shares):
             if above[place][0].outcome == "holds":
-                found[k] = HOLDS, p_value_of_share("holds", wanted[place], above[place][1])
+                verdicts[k] = HOLDS, p_value_of_share("holds", wanted[place], above[place][1])
             elif below[place][0].outcome == "violated":
-                found[k] = VIOLATED, p_value_of_share("violated", wanted[place], below[place][1])
+                verdicts[k] = VIOLATED, p_value_of_share("violated", wanted[place], below[place][1])
             else:
                 n, proved, kept = totals[place], proofs[place][0], spared[place][0]
                 why = f"a proof around {proved} of {n} images and a counterexample around {n - kept} decide neither"
-                found[k] = unknown(why if n else "no image of that class was changed"), ""
+                verdicts[k] = unknown(why if n else "no image of that class was changed"), ""
         for k, answer in enumerate(answers):
-            if k not in found:
+            if k not in verdicts:
                 open_ = unknown("neither a proof nor a counterexample in the neighbourhood was found")
-                found[k] = (HOLDS if answer.proved[0] else VIOLATED if answer.refuted[0] else open_), ""
-        return [found[k] for k in range(len(asked))]
+                verdicts[k] = (HOLDS if answer.proved[0] else VIOLATED if answer.refuted[0] else open_), ""
+        return [verdicts[k] for k in range(len(asked))]
 
-    def _answer(self, one: _Asked, answer: Around, pictures: Floats, decided: tuple[Verdict, str]) -> NearVerdict:
+    def _answer(self, query: _Asked, answer: Around, pictures: Floats, decided: tuple[Verdict, str]) -> NearVerdict:
         verdict, test = decided
-        vacuous = verdict.outcome == "holds" and self._is_vacuous(one, answer)
+        vacuous = verdict.outcome == "holds" and self._is_vacuous(query, answer)
         if vacuous:
             verdict = Verdict("holds", "vacuous: nothing in the neighbourhoods satisfies its premise")
-        counts = self._counts(one, answer)
-        embeddings = self.model.splits[one.split].embeddings[one.rows]
+        counts = self._counts(query, answer)
+        embeddings = self.model.splits[query.split].embeddings[query.rows]
         refuted = refuting(answer, embeddings, pictures)
-        witness, margin = self._witness(one, answer, refuted) if verdict.outcome != "holds" else (None, None)
-        hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
+        witness, margin = self._witness(query, answer, refuted) if verdict.outcome != "holds" else (None, None)
+        hood = self.neighbourhoods.learned(
+            kinds_near(query.job.table, len(self.model.concept_names)), query.near.changes
+        )
         level = Fraction(1) - Fraction(str(self.options.confidence))
-        ids = self.model.splits[one.split].ids
+        ids = self.model.splits[query.split].ids
         claim = NeighbourhoodClaim(
-            one.job.name, one.job.file, one.job.statement, one.job.table, verdict.outcome, one.job.class_name, one.split,
-            tuple(ids[row] for row in one.rows), one.near, hood.kinds, hood.ellipsoid.factor, hood.radius(one.near.share),
+            query.job.name, query.job.file, query.job.statement, query.job.table, verdict.outcome, query.job.class_name,
+            query.split,
+            tuple(ids[row] for row in query.rows), query.near, hood.kinds, hood.ellipsoid.factor, hood.radius(query.near.share),
             answer.centres, embeddings, answer.tree, answer.proved, refuted,
-            one.quantifier.share if isinstance(one.quantifier, ForShareNear) else None, level,
+            query.quantifier.share if isinstance(query.quantifier, ForShareNear) else None, level,
         )  # fmt: skip
-        return NearVerdict(verdict, vacuous, counts, witness, margin, self._caveats(one, counts, test), claim)
+        return NearVerdict(verdict, vacuous, counts, witness, margin, self._caveats(query, counts, test), claim)
 
     def _is_vacuous(self, one: _Asked, answer: Around) -> bool:
         """Whether around every image where the property is proved it is proved as well that its premise never holds."""
@@ -204,21 +209,21 @@ class NearVerdicts:
         witness = replace(described, image_id=image if which == UNCHANGED else None, around=image, change=words)
         return witness, self.describer.margin(one.job.formula, refuted[place])
 
-    def _caveats(self, one: _Asked, counts: NeighbourhoodCounts, test: str) -> tuple[str, ...]:
-        found = [
+    def _caveats(self, query: _Asked, counts: NeighbourhoodCounts, test: str) -> tuple[str, ...]:
+        caveats = [
             f"proved around {counts.proved} of {counts.images} images, refuted around {counts.refuted_by_picture} by a "
             f"picture and {counts.refuted_by_embedding} by an embedding alone, open around {counts.unknown}",
             f"a neighbourhood holds {counts.share:.1%} of changed pictures of a new image, guaranteed; "
             f"{counts.measured_share:.1%} of those measured",
             "each image is decided in exact arithmetic, and counted again by the checker of certificates",
         ]
-        if isinstance(one.quantifier, ForShareNear):
-            found.append(
-                f"a statement about images like those of split {one.split}, at confidence {self.options.confidence:g}"
+        if isinstance(query.quantifier, ForShareNear):
+            caveats.append(
+                f"a statement about images like those of split {query.split}, at confidence {self.options.confidence:g}"
             )
-        if one.split in (self.model.fit_split, self.model.size_split):
-            found.append("the neighbourhoods were learned from images of the same split")
-        return (*found, test) if test else tuple(found)
+        if query.split in (self.model.fit_split, self.model.size_split):
+            caveats.append("the neighbourhoods were learned from images of the same split")
+        return (*caveats, test) if test else tuple(caveats)
 
 
 def refuting(answer: Around, embeddings: Floats, pictures: Floats) -> dict[int, Float64]:
@@ -226,9 +231,9 @@ def refuting(answer: Around, embeddings: Floats, pictures: Floats) -> dict[int, 
 
     `embeddings [image, D]`, `pictures [image, picture, D]`: of the question's images, in its order.
     """
-    found = dict(answer.embeddings)
+    embedding_of = dict(answer.embeddings)
     for place in np.flatnonzero(answer.picture != NONE).tolist():
         which = int(answer.picture[place])
         own = embeddings[place] if which == UNCHANGED else pictures[place, which]
-        found[place] = np.asarray(own, dtype=np.float64)
-    return found
+        embedding_of[place] = np.asarray(own, dtype=np.float64)
+    return embedding_of

@@ -54,20 +54,20 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
     require_known_head(subject.head)
     require_usable_numbers(subject)
     names = names_of(subject)
-    found: list[tuple[str, Property, Quantifier, str | None]] = []
+    quantified: list[tuple[str, Property, Quantifier, str | None]] = []
     for item in specification.items:
         if isinstance(item, Property):
             quantifier = item.quantifier or _closing(item, file)
-            found.append((item.name, item, quantifier, None))
+            quantified.append((item.name, item, quantifier, None))
         elif isinstance(item, Module):
             for inner in item.properties:
                 closed = inner.quantifier or ForAll(Focus(item.class_name))
-                found.append((f"{item.name}.{inner.name}", inner, closed, item.class_name))
-    total = Counter(name for name, *_ in found)
+                quantified.append((f"{item.name}.{inner.name}", inner, closed, item.class_name))
+    total = Counter(name for name, *_ in quantified)
     used: Counter[str] = Counter()
     taken: set[str] = set()
     jobs = []
-    for name, item, quantifier, module_class in found:
+    for name, item, quantifier, module_class in quantified:
         used[name] += 1
         unique = f"{name}#{used[name]}" if total[name] > 1 else name
         if unique in taken or is_reserved(unique):

@@ -27,8 +27,8 @@ def _premise(core: Formula) -> Formula | None:
             return _claimed_if(asserted, [part.operand for part in operands if isinstance(part, Not)])
         case And(operands):
             each = [_premise(part) for part in operands]
-            found = tuple(premise for premise in each if premise is not None)
-            return Or(found) if len(found) == len(each) else None
+            premises = tuple(premise for premise in each if premise is not None)
+            return Or(premises) if len(premises) == len(each) else None
         case _:
             return None
 

@@ -129,8 +129,8 @@ class FocusRegions:
         split = self.subject.size_split
         embeddings = self.subject.splits[split].embeddings[self.members(split, focus.class_name)]
         with one_thread():
-            found = conformal_size(region, embeddings, coverage) if len(embeddings) else None
-        if found is None:
+            covering_size = conformal_size(region, embeddings, coverage) if len(embeddings) else None
+        if covering_size is None:
             raise user_error(
                 "VERIFY006",
                 f"{len(embeddings)} embeddings of {focus.class_name!r} in split {split!r} cannot show a coverage of "
@@ -138,7 +138,7 @@ class FocusRegions:
                 "ask for a lower coverage, or give a gamma",
             )
         note = f"smallest size that covers {float(coverage):.1%} by split conformal prediction on {len(embeddings)} "
-        return found, f"{note}embeddings of split {split}: {float(found):.4g}"
+        return covering_size, f"{note}embeddings of split {split}: {float(covering_size):.4g}"
 
 
 def rarity(coverage: Rate) -> str | None:

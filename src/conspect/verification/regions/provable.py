@@ -134,10 +134,10 @@ class ProvableCoverage:
         for candidate in self._candidates(obligation, class_name, shape):
             # A further candidate is looked at only as far as it could contain more images than the best so far.
             least = -1 if best is None else math.floor(best.coverage * (len(candidate.sized.sizes) + 1))
-            found = self._largest(candidate, least)
-            if found is None:
+            largest = self._largest(candidate, least)
+            if largest is None:
                 continue
-            size, evidence = found
+            size, evidence = largest
             best = ProvedCoverage(
                 shape,
                 size,
@@ -175,10 +175,10 @@ class ProvableCoverage:
         """
         sized = candidate.sized
         first = 0.0 if least < 0 else sized.size_beyond(least)
-        found = None if first is None else candidate.prove(first)
-        if first is None or found is None:
+        proof = None if first is None else candidate.prove(first)
+        if first is None or proof is None:
             return None
-        evidence, size = found[0], max(first, _within(found[1]))
+        evidence, size = proof[0], max(first, _within(proof[1]))
         low, high = sized.rank(size), len(sized.sizes)
         gallop = True
         while low < high:
@@ -187,11 +187,11 @@ class ProvableCoverage:
             gallop = False
             trial = sized.size_beyond(rank)
             assert trial is not None
-            found = candidate.prove(trial)
-            if found is None:
+            proof = candidate.prove(trial)
+            if proof is None:
                 high = rank
             else:
-                evidence, size = found[0], max(trial, _within(found[1]))
+                evidence, size = proof[0], max(trial, _within(proof[1]))
                 low = max(rank + 1, sized.rank(size))
         return size, evidence
 

@@ -65,10 +65,10 @@ def _header(body: bytes) -> tuple[dict[str, _Declared], memoryview]:
     data = memoryview(body)[8 + length :]
     declared = {name: _declared(name, about) for name, about in fields.items() if name != "__metadata__"}
     place = 0
-    for one in sorted(declared.values(), key=lambda one: (one.start, one.end)):
-        if one.start != place:
-            refuse(f"it is not safetensors: {one.name[:40]!r} does not begin where the array before it ends")
-        place = one.end
+    for array in sorted(declared.values(), key=lambda array: (array.start, array.end)):
+        if array.start != place:
+            refuse(f"it is not safetensors: {array.name[:40]!r} does not begin where the array before it ends")
+        place = array.end
     if place != len(data):
         refuse(f"it is not safetensors: its arrays take {place} bytes and it has {len(data)}")
     return declared, data
@@ -103,15 +103,15 @@ def _naturals(value: object) -> bool:
     return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
 
 
-def _rows(one: _Declared, data: memoryview, inputs: int, shapes: InputShapes) -> NDArray[np.float32]:
-    width = shapes.widths()[one.name]
-    if len(one.shape) not in (1, 2) or one.shape[-1] != width:
-        refuse(f"{one.name} are {list(one.shape)}; send {shapes}")
-    if len(one.shape) == 2 and one.shape[0] > inputs:
+def _rows(array: _Declared, data: memoryview, inputs: int, shapes: InputShapes) -> NDArray[np.float32]:
+    width = shapes.widths()[array.name]
+    if len(array.shape) not in (1, 2) or array.shape[-1] != width:
+        refuse(f"{array.name} are {list(array.shape)}; send {shapes}")
+    if len(array.shape) == 2 and array.shape[0] > inputs:
         refuse_number(inputs)
     with np.errstate(over="ignore"):
-        rows = np.atleast_2d(_view(one, data)).astype(np.float32)
-    require_finite(one.name, rows)
+        rows = np.atleast_2d(_view(array, data)).astype(np.float32)
+    require_finite(array.name, rows)
     return rows
 
 
