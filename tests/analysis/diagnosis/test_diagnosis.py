@@ -7,9 +7,11 @@ import pytest
 
 from conspect.analysis.class_order import class_order
 from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, features
+from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import head_evidence
 from conspect.analysis.diagnosis.images import Cause, count_causes, diagnose_images, views_of
 from conspect.analysis.diagnosis.labels import judge_labels
+from conspect.analysis.diagnosis.mendings import Mending
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
     ModelDiagnosis,
@@ -98,6 +100,18 @@ def test_a_scale_of_the_logits_changes_no_answer(scale: float) -> None:
     scaled = Head.linear(scale * layer.weight, scale * layer.offset)
     own, other = (diagnose(evidence_of(head)[0], evidence_weights()) for head in (BIASED, scaled))
     assert other.posterior == pytest.approx(own.posterior, abs=1e-6)
+
+
+def test_a_change_of_the_input_that_mends_rules_out_that_nothing_is_broken() -> None:
+    weights, evidence = evidence_weights(), evidence_of(SOUND)[0]
+    before = diagnose(evidence, weights).posterior
+    named = Mending("BGR", "feed RGB", Exchange(40, 0, 400), 1e-6, 0.8)
+    found = diagnose(replace(evidence, mendings=(named,)), weights)
+    assert before[SUSPECTS.index(Suspect.NONE)] > 0.5
+    assert found.posterior[SUSPECTS.index(Suspect.NONE)] == 0
+    assert found.posterior.sum() == pytest.approx(1)
+    assert found.suspect is Suspect.INPUT
+    assert named_sentence(found) == "The input pipeline looks broken: feed RGB: 80.0 % becomes 90.0 %."
 
 
 def test_other_names_are_named_before_anything_else() -> None:

@@ -30,6 +30,8 @@ class Suspect(StrEnum):
 
 
 SUSPECTS = tuple(Suspect)
+INPUT, NONE = (SUSPECTS.index(suspect) for suspect in (Suspect.INPUT, Suspect.NONE))
+MENDS = FEATURES.index("an input that mends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,13 @@ class EvidenceWeights:
         return WeightsTable(FEATURES, SUSPECTS, tuple(rows), tuple(self.model.bias.round(5).tolist()))
 
     def posterior(self, evidence: Float64) -> Float64:
-        """`[suspect]` for numbers `[feature]`."""
-        return np.asarray(self.model.probabilities(evidence[None])[0])
+        """`[suspect]` for numbers `[feature]`. Where a change of the input mends, something is broken: what would be put down to
+        nothing is put down to the input."""
+        posterior = np.asarray(self.model.probabilities(evidence[None])[0])
+        if evidence[MENDS] > 0:
+            posterior[INPUT] += posterior[NONE]
+            posterior[NONE] = 0.0
+        return posterior
 
 
 def fit_weights(evidence: Float64, truth: NDArray[np.int64], *, penalty: float = FIT_PENALTY) -> EvidenceWeights:
