@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -31,7 +32,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import accumulate, groupby
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -206,9 +207,13 @@ def sample(room: str, count: int, seed: int) -> list[Mutant]:
 
 
 class Judge:
-    """What the tests of some rooms reach, seen to pass without a mutant. `kept`: a file of what was reached the last time."""
+    """What the tests of some rooms reach, seen to pass without a mutant. `kept`: a file of what was reached the last time.
 
-    def __init__(self, rooms: Sequence[str], kept: Path | None = None) -> None:
+    `most`: a mutant meets tests of so many seconds and no more, which can only let more of them live.
+    """
+
+    def __init__(self, rooms: Sequence[str], kept: Path | None = None, most: float = math.inf) -> None:
+        self.most = most
         files = {file: digest_of(ROOT / file) for room in rooms for file in files_of_tests(room)}
         shared = [path for path in (ROOT / "tests").rglob("*/*.py") if not path.name.startswith("test_")]
         sources = digest_of(*sorted(SOURCES.rglob("*.py")), *sorted(shared))
@@ -232,12 +237,19 @@ class Judge:
     def fate(self, mutant: Mutant) -> Outcome:
         """What becomes of it; a test whose failure is not due to the mutant, since it fails without, too, is left out."""
         while True:
-            tests = [test for part in self.reach.tests_of(mutant) for test in part if test not in self.deceptive]
+            tests = self._first([test for part in self.reach.tests_of(mutant) for test in part])
             result = outcome(mutant, tests, self._limit(tests))
             if result.fate is not Fate.FAILED or self._passes(result.detail):
                 return result
             print(f"fails without a mutant when run alone: {result.detail}", file=sys.stderr, flush=True)
             self.deceptive.add(result.detail)
+
+    def _first(self, tests: Sequence[str]) -> list[str]:
+        own = [test for test in tests if test not in self.deceptive]
+        spent = accumulate(self.reach.seconds[test] for test in own)
+        return [
+            test for place, (test, total) in enumerate(zip(own, spent, strict=True)) if not place or total <= self.most
+        ]
 
     def _passes(self, test: str) -> bool:
         if test not in self.proved:
@@ -269,6 +281,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=40, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reach", type=Path, help="file that keeps what the tests reach, for the next time")
+    parser.add_argument(
+        "--most", type=float, default=math.inf, help="seconds of tests that a mutant meets, the quickest first"
+    )
     parser.add_argument("--killed", action="store_true", help="print what was killed, too, and by which test")
     chosen = parser.parse_args()
     os.chdir(ROOT)
@@ -276,7 +291,7 @@ def main() -> int:
     for library in PRELOADED:
         importlib.import_module(library)
     rooms, start = chosen.rooms or list(ROOMS), time.monotonic()
-    judge = Judge(rooms, chosen.reach)
+    judge = Judge(rooms, chosen.reach, chosen.most)
     print(f"{len(judge.reach.seconds)} tests pass, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     scores = {room: _score(judge, sample(room, chosen.count, chosen.seed), chosen.killed) for room in rooms}
     print(json.dumps({"seed": chosen.seed, "seconds": round(time.monotonic() - start), "rooms": scores}))
