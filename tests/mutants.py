@@ -307,7 +307,7 @@ def _score(judge: Judge, mutants: Sequence[Mutant], and_killed: bool) -> dict[st
             line = f"{mutant.file}:{mutant.line}: {mutant.what}: {text_of(mutant)}"
             print(f"{result.fate}: {line}{' | ' if result.detail else ''}{result.detail}", flush=True)
     killed = sum(fates[fate] for fate in Fate if Outcome(fate).killed)
-    return {"mutants": len(mutants), "killed": killed, **fates}
+    return {"mutants": len(mutants), "killed": killed, **{fate.value: number for fate, number in fates.items()}}
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_a_line_belongs_to_its_innermost_statement_which_runs_at_import_outside_
     extents = mistakes.extents(ast.parse(SOURCE))
     assert extents[8].at_import
     assert extents[11].at_import  # defaults are computed where a function is defined
-    assert (extents[13].lines, extents[13].at_import) == ({13}, False)
+    assert (extents[13].lines, extents[13].at_import) == (frozenset({13}), False)
     assert extents[29].lines == {27, 28, 29, 30}
     assert not extents[29].at_import
 
@@ -231,10 +231,10 @@ def test_a_sample_is_drawn_by_its_seed_and_what_is_justified_gives_its_place_to_
     first = mutants.sample("statistics", 10, 0)
     assert first == mutants.sample("statistics", 10, 0)
     assert first != mutants.sample("statistics", 10, 1)
-    key = (first[3].file, mutants.text_of(first[3]), first[3].what)
+    key = (first[3].file, mistakes.text_of(first[3]), first[3].what)
     monkeypatch.setattr(mutants, "justified", lambda: {key: "the same"})
     less = mutants.sample("statistics", 9, 0)
-    assert less == [drawn for drawn in first if (drawn.file, mutants.text_of(drawn), drawn.what) != key]
+    assert less == [drawn for drawn in first if (drawn.file, mistakes.text_of(drawn), drawn.what) != key]
     left = mutants.sample("statistics", 10_000, 0)
     assert len(left) > 400
     assert first[3] not in left

@@ -19,6 +19,16 @@ def test_ranks_count_the_captions_that_are_nearer() -> None:
     assert (ranks.first, ranks.in_five, ranks.median_rank) == (0, 1, 5.0)
 
 
+def test_lengths_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    images, captions, right = rng.normal(size=(30, 5)), rng.normal(size=(12, 5)), rng.integers(0, 12, 30)
+    found = retrieval_ranks(images, captions, right)
+    assert (
+        retrieval_ranks(images * rng.uniform(0.1, 9, (30, 1)), captions * rng.uniform(0.1, 9, (12, 1)), right) == found
+    )
+    assert 0 < found.first < found.in_five < 30
+
+
 def test_ties_count_against_the_vlm() -> None:
     ranks = retrieval_ranks(np.ones((2, 4)), np.ones((6, 4)), np.array([0, 1]))
     assert (ranks.first, ranks.in_five, ranks.median_rank) == (0, 0, 6.0)

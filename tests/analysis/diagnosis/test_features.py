@@ -29,8 +29,6 @@ HEAD = HeadEvidence(
     refitted=Exchange(35, 10, 400),
     shape=np.array([0.4, 1.6, 0.1, 0.8]),
     shift=np.array([0.02, 0.16, 0.64, 0.32]),
-    error_train=0.1,
-    error_test=0.1,
     zeros=0.0,
     distinct=1.0,
     refitted_test=NOTHING,
@@ -120,6 +118,10 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
         BY_HEAD | {"surprise at what other biases alone fix": SURPRISE},
     ),
     "a pruned head of a sound model": (replace(SOUND, head=replace(SOUND_HEAD, zeros=0.5)), {}),
+    "a pruned head with norms at their records, by which nothing is off": (
+        replace(SOUND, departures=departed(0.1), head=replace(HEAD, corrected=Exchange(0, 0, 400), zeros=0.5)),
+        {name: value for name, value in WITH_NORMS.items() if "surprise" not in name} | {"norms at their records": 1.0},
+    ),
     "a pruned head": (
         replace(EVIDENCE, head=replace(HEAD, zeros=0.051)),
         BY_HEAD | {"head pruned or rounded, where something is off": min(SURPRISE, 1)},

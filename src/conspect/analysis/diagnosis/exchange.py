@@ -35,9 +35,6 @@ class Exchange:
         """(fixes - breaks) / sqrt(fixes + breaks + 1): about normal where neither is likelier, and finite without either."""
         return float((self.fixes - self.breaks) / np.sqrt(self.fixes + self.breaks + 1))
 
-    def __add__(self, other: Exchange) -> Exchange:
-        return Exchange(self.fixes + other.fixes, self.breaks + other.breaks, self.images + other.images)
-
 
 def exchange(labels: Classes, before: Classes, after: Classes) -> Exchange:
     """Of outputs `before` and `after` a change, `[image]` class indices as `labels`."""

@@ -27,10 +27,9 @@ class HeadEvidence:
     `biases`, `corrected`, `refitted`: the head with other biases, with a correction of all its weights, and another head.
     `shape [class]`: how far the given logit of each class is from the refitted one over images, in deviations of the
     refitted logits, apart from its mean; `shift [class]`: the difference of the means, less its median over classes.
-    `refitted_test`, `corrected_test [image, class]`: logits of the test images by both. `error_train`, `error_test`: shares
-    that another head gets wrong of training images that it was not fitted on, and of test images. `zeros`: share of the last
-    layer's weights that are exactly 0; `distinct`: different weights of a row over all of it, small after rounding.
-    `correction`, `refit`: both fitted heads, for logits over `scale`.
+    `refitted_test`, `corrected_test [image, class]`: logits of the test images by both. `zeros`: share of the last layer's
+    weights that are exactly 0; `distinct`: different weights of a row over all of it, small after rounding. `correction`,
+    `refit`: both fitted heads, for logits over `scale`.
     """
 
     accuracy: float
@@ -39,8 +38,6 @@ class HeadEvidence:
     refitted: Exchange
     shape: Float64
     shift: Float64
-    error_train: float
-    error_test: float
     zeros: float
     distinct: float
     refitted_test: Float64
@@ -91,8 +88,6 @@ def head_evidence(
         refitted=exchange(test_labels, outputs, other_test.argmax(1)),
         shape=shape,
         shift=shift,
-        error_train=_held_out_error(z, labels, classes),
-        error_test=float((other_test.argmax(1) != test_labels).mean()),
         zeros=float((weight == 0).mean()),
         distinct=float(np.mean([len(np.unique(row)) / len(row) for row in weight])),
         refitted_test=other_test,
@@ -118,12 +113,3 @@ def misfit(given: Float64, other: Float64) -> tuple[Float64, Float64]:
     difference = slope * a - b
     shift = difference.mean(0) / unit
     return np.asarray(difference.std(0) / unit), np.abs(shift - np.median(shift))
-
-
-def _held_out_error(z: Float64, labels: Classes, classes: int) -> float:
-    """Rows are in random order, but a repeated one must not be in both halves: equal embeddings go to one half."""
-    half = np.asarray([hash(row.tobytes()) % 2 for row in z]) == 0
-    if not half.any() or half.all():
-        return float("nan")
-    fitted: LogisticModel = fit_logistic(z[half], labels[half], classes, penalty=REFIT_PENALTY, iterations=ITERATIONS)
-    return float((fitted.probabilities(z[~half]).argmax(1) != labels[~half]).mean())

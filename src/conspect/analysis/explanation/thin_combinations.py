@@ -30,8 +30,8 @@ def thin_combinations(
 ) -> tuple[ThinCombination, ...]:
     """Pairs of concepts that images of a class stand out by one at a time and hardly ever together, beyond chance.
 
-    `more [image, concept]`: the images that stand out by showing the concept, of the concepts `taking_part`; `ruled_out [class,
-    concept]`: concepts that a class never has.
+    `taking_part [k]`: concepts; of the k-th of them `more [image, k]`: the images that stand out by showing it, and `ruled_out
+    [class, k]`: whether a class never has it.
     """
     first, second = np.triu_indices(len(taking_part), 1)
     tested: list[tuple[ThinCombination, float]] = []
