@@ -17,7 +17,7 @@ def images(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Some pairs of some classes go together less often than chance, from hardly to never."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, 900)
-    more = rng.random((900, CONCEPTS)) < rng.uniform(0.12, 0.35, CONCEPTS)
+    more = rng.random((900, CONCEPTS)) < rng.uniform(0.2, 0.4, CONCEPTS)
     for label, first, second, kept in ((0, 0, 1, 0.0), (0, 3, 4, 0.2), (1, 1, 6, 0.4), (2, 0, 6, 0.1), (1, 2, 5, 0.0)):
         both = (labels == label) & more[:, first] & more[:, second]
         more[both & (rng.random(900) >= kept), second] = False
