@@ -9,8 +9,8 @@ from conspect.analysis.class_order import class_order
 from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, features
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import head_evidence
-from conspect.analysis.diagnosis.images import Cause, count_causes, diagnose_images, views_of
-from conspect.analysis.diagnosis.labels import judge_labels
+from conspect.analysis.diagnosis.images import Cause, Views, count_causes, diagnose_images, views_of
+from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
 from conspect.analysis.diagnosis.mendings import Mending
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
@@ -186,6 +186,26 @@ def test_wrong_labels_are_told_from_failures() -> None:
     suspect = {image.row for image in images if image.cause is Cause.LABEL}
     assert len(suspect) >= 20
     assert len(suspect - set(range(30))) <= 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "votes", "suspect"), [(0.9, 3, True), (0.9, 2, False), (0.89, 4, False), (1.0, 4, True), (1.0, 0, False)]
+)
+def test_a_label_is_suspect_where_more_than_half_of_the_judges_say_the_same_other_class(
+    wrong: float, votes: int, suspect: bool
+) -> None:
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    right = 9.0 * np.eye(3)[labels]
+    judged = LabelJudgement(np.full(6, wrong), (labels + 1) % 3, np.eye(3)[labels], np.full(6, votes), tuple("abcd"))
+    found = Views(labels, judged, right, (right, right)).evidence()
+    assert found.label_suspect.tolist() == [suspect] * 6
+    assert found.repaired.all()
+    assert found.visible.all()
+    assert found.cause(0, Suspect.HEAD) is (Cause.LABEL if suspect else Cause.HEAD)
+    assert found.cause(0, Suspect.NONE) is (Cause.LABEL if suspect else None)
+    other = 9.0 * np.eye(3)[(labels + 1) % 3]
+    assert not Views(labels, judged, other, (right,)).evidence().repaired.any()
+    assert not Views(labels, judged, right, (other,)).evidence().visible.any()
 
 
 def test_counts_add_up_and_lie_in_their_intervals() -> None:
