@@ -63,6 +63,7 @@ def test_what_is_returned_as_it_was_made_is_the_same_up_to_the_tolerance() -> No
     assert replay_of(MADE, (MADE + 0.9 * TOLERANCE * noise).astype(np.float32)) is SAME
     assert replay_of(MADE, (MADE + 1.5 * TOLERANCE * noise).astype(np.float32)) is None
     assert replay_of(MADE, (MADE + 1.5 * TOLERANCE * noise).astype(np.float32), tolerance=COARSE) is SAME
+    assert replay_of(MADE, (MADE + 0.03 * noise).astype(np.float32), tolerance=COARSE) is None
     small = (MADE / 100).astype(np.float32)  # below one the tolerance is that of one
     assert replay_of(small, (small + 0.9 * TOLERANCE).astype(np.float32)) is SAME
     assert replay_of(MADE[:0], MADE[:0]) is SAME

@@ -10,6 +10,7 @@ from safetensors.numpy import load, save
 from conspect.core.diagnostics import OutsideError
 from conspect.core.digests import digest_bytes
 from conspect.monitor.runtime import Monitor, Thresholds
+from conspect.monitor.runtime.header import header_of
 from conspect.monitor.runtime.storage import ARRAYS_FILE, JSON_FILE, read_guarantee
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 
@@ -75,6 +76,7 @@ HOSTILE = {
     "another format": lambda f: edit(f, format="pickle"),
     "other features": lambda f: edit(f, features=["one"]),
     "no names": lambda f: edit(f, classes=[]),
+    "no concepts": lambda f: edit(f, concepts=[]),
     "names of another kind": lambda f: edit(f, concepts=[1, 2]),
     "one class too many": lambda f: edit(f, classes=["a", "b", "c", "d", "e"]),
     "no thresholds": lambda f: edit(f, thresholds=None),
@@ -101,6 +103,14 @@ def test_hostile_folders_are_refused(folder, name):
     HOSTILE[name](folder)
     with pytest.raises(OutsideError, match="MONITOR004"):
         Monitor.load(folder)
+
+
+@pytest.mark.parametrize("missing", ["classes", "concepts"])
+def test_a_header_without_names_says_so(folder, missing):
+    about = json.loads((folder / JSON_FILE).read_text())
+    with pytest.raises(ValueError, match="classes and concepts are lists of names"):
+        header_of(about | {missing: []})
+    assert header_of(about).concepts == MONITOR.concept_names
 
 
 def test_arrays_that_are_no_safetensors_are_refused_even_with_the_right_digest(folder):
