@@ -39,6 +39,11 @@ def test_sides_that_are_apart_are_cut_in_the_middle() -> None:
     assert calibrate(strengths, np.array([0, 0, 1, 1]), TABLE).tolist() == [3.5, 2.5, 2.5]
 
 
+def test_where_all_that_carry_it_show_it_less_nothing_counts_as_present() -> None:
+    strengths = np.array([[1.0, 9.0, 1.0], [2.0, 8.0, 2.0], [5.0, 3.0, 3.0], [7.0, 1.0, 4.0]])
+    assert calibrate(strengths, np.array([0, 0, 1, 1]), TABLE)[:2].tolist() == [7.0, 9.0]
+
+
 def test_without_a_table_or_a_side_it_is_the_median() -> None:
     strengths = np.array([[5.0, 0.0, 1.0], [7.0, 1.0, 2.0], [1.0, 4.0, 4.0]])
     assert calibrate(strengths, np.array([0, 1, 1]), None).tolist() == [5.0, 1.0, 2.0]

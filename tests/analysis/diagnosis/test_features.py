@@ -180,6 +180,11 @@ def test_every_number_is_worked_out_by_hand(case: str) -> None:
     )
 
 
+def test_nothing_is_restored_where_nothing_was_lost() -> None:
+    assert [replace(EVIDENCE, reported=reported).restored for reported in (None, 0.7, 0.81)] == [0.0, 0.0, 0.0]
+    assert replace(EVIDENCE, reported=0.9).restored == pytest.approx(25 / 40)
+
+
 def test_an_input_that_mends_is_not_named_while_the_names_are_in_another_order() -> None:
     named = Mending("BGR", "feed RGB", Exchange(40, 0, 400), 1e-6, 0.8)
     weak = replace(named, p_value=0.5)
