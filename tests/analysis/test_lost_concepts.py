@@ -157,24 +157,3 @@ def test_few_classes_are_no_trouble(classes: int) -> None:
         assert all(np.isfinite(one.probability) for one in order)
     assert lost_since(few, few_before, 0)
     assert bool(lost_blind(few, 0)) == (classes > 1)
-
-
-@pytest.mark.parametrize(("label", "lost"), [(0, 0), (1, 4), (4, 2)])
-def test_the_first_feature_is_what_the_class_shows_beyond_what_it_is_taken_for(label: int, lost: int) -> None:
-    """Blind: of all failures; with an earlier version: of the new ones, less what its own failures were taken for."""
-    earlier, images = world(label, lost)
-    own = images.shown[images.labels == label].mean(0)
-
-    def beyond(outputs: np.ndarray) -> np.ndarray:
-        return np.mean([own - images.shown[images.labels == output].mean(0) for output in outputs], axis=0)
-
-    mine = images.labels == label
-    wrong = mine & (images.outputs != label)
-    blind, paired = blind_features(images, label), paired_features(images, earlier, label)
-    assert blind is not None
-    assert paired is not None
-    np.testing.assert_allclose(blind[:, 0], beyond(images.outputs[wrong]))
-    before = earlier.outputs[mine & (earlier.outputs != label)]
-    assert len(before) >= LEAST_FAILURES
-    new = beyond(images.outputs[wrong & (earlier.outputs == label)])
-    np.testing.assert_allclose(paired[:, 0], new - beyond(before), atol=1e-12)
