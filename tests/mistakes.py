@@ -90,7 +90,7 @@ def _mistakes(node: ast.AST) -> Iterator[tuple[int, str, Change]]:
             yield node.test.lineno, "a condition turned round", _setting(node, "test", turned)
         case ast.Constant(value=bool(value)):
             yield node.lineno, f"{value} for {not value}", _setting(node, "value", not value)
-        case ast.Constant(value=int(value) | float(value)):
+        case ast.Constant(value=int(value) | float(value)) if value + 1 != value:
             yield node.lineno, f"{value} for {value + 1}", _setting(node, "value", value + 1)
         case ast.Name(id=name) if name in NAMED:
             yield node.lineno, f"{name} for {NAMED[name]}", _setting(node, "id", NAMED[name])

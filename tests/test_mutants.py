@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     LATER = 1 + 2
 Number: TypeAlias = int | float
 LEAST = 3
+FAR = 1e30  # one more is the same
 
 
 def larger(a: int, b: int = -1) -> int:
@@ -99,19 +100,19 @@ def test_every_place_is_one_mistake_and_messages_annotations_and_what_is_for_typ
     every = mistakes.mutants_of(toy / "numbers.py")
     assert {(place.line, place.what) for place in every} == {
         (8, "3 for 4"),
-        (11, "a sign lost"),
-        (11, "1 for 2"),
-        (13, "a condition turned round"),
-        (13, "And for Or"),
-        (13, "Is for IsNot"),
-        (15, "a condition turned round"),
-        (15, "Gt for GtE"),
-        (20, "9 for 10"),
-        (21, "a condition turned round"),
-        (21, "Gt for GtE"),
-        (22, "1 for 2"),
-        (28, "Add for Sub"),
-        (29, "1 for 2"),
+        (12, "a sign lost"),
+        (12, "1 for 2"),
+        (14, "a condition turned round"),
+        (14, "And for Or"),
+        (14, "Is for IsNot"),
+        (16, "a condition turned round"),
+        (16, "Gt for GtE"),
+        (21, "9 for 10"),
+        (22, "a condition turned round"),
+        (22, "Gt for GtE"),
+        (23, "1 for 2"),
+        (29, "Add for Sub"),
+        (30, "1 for 2"),
     }
     codes = {ast.unparse(_changed(toy / "numbers.py", place.number)) for place in every}
     assert len(codes) == len(every)
@@ -127,20 +128,20 @@ def _changed(path: Path, number: int) -> ast.Module:
 def test_a_line_belongs_to_its_innermost_statement_which_runs_at_import_outside_of_functions() -> None:
     extents = mistakes.extents(ast.parse(SOURCE))
     assert extents[8].at_import
-    assert extents[11].at_import  # defaults are computed where a function is defined
-    assert (extents[13].lines, extents[13].at_import) == (frozenset({13}), False)
-    assert extents[29].lines == {27, 28, 29, 30}
-    assert not extents[29].at_import
+    assert extents[12].at_import  # defaults are computed where a function is defined
+    assert (extents[14].lines, extents[14].at_import) == (frozenset({14}), False)
+    assert extents[30].lines == {28, 29, 30, 31}
+    assert not extents[30].at_import
 
 
 def test_a_mutant_meets_the_tests_that_run_its_statement_before_the_others_of_their_files(toy: Path) -> None:
     seconds = {"a::slow": 30.0, "a::quick": 0.5, "b::quick": 0.1, "b::slower": 0.6, "b::other": 0.2, "c::far": 0.1}
-    lines = {"numbers.py": {15: frozenset({"a::slow", "a::quick", "b::quick", "b::slower"})}}
+    lines = {"numbers.py": {16: frozenset({"a::slow", "a::quick", "b::quick", "b::slower"})}}
     reach = Reach(seconds, {"a": 0.1, "b": 0.3}, lines)
-    condition = named(toy, 15, "Gt for GtE")
+    condition = named(toy, 16, "Gt for GtE")
     assert reach.tests_of(condition) == (["b::quick", "b::slower", "a::quick", "a::slow"], ["b::other"])
     assert reach.tests_of(named(toy, 8, "3 for 4")) == reach.tests_of(condition)  # runs at import
-    assert reach.tests_of(named(toy, 29, "1 for 2")) == ([], [])
+    assert reach.tests_of(named(toy, 30, "1 for 2")) == ([], [])
 
 
 @pytest.mark.slow
@@ -148,10 +149,10 @@ def test_lines_are_recorded_by_test_and_what_a_shared_fixture_runs_belongs_to_al
     judge = Judge([""])
     assert judge.reach.seconds.keys() == {LARGER, LEAST, ONCE_MORE}
     lines = judge.reach.lines["numbers.py"]
-    assert lines[15] == {LARGER}
-    assert lines[22] == {LEAST, ONCE_MORE}
-    assert lines[11] == frozenset()
-    assert 29 not in lines
+    assert lines[16] == {LARGER}
+    assert lines[23] == {LEAST, ONCE_MORE}
+    assert lines[12] == frozenset()
+    assert 30 not in lines
 
 
 def test_what_was_reached_is_kept_for_the_test_files_that_are_as_they_were(tmp_path: Path) -> None:
@@ -184,17 +185,17 @@ def test_only_a_test_file_that_has_changed_is_run_again(toy: Path, tmp_path: Pat
 def test_a_mistake_that_a_test_sees_is_killed_and_another_survives(toy: Path) -> None:
     judge = Judge([""])
     fates = {
-        (15, "a condition turned round"): Outcome(Fate.FAILED, LARGER),
-        (15, "Gt for GtE"): Outcome(Fate.SURVIVED),  # equal numbers are the same number
-        (21, "a condition turned round"): Outcome(Fate.FAILED, LEAST),
-        (29, "1 for 2"): Outcome(Fate.UNREACHED),
+        (16, "a condition turned round"): Outcome(Fate.FAILED, LARGER),
+        (16, "Gt for GtE"): Outcome(Fate.SURVIVED),  # equal numbers are the same number
+        (22, "a condition turned round"): Outcome(Fate.FAILED, LEAST),
+        (30, "1 for 2"): Outcome(Fate.UNREACHED),
     }
     assert {place: judge.fate(named(toy, *place)) for place in fates} == fates
 
 
 @pytest.mark.slow
 def test_what_is_no_failed_test_is_told_from_one(toy: Path) -> None:
-    mutant = named(toy, 15, "Gt for GtE")
+    mutant = named(toy, 16, "Gt for GtE")
     assert outcome(mutant, [], 60) == Outcome(Fate.UNREACHED)
     assert outcome(None, ["test_toy.py::test_slow_skip"], 60) == Outcome(Fate.UNREACHED)
     assert outcome(None, ["test_missing.py::test_it"], 60).fate is Fate.UNTRIED
@@ -214,7 +215,7 @@ def test_a_test_that_fails_without_the_mutant_kills_nothing(toy: Path) -> None:
     judge = Judge([""])
     source = TEST.replace("assert larger(1, 2) == 2", 'assert Path("gone").exists()')
     (toy.parent / "test_toy.py").write_text(source)
-    assert judge.fate(named(toy, 15, "Gt for GtE")) == Outcome(Fate.SURVIVED)
+    assert judge.fate(named(toy, 16, "Gt for GtE")) == Outcome(Fate.SURVIVED)
     assert judge.deceptive == {LARGER}
 
 
