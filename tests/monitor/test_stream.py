@@ -27,6 +27,13 @@ def test_mid_ranks_count_ties_half():
     assert watch.ranks(np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 9.0]])).tolist() == [[0, 0.125, 0.5, 0.75, 0.875, 1]]
 
 
+def test_no_bet_can_lose_everything():
+    assert 0 < BETS.min() < BETS.max() < 1
+    watch = DriftWatch(np.arange(500.0)[:, None])
+    watch.update(np.where(np.arange(60) % 2 == 0, -1.0, 1000.0)[None])
+    assert watch.wealth > 0
+
+
 def test_evidence_and_wealth_are_their_recursions():
     generator = np.random.default_rng(0)
     watch = DriftWatch(generator.normal(size=(500, 2)))
