@@ -11,6 +11,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from conspect.core.diagnostics import ConspectError, Diagnostic, SourceLocation, UserError, user_error
@@ -109,11 +110,16 @@ def _is_own(file: Path, installed_too: bool) -> bool:
         return False
     if parts & {"site-packages", "dist-packages"}:
         return installed_too and not parts & LIBRARIES
-    return not any(file.is_relative_to(folder) for folder in _STANDARD)
+    return not any(file.is_relative_to(folder) for folder in _standard())
 
 
 _CONSPECT = Path(__file__).resolve().parents[1]
-_STANDARD = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+
+
+@cache
+def _standard() -> set[Path]:
+    """Folders of the standard library; asked for when an error is told, since the answer is a module of its own."""
+    return {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
 
 
 def is_of_shapes(error: BaseException) -> bool:
