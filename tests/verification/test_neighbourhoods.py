@@ -206,14 +206,14 @@ def test_what_is_proved_is_true_of_every_sampled_embedding_inside(seed: int) -> 
     asked = [question(model, formula) for formula in formulas]
     embeddings = np.asarray(model.splits["test"].embeddings, dtype=np.float64)
     proofs = 0
-    for question, answer in zip(asked, surroundings.decide(asked, at_hand(model), "ordinary", NINE), strict=True):
-        hood = neighbourhoods.learned(kinds_near(question.table, 4), "ordinary")
+    for posed, answer in zip(asked, surroundings.decide(asked, at_hand(model), "ordinary", NINE), strict=True):
+        hood = neighbourhoods.learned(kinds_near(posed.table, 4), "ordinary")
         radius = hood.radius(NINE)
         moves = rng.normal(size=(40, 60, embeddings.shape[1])) * rng.uniform(0, 0.6, size=(40, 1, 1))
         for move in moves:
             readings = surroundings.refuter.readings(hood.kinds, embeddings + move)
             inside = surroundings.refuter.inside(hood.ellipsoid, radius, readings, answer.centres.floats)
-            false = surroundings.refuter.false(question.formula, embeddings + move, readings.read)
+            false = surroundings.refuter.false(posed.formula, embeddings + move, readings.read)
             assert not (inside & false & answer.proved).any()
             proofs += int((inside & answer.proved).sum())
         assert not (answer.proved & answer.refuted).any()

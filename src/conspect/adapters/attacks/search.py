@@ -61,7 +61,7 @@ class Attacker:
 
         `seed` is added to the attack's own. An image without success comes back as its last attempt.
         """
-        found = np.array(images)
+        adversarial = np.array(images)
         succeeded = np.zeros(len(images), dtype=np.bool_)
         least = np.full(len(images), np.inf)
         for attempt, weight in enumerate(self._attempts()):
@@ -74,10 +74,10 @@ class Attacker:
             wrong = self.outputs(tried) != labels[rows]
             cost = self._cost(tried) if self._suspicion is not None else np.zeros(len(rows))
             better = (wrong & (cost < least[rows])) | ~(wrong | succeeded[rows])
-            found[rows[better]] = tried[better]
+            adversarial[rows[better]] = tried[better]
             least[rows[wrong & better]] = cost[wrong & better]
             succeeded[rows] |= wrong
-        return Adversarial(found, succeeded)
+        return Adversarial(adversarial, succeeded)
 
     def outputs(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """The class that the model assigns to each image `[image]`, on the way that any image takes."""

@@ -71,8 +71,8 @@ class TorchArrays:
         hard, soft = (x > threshold).to(x.dtype), torch.sigmoid(x - threshold)
         return soft + (hard - soft).detach()
 
-    def same_place(self, one: Tensor, other: Tensor) -> Tensor:
-        return (one == other).float()
+    def same_place(self, first: Tensor, second: Tensor) -> Tensor:
+        return (first == second).float()
 
     def gaps(self, x: Tensor) -> Tensor:
         return (x[:, :, None] - x[:, None, :]).flatten(1)

@@ -67,13 +67,13 @@ def captioned_images(folder: Path) -> CaptionedImages:
     if not folder.is_dir():
         fix = f"{INSTALL}, or name a folder of images with captions: name.png, and its caption in name.txt"
         raise user_error("DATA004", f"there is no folder of captioned photographs {folder}", fix)
-    found = sorted(_captioned(folder))[:MOST_IMAGES]
-    if len({caption for _, caption in found}) < 2:
+    photographs = sorted(_captioned(folder))[:MOST_IMAGES]
+    if len({caption for _, caption in photographs}) < 2:
         fix = f"write captions beside images, name.png and name.txt; or {INSTALL}"
         raise user_error(
             "DATA003", "fewer than two images here have captions of their own", fix, SourceLocation(str(folder))
         )
-    return CaptionedImages(folder, tuple(name for name, _ in found), tuple(caption for _, caption in found))
+    return CaptionedImages(folder, tuple(name for name, _ in photographs), tuple(caption for _, caption in photographs))
 
 
 def _captioned(folder: Path) -> Iterator[tuple[str, str]]:

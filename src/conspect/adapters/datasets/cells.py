@@ -31,13 +31,13 @@ def encoded(value: object, folder: Path | None = None) -> bytes:
     if isinstance(value, dict):
         content = value.get("bytes") or value.get("path")
     if isinstance(content, bytes | bytearray | memoryview):
-        found = bytes(content)
+        raw = bytes(content)
         # Base64 is often kept as bytes too.
-        return found if is_picture(found[:LOOKED_AT]) else _from_base64(found.decode("latin-1")) or found
+        return raw if is_picture(raw[:LOOKED_AT]) else _from_base64(raw.decode("latin-1")) or raw
     if isinstance(content, str):
         return _from_text(content, folder)
-    if isinstance(content, list) and content and all(isinstance(one, int) and -128 <= one < 256 for one in content):
-        return bytes(one % 256 for one in content)
+    if isinstance(content, list) and content and all(isinstance(byte, int) and -128 <= byte < 256 for byte in content):
+        return bytes(byte % 256 for byte in content)
     return b""
 
 

@@ -79,11 +79,11 @@ def load(split: str, *, directory: Path | None = None, cache: Path, images: int 
 
 def _read_checked(root: Path, batch: str) -> Batch:
     pixels, labels = _read_batch(root, batch)
-    found = digest_bytes(pixels.tobytes(), labels.astype(np.uint8).tobytes())
-    if found != BATCH_DIGESTS[batch]:
+    digest = digest_bytes(pixels.tobytes(), labels.astype(np.uint8).tobytes())
+    if digest != BATCH_DIGESTS[batch]:
         raise outside_error(
             "DATA002",
-            f"{batch} in {root} is not CIFAR-10's (SHA-256 {found[:16]}..., expected {BATCH_DIGESTS[batch][:16]}...)",
+            f"{batch} in {root} is not CIFAR-10's (SHA-256 {digest[:16]}..., expected {BATCH_DIGESTS[batch][:16]}...)",
             "delete that folder and run again, or point --cifar10 at an intact copy",
         )
     return pixels, labels
@@ -97,8 +97,8 @@ def _read_batch(root: Path, batch: str) -> Batch:
             return _read_binary(folder / f"{batch}.bin")
     for folder in (root, root / "cifar-10-batches-py"):
         if (folder / batch).is_file():
-            found = read_python_batch(folder / batch, "labels")
-            return found.pixels, found.labels["labels"]
+            content = read_python_batch(folder / batch, "labels")
+            return content.pixels, content.labels["labels"]
     raise outside_error(
         "DATA004",
         f"{root} holds none of {batch}.png, {batch}.bin and {batch}",

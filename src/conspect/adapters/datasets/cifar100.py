@@ -80,9 +80,9 @@ def _checked(split: str, path: Path, rows: _Rows, names: Names, superclasses: Na
 
 
 def _python_names(path: Path) -> tuple[Names, Names]:
-    found = read_plain_pickle(path)
+    content = read_plain_pickle(path)
     try:
-        table = {_text(key): value for key, value in found.items()}
+        table = {_text(key): value for key, value in content.items()}
         return tuple(map(_text, table[FINE])), tuple(map(_text, table[COARSE]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise wrong_content(path, f"{type(error).__name__}: {error}") from error

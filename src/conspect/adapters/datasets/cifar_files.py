@@ -29,9 +29,9 @@ def from_planes(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def read_python_batch(path: Path, *keys: str) -> PythonBatch:
     """A batch of the python version, read without unpickling. Raises OutsideError DATA002 when it is no such batch."""
-    found = read_plain_pickle(path)
+    content = read_plain_pickle(path)
     try:
-        table = {key.decode() if isinstance(key, bytes) else key: value for key, value in found.items()}
+        table = {key.decode() if isinstance(key, bytes) else key: value for key, value in content.items()}
         planes = table["data"]
         if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != BYTES_PER_IMAGE:
             raise ValueError(f"data of shape {planes.shape} and type {planes.dtype}")

@@ -86,7 +86,7 @@ def require(columns: Columns, known: Iterable[str], path: Path, *, image: bool =
             fix = (
                 f"did you mean {close[0][:40]!r}?"
                 if close
-                else f"its columns: {', '.join(one[:40] for one in there[:20])}"
+                else f"its columns: {', '.join(column[:40] for column in there[:20])}"
             )
             problems.append(user_error("DATA007", f"there is no column {name!r}", fix, SourceLocation(str(path))))
     if problems:
@@ -142,26 +142,26 @@ def _labels(
         if text is None:
             raise _wrong(path, called(row), f"{columns.label!r} is empty", "give every image a class")
     written = [composed(str(text)) for text in texts]
-    found = _whole_numbers(written)
+    label_texts = _whole_numbers(written)
     if columns.classes is None:
-        if all(_is_number(text) for text in found):
+        if all(_is_number(text) for text in label_texts):
             fix = 'say what they stand for, in order: classes = ["cat", "dog", ...] in [data]'
             raise user_error("DATA007", f"the labels in {columns.label!r} are numbers", fix, SourceLocation(str(path)))
-        names = tuple(sorted(set(found)))
+        names = tuple(sorted(set(label_texts)))
         refuse_names_but_for_capitals(names, f"the labels in {columns.label!r}", path)
     else:
         names = tuple(composed(name) for name in columns.classes)
         check_names(names, (), "")
-        if _are_numbers(found, names, columns, path):
-            return names, _numbers(found, names, columns.label, path, called)
-        found = [_named(text, names) for text in written]
+        if _are_numbers(label_texts, names, columns, path):
+            return names, _numbers(label_texts, names, columns.label, path, called)
+        label_texts = [_named(text, names) for text in written]
     place = {name: index for index, name in enumerate(names)}
-    for row, text in enumerate(found):
+    for row, text in enumerate(label_texts):
         if text not in place:
             close = difflib.get_close_matches(text, names, n=1)
             fix = f"did you mean {close[0]!r}?" if close else f"the classes: {', '.join(names[:8])}"
             raise _wrong(path, called(row), f"{columns.label!r} is {text[:40]!r}, which is not one of the classes", fix)
-    return names, np.asarray([place[text] for text in found], dtype=np.int64)
+    return names, np.asarray([place[text] for text in label_texts], dtype=np.int64)
 
 
 def _whole_numbers(written: list[str]) -> list[str]:
@@ -213,7 +213,7 @@ def refuse_names_but_for_capitals(names: Sequence[str], what: str, path: Path) -
             raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
 
 
-def _are_numbers(found: list[str], names: tuple[str, ...], columns: Columns, path: Path) -> bool:
+def _are_numbers(labels: list[str], names: tuple[str, ...], columns: Columns, path: Path) -> bool:
     """Whether labels are places in `names` or names: what is said, else what the labels alone say.
 
     The rule looks at no split's particular labels: where every label is a number and a class is called by a number, both
@@ -221,24 +221,24 @@ def _are_numbers(found: list[str], names: tuple[str, ...], columns: Columns, pat
     """
     if columns.labels is not None:
         return columns.labels == "numbers"
-    if not all(_is_number(text) for text in found):
+    if not all(_is_number(text) for text in labels):
         # One of them is wrong: the rest says which.
-        return any(_is_number(text) for text in found) and not set(found) & set(names)
+        return any(_is_number(text) for text in labels) and not set(labels) & set(names)
     refuse_two_readings(names, f"a label {{}} in {columns.label!r}", path)
     return True
 
 
 def _numbers(
-    found: list[str], names: tuple[str, ...], column: str, path: Path, called: Callable[[int], str]
+    labels: list[str], names: tuple[str, ...], column: str, path: Path, called: Callable[[int], str]
 ) -> NDArray[np.int64]:
-    for row, text in enumerate(found):
+    for row, text in enumerate(labels):
         # The length first: Python refuses to convert thousands of digits, with an error of its own.
         if not _is_number(text) or len(text) > 9 or int(text) >= len(names):
             fix = f"labels are names in `classes`, or numbers from 0 to {len(names) - 1}"
-            if text == str(len(names)) and "0" not in found:
+            if text == str(len(names)) and "0" not in labels:
                 fix = f"these labels seem to be counted from 1: subtract 1; {fix}"
             raise _wrong(path, called(row), f"{column!r} is {text[:40]!r}", fix)
-    return np.asarray([int(text) for text in found], dtype=np.int64)
+    return np.asarray([int(text) for text in labels], dtype=np.int64)
 
 
 def _presence(value: object, name: str, path: Path, row: str) -> float:

@@ -39,7 +39,7 @@ def load(path: Path, *, split: str, columns: Columns, absolute_paths: bool = Fal
     """
     table = _read(path, columns)
     require(columns, table.cells, path)
-    found = describe(table.cells, columns, path, table.called)
+    described = describe(table.cells, columns, path, table.called)
     given = tuple(table.cells[columns.image])
     for row, name in enumerate(given):
         if not name.strip():
@@ -51,13 +51,13 @@ def load(path: Path, *, split: str, columns: Columns, absolute_paths: bool = Fal
     return Catalogue(
         name=path.stem,
         split=split,
-        class_names=found.class_names,
-        ids=found.ids or tuple(name.removeprefix("./") for name in files),
-        labels=found.labels,
+        class_names=described.class_names,
+        ids=described.ids or tuple(name.removeprefix("./") for name in files),
+        labels=described.labels,
         source=Files(path.parent, files),
-        metadata=found.metadata,
-        concept_names=found.concept_names,
-        concept_labels=found.concept_labels,
+        metadata=described.metadata,
+        concept_names=described.concept_names,
+        concept_labels=described.concept_labels,
     )
 
 
@@ -116,10 +116,13 @@ def _separator(text: str, columns: Columns) -> str:
     """The separator whose header has all columns that are asked for; else the one that is most often in the header."""
     lines = [line for line in text[:LARGEST_HEADER].splitlines() if line.strip()]
     header = lines[0] if lines else ""
-    names = {one: [name.strip() for name in next(csv.reader([header], delimiter=one), [])] for one in SEPARATORS}
+    names = {
+        separator: [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+        for separator in SEPARATORS
+    }
     wanted = {columns.image, *columns.wanted}
-    fits = [one for one in SEPARATORS if wanted <= set(names[one])]
-    return fits[0] if fits else max(SEPARATORS, key=lambda one: (len(names[one]), one == ","))
+    fits = [separator for separator in SEPARATORS if wanted <= set(names[separator])]
+    return fits[0] if fits else max(SEPARATORS, key=lambda separator: (len(names[separator]), separator == ","))
 
 
 def _files(path: Path, given: tuple[str, ...], columns: Columns) -> tuple[str, ...]:
@@ -127,8 +130,8 @@ def _files(path: Path, given: tuple[str, ...], columns: Columns) -> tuple[str, .
 
     Raises UserError DATA007 where not one of them is there: what stands in the column is something else.
     """
-    found = tuple(_written(path.parent, name) for name in given)
-    if given and not any(_there(path.parent / name) for name in found):
+    files = tuple(_written(path.parent, name) for name in given)
+    if given and not any(_there(path.parent / name) for name in files):
         first = given[0].strip()
         if "://" in first[:10]:
             what, fix = "addresses", "download the images; no command fetches them"
@@ -141,17 +144,17 @@ def _files(path: Path, given: tuple[str, ...], columns: Columns) -> tuple[str, .
             f"the column {columns.image!r} holds {what}, such as {shown!r}; none of its {len(given):,} images is there"
         )
         raise user_error("DATA007", problem, fix, SourceLocation(str(path)))
-    return found
+    return files
 
 
 def _written(folder: Path, name: str) -> str:
     if _there(folder / name):
         return name
     # Tables of other systems: backslashes, and letters with accents written in another form.
-    for one in (name, name.replace("\\", "/")):
-        file = existing(folder, one)
+    for spelling in (name, name.replace("\\", "/")):
+        file = existing(folder, spelling)
         if _there(file):
-            return one if Path(one).is_absolute() else file.relative_to(folder).as_posix()
+            return spelling if Path(spelling).is_absolute() else file.relative_to(folder).as_posix()
     return name.replace("\\", "/")
 
 
@@ -165,7 +168,7 @@ def _there(path: Path) -> bool:
 def _stay_inside(path: Path, name: str, called: str) -> None:
     try:
         written = {name, name.replace("\\", "/")}
-        inside = all((path.parent / one).resolve().is_relative_to(path.parent.resolve()) for one in written)
+        inside = all((path.parent / spelling).resolve().is_relative_to(path.parent.resolve()) for spelling in written)
     except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links
         inside = False
     if not inside:

@@ -103,8 +103,8 @@ def _opened(origin: Origin, split: str, cache: Path, streaming: bool) -> Any:
     )
     try:
         if saved:
-            found = datasets.load_from_disk(str(origin.directory))
-            whole = found[split] if isinstance(found, datasets.DatasetDict) else found
+            stored = datasets.load_from_disk(str(origin.directory))
+            whole = stored[split] if isinstance(stored, datasets.DatasetDict) else stored
             return whole.to_iterable_dataset() if streaming else whole
         where = str(origin.directory or origin.hub)
         options: dict[str, str] = {} if streaming else {"cache_dir": str(cache / "huggingface")}

@@ -70,7 +70,7 @@ def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of bombs below our own, stricter limit
         Image.init()
-        formats = [one for one in FORMATS if one in Image.OPEN]
+        formats = [name for name in FORMATS if name in Image.OPEN]
         with Image.open(source, formats=formats) as image:
             if image.width * image.height > MAXIMUM_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels are more than {MAXIMUM_PIXELS:,}")

@@ -75,16 +75,16 @@ def load(
         raise user_error("DATA003", f"{root} is not a folder", "give a folder with one sub-folder of images per class")
     omitted = _Omitted(root)
     folders = sorted(_class_folders(root, omitted))
-    found: dict[Path, list[Path]] = {folder: [] for folder in folders}
+    files_of: dict[Path, list[Path]] = {folder: [] for folder in folders}
     for folder, path in _files(folders, omitted, _Visited(root)):
         if path.suffix.lower() in SUFFIXES:
-            found[folder].append(path)
+            files_of[folder].append(path)
         else:
             omitted.add("files of another ending are not read", path)
     for folder in folders:
-        if not found[folder]:
+        if not files_of[folder]:
             omitted.add("class folders have no image", folder)
-    files = [path.relative_to(root).as_posix() for folder in folders for path in sorted(found[folder])]
+    files = [path.relative_to(root).as_posix() for folder in folders for path in sorted(files_of[folder])]
     if not files:
         left_out = f"; left out: {'; '.join(omitted.sentences())}" if omitted.found else ""
         fix = f"put them at {root}/CLASS/NAME.jpg (or .png, .webp, ...)"
@@ -100,10 +100,10 @@ def load(
     if classes is None:
         refuse_names_but_for_capitals(names, "the class folders", root)
     class_names = _class_names(names, classes, labels, root)
-    indices = [names.index(one) for one, folder in zip(called, folders, strict=True) for _ in found[folder]]
+    indices = [names.index(name) for name, folder in zip(called, folders, strict=True) for _ in files_of[folder]]
     # Names that are not UTF-8 come from the file system as lone surrogates, which cannot be written into results.json.
     ids = tuple(os.fsencode(file).decode("utf-8", "backslashreplace") for file in files)
-    between = tuple("/".join(one.split("/")[1:-1]) or None for one in ids)
+    between = tuple("/".join(identifier.split("/")[1:-1]) or None for identifier in ids)
     return Catalogue(
         name=name or root.name,
         split=split,
@@ -144,7 +144,7 @@ class _Visited:
 
     def __post_init__(self) -> None:
         above = self.root.resolve()
-        self._above = {(one.stat().st_dev, one.stat().st_ino) for one in (above, *above.parents)}
+        self._above = {(folder.stat().st_dev, folder.stat().st_ino) for folder in (above, *above.parents)}
 
     def why_not(self, folder: Path) -> str | None:
         """Why a folder is not to be entered; None where it is, which is remembered. Raises OSError."""

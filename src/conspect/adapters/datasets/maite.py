@@ -37,7 +37,9 @@ class _MaiteImages:
     def digests(self) -> list[str]:
         """Of each image as it comes."""
         images = (np.ascontiguousarray(self.dataset[index][0]) for index in range(len(self.names)))
-        return [digest_bytes(f"{one.dtype.str}{one.shape}{self.white!r}".encode(), one.tobytes()) for one in images]
+        return [
+            digest_bytes(f"{image.dtype.str}{image.shape}{self.white!r}".encode(), image.tobytes()) for image in images
+        ]
 
 
 def from_maite(
@@ -87,8 +89,8 @@ def from_maite(
         raise user_error("DATA007", problem, fix)
     if white is None:
         white = ranges.white()
-    ids = tuple(str(one.get("id", index)) for index, one in enumerate(details))
-    columns = {key for one in details for key in one if key != "id"}
+    ids = tuple(str(detail.get("id", index)) for index, detail in enumerate(details))
+    columns = {key for detail in details for key in detail if key != "id"}
     return Catalogue(
         name=name or str(about.get("id", "maite")),
         split=split,
@@ -96,7 +98,7 @@ def from_maite(
         ids=ids,
         labels=np.asarray(labels, dtype=np.int64),
         source=_MaiteImages(dataset, ids, white),
-        metadata={key: tuple(_text(one.get(key)) for one in details) for key in sorted(columns)},
+        metadata={key: tuple(_text(detail.get(key)) for detail in details) for key in sorted(columns)},
     )
 
 
@@ -160,7 +162,7 @@ class _Ranges:
         # Whole numbers that go up to 1 are masks, or floats in 0..1 that were cast: nearly black if 255 were white.
         if self.low == self.high == 0:
             return 255.0
-        floats = all(one.startswith("float") for one in self.types)
+        floats = all(name.startswith("float") for name in self.types)
         if floats and self.low >= 0 and self.high <= 1:
             return 1.0
         whole = self.types <= {"uint8"} and self.high > 1

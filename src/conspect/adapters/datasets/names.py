@@ -24,18 +24,18 @@ def existing(folder: Path, name: str) -> Path:
     try:
         if path.exists():
             return path
-        found = folder
+        place = folder
         for part in Path(name).parts:
-            written = (found / unicodedata.normalize(form, part) for form in ("NFC", "NFD"))
-            found = next((one for one in written if one.exists()), found / part)
-        return found if found.exists() else path
+            written = (place / unicodedata.normalize(form, part) for form in ("NFC", "NFD"))
+            place = next((spelling for spelling in written if spelling.exists()), place / part)
+        return place if place.exists() else path
     except (OSError, ValueError):  # an over-long name, a null byte
         return path
 
 
 def check_names(class_names: Sequence[str], ids: Sequence[str], split: str) -> None:
     """Raises UserError DATA007 when a class or an id stands for two; classes of the same letters written in two ways are one."""
-    for names, one, fix in (
+    for names, what, fix in (
         (
             tuple(map(composed, class_names)),
             "class",
@@ -48,6 +48,6 @@ def check_names(class_names: Sequence[str], ids: Sequence[str], split: str) -> N
             more = f", and {len(twice) - 1:,} more do" if len(twice) > 1 else ""
             whose = f" of {split}" if split else ""
             problem = (
-                f"the {'name' if one == 'class' else 'id'} {twice[0]!r} stands for more than one {one}{whose}{more}"
+                f"the {'name' if what == 'class' else 'id'} {twice[0]!r} stands for more than one {what}{whose}{more}"
             )
             raise user_error("DATA007", problem, fix)

@@ -48,11 +48,11 @@ def load(path: Path, *, split: str, columns: Columns) -> Catalogue:
         with _whole(file):
             # As dictionaries: one long text that stands in a million rows is kept once.
             texts = [name for name in columns.wanted if _is_text(parquet.schema_arrow.field(name).type)]
-            found = pq.ParquetFile(file, read_dictionary=texts).read(columns=list(columns.wanted))
+            read = pq.ParquetFile(file, read_dictionary=texts).read(columns=list(columns.wanted))
         for name in columns.wanted:
-            table[name] += _values(found.column(name))
+            table[name] += _values(read.column(name))
     _check_images(images, path)
-    columns = _with_class_names(columns, [one.schema_arrow.metadata for one in images.opened], files)
+    columns = _with_class_names(columns, [opened.schema_arrow.metadata for opened in images.opened], files)
     about = describe(table, columns, path)
     width = len(str(len(about.labels) - 1))
     ids = about.ids or tuple(f"{row:0{width}d}" for row in range(len(about.labels)))
@@ -114,8 +114,8 @@ def _check_sizes(path: Path, metadata: Any) -> None:
         for group in range(metadata.num_row_groups)
         for column in range(metadata.row_group(group).num_columns)
     ]
-    swollen = max((one.total_uncompressed_size for one in columns), default=0)
-    values = max((one.num_values for one in columns), default=0)
+    swollen = max((column.total_uncompressed_size for column in columns), default=0)
+    values = max((column.num_values for column in columns), default=0)
     if metadata.num_rows > FEW_ROWS and metadata.num_rows * LEAST_BYTES > size:
         problem = f"it declares {metadata.num_rows:,} rows in {size:,} bytes: fewer bytes than any image has"
     elif values > LARGEST_COLUMN:
@@ -135,14 +135,14 @@ def _is_text(kind: Any) -> bool:
 
 def _values(column: Any) -> list[object]:
     """The column's values; equal texts of a dictionary are one object."""
-    found: list[object] = []
+    values: list[object] = []
     for chunk in column.chunks:
         if hasattr(chunk, "dictionary"):
             words, places = chunk.dictionary.to_pylist(), chunk.indices.to_pylist()
-            found += [None if place is None else words[place] for place in places]
+            values += [None if place is None else words[place] for place in places]
         else:
-            found += chunk.to_pylist()
-    return found
+            values += chunk.to_pylist()
+    return values
 
 
 def _as_dictionaries(opened: Any, path: Path, column: str) -> Any:
@@ -195,8 +195,8 @@ def _with_class_names(columns: Columns, metadata: Sequence[Mapping[bytes, bytes]
             shared = min(len(first), len(names))
             number = next((k for k in range(shared) if first[k] != names[k]), shared)
             told = " and ".join(
-                f"{list(one)[number]!r} in {place.name}" if number < len(one) else f"nothing in {place.name}"
-                for one, place in ((first, file), (names, other))
+                f"{list(listed)[number]!r} in {place.name}" if number < len(listed) else f"nothing in {place.name}"
+                for listed, place in ((first, file), (names, other))
             )
             problem = f"the files have other class names each: {number} in {columns.label!r} is {told}"
             raise user_error("DATA007", problem, "write them again with one order of names", SourceLocation(str(other)))

@@ -142,11 +142,11 @@ class _Machine:
             "REDUCE": lambda _: self.stack.append(_meaning(self.stack.pop(-2), self.stack.pop())),
             "BUILD": lambda _: self.build(self.stack.pop()),
         }
-        for opcode, found, _ in pickletools.genops(content):
+        for opcode, argument, _ in pickletools.genops(content):
             if opcode.name in LITERALS:
-                self.stack.append(LITERALS[opcode.name](cast("Any", found)))
+                self.stack.append(LITERALS[opcode.name](cast("Any", argument)))
             elif opcode.name in actions:
-                actions[opcode.name](found)
+                actions[opcode.name](argument)
             else:
                 raise _Refused(f"the instruction {opcode.name}")
         if len(self.stack) != 1:
@@ -218,11 +218,11 @@ class _Plain:
         if isinstance(value, _Array) and value.value is not None:
             return value.value
         if isinstance(value, dict):
-            return {key: self.of(one, depth + 1) for key, one in value.items()}
+            return {key: self.of(entry, depth + 1) for key, entry in value.items()}
         if isinstance(value, list):
-            return [self.of(one, depth + 1) for one in value]
+            return [self.of(entry, depth + 1) for entry in value]
         if isinstance(value, tuple):
-            return tuple(self.of(one, depth + 1) for one in value)
+            return tuple(self.of(entry, depth + 1) for entry in value)
         if value is None or isinstance(value, bool | int | float | str | bytes):
             return value
         raise _Refused("something that is no data")

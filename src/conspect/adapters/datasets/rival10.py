@@ -68,7 +68,7 @@ def load(split: str, *, directory: Path, bar: ProgressBar = silent) -> Catalogue
     if strange:
         problem = f"{len(strange)} images are of none of RIVAL10's twenty synsets, such as {strange[0]!r}"
         raise outside_error("DATA002", problem, "remove them, or unpack RIVAL10 again", SourceLocation(str(folder)))
-    found = [SYNSETS[name.split("_")[0]] for name in names]
+    synsets = [SYNSETS[name.split("_")[0]] for name in names]
     advance = bar(f"attribute labels ({split})", len(names))
     labels = np.full((len(names), len(ATTRIBUTES)), np.nan)
     for row, name in enumerate(names):
@@ -81,9 +81,9 @@ def load(split: str, *, directory: Path, bar: ProgressBar = silent) -> Catalogue
         split=split,
         class_names=CLASS_NAMES,
         ids=tuple(f"{split}/{Path(name).stem}" for name in names),
-        labels=np.asarray([CLASS_NAMES.index(class_name) for class_name, _ in found], dtype=np.int64),
+        labels=np.asarray([CLASS_NAMES.index(class_name) for class_name, _ in synsets], dtype=np.int64),
         source=Files(folder, tuple(names)),
-        metadata={"synset": tuple(synset for _, synset in found)},
+        metadata={"synset": tuple(synset for _, synset in synsets)},
         concept_names=ATTRIBUTES,
         concept_labels=labels,
     )

@@ -50,7 +50,7 @@ def of_colours(image: Image.Image, source: Path | BinaryIO, formats: list[str]) 
     with Image.open(source, formats=formats) as again:
         # The lower eight bits are the upper ones of the other order of bytes.
         again.tile = [_reordered(tile) for tile in again.tile]
-        high, low = (np.asarray(ImageOps.exif_transpose(one), dtype=np.uint16) for one in (image, again))
+        high, low = (np.asarray(ImageOps.exif_transpose(part), dtype=np.uint16) for part in (image, again))
     return np.asarray(high * np.uint16(256) + low, dtype=np.uint16)
 
 
@@ -93,7 +93,7 @@ def declared_bits(source: Path | BinaryIO, tags: dict[int, Any], kind: str | Non
     if kind == "TIFF":
         said = next((tags[tag] for tag in MAXIMUM_TAGS if tag in tags), WHITE)
         values = {*said} if isinstance(said, tuple) else {said}
-        value = int(max(values)) if values and all(float(one).is_integer() for one in values) else WHITE
+        value = int(max(values)) if values and all(float(number).is_integer() for number in values) else WHITE
         return value.bit_length() if 255 <= value < WHITE and value & (value + 1) == 0 else None
     if kind == "PNG":
         significant = max(_png_chunk(source, b"sBIT"), default=16)

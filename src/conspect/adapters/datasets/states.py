@@ -42,7 +42,7 @@ def state_of(source: DataSource, folder: Path) -> list[str]:
 
 
 def _inside(path: Path, pattern: str) -> list[Path]:
-    return sorted(one for one in path.glob(pattern) if one.is_file()) if path.is_dir() else [path]
+    return sorted(file for file in path.glob(pattern) if file.is_file()) if path.is_dir() else [path]
 
 
 def _shards(pattern: str, folder: Path) -> list[Path]:

@@ -63,10 +63,12 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
         advance(1)
     place = shards[0] if len(shards) == 1 else folder / pattern
     # Such as a zzz.txt that somebody packed too: without an image and without a class it is no sample.
-    strays += [_members(one) for one in samples if not one.seen & IMAGES and columns.label not in one.fields]
-    samples = [one for one in samples if one.seen & IMAGES or columns.label in one.fields]
-    if samples and not any(one.seen & IMAGES for one in samples):
-        endings = ", ".join(f".{ending}" for ending in sorted({ending for one in samples for ending in one.seen}))
+    strays += [
+        _members(sample) for sample in samples if not sample.seen & IMAGES and columns.label not in sample.fields
+    ]
+    samples = [sample for sample in samples if sample.seen & IMAGES or columns.label in sample.fields]
+    if samples and not any(sample.seen & IMAGES for sample in samples):
+        endings = ", ".join(f".{ending}" for ending in sorted({ending for sample in samples for ending in sample.seen}))
         problem = f"no sample has an image: the members of {len(samples):,} samples end in {endings[:200]}"
         fix = "write images as KEY.jpg or KEY.png; arrays (.npy) are not read, and .seg.png is no ending of an image"
         raise user_error("DATA003", problem, fix, SourceLocation(str(place)))
@@ -99,34 +101,34 @@ def _names_of(shards: list[Path]) -> dict[Path, str]:
     """What shards are called in ids: their file names, with as much of their folders as tells them apart."""
     longest = max(len(shard.parts) for shard in shards)
     for depth in range(1, longest + 1):
-        found = {shard: "/".join((*shard.parts[-depth:-1], shard.stem)) for shard in shards}
-        if len(set(found.values())) == len(shards):
+        names = {shard: "/".join((*shard.parts[-depth:-1], shard.stem)) for shard in shards}
+        if len(set(names.values())) == len(shards):
             break
-    return found
+    return names
 
 
 def shards_of(pattern: str, folder: Path) -> list[Path]:
     """The shards that `pattern` names. Raises UserError DATA003 where one of them or all are not there."""
     path = folder / pattern
     if path.is_dir():
-        found = sorted(path.glob("*.tar"))
+        shards = sorted(path.glob("*.tar"))
     elif path.is_file():
-        found = [path]
+        shards = [path]
     else:
         names = _expanded(pattern)
-        found = [folder / name for name in names if (folder / name).is_file()]
-        if len(names) == 1 and not found:
+        shards = [folder / name for name in names if (folder / name).is_file()]
+        if len(names) == 1 and not shards:
             # The study's own folder may be called by signs that mean something in a pattern.
             nested = [] if path.is_absolute() and Path(pattern).is_absolute() else sorted(folder.glob(pattern))
-            found = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else nested
-        missing = len(names) - len(found)
-        if found and len(names) > 1 and missing:
+            shards = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else nested
+        missing = len(names) - len(shards)
+        if shards and len(names) > 1 and missing:
             problem = f"{missing} of the {len(names)} shards of {pattern} are not there"
             raise user_error("DATA003", problem, "name the shards that are there", SourceLocation(str(folder)))
-    if not found:
+    if not shards:
         fix = "give a .tar file, a folder of them, or a pattern such as shards/{000..012}.tar"
         raise user_error("DATA003", f"there is no shard at {path}", fix)
-    return found
+    return shards
 
 
 def _expanded(pattern: str) -> list[str]:
@@ -136,12 +138,12 @@ def _expanded(pattern: str) -> list[str]:
     for low, high, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         numbers = range(int(low), min(int(high), int(low) + MOST_SHARDS) + 1)
         choices += [[str(number).zfill(len(low)) for number in numbers], [text]]
-    return ["".join(one) for one in product(*choices)]
+    return ["".join(pieces) for pieces in product(*choices)]
 
 
 def _samples(shard: Path, strays: list[str]) -> list[_Sample]:
     """The samples of a shard; members that belong to none go to `strays`."""
-    found: dict[str, _Sample] = {}
+    samples: dict[str, _Sample] = {}
     try:
         with tarfile.open(shard, mode="r:") as archive, shard.open("rb") as stream:
             for member in archive:
@@ -153,14 +155,14 @@ def _samples(shard: Path, strays: list[str]) -> list[_Sample]:
                     strays.append(member.name[:100])
                     continue
                 key = (name.parent / stem).as_posix()
-                sample = found.setdefault(key, _Sample(shard, key))
+                sample = samples.setdefault(key, _Sample(shard, key))
                 _take(sample, ending.lower(), member, stream)
     except (tarfile.TarError, OSError, EOFError) as error:
         fix = "write the shard again; a compressed one (.tar.gz) must be unpacked to .tar first"
         raise outside_error("DATA002", f"not a whole tar archive: {error}", fix, SourceLocation(str(shard))) from error
     # Such as a README.md: nothing in it is an image, a class or a text.
-    strays += [_members(one) for one in found.values() if not one.seen & (IMAGES | TEXTS)]
-    return [one for one in found.values() if one.seen & (IMAGES | TEXTS)]
+    strays += [_members(sample) for sample in samples.values() if not sample.seen & (IMAGES | TEXTS)]
+    return [sample for sample in samples.values() if sample.seen & (IMAGES | TEXTS)]
 
 
 def _members(sample: _Sample) -> str:

@@ -75,7 +75,7 @@ def _sample(row: Row, path: str, fields: Mapping[str, str]) -> JsonObject:
 
 def _field_names(keys: Sequence[str]) -> dict[str, str]:
     """Names of letters, digits and underscores that begin with a letter, each once."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     used = {*TAKEN, "image"}
     for key in keys:
         plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "field"
@@ -83,8 +83,8 @@ def _field_names(keys: Sequence[str]) -> dict[str, str]:
         while name in used or not name[0].isalpha():
             name, number = f"field_{plain}_{number}", number + 1
         used.add(name)
-        found[key] = name
-    return found
+        names[key] = name
+    return names
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:

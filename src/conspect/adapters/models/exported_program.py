@@ -94,8 +94,8 @@ class Program(nn.Module):
     def _run(self, images: Tensor) -> Sequence[Tensor]:
         # The check of the input's shape that torch puts before a program cannot be traced, which exporting to ONNX does.
         run = fx.Interpreter(self.graph_module).run if torch.jit.is_tracing() else self.graph_module  # type: ignore[attr-defined,no-untyped-call]
-        found: Sequence[Tensor] = run(images)
-        return found
+        outputs: Sequence[Tensor] = run(images)
+        return outputs
 
     def _in_pieces(self, images: Tensor, size: int) -> list[Tensor]:
         parts = []
@@ -104,8 +104,8 @@ class Program(nn.Module):
             short = size - len(piece)
             padded = torch.cat([piece, piece[-1:].expand(short, *piece.shape[1:])]) if short else piece
             # A program that squeezes its output loses the axis of a batch of one.
-            whole = [one[None] if size == 1 and one.shape[:1] != (1,) else one for one in self._run(padded)]
-            parts.append([one[: len(piece)] for one in whole])
+            whole = [output[None] if size == 1 and output.shape[:1] != (1,) else output for output in self._run(padded)]
+            parts.append([output[: len(piece)] for output in whole])
         return [torch.cat(column) for column in zip(*parts, strict=True)]
 
     def train(self, mode: bool = True) -> Any:
@@ -156,15 +156,15 @@ def _head(module: fx.GraphModule, logits: fx.Node, named: str | None, name: str)
         return None
     constant = _constants(module)
     if named is not None:
-        every = [one for node in module.graph.nodes if (one := _linear(node, constant)) is not None]
-        for one in every:
-            if one.node.name == named:
-                return one
-        told = [f"{one.node.name} ({one.weight.shape[1]} -> {one.weight.shape[0]})" for one in every]
+        every = [layer for node in module.graph.nodes if (layer := _linear(node, constant)) is not None]
+        for layer in every:
+            if layer.node.name == named:
+                return layer
+        told = [f"{layer.node.name} ({layer.weight.shape[1]} -> {layer.weight.shape[0]})" for layer in every]
         raise no_head(name, f"it has no linear operation called {named!r}", told)
     node: fx.Node | None = logits
     while node is not None and node.op == "call_function" and node.target in ENDS:
-        node = next((one for one in node.all_input_nodes if constant(one) is None), None)
+        node = next((source for source in node.all_input_nodes if constant(source) is None), None)
     return None if node is None else _linear(node, constant)
 
 
@@ -195,14 +195,14 @@ def _constants(module: fx.GraphModule) -> Any:
             return None
         if node.op == "get_attr":
             owner, _, leaf = str(node.target).rpartition(".")
-            found = getattr(module.get_submodule(owner), leaf)
-            return found if isinstance(found, Tensor) else None
+            tensor = getattr(module.get_submodule(owner), leaf)
+            return tensor if isinstance(tensor, Tensor) else None
         target = node.target
         if not callable(target) or not node.all_input_nodes:
             return None
         # Such as the weight of a head of cosines, which is normalised in the graph.
-        inputs = {one: value(one) for one in node.all_input_nodes}
-        if any(one is None or one.numel() > LARGEST_CONSTANT for one in inputs.values()):
+        inputs = {source: value(source) for source in node.all_input_nodes}
+        if any(source is None or source.numel() > LARGEST_CONSTANT for source in inputs.values()):
             return None
         with torch.no_grad():
             made = target(*fx.map_arg(node.args, inputs.get), **fx.map_arg(node.kwargs, inputs.get))

@@ -42,9 +42,9 @@ def module_moments(
     finally:
         for hook in hooks:
             hook.remove()
-    found = []
+    moments = []
     for name, (total, squares, count) in sums.items():
         mean = total / count
         deviation = (squares / count - mean.square()).clamp_min(0).sqrt()
-        found.append(LayerMoments(name, mean.numpy(), deviation.numpy()))
-    return tuple(found)
+        moments.append(LayerMoments(name, mean.numpy(), deviation.numpy()))
+    return tuple(moments)

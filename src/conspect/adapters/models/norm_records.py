@@ -134,8 +134,8 @@ def _keeps_record(layer: nn.Module) -> bool:
 def _departures(operations: _Met, modules: _Met, named: dict[str, Tensor]) -> tuple[LayerDeparture, ...]:
     """Records by the names of their layers; one that a module keeps and an operation normalises with is counted once."""
     places = {value.data_ptr(): name for name, value in reversed(named.items())}
-    found = []
+    departures = []
     for number, (key, record) in enumerate({**modules.records, **operations.records}.items(), 1):
         name = places.get(key, f"batch norm {number}").removeprefix(WRAPPED)
-        found.append(record.departure(name.removesuffix(f".{MEAN}")))
-    return tuple(found)
+        departures.append(record.departure(name.removesuffix(f".{MEAN}")))
+    return tuple(departures)

@@ -111,7 +111,9 @@ class OnnxModel:
         self._session = Session(model, device=device, place=path, code="MODEL002")
         inputs = self._session.inputs
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
-            problem = f"it takes {', '.join(f'{one.name} {one.shape}' for one in inputs)}, not one batch of images"
+            problem = (
+                f"it takes {', '.join(f'{value.name} {value.shape}' for value in inputs)}, not one batch of images"
+            )
             raise user_error(
                 "MODEL002", problem, "give a classifier with one input [image, 3, y, x]", SourceLocation(str(path))
             )
@@ -125,15 +127,15 @@ class OnnxModel:
         self.preprocessing = self._prepare.sentence
         probes = prepared_probes(self._prepare, name)
         embeddings, outputs = self._run(probes)
-        found = None if cut is None else fitting(cut.head, embeddings, outputs, self.tolerance)
-        if cut is not None and found is None and head is not None:
+        replayed = None if cut is None else fitting(cut.head, embeddings, outputs, self.tolerance)
+        if cut is not None and replayed is None and head is not None:
             raise no_head(name, f"{cut.node!r} applied to its input does not give the model's output", [])
-        if found is None:
+        if replayed is None:
             confirm_logits(np.concatenate([outputs, *self._of_noise(probes)]), name, pictures=head == NOTHING)
             self._embedding = None
             self._shares = are_shares(outputs)
-            found = Head.identity(max(outputs.shape[1], 2)), "softmax" if self._shares else "logits"
-        self.head, self._ending = found
+            replayed = Head.identity(max(outputs.shape[1], 2)), "softmax" if self._shares else "logits"
+        self.head, self._ending = replayed
         # What a single output says of two classes is known only with the head that replays it.
         self._one_means_two = True
         if self.head.classes != len(class_names):
@@ -173,7 +175,7 @@ class OnnxModel:
         if self._form.takes_bytes:
             return []
         made = [self._run(noise)[1] for noise in noise_like(probes)]
-        return [one[np.isfinite(one).all(axis=1)] for one in made]
+        return [rows[np.isfinite(rows).all(axis=1)] for rows in made]
 
     def _confirmed(self, probes: NDArray[np.float32]) -> Floats:
         """The embeddings of probes. What is no function of one image is told as that, also where it shows in the head alone."""
@@ -187,14 +189,14 @@ class OnnxModel:
     def _run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         names = [self._output, *([] if self._embedding in (None, self._output) else [str(self._embedding)])]
         with calling(self.name, "the graph", f"{list(batch.shape)} {batch.dtype}", self._form.wanted):
-            found = self._session.run({self._input: self._form.fed(batch, self.name)}, names)
-        outputs = found[0].reshape(len(batch), -1).astype(np.float64)
+            arrays = self._session.run({self._input: self._form.fed(batch, self.name)}, names)
+        outputs = arrays[0].reshape(len(batch), -1).astype(np.float64)
         self._single = outputs.shape[1] == 1
         if self._embedding is None:
             if outputs.shape[1] == 1 and self._one_means_two:
                 outputs, _ = outputs_as_two_classes(outputs, "sigmoid" if self._shares else "logits")
             return (np.log(np.maximum(outputs, 1e-30)) if self._shares else outputs), outputs
-        embeddings = found[-1].astype(np.float64)
+        embeddings = arrays[-1].astype(np.float64)
         self._averaged = embeddings.ndim == 4 and embeddings.shape[2:] != (1, 1)
         # What is pooled before or after a 1 x 1 convolution is the same; one value a channel may still carry its two axes.
         return (embeddings.mean((2, 3)) if embeddings.ndim == 4 else embeddings.reshape(len(batch), -1)), outputs
@@ -261,7 +263,7 @@ class OnnxModel:
 def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:
     """The named node, or the Gemm, MatMul and Add, or 1 x 1 Conv that the output comes from; None where there is none."""
     constants = _constants(graph)
-    nodes = {one: node for node in graph.node for one in node.output}
+    nodes = {value: node for node in graph.node for value in node.output}
     cuts = [cut for node in graph.node if (cut := _cut(node, nodes, constants)) is not None]
     listed = [f"{cut.node} ({cut.head.layers[0].weight.shape[1]} -> {cut.head.classes})" for cut in cuts]
     if named is not None:
@@ -271,12 +273,12 @@ def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:
         raise no_head(name, f"it has no Gemm, MatMul or 1 x 1 Conv with constant weights called {named!r}", listed)
     node = nodes.get(output)
     while node is not None:
-        found = _cut(node, nodes, constants)
-        if found is not None:
-            return found
+        product = _cut(node, nodes, constants)
+        if product is not None:
+            return product
         if node.op_type not in (*ENDS, *SCALES):
             return None
-        node = next((nodes[one] for one in node.input if one in nodes and one not in constants), None)
+        node = next((nodes[value] for value in node.input if value in nodes and value not in constants), None)
     return None
 
 
@@ -284,17 +286,17 @@ def _constants(graph: Any) -> dict[str, NDArray[Any]]:
     """Initializers, constants and what is computed from them alone, such as the normalised weight of a head of cosines."""
     from onnx import numpy_helper
 
-    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-        elif node.op_type == "Identity" and node.input[0] in found:
-            found[node.output[0]] = found[node.input[0]]
-        elif node.op_type in FOLDED and all(name in found for name in node.input if name):
-            made = _folded(node, found)
+            arrays[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        elif node.op_type == "Identity" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays[node.input[0]]
+        elif node.op_type in FOLDED and all(name in arrays for name in node.input if name):
+            made = _folded(node, arrays)
             if made is not None:
-                found[node.output[0]] = made
-    return found
+                arrays[node.output[0]] = made
+    return arrays
 
 
 def _folded(node: Any, constants: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
@@ -327,7 +329,9 @@ def _cut(node: Any, nodes: dict[str, onnx.NodeProto], constants: dict[str, NDArr
     if product.op_type == "Conv":
         return _pointwise(product, constants)
     weight = constants[product.input[1]].astype(np.float64)
-    options = {one.name: one.i if one.type == 2 else one.f for one in product.attribute}  # AttributeProto.INT is 2
+    options = {
+        attribute.name: attribute.i if attribute.type == 2 else attribute.f for attribute in product.attribute
+    }  # AttributeProto.INT is 2
     if product.op_type == "Gemm":
         weight = (weight if options.get("transB", 0) else weight.T) * options.get("alpha", 1.0)
         if options.get("transA", 0) or (len(product.input) > 2 and product.input[2] not in constants):
@@ -348,7 +352,7 @@ def _cut(node: Any, nodes: dict[str, onnx.NodeProto], constants: dict[str, NDArr
 def _pointwise(node: Any, constants: dict[str, NDArray[Any]]) -> _Cut | None:
     """A 1 x 1 convolution without groups, strides or padding: an affine map of every position."""
     weight = constants[node.input[1]].astype(np.float64)
-    options = {one.name: one for one in node.attribute}
+    options = {attribute.name: attribute for attribute in node.attribute}
     plain = all(set(options[key].ints) <= {value} for key, value in (("strides", 1), ("pads", 0)) if key in options)
     grouped = "group" in options and options["group"].i != 1
     biased = len(node.input) > 2

@@ -72,7 +72,7 @@ def traced(network: torch.nn.Module, side: tuple[int, int], name: str, *, grey: 
             embeddings, logits = self.network((_grey(values) if grey else values) / 255)
             return embeddings, logits
 
-    device = next((one.device for one in network.parameters()), torch.device("cpu"))
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     sample = np.random.default_rng(0).integers(0, 256, (2, *side, 3), dtype=np.uint8)
     names = ["embedding", "logits"]
     try:
@@ -95,8 +95,8 @@ def traced(network: torch.nn.Module, side: tuple[int, int], name: str, *, grey: 
             with torch.inference_mode():
                 made = whole(given)
             # The exporter leaves a width open that a reshape makes, and a second look must know it.
-            for value, found in zip(graph.graph.output, made, strict=True):
-                value.type.tensor_type.shape.dim[1].dim_value = found.shape[1]
+            for value, output in zip(graph.graph.output, made, strict=True):
+                value.type.tensor_type.shape.dim[1].dim_value = output.shape[1]
             return graph
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -148,7 +148,8 @@ def _compare(model: VisionModel, written: PixelGraph, images: NDArray[np.uint8])
             run = session.run(["embedding", "logits"], {"image": np.stack([written.framed(image) for image in some])})
             allowed = max(TOLERANCE, written.tolerance)
             if not all(
-                _close(np.asarray(one), np.asarray(two), allowed) for one, two in zip(run, expected, strict=True)
+                _close(np.asarray(actual), np.asarray(wanted), allowed)
+                for actual, wanted in zip(run, expected, strict=True)
             ):
                 raise ValueError("it gives other values than the model")
     except Exception as error:  # whatever ONNX Runtime raises of a graph that it does not take
@@ -158,5 +159,5 @@ def _compare(model: VisionModel, written: PixelGraph, images: NDArray[np.uint8])
         raise outside_error("MONITOR006", problem[:400], ALONE) from error
 
 
-def _close(found: NDArray[np.floating], wanted: NDArray[np.floating], allowed: float) -> bool:
-    return found.shape == wanted.shape and bool(np.abs(found - wanted).max() <= allowed * np.abs(wanted).max())
+def _close(actual: NDArray[np.floating], wanted: NDArray[np.floating], allowed: float) -> bool:
+    return actual.shape == wanted.shape and bool(np.abs(actual - wanted).max() <= allowed * np.abs(wanted).max())

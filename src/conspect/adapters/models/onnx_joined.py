@@ -41,7 +41,7 @@ def joined(graph: Any, joint: Joint, head: Head, steps: Preprocessing, form: Inp
     """
     from onnx import TensorProto, compose, helper, version_converter
 
-    opset = next(one.version for one in graph.opset_import if one.domain in {"", "ai.onnx"})
+    opset = next(imported.version for imported in graph.opset_import if imported.domain in {"", "ai.onnx"})
     if opset < LEAST_OPSET:
         graph = version_converter.convert_version(graph, LEAST_OPSET)
         opset = LEAST_OPSET

@@ -47,15 +47,15 @@ def graph_departures(
             before = sums[k]
             sums[k] = total if before is None else before + total
             counts[k] += seen.size // channels
-    found = []
+    departures = []
     for node, (_, recorded), summed, count in zip(listed, records, sums, counts, strict=True):
         if summed is None or not count:
             continue
-        epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), EPSILON)
+        epsilon = next((attribute.f for attribute in node.attribute if attribute.name == "epsilon"), EPSILON)
         moved, squares = summed / count
         name = node.name or node.output[0]
-        found.append(departure(name, moved, squares - np.square(moved), recorded + epsilon, epsilon))
-    return tuple(found)
+        departures.append(departure(name, moved, squares - np.square(moved), recorded + epsilon, epsilon))
+    return tuple(departures)
 
 
 def graph_weights(

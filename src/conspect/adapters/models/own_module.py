@@ -121,7 +121,7 @@ def _execute(spec: ModuleSpec) -> None:
 
 def _forget(folder: Path) -> None:
     forget_reads(folder)
-    for key in [one for one in _READS if one[0] == folder]:
+    for key in [read for read in _READS if read[0] == folder]:
         del _READS[key]
     for name, loaded in list(sys.modules.items()):
         if _lies_in(loaded, folder):
@@ -132,12 +132,12 @@ def _forget(folder: Path) -> None:
 
 def _states(folder: Path) -> dict[str, tuple[int, int]]:
     """Size and time of the file of each loaded module of the folder."""
-    found = {}
+    states = {}
     for name, loaded in list(sys.modules.items()):
         if _lies_in(loaded, folder):
             file = Path(str(loaded.__file__))
-            found[name] = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else (-1, -1)
-    return found
+            states[name] = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else (-1, -1)
+    return states
 
 
 def _lies_in(module: ModuleType | None, folder: Path) -> bool:

@@ -82,8 +82,8 @@ def difference(logits: Float64, outputs: Floats, ending: str) -> float:
     outputs = np.asarray(outputs, dtype=np.float64)
     if logits.shape != outputs.shape:
         return float("inf")
-    found = np.abs(ENDINGS[ending](logits) - outputs).max(initial=0.0)
-    return float(found / max(TINY, np.abs(outputs).max(initial=0.0)))
+    off = np.abs(ENDINGS[ending](logits) - outputs).max(initial=0.0)
+    return float(off / max(TINY, np.abs(outputs).max(initial=0.0)))
 
 
 def ending_of(logits: Float64, outputs: Floats, tolerance: float) -> str | None:
@@ -105,15 +105,15 @@ def replay_of(logits: Float64, outputs: Floats, tolerance: float) -> Replay | No
     best, closest = None, tolerance
     for name, back in _BACK.items():
         for shifted in (False, True) if name in ("logits", "sigmoid") else (False,):
-            found = _fitted(logits, back(np.asarray(outputs, dtype=np.float64)), name, shifted)
-            if found is None:
+            replay = _fitted(logits, back(np.asarray(outputs, dtype=np.float64)), name, shifted)
+            if replay is None:
                 continue
-            changed = logits * found.scale + (0.0 if found.shift is None else found.shift)
+            changed = logits * replay.scale + (0.0 if replay.shift is None else replay.shift)
             off = difference(changed, outputs, name)
             if off <= closest:
-                best, closest = found, off
+                best, closest = replay, off
     return best or next(
-        (one for name in ("logits", "sigmoid") if (one := _by_class(logits, outputs, name)) is not None), None
+        (by_class for name in ("logits", "sigmoid") if (by_class := _by_class(logits, outputs, name)) is not None), None
     )
 
 
@@ -169,9 +169,9 @@ def as_two_classes(head: Head) -> Head:
 def confirm(head: Head, embeddings: Floats, outputs: Floats, ending: str, *, tolerance: float, name: str) -> None:
     """Raises UserError MODEL003 when the head does not replay the outputs of real images."""
     finite = np.isfinite(embeddings).all(1) & np.isfinite(outputs).all(1)
-    found = difference(head.logits(embeddings[finite]), outputs[finite], ending)
-    if found > tolerance:
-        problem = f"head(encoder(x)) is not {name}(x): they differ by {found:.2g} of the largest output on real images"
+    off = difference(head.logits(embeddings[finite]), outputs[finite], ending)
+    if off > tolerance:
+        problem = f"head(encoder(x)) is not {name}(x): they differ by {off:.2g} of the largest output on real images"
         fix = (
             "name the layer that turns the embedding into logits, with `head` (docs/models.md says which can be one), or study "
             'the outputs alone: head = "none"'

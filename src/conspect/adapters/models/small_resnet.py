@@ -102,7 +102,7 @@ class SmallResNetModel:
 
         from conspect.adapters.models.norm_records import layer_departures
 
-        return layer_departures(self._encoder, (torch.from_numpy(np.ascontiguousarray(one)) for one in batches))
+        return layer_departures(self._encoder, (torch.from_numpy(np.ascontiguousarray(batch)) for batch in batches))
 
     def moments(self, batches: Iterable[NDArray[np.float32]]) -> tuple[LayerMoments, ...]:
         """What every layer of the encoder gives on prepared images; see `layer_moments.module_moments`."""
@@ -110,7 +110,7 @@ class SmallResNetModel:
 
         from conspect.adapters.models.layer_moments import module_moments
 
-        return module_moments(self._encoder, (torch.from_numpy(np.ascontiguousarray(one)) for one in batches))
+        return module_moments(self._encoder, (torch.from_numpy(np.ascontiguousarray(batch)) for batch in batches))
 
     def marks(self) -> tuple[LayerMark, ...]:
         """What pruning and rounding left in the encoder's weights; see `weight_marks.layer_marks`."""

@@ -78,7 +78,7 @@ def safe_archive(path: Path) -> io.BytesIO:
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
     """The members but for sample inputs, which nothing needs. Raises ValueError for sizes that the file cannot have."""
-    declared = {one.filename: one.file_size for one in archive.infolist()}
+    declared = {member.filename: member.file_size for member in archive.infolist()}
     if len(declared) < len(archive.namelist()):
         raise ValueError("two members have one name")
     if sum(declared.values()) > INFLATED * size + SMALL:
@@ -165,8 +165,8 @@ def _check_extent(name: str, meta: TensorMeta, size: int) -> None:
 def _check(value: Any) -> None:
     """Walks the graph. Raises Unsafe."""
     if isinstance(value, list):
-        for one in value:
-            _check(one)
+        for entry in value:
+            _check(entry)
     if not isinstance(value, dict):
         return
     for key, inner in value.items():
@@ -189,9 +189,9 @@ def _is_bomb(numbers: Any) -> bool:
     """Whether a number, or a shape's sides multiplied, is larger than any that a network for images has; -1 and the largest
     integers, which stand for "the rest" and "to the end", are none.
     """
-    listed = [one for one in (numbers if isinstance(numbers, list) else [numbers]) if isinstance(one, int)]
-    sides = [abs(one) for one in listed if abs(one) < LARGEST_INTEGER]
-    if any(abs(one) > LARGEST_INTEGER for one in listed):
+    listed = [number for number in (numbers if isinstance(numbers, list) else [numbers]) if isinstance(number, int)]
+    sides = [abs(number) for number in listed if abs(number) < LARGEST_INTEGER]
+    if any(abs(number) > LARGEST_INTEGER for number in listed):
         return True
     return any(side > LARGEST_NUMBER for side in sides) or math.prod(max(side, 1) for side in sides) > LARGEST_SHAPE
 
@@ -199,8 +199,8 @@ def _is_bomb(numbers: Any) -> bool:
 def _check_containers(spec: Any) -> None:
     """How inputs and outputs are nested: lists, tuples and dictionaries with plain keys."""
     if isinstance(spec, list):
-        for one in spec:
-            _check_containers(one)
+        for part in spec:
+            _check_containers(part)
     elif isinstance(spec, dict):
         context = spec.get("context")
         names = json.loads(context) if isinstance(context, str) else context

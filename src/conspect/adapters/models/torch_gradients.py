@@ -28,7 +28,7 @@ class DifferentiableNetwork(nn.Module):
         self.network = watched.network
         self.network.requires_grad_(False)
         self._watched, self._scale = watched, 255 * preprocessing.scale
-        device = next((one.device for one in self.network.parameters()), torch.device("cpu"))
+        device = next((parameter.device for parameter in self.network.parameters()), torch.device("cpu"))
         for name, values in (("mean", preprocessing.mean), ("deviation", preprocessing.deviation)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1))
         steps: list[nn.Module] = []

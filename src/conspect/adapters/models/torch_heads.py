@@ -39,8 +39,12 @@ class FoundHead:
 
 def candidates(network: nn.Module) -> list[str]:
     """Every linear layer and 1 x 1 convolution as `name (D -> class)`, in the order of definition."""
-    found = [(name, _affine_map(layer)) for name, layer in network.named_modules() if _is_affine(layer)]
-    return [f"{name} ({one.weight.shape[1]} -> {one.weight.shape[0]})" for name, one in found if one is not None]
+    layers = [(name, _affine_map(layer)) for name, layer in network.named_modules() if _is_affine(layer)]
+    return [
+        f"{name} ({affine.weight.shape[1]} -> {affine.weight.shape[0]})"
+        for name, affine in layers
+        if affine is not None
+    ]
 
 
 def named_head(
@@ -51,12 +55,12 @@ def named_head(
 
     layer, head = head_of(network, key, name=name)
     watched = WatchedLayer(network, layer, outputs)
-    given, found = (_array(part) for part in watched(probes))
+    given, returned = (_array(part) for part in watched(probes))
     size = head.layers[0].weight.shape[1]
     if given.shape[1] != size:
         why = f"{key!r} is fed {given.shape[1]} numbers an image, not one vector of {size}"
         raise no_head(name, why, candidates(network))
-    fitted = fitting(head, given, found, tolerance)
+    fitted = fitting(head, given, returned, tolerance)
     if fitted is None:
         why = f"{key!r} applied to its own input does not give the model's output"
         raise no_head(name, why, candidates(network))
@@ -76,7 +80,7 @@ def find_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs, *, tol
         if _is_affine(layer)
     ]
     try:
-        found = _array(outputs(network(probes), len(probes)))
+        returned = _array(outputs(network(probes), len(probes)))
     finally:
         for hook in hooks:
             hook.remove()
@@ -85,18 +89,18 @@ def find_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs, *, tol
         layer, head = head_of(network, key, name=key)
         embeddings = _array(pooled(given) if given.ndim == 4 else given)
         if names.count(key) == 1 and embeddings.ndim == 2 and embeddings.shape[1] == head.layers[0].weight.shape[1]:
-            fitted = fitting(head, embeddings, found, tolerance)
+            fitted = fitting(head, embeddings, returned, tolerance)
             if fitted is not None:
                 return FoundHead(key, *fitted, WatchedLayer(network, layer, outputs))
     with Products() as products:
-        found = _array(outputs(network(probes), len(probes)))
+        returned = _array(outputs(network(probes), len(probes)))
     for (place, call), turned in product(reversed(list(enumerate(products.calls))), (False, True)):
         given, weight, offset = as_head(call, turned)
         if len(given) != len(probes):
             continue
         matrix = _array(weight)
         head = Head((AffineMap(matrix, np.zeros(len(matrix)) if offset is None else _array(offset)),))
-        fitted = fitting(head, _array(given), found, tolerance)
+        fitted = fitting(head, _array(given), returned, tolerance)
         if fitted is not None:
             return FoundHead(f"{PRODUCT} {place + 1}", *fitted, WatchedProduct(network, place, turned, outputs))
     return None
@@ -107,10 +111,12 @@ def without_head(network: nn.Module, probes: torch.Tensor, outputs: Outputs) -> 
     from conspect.adapters.models.torch_watch import WatchedOutputs
 
     watched = WatchedOutputs(network, outputs)
-    found = _array(watched(probes)[1])
-    watched.shares = are_shares(found)
-    watched.one = found.shape[1] == 1
-    return FoundHead(NOTHING, Head.identity(max(found.shape[1], 2)), "softmax" if watched.shares else "logits", watched)
+    returned = _array(watched(probes)[1])
+    watched.shares = are_shares(returned)
+    watched.one = returned.shape[1] == 1
+    return FoundHead(
+        NOTHING, Head.identity(max(returned.shape[1], 2)), "softmax" if watched.shares else "logits", watched
+    )
 
 
 def are_shares(outputs: Float64) -> bool:
@@ -173,11 +179,13 @@ def _is_affine(layer: nn.Module) -> bool:
 def _affine_maps(layer: nn.Module) -> tuple[AffineMap, ...] | None:
     from torch import nn
 
-    steps = [one for one in (list(layer) if isinstance(layer, nn.Sequential) else [layer]) if not _changes_nothing(one)]
-    relus = [isinstance(one, nn.ReLU) for one in steps]
-    maps = [_affine_map(one) for one in steps if not isinstance(one, nn.ReLU)]
+    steps = [
+        step for step in (list(layer) if isinstance(layer, nn.Sequential) else [layer]) if not _changes_nothing(step)
+    ]
+    relus = [isinstance(step, nn.ReLU) for step in steps]
+    maps = [_affine_map(step) for step in steps if not isinstance(step, nn.ReLU)]
     alternates = relus == [bool(index % 2) for index in range(len(steps))] and len(steps) % 2 == 1
-    return tuple(one for one in maps if one is not None) if alternates and None not in maps else None
+    return tuple(affine for affine in maps if affine is not None) if alternates and None not in maps else None
 
 
 def _changes_nothing(layer: nn.Module) -> bool:

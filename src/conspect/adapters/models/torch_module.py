@@ -106,16 +106,16 @@ class TorchModel:
                 self._pairs = not self._keeps_rows(network(given[:1]), given[:1])
             self._outputs(returned, len(given))
             if head == NOTHING:
-                found = without_head(network, given, self._outputs)
+                cut = without_head(network, given, self._outputs)
             elif head is not None:
-                found = named_head(network, head, given, self._outputs, tolerance=tolerance, name=name)
+                cut = named_head(network, head, given, self._outputs, tolerance=tolerance, name=name)
             else:
-                found = find_head(network, given, self._outputs, tolerance=tolerance) or without_head(
+                cut = find_head(network, given, self._outputs, tolerance=tolerance) or without_head(
                     network, given, self._outputs
                 )
-        self.head, self._ending, self._watched = found.head, found.ending, found.watched
+        self.head, self._ending, self._watched = cut.head, cut.ending, cut.watched
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
-        if found.key == NOTHING:
+        if cut.key == NOTHING:
             made = np.concatenate([self._returned(probes), self._extremes(probes)])
             confirm_logits(made, name, pictures=head == NOTHING)
         if self.head.classes != len(self.class_names):
@@ -128,14 +128,14 @@ class TorchModel:
         with confirm_nothing_random(name):
             self._returned(probes)
         embeddings = self._confirmed(probes)
-        described = [network_digest(network), preparation_digest(self._prepare), found.key, output, self._runtime.keys]
+        described = [network_digest(network), preparation_digest(self._prepare), cut.key, output, self._runtime.keys]
         self.digest = digest_json([*described, sketch(embeddings)])
         self.statement = Statement(
             library or f"torch {torch.__version__}",
             device,
             precision if self._form.type == "float32" else f"{precision}, input {self._form.type}",
-            checked=(*self._checked(found.key), *what_was_checked(preparation)),
-            cannot=(*([NO_HEAD] if found.key == NOTHING else []), *self._no_attacks()),
+            checked=(*self._checked(cut.key), *what_was_checked(preparation)),
+            cannot=(*([NO_HEAD] if cut.key == NOTHING else []), *self._no_attacks()),
         )
 
     def _take(self, form: InputForm) -> None:
@@ -163,15 +163,15 @@ class TorchModel:
         """What the network itself gives, `[image, class]`."""
         given = np.repeat(batch, 2, axis=0) if self._pairs and len(batch) == 1 else batch
         with self._runtime.running(), self._calling(given):
-            found = self._outputs(self._network(self._tensor(self._runtime, given)), len(given))
-        return np.asarray(found.float().cpu().numpy()[: len(batch)])
+            outputs = self._outputs(self._network(self._tensor(self._runtime, given)), len(given))
+        return np.asarray(outputs.float().cpu().numpy()[: len(batch)])
 
     def _extremes(self, probes: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network gives for noise of four sizes, some of which has another order of the classes than pictures."""
         if self._form.takes_bytes or probes.ndim != 4:
             return self._returned(probes)
         given = [self._returned(noise) for noise in noise_like(probes)]
-        return np.concatenate([one[np.isfinite(one).all(axis=1)] for one in given])
+        return np.concatenate([rows[np.isfinite(rows).all(axis=1)] for rows in given])
 
     def _checked(self, key: str) -> list[str]:
         told = [f"the head ({key}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"]
@@ -274,8 +274,8 @@ class TorchModel:
         rows = len(batch)
         given = np.repeat(batch, 2, axis=0) if self._pairs and rows == 1 else batch
         with self._runtime.running(), self._calling(given):
-            found = self._watched(self._tensor(self._runtime, given))
-        embeddings, outputs = (part.float().cpu().numpy()[:rows] for part in found)
+            parts = self._watched(self._tensor(self._runtime, given))
+        embeddings, outputs = (part.float().cpu().numpy()[:rows] for part in parts)
         ending = self._ending
         if outputs.shape[1] == 1:
             outputs, ending = outputs_as_two_classes(outputs, ending)
@@ -289,8 +289,8 @@ class TorchModel:
         given = np.repeat(batch, 2, axis=0) if self._pairs and len(batch) == 1 else batch
         with self._runtime.running(), self._calling(given):
             tensor = self._tensor(self._runtime, given)
-            found = averaged_positions(self._network, lambda: self._watched(tensor)[0])
-        return None if found is None else np.asarray(found.cpu().numpy()[: len(batch)], dtype=np.float32)
+            positions = averaged_positions(self._network, lambda: self._watched(tensor)[0])
+        return None if positions is None else np.asarray(positions.cpu().numpy()[: len(batch)], dtype=np.float32)
 
 
 class AttackableTorchModel(TorchModel):

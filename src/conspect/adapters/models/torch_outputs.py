@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LOGITS = ("logits", "out", "output", "pred", "predictions", "scores")
 
 
-def outputs_of(found: Any, rows: int, *, classes: int | None = None, output: str | None = None) -> torch.Tensor:
+def outputs_of(returned: Any, rows: int, *, classes: int | None = None, output: str | None = None) -> torch.Tensor:
     """Outputs `[image, class]` of `rows` images in what a network returned: a tensor, something with `.logits`, a dictionary
     or a sequence, of which `output` says which part (a name, or a number from 0).
 
@@ -22,15 +22,15 @@ def outputs_of(found: Any, rows: int, *, classes: int | None = None, output: str
     else the only part. Further axes of one are left out. Raises UserError MODEL003 where there is none, where several fit and
     differ, and for sorted values, which `topk` and `sort` return beside the classes that they belong to.
     """
-    parts = _parts(found)
-    shaped = {name: one for name, value in parts.items() if (one := _rows(value, rows)) is not None}
+    parts = _parts(returned)
+    shaped = {name: rows_of for name, value in parts.items() if (rows_of := _rows(value, rows)) is not None}
     if output is not None:
         if output not in shaped:
             raise no_output(f"it returns nothing called {output!r} with one row of numbers an image", parts)
         return shaped[output]
     named = next((name for name in LOGITS if name in shaped), None)
-    fitting = [name for name, one in shaped.items() if one.shape[1] == classes]
-    fitting = fitting or [name for name, one in shaped.items() if classes == 2 and one.shape[1] == 1]
+    fitting = [name for name, array in shaped.items() if array.shape[1] == classes]
+    fitting = fitting or [name for name, array in shaped.items() if classes == 2 and array.shape[1] == 1]
     if named is None and any(not _alike(shaped[fitting[0]], shaped[name]) for name in fitting[1:]):
         raise no_output(f"{' and '.join(fitting)} of what it returns have as many columns as there are classes", parts)
     chosen = named or (fitting[0] if fitting else next(iter(shaped)) if len(shaped) == 1 else None)
@@ -41,14 +41,14 @@ def outputs_of(found: Any, rows: int, *, classes: int | None = None, output: str
     return shaped[chosen]
 
 
-def _parts(found: Any) -> dict[str, Any]:
-    if isinstance(found, Mapping):
-        return {str(key): value for key, value in found.items()}
-    if hasattr(found, "logits"):
-        return {"logits": found.logits}
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return {str(index): value for index, value in enumerate(found)}
-    return {"0": found}
+def _parts(returned: Any) -> dict[str, Any]:
+    if isinstance(returned, Mapping):
+        return {str(key): value for key, value in returned.items()}
+    if hasattr(returned, "logits"):
+        return {"logits": returned.logits}
+    if isinstance(returned, Sequence) and not isinstance(returned, str):
+        return {str(index): value for index, value in enumerate(returned)}
+    return {"0": returned}
 
 
 def _rows(value: Any, rows: int) -> torch.Tensor | None:

@@ -130,8 +130,8 @@ class TracedProduct:
         wanted = watched(probes)[0]
         places: list[int] = []
 
-        def compare(number: int, found: Any) -> None:
-            if isinstance(found, Tensor) and found.shape == wanted.shape and torch.equal(found, wanted):
+        def compare(number: int, result: Any) -> None:
+            if isinstance(result, Tensor) and result.shape == wanted.shape and torch.equal(result, wanted):
                 places.append(number)
 
         with _Results(compare):
@@ -147,7 +147,7 @@ class TracedProduct:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings `[image, D]` and outputs `[image, class]` of images as the network takes them."""
         seen: list[Tensor] = []
-        with _Results(lambda number, found: seen.append(found) if number == self._place else None):
+        with _Results(lambda number, result: seen.append(result) if number == self._place else None):
             outputs = self._outputs(self.network(images), len(images))
         return seen[0], outputs
 

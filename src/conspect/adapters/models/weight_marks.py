@@ -16,14 +16,14 @@ COMMONEST = 16
 
 def layer_marks(weights: Iterable[tuple[str, NDArray[np.floating]]]) -> tuple[LayerMark, ...]:
     """Of each named array of weights that is large enough, in the order given."""
-    found = []
+    marks = []
     for name, values in weights:
         if values.size < LEAST_WEIGHTS:
             continue
         _, counts = np.unique(values, return_counts=True)
         repeated = np.sort(counts)[-COMMONEST:].sum() / values.size
-        found.append(LayerMark(name, float((values == 0).mean()), float(repeated)))
-    return tuple(found)
+        marks.append(LayerMark(name, float((values == 0).mean()), float(repeated)))
+    return tuple(marks)
 
 
 def module_weights(network: object) -> Iterator[tuple[str, NDArray[np.floating]]]:

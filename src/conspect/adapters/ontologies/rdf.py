@@ -38,17 +38,17 @@ def read_ontology(path: Path, *, classes: Sequence[str] = (), properties: Sequen
     """
     graph, vocabulary = _load(path)
     reader = _Reader(graph, vocabulary, frozenset(properties))
-    found = reader.chosen(frozenset(classes))
-    missing = sorted(set(classes) - set(found))
+    carried = reader.chosen(frozenset(classes))
+    missing = sorted(set(classes) - set(carried))
     if missing:
         known = ", ".join(sorted(reader.named().values())[:20])
         raise user_error(
             "SPEC414", f"the ontology has no class '{missing[0]}'", f"it has: {known}", SourceLocation(str(path))
         )
-    if not any(found.values()):
+    if not any(carried.values()):
         fix = "write: :Truck rdfs:subClassOf [ owl:onProperty :hasPart ; owl:someValuesFrom :Wheels ]"
         raise user_error("SPEC412", "the ontology ascribes no concept to any class", fix, SourceLocation(str(path)))
-    return found
+    return carried
 
 
 def _load(path: Path) -> tuple[Any, Any]:
@@ -91,8 +91,8 @@ class _Reader:
     def named(self) -> dict[Any, str]:
         """Every named class with what it is called."""
         kinds = (self.owl.Class, self.rdfs.Class)
-        found = {node for kind in kinds for node in self.graph.subjects(self.rdf.type, kind)}
-        nodes = {node for node in found if isinstance(node, self.uri)}
+        subjects = {node for kind in kinds for node in self.graph.subjects(self.rdf.type, kind)}
+        nodes = {node for node in subjects if isinstance(node, self.uri)}
         return {node: self.name(node) for node in sorted(nodes)}
 
     def name(self, node: Any) -> str:
@@ -104,7 +104,7 @@ class _Reader:
         """Concept names for each class wanted, or for each leaf class that carries some."""
         named = self.named()
         carried = {node: self.carried(node) for node in named}
-        concepts = {concept for found in carried.values() for concept in found}
+        concepts = {concept for carriers in carried.values() for concept in carriers}
         parents = {parent for node in named for parent in self.graph.objects(node, self.rdfs.subClassOf)}
         result: dict[str, tuple[str, ...]] = {}
         for node, name in named.items():
@@ -140,17 +140,17 @@ class _Reader:
 
     def _parts(self, node: Any) -> list[Any]:
         """The node itself, or the members of the intersections it is made of."""
-        found, seen, stack = [], {node}, [node]
+        parts, seen, stack = [], {node}, [node]
         while stack:
             part = stack.pop()
             members = None if isinstance(part, self.uri) else self.graph.value(part, self.owl.intersectionOf)
             if members is None:
-                found.append(part)
+                parts.append(part)
                 continue
             inside = [member for member in self.graph.items(members) if member not in seen]
             seen.update(inside)
             stack += inside
-        return found
+        return parts
 
     def _plain(self, node: Any) -> Iterator[Any]:
         """Objects of `node P object` where P is an object property."""

@@ -112,10 +112,10 @@ def _number(value: JsonValue) -> float:
 
 
 def _deviation(value: JsonValue) -> tuple[float, float, float]:
-    found = _triple(value)
-    if min(found) <= 0:
-        raise ValueError(f"image_std is {list(found)}, by which is divided")
-    return found
+    deviation = _triple(value)
+    if min(deviation) <= 0:
+        raise ValueError(f"image_std is {list(deviation)}, by which is divided")
+    return deviation
 
 
 def _triple(value: JsonValue) -> tuple[float, float, float]:

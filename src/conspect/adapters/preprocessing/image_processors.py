@@ -34,8 +34,8 @@ def preparation_of(processor: Any) -> LibraryPreparation:
     """The processor as a function of one image."""
 
     def transform(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found = processor(images=image, return_tensors="np", input_data_format="channels_last")
-        return np.asarray(found["pixel_values"][0], dtype=np.float32)
+        features = processor(images=image, return_tensors="np", input_data_format="channels_last")
+        return np.asarray(features["pixel_values"][0], dtype=np.float32)
 
     config = processor.to_dict()
     described = f"{type(processor).__name__}: {json.dumps(config, sort_keys=True, default=str)}"

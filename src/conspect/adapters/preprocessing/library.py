@@ -79,7 +79,7 @@ def preparation_digest(preparation: Preparation) -> str:
     """What decides a preparation's values: its steps where they are known, and what it makes of the known images."""
     reading = reading_of(preparation)
     values = [np.rint(np.asarray(preparation(image), np.float64) * 100).astype(np.int64) for image in known_images()]
-    coarse = [digest_arrays({"": one}) for one in values] if reading is None else []
+    coarse = [digest_arrays({"": array}) for array in values] if reading is None else []
     return digest_json([preparation.sentence, None if reading is None else reading.to_json(), coarse])
 
 

@@ -23,7 +23,8 @@ from conspect.core.digests import digest_file
 LONGEST_NAME = 1024
 LIBRARIES = {"site-packages", "dist-packages"}
 SYSTEM = tuple(
-    Path(one) for one in ("/proc", "/sys", "/dev", "/etc", "/usr/lib", "/usr/share", "/usr/bin", "/lib", "/bin", "/run")
+    Path(folder)
+    for folder in ("/proc", "/sys", "/dev", "/etc", "/usr/lib", "/usr/share", "/usr/bin", "/lib", "/bin", "/run")
 )
 CODE = {".py", ".pyc"}
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ def is_installed(path: Path) -> bool:
     if LIBRARIES & set(path.parts) or path.is_relative_to(PACKAGE):
         return True
     standard = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
-    return any(path.is_relative_to(one) for one in (*standard, *SYSTEM))
+    return any(path.is_relative_to(folder) for folder in (*standard, *SYSTEM))
 
 
 @contextmanager
@@ -49,10 +50,10 @@ def recording_reads() -> Iterator[set[str]]:
     if not _HOOKED:
         _HOOKED.append(True)
         sys.addaudithook(_opened)
-    before, found = getattr(_RECORD, "names", None), set[str]()
-    _RECORD.names = found
+    before, names = getattr(_RECORD, "names", None), set[str]()
+    _RECORD.names = names
     try:
-        yield found
+        yield names
     finally:
         _RECORD.names = before
 
@@ -76,7 +77,7 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
 
 def forget_reads(folder: Path) -> None:
     """Forgets what the modules of a folder read when they were imported, since they are imported anew."""
-    for name in [one for one in _IMPORTED if Path(one).resolve().is_relative_to(folder)]:
+    for name in [name for name in _IMPORTED if Path(name).resolve().is_relative_to(folder)]:
         del _IMPORTED[name]
 
 
@@ -94,14 +95,14 @@ def files_digests(sources: Iterable[Path], reads: Iterable[str] = (), folder: Pa
     # Modules elsewhere are opened only once a process: they are followed through import statements alone.
     data = {path for path in data if path.suffix not in CODE or (here is not None and path.is_relative_to(here))}
     files = {path for path in modules | named | data if not is_installed(path) and path.is_file()}
-    found = []
+    digests = []
     for path in files:
         name = path.relative_to(here).as_posix() if here is not None and path.is_relative_to(here) else ""
         try:
-            found.append([name, digest_file(path)])
+            digests.append([name, digest_file(path)])
         except OSError:  # such as one that may be read no longer
-            found.append([name, "unreadable"])
-    return sorted(found)
+            digests.append([name, "unreadable"])
+    return sorted(digests)
 
 
 def _source(name: str) -> Path | None:
@@ -132,7 +133,7 @@ def _closure(sources: Iterable[Path], folder: Path | None) -> tuple[set[Path], s
             if isinstance(node, ast.Import):
                 waiting += [file for alias in node.names for file in _module_files(alias.name, roots)]
             elif isinstance(node, ast.ImportFrom):
-                inner = [f"{node.module}.{one.name}" if node.module else one.name for one in node.names]
+                inner = [f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names]
                 above = roots if not node.level else [path.parents[min(node.level, len(path.parents)) - 1]]
                 for name in (*([node.module] if node.module else []), *inner):
                     waiting += _module_files(name, above, loaded=not node.level)
@@ -146,19 +147,21 @@ def _module_files(name: str, roots: list[Path], *, loaded: bool = True) -> list[
     parts = name.split(".")
     if loaded and parts[0] in sys.stdlib_module_names:
         return []
-    found = []
+    files = []
     for end in range(1, len(parts) + 1):
         file = getattr(sys.modules.get(".".join(parts[:end])), "__file__", None) if loaded else None
         if isinstance(file, str):
-            found.append(Path(file).resolve())
+            files.append(Path(file).resolve())
             continue
         for root in roots:
             place = root.joinpath(*parts[:end])
-            there = [one for one in (place.with_suffix(".py"), place / "__init__.py") if one.is_file()]
+            there = [
+                candidate for candidate in (place.with_suffix(".py"), place / "__init__.py") if candidate.is_file()
+            ]
             if there:
-                found.append(there[0].resolve())
+                files.append(there[0].resolve())
                 break
-    return found
+    return files
 
 
 def _named(text: str, roots: list[Path]) -> set[Path]:

@@ -63,19 +63,19 @@ class Walk:
     def _composed(self, value: Any, depth: int) -> Any:
         told: Any
         if isinstance(value, list | tuple):
-            told = [_kind(type(value)), *(self.described(one, depth) for one in value)]
+            told = [_kind(type(value)), *(self.described(part, depth) for part in value)]
         elif isinstance(value, set | frozenset):
-            told = sorted((_simple(one) or _kind(type(one)) for one in value), key=repr)
+            told = sorted((_simple(part) or _kind(type(part)) for part in value), key=repr)
         elif isinstance(value, Mapping):
-            told = [[self.described(key, depth), self.described(one, depth)] for key, one in value.items()]
+            told = [[self.described(key, depth), self.described(part, depth)] for key, part in value.items()]
         elif isinstance(value, functools.partial):
-            told = ["partial", *(self.described(one, depth) for one in (value.func, value.args, value.keywords))]
+            told = ["partial", *(self.described(part, depth) for part in (value.func, value.args, value.keywords))]
         elif isinstance(value, MethodType):
             told = ["method", self.described(value.__func__, depth), self.described(value.__self__, depth)]
         elif isinstance(value, FunctionType):
             told = self._function(value, depth)
         elif isinstance(value, property):
-            told = [self.described(one, depth) for one in (value.fget, value.fset)]
+            told = [self.described(part, depth) for part in (value.fget, value.fset)]
         elif isinstance(value, staticmethod | classmethod):
             told = self.described(value.__func__, depth)
         elif isinstance(value, ModuleType):
@@ -88,7 +88,7 @@ class Walk:
     def _function(self, value: FunctionType, depth: int) -> Any:
         self._file(value)
         cells = [_cell(cell) for cell in value.__closure__ or ()]
-        held = [self.described(one, depth) for one in (cells, value.__defaults__, value.__kwdefaults__)]
+        held = [self.described(part, depth) for part in (cells, value.__defaults__, value.__kwdefaults__)]
         # A decorator keeps what it wraps in a cell, a cache of functools in an attribute.
         named = [] if _is_library(value) else sorted(_names(value.__code__) & set(value.__globals__))
         reached = [[name, self.described(value.__globals__[name], depth)] for name in named]
@@ -113,15 +113,18 @@ class Walk:
         if top in MACHINERY or (top in sys.stdlib_module_names and top not in PLAIN):
             wrapped = getattr(value, "__wrapped__", None)  # functools.lru_cache
             return kind if wrapped is None else [kind, self.described(wrapped, depth)]
-        return [kind, *([key, self.described(one, depth)] for key, one in sorted(_held(value)))]
+        return [kind, *([key, self.described(part, depth)] for key, part in sorted(_held(value)))]
 
     def _module(self, value: Any, depth: int) -> Iterator[list[Any]]:
-        for key, one in sorted(vars(value).items()):
+        for key, held in sorted(vars(value).items()):
             if key in MODULE_SKIPPED or "backward" in key or "state_dict" in key:
                 continue
             # Hooks stand under numbers that count all hooks of the process.
-            hooks = "_hooks" in key and isinstance(one, Mapping)
-            yield [key, [self.described(hook, depth) for hook in one.values()] if hooks else self.described(one, depth)]
+            hooks = "_hooks" in key and isinstance(held, Mapping)
+            yield [
+                key,
+                [self.described(hook, depth) for hook in held.values()] if hooks else self.described(held, depth),
+            ]
 
     def _file(self, value: Any) -> None:
         try:
@@ -134,7 +137,7 @@ class Walk:
 
 def code_digest(code: CodeType) -> str:
     """SHA-256 of the instructions, names and constants of a function's code."""
-    constants = [_constant(one) for one in code.co_consts]
+    constants = [_constant(constant) for constant in code.co_consts]
     return digest_bytes(code.co_code, repr((code.co_names, code.co_varnames, constants)).encode())
 
 
@@ -208,8 +211,8 @@ def _script(value: Any) -> str | None:
     saved: Any = value
     try:
         with zipfile.ZipFile(io.BytesIO(saved.save_to_buffer())) as archive:
-            parts = [one for one in archive.namelist() if not re.search(UNTOLD, one)]
-            return digest_json(sorted(_part(one.partition("/")[2], archive.read(one)) for one in parts))
+            parts = [member for member in archive.namelist() if not re.search(UNTOLD, member)]
+            return digest_json(sorted(_part(member.partition("/")[2], archive.read(member)) for member in parts))
     except (RuntimeError, AttributeError):  # one that cannot be saved
         return digest_bytes(re.sub(MANGLED, "", str(value.inlined_graph)).encode())
 
@@ -236,7 +239,7 @@ def _is_library(value: Any) -> bool:
 
 
 def _names(code: CodeType) -> set[str]:
-    inner = [_names(one) for one in code.co_consts if isinstance(one, CodeType)]
+    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return set(code.co_names).union(*inner)
 
 
@@ -259,4 +262,4 @@ def _held(value: Any) -> list[tuple[str, Any]]:
 def _slots(kind: type) -> tuple[str, ...]:
     own = vars(kind).get("__slots__", ())
     names = (own,) if isinstance(own, str) else tuple(own)
-    return tuple(one for one in names if one not in ("__dict__", "__weakref__"))
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))

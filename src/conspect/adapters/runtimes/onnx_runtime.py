@@ -120,11 +120,11 @@ def parts_of(model: Any) -> Iterator[Any]:
 def _sparse(model: Any) -> Iterator[Any]:
     """Values and indices of the sparse tensors of a model."""
     for part in parts_of(model):
-        found = [] if not hasattr(part, "sparse_initializer") else list(part.sparse_initializer)
+        sparse_tensors = [] if not hasattr(part, "sparse_initializer") else list(part.sparse_initializer)
         for node in part.node:
             for attribute in node.attribute:
-                found += [attribute.sparse_tensor, *attribute.sparse_tensors]
-        for sparse in found:
+                sparse_tensors += [attribute.sparse_tensor, *attribute.sparse_tensors]
+        for sparse in sparse_tensors:
             yield from (sparse.values, sparse.indices)
 
 
@@ -165,9 +165,9 @@ def readings_of_input(value: Any) -> Readings:
     return readings_of(list(value.shape), kind, f"its input {value.name!r} is {list(value.shape)} {kind}")
 
 
-def _with_rows(found: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+def _with_rows(output: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
     """What a graph gives for `rows` images; one that squeezes its output loses the axis of a batch of one."""
-    return found[None] if rows == 1 and found.shape[:1] != (1,) else found
+    return output[None] if rows == 1 and output.shape[:1] != (1,) else output
 
 
 class Session:
@@ -198,14 +198,26 @@ class Session:
 
     def run(self, arrays: dict[str, NDArray[Any]], names: Sequence[str]) -> list[NDArray[np.float32]]:
         """The named outputs, float32, of arrays whose first axis is the batch."""
-        types = {one.name: TYPES.get(one.type, np.float32) for one in self.inputs}
+        types = {declared.name: TYPES.get(declared.type, np.float32) for declared in self.inputs}
         rows = len(next(iter(arrays.values())))
-        fixed = next((one.shape[0] for one in self.inputs if one.shape and isinstance(one.shape[0], int)), rows) or 1
+        fixed = (
+            next(
+                (
+                    declared.shape[0]
+                    for declared in self.inputs
+                    if declared.shape and isinstance(declared.shape[0], int)
+                ),
+                rows,
+            )
+            or 1
+        )
         parts = []
         for start in range(0, rows, fixed):
             piece = {name: array[start : start + fixed].astype(types[name]) for name, array in arrays.items()}
             missing = fixed - len(next(iter(piece.values())))
             padded = {k: np.concatenate([v, np.repeat(v[-1:], missing, axis=0)]) for k, v in piece.items()}
-            found = self._session.run(list(names), padded)
-            parts.append([_with_rows(np.asarray(one, dtype=np.float32), fixed)[: fixed - missing] for one in found])
+            outputs = self._session.run(list(names), padded)
+            parts.append(
+                [_with_rows(np.asarray(output, dtype=np.float32), fixed)[: fixed - missing] for output in outputs]
+            )
         return [np.concatenate(column) for column in zip(*parts, strict=True)]

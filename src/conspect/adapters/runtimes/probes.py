@@ -34,7 +34,7 @@ def prepared_probes(prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     """
     with calling(name, "the preprocessing", "images [y, x, 3] uint8 of four sizes"):
         prepared = [np.asarray(prepare(image)) for image in known_images()]
-    shapes = sorted({one.shape for one in prepared})
+    shapes = sorted({image.shape for image in prepared})
     if len(shapes) > 1:
         told = " and ".join(str(list(shape)) for shape in shapes[:2])
         problem = f"{name}: the preprocessing has no fixed size: images of different sizes come out as {told}"
@@ -134,5 +134,5 @@ def sketch(values: Floats) -> list[list[int]]:
     directions = np.random.default_rng(0).standard_normal((DIRECTIONS, rows.shape[1]))
     scale = float(np.sqrt((rows**2).mean())) * np.sqrt(rows.shape[1]) if rows.size else 0.0
     projected = rows @ directions.T / (scale if np.isfinite(scale) and scale > 0 else 1.0)
-    found: list[list[int]] = np.rint(np.nan_to_num(projected) / QUANTUM).astype(np.int64).tolist()
-    return found
+    steps: list[list[int]] = np.rint(np.nan_to_num(projected) / QUANTUM).astype(np.int64).tolist()
+    return steps

@@ -24,9 +24,9 @@ def readings_of_network(network: nn.Module) -> Readings:
     said = getattr(network, "readings", None)
     if isinstance(said, tuple | list) and all(isinstance(form, InputForm) for group in said for form in group):
         return said
-    floating = (one.dtype for one in network.parameters() if one.dtype.is_floating_point)
+    floating = (parameter.dtype for parameter in network.parameters() if parameter.dtype.is_floating_point)
     kind = str(next(floating, torch.float32)).removeprefix("torch.")
-    layers = (one for one in network.modules() if isinstance(one, nn.Conv2d | nn.Linear))
+    layers = (module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
     first = next(layers, None)
     if first is None:
         form = InputForm(f"its weights are {kind}", type=kind)
@@ -79,7 +79,11 @@ def _random_states() -> tuple[object, ...]:
     drawn = np.random.get_state(legacy=False)
     assert isinstance(drawn, dict)
     state = drawn["state"]
-    cuda = [one.numpy().tobytes() for one in torch.cuda.get_rng_state_all()] if torch.cuda.is_available() else []
+    cuda = (
+        [generator.numpy().tobytes() for generator in torch.cuda.get_rng_state_all()]
+        if torch.cuda.is_available()
+        else []
+    )
     return torch.get_rng_state().numpy().tobytes(), cuda, state["key"].tobytes(), state["pos"], random.getstate()
 
 
@@ -91,7 +95,7 @@ def protect_input(network: nn.Module, probes: torch.Tensor) -> None:
     before = probes.clone()
     network(probes)
     if not torch.equal(before, probes):
-        network.register_forward_pre_hook(lambda _network, given: tuple(_copied(one) for one in given))
+        network.register_forward_pre_hook(lambda _network, given: tuple(_copied(argument) for argument in given))
 
 
 def _copied(value: Any) -> Any:

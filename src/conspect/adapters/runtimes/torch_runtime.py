@@ -32,9 +32,12 @@ def need(packages: str, code: str, what: str, extra: str) -> None:
             fix = f"{_pair()}; then {fix}"
         raise outside_error(code, f"{what} needs {' and '.join(missing)}", fix)
     named = packages.split(", ")
-    for package in [*named, *(one for name in named for one in BESIDE.get(name, ()) if find_spec(one) is not None)]:
+    for package in [
+        *named,
+        *(beside for name in named for beside in BESIDE.get(name, ()) if find_spec(beside) is not None),
+    ]:
         try:
-            found = importlib.import_module(package)
+            module = importlib.import_module(package)
         except (ImportError, RuntimeError, OSError) as error:
             # torchvision beside a torch that it was not built for, CUDA libraries that are not there, ...
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -44,8 +47,8 @@ def need(packages: str, code: str, what: str, extra: str) -> None:
                 else f"install versions that fit: pip install 'conspect[{extra}]'"
             )
             raise outside_error(code, f"{package} cannot be imported: {why}", fix) from error
-        if package in OLDEST and int(found.__version__.split(".")[0]) < OLDEST[package]:
-            problem = f"{what} needs {package} {OLDEST[package]}, and {found.__version__} is installed"
+        if package in OLDEST and int(module.__version__.split(".")[0]) < OLDEST[package]:
+            problem = f"{what} needs {package} {OLDEST[package]}, and {module.__version__} is installed"
             raise outside_error(code, problem, f"pip install -U 'conspect[{extra}]'")
 
 
@@ -61,8 +64,8 @@ def _pair(options: str = "") -> str:
     """How to get the torchvision of the torch that is there: the same index, and the release that goes with its number."""
     from importlib.metadata import version
 
-    found = version("torch")
-    number, _, build = found.partition("+")
+    release = version("torch")
+    number, _, build = release.partition("+")
     major, minor = (int(part) for part in number.split(".")[:2])
     # torch 2.N goes with torchvision 0.(N + 15), since torch 2.0.
     pair = f"torchvision==0.{minor + 15}.*" if major == 2 else "torchvision"
@@ -111,13 +114,13 @@ def torch_runtime(device: str, precision: str) -> TorchRuntime:
     if precision not in PRECISIONS:
         raise user_error("MODEL004", f"there is no precision {precision!r}", f"use one of: {', '.join(PRECISIONS)}")
     try:
-        found = torch.device(device)
-        torch.zeros(1, device=found).cpu()
+        placed = torch.device(device)
+        torch.zeros(1, device=placed).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         there = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
         there += ["mps"] if torch.backends.mps.is_available() else []
         problem = f"the device {device!r} is not available to torch {torch.__version__}"
         raise user_error("MODEL004", problem, f"available: {', '.join(there)}") from error
-    if precision == "bf16" and found.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if precision == "bf16" and placed.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise user_error("MODEL004", f"the device {device!r} has no bf16", 'use precision = "fp16"')
-    return TorchRuntime(found, precision)
+    return TorchRuntime(placed, precision)

@@ -71,12 +71,12 @@ def _read(path: Path, code: str) -> Any:
         raise user_error(code, f"weights cannot be read: {why}", fix, SourceLocation(str(path))) from error
 
 
-def _states(found: Any, path: Path, code: str) -> dict[str, dict[str, torch.Tensor]]:
+def _states(content: Any, path: Path, code: str) -> dict[str, dict[str, torch.Tensor]]:
     """Every mapping of names to tensors in what a file holds, by where it stands, in the order in which they are wanted."""
     import torch
 
     states: dict[str, dict[str, torch.Tensor]] = {}
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), found)]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
     while waiting:
         place, here = waiting.pop(0)
         if not isinstance(here, Mapping) or len(place) > DEPTH:
@@ -85,7 +85,7 @@ def _states(found: Any, path: Path, code: str) -> dict[str, dict[str, torch.Tens
         inner = [(str(name), value) for name, value in here.items() if isinstance(value, Mapping)]
         if tensors:
             states["/".join(place)] = tensors
-        inner.sort(key=lambda one: INSIDE.index(one[0]) if one[0] in INSIDE else len(INSIDE))
+        inner.sort(key=lambda entry: INSIDE.index(entry[0]) if entry[0] in INSIDE else len(INSIDE))
         waiting += [((*place, name), value) for name, value in inner]
     if not states:
         problem = "there are no weights in it"
@@ -119,9 +119,10 @@ def _prefixes(given: Iterable[str], wanted: Iterable[str]) -> list[str]:
     if not needed:
         return []
     longest = max(needed, key=len)
-    found = {name.removesuffix(longest) for name in there if name.endswith(longest)}
+    prefixes = {name.removesuffix(longest) for name in there if name.endswith(longest)}
     return sorted(
-        (one for one in found if all(one + name in there for name in needed)), key=lambda one: (len(one), one)
+        (prefix for prefix in prefixes if all(prefix + name in there for name in needed)),
+        key=lambda prefix: (len(prefix), prefix),
     )
 
 
@@ -156,7 +157,7 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
     ]
     if fitting:
         place, prefix, state = fitting[0]
-        twice = [one for one in fitting[1:] if one[0] == place or place.rpartition("/")[2] not in INSIDE]
+        twice = [other for other in fitting[1:] if other[0] == place or place.rpartition("/")[2] not in INSIDE]
         if twice and (prefix or twice[0][0] != place):
             told = " and ".join(repr(f"{where}/{begins}".strip("/")) for where, begins, _ in (fitting[0], twice[0]))
             fix = "save the state_dict() of the part that is meant alone"
@@ -191,21 +192,21 @@ def _other_states(content: Any, states: Mapping[str, Any], network: nn.Module, t
     import torch
 
     parameters = dict(network.named_parameters())
-    shapes = [tuple(one.shape) for one in parameters.values()]
-    found = []
+    shapes = [tuple(parameter.shape) for parameter in parameters.values()]
+    others = []
     for place, state in states.items():
         ends = {".".join(parts[k:]) for name in state for parts in [name.split(".")] for k in range(len(parts))}
         if place != taken and 2 * len(ends & parameters.keys()) >= max(len(parameters), 1):
-            found.append(repr(place or "the outermost state"))
+            others.append(repr(place or "the outermost state"))
     waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
     while waiting:
         path, here = waiting.pop(0)
         if isinstance(here, Mapping) and len(path) <= DEPTH:
             waiting += [((*path, str(name)), value) for name, value in here.items()]
         elif isinstance(here, list | tuple):
-            listed = [tuple(one.shape) for one in here if isinstance(one, torch.Tensor)]
-            found += [f"{'/'.join(path)!r} (a list)"] if listed and listed == shapes else []
-    return found
+            listed = [tuple(tensor.shape) for tensor in here if isinstance(tensor, torch.Tensor)]
+            others += [f"{'/'.join(path)!r} (a list)"] if listed and listed == shapes else []
+    return others
 
 
 def _unfit(given: torch.Tensor, wanted: torch.Tensor) -> str:

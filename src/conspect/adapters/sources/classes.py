@@ -24,11 +24,11 @@ def read_classes(path: Path) -> tuple[str, ...]:
         text = read_text(path)
         if "\0" in text:
             raise ValueError("it holds null characters, as UTF-16 without a byte order mark does")
-        found = parsed_once(text) if path.suffix == ".json" or text.lstrip().startswith("{") else _listed(text)
-        if isinstance(found, str):
+        content = parsed_once(text) if path.suffix == ".json" or text.lstrip().startswith("{") else _listed(text)
+        if isinstance(content, str):
             names: object = [line.strip() for line in text.splitlines() if line.strip()]
         else:
-            names = from_id2label(found["id2label"]) if isinstance(found, Mapping) else found
+            names = from_id2label(content["id2label"]) if isinstance(content, Mapping) else content
         if not isinstance(names, Sequence) or not names or not all(isinstance(n, str) and n.strip() for n in names):
             raise ValueError("a list of names is needed")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -70,7 +70,7 @@ def distinct(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The names, if all differ. Raises UserError MODEL002 that names the double: two outputs would be one class."""
     twice = sorted(name for name, occurrences in Counter(names).items() if occurrences > 1)
     if twice:
-        places = [index for index, one in enumerate(names) if one == twice[0]]
+        places = [index for index, entry in enumerate(names) if entry == twice[0]]
         problem = f"{name} has {len(places)} classes called {twice[0]!r}, numbers {', '.join(map(str, places))}"
         raise user_error("MODEL002", problem, "give every class a name of its own, such as 'crane (bird)'")
     return names

@@ -21,8 +21,10 @@ class Keys(NamedTuple):
 def misfits(section: str, source: Any, kinds: Mapping[str, Keys]) -> list[tuple[str, str]]:
     """What is missing or not used by the kind of `source`, a dataclass: pairs of problem and fix."""
     keys = kinds[source.kind]
-    given = {one.name for one in fields(source) if getattr(source, one.name) not in (None, one.default)} - {"kind"}
-    found = [
+    given = {field.name for field in fields(source) if getattr(source, field.name) not in (None, field.default)} - {
+        "kind"
+    }
+    problems = [
         (f"[{section}] {key} is missing", f'add {key} = ..., which kind = "{source.kind}" needs')
         for key in keys.needs
         if key not in given
@@ -32,10 +34,10 @@ def misfits(section: str, source: Any, kinds: Mapping[str, Keys]) -> list[tuple[
         if choices and not 0 < number <= limit:
             fix = "give one of them" if limit == 1 else "give at least one of them"
             either = "either " if limit == 1 else ""
-            found.append((f"[{section}] needs {either}{' or '.join(choices)}", f'{fix}: kind = "{source.kind}"'))
+            problems.append((f"[{section}] needs {either}{' or '.join(choices)}", f'{fix}: kind = "{source.kind}"'))
     used = {*keys.needs, *keys.one_of, *keys.any_of, *keys.takes}
     for key in sorted(given - used):
-        found.append(
+        problems.append(
             (f'[{section}] {key} is not used by kind = "{source.kind}"', f"it takes: {', '.join(sorted(used))}")
         )
-    return found
+    return problems

@@ -36,8 +36,8 @@ def confirm_known_output(model: Any, path: Path, precision: str) -> None:
             "MODEL007", f"not a known output: {error or 'logits are missing'}", fix, SourceLocation(str(path))
         ) from error
     embedding = model.embed(np.stack([model.prepare(image)]))
-    found = np.asarray(model.head.logits(embedding) if part == "logits" else embedding, dtype=np.float64).ravel()
-    off = np.inf if found.shape != wanted.shape else np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-12)
+    output = np.asarray(model.head.logits(embedding) if part == "logits" else embedding, dtype=np.float64).ravel()
+    off = np.inf if output.shape != wanted.shape else np.abs(output - wanted).max() / max(np.abs(wanted).max(), 1e-12)
     if not off <= tolerance:
         problem = f"{model.name} does not give the known {part}: they are off by {off:.2g} of the largest"
         fix = "the preprocessing, the weights or the order of the classes is another one than where the file was made"

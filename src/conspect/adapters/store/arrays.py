@@ -33,17 +33,17 @@ class ArrayFiles:
 
     def read(self, rows: range) -> NDArray[np.float32]:
         """`[image, D]` float32 of consecutive `rows`. Raises OutsideError STORE002."""
-        found = []
+        pieces = []
         start = rows.start
         while start < rows.stop:
             file = int(np.searchsorted(self.ends, start, side="right"))
             first = int(self.ends[file - 1]) if file else 0
             stop = min(rows.stop, int(self.ends[file]))
-            found.append(_rows(self.paths[file], start - first, stop - first))
+            pieces.append(_rows(self.paths[file], start - first, stop - first))
             start = stop
-        if not found:
+        if not pieces:
             return np.zeros((0, _shape(self.paths[0])[1]), dtype=np.float32)
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _rows(path: Path, start: int, stop: int) -> NDArray[np.float32]:
 
 
 def _mapped(path: Path) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
+    mapped: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return mapped
 
 
 def _damaged(path: Path, error: Exception) -> Exception:

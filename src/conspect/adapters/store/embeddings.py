@@ -144,8 +144,8 @@ def embedded_shards(
     place.write("about.json", json.dumps(about, indent=1).encode())
     ranges = shard_ranges(len(dataset))
     there = [place.has(_name(rows)) for rows in ranges]
-    progress(sum(len(rows) for rows, found in zip(ranges, there, strict=True) if found))
-    missing = [rows for rows, found in zip(ranges, there, strict=True) if not found]
+    progress(sum(len(rows) for rows, stored in zip(ranges, there, strict=True) if stored))
+    missing = [rows for rows, stored in zip(ranges, there, strict=True) if not stored]
     for _ in where.engine.map(partial(_compute, _Order(encoder, dataset, place, workers)), missing, progress):
         pass
     return Shards(place, ranges, encoder.embedding_size, encoder.digest, dataset.digest)

@@ -27,10 +27,10 @@ def cached_text_encoder(vlm: VisionLanguageModel, store: Path | Store) -> Callab
         name = f"texts-{digest_json([vlm.digest, texts])[:32]}.safetensors"
         if place.has(name):
             return _read(place, name, len(texts))
-        found = np.asarray(vlm.embed_texts(texts), dtype=np.float32)
-        whole = np.ascontiguousarray(found)
+        embeddings = np.asarray(vlm.embed_texts(texts), dtype=np.float32)
+        whole = np.ascontiguousarray(embeddings)
         place.write(name, save({"texts": whole}, {"sha256": digest_arrays({"": whole})}))
-        return found
+        return embeddings
 
     return encode
 

@@ -54,14 +54,14 @@ class _Tower:
         model = read_graph(path, "VLM002")
         self.digest = digest_bytes(model.SerializeToString(deterministic=True))
         self.session = Session(model, device=device, place=path, code="VLM002")
-        self.inputs = [one.name for one in self.session.inputs]
-        found = [name for name in wanted if name in self.session.outputs]
-        if not found:
+        self.inputs = [value.name for value in self.session.inputs]
+        outputs = [name for name in wanted if name in self.session.outputs]
+        if not outputs:
             problem = (
                 f"its outputs are {', '.join(self.session.outputs)}; embeddings are looked for in {' or '.join(wanted)}"
             )
             raise user_error("MODEL002", problem, "export the tower with its projection", SourceLocation(str(path)))
-        self._output = found[0]
+        self._output = outputs[0]
 
     def __call__(self, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         return self.session.run(arrays, [self._output])[0]
@@ -132,10 +132,10 @@ class OnnxVlm:
         """Unit embeddings `[text, E]` float32; longer texts are cut at the text tower's length."""
         parts = []
         for start in range(0, len(texts), BATCH):
-            found = self._tokenizer.encode_batch(list(texts[start : start + BATCH]))
+            encoded = self._tokenizer.encode_batch(list(texts[start : start + BATCH]))
             given = {
-                "input_ids": np.asarray([one.ids for one in found], np.int64),
-                "attention_mask": np.asarray([one.attention_mask for one in found], np.int64),
+                "input_ids": np.asarray([text.ids for text in encoded], np.int64),
+                "attention_mask": np.asarray([text.attention_mask for text in encoded], np.int64),
             }
             parts.append(self._texts({name: given[name] for name in self._texts.inputs if name in given}))
         vectors = np.concatenate(parts) if parts else np.zeros((0, self.embedding_size), np.float32)
@@ -165,7 +165,7 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    found = parsed_once(read_text(path))
-    if not isinstance(found, dict):
+    content = parsed_once(read_text(path))
+    if not isinstance(content, dict):
         raise ValueError(f"{path.name} is not a JSON object")
-    return found
+    return content

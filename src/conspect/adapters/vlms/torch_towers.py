@@ -84,8 +84,8 @@ class TorchVlm:
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings `[image, E]` float32, not normalised."""
         with self._runtime.running():
-            found = self._towers.images(self._runtime.tensor(batch))
-            return np.asarray(found.float().cpu().numpy(), dtype=np.float32)
+            embeddings = self._towers.images(self._runtime.tensor(batch))
+            return np.asarray(embeddings.float().cpu().numpy(), dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit embeddings `[text, E]` float32; longer texts are cut where the library cuts them."""
@@ -95,5 +95,5 @@ class TorchVlm:
             with self._runtime.running():
                 placed: dict[str, Tensor] = {key: value.to(self._runtime.device) for key, value in tokens.items()}
                 parts.append(self._towers.texts(placed).float().cpu().numpy())
-        found = np.concatenate(parts)
-        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
+        embeddings = np.concatenate(parts)
+        return np.asarray(embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), dtype=np.float32)

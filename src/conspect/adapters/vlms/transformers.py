@@ -77,8 +77,8 @@ def load(request: Request) -> TorchVlm:
     )
 
 
-def _features(found: Any) -> Tensor:
-    features: Tensor = found.pooler_output
+def _features(outputs: Any) -> Tensor:
+    features: Tensor = outputs.pooler_output
     return features
 
 
@@ -95,10 +95,10 @@ def _packing(processor: Any) -> LibraryPreparation:
     """
 
     def transform(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found = processor(images=image, return_tensors="np", input_data_format="channels_last")
-        patches = np.asarray(found["pixel_values"][0], np.float32)
-        mask = np.asarray(found["pixel_attention_mask"][0], np.float32)[:, None]
-        shape = np.broadcast_to(np.asarray(found["spatial_shapes"][0], np.float32), (len(patches), 2))
+        packed = processor(images=image, return_tensors="np", input_data_format="channels_last")
+        patches = np.asarray(packed["pixel_values"][0], np.float32)
+        mask = np.asarray(packed["pixel_attention_mask"][0], np.float32)[:, None]
+        shape = np.broadcast_to(np.asarray(packed["spatial_shapes"][0], np.float32), (len(patches), 2))
         return np.concatenate([patches, mask, shape], axis=1)
 
     side, most = processor.patch_size, processor.max_num_patches

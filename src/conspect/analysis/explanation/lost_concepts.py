@@ -220,7 +220,9 @@ def _with_and_without(
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]] | None]:
     """By concept: the images of the class that show it and those that do not; None where either are fewer than `LEAST_IMAGES`."""
     groups = [(mine & column, mine & ~column) for column in (shown > IMAGE_SHOWS).T]
-    return [None if min(one.sum(), other.sum()) < LEAST_IMAGES else (one, other) for one, other in groups]
+    return [
+        None if min(inside.sum(), outside.sum()) < LEAST_IMAGES else (inside, outside) for inside, outside in groups
+    ]
 
 
 def _varies(shown: Float64, mine: NDArray[np.bool_]) -> Float64:

@@ -109,7 +109,7 @@ class NearVerdicts:
             around = self.neighbourhoods.changed.around(split, row)
             return ImagesAtHand(embeddings[row : row + 1], around[None]), [np.zeros(1, dtype=np.intp)]
         sample = self.neighbourhoods.changed.sample(split)
-        places = [np.searchsorted(sample.rows, one.rows) for one in asked]
+        places = [np.searchsorted(sample.rows, query.rows) for query in asked]
         return ImagesAtHand(embeddings[sample.rows], sample.embeddings), places
 
     def _verdicts(self, asked: Sequence[_Asked], answers: Sequence[Around]) -> list[tuple[Verdict, str]]:
@@ -161,27 +161,31 @@ class NearVerdicts:
         )  # fmt: skip
         return NearVerdict(verdict, vacuous, counts, witness, margin, self._caveats(query, counts, test), claim)
 
-    def _is_vacuous(self, one: _Asked, answer: Around) -> bool:
+    def _is_vacuous(self, query: _Asked, answer: Around) -> bool:
         """Whether around every image where the property is proved it is proved as well that its premise never holds."""
-        premise = premise_of(one.job.formula)
+        premise = premise_of(query.job.formula)
         proved = np.flatnonzero(answer.proved)
-        if premise is None or self.describer.truth(premise, one.split)[one.rows[proved]].any():
+        if premise is None or self.describer.truth(premise, query.split)[query.rows[proved]].any():
             return False
         denied = tabulate(Not(premise), names_of(self.model))
-        hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
+        hood = self.neighbourhoods.learned(
+            kinds_near(query.job.table, len(self.model.concept_names)), query.near.changes
+        )
         rows = self.neighbourhoods.rows(hood.kinds, sorted(leads_asked(denied)))
         prover = NeighbourhoodProver(rows, hood.extents, answer.centres)
-        return bool(prover.prove([(denied, proved)], hood.radius(one.near.share))[0].images.all())
+        return bool(prover.prove([(denied, proved)], hood.radius(query.near.share))[0].images.all())
 
-    def _counts(self, one: _Asked, answer: Around) -> NeighbourhoodCounts:
-        hood = self.neighbourhoods.learned(kinds_near(one.job.table, len(self.model.concept_names)), one.near.changes)
-        radius = hood.radius(one.near.share)
+    def _counts(self, query: _Asked, answer: Around) -> NeighbourhoodCounts:
+        hood = self.neighbourhoods.learned(
+            kinds_near(query.job.table, len(self.model.concept_names)), query.near.changes
+        )
+        radius = hood.radius(query.near.share)
         measured = hood.measure(radius)
         pictured, images = int((answer.picture != NONE).sum()), len(answer.proved)
         proved = int(answer.proved.sum())
         return NeighbourhoodCounts(
-            changes=one.near.changes,
-            share=float(one.near.share),
+            changes=query.near.changes,
+            share=float(query.near.share),
             radius=float(radius),
             measured_share=measured.share,
             by_change=measured.by_change,
@@ -195,19 +199,19 @@ class NearVerdicts:
         )
 
     def _witness(
-        self, one: _Asked, answer: Around, refuted: dict[int, Float64]
+        self, query: _Asked, answer: Around, refuted: dict[int, Float64]
     ) -> tuple[WitnessRecord | None, float | None]:
         """A changed picture where one refutes, else an image itself, else an embedding."""
         if not refuted:
             return None, None
         place = max(refuted, key=lambda k: (min(int(answer.picture[k]), 0), -k))
         which = int(answer.picture[place])
-        image = self.model.splits[one.split].ids[one.rows[place]]
+        image = self.model.splits[query.split].ids[query.rows[place]]
         described = self.describer.describe(refuted[place], None, image_id=image)
         pictures = self.neighbourhoods.changed.pictures
-        words = None if which < 0 else pictures[self.neighbourhoods.chosen(one.near.changes)[which]].words
+        words = None if which < 0 else pictures[self.neighbourhoods.chosen(query.near.changes)[which]].words
         witness = replace(described, image_id=image if which == UNCHANGED else None, around=image, change=words)
-        return witness, self.describer.margin(one.job.formula, refuted[place])
+        return witness, self.describer.margin(query.job.formula, refuted[place])
 
     def _caveats(self, query: _Asked, counts: NeighbourhoodCounts, test: str) -> tuple[str, ...]:
         caveats = [

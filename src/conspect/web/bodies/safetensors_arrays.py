@@ -115,17 +115,17 @@ def _rows(array: _Declared, data: memoryview, inputs: int, shapes: InputShapes) 
     return rows
 
 
-def _images(one: _Declared, data: memoryview, limits: Limits) -> tuple[NDArray[np.uint8], ...]:
-    if one.dtype != np.uint8 or len(one.shape) != 4 or one.shape[3] != 3 or 0 in one.shape:
-        refuse(f"images are {one.dtype} {list(one.shape)}; send uint8 [image, height, width, 3]")
-    images, height, width = one.shape[:3]
+def _images(array: _Declared, data: memoryview, limits: Limits) -> tuple[NDArray[np.uint8], ...]:
+    if array.dtype != np.uint8 or len(array.shape) != 4 or array.shape[3] != 3 or 0 in array.shape:
+        refuse(f"images are {array.dtype} {list(array.shape)}; send uint8 [image, height, width, 3]")
+    images, height, width = array.shape[:3]
     if images > limits.inputs:
         refuse_number(limits.inputs)
     if height * width > limits.pixels:
         problem = f"{width} x {height} pixels are more than {limits.pixels:,}"
         raise user_error("WEB110", problem, "send smaller images")
     limits.require_pixels(images * height * width)
-    pixels = _view(one, data).astype(np.uint8, copy=False)
+    pixels = _view(array, data).astype(np.uint8, copy=False)
     black = np.flatnonzero(pixels.max(axis=(1, 2, 3)) == 1)
     if len(black):
         refuse(
@@ -135,5 +135,5 @@ def _images(one: _Declared, data: memoryview, limits: Limits) -> tuple[NDArray[n
     return tuple(pixels)
 
 
-def _view(one: _Declared, data: memoryview) -> NDArray[np.generic]:
-    return np.frombuffer(data[one.start : one.end], dtype=one.dtype).reshape(one.shape)
+def _view(array: _Declared, data: memoryview) -> NDArray[np.generic]:
+    return np.frombuffer(data[array.start : array.end], dtype=array.dtype).reshape(array.shape)

@@ -76,16 +76,16 @@ def no_class(
     drawn = {"uniform noise": uniform_noise, "clouds": clouds, "textures": texture}
     scrambled = {"scrambled phases": phase_scrambled, "shuffled patches": patches_shuffled}
     own = min(images, len(whole))
-    found = [NoClass(name, images, partial(_drawn, make, side), f"side {side}", seed) for name, make in drawn.items()]
-    found += [
+    kinds = [NoClass(name, images, partial(_drawn, make, side), f"side {side}", seed) for name, make in drawn.items()]
+    kinds += [
         NoClass(name, own, partial(_changed, make, whole), whole.digest, seed) for name, make in scrambled.items()
     ]
     paths = photographs.available()
     if not paths:
         packages = " nor ".join(photographs.PHOTOGRAPHS)
-        return tuple(found), {"photographs": f"neither {packages} is installed; each brings some as examples"}
+        return tuple(kinds), {"photographs": f"neither {packages} is installed; each brings some as examples"}
     origin = digest_json([side, [digest_file(path) for path in paths]])
-    return (*found, NoClass("photographs", images, partial(_cropped, paths, side), origin, seed)), {}
+    return (*kinds, NoClass("photographs", images, partial(_cropped, paths, side), origin, seed)), {}
 
 
 # Of a module's top level, so that these data sets can be sent to workers.

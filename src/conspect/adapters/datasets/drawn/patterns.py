@@ -31,9 +31,9 @@ def smooth_noise(random: np.random.Generator, size: Size, *, decay: float) -> ND
     frequency[0, 0] = 1.0
     spectrum = np.fft.rfft2(random.standard_normal((height, width))) * frequency ** -(decay / 2 + 0.5)
     spectrum[0, 0] = 0.0
-    found = np.fft.irfft2(spectrum, s=(height, width))
-    spread = float(np.ptp(found))
-    return np.asarray((found - found.min()) / spread if spread > 0 else np.full(size, 0.5))
+    noise = np.fft.irfft2(spectrum, s=(height, width))
+    spread = float(np.ptp(noise))
+    return np.asarray((noise - noise.min()) / spread if spread > 0 else np.full(size, 0.5))
 
 
 def clouds(random: np.random.Generator, side: int) -> NDArray[np.uint8]:

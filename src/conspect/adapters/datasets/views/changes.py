@@ -131,7 +131,7 @@ class Changed(Derived):
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The original's id and what was done, such as "test/00012, 10% brighter"."""
-        return tuple(f"{one}, {picture.words}" for one in self.whole.ids for picture in self.pictures)
+        return tuple(f"{image_id}, {picture.words}" for image_id in self.whole.ids for picture in self.pictures)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:

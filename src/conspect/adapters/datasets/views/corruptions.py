@@ -65,7 +65,7 @@ class Corrupted(Derived):
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The original's id and the corruption, such as "test/00012 under fog 3"."""
-        return tuple(f"{one} under {self.kind} {self.strength}" for one in self.whole.ids)
+        return tuple(f"{image_id} under {self.kind} {self.strength}" for image_id in self.whole.ids)
 
     @cached_property
     def digest(self) -> str:
@@ -103,7 +103,7 @@ def _defocus_blur(pixels: Pixels, level: int, _: np.random.Generator) -> Pixels:
 
 def _motion_blur(pixels: Pixels, level: int, random: np.random.Generator) -> Pixels:
     """Smeared along a line: weights fall off in one direction like a Gaussian's, up to a largest distance."""
-    reach, deviation = (_scale(pixels) * one for one in ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5))[level])
+    reach, deviation = (_scale(pixels) * figure for figure in ((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5))[level])
     angle = random.uniform(-np.pi / 4, np.pi / 4)
     half = int(np.ceil(reach))
     kernel = np.zeros((2 * half + 1, 2 * half + 1))

@@ -24,14 +24,14 @@ def probed(files: list[str], cache: Path, measure: Callable[[], list[list[list[i
     """What `measure` gives, or gave for the same `files` (digests), code and versions before."""
     place = cache / f"pocket-probes-{state(files)[:32]}.json"
     with suppress(OSError, ValueError):  # not measured yet, or a damaged file
-        found = json.loads(read_text(place))
-        if isinstance(found, list) and len(found) == 2:
-            return found
-    found = measure()
+        values = json.loads(read_text(place))
+        if isinstance(values, list) and len(values) == 2:
+            return values
+    values = measure()
     with suppress(OSError):  # a cache that cannot be written costs these seconds again
         cache.mkdir(parents=True, exist_ok=True)
-        write_atomically(place, json.dumps(found).encode())
-    return found
+        write_atomically(place, json.dumps(values).encode())
+    return values
 
 
 def state(files: list[str]) -> str:
