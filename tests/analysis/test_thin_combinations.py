@@ -44,9 +44,11 @@ def test_every_pair_is_found_that_a_count_of_all_pairs_finds(seed: int) -> None:
                 and together < 10 <= chance
                 and p_value * len(pairs) * CLASSES < 0.05
             ):
-                expected.append((label, (first, second), together, pytest.approx(chance)))
+                expected.append((label, (first, second), together, float(chance)))
     found = thin_combinations(more[:, TAKING_PART], labels, TAKING_PART, ruled_out[:, TAKING_PART])
-    assert sorted((one.label, one.concepts, one.images, one.expected) for one in found) == sorted(expected)
-    shares = [one.images / one.expected for one in found]
+    thin = sorted((each.label, each.concepts, each.images, each.expected) for each in found)
+    assert [entry[:3] for entry in thin] == [entry[:3] for entry in sorted(expected)]
+    assert [entry[3] for entry in thin] == pytest.approx([entry[3] for entry in sorted(expected)])
+    shares = [each.images / each.expected for each in found]
     assert shares == sorted(shares)
     assert 1 <= len(found) <= 10
