@@ -33,8 +33,11 @@ def test_a_proof_of_presence_is_refused_at_the_size_where_a_counterexample_is_kn
     result, body = certificate(f"hasCon(x, {concept})")
     assert checked(body) == ["holds", "holds", "violated"]
     _, proved, refuted = body["claims"]
-    assert result.gamma_max is not None
-    assert result.gamma_max.high - result.gamma_max.low < 1e-3
+    ends = result.gamma_max
+    assert ends is not None
+    assert ends.low is not None
+    assert ends.high is not None
+    assert ends.high - ends.low < 1e-3
     of_the_larger = {key: refuted[key] for key in ("size", "region_digest", "coverage") if key in refuted}
     with pytest.raises(check.Refused, match="multipliers prove nothing"):
         checked({**body, "claims": [{**proved, **of_the_larger}]})
