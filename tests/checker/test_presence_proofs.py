@@ -1,11 +1,10 @@
 """Proofs and witnesses of `hasCon` over boxes and ellipsoids: true as far as they go, and refused one step farther."""
 
 import json
-from typing import Any
 
 import pytest
 
-from conspect.bench.mutations_near import retied
+from conspect.bench.mutations_near import CertificateTree, retied
 from conspect.checker import check
 from conspect.language import check_text
 from conspect.verification.certificates.writing import bundle, sealed
@@ -17,14 +16,14 @@ from tests.verification.subjects import plane
 THRESHOLDS = {"up": -0.3, "right": 0.5}
 
 
-def certificate(text: str, shape: str = "box", gamma: float = 0.8) -> tuple[PropertyResult, dict[str, Any]]:
+def certificate(text: str, shape: str = "box", gamma: float = 0.8) -> tuple[PropertyResult, CertificateTree]:
     subject = plane(thresholds=THRESHOLDS)
     specification = check_text(f"property p: for all x in focus(east, gamma = {gamma}, shape = {shape}): {text}")
     (result,) = verify(specification.require(), subject, VerifyOptions())
     return result, json.loads(json.dumps(bundle(subject, list(result.claims))))
 
 
-def checked(body: dict[str, Any]) -> list[str]:
+def checked(body: CertificateTree) -> list[str]:
     return [claim.verdict for claim in check.check_data(sealed(retied(body)))]
 
 
@@ -38,7 +37,9 @@ def test_a_proof_of_presence_is_refused_at_the_size_where_a_counterexample_is_kn
     assert ends.low is not None
     assert ends.high is not None
     assert ends.high - ends.low < 1e-3
-    of_the_larger = {key: refuted[key] for key in ("size", "region_digest", "coverage") if key in refuted}
+    of_the_larger: dict[str, Any] = {
+        key: refuted[key] for key in ("size", "region_digest", "coverage") if key in refuted
+    }
     with pytest.raises(check.Refused, match="multipliers prove nothing"):
         checked({**body, "claims": [{**proved, **of_the_larger}]})
 
