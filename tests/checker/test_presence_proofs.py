@@ -1,6 +1,7 @@
 """Proofs and witnesses of `hasCon` over boxes and ellipsoids: true as far as they go, and refused one step farther."""
 
 import json
+from typing import Any
 
 import pytest
 
