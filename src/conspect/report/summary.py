@@ -62,7 +62,7 @@ def cards(results: Results) -> list[Card]:
         Card(
             "Is a part of it broken?",
             results.diagnosis.sentence,
-            f"Probability that this answer is right: {percent(results.diagnosis.confidence)}.",
+            f"Probability of this answer: {percent(results.diagnosis.confidence)}, as learnt from networks with planted faults.",
             "localization",
         ),
     ]
