@@ -119,7 +119,9 @@ def test_one_logit_is_two_classes_and_speaks_for_the_second(end: Any) -> None:
     assert logits.shape == (6, 2)
     threshold = 0.5 if end is torch.sigmoid else 0.0
     assert np.array_equal(logits.argmax(1), (returned.reshape(-1) > threshold).int().numpy())
-    with pytest.raises(UserError, match=r"(?s)MODEL002.*2 outputs and 1 class names.*two for one logit"):
+    with pytest.raises(
+        UserError, match=r"(?s)MODEL002.*1 output, which speaks for 2 classes, and 1 class name\n.*two for one logit"
+    ):
         opened(network, 1)
 
 

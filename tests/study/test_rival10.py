@@ -24,7 +24,7 @@ from conspect.core.concepts import ClassAttributes
 from conspect.core.diagnostics import ConspectError
 from conspect.core.spaces import Head
 from conspect.language import from_attribute_table, write
-from conspect.study import Study, inputs
+from conspect.study import Study, inputs, packages
 from conspect.study.config import read_config
 from tests.records import plain
 from tests.report.pages import Page
@@ -128,7 +128,7 @@ def study(tmp_path_factory) -> Study:
         patch.chdir(folder)
         patch.setattr(inputs, "model_of", lambda request: StripModel())
         patch.setattr(inputs, "vlm_of", lambda request, cache: StripVlm())
-        patch.setattr(inputs, "require_packages", lambda _: None)
+        patch.setattr(packages, "require", lambda _: None)
         study = Study.open(folder)
         study.run()
     assert not list(folder.rglob("PWNED")), "a pickle was run"

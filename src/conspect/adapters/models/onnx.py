@@ -139,9 +139,8 @@ class OnnxModel:
         # What a single output says of two classes is known only with the head that replays it.
         self._one_means_two = True
         if self.head.classes != len(class_names):
-            problem = (
-                f"its output has shape {outputs.shape[1:]} for an image, and there are {len(class_names)} class names"
-            )
+            named = "there is 1 class name" if len(class_names) == 1 else f"there are {len(class_names)} class names"
+            problem = f"its output has shape {outputs.shape[1:]} for an image, and {named}"
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
         self.embedding_size = int(self.head.layers[0].weight.shape[1])

@@ -121,7 +121,8 @@ class TorchModel:
         if self.head.classes != len(self.class_names):
             number = self._returned(probes).shape[1]
             told = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
-            problem = f"{name} has {told} and {len(self.class_names)} class names"
+            named = "1 class name" if len(self.class_names) == 1 else f"{len(self.class_names)} class names"
+            problem = f"{name} has {told} and {named}"
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix)
         self.preprocessing = self._prepare.sentence
