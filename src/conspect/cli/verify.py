@@ -256,9 +256,8 @@ def verify_options(choices: VerifyChoices) -> VerifyOptions:
         raise user_error("VERIFY010", f"--coverage {coverage} is not below 1", "give a share such as 0.9")
     if not 0.5 <= confidence < 1:
         raise user_error("VERIFY010", f"--confidence {confidence} is not from 0.5 to 1", "give a share such as 0.95")
-    gamma = choices["gamma"]
     return VerifyOptions(
-        gamma=Fraction(2, 5) if gamma is None else gamma,
+        gamma=choices["gamma"],
         coverage=coverage,
         shape=choices["shape"],
         estimate_from=choices["estimate_from"],

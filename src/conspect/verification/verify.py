@@ -236,8 +236,8 @@ class Verification:
             margin = self.describer.margin(job.formula, answer.embedding)
             witness = Witness("embedding", float_vector(answer.embedding), answer.embedding, answer.embedding)
         caveats = [f"decided in exact arithmetic over what the property reads{answer.note}"]
-        if shape == "band":
-            caveats.append("of a lone comparison of two concepts a proof over a band is the band's own definition")
+        if shape == "band" and answer.is_by_definition:
+            caveats.append("what is proved is the band's own definition: each case is one of its bounds")
         verdict = Verdict("holds", f"vacuous: {answer.vacuous}") if answer.vacuous else answer.verdict
         claim = readout_claim(job, answer, witness, (*self.readouts.inside(answer.attempt), self.subject.measure_split))
         return self._result(

@@ -62,6 +62,11 @@ def base_forms(subject: VerificationModel, rows: AtomRows) -> AffineMap:
     return AffineMap(np.vstack(weights), np.concatenate(offsets))
 
 
+def _frame_key(region: Region) -> str:
+    """What a region's directions are known again by. A pca-box and an ellipsoid have the same arrays, and other norms."""
+    return f"{region.shape} {region.arrays_digest}"
+
+
 @dataclass(eq=False)
 class Decider:
     """One subject in floats and in exact integers; regions are converted once, known again by their content.
@@ -117,14 +122,14 @@ class Decider:
 
     def exact_region(self, region: Region) -> ExactRegion:
         """A region's directions in exact integers; its size does not matter."""
-        key = region.arrays_digest
+        key = _frame_key(region)
         if key not in self._regions:
             self._regions[key] = ExactRegion(region, self.model, self.rows)
         return self._regions[key]
 
     def forms(self, region: Region) -> RegionForms:
         """Base forms seen from a region; its directions are multiplied out once for all sizes."""
-        key = region.arrays_digest
+        key = _frame_key(region)
         if key not in self._slopes:
             self._slopes[key] = RegionForms.of(region, self.base)
         return self._slopes[key].resized(region)

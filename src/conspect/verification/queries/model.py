@@ -80,18 +80,23 @@ READOUT_SHAPES = ("span", "band")
 COVERAGE = Fraction(9, 10)
 
 
+# The size of regions where nobody says one.
+DEFAULT_GAMMA = Fraction(2, 5)
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """The caller's choices. A property's own region settings come first; these fill what it leaves open.
 
     `gamma`: size in standard deviations (Mahalanobis distance for ellipsoids), used when neither the property nor
-    `coverage` says otherwise. `estimate_from`: embeddings of the class that the model gets right, or all of the class.
+    `coverage` says otherwise; None: `DEFAULT_GAMMA`, and for regions of readouts the size that covers 90 % of images.
+    `estimate_from`: embeddings of the class that the model gets right, or all of the class.
     `node_budget`: conjuncts examined for one property before it is unknown. `seconds_budget`: the same in seconds.
     `float32`: a property holds only where its margin exceeds what float32 inference can be off by.
     `confidence`: of every interval and statistical verdict, over the whole file.
     """
 
-    gamma: Fraction = Fraction(2, 5)
+    gamma: Fraction | None = None
     coverage: Fraction | None = None
     shape: Shape = "box"
     estimate_from: Literal["correct", "all"] = "correct"
@@ -105,7 +110,8 @@ class VerifyOptions:
     float32: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", _exact(self.gamma, "gamma"))
+        if self.gamma is not None:
+            object.__setattr__(self, "gamma", _exact(self.gamma, "gamma"))
         object.__setattr__(self, "curve_gammas", tuple(_exact(g, "a size of the curve") for g in self.curve_gammas))
         if self.coverage is not None:
             object.__setattr__(self, "coverage", _exact(self.coverage, "coverage"))

@@ -27,7 +27,13 @@ from conspect.language.syntax.tree import (
 )
 from conspect.language.writing.printer import write_formula, write_quantifier
 from conspect.verification.queries.formula_table import FormulaTable, Names, concepts_asked, tabulate
-from conspect.verification.queries.model import COVERAGE, READOUT_SHAPES, VerificationModel, VerifyOptions
+from conspect.verification.queries.model import (
+    COVERAGE,
+    DEFAULT_GAMMA,
+    READOUT_SHAPES,
+    VerificationModel,
+    VerifyOptions,
+)
 
 UNIT = 1e-5  # how far the length of a direction may be from 1
 
@@ -101,8 +107,10 @@ def asked_for(job: Obligation, options: VerifyOptions) -> str:
         )  # which has no word in the language
         gamma, coverage = focus.gamma, focus.coverage
         if gamma is None and coverage is None:
-            coverage = options.coverage or (COVERAGE if shape in READOUT_SHAPES else None)
-            gamma = options.gamma if coverage is None else None
+            gamma = options.gamma if options.coverage is None else None
+            if gamma is None:
+                coverage = options.coverage or (COVERAGE if shape in READOUT_SHAPES else None)
+                gamma = DEFAULT_GAMMA if coverage is None else None
         quantifier = ForAll(replace(focus, shape=shape, gamma=_short(gamma), coverage=_short(coverage)))
     return write_quantifier(quantifier, job.variable).removesuffix(":")
 

@@ -33,6 +33,7 @@ class BetweenImages:
 
     readouts: ReadoutRegions
     place: ClassRegion
+    class_name: str
     truth: ExactTruth
 
     def refuting(self, formula: Formula, members: NDArray[np.intp], split: str) -> Float64 | None:
@@ -45,17 +46,28 @@ class BetweenImages:
         inside = order[: int((self.place.measured < float(self.place.region.size)).sum())]
         exactly, tried = Membership(self.readouts.model), 0
         aimed = AimedEmbeddings(self.readouts, self.place)
-        for start in inside[np.linspace(0, len(inside) - 1, min(STARTS, len(inside))).astype(int)].tolist():
+        starts = (
+            data[inside[np.linspace(0, len(inside) - 1, min(STARTS, len(inside))).astype(int)]]
+            if len(inside)
+            else data[:0]
+        )
+        for start in (self._middle(), *starts):
             with one_thread():
-                ends = self._ends(data[start], np.vstack([aimed.against(formula, data[start]), data]))
+                ends = np.vstack([start, self._ends(start, np.vstack([aimed.against(formula, start), data]))])
                 bounds = self.truth.bounds(formula, self.truth.readouts(ends))
             for row in np.flatnonzero(~bounds.maybe)[:TRIED].tolist():
                 tried += 1
                 if exactly.holds(self.place, self.readouts, ends[row]) and not self.truth.at(formula, ends[row]):
                     return np.asarray(ends[row], dtype=np.float64)
-                if tried >= STARTS * TRIED:
+                if tried >= (1 + STARTS) * TRIED:
                     return None
         return None
+
+    def _middle(self) -> Float64:
+        """The mean `[D]` of the images that the region was estimated on: its linear readouts are those of the centre."""
+        rows, _ = self.readouts.focus.estimation_rows(self.class_name)
+        split = self.readouts.model.splits[self.readouts.model.fit_split]
+        return np.asarray(np.asarray(split.embeddings, dtype=np.float64)[rows].mean(axis=0), dtype=np.float64)
 
     def _ends(self, start: Float64, towards: Float64) -> Float64:
         """Where the lines from `start [D]` towards `[image, D]` leave the region, or the images themselves."""

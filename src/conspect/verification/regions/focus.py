@@ -14,7 +14,7 @@ from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import Focus
 from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.threads import one_thread
-from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
+from conspect.verification.queries.model import DEFAULT_GAMMA, EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.numbers import require_squarable
 from conspect.verification.results import Rate
 
@@ -118,7 +118,7 @@ class FocusRegions:
     def _size(self, focus: Focus, region: Region) -> tuple[Fraction, str]:
         coverage = focus.coverage or (self.options.coverage if focus.gamma is None else None)
         if coverage is None:
-            size = self.options.gamma if focus.gamma is None else focus.gamma
+            size = next((g for g in (focus.gamma, self.options.gamma) if g is not None), DEFAULT_GAMMA)
             if size > LARGEST:
                 raise user_error(
                     "VERIFY010",

@@ -2,9 +2,9 @@
 
 Shapes differ in what they spend their size on. A box and an ellipsoid in all dimensions are the papers'; a span region
 spends nothing on directions that the property does not read; a band bounds every pair of readouts by itself, so that for
-a lone strength predicate the proof is the region's own definition (what is proved of implications, disjunctions and
-`hasCon` is not). Where a property has the premise "the model says c", its conclusion alone is tried as well: it is
-stronger, and reads fewer numbers.
+a lone strength predicate the proof is the region's own definition, as is any case closed by one of its bounds alone.
+Where a property has the premise "the model says c", its conclusion alone is tried as well: it says more, and reads fewer
+numbers.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from conspect.core.spaces import Float64
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language.syntax.tree import Focus, Formula, Not
 from conspect.verification.engine.prover import Proof
+from conspect.verification.engine.steps import Close
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import COVERAGE, VerificationModel, VerifyOptions
@@ -69,6 +70,12 @@ class ReadoutVerdict:
         """The region that the verdict speaks of."""
         return self.attempt.place.region
 
+    @property
+    def is_by_definition(self) -> bool:
+        """Whether each case of a proof over a band holds one literal against one bound of the band, which says the same."""
+        closings = [step for step in (self.proof.steps if self.proof else ()) if isinstance(step, Close)]
+        return bool(closings) and all(len(c.multipliers) == 1 and len(c.band or ()) == 1 for c in closings)
+
 
 @dataclass(eq=False)
 class ReadoutVerdicts:
@@ -91,7 +98,11 @@ class ReadoutVerdicts:
             proof = self._proved(readouts, attempt)
             if proof is not None:
                 by = "cycle of the band" if shape == "band" else "barrier"
-                note = "; proved without its premise, which is stronger" if attempt.premise_dropped else ""
+                note = (
+                    "; its conclusion was proved, over the region of what the conclusion reads"
+                    if attempt.premise_dropped
+                    else ""
+                )
                 held = self._answer(HOLDS, attempt, by, note)
                 return replace(held, proof=proof, vacuous=self._vacuous(readouts, obligation, attempt))
         whole = attempts[-1]
@@ -100,7 +111,7 @@ class ReadoutVerdicts:
             refuted = self._answer(VIOLATED, whole, REFUTED, "; refuted by a real image inside the region")
             return replace(refuted, image=image)
         members = readouts.members(self.model.measure_split, focus.class_name)
-        between = BetweenImages(readouts, whole.place, self.truth)
+        between = BetweenImages(readouts, whole.place, focus.class_name, self.truth)
         embedding = between.refuting(obligation.formula, members, self.model.measure_split)
         if embedding is not None:
             refuted = self._answer(VIOLATED, whole, BETWEEN, "; refuted by an embedding inside that is no image's")
@@ -130,7 +141,10 @@ class ReadoutVerdicts:
         """
         readouts, conclusion = self._regions_for(obligation), without_premise(obligation.formula)
         whole = self._region(readouts, obligation.formula, focus, decided.shape)
-        if conclusion is None or whole.region.arrays_digest == decided.arrays_digest:
+        if conclusion is None or (whole.region.shape, whole.region.arrays_digest) == (
+            decided.shape,
+            decided.arrays_digest,
+        ):
             return whole
         return self._region(readouts, conclusion, focus, decided.shape)
 
@@ -164,8 +178,10 @@ class ReadoutVerdicts:
         table = tabulate(formula, names_of(self.model))
         kinds = kinds_read(table, self.model.class_names.index(focus.class_name))
         place = (readouts.span if shape == "span" else readouts.band)(focus.class_name, kinds)
-        if focus.gamma is not None:
-            return place.at(focus.gamma, f"size {float(focus.gamma):g}")
+        asked = self.options.gamma if focus.coverage is None and self.options.coverage is None else None
+        gamma = asked if focus.gamma is None else focus.gamma
+        if gamma is not None:
+            return place.at(gamma, f"size {float(gamma):g}")
         coverage = focus.coverage or self.options.coverage or COVERAGE
         size = place.sized.size_for(coverage)
         if size is None:
