@@ -116,8 +116,10 @@ def _proofs(results: Results) -> list[Card]:
         return []
     note = (
         f"Half of the {len(coverage.properties):,} claims are proved for every input of a region that holds so many of the real "
-        "images of its class, or more."
+        "images of its class, or more; that share is guaranteed for new images"
     )
+    measured = coverage.best.measured_median
+    note += "." if measured is None else f", and {percent(measured)} was measured on images held out."
     if coverage.definition_only:
         note += f" For {coverage.definition_only:,} of them that follows from how the region is drawn."
     return [Card("What is proved?", percent(coverage.best.median), note, "proofs")]
