@@ -59,7 +59,9 @@ def as_module(network: nn.Module, folder: Path, classes: int, **options: Any) ->
 def _sample(network: nn.Module) -> torch.Tensor:
     """What is traced with: in the form that the network says it takes."""
     shape = getattr(network, "takes", (3, SIDE, SIDE))
-    first = next((one.dtype for one in network.parameters() if one.is_floating_point()), torch.float32)
+    first = next(
+        (parameter.dtype for parameter in network.parameters() if parameter.is_floating_point()), torch.float32
+    )
     kind = getattr(network, "kind", first)
     return torch.zeros(2, *shape, dtype=kind)
 
@@ -100,9 +102,9 @@ class Raw(Picture):
 
 
 def raw(like: Picture, content: bytes) -> Picture:
-    found = Raw(like.name, like.label, like.pixels, like.weather, like.fur)
-    object.__setattr__(found, "content", content)
-    return found
+    network = Raw(like.name, like.label, like.pixels, like.weather, like.fur)
+    object.__setattr__(network, "content", content)
+    return network
 
 
 def read(kind: str, folder: Path, some: list[Picture], **changes: Any) -> ImageDataset:

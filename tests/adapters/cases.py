@@ -56,12 +56,12 @@ def case(into: list[Case], name: str, *needs: str, **options: bool) -> Callable[
 def pictures(number: int = 5, *, seed: int = 0) -> list[NDArray[np.uint8]]:
     """Photograph-like images of several sizes."""
     rng = np.random.default_rng(seed)
-    found = []
+    images = []
     for index in range(number):
         coarse = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
         size = (50 + 7 * index, 64 - 3 * index)
-        found.append(np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)))
-    return found
+        images.append(np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)))
+    return images
 
 
 def opened(images: Images) -> list[Image.Image]:
@@ -230,7 +230,7 @@ def onnx_classifier(folder: Path, seed: int, *, gemm: bool, softmax: bool, exter
     write_json(folder / "config.json", {"id2label": LABELS})
 
     def library(images: Images) -> Any:
-        rows = [reference.run(["logits"], {"image": one[None]})[0] for one in prepared(images).numpy()]  # type: ignore[index]
+        rows = [reference.run(["logits"], {"image": single[None]})[0] for single in prepared(images).numpy()]  # type: ignore[index]
         return np.concatenate(rows)
 
     return (lambda **options: load_model(None, folder, kind="onnx", **options)), library
@@ -442,8 +442,8 @@ def from_transformers_vlm(parts: Callable[[Any, Path], Any]) -> Any:
         config, processor, tokenizer, padding = parts(transformers, folder)
         torch.manual_seed(seed)
         network = transformers.AutoModel.from_config(config).eval()
-        for one in (network, processor, tokenizer):
-            one.save_pretrained(folder)
+        for part in (network, processor, tokenizer):
+            part.save_pretrained(folder)
 
         def library(images: Images, texts: Sequence[str]) -> Any:
             words = tokenizer(list(texts), truncation=True, return_tensors="pt", **padding)

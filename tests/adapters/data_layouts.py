@@ -43,13 +43,13 @@ class Picture:
 def pictures(number: int = 6, *, broken: int | None = None) -> list[Picture]:
     """Alternately cats and dogs, of random pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (number, SIDE, SIDE, 3), dtype=np.uint8)
-    found = [
+    made = [
         Picture(f"image-{row}", CLASSES[row % 2], pixels[row], ("sun", "rain", None)[row % 3], (1, 0, None)[row % 3])
         for row in range(number)
     ]
     if broken is not None:
-        found[broken] = replace(found[broken], pixels=None)
-    return found
+        made[broken] = replace(made[broken], pixels=None)
+    return made
 
 
 def rows_of(some: list[Picture]) -> list[dict[str, object]]:
@@ -60,10 +60,10 @@ TABLE: dict[str, Any] = {"id_column": "name", "concept_columns": ("fur",), "slic
 
 
 def image_folder(folder: Path, some: list[Picture]) -> DataSource:
-    for one in some:
-        path = folder / "images" / one.label / str(one.weather) / f"{one.name}.png"
+    for picture in some:
+        path = folder / "images" / picture.label / str(picture.weather) / f"{picture.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(one.png)
+        path.write_bytes(picture.png)
     return DataSource("image-folder", "images", "images")
 
 
@@ -72,9 +72,9 @@ def csv_table(folder: Path, some: list[Picture]) -> DataSource:
     with (folder / "table.csv").open("w", newline="") as out:
         writer = csv.DictWriter(out, ["path", "name", "label", "weather", "fur"])
         writer.writeheader()
-        for one, row in zip(some, rows_of(some), strict=True):
-            (folder / f"{one.name}.png").write_bytes(one.png)
-            writer.writerow({"path": f"{one.name}.png", **row})
+        for picture, row in zip(some, rows_of(some), strict=True):
+            (folder / f"{picture.name}.png").write_bytes(picture.png)
+            writer.writerow({"path": f"{picture.name}.png", **row})
     return DataSource("csv", "table.csv", "table.csv", **TABLE)
 
 
@@ -85,7 +85,7 @@ def parquet(folder: Path, some: list[Picture]) -> DataSource:
     (folder / "rows").mkdir(parents=True)
     half = len(some) // 2
     for number, part in enumerate((some[:half], some[half:])):
-        rows = [{"image": one.png, **row} for one, row in zip(part, rows_of(part), strict=True)]
+        rows = [{"image": picture.png, **row} for picture, row in zip(part, rows_of(part), strict=True)]
         pq.write_table(pa.Table.from_pylist(rows), folder / "rows" / f"{number}.parquet", row_group_size=2)
     return DataSource("parquet", "rows", "rows", **TABLE)
 
@@ -94,10 +94,14 @@ def huggingface(folder: Path, some: list[Picture]) -> DataSource:
     import datasets
 
     # Labels that are no classes of these are texts, as tables of people's own hold them.
-    known = all(one.label in CLASSES for one in some)
+    known = all(picture.label in CLASSES for picture in some)
     rows = [
-        {"image": {"bytes": one.png, "path": None}, **row, "label": CLASSES.index(one.label) if known else one.label}
-        for one, row in zip(some, rows_of(some), strict=True)
+        {
+            "image": {"bytes": picture.png, "path": None},
+            **row,
+            "label": CLASSES.index(picture.label) if known else picture.label,
+        }
+        for picture, row in zip(some, rows_of(some), strict=True)
     ]
     features = datasets.Features(
         image=datasets.Image(),
@@ -122,9 +126,9 @@ def webdataset(folder: Path, some: list[Picture]) -> DataSource:
     half = len(some) // 2
     for number, part in enumerate((some[:half], some[half:])):
         with wds.TarWriter(str(folder / "shards" / f"{number:03d}.tar")) as out:
-            for one, row in zip(part, rows_of(part), strict=True):
+            for picture, row in zip(part, rows_of(part), strict=True):
                 about = json.dumps(row).encode()
-                out.write({"__key__": one.name, "png": one.png, "json": about, "cls": _number(one.label)})
+                out.write({"__key__": picture.name, "png": picture.png, "json": about, "cls": _number(picture.label)})
     return DataSource("webdataset", "shards/{000..001}.tar", "shards", classes=CLASSES, **TABLE)
 
 
@@ -137,14 +141,14 @@ def rival10(folder: Path, some: list[Picture]) -> DataSource:
     for split in ("train", "test"):
         root = folder / "RIVAL10" / split / "ordinary"
         root.mkdir(parents=True)
-        for number, one in enumerate(some):
-            stem = f"{synset[one.label]}_{number}"
-            (root / f"{stem}.JPEG").write_bytes(one.png)
-            (root / f"{stem}_merged_mask.JPEG").write_bytes(one.png)
+        for number, picture in enumerate(some):
+            stem = f"{synset[picture.label]}_{number}"
+            (root / f"{stem}.JPEG").write_bytes(picture.png)
+            (root / f"{stem}_merged_mask.JPEG").write_bytes(picture.png)
             (root / f"{stem}_attr_dict.pkl").write_bytes(b"cos\nsystem\n(S'false'\ntR.")
-            if one.fur is not None:
+            if picture.fur is not None:
                 labels = np.zeros((2, len(ATTRIBUTES)), dtype=np.int64)
-                labels[0, ATTRIBUTES.index("hairy")] = one.fur
+                labels[0, ATTRIBUTES.index("hairy")] = picture.fur
                 np.save(root / f"{stem}_attr_labels.npy", labels)
     return DataSource("rival10", directory=".", slices=("synset",))
 

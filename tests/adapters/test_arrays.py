@@ -24,12 +24,12 @@ def files(tmp_path_factory) -> tuple[Path, ...]:
 
 
 @given(st.integers(0, 9), st.integers(0, 9))
-def test_any_part_of_the_rows_can_be_read_across_files(files: tuple[Path, ...], one: int, other: int) -> None:
-    found = ArrayFiles(files)
-    rows = range(min(one, other), max(one, other))
-    assert len(found) == 9
-    assert np.array_equal(found.read(rows), WHOLE[rows.start : rows.stop])
-    assert found.read(rows).dtype == np.float32
+def test_any_part_of_the_rows_can_be_read_across_files(files: tuple[Path, ...], first: int, other: int) -> None:
+    array = ArrayFiles(files)
+    rows = range(min(first, other), max(first, other))
+    assert len(array) == 9
+    assert np.array_equal(array.read(rows), WHOLE[rows.start : rows.stop])
+    assert array.read(rows).dtype == np.float32
 
 
 @pytest.mark.parametrize(

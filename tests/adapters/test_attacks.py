@@ -59,9 +59,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> SmallResNetModel:
 def dataset_for(model: SmallResNetModel, images: int, *, side: int = 32) -> ArrayDataset:
     """Random images that the model gets right, because its output is the label; the classes in another order than its own."""
     pixels = np.random.default_rng(images).integers(0, 256, (images, side, side, 3), dtype=np.uint8)
-    outputs = model.head.logits(model.embed(np.stack([model.prepare(one) for one in pixels]))).argmax(1)
+    outputs = model.head.logits(model.embed(np.stack([model.prepare(output) for output in pixels]))).argmax(1)
     names = ("c", "a", "b")
-    labels = np.array([names.index(CLASSES[one]) for one in outputs], dtype=np.int64)
+    labels = np.array([names.index(CLASSES[output]) for output in outputs], dtype=np.int64)
     return ArrayDataset("random", "test", names, tuple(f"{row:03d}" for row in range(images)), labels, pixels)
 
 
@@ -84,7 +84,7 @@ def test_the_differentiable_network_is_the_model(model: SmallResNetModel, side: 
     data = dataset_for(model, 6, side=side)
     small = framed(model, data, np.arange(6))
     embeddings, logits = model.differentiable()(torch.from_numpy(small.transpose(0, 3, 1, 2) / 255).float())
-    expected = model.embed(np.stack([model.prepare(one) for one in data.pixels]))
+    expected = model.embed(np.stack([model.prepare(image) for image in data.pixels]))
     np.testing.assert_allclose(embeddings.numpy(), expected, atol=1e-4)
     np.testing.assert_allclose(logits.numpy(), model.head.logits(expected), atol=1e-4)
     np.testing.assert_array_equal(model.prepare(small[0].astype(np.uint8)), model.prepare(data.pixels[0]))
@@ -113,24 +113,24 @@ def test_images_stay_in_the_ball_after_rounding_and_success_is_what_the_model_sa
     model: SmallResNetModel, tmp_path: Path, attack: Attack, epsilon: int
 ) -> None:
     data, rows = dataset_for(model, 20), np.arange(3, 15)
-    found = attacked(model, data, rows, replace(attack, epsilon=epsilon), tmp_path, suspicion=Watchful())
-    moved = np.stack([found.image(k) for k in range(len(found))])
+    result = attacked(model, data, rows, replace(attack, epsilon=epsilon), tmp_path, suspicion=Watchful())
+    moved = np.stack([result.image(k) for k in range(len(result))])
     assert moved.dtype == np.uint8
     assert 0 < np.abs(moved - framed(model, data, rows)).max() <= epsilon
-    embeddings = model.embed(np.stack([model.prepare(one) for one in moved]))
+    embeddings = model.embed(np.stack([model.prepare(picture) for picture in moved]))
     names = np.array(CLASSES)[model.head.logits(embeddings).argmax(1)]
-    wrong = names != np.array(data.class_names)[found.labels]
-    np.testing.assert_array_equal(found.succeeded, wrong)
-    assert (len(found), found.ids[0]) == (12, f"003 under {found.attack.name}")
+    wrong = names != np.array(data.class_names)[result.labels]
+    np.testing.assert_array_equal(result.succeeded, wrong)
+    assert (len(result), result.ids[0]) == (12, f"003 under {result.attack.name}")
 
 
 def test_an_attack_is_no_noise(model: SmallResNetModel, tmp_path: Path) -> None:
     data = dataset_for(model, 40)
-    found = attacked(model, data, np.arange(40), PGD, tmp_path)
+    result = attacked(model, data, np.arange(40), PGD, tmp_path)
     noise = np.random.default_rng(0).choice([-8, 8], data.pixels.shape) + data.pixels.astype(int)
     outputs = Attacker(model, FGSM).outputs(np.clip(noise, 0, 255).astype(np.uint8))
     by_noise = np.array(CLASSES)[outputs] != np.array(data.class_names)[data.labels]
-    assert found.succeeded.mean() > by_noise.mean() + 0.2
+    assert result.succeeded.mean() > by_noise.mean() + 0.2
 
 
 def test_fgsm_is_one_signed_step_of_the_loss_gradient(model: SmallResNetModel) -> None:
@@ -140,18 +140,18 @@ def test_fgsm_is_one_signed_step_of_the_loss_gradient(model: SmallResNetModel) -
     torch.nn.functional.cross_entropy(model.differentiable()(images)[1], torch.from_numpy(labels)).backward()
     assert images.grad is not None
     expected = np.clip(data.pixels + 8 * images.grad.sign().numpy().transpose(0, 2, 3, 1), 0, 255)
-    found = Attacker(model, FGSM).run(data.pixels, labels).images
-    assert np.mean(found == expected) > 0.999  # a gradient of nearly nothing may differ in sign
+    moved = Attacker(model, FGSM).run(data.pixels, labels).images
+    assert np.mean(moved == expected) > 0.999  # a gradient of nearly nothing may differ in sign
 
 
 def test_one_seed_one_result_and_the_global_generator_is_left_alone(model: SmallResNetModel) -> None:
     data = dataset_for(model, 5)
     before = np.random.get_state()[1].copy()  # type: ignore[index]
-    one, again, other = (
+    first, again, other = (
         Attacker(model, replace(PGD, seed=seed)).run(data.pixels, data.labels).images for seed in (0, 0, 1)
     )
-    np.testing.assert_array_equal(one, again)
-    assert (one != other).any()
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # type: ignore[index]
 
 
@@ -172,7 +172,8 @@ def test_the_adaptive_attack_looks_less_suspicious_than_the_plain_one(model: Sma
     both = plain.succeeded & adaptive.succeeded
     assert both.sum() > 10
     first = [
-        model.embed(np.stack([model.prepare(one) for one in found.images[both]]))[:, 0] for found in (plain, adaptive)
+        model.embed(np.stack([model.prepare(image) for image in result.images[both]]))[:, 0]
+        for result in (plain, adaptive)
     ]
     assert (first[1] < first[0]).mean() > 0.9
 
@@ -243,9 +244,9 @@ def test_the_suspicion_in_torch_is_the_detectors(seed: int, spread: float) -> No
     rows = rng.integers(0, len(TEST.inputs), 50)
     embeddings = (TEST.inputs.embeddings[rows] * rng.uniform(0, spread, (50, 1))).astype(np.float32)
     logits = (TEST.inputs.logits[rows] * spread).astype(np.float32)
-    found = FusedSuspicion(detector).of_outputs(torch.from_numpy(embeddings), torch.from_numpy(logits)).numpy()
+    scores = FusedSuspicion(detector).of_outputs(torch.from_numpy(embeddings), torch.from_numpy(logits)).numpy()
     expected, _ = detector.suspicion(embeddings, logits)
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=2e-3)
 
 
 def test_every_evidence_of_the_suspicion_has_a_finite_gradient() -> None:

@@ -96,9 +96,9 @@ def test_what_an_image_folder_leaves_out_is_counted_and_named(tmp_path: Path) ->
     (tmp_path / "cat" / "Thumbs.db").write_bytes(b"x")
     (tmp_path / "empty").mkdir()
     (tmp_path / "readme.txt").write_text("x")
-    found = image_folder.load(tmp_path)
-    assert (found.ids, found.class_names) == (("cat/a.png",), ("cat", "empty"))
-    told = " | ".join(omissions_of(found))
+    dataset = image_folder.load(tmp_path)
+    assert (dataset.ids, dataset.class_names) == (("cat/a.png",), ("cat", "empty"))
+    told = " | ".join(omissions_of(dataset))
     for words in (
         "4 files of another ending are not read (.heic 2",
         "6 hidden files, thumbnails and leftovers",
@@ -120,9 +120,9 @@ def test_linked_folders_are_read_and_loops_end(tmp_path: Path) -> None:
     picture(tmp_path / "apart" / "c.png")
     (root / "eel").mkdir()
     (root / "eel" / "linked").symlink_to(tmp_path / "apart")
-    found = image_folder.load(root)
-    assert found.ids == ("cat/b.png", "dog/a.png", "eel/linked/c.png")
-    told = " | ".join(omissions_of(found))
+    dataset = image_folder.load(root)
+    assert dataset.ids == ("cat/b.png", "dog/a.png", "eel/linked/c.png")
+    told = " | ".join(omissions_of(dataset))
     assert "links lead to a folder that is read already: cat/linked, cat/loop, dog/back" in told
 
 
@@ -135,9 +135,9 @@ def test_an_image_is_of_the_class_in_whose_folder_it_lies_whatever_links_there_a
     (root / "cat" / "all").symlink_to(tmp_path)
     (root / "cat" / "dogs").symlink_to(root / "dog" / "deep")
     (root / "dog" / "up").symlink_to("..")
-    found = image_folder.load(root)
-    assert found.ids == ("cat/a.png", "dog/deep/b.png")
-    told = " | ".join(omissions_of(found))
+    dataset = image_folder.load(root)
+    assert dataset.ids == ("cat/a.png", "dog/deep/b.png")
+    told = " | ".join(omissions_of(dataset))
     assert "2 links lead to a folder that holds the data set itself: cat/all, dog/up" in told
     assert "2 links lead to a folder that is read already: ant, cat/dogs" in told
 
@@ -184,8 +184,8 @@ def test_folders_called_by_numbers_that_are_classes_too_are_asked_about_in_every
 def test_two_folders_of_the_same_letters_are_one_class(tmp_path: Path) -> None:
     picture(tmp_path / unicodedata.normalize("NFC", "Käfer") / "0.png")
     picture(tmp_path / unicodedata.normalize("NFD", "Käfer") / "1.png")
-    found = image_folder.load(tmp_path)
-    assert (found.class_names, found.labels.tolist()) == (("Käfer",), [0, 0])
+    dataset = image_folder.load(tmp_path)
+    assert (dataset.class_names, dataset.labels.tolist()) == (("Käfer",), [0, 0])
 
 
 # --- tables
@@ -227,9 +227,9 @@ PLAIN = "path,label\na/0.png,cat\na/1.png,dog\n"
     ],
 )
 def test_tables_are_read_as_other_programs_write_them(tmp_path: Path, content: str | bytes) -> None:
-    found = csv_table.load(table(tmp_path, content), split="test", columns=NAMED)
-    assert found.labels.tolist() == [0, 1]
-    assert found.image(1).shape == (4, 4, 3)
+    dataset = csv_table.load(table(tmp_path, content), split="test", columns=NAMED)
+    assert dataset.labels.tolist() == [0, 1]
+    assert dataset.image(1).shape == (4, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -282,8 +282,8 @@ def test_numbers_that_are_names_too_are_refused_by_one_rule_and_can_be_said(tmp_
         csv_table.load(table(tmp_path, content), split="test", columns=columns)
     as_names = Columns("path", "label", "id", classes=("1", "2", "3"), labels="names")
     if set(labels) <= {"1", "2", "3"}:
-        found = csv_table.load(table(tmp_path, content), split="test", columns=as_names)
-        assert tuple(found.class_names[k] for k in found.labels) == labels
+        dataset = csv_table.load(table(tmp_path, content), split="test", columns=as_names)
+        assert tuple(dataset.class_names[k] for k in dataset.labels) == labels
 
 
 def test_numbers_that_mean_the_same_both_ways_are_read(tmp_path: Path) -> None:
@@ -297,8 +297,8 @@ def test_names_of_one_look_are_one_name_and_classes_called_none_or_nan_are_class
     spelled = unicodedata.normalize("NFD", "café")
     columns = Columns("path", "label", classes=(unicodedata.normalize("NFC", "café"), "None", "NaN"))
     content = f"path,label\na/0.png,{spelled}\na/1.png,None\n"
-    found = csv_table.load(table(tmp_path, content), split="test", columns=columns)
-    assert found.labels.tolist() == [0, 1]
+    dataset = csv_table.load(table(tmp_path, content), split="test", columns=columns)
+    assert dataset.labels.tolist() == [0, 1]
 
 
 # --- shards
@@ -348,11 +348,11 @@ def test_a_key_that_stands_twice_in_a_json_is_refused(tmp_path: Path) -> None:
 
 def test_texts_of_a_shard_may_bear_a_mark_and_images_any_ending_that_is_read(tmp_path: Path) -> None:
     members = [("0.jfif", png()), ("0.cls", b"\xef\xbb\xbfcat\n"), ("1.AVIF", png()), ("1.cls", "dog".encode("utf-16"))]
-    found = webdataset.load(
+    dataset = webdataset.load(
         shard(tmp_path / "s.tar", members).name, folder=tmp_path, split="test", columns=Columns("image", "cls")
     )
-    assert [found.class_names[label] for label in found.labels] == ["cat", "dog"]
-    assert found.image(1).shape == (4, 4, 3)
+    assert [dataset.class_names[label] for label in dataset.labels] == ["cat", "dog"]
+    assert dataset.image(1).shape == (4, 4, 3)
 
 
 def test_a_shard_of_names_with_dots_says_where_a_key_ends(tmp_path: Path) -> None:
@@ -365,16 +365,16 @@ def test_shards_of_one_name_in_two_folders_keep_their_samples_apart(tmp_path: Pa
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
         shard(tmp_path / folder / "0.tar", GOOD)
-    found = webdataset.load("*/0.tar", folder=tmp_path, split="test", columns=Columns("image", "cls"))
-    assert found.ids == ("x/0/0", "x/0/1", "y/0/0", "y/0/1")
+    dataset = webdataset.load("*/0.tar", folder=tmp_path, split="test", columns=Columns("image", "cls"))
+    assert dataset.ids == ("x/0/0", "x/0/1", "y/0/0", "y/0/1")
 
 
 def test_stray_members_of_a_shard_are_skipped_and_named(tmp_path: Path) -> None:
     strays = [("README", b"x"), ("README.md", b"x"), ("__MACOSX/._0.png", b"x"), ("._1.png", b"x"), (".DS_Store", b"x")]
     path = shard(tmp_path / "s.tar", GOOD + strays)
-    found = webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))
-    assert found.labels.tolist() == [0, 1]
-    assert "5 members of shards belong to no sample" in omissions_of(found)[0]
+    dataset = webdataset.load(path.name, folder=tmp_path, split="test", columns=Columns("image", "cls"))
+    assert dataset.labels.tolist() == [0, 1]
+    assert "5 members of shards belong to no sample" in omissions_of(dataset)[0]
 
 
 # --- text

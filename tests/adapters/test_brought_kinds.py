@@ -236,15 +236,15 @@ def test_3_maite_whole_numbers_up_to_1_are_asked_about() -> None:
 
 
 def test_3_maite_floats_are_scaled_and_another_white_is_another_digest() -> None:
-    found = from_maite(Items(PIXELS.astype(np.float32)), split="test")
-    assert found.image(0).mean() > 100
-    assert from_maite(Items(PIXELS.astype(np.float32)), split="test", white=1).digest != found.digest
+    dataset = from_maite(Items(PIXELS.astype(np.float32)), split="test")
+    assert dataset.image(0).mean() > 100
+    assert from_maite(Items(PIXELS.astype(np.float32)), split="test", white=1).digest != dataset.digest
 
 
 # 4 Preprocessing: tests/adapters/test_preprocessing.py, by value against transformers --------------
 
 
-@pytest.mark.parametrize("adapter", [one for one in EVERY if one != "torch"])
+@pytest.mark.parametrize("adapter", [name for name in EVERY if name != "torch"])
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -307,9 +307,9 @@ def test_6_names_of_one_look_are_one_class(kind: str, tmp_path: Path) -> None:
     ready(kind)
     spelled = [unicodedata.normalize(form, "Käfer") for form in ("NFC", "NFD")]
     some = [Picture(f"i{row}", label, pictures(1)[0].pixels) for row, label in enumerate((*spelled, "Ameise"))]
-    found = read(kind, tmp_path, some, classes=(spelled[1], "Ameise"))
-    assert found.class_names == (spelled[0], "Ameise")
-    assert found.labels.tolist() == [0, 0, 1]
+    dataset = read(kind, tmp_path, some, classes=(spelled[1], "Ameise"))
+    assert dataset.class_names == (spelled[0], "Ameise")
+    assert dataset.labels.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("kind", TABLES)
@@ -619,8 +619,8 @@ def test_10_a_network_of_another_precision_is_fed_or_refused_by_its_type(
         return
     model = MODELS[adapter](network, tmp_path, 3)
     wanted = network(torch.tensor(batch(model)).to(kind)).float().detach().numpy()
-    found = model.head.logits(model.embed(batch(model)))
-    assert np.abs(found - wanted).max() <= 5e-2 * np.abs(wanted).max()
+    logits = model.head.logits(model.embed(batch(model)))
+    assert np.abs(logits - wanted).max() <= 5e-2 * np.abs(wanted).max()
 
 
 @pytest.mark.parametrize("adapter", ["onnx", "torch-export"])
@@ -712,10 +712,10 @@ def test_11_a_head_is_found_and_replays_the_network(adapter: str, head: str, tmp
     model = MODELS[adapter](network, tmp_path, 3, **options)
     with torch.inference_mode():
         wanted = logits_of(network(torch.tensor(batch(model)))).numpy()
-    found = model.head.logits(model.embed(batch(model)))
+    logits = model.head.logits(model.embed(batch(model)))
     if "softmax" in head:
-        found, wanted = (one - one.mean(1, keepdims=True) for one in (found, wanted))
-    np.testing.assert_allclose(found, wanted, atol=2e-3)
+        logits, wanted = (scores - scores.mean(1, keepdims=True) for scores in (logits, wanted))
+    np.testing.assert_allclose(logits, wanted, atol=2e-3)
     assert not model.head.is_identity
 
 
@@ -885,8 +885,8 @@ def test_12_checkpoints_are_read_as_training_scripts_write_them(
     torch.manual_seed(1)
     trained, fresh = plain(), plain()
     with torch.no_grad():
-        for one in trained.parameters():
-            one.add_(1)
+        for parameter in trained.parameters():
+            parameter.add_(1)
     state = {prefix + name: value for name, value in trained.state_dict().items()}
     torch.save({inside: state, "epoch": 7} if inside else state, tmp_path / "c.pth")
     load_weights(fresh, tmp_path / "c.pth")
@@ -908,8 +908,8 @@ def kept(network: nn.Module, path: Path, saved: Any) -> tuple[str, bool]:
     torch.save(saved, path)
     fresh = plain()
     with torch.no_grad():
-        for one in fresh.parameters():
-            one.add_(1)
+        for parameter in fresh.parameters():
+            parameter.add_(1)
     told = load_weights(fresh, path)
     return told, all(torch.equal(a, b) for a, b in zip(fresh.parameters(), network.parameters(), strict=True))
 
@@ -942,14 +942,16 @@ def test_12_what_belongs_to_other_parts_is_left_and_named(prefix: str, tmp_path:
 @pytest.mark.parametrize(
     "saved",
     [
-        lambda one, other: {f"{who}.{k}": v for who, s in (("student", one), ("teacher", other)) for k, v in s.items()},
-        lambda one, other: {"generator": one, "generator2": other},
+        lambda state, other: {
+            f"{who}.{k}": v for who, s in (("student", state), ("teacher", other)) for k, v in s.items()
+        },
+        lambda state, other: {"generator": state, "generator2": other},
     ],
     ids=["prefixes", "parts"],
 )
 def test_12_weights_that_are_there_twice_are_refused(saved: Any, tmp_path: Path) -> None:
-    one = plain().state_dict()
-    torch.save(saved(one, {name: value * 0 for name, value in one.items()}), tmp_path / "c.pth")
+    state = plain().state_dict()
+    torch.save(saved(state, {name: value * 0 for name, value in state.items()}), tmp_path / "c.pth")
     with pytest.raises(
         UserError, match=r"MODEL002: the network's weights are there twice, under '\w+\.?' and '\w+\.?'"
     ):
@@ -1116,7 +1118,8 @@ ROUNDED = {"half": 2e-3, "bfloat16": 2e-2}
 
 
 @pytest.mark.parametrize(
-    ("form", "adapter"), [(form, one) for form in FORMS for one in EVERY if (form, one) not in NOT_THERE]
+    ("form", "adapter"),
+    [(form, parameter) for form in FORMS for parameter in EVERY if (form, parameter) not in NOT_THERE],
 )
 def test_15_a_graph_is_written_of_a_network_of_any_form(
     form: str, adapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -1140,9 +1143,9 @@ def test_15_a_graph_is_written_of_a_network_of_any_form(
         images = np.random.default_rng(number).integers(0, 256, (number, 16, 16, 3), dtype=np.uint8)
         embeddings, logits = session.run(["embedding", "logits"], {"image": images})
         wanted = model.embed(np.stack([model.prepare(image) for image in images]))
-        for found, value in ((embeddings, wanted), (logits, model.head.logits(wanted))):
-            assert found.dtype == np.float32
-            assert np.abs(found - value).max() <= ROUNDED.get(form, 1e-5) * np.abs(value).max()
+        for output, value in ((embeddings, wanted), (logits, model.head.logits(wanted))):
+            assert output.dtype == np.float32
+            assert np.abs(output - value).max() <= ROUNDED.get(form, 1e-5) * np.abs(value).max()
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.uint8])
@@ -1162,7 +1165,7 @@ def test_15_an_onnx_input_of_another_type_is_cast_to_in_the_graph(
     np.testing.assert_allclose(session.run(["embedding"], {"image": images})[0], wanted, atol=1e-3)
     # And a monitor knows it again, though it takes no noise.
     identity = Identity.of(model, model.prepare(images[0]), "lens")
-    identity.require_same_outputs(lambda given: (found := model.embed(given), model.head.logits(found)))
+    identity.require_same_outputs(lambda given: (embedded := model.embed(given), model.head.logits(embedded)))
 
 
 # The list is complete ------------------------------------------------------------------------------

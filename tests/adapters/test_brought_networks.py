@@ -102,11 +102,11 @@ def test_a_head_is_found_with_all_that_follows_it_folded_in(name: str) -> None:
     make, options, logits_of = NETWORKS[name]
     network = make().eval()
     model = opened(network, **options)
-    found, returned = outputs(model, network)
+    logits, returned = outputs(model, network)
     wanted = logits_of(returned).numpy()
     if "softmax" in name:
-        found, wanted = (one - one.mean(1, keepdims=True) for one in (found, wanted))
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+        logits, wanted = (scores - scores.mean(1, keepdims=True) for scores in (logits, wanted))
+    np.testing.assert_allclose(logits, wanted, atol=1e-4)
     assert not model.head.is_identity
 
 
@@ -133,8 +133,8 @@ def test_a_network_without_a_head_is_studied_by_its_outputs_and_says_so() -> Non
     assert model.head.is_identity
     assert any("tell head and encoder apart" in line for line in statement_of(model).cannot)
     shares = opened(Ends(lambda f, z: (torch.tanh(z) + f[:, :3] ** 2).softmax(1)).eval())
-    found, returned = outputs(shares, shares._network)
-    np.testing.assert_allclose(np.exp(found), returned.numpy(), atol=1e-5)
+    scores, returned = outputs(shares, shares._network)
+    np.testing.assert_allclose(np.exp(scores), returned.numpy(), atol=1e-5)
 
 
 class Statistics(nn.Module):

@@ -60,8 +60,8 @@ def test_a_class_called_by_a_number_in_any_writing_has_two_readings(
         csv_table.load(table, split="test", columns=replace_id(columns, table))
     readings: tuple[tuple[LabelKind, list[int]], ...] = (("names", [0, 1]), ("numbers", [1, 2]))
     for said, wanted in readings:
-        found = csv_table.load(table, split="test", columns=replace_id(columns, table, said))
-        assert found.labels.tolist() == wanted
+        dataset = csv_table.load(table, split="test", columns=replace_id(columns, table, said))
+        assert dataset.labels.tolist() == wanted
     (tmp_path / "folders" / "1").mkdir(parents=True)
     Image.new("RGB", (4, 4), "red").save(tmp_path / "folders" / "1" / "a.png")
     with pytest.raises(UserError, match="by name, and"):
@@ -104,10 +104,10 @@ def test_an_array_data_set_takes_tensors_and_lists_of_labels() -> None:
         {"pixels": torch.from_numpy(own.pixels)},
         {"labels": own.labels.astype(np.uint8)},
     ):
-        found = array_data(**changes)
-        assert found.digest == own.digest
-        assert isinstance(found.image(3), np.ndarray)
-        assert (found.labels == own.labels).all()
+        dataset = array_data(**changes)
+        assert dataset.digest == own.digest
+        assert isinstance(dataset.image(3), np.ndarray)
+        assert (dataset.labels == own.labels).all()
     for wrong in (
         {"pixels": torch.from_numpy(own.pixels).permute(0, 3, 1, 2)},
         {"pixels": torch.from_numpy(own.pixels).to("meta")},
@@ -136,10 +136,10 @@ def test_folders_of_storage_systems_are_no_classes_and_names_that_differ_in_spac
         Image.new("RGB", (4, 4), "red").save(tmp_path / name / "a.png")
     (tmp_path / "ant" / "@Recently-Snapshot").mkdir()
     Image.new("RGB", (4, 4), "red").save(tmp_path / "ant" / "@Recently-Snapshot" / "a.png")
-    found = image_folder.load(tmp_path)
-    assert found.class_names == ("ant", "bee")
-    assert len(found) == 2
-    assert found.omissions[0].startswith("7 hidden files, thumbnails and leftovers of other programs")
+    dataset = image_folder.load(tmp_path)
+    assert dataset.class_names == ("ant", "bee")
+    assert len(dataset) == 2
+    assert dataset.omissions[0].startswith("7 hidden files, thumbnails and leftovers of other programs")
     (tmp_path / "ant ").mkdir()
     Image.new("RGB", (4, 4), "red").save(tmp_path / "ant " / "a.png")
     with pytest.raises(UserError, match="DATA007: the class folders 'ant' and 'ant ' differ in spaces alone"):
@@ -161,9 +161,9 @@ def test_a_text_without_an_image_or_a_class_is_a_stray_member_of_a_shard(tmp_pat
     columns = Columns(image="image", label="cls", classes=("ant", "bee"))
     good = {"0.png": stream.getvalue(), "0.cls": b"ant", "1.png": stream.getvalue(), "1.cls": b"bee"}
     shard(tmp_path / "a.tar", good | {"zzz.txt": b"packed by me", "README.md": b"x", "1.seg.png": stream.getvalue()})
-    found = webdataset.load("a.tar", folder=tmp_path, split="test", columns=columns)
-    assert found.labels.tolist() == [0, 1]
-    assert found.omissions == ("2 members of shards belong to no sample: README (md), zzz (txt)",)
+    dataset = webdataset.load("a.tar", folder=tmp_path, split="test", columns=columns)
+    assert dataset.labels.tolist() == [0, 1]
+    assert dataset.omissions == ("2 members of shards belong to no sample: README (md), zzz (txt)",)
     # An image without a class is a mistake, and a class without an image is a loss that is listed.
     shard(tmp_path / "b.tar", good | {"2.png": stream.getvalue()})
     with pytest.raises(UserError, match=r"sample '2' of b\.tar: 'cls' is empty"):

@@ -17,7 +17,7 @@ RAMP = np.broadcast_to(np.arange(0, 240, 10, dtype=np.uint8)[None, :, None], (16
 
 
 def changed(name: str, image: np.ndarray = RAMP) -> dict[str, np.ndarray]:
-    return {one.words: one.change(image, np.random.default_rng(0)) for one in pictures_of(name)}
+    return {picture.words: picture.change(image, np.random.default_rng(0)) for picture in pictures_of(name)}
 
 
 def test_every_kind_is_tried_here() -> None:
@@ -31,7 +31,7 @@ def test_shape_and_type_stay_and_the_original_is_left_alone(name: str, shape: tu
     before = image.copy()
     pictures = changed(name, image)
     assert pictures
-    assert all(one.shape == shape and one.dtype == np.uint8 for one in pictures.values())
+    assert all(picture.shape == shape and picture.dtype == np.uint8 for picture in pictures.values())
     assert (image == before).all()
 
 
@@ -63,21 +63,21 @@ def test_noise_has_its_deviation_and_depends_on_the_image_alone() -> None:
     noisy = changed("noise 2%", grey)["with 2% noise"].astype(float) - 128
     assert noisy.std() == pytest.approx(5.1, rel=0.02)
     whole = colour_dataset(3)
-    one, other = Changed(whole, ("noise 1%",), 0), Changed(whole, ("noise 1%",), 1)
-    assert (one.image(1) == one.image(1)).all()
-    assert (one.image(1) != other.image(1)).any()
+    first, other = Changed(whole, ("noise 1%",), 0), Changed(whole, ("noise 1%",), 1)
+    assert (first.image(1) == first.image(1)).all()
+    assert (first.image(1) != other.image(1)).any()
 
 
 def test_crop_rotation_blur_and_jpeg_stay_close() -> None:
     scene = np.rint(127 + 100 * np.sin(np.add.outer(np.arange(32), np.arange(32)) / 5))[:, :, None].repeat(3, 2)
     scene = scene.astype(np.uint8)
     for name in ("crop 90%", "rotation 5", "blur 0.5", "jpeg 80"):
-        distances = [np.abs(one.astype(float) - scene).mean() for one in changed(name, scene).values()]
+        distances = [np.abs(picture.astype(float) - scene).mean() for picture in changed(name, scene).values()]
         assert distances
         assert all(0 < distance < 30 for distance in distances)
     turned = changed("rotation 45", scene)
     assert set(turned) == {"turned left by 45°", "turned right by 45°"}
-    assert min(int(one.min()) for one in turned.values()) >= 27  # no black corners
+    assert min(int(picture.min()) for picture in turned.values()) >= 27  # no black corners
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_crop_rotation_blur_and_jpeg_stay_close() -> None:
     ],
 )
 def test_what_is_no_change_is_told(names: tuple[str, ...], problem: str) -> None:
-    found = changes_misfits(names)
-    assert problem in found[0].diagnostics[0].problem
-    assert {one.diagnostics[0].code for one in found} == {"STUDY002"}
+    misfits = changes_misfits(names)
+    assert problem in misfits[0].diagnostics[0].problem
+    assert {misfit.diagnostics[0].code for misfit in misfits} == {"STUDY002"}
     with pytest.raises(UserError, match="STUDY002"):
         all_pictures(names)
 
@@ -122,12 +122,12 @@ def test_a_function_of_ones_own_is_a_change(tmp_path: Path, monkeypatch: pytest.
 
 def test_changed_images_are_a_data_set_that_the_store_keeps(tmp_path: Path) -> None:
     whole = colour_dataset(5)
-    found = Changed(whole, ("mirror", "brightness 10%"))
-    assert len(found) == len(found.ids) == len(found.labels) == 15
-    assert found.ids[3:6] == ("000001, mirrored", "000001, 10% brighter", "000001, 10% darker")
-    assert (found.image(3) == whole.image(1)[:, ::-1]).all()
-    assert found.digest != Changed(whole, ("mirror",)).digest != Changed(whole, ("mirror",), 1).digest
-    first = embed(FakeModel(), found, tmp_path)
-    second = embed(FakeModel(), found, tmp_path)
+    variants = Changed(whole, ("mirror", "brightness 10%"))
+    assert len(variants) == len(variants.ids) == len(variants.labels) == 15
+    assert variants.ids[3:6] == ("000001, mirrored", "000001, 10% brighter", "000001, 10% darker")
+    assert (variants.image(3) == whole.image(1)[:, ::-1]).all()
+    assert variants.digest != Changed(whole, ("mirror",)).digest != Changed(whole, ("mirror",), 1).digest
+    first = embed(FakeModel(), variants, tmp_path)
+    second = embed(FakeModel(), variants, tmp_path)
     assert (first.values == second.values).all()
     assert len(list(tmp_path.iterdir())) == 1

@@ -21,11 +21,11 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 def small(monkeypatch) -> dict[str, Batch]:
     monkeypatch.setattr(cifar100, "IMAGES", SIZES)
     rng = np.random.default_rng(0)
-    found = {}
+    splits = {}
     for split, size in SIZES.items():
         fine = rng.integers(0, 100, size)
-        found[split] = (rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8), fine, fine // 5)
-    return found
+        splits[split] = (rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8), fine, fine // 5)
+    return splits
 
 
 def write_python(folder: Path, batches: dict[str, Batch]) -> Path:
@@ -56,15 +56,15 @@ def write_binary(folder: Path, batches: dict[str, Batch]) -> Path:
 def test_both_versions_give_the_same_data_set(tmp_path: Path, small, writer) -> None:
     inner = writer(tmp_path, small)
     for directory in (tmp_path, inner):
-        found = cifar100.load("test", directory=directory)
+        dataset = cifar100.load("test", directory=directory)
         pixels, fine, coarse = small["test"]
-        assert np.array_equal(found.pixels, pixels)
-        assert np.array_equal(found.labels, fine)
-        assert found.class_names == tuple(FINE)
-        assert found.metadata["superclass"] == tuple(COARSE[c] for c in coarse)
-        assert len(set(found.ids)) == len(found) == 120
+        assert np.array_equal(dataset.pixels, pixels)
+        assert np.array_equal(dataset.labels, fine)
+        assert dataset.class_names == tuple(FINE)
+        assert dataset.metadata["superclass"] == tuple(COARSE[c] for c in coarse)
+        assert len(set(dataset.ids)) == len(dataset) == 120
     source = DataSource("cifar100", directory=".")
-    assert open_split(source, "train", folder=tmp_path, cache=tmp_path).digest != found.digest
+    assert open_split(source, "train", folder=tmp_path, cache=tmp_path).digest != dataset.digest
 
 
 def changed(batches: dict[str, Batch], what: str) -> dict[str, Batch]:

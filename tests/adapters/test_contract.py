@@ -49,17 +49,17 @@ def vlm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return opened(request, tmp_path_factory)
 
 
-def encoder_keeps_its_word(one: Opened) -> None:
+def encoder_keeps_its_word(opened: Opened) -> None:
     """What models and VLMs have in common."""
-    adapter, images = one.adapter, pictures(7)
+    adapter, images = opened.adapter, pictures(7)
     assert adapter.name
     assert len(adapter.preprocessing) > 5
     assert adapter.digest
-    batch = one.prepared(images)
+    batch = opened.prepared(images)
     assert batch.dtype == np.float32
     with ThreadPoolExecutor(4) as pool:
-        for found, wanted in zip(pool.map(adapter.prepare, images * 4), list(batch) * 4, strict=True):
-            assert np.array_equal(found, wanted)
+        for prepared, wanted in zip(pool.map(adapter.prepare, images * 4), list(batch) * 4, strict=True):
+            assert np.array_equal(prepared, wanted)
     embeddings = adapter.embed(batch)
     assert embeddings.dtype == np.float32
     assert embeddings.shape == (7, adapter.embedding_size)
@@ -68,7 +68,7 @@ def encoder_keeps_its_word(one: Opened) -> None:
     assert scale > 0
     alone = np.concatenate([adapter.embed(batch[row : row + 1]) for row in range(7)])
     np.testing.assert_allclose(alone, embeddings, rtol=0, atol=EQUAL * scale)
-    again = one.open()
+    again = opened.open()
     assert again.digest == adapter.digest
     assert np.array_equal(again.embed(batch), embeddings)
     statement = statement_of(adapter)
@@ -86,8 +86,8 @@ def test_a_model_keeps_its_word(model: Opened) -> None:
 def test_a_models_logits_are_its_librarys_own(model: Opened, record_property: Any) -> None:
     images = pictures(6, seed=1)
     wanted = np.asarray(model.library(images), dtype=np.float64)
-    found = model.adapter.head.logits(model.adapter.embed(model.prepared(images)))
-    off = np.abs(found - wanted).max() / np.abs(wanted).max()
+    logits = model.adapter.head.logits(model.adapter.embed(model.prepared(images)))
+    off = np.abs(logits - wanted).max() / np.abs(wanted).max()
     record_property("largest_difference", float(off))
     assert wanted.shape == (6, len(model.adapter.class_names))
     assert np.ptp(wanted) > 0
@@ -119,10 +119,10 @@ def test_a_vlms_logits_are_its_librarys_own(vlm: Opened, record_property: Any) -
     assert off <= EQUAL
 
 
-def other_weights(one: Opened, folder: Path) -> None:
-    if not one.case.seeded:
+def other_weights(opened: Opened, folder: Path) -> None:
+    if not opened.case.seeded:
         pytest.skip("its weights are given")
-    assert Opened(one.case, folder / "other", seed=1).adapter.digest != one.adapter.digest
+    assert Opened(opened.case, folder / "other", seed=1).adapter.digest != opened.adapter.digest
 
 
 def test_a_models_digest_sees_its_weights(model: Opened, tmp_path: Path) -> None:
@@ -133,16 +133,16 @@ def test_a_vlms_digest_sees_its_weights(vlm: Opened, tmp_path: Path) -> None:
     other_weights(vlm, tmp_path)
 
 
-def mixed_precision(one: Opened, precision: str) -> None:
-    if not one.case.torch:
+def mixed_precision(opened: Opened, precision: str) -> None:
+    if not opened.case.torch:
         pytest.skip("it runs in one precision")
-    batch = one.prepared(pictures(1, seed=2))
-    full, mixed = one.adapter, one.open(precision=precision)
+    batch = opened.prepared(pictures(1, seed=2))
+    full, mixed = opened.adapter, opened.open(precision=precision)
     assert mixed.digest != full.digest
     assert statement_of(mixed).precision == precision
-    wanted, found = full.embed(batch), mixed.embed(batch)
-    assert found.dtype == np.float32
-    off = np.abs(found - wanted).max() / np.abs(wanted).max()
+    wanted, halved = full.embed(batch), mixed.embed(batch)
+    assert halved.dtype == np.float32
+    off = np.abs(halved - wanted).max() / np.abs(wanted).max()
     assert 0 < off <= TOLERANCES[precision]
 
 
@@ -186,8 +186,8 @@ def test_directions_are_those_of_open_clips_zero_shot_classifier(vlm: Opened) ->
     network = open_clip.create_model(name, require_pretrained=True).eval()
     words = ["cat", "truck", "wheels"]
     wanted = open_clip.build_zero_shot_classifier(network, open_clip.get_tokenizer(name), words, templates).T.numpy()
-    found = concept_directions([Concept(w, (w,)) for w in words], tuple(templates), vlm.adapter.embed_texts)
-    np.testing.assert_allclose(found, wanted, atol=EQUAL)
+    directions = concept_directions([Concept(w, (w,)) for w in words], tuple(templates), vlm.adapter.embed_texts)
+    np.testing.assert_allclose(directions, wanted, atol=EQUAL)
 
 
 def test_scores_are_those_of_transformers_zero_shot_pipeline(vlm: Opened) -> None:
@@ -206,5 +206,5 @@ def test_scores_are_those_of_transformers_zero_shot_pipeline(vlm: Opened) -> Non
     q = vlm.adapter.embed_texts([f"a photo of a {word}" for word in words])
     logits = vlm.adapter.logit_scale * (q @ vector) / np.linalg.norm(vector) + vlm.adapter.logit_bias
     sigmoid = "SigLIP" in vlm.case.name
-    found = 1 / (1 + np.exp(-logits)) if sigmoid else np.exp(logits) / np.exp(logits).sum()
-    np.testing.assert_allclose(found, wanted, atol=EQUAL)
+    scores = 1 / (1 + np.exp(-logits)) if sigmoid else np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(scores, wanted, atol=EQUAL)

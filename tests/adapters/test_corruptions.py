@@ -19,8 +19,8 @@ def scene(side: int, seed: int = 0) -> np.ndarray:
     return np.rint(smooth * 255).astype(np.uint8)
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(one.astype(float) - other))))
+def distance(image: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(image.astype(float) - other))))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,8 +43,8 @@ def test_shape_and_type_stay(kind: CorruptionKind, shape: tuple[int, int]) -> No
     for value in (0, 255):
         image = np.full((*shape, 3), value, dtype=np.uint8)
         with np.errstate(all="raise", under="ignore"):
-            found = corrupt(image, kind, 5, np.random.default_rng(0))
-        assert (found.shape, found.dtype) == (image.shape, np.dtype(np.uint8))
+            corrupted = corrupt(image, kind, 5, np.random.default_rng(0))
+        assert (corrupted.shape, corrupted.dtype) == (image.shape, np.dtype(np.uint8))
 
 
 def test_gaussian_noise_has_the_published_deviation() -> None:
@@ -74,9 +74,9 @@ def test_brightness_and_contrast_by_hand() -> None:
 
 def test_pixelation_is_the_mean_of_each_block() -> None:
     image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    found = corrupt(image, "pixelation", 4, np.random.default_rng(0))  # 24 blocks of 4 pixels
+    corrupted = corrupt(image, "pixelation", 4, np.random.default_rng(0))  # 24 blocks of 4 pixels
     means = image.reshape(24, 4, 24, 4, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(found, means.repeat(4, axis=0).repeat(4, axis=1), atol=0.51)
+    np.testing.assert_allclose(corrupted, means.repeat(4, axis=0).repeat(4, axis=1), atol=0.51)
 
 
 @pytest.mark.parametrize("kind", ["defocus blur", "motion blur"])
@@ -96,8 +96,8 @@ def test_a_large_image_looks_as_corrupted_as_a_small_one(kind: CorruptionKind) -
         """Share of the contrast of stripes, eight to the side, that is lost."""
         wave = np.sin(2 * np.pi * 8 * (np.arange(side) + 0.5) / side)
         image = np.rint(127.5 + 100 * np.broadcast_to(wave[None, :, None], (side, side, 3))).astype(np.uint8)
-        found = corrupt(image, kind, 5, np.random.default_rng(0)).astype(float)
-        return 1 - float((found[:, :, 0] @ wave).mean()) / float((image[:, :, 0] @ wave).mean())
+        corrupted = corrupt(image, kind, 5, np.random.default_rng(0)).astype(float)
+        return 1 - float((corrupted[:, :, 0] @ wave).mean()) / float((image[:, :, 0] @ wave).mean())
 
     assert lost(128) == pytest.approx(lost(64), abs=0.06)
     assert lost(64) > 0.1
@@ -118,18 +118,18 @@ def test_it_is_a_data_set_with_a_digest_of_its_own() -> None:
     data = colour_dataset(3, side=32)
     variants = [Corrupted(data, "fog", 1), Corrupted(data, "fog", 2), Corrupted(data, "JPEG", 1)]
     variants += [Corrupted(data, "fog", 1, seed=1), Corrupted(colour_dataset(4, side=32), "fog", 1)]
-    assert len({one.digest for one in variants}) == len(variants)
+    assert len({variant.digest for variant in variants}) == len(variants)
     assert Corrupted(data, "fog", 1).digest == variants[0].digest
-    assert variants[0].ids == tuple(f"{one} under fog 1" for one in data.ids)
+    assert variants[0].ids == tuple(f"{variant} under fog 1" for variant in data.ids)
     assert (variants[0].name, variants[0].split) == ("noise under fog 1", "test")
     np.testing.assert_array_equal(variants[0].labels, data.labels)
 
 
 def test_the_store_embeds_it(tmp_path) -> None:
     data = Corrupted(colour_dataset(3, side=16), "contrast", 5)
-    found = embed(FakeModel(), data, tmp_path)
+    embeddings = embed(FakeModel(), data, tmp_path)
     expected = FakeModel().embed(np.stack([FakeModel().prepare(data.image(k)) for k in range(3)]))
-    np.testing.assert_array_equal(found.values, expected)
+    np.testing.assert_array_equal(embeddings.values, expected)
 
 
 @pytest.mark.parametrize(("kind", "strength"), [("fog", 0), ("fog", 6), ("rain", 1)])

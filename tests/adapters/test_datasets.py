@@ -41,16 +41,17 @@ def opened(source: DataSource, folder: Path) -> ImageDataset:
 def built(kind: str, folder: Path, some: list[Picture]) -> ImageDataset:
     """The pictures in the layout of `kind`, opened; as MAITE: a folder, handed over and taken back."""
     layout: Layout = LAYOUTS["image-folder" if kind == "maite" else kind]
-    found = opened(layout(folder, some), folder)
-    return from_maite(MaiteDataset(found), split="test") if kind == "maite" else found
+    dataset = opened(layout(folder, some), folder)
+    return from_maite(MaiteDataset(dataset), split="test") if kind == "maite" else dataset
 
 
-def row_of(dataset: ImageDataset, one: Picture) -> int:
+def row_of(dataset: ImageDataset, picture: Picture) -> int:
     """The row whose label and pixels are the picture's; files are found by their name or number."""
     (row,) = [
         row
         for row, name in enumerate(dataset.ids)
-        if one.name in name or (dataset.name == "rival10" and name.endswith(f"_{one.name.removeprefix('image-')}"))
+        if picture.name in name
+        or (dataset.name == "rival10" and name.endswith(f"_{picture.name.removeprefix('image-')}"))
     ]
     return row
 
@@ -61,38 +62,38 @@ def test_every_kind_but_cifar_is_here() -> None:
 
 def test_images_labels_and_ids_are_those_that_were_written(kind: str, tmp_path: Path) -> None:
     some = pictures()
-    found = built(kind, tmp_path, some)
-    assert len(found) == len(found.ids) == len(set(found.ids)) == len(found.labels) == len(some)
-    assert found.split == "test"
-    assert found.labels.dtype == np.int64
-    for one in some:
-        row = row_of(found, one)
-        image = found.image(row)
+    dataset = built(kind, tmp_path, some)
+    assert len(dataset) == len(dataset.ids) == len(set(dataset.ids)) == len(dataset.labels) == len(some)
+    assert dataset.split == "test"
+    assert dataset.labels.dtype == np.int64
+    for picture in some:
+        row = row_of(dataset, picture)
+        image = dataset.image(row)
         assert (image.shape, image.dtype) == ((SIDE, SIDE, 3), np.dtype(np.uint8))
-        assert one.pixels is not None
-        assert np.array_equal(image, one.pixels)
-        assert found.class_names[found.labels[row]] == one.label
+        assert picture.pixels is not None
+        assert np.array_equal(image, picture.pixels)
+        assert dataset.class_names[dataset.labels[row]] == picture.label
 
 
 def test_images_can_be_read_in_any_order_by_several_threads(kind: str, tmp_path: Path) -> None:
-    found = built(kind, tmp_path, pictures(12))
+    dataset = built(kind, tmp_path, pictures(12))
     rows = list(np.random.default_rng(0).permutation(12)) * 5
     with ThreadPoolExecutor(4) as pool:
-        read = list(pool.map(found.image, map(int, rows)))
+        read = list(pool.map(dataset.image, map(int, rows)))
     assert len(read) == 60
-    assert all(np.array_equal(image, found.image(int(row))) for row, image in zip(rows, read, strict=True))
+    assert all(np.array_equal(image, dataset.image(int(row))) for row, image in zip(rows, read, strict=True))
 
 
 def test_the_digest_is_of_the_content_and_not_of_the_place(kind: str, tmp_path: Path) -> None:
     some = pictures()
-    one = built(kind, tmp_path / "one", some)
+    first = built(kind, tmp_path / "one", some)
     again = built(kind, tmp_path / "elsewhere" / "two", some)
-    assert one.digest == again.digest
-    assert len(one.digest) == 64
+    assert first.digest == again.digest
+    assert len(first.digest) == 64
     moved = [p if n else replace(p, pixels=np.asarray(p.pixels) ^ np.uint8(1)) for n, p in enumerate(some)]
     relabelled = [p if n else replace(p, label="dog") for n, p in enumerate(some)]
     others = [built(kind, tmp_path / str(n), changed).digest for n, changed in enumerate((moved, relabelled, some[1:]))]
-    assert len({one.digest, *others}) == 4
+    assert len({first.digest, *others}) == 4
 
 
 def test_a_folder_that_is_moved_is_the_same_data_set(kind: str, tmp_path: Path) -> None:
@@ -108,14 +109,14 @@ def test_an_unreadable_image_stays_and_is_named(kind: str, tmp_path: Path) -> No
     some = pictures(broken=2)
     if kind == "maite":
         pytest.skip("a MAITE data set holds decoded images")
-    found = built(kind, tmp_path, some)
-    row = row_of(found, some[2])
-    assert len(found) == len(some)
+    dataset = built(kind, tmp_path, some)
+    row = row_of(dataset, some[2])
+    assert len(dataset) == len(some)
     with pytest.raises(UnreadableImage, match="DATA006"):
-        found.image(row)
-    embeddings = embed(FakeModel(), found, tmp_path / "store")
-    assert set(embeddings.unreadable) == {found.ids[row]}
-    assert "0x" not in embeddings.unreadable[found.ids[row]], "a reason is the same in every run"
+        dataset.image(row)
+    embeddings = embed(FakeModel(), dataset, tmp_path / "store")
+    assert set(embeddings.unreadable) == {dataset.ids[row]}
+    assert "0x" not in embeddings.unreadable[dataset.ids[row]], "a reason is the same in every run"
     assert embeddings.readable.sum() == len(some) - 1
 
 
@@ -135,19 +136,19 @@ def test_what_is_known_of_images_follows_them_into_a_sample(kind: str, tmp_path:
 
 def test_metadata_and_concepts_are_those_that_were_written(kind: str, tmp_path: Path) -> None:
     some = pictures()
-    found = built(kind, tmp_path, some)
-    assert len(found) == len(some) > 0
+    dataset = built(kind, tmp_path, some)
+    assert len(dataset) == len(some) > 0
     columns = {"image-folder": "subfolder", "maite": "subfolder", "rival10": None}
-    for one in some:
-        row = row_of(found, one)
+    for picture in some:
+        row = row_of(dataset, picture)
         column = columns.get(kind, "weather")
         if column is not None:
-            expected = str(one.weather) if column == "subfolder" else one.weather
-            assert found.metadata[column][row] == expected  # type: ignore[attr-defined]
+            expected = str(picture.weather) if column == "subfolder" else picture.weather
+            assert dataset.metadata[column][row] == expected  # type: ignore[attr-defined]
         if kind not in ("image-folder", "maite"):
-            place = found.concept_names.index("hairy" if kind == "rival10" else "fur")  # type: ignore[attr-defined]
-            value = found.concept_labels[row, place]  # type: ignore[attr-defined]
-            assert value == one.fur or (np.isnan(value) and one.fur is None)
+            place = dataset.concept_names.index("hairy" if kind == "rival10" else "fur")  # type: ignore[attr-defined]
+            value = dataset.concept_labels[row, place]  # type: ignore[attr-defined]
+            assert value == picture.fur or (np.isnan(value) and picture.fur is None)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "huggingface", "webdataset"])

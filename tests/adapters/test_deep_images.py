@@ -105,22 +105,22 @@ def test_a_black_picture_of_sixteen_bits_is_black(form: str) -> None:
 def test_a_colour_of_sixteen_bits_that_stands_for_transparent_is_laid_over_white() -> None:
     samples = np.full((8, 8, 3), 0x12FF, np.uint16)
     samples[0], samples[1] = [0x1234, 0x5678, 0x9ABC], [0x1234, 0x5678, 0x9ABD]
-    found = decode_image(png(samples, 2, struct.pack(">3H", 0x1234, 0x5678, 0x9ABC)), "a")
-    assert found[0].tolist() == [[255, 255, 255]] * 8
-    assert found[1].tolist() == [[18, 86, 154]] * 8
+    image = decode_image(png(samples, 2, struct.pack(">3H", 0x1234, 0x5678, 0x9ABC)), "a")
+    assert image[0].tolist() == [[255, 255, 255]] * 8
+    assert image[1].tolist() == [[18, 86, 154]] * 8
 
 
 def test_a_transparent_colour_that_is_nowhere_in_the_picture_changes_nothing() -> None:
     samples = np.full((8, 8, 3), 0x74FF, np.uint16)
-    found = decode_image(png(samples, 2, struct.pack(">3H", 0x5674, 0x5674, 0x5674)), "a")
-    assert np.unique(found).tolist() == [117]
+    image = decode_image(png(samples, 2, struct.pack(">3H", 0x5674, 0x5674, 0x5674)), "a")
+    assert np.unique(image).tolist() == [117]
 
 
 def test_a_tiff_whose_zero_is_white_is_turned() -> None:
     for kind, white in ((np.uint16, 65535), (np.uint8, 255)):
         samples: NDArray[Any] = np.linspace(white // 2, white, 64).astype(kind).reshape(8, 8)
-        found = decode_image(tiff(samples, 0), "a")[:, :, 0]
-        assert np.abs(found - (255 - samples.astype(float) * (255.0 / white))).max() <= 0.5
+        image = decode_image(tiff(samples, 0), "a")[:, :, 0]
+        assert np.abs(image - (255 - samples.astype(float) * (255.0 / white))).max() <= 0.5
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.int16])
@@ -131,8 +131,8 @@ def test_a_tiff_of_signed_samples_is_unreadable_by_name(kind: type) -> None:
 
 
 def test_a_grey_map_of_ten_bits_says_its_white_and_is_read() -> None:
-    found = decode_image(b"P5 8 8 1023\n" + (RAMP >> 6).astype(">u2").tobytes(), "a")
-    assert np.abs(found[:, :, 0].astype(int) - eighths(RAMP)).max() <= 1
+    image = decode_image(b"P5 8 8 1023\n" + (RAMP >> 6).astype(">u2").tobytes(), "a")
+    assert np.abs(image[:, :, 0].astype(int) - eighths(RAMP)).max() <= 1
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 15])
@@ -144,9 +144,9 @@ def test_sixteen_bits_that_say_how_many_they_hold_are_read_with_that_white(form:
         content = png(few, 0 if grey else 2, significant=bytes([bits] * (1 if grey else 3)))
     else:
         content = tiff(few, 1 if grey else 2, maximum=(1 << bits) - 1)
-    found = decode_image(content, "a")
+    image = decode_image(content, "a")
     wanted = np.rint((np.dstack([few] * 3) if grey else few) * (255 / ((1 << bits) - 1)))
-    assert np.array_equal(found, wanted.astype(np.uint8))
+    assert np.array_equal(image, wanted.astype(np.uint8))
 
 
 def test_a_png_that_scaled_its_twelve_bits_as_it_should_is_read_as_it_is() -> None:
@@ -168,8 +168,8 @@ def test_a_largest_sample_that_is_no_white_of_whole_bits_is_not_taken_for_white(
 def test_few_bits_whose_zero_is_white_are_unreadable_and_not_nearly_white() -> None:
     with pytest.raises(UnreadableImage, match="it is dark or of fewer bits"):
         decode_image(tiff(RAMP >> 4, 0), "a")
-    found = decode_image(tiff(RAMP >> 4, 0, maximum=4095), "a")[:, :, 0]
-    assert np.abs(found - (255 - (RAMP >> 4) * (255 / 4095))).max() <= 0.5
+    image = decode_image(tiff(RAMP >> 4, 0, maximum=4095), "a")[:, :, 0]
+    assert np.abs(image - (255 - (RAMP >> 4) * (255 / 4095))).max() <= 0.5
 
 
 OTHERS = {

@@ -28,14 +28,14 @@ def png(colour: tuple[int, int, int]) -> bytes:
 IMAGES = [png(colour) for colour in COLOURS]
 CELLS: dict[str, list[Any]] = {
     "bytes": IMAGES,
-    "base64": [base64.b64encode(one).decode() for one in IMAGES],
-    "base64 of the other alphabet": [base64.urlsafe_b64encode(one).decode() for one in IMAGES],
-    "base64 without padding": [base64.b64encode(one).decode().rstrip("=") for one in IMAGES],
-    "base64 in lines": [base64.encodebytes(one).decode() for one in IMAGES],
-    "base64 as bytes": [base64.b64encode(one) for one in IMAGES],
-    "data URLs": ["data:image/png;base64," + base64.b64encode(one).decode() for one in IMAGES],
-    "lists of a file's bytes": [list(one) for one in IMAGES],
-    "structs": [{"bytes": one, "path": None} for one in IMAGES],
+    "base64": [base64.b64encode(image).decode() for image in IMAGES],
+    "base64 of the other alphabet": [base64.urlsafe_b64encode(image).decode() for image in IMAGES],
+    "base64 without padding": [base64.b64encode(image).decode().rstrip("=") for image in IMAGES],
+    "base64 in lines": [base64.encodebytes(image).decode() for image in IMAGES],
+    "base64 as bytes": [base64.b64encode(image) for image in IMAGES],
+    "data URLs": ["data:image/png;base64," + base64.b64encode(image).decode() for image in IMAGES],
+    "lists of a file's bytes": [list(image) for image in IMAGES],
+    "structs": [{"bytes": image, "path": None} for image in IMAGES],
     "paths": ["0.png", "1.png", "2.png"],
 }
 NO_IMAGES: dict[str, tuple[list[Any], str]] = {
@@ -44,10 +44,10 @@ NO_IMAGES: dict[str, tuple[list[Any], str]] = {
     "floats": ([[0.5, 0.1]] * 3, "a list of float"),
     "raw pixels": ([bytes([200, 30, 60]) * 30] * 3, "bytes such as"),
     "arrays of NumPy": ([b"\x93NUMPY\x01\x00" + bytes(90)] * 3, "an array of NumPy"),
-    "hexadecimal text": ([one.hex() for one in IMAGES], "the text '89504e47"),
+    "hexadecimal text": ([image.hex() for image in IMAGES], "the text '89504e47"),
     "addresses": (["https://a.org/0.png"] * 3, "the text 'https://a.org/0.png', an address"),
     "numbers": ([1, 2, 3], "holds int"),
-    "several images a row": ([[one, one] for one in IMAGES], "a list of bytes"),
+    "several images a row": ([[image, image] for image in IMAGES], "a list of bytes"),
 }
 
 
@@ -71,8 +71,8 @@ def write(kind: str, folder: Path, cells: list[Any]) -> ImageDataset:
 @pytest.mark.parametrize("kind", ["parquet", "huggingface", "streamed"])
 @pytest.mark.parametrize("form", CELLS)
 def test_images_in_cells_are_read(kind: str, form: str, tmp_path: Path) -> None:
-    found = write(kind, tmp_path, CELLS[form])
-    assert [tuple(found.image(row)[0, 0]) for row in range(3)] == list(COLOURS)
+    dataset = write(kind, tmp_path, CELLS[form])
+    assert [tuple(dataset.image(row)[0, 0]) for row in range(3)] == list(COLOURS)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "huggingface", "streamed"])
@@ -90,8 +90,8 @@ def test_a_column_without_images_is_one_error_with_its_type(kind: str, form: str
 
 @pytest.mark.parametrize("kind", ["parquet", "huggingface", "streamed"])
 def test_one_cell_without_an_image_is_listed_and_no_error(kind: str, tmp_path: Path) -> None:
-    found = write(kind, tmp_path, [None, b"no image", IMAGES[2]])
-    assert np.array_equal(found.image(2)[0, 0], COLOURS[2])
+    dataset = write(kind, tmp_path, [None, b"no image", IMAGES[2]])
+    assert np.array_equal(dataset.image(2)[0, 0], COLOURS[2])
 
 
 @pytest.mark.parametrize("kind", ["parquet", "huggingface"])

@@ -37,17 +37,17 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def test_a_plain_picture_keeps_every_pixel(tmp_path: Path) -> None:
-    found = read_image(saved(tmp_path / "a.png", gradient()))
-    assert found.dtype == np.uint8
-    assert np.array_equal(found, np.asarray(gradient()))
+    image = read_image(saved(tmp_path / "a.png", gradient()))
+    assert image.dtype == np.uint8
+    assert np.array_equal(image, np.asarray(gradient()))
 
 
 def test_a_rotated_photograph_stands_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its left side: turn it clockwise to look at it
     picture = Image.fromarray(np.array([[RED, RED], [WHITE, WHITE], [WHITE, WHITE]], dtype=np.uint8))
-    found = read_image(saved(tmp_path / "a.png", picture, exif=exif))
-    assert found.tolist() == [[WHITE, WHITE, RED], [WHITE, WHITE, RED]]
+    image = read_image(saved(tmp_path / "a.png", picture, exif=exif))
+    assert image.tolist() == [[WHITE, WHITE, RED], [WHITE, WHITE, RED]]
 
 
 def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_palette_with_transparency_is_laid_over_white(tmp_path: Path) -> None:
 
 def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     samples = np.array([[0, 257, 65535, 200 * 257]], dtype=np.uint16)
-    found = read_image(saved(tmp_path / "a.png", Image.fromarray(samples)))
-    assert found.tolist() == [[[value] * 3 for value in (0, 1, 255, 200)]]
-    assert np.array_equal(read_image(saved(tmp_path / "a.tiff", Image.fromarray(samples))), found)
+    image = read_image(saved(tmp_path / "a.png", Image.fromarray(samples)))
+    assert image.tolist() == [[[value] * 3 for value in (0, 1, 255, 200)]]
+    assert np.array_equal(read_image(saved(tmp_path / "a.tiff", Image.fromarray(samples))), image)
 
 
 def test_grey_and_black_and_white_pictures_become_rgb(tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_samples_that_do_not_say_what_is_white_are_unreadable_by_name(tmp_path: 
 def test_sixteen_bits_are_scaled_and_a_clear_value_is_laid_over_white(tmp_path: Path) -> None:
     values = np.array([[0, 257 * 100, 65535, 7]], dtype=np.uint16)
     for ending in ("png", "tiff"):
-        found = read_image(saved(tmp_path / f"a.{ending}", Image.fromarray(values)))
-        assert found[0, :, 0].tolist() == [0, 100, 255, 0]
+        image = read_image(saved(tmp_path / f"a.{ending}", Image.fromarray(values)))
+        assert image[0, :, 0].tolist() == [0, 100, 255, 0]
     clear = Image.fromarray(values)
-    found = read_image(saved(tmp_path / "b.png", clear, transparency=7))
-    assert found[0, :, 0].tolist() == [0, 100, 255, 255]
+    image = read_image(saved(tmp_path / "b.png", clear, transparency=7))
+    assert image[0, :, 0].tolist() == [0, 100, 255, 255]
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "eps", "gif"])
@@ -119,8 +119,8 @@ def test_no_decoder_runs_that_is_not_on_the_list(tmp_path: Path, ending: str, mo
 
 
 def test_cmyk_is_converted(tmp_path: Path) -> None:
-    found = read_image(saved(tmp_path / "a.jpg", Image.new("CMYK", (16, 16), (255, 0, 0, 0)), quality=100))
-    assert np.abs(found.astype(int) - [0, 255, 255]).max() <= 3
+    image = read_image(saved(tmp_path / "a.jpg", Image.new("CMYK", (16, 16), (255, 0, 0, 0)), quality=100))
+    assert np.abs(image.astype(int) - [0, 255, 255]).max() <= 3
 
 
 def write_truncated(path: Path) -> None:
@@ -183,12 +183,12 @@ def test_whatever_a_file_holds_it_is_a_picture_or_unreadable(tmp_path_factory, d
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]) or b"x")
     try:
-        found = read_image(path)
+        image = read_image(path)
     except UnreadableImage:
         return
-    assert found.dtype == np.uint8
-    assert found.ndim == 3
-    assert found.shape[2] == 3
+    assert image.dtype == np.uint8
+    assert image.ndim == 3
+    assert image.shape[2] == 3
 
 
 def test_every_caller_of_the_decoders_names_those_that_it_wants() -> None:

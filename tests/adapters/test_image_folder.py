@@ -29,12 +29,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_classes_are_folders_and_ids_are_paths_in_alphabetical_order(folder: Path) -> None:
-    found = load(folder)
-    assert found.class_names == ("green", "red")
-    assert found.ids == ("green/deep/c.png", "red/a.PNG", "red/b.png")
-    assert found.labels.tolist() == [0, 1, 1]
-    assert (found.name, found.split, len(found)) == ("photos", "test", 3)
-    assert found.image(1)[8, 8].tolist() == list(COLOURS["murky"])
+    dataset = load(folder)
+    assert dataset.class_names == ("green", "red")
+    assert dataset.ids == ("green/deep/c.png", "red/a.PNG", "red/b.png")
+    assert dataset.labels.tolist() == [0, 1, 1]
+    assert (dataset.name, dataset.split, len(dataset)) == ("photos", "test", 3)
+    assert dataset.image(1)[8, 8].tolist() == list(COLOURS["murky"])
 
 
 def test_hidden_files_and_other_files_are_no_images(folder: Path) -> None:
@@ -68,9 +68,9 @@ def test_files_that_cannot_be_opened_stay_in_the_counts_and_are_listed(folder: P
     (folder / "red" / "c.png").symlink_to("nowhere.png")
     os.mkfifo(folder / "red" / "d.png")
     (folder / "green" / "e.jpg").write_bytes(b"")
-    found = load(folder)
-    assert len(found) == 6
-    embeddings = embed(FakeModel(), found, tmp_path / "store")
+    dataset = load(folder)
+    assert len(dataset) == 6
+    embeddings = embed(FakeModel(), dataset, tmp_path / "store")
     assert set(embeddings.unreadable) == {"red/c.png", "red/d.png", "green/e.jpg"}
     assert embeddings.readable.tolist() == [True, False, True, True, False, False]
 
@@ -78,10 +78,10 @@ def test_files_that_cannot_be_opened_stay_in_the_counts_and_are_listed(folder: P
 def test_names_that_are_no_utf8_are_printable_ids(folder: Path) -> None:
     raw = os.fsencode(folder / "red") + b"/z\xff.png"
     os.rename(folder / "red" / "b.png", raw)
-    found = load(folder)
-    assert found.ids[-1] == "red/z\\xff.png"
-    assert found.image(2)[8, 8].tolist() == list(COLOURS["red"])
-    assert found.digest
+    dataset = load(folder)
+    assert dataset.ids[-1] == "red/z\\xff.png"
+    assert dataset.image(2)[8, 8].tolist() == list(COLOURS["red"])
+    assert dataset.digest
 
 
 @pytest.mark.parametrize("content", [[], ["red/notes.txt"], ["loose.png"], ["red/"]])
@@ -102,13 +102,13 @@ def test_a_file_or_nothing_is_no_image_folder(tmp_path: Path) -> None:
 
 def test_a_sample_is_drawn_by_the_seed_without_repetition_and_in_order() -> None:
     whole = colour_dataset(100)
-    one, same, other = (sample(whole, 30, seed=seed) for seed in (1, 1, 2))
-    assert one.ids == same.ids != other.ids
-    assert len(set(one.ids)) == 30
-    assert list(one.ids) == sorted(one.ids)
-    assert one.digest == same.digest != other.digest
-    assert np.array_equal(one.image(7), whole.image(int(one.ids[7])))
-    assert (one.name, one.split, one.class_names, len(one)) == ("noise", "test", ("thing",), 30)
+    first, same, other = (sample(whole, 30, seed=seed) for seed in (1, 1, 2))
+    assert first.ids == same.ids != other.ids
+    assert len(set(first.ids)) == 30
+    assert list(first.ids) == sorted(first.ids)
+    assert first.digest == same.digest != other.digest
+    assert np.array_equal(first.image(7), whole.image(int(first.ids[7])))
+    assert (first.name, first.split, first.class_names, len(first)) == ("noise", "test", ("thing",), 30)
 
 
 @pytest.mark.parametrize("images", [None, 100, 101])
@@ -121,8 +121,8 @@ def test_a_sample_has_the_labels_of_its_images() -> None:
     labels = np.arange(50) % 3
     base = colour_dataset(50)
     whole = ArrayDataset("noise", "test", ("a", "b", "c"), base.ids, labels, base.pixels)
-    found = sample(whole, 20, seed=0)
-    assert found.labels.tolist() == [int(name) % 3 for name in found.ids]
+    dataset = sample(whole, 20, seed=0)
+    assert dataset.labels.tolist() == [int(name) % 3 for name in dataset.ids]
 
 
 def test_the_digest_of_arrays_sees_pixels_labels_ids_and_classes() -> None:

@@ -53,11 +53,11 @@ def test_there_and_back_is_the_same_data_set() -> None:
 
 def test_floats_grey_images_and_scores_are_understood() -> None:
     grey = np.array([[[0.0, 0.5, 1.0]]])
-    found = from_maite(Theirs([grey, grey[[0, 0, 0]]], [[0.2, 0.8], [1.0, 0.0]]), split="val", white=1.0)
+    dataset = from_maite(Theirs([grey, grey[[0, 0, 0]]], [[0.2, 0.8], [1.0, 0.0]]), split="val", white=1.0)
     for row in range(2):
-        assert found.image(row).tolist() == [[[0, 0, 0], [128, 128, 128], [255, 255, 255]]]
-    assert (found.labels.tolist(), found.ids, found.name) == ([1, 0], ("10", "11"), "theirs")
-    assert found.metadata == {"altitude": ("0", "100")}
+        assert dataset.image(row).tolist() == [[[0, 0, 0], [128, 128, 128], [255, 255, 255]]]
+    assert (dataset.labels.tolist(), dataset.ids, dataset.name) == ([1, 0], ("10", "11"), "theirs")
+    assert dataset.metadata == {"altitude": ("0", "100")}
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_digests_see_pixels() -> None:
     other = ArrayDataset(  # type: ignore[call-arg]
         *[getattr(OURS, name) for name in ("name", "split", "class_names", "ids", "labels")], PIXELS ^ 1
     )
-    one, two = (from_maite(MaiteDataset(data), split="test").digest for data in (OURS, other))
-    assert one != two
+    first, two = (from_maite(MaiteDataset(data), split="test").digest for data in (OURS, other))
+    assert first != two
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -200,11 +200,11 @@ print(network_digest(nn.Sequential(made, scripted(90.0))))
 
 
 def test_the_digest_is_the_same_in_every_process() -> None:
-    found = set()
+    digests = set()
     for seed in ("1", "2"):
         told = subprocess.run(
             [sys.executable, "-c", IN_ANOTHER_PROCESS], env={**os.environ, "PYTHONHASHSEED": seed}, text=True,
             check=True, capture_output=True, cwd=Path(__file__).parents[2],
         )  # fmt: skip
-        found.add(told.stdout)
-    assert len(found) == 1
+        digests.add(told.stdout)
+    assert len(digests) == 1

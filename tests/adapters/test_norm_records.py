@@ -24,13 +24,13 @@ def test_each_layer_has_its_root_mean_square_shift_in_deviations() -> None:
     images[:, 0] += torch.arange(6.0)[:, None, None]  # mean 2.5
     images[:, 1] += 0.5
     expected = np.sqrt(((1.5 / 2) ** 2 + 0.5**2) / 2)
-    (found,) = layer_departures(layer, images.split(4))
-    assert found.name == "0"
-    assert found.moved == pytest.approx(expected, rel=1e-4)
+    (departure,) = layer_departures(layer, images.split(4))
+    assert departure.name == "0"
+    assert departure.moved == pytest.approx(expected, rel=1e-4)
     # Deviations: of 0 to 5 against 2, and of a constant against 1, both with the layer's epsilon.
     ratios = np.log([(35 / 12 + 1e-5) / (4 + 1e-5), 1e-5 / (1 + 1e-5)]) / 2
-    assert found.spread == pytest.approx(np.sqrt(np.mean(ratios**2)), rel=1e-3)
-    assert found.value == pytest.approx(np.hypot(found.moved, found.spread))
+    assert departure.spread == pytest.approx(np.sqrt(np.mean(ratios**2)), rel=1e-3)
+    assert departure.value == pytest.approx(np.hypot(departure.moved, departure.spread))
 
 
 def test_layers_stand_in_the_order_of_their_calls_and_batches_do_not_count() -> None:
@@ -38,11 +38,11 @@ def test_layers_stand_in_the_order_of_their_calls_and_batches_do_not_count() -> 
     net, images = network(), torch.randn(10, 2, 4, 4)
     net[1][1].running_mean += 50  # type: ignore[index]
     whole = layer_departures(net, [images])
-    assert [one.name for one in whole] == ["0", "1.1"]
+    assert [layer.name for layer in whole] == ["0", "1.1"]
     assert whole[1].moved > 40
     assert whole[0].moved < 2
     parts = layer_departures(net, images.split(3))
-    assert [one.value for one in parts] == pytest.approx([one.value for one in whole])
+    assert [layer.value for layer in parts] == pytest.approx([layer.value for layer in whole])
     assert not net[0]._forward_hooks
 
 
@@ -61,9 +61,9 @@ def test_a_model_of_any_torch_module_can_be_asked() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     recording = records_of(model)
     assert recording is not None
-    (found,) = recording.departures([np.stack([model.prepare(image) for image in images])])
-    assert found.name == "1"
-    assert found.value > 0
+    (departure,) = recording.departures([np.stack([model.prepare(image) for image in images])])
+    assert departure.name == "1"
+    assert departure.value > 0
 
 
 def test_the_norms_of_a_graph_are_read_as_those_of_the_module_it_came_from(tmp_path) -> None:
@@ -103,10 +103,10 @@ def test_the_norms_of_a_graph_are_read_as_those_of_the_module_it_came_from(tmp_p
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     batch = np.stack([model.prepare(image) for image in images])
     (expected,) = layer_departures(module, [torch.from_numpy(batch)])
-    (found,) = model.departures([batch[:2], batch[2:]])
-    assert found.name == "norm"
-    assert found.moved == pytest.approx(expected.moved, rel=1e-4)
-    assert found.spread == pytest.approx(expected.spread, rel=1e-3)  # of squares in float32 there
+    (departure,) = model.departures([batch[:2], batch[2:]])
+    assert departure.name == "norm"
+    assert departure.moved == pytest.approx(expected.moved, rel=1e-4)
+    assert departure.spread == pytest.approx(expected.spread, rel=1e-3)  # of squares in float32 there
     (mark,) = model.marks()
     assert (mark.name, mark.zeros) == ("conv", 0.5)
 
@@ -117,11 +117,11 @@ def test_marks_of_pruning_and_rounding() -> None:
     with torch.no_grad():
         pruned.weight[:8] = 0.0
         rounded.weight.copy_(torch.round(rounded.weight * 20))
-    found = layer_marks(module_weights(nn.ModuleList([sound, pruned, rounded, small])))
-    assert [one.name for one in found] == ["0", "1", "2"]
-    assert [one.zeros for one in found[:2]] == [0.0, 0.25]
-    assert found[0].repeated < 0.01
-    assert found[2].repeated == 1.0
+    marks = layer_marks(module_weights(nn.ModuleList([sound, pruned, rounded, small])))
+    assert [mark.name for mark in marks] == ["0", "1", "2"]
+    assert [mark.zeros for mark in marks[:2]] == [0.0, 0.25]
+    assert marks[0].repeated < 0.01
+    assert marks[2].repeated == 1.0
     half = sound.half().float()
     assert layer_marks(module_weights(half))[0].repeated < 0.1
 
@@ -193,9 +193,9 @@ def test_a_record_is_met_in_whatever_form_a_network_normalises_with_it(form: str
     model = torch_model(FORMS[form](), steps, ("a", "b"))
     images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     prepared = np.stack([model.prepare(image) for image in images])
-    (found,) = model.departures([prepared[:2], prepared[2:]])
+    (departure,) = model.departures([prepared[:2], prepared[2:]])
     seen = convolution(torch.tensor(prepared)).detach().double().numpy()
     mean, variance = seen.mean((0, 2, 3)), seen.var((0, 2, 3))
-    assert found.moved == pytest.approx(np.sqrt((((mean - 1) / 2) ** 2).mean()), rel=1e-4)
-    assert found.spread == pytest.approx(np.sqrt(((np.log(variance / 4) / 2) ** 2).mean()), rel=1e-3)
-    assert found.name in ("1", "module.1", "mean")
+    assert departure.moved == pytest.approx(np.sqrt((((mean - 1) / 2) ** 2).mean()), rel=1e-4)
+    assert departure.spread == pytest.approx(np.sqrt(((np.log(variance / 4) / 2) ** 2).mean()), rel=1e-3)
+    assert departure.name in ("1", "module.1", "mean")

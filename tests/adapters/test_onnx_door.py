@@ -17,7 +17,7 @@ def test_only_the_door_imports_it() -> None:
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.Import) and any(one.name.partition(".")[0] == "onnxruntime" for one in node.names))
+        if (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "onnxruntime" for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "onnxruntime")
     }
     assert importing == {"adapters/runtimes/onnx_door.py"}

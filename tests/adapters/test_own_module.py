@@ -69,8 +69,8 @@ def test_what_a_network_prints_while_it_is_made_is_not_among_the_results(
     file = tmp_path / "net.py"
     file.write_text("print('imported')\n" + file.read_text())
     opened(config, tmp_path)
-    found = capsys.readouterr()
-    assert (found.out, found.err) == ("", "imported\n")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "imported\n")
 
 
 def test_a_package_beside_study_toml_may_import_its_own_modules(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_mistakes_of_preprocessing_and_of_classes_are_told_together(tmp_path: Pa
     written = study(tmp_path, classes="names.txt", preprocessing="gone.json")
     with pytest.raises(UserError) as caught:
         opened(written, tmp_path)
-    assert {"names.txt", "gone.json"} <= {Path(str(one.place)).name for one in caught.value.diagnostics}
+    assert {"names.txt", "gone.json"} <= {Path(str(diagnostic.place)).name for diagnostic in caught.value.diagnostics}
 
 
 def test_a_network_that_was_mended_is_imported_anew_and_nothing_is_written_beside_it(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_keys_that_a_kind_lacks_or_does_not_use_are_told(tmp_path: Path, section
     assert {diagnostic.code for diagnostic in caught.value.diagnostics} == {"STUDY002"}
     problems = [diagnostic.problem for diagnostic in caught.value.diagnostics]
     assert len(problems) == len(told)
-    assert all(found.startswith(wanted) for found, wanted in zip(problems, told, strict=True))
+    assert all(problem.startswith(wanted) for problem, wanted in zip(problems, told, strict=True))
 
 
 def test_names_of_classes_come_from_lists_and_files(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_text_embeddings_lie_there_too(s3) -> None:
             return super().embed_texts(texts)
 
     vlm, store = Counting(), Store(place_of("s3://bucket/texts/"))
-    one, other = (cached_text_encoder(vlm, store)(["red", "blue thing"]) for _ in range(2))
-    assert np.array_equal(one, other)
+    first, other = (cached_text_encoder(vlm, store)(["red", "blue thing"]) for _ in range(2))
+    assert np.array_equal(first, other)
     assert vlm.asked == 1
 
 

@@ -46,24 +46,24 @@ def test_what_python_3_writes_is_read_as_it_was(tmp_path: Path, protocol: int) -
         b"labels": [0, 255, 65535, -1, 2**40],
         "rest": (None, True, False, 1.5, "text", b"bytes", [], {}, (), (1, 2, 3, 4)),
     }
-    found = read(tmp_path, pickle.dumps(value, protocol=protocol))
-    assert list(found) == list(value)
+    unpickled = read(tmp_path, pickle.dumps(value, protocol=protocol))
+    assert list(unpickled) == list(value)
     for key in (b"data", "turned", "big-endian"):
-        assert np.array_equal(found[key], value[key])
-        assert found[key].dtype == value[key].dtype
-    assert (found[b"labels"], found["rest"]) == (value[b"labels"], value["rest"])
+        assert np.array_equal(unpickled[key], value[key])
+        assert unpickled[key].dtype == value[key].dtype
+    assert (unpickled[b"labels"], unpickled["rest"]) == (value[b"labels"], value["rest"])
 
 
 def test_what_python_2_wrote_is_read_and_equals_what_pickle_makes_of_it(tmp_path: Path, monkeypatch) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (300, 3072), dtype=np.uint8)
     content = python2_batch(pixels, [3, 1, 4] * 100)
-    found = read(tmp_path, content)
-    assert found[b"labels"] == [3, 1, 4] * 100
-    assert found[b"batch_label"] == b"training batch 1 of 5"
-    assert np.array_equal(found[b"data"], pixels)
+    unpickled = read(tmp_path, content)
+    assert unpickled[b"labels"] == [3, 1, 4] * 100
+    assert unpickled[b"batch_label"] == b"training batch 1 of 5"
+    assert np.array_equal(unpickled[b"data"], pixels)
     monkeypatch.undo()
     reference = pickle.loads(content, encoding="bytes")
-    assert np.array_equal(reference[b"data"], found[b"data"])
+    assert np.array_equal(reference[b"data"], unpickled[b"data"])
 
 
 class Runs:

@@ -49,8 +49,8 @@ def test_a_change_of_the_code_is_another_state(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_digest_covers_what_the_towers_make_of_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    digests = []
     for folder, value in (("a", 1), ("b", 2), ("c", 1)):
         monkeypatch.setattr(PocketVlm, "_of_probes", Counted(value))
-        found.append(PocketVlm(cache=tmp_path / folder).digest)
-    assert found[0] == found[2] != found[1]
+        digests.append(PocketVlm(cache=tmp_path / folder).digest)
+    assert digests[0] == digests[2] != digests[1]

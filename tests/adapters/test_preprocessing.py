@@ -65,8 +65,8 @@ def test_a_file_means_what_its_type_means_to_transformers_or_is_refused(
     image = np.random.default_rng(0).integers(0, 256, (10, 30, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(tmp_path, backend="pil", local_files_only=True)
-        found = processor(images=image, return_tensors="np", input_data_format="channels_last")
-        theirs = np.asarray(found["pixel_values"][0])
+        processed = processor(images=image, return_tensors="np", input_data_format="channels_last")
+        theirs = np.asarray(processed["pixel_values"][0])
     except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
         pytest.skip(f"transformers does not take it: {error}")
     try:

@@ -27,12 +27,12 @@ def shards(store: Path) -> list[Path]:
 
 def test_embeddings_are_the_models_own_and_computed_once(tmp_path: Path) -> None:
     data, model = colour_dataset(SHARD + 100, side=16), CountingModel()
-    found = embed(model, data, tmp_path)
+    embeddings = embed(model, data, tmp_path)
     expected = FakeModel().embed(np.stack([model.prepare(data.image(k)) for k in range(len(data))]))
-    assert np.array_equal(found.values, expected)
-    assert found.values.dtype == np.float32
-    assert (found.space, found.data, found.unreadable) == ("model-1", data.digest, {})
-    assert found.readable.all()
+    assert np.array_equal(embeddings.values, expected)
+    assert embeddings.values.dtype == np.float32
+    assert (embeddings.space, embeddings.data, embeddings.unreadable) == ("model-1", data.digest, {})
+    assert embeddings.readable.all()
     again = embed(model, data, tmp_path)
     assert np.array_equal(again.values, expected)
     assert model.seen == len(data)
@@ -61,25 +61,25 @@ def test_no_images_give_no_embeddings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 5])
 def test_the_number_of_threads_changes_no_bit(tmp_path: Path, workers: int) -> None:
-    one = embed(SlowEncoder(), colour_dataset(300), tmp_path / "a", workers=2)
+    alone = embed(SlowEncoder(), colour_dataset(300), tmp_path / "a", workers=2)
     two = embed(SlowEncoder(), colour_dataset(300), tmp_path / "b", workers=workers)
-    assert one.values.tobytes() == two.values.tobytes()
+    assert alone.values.tobytes() == two.values.tobytes()
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     data = colour_dataset(SHARD + 200)
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(lambda _: embed(SlowEncoder(), data, tmp_path).values.tobytes(), range(3)))
-    assert len(set(found)) == 1
+        results = list(pool.map(lambda _: embed(SlowEncoder(), data, tmp_path).values.tobytes(), range(3)))
+    assert len(set(results)) == 1
 
 
 def test_unreadable_images_are_listed_and_leave_their_row_empty(tmp_path: Path) -> None:
     for _ in range(2):  # computed, then from the store
-        found = embed(SlowEncoder(), dataset(), tmp_path)
-        assert np.flatnonzero(~found.readable).tolist() == list(UNREADABLE)
-        assert found.unreadable == {f"{row:06d}": f"{row} is broken" for row in UNREADABLE}
-        assert np.all(found.values[list(UNREADABLE)] == 0)
-        assert len(found.values) == IMAGES
+        embeddings = embed(SlowEncoder(), dataset(), tmp_path)
+        assert np.flatnonzero(~embeddings.readable).tolist() == list(UNREADABLE)
+        assert embeddings.unreadable == {f"{row:06d}": f"{row} is broken" for row in UNREADABLE}
+        assert np.all(embeddings.values[list(UNREADABLE)] == 0)
+        assert len(embeddings.values) == IMAGES
 
 
 def test_a_batch_of_nothing_but_unreadable_images_is_no_trouble(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_a_batch_of_nothing_but_unreadable_images_is_no_trouble(tmp_path: Path) 
     few = type(data)("few", "test", ("thing",), data.ids[:4], data.labels[:4], data.pixels[:4])
     few = type(data)("one", "test", ("thing",), few.ids[3:], few.labels[3:], few.pixels[3:])
     object.__setattr__(few, "image", lambda _: dataset().image(3))
-    found = embed(FakeModel(), few, tmp_path)
-    assert found.readable.tolist() == [False]
-    assert found.values.tolist() == [[0, 0, 0]]
+    embeddings = embed(FakeModel(), few, tmp_path)
+    assert embeddings.readable.tolist() == [False]
+    assert embeddings.values.tolist() == [[0, 0, 0]]
 
 
 class Overflowing(FakeModel):
@@ -98,8 +98,8 @@ class Overflowing(FakeModel):
     digest = "overflowing"
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = super().embed(batch)
-        return np.where(found.mean(1, keepdims=True) > 0.51, np.float32(np.inf), found)
+        values = super().embed(batch)
+        return np.where(values.mean(1, keepdims=True) > 0.51, np.float32(np.inf), values)
 
 
 def test_an_image_without_a_finite_embedding_is_listed_not_stored(tmp_path: Path) -> None:
@@ -107,10 +107,10 @@ def test_an_image_without_a_finite_embedding_is_listed_not_stored(tmp_path: Path
     expected = FakeModel().embed(np.stack([FakeModel().prepare(image) for image in data.pixels])).mean(1) <= 0.51
     assert 0 < expected.sum() < 40
     for _ in range(2):
-        found = embed(Overflowing(), data, tmp_path)
-        assert np.array_equal(found.readable, expected)
-        assert np.isfinite(found.values).all()
-        assert all("not finite" in reason for reason in found.unreadable.values())
+        embeddings = embed(Overflowing(), data, tmp_path)
+        assert np.array_equal(embeddings.readable, expected)
+        assert np.isfinite(embeddings.values).all()
+        assert all("not finite" in reason for reason in embeddings.unreadable.values())
 
 
 def damage_truncated(path: Path) -> None:
@@ -228,11 +228,11 @@ def kill_until_done(tmp_path: Path, seed: int, kills: int) -> None:
     killed = 0
     for _ in range(kills):
         killed += embed_and_kill(store, rng)
-    found = embed(SlowEncoder(), dataset(), store)
+    embeddings = embed(SlowEncoder(), dataset(), store)
     expected = embed(SlowEncoder(), dataset(), tmp_path / "uninterrupted")
     assert killed >= min(5, kills)
-    assert found.values.tobytes() == expected.values.tobytes()
-    assert found.unreadable == expected.unreadable
+    assert embeddings.values.tobytes() == expected.values.tobytes()
+    assert embeddings.unreadable == expected.unreadable
     names = [[path.relative_to(root) for path in shards(root)] for root in (store, tmp_path / "uninterrupted")]
     assert names[0] == names[1]
     for path in names[0]:

@@ -46,13 +46,13 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> 
 
 
 def test_a_trusted_table_may_name_any_file(tmp_path: Path) -> None:
-    (one,) = pictures(1)
-    (tmp_path / "outside.png").write_bytes(one.png)
+    (picture,) = pictures(1)
+    (tmp_path / "outside.png").write_bytes(picture.png)
     path = table(tmp_path, f"path,label\n../outside.png,cat\n{tmp_path}/outside.png,cat\n")
-    found = load(path, split="test", columns=COLUMNS, absolute_paths=True)
-    assert one.pixels is not None
-    assert all(np.array_equal(found.image(row), one.pixels) for row in range(2))
-    assert found.ids == ("../outside.png", f"{tmp_path}/outside.png")
+    dataset = load(path, split="test", columns=COLUMNS, absolute_paths=True)
+    assert picture.pixels is not None
+    assert all(np.array_equal(dataset.image(row), picture.pixels) for row in range(2))
+    assert dataset.ids == ("../outside.png", f"{tmp_path}/outside.png")
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_a_table_that_is_not_as_it_should_be_is_told_with_its_row(
 def test_numbers_stand_for_the_classes_that_are_named(tmp_path: Path) -> None:
     named = Columns("path", "label", classes=("cat", "dog", "bird"))
     (table(tmp_path, "").parent / "a").write_bytes(pictures(1)[0].png)
-    found = load(table(tmp_path, "path,label\na,2\nb,0\n"), split="test", columns=named)
-    assert (found.class_names, found.labels.tolist()) == (("cat", "dog", "bird"), [2, 0])
-    found = load(table(tmp_path, "path,label\na,dog\nb,cat\n"), split="test", columns=named)
-    assert found.labels.tolist() == [1, 0]
+    dataset = load(table(tmp_path, "path,label\na,2\nb,0\n"), split="test", columns=named)
+    assert (dataset.class_names, dataset.labels.tolist()) == (("cat", "dog", "bird"), [2, 0])
+    dataset = load(table(tmp_path, "path,label\na,dog\nb,cat\n"), split="test", columns=named)
+    assert dataset.labels.tolist() == [1, 0]
     for wrong in ("3", "-1", "fish", "1.5"):
         with pytest.raises(UserError, match="row 3: 'label' is"):
             load(table(tmp_path, f"path,label\na,1\nb,{wrong}\n"), split="test", columns=named)
@@ -93,10 +93,10 @@ def test_numbers_stand_for_the_classes_that_are_named(tmp_path: Path) -> None:
 
 def test_concepts_are_yes_no_or_unknown_and_nothing_else(tmp_path: Path) -> None:
     cells = [1, 0, True, "no", "", None, float("nan"), 1.0, "FALSE"]
-    found = describe({"label": ["a"] * 9, "fur": cells}, Columns("x", "label", concepts=("fur",)), tmp_path)
-    assert found.concept_labels[:, 0].tolist()[:4] == [1, 0, 1, 0]
-    assert np.isnan(found.concept_labels[4:7, 0]).all()
-    assert found.concept_labels[7:, 0].tolist() == [1, 0]
+    described = describe({"label": ["a"] * 9, "fur": cells}, Columns("x", "label", concepts=("fur",)), tmp_path)
+    assert described.concept_labels[:, 0].tolist()[:4] == [1, 0, 1, 0]
+    assert np.isnan(described.concept_labels[4:7, 0]).all()
+    assert described.concept_labels[7:, 0].tolist() == [1, 0]
     with pytest.raises(UserError, match="row 1: concept 'fur' is 'maybe'"):
         describe({"label": ["a"], "fur": ["maybe"]}, Columns("x", "label", concepts=("fur",)), tmp_path)
 
@@ -106,12 +106,12 @@ def test_no_text_gets_anything_but_a_data_set_or_an_error_out_of_a_table(tmp_pat
     path = tmp_path_factory.getbasetemp() / "fuzzed.csv"
     path.write_text("path,label\n" + text, encoding="utf-8", errors="surrogateescape")
     try:
-        found = load(path, split="test", columns=COLUMNS)
+        dataset = load(path, split="test", columns=COLUMNS)
     except UserError:
         return
-    assert len(found) > 0
+    assert len(dataset) > 0
     with pytest.raises(UnreadableImage):
-        found.image(0)
+        dataset.image(0)
 
 
 def tar(path: Path, members: dict[str, bytes], *, mode: str = "w", kind: bytes | None = None) -> Path:
@@ -152,9 +152,9 @@ def test_pickles_and_arrays_in_a_shard_are_never_opened(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     evil = b"cos\nsystem\n(S'touch PWNED'\ntR."
     tar(tmp_path / "s.tar", {**GOOD, "a.pyd": evil, "a.pickle": evil, "a.pth": evil, "a.npy": evil, "a.cls.pkl": evil})
-    found = shards.load("s.tar", folder=tmp_path, split="test", columns=SHARD)
-    assert (found.ids, found.class_names) == (("s/a",), ("cat",))
-    assert np.array_equal(found.image(0), pictures(1)[0].pixels)  # type: ignore[arg-type]
+    dataset = shards.load("s.tar", folder=tmp_path, split="test", columns=SHARD)
+    assert (dataset.ids, dataset.class_names) == (("s/a",), ("cat",))
+    assert np.array_equal(dataset.image(0), pictures(1)[0].pixels)  # type: ignore[arg-type]
     assert not (tmp_path / "PWNED").exists()
 
 
@@ -169,13 +169,13 @@ def test_a_damaged_or_compressed_shard_is_refused(tmp_path: Path, content: bytes
 
 def test_a_sample_without_an_image_is_named_and_kept(tmp_path: Path) -> None:
     tar(tmp_path / "s.tar", {**GOOD, "b.cls": b"cat", "b.json": b'{"weather": ["a", 1], "n": 3}'})
-    found = shards.load(
+    dataset = shards.load(
         "s.tar", folder=tmp_path, split="test", columns=Columns("image", "cls", slices=("weather", "n"))
     )
-    assert found.ids == ("s/a", "s/b")
-    assert found.metadata == {"weather": (None, '["a", 1]'), "n": (None, "3")}
+    assert dataset.ids == ("s/a", "s/b")
+    assert dataset.metadata == {"weather": (None, '["a", 1]'), "n": (None, "3")}
     with pytest.raises(UnreadableImage, match="s/b: there is no image"):
-        found.image(1)
+        dataset.image(1)
 
 
 @pytest.mark.parametrize("content", [b'{"a":', b"\xff", b"[" * 100_000])
@@ -211,10 +211,10 @@ def test_a_stream_is_read_once_and_its_copy_is_checked(tmp_path: Path) -> None:
             reads.append(row)
             yield bytes([row]) * row, {"label": "cat", "n": row}
 
-    one = copy_of(rows(), ("label", "n"), tmp_path / "copy")
+    copy = copy_of(rows(), ("label", "n"), tmp_path / "copy")
     again = copy_of(rows(), ("label", "n"), tmp_path / "copy")
     assert reads == [0, 1, 2]
-    assert [again.fetch(row) for row in range(3)] == [one.fetch(row) for row in range(3)] == [b"", b"\1", b"\2\2"]
+    assert [again.fetch(row) for row in range(3)] == [copy.fetch(row) for row in range(3)] == [b"", b"\1", b"\2\2"]
     assert again.table == {"label": ["cat"] * 3, "n": [0, 1, 2]}
     (tmp_path / "copy" / "images.bin").write_bytes(b"short")
     with pytest.raises(OutsideError, match=r"STORE002.*another length"):
@@ -235,8 +235,8 @@ def test_a_copy_that_breaks_off_leaves_nothing_and_begins_again(tmp_path: Path) 
 def test_a_stream_takes_no_more_rows_than_are_asked_for(tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     source = data_layouts.streamed(tmp_path, pictures())
-    found = open_split(source, "test", folder=tmp_path, cache=tmp_path / "cache", images=4)
-    assert len(found) == 4
+    dataset = open_split(source, "test", folder=tmp_path, cache=tmp_path / "cache", images=4)
+    assert len(dataset) == 4
 
 
 def test_hugging_face_opens_folders_of_images_and_of_parquet(tmp_path: Path) -> None:
@@ -249,16 +249,16 @@ def test_hugging_face_opens_folders_of_images_and_of_parquet(tmp_path: Path) -> 
     data_layouts.parquet(tmp_path, some)
     (tmp_path / "rows" / "0.parquet").rename(tmp_path / "rows" / "train-0.parquet")
     (tmp_path / "rows" / "1.parquet").rename(tmp_path / "rows" / "train-1.parquet")
-    found = open_split(
+    dataset = open_split(
         DataSource("huggingface", test="train", directory="rows", id_column="name"),
         "test",
         folder=tmp_path,
         cache=tmp_path,
     )
-    assert {name: found.class_names[label] for name, label in zip(found.ids, found.labels, strict=True)} == {
-        one.name: one.label for one in some
+    assert {name: dataset.class_names[label] for name, label in zip(dataset.ids, dataset.labels, strict=True)} == {
+        made.name: made.label for made in some
     }
-    assert np.array_equal(found.image(found.ids.index("image-3")), some[3].pixels)  # type: ignore[arg-type]
+    assert np.array_equal(dataset.image(dataset.ids.index("image-3")), some[3].pixels)  # type: ignore[arg-type]
 
 
 def test_a_path_in_a_hugging_face_row_is_followed_only_inside_the_folder(tmp_path: Path) -> None:
@@ -294,10 +294,10 @@ def test_a_damaged_parquet_file_is_one_error(tmp_path: Path) -> None:
 def test_class_names_in_a_parquet_files_own_notes_are_used(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
-    (one,) = pictures(1)
+    (picture,) = pictures(1)
     for names, expected in ((["cat", "dog"], ("cat", "dog")), (None, None)):
         notes = json.dumps({"info": {"features": {"label": {"names": names} if names else {"dtype": "int64"}}}})
-        rows = pa.Table.from_pylist([{"image": {"bytes": one.png}, "label": 1}])
+        rows = pa.Table.from_pylist([{"image": {"bytes": picture.png}, "label": 1}])
         pq.write_table(rows.replace_schema_metadata({"huggingface": notes}), tmp_path / "a.parquet")
         source = DataSource("parquet", "a.parquet", "a.parquet")
         if expected is None:
@@ -325,10 +325,10 @@ def notes_of(names: object) -> str:
 def test_notes_of_a_parquet_file_that_are_not_clear_are_refused(notes: list[str], told: str, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
-    (one,) = pictures(1)
+    (picture,) = pictures(1)
     (tmp_path / "rows").mkdir()
     for number, text in enumerate(notes):
-        rows = pa.Table.from_pylist([{"image": {"bytes": one.png}, "label": 0}])
+        rows = pa.Table.from_pylist([{"image": {"bytes": picture.png}, "label": 0}])
         pq.write_table(rows.replace_schema_metadata({"huggingface": text}), tmp_path / "rows" / f"{number}.parquet")
     with pytest.raises(UserError, match=f"DATA007.*{told}"):
         open_split(DataSource("parquet", "rows", "rows"), "test", folder=tmp_path, cache=tmp_path)

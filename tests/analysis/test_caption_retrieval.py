@@ -22,11 +22,11 @@ def test_ranks_count_the_captions_that_are_nearer() -> None:
 def test_lengths_do_not_count() -> None:
     rng = np.random.default_rng(0)
     images, captions, right = rng.normal(size=(30, 5)), rng.normal(size=(12, 5)), rng.integers(0, 12, 30)
-    found = retrieval_ranks(images, captions, right)
+    ranks = retrieval_ranks(images, captions, right)
     assert (
-        retrieval_ranks(images * rng.uniform(0.1, 9, (30, 1)), captions * rng.uniform(0.1, 9, (12, 1)), right) == found
+        retrieval_ranks(images * rng.uniform(0.1, 9, (30, 1)), captions * rng.uniform(0.1, 9, (12, 1)), right) == ranks
     )
-    assert 0 < found.first < found.in_five < 30
+    assert 0 < ranks.first < ranks.in_five < 30
 
 
 def test_ties_count_against_the_vlm() -> None:

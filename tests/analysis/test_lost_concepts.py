@@ -150,10 +150,17 @@ def test_few_classes_are_no_trouble(classes: int) -> None:
     earlier, images = world(0, 0)
     rows = images.labels < classes
     few, few_before = (
-        SeenImages(one.shown[rows], one.embeddings[rows], one.labels[rows], one.outputs[rows], 6, np.eye(6, 12))
-        for one in (images, earlier)
+        SeenImages(
+            readings.shown[rows],
+            readings.embeddings[rows],
+            readings.labels[rows],
+            readings.outputs[rows],
+            6,
+            np.eye(6, 12),
+        )
+        for readings in (images, earlier)
     )
     for order in (lost_since(few, few_before, 0), lost_blind(few, 0)):
-        assert all(np.isfinite(one.probability) for one in order)
+        assert all(np.isfinite(readings.probability) for readings in order)
     assert lost_since(few, few_before, 0)
     assert bool(lost_blind(few, 0)) == (classes > 1)

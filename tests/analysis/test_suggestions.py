@@ -86,27 +86,27 @@ def test_every_number_of_a_suggestion_is_that_of_other_libraries() -> None:
         p_values.append(2 * stats.norm.sf(abs(failed.mean() - right.mean()) / error))
         shifts.append((failed.mean() - right.mean()) / right.std())
     corrected = multipletests(p_values, method="holm")[1]
-    found = suggest(candidates, labels, outputs, limit=10).suggestions
-    assert len(found) == 2
-    for one in found:
-        k = one.candidate
+    suggestions = suggest(candidates, labels, outputs, limit=10).suggestions
+    assert len(suggestions) == 2
+    for suggestion in suggestions:
+        k = suggestion.candidate
         ours, theirs = within(candidates.by_vlm)[:, k], within(candidates.by_model)[:, k]
-        assert one.agreement == pytest.approx(stats.pearsonr(ours, theirs).statistic)
+        assert suggestion.agreement == pytest.approx(stats.pearsonr(ours, theirs).statistic)
         seen = within(candidates.classes_by_vlm)
-        assert one.own_share == pytest.approx(1 - LinearRegression().fit(seen, ours).score(seen, ours))
+        assert suggestion.own_share == pytest.approx(1 - LinearRegression().fit(seen, ours).score(seen, ours))
         areas = [roc_auc_score(labels == c, candidates.by_vlm[:, k]) for c in range(CLASSES)]
         best = max(range(CLASSES), key=lambda c: abs(areas[c] - 0.5))
-        assert (one.class_index, one.more) == (best, areas[best] >= 0.5)
-        assert one.auroc == pytest.approx(max(areas[best], 1 - areas[best]))
-        assert one.failures == pytest.approx(shifts[k])
-        assert one.p_value == pytest.approx(corrected[k], rel=1e-6)
-        assert one.examples == tuple(np.argsort(-candidates.by_vlm[:, k])[:3])
+        assert (suggestion.class_index, suggestion.more) == (best, areas[best] >= 0.5)
+        assert suggestion.auroc == pytest.approx(max(areas[best], 1 - areas[best]))
+        assert suggestion.failures == pytest.approx(shifts[k])
+        assert suggestion.p_value == pytest.approx(corrected[k], rel=1e-6)
+        assert suggestion.examples == tuple(np.argsort(-candidates.by_vlm[:, k])[:3])
 
 
 def test_without_failures_no_shift_is_said() -> None:
     candidates, labels, _ = planted()
-    (found,) = suggest(candidates, labels, labels, limit=10).suggestions
-    assert (found.failures, found.p_value) == (0.0, 1.0)
+    (suggestion,) = suggest(candidates, labels, labels, limit=10).suggestions
+    assert (suggestion.failures, suggestion.p_value) == (0.0, 1.0)
 
 
 def test_a_class_that_fails_more_is_no_sign_of_its_concepts() -> None:

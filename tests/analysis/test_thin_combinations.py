@@ -45,10 +45,10 @@ def test_every_pair_is_found_that_a_count_of_all_pairs_finds(seed: int) -> None:
                 and p_value * len(pairs) * CLASSES < 0.05
             ):
                 expected.append((label, (first, second), together, float(chance)))
-    found = thin_combinations(more[:, TAKING_PART], labels, TAKING_PART, ruled_out[:, TAKING_PART])
-    thin = sorted((each.label, each.concepts, each.images, each.expected) for each in found)
+    rare = thin_combinations(more[:, TAKING_PART], labels, TAKING_PART, ruled_out[:, TAKING_PART])
+    thin = sorted((each.label, each.concepts, each.images, each.expected) for each in rare)
     assert [entry[:3] for entry in thin] == [entry[:3] for entry in sorted(expected)]
     assert [entry[3] for entry in thin] == pytest.approx([entry[3] for entry in sorted(expected)])
-    shares = [each.images / each.expected for each in found]
+    shares = [each.images / each.expected for each in rare]
     assert shares == sorted(shares)
-    assert 1 <= len(found) <= 10
+    assert 1 <= len(rare) <= 10

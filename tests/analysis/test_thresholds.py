@@ -19,7 +19,7 @@ def test_the_cut_has_the_best_balanced_accuracy_of_all_and_lies_midway(seed: int
     rng = np.random.default_rng(seed)
     labels = np.arange(30) % 3
     strengths = np.round(rng.normal(size=(30, 3)) + 1.2 * TABLE.shares[labels], 1)  # with ties
-    found = calibrate(strengths, labels, TABLE)
+    thresholds = calibrate(strengths, labels, TABLE)
     for concept, (carrying, lacking) in enumerate([(0, 1), (1, 0)]):
         present, absent = strengths[labels == carrying, concept], strengths[labels == lacking, concept]
 
@@ -29,9 +29,9 @@ def test_the_cut_has_the_best_balanced_accuracy_of_all_and_lies_midway(seed: int
         values = sorted({*present, *absent})
         best = max(map(balanced, values))
         first = next(place for place, value in enumerate(values) if balanced(value) == best)
-        assert balanced(found[concept]) == best
-        assert found[concept] == pytest.approx((values[first] + values[min(first + 1, len(values) - 1)]) / 2)
-    assert found[2] == np.median(strengths[:, 2])
+        assert balanced(thresholds[concept]) == best
+        assert thresholds[concept] == pytest.approx((values[first] + values[min(first + 1, len(values) - 1)]) / 2)
+    assert thresholds[2] == np.median(strengths[:, 2])
 
 
 def test_sides_that_are_apart_are_cut_in_the_middle() -> None:

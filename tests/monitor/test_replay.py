@@ -27,12 +27,12 @@ def returned(ending: Ending, scale: float, made: NDArray[np.float32] = MADE) -> 
 @pytest.mark.parametrize("rows", [1, 2, 40])
 def test_ending_and_temperature_are_recovered(ending: Ending, scale: float, rows: int) -> None:
     given = returned(ending, scale)[:rows]
-    found = replay_of(MADE[:rows], given)
-    assert found is not None
-    assert found.ending is ending
-    assert found.scale == pytest.approx(scale, rel=1e-4)
+    replay = replay_of(MADE[:rows], given)
+    assert replay is not None
+    assert replay.ending is ending
+    assert replay.scale == pytest.approx(scale, rel=1e-4)
     wanted = given if ending is Ending.NONE else scale * MADE[:rows]
-    logits = found.logits(MADE[:rows], given)
+    logits = replay.logits(MADE[:rows], given)
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, wanted, rtol=1e-4)
 
@@ -41,18 +41,18 @@ def test_ending_and_temperature_are_recovered(ending: Ending, scale: float, rows
 def test_shares_too_small_to_say_anything_are_left_out(scale: float) -> None:
     given = returned(Ending.SOFTMAX, scale, SHARP)
     assert (given < LEAST_SHARE).mean() > 0.5
-    found = replay_of(SHARP, given)
-    assert found is not None
-    assert found.ending is Ending.SOFTMAX
-    assert found.scale == pytest.approx(scale, rel=1e-3)
+    replay = replay_of(SHARP, given)
+    assert replay is not None
+    assert replay.ending is Ending.SOFTMAX
+    assert replay.scale == pytest.approx(scale, rel=1e-3)
 
 
 @pytest.mark.parametrize("ending", [Ending.SOFTMAX, Ending.LOG_SOFTMAX])
 def test_a_temperature_near_one_that_is_rounding_is_one(ending: Ending) -> None:
     assert replay_of(MADE, returned(ending, 1 + 0.5 * TOLERANCE)) == Replay(ending, 1.0)
-    found = replay_of(MADE, returned(ending, 1 + 2 * TOLERANCE))
-    assert found is not None
-    assert found.scale == pytest.approx(1 + 2 * TOLERANCE, abs=1e-5)
+    replay = replay_of(MADE, returned(ending, 1 + 2 * TOLERANCE))
+    assert replay is not None
+    assert replay.scale == pytest.approx(1 + 2 * TOLERANCE, abs=1e-5)
 
 
 def test_what_is_returned_as_it_was_made_is_the_same_up_to_the_tolerance() -> None:

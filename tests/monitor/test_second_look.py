@@ -71,8 +71,10 @@ def test_features_are_what_their_names_say() -> None:
 def test_a_concept_that_never_varied_moves_by_its_own_unit() -> None:
     first, still = first_tier(TEST), np.ones(FOLDED.concepts)
     still[0] = 0
-    found, expected = (look_features(TEST_LOOKS, first, FOLDED, one)[0] for one in (still, np.ones(FOLDED.concepts)))
-    np.testing.assert_array_equal(found, expected)
+    features, expected = (
+        look_features(TEST_LOOKS, first, FOLDED, deviations)[0] for deviations in (still, np.ones(FOLDED.concepts))
+    )
+    np.testing.assert_array_equal(features, expected)
 
 
 def test_more_looks_find_more_failures_and_the_suspicion_is_calibrated() -> None:

@@ -159,7 +159,7 @@ def test_maps_are_drawn_where_a_model_has_positions_and_refused_where_it_says_th
     model = Averaging(averages=True)
     maps = concept_maps(model, lens, image, ["b-c"])
     assert maps is not None
-    assert [one.concept for one in maps] == ["b-c"]
+    assert [concept_map.concept for concept_map in maps] == ["b-c"]
     values = np.array(maps[0].values)
     assert values.shape == (6, 6)
     compared = lens.folded(model.embed(model.prepare(image)[None]))[0, 1]

@@ -92,14 +92,14 @@ def test_each_failure_is_put_down_to_the_part_that_changed(cases, sound) -> None
         next(layer for layer in encoder.modules() if isinstance(layer, nn.Conv2d)).weight.mul_(0.5)
     other = taken(encoder, subject.head, cases.prepared[TEST], subject.labels[TEST])
     for later, part in ((head, "head"), (other, "encoder")):
-        found = compared(later, sound)
-        new = [failure for failure in found.failures if failure.new]
+        comparison = compared(later, sound)
+        new = [failure for failure in comparison.failures if failure.new]
         assert len(new) > 20
         assert {failure.blame for failure in new} == {part}
-        assert {failure.blame for failure in found.failures if not failure.new} <= {"undecided"}
-        assert getattr(found.counts, part) == len(new)
+        assert {failure.blame for failure in comparison.failures if not failure.new} <= {"undecided"}
+        assert getattr(comparison.counts, part) == len(new)
         outputs = later.head.logits(later.embeddings).argmax(1)
-        assert [int(failure.id) for failure in found.failures] == np.flatnonzero(outputs != later.labels).tolist()
+        assert [int(failure.id) for failure in comparison.failures] == np.flatnonzero(outputs != later.labels).tolist()
 
 
 def test_a_network_that_was_trained_apart_is_refused(cases, sound) -> None:
@@ -121,11 +121,11 @@ def test_no_part_is_called_broken_where_nothing_was_lost(cases, sound) -> None:
     # Three hundred times as large: each old part with the other new one is wrong often, and both new ones together never.
     smaller = Head((AffineMap(subject.head.weight / 300, subject.head.offset),))
     larger = Fingerprint(**{**vars(sound), "embeddings": 300 * sound.embeddings, "head": smaller})
-    found = compared(larger, sound)
-    assert found.parts[0].changed
-    assert found.parts[0].p_value < 0.05
-    assert found.broken == ()
-    assert found.sentence == "Neither part loses accuracy for sure."
+    comparison = compared(larger, sound)
+    assert comparison.parts[0].changed
+    assert comparison.parts[0].p_value < 0.05
+    assert comparison.broken == ()
+    assert comparison.sentence == "Neither part loses accuracy for sure."
 
 
 def test_an_encoder_that_lost_almost_everything_is_compared_where_the_head_is_the_same(cases, sound) -> None:
@@ -133,9 +133,9 @@ def test_an_encoder_that_lost_almost_everything_is_compared_where_the_head_is_th
     lost = Fingerprint(
         **{**vars(sound), "embeddings": rng.normal(size=sound.embeddings.shape) * sound.embeddings.std(0)}
     )
-    found = compared(lost, sound)
-    assert found.broken == ("encoder",)
-    assert found.counts.head == 0
+    comparison = compared(lost, sound)
+    assert comparison.broken == ("encoder",)
+    assert comparison.counts.head == 0
 
 
 def test_another_input_is_told_from_another_encoder(cases, sound) -> None:

@@ -79,7 +79,12 @@ def _counts_by_ray(folder: Path, inputs: Inputs, results: Results) -> bool | Non
         return None
     study = Study(folder, StudyConfig(), inputs)
     with study.ray_workers(processors=RAY_WORKERS):
-        measured = study.measurements()
+        return same_counts(study, results)
+
+
+def same_counts(study: Study, results: Results) -> bool:
+    """Are the heatmaps and the number of failures that a study counts now those of `results`, to the bit?"""
+    measured = study.measurements()
     believed = np.array([concept.grade != Grade.NOT_SEEN.value for concept in results.concepts])
     maps = heatmap_results(
         measured,
@@ -87,6 +92,7 @@ def _counts_by_ray(folder: Path, inputs: Inputs, results: Results) -> bool | Non
         np.asarray(_shown(results)),
         believed=believed,
         examples=results.heatmaps.examples,
+        orders=results.heatmaps.orders,
     )
     table = measured.tallies.oracles.localization(study.config.settings.confidence)
     return maps == results.heatmaps and table.failures == results.localization.failures

@@ -71,9 +71,9 @@ def slowest_first(task: int, progress) -> tuple[int, int]:
 
 def test_results_come_in_the_order_of_the_tasks_from_other_processes(engine) -> None:
     steps: list[int] = []
-    found = list(engine.map(slowest_first, range(6), steps.append))
-    assert [task for task, _ in found] == list(range(6))
-    assert os.getpid() not in {pid for _, pid in found}
+    results = list(engine.map(slowest_first, range(6), steps.append))
+    assert [task for task, _ in results] == list(range(6))
+    assert os.getpid() not in {pid for _, pid in results}
     assert steps == list(range(6))
 
 
@@ -177,7 +177,11 @@ def differences(a: Any, b: Any, path: str = "") -> list[str]:
         if np.asarray(a).dtype.kind == "i":
             return [] if np.array_equal(a, b) else [path]
         return [] if np.allclose(a, b, rtol=1e-10, atol=1e-12) else [path]
-    return [found for name in vars(a) for found in differences(getattr(a, name), getattr(b, name), f"{path}.{name}")]
+    return [
+        difference
+        for name in vars(a)
+        for difference in differences(getattr(a, name), getattr(b, name), f"{path}.{name}")
+    ]
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -192,8 +196,8 @@ def test_sums_and_counts_are_those_of_the_local_engine(engine, written, killed: 
     mark.unlink(missing_ok=True)
     rng = np.random.default_rng(2)
     outputs, refitted = (np.where(rng.random(IMAGES) < 0.3, rng.integers(0, CLASSES, IMAGES), labels) for _ in range(2))
-    answers, one = KnownAnswers(labels, outputs, refitted), interpreter(pairs)
-    by_ray, here = (tallied(p, one, answers, e) for p, e in ((own, engine), (pairs, LocalEngine())))
+    answers, reading = KnownAnswers(labels, outputs, refitted), interpreter(pairs)
+    by_ray, here = (tallied(p, reading, answers, e) for p, e in ((own, engine), (pairs, LocalEngine())))
     assert isinstance(by_ray, Tallies)
     assert differences(by_ray, here) == []
     assert mark.exists() == killed

@@ -106,12 +106,12 @@ def test_a_change_of_the_input_that_mends_rules_out_that_nothing_is_broken() -> 
     weights, evidence = evidence_weights(), evidence_of(SOUND)[0]
     before = diagnose(evidence, weights).posterior
     named = Mending("BGR", "feed RGB", Exchange(40, 0, 400), 1e-6, 0.8)
-    found = diagnose(replace(evidence, mendings=(named,)), weights)
+    diagnosis = diagnose(replace(evidence, mendings=(named,)), weights)
     assert before[SUSPECTS.index(Suspect.NONE)] > 0.5
-    assert found.posterior[SUSPECTS.index(Suspect.NONE)] == 0
-    assert found.posterior.sum() == pytest.approx(1)
-    assert found.suspect is Suspect.INPUT
-    assert named_sentence(found) == "The input pipeline looks broken: feed RGB: 80.0 % becomes 90.0 %."
+    assert diagnosis.posterior[SUSPECTS.index(Suspect.NONE)] == 0
+    assert diagnosis.posterior.sum() == pytest.approx(1)
+    assert diagnosis.suspect is Suspect.INPUT
+    assert named_sentence(diagnosis) == "The input pipeline looks broken: feed RGB: 80.0 % becomes 90.0 %."
 
 
 def test_other_names_are_named_before_anything_else() -> None:
@@ -125,14 +125,14 @@ def test_two_exchanged_names_that_the_vlm_shares_may_as_well_be_rows_of_the_head
     exchanged = np.array([1, 0, 2, 3, 4, 5])
     rows = Head.linear(4 * np.eye(CLASSES, SIZE)[exchanged], np.zeros(CLASSES))
     rest = 0.02 / 3
-    found = {
+    causes = {
         "rows": order_posterior(evidence_of(rows)[0]),
         "names": order_posterior(evidence_of(SOUND, names=exchanged)[0]),
         "all names": order_posterior(evidence_of(SOUND, names=np.roll(np.arange(CLASSES), 1))[0]),
     }
-    assert found["rows"] == pytest.approx([0.25, rest, rest, 0.73, rest])
-    assert found["names"] == pytest.approx([0.95, rest, rest, 0.03, rest])
-    assert found["all names"] == pytest.approx([0.95, rest, rest, 0.03, rest])
+    assert causes["rows"] == pytest.approx([0.25, rest, rest, 0.73, rest])
+    assert causes["names"] == pytest.approx([0.95, rest, rest, 0.03, rest])
+    assert causes["all names"] == pytest.approx([0.95, rest, rest, 0.03, rest])
     assert order_posterior(evidence_of(SOUND)[0]) is None
 
 
@@ -197,12 +197,12 @@ def test_a_label_is_suspect_where_more_than_half_of_the_judges_say_the_same_othe
     labels = np.array([0, 1, 2, 0, 1, 2])
     right = 9.0 * np.eye(3)[labels]
     judged = LabelJudgement(np.full(6, wrong), (labels + 1) % 3, np.eye(3)[labels], np.full(6, votes), tuple("abcd"))
-    found = Views(labels, judged, right, (right, right)).evidence()
-    assert found.label_suspect.tolist() == [suspect] * 6
-    assert found.repaired.all()
-    assert found.visible.all()
-    assert found.cause(0, Suspect.HEAD) is (Cause.LABEL if suspect else Cause.HEAD)
-    assert found.cause(0, Suspect.NONE) is (Cause.LABEL if suspect else None)
+    judgements = Views(labels, judged, right, (right, right)).evidence()
+    assert judgements.label_suspect.tolist() == [suspect] * 6
+    assert judgements.repaired.all()
+    assert judgements.visible.all()
+    assert judgements.cause(0, Suspect.HEAD) is (Cause.LABEL if suspect else Cause.HEAD)
+    assert judgements.cause(0, Suspect.NONE) is (Cause.LABEL if suspect else None)
     other = 9.0 * np.eye(3)[(labels + 1) % 3]
     assert not Views(labels, judged, other, (right,)).evidence().repaired.any()
     assert not Views(labels, judged, right, (other,)).evidence().visible.any()
