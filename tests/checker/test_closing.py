@@ -357,6 +357,7 @@ def value_of(parts: Sequence[Any], constant: Fraction, w: Sequence[Fraction]) ->
 CONE_LENS = ([[0.5, 0.0], [0.0, 0.25]], [0.25, 0.0], [[0.5, 0.125], [-0.5, 1.0]])
 CONE_HEAD = [([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0])]
 GRID = [(Fraction(a, 4), Fraction(b, 4)) for a in range(-4, 5) for b in range(-4, 5)]
+SPARSE = GRID[::5]
 
 
 def cone_world(limit: str, shape: str) -> tuple[check.Model, Any, Any]:
@@ -516,6 +517,7 @@ def test_neurons_over_an_ellipsoid_are_bounded_by_the_next_whole_root() -> None:
     region = check.read_region(encoded_region(DEEP_BALL), model)
     size = Fraction(2, 3)
     (bounds, unit), *_ = check.neuron_bounds(model, region, size)
+    assert len(bounds) == 3
     for (low, high), row, constant in zip(bounds, DEEP[0][0], DEEP[0][1], strict=True):
         middle = sum(Fraction(v) * Fraction(c) for v, c in zip(row, DEEP_BALL["centre"], strict=True)) + Fraction(
             constant
@@ -577,7 +579,7 @@ def test_the_bound_of_a_relu_head_is_crown_s_and_is_above_its_logits(seed: int) 
     given_slopes = [[*key, str(value)] for key, value in slopes.items()]
     weight, slope, start = check.relaxed_head(weights, given_slopes, region, (size, phases))
     expected, constant = relaxed(weights, slopes, size, phases)
-    for place in GRID[::5]:
+    for place in SPARSE:
         w = [x * size for x in place]
         z = [Fraction(c) + Fraction(s) * x for c, s, x in zip(DEEP_BOX["centre"], DEEP_BOX["factor"], w, strict=True)]
         form = sum((a * b for a, b in zip(expected, z, strict=True)), constant)

@@ -379,6 +379,7 @@ def test_images_are_closed_where_the_sum_stays_below_nought_all_around_them(
     slopes = [(-1, 0), (1, -1), (0, 1), (0, -1)]
     slope = [sum(v * slopes[k][axis] for k, v in chosen.items()) for axis in range(2)]
     lead = sum((v * LITERALS[k].lead for k, v in chosen.items()), Fraction(0))
+    assert len(NEAR["centre"]) == 4
     strict = any(LITERALS[k].strict for k in chosen)
     squared = (3 * slope[0] + 4 * slope[1]) ** 2 + Fraction(slope[1], 2) ** 2
     for image, centre in enumerate(NEAR["centre"]):
