@@ -224,14 +224,6 @@ class ExactRegion:
         margin = max(0.0, rounded_down(-(q * constant + p * reach), (q * total) << self.forms.shift))
         return Closure(margin, rounded_down(-constant, reach) if reach else inf)
 
-    def reaches(self, row: int, size: Fraction) -> tuple[float, float]:
-        """Float bounds below and above a base form over the region."""
-        slope, constant = self.forms.rows[row], self.forms.constants[row]
-        reach = sum(map(abs, slope)) if self.region.norm == "max" else _root_above(sum(v * v for v in slope))
-        p, q = size.numerator, size.denominator
-        unit = q << self.forms.shift
-        return rounded_down(q * constant - p * reach, unit), -rounded_down(-q * constant - p * reach, unit)
-
     def has_coordinates(self, coordinates: RationalVector, size: Fraction) -> bool:
         """Whether |w| <= size, exactly."""
         bound = size.numerator * coordinates.denominator
