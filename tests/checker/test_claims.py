@@ -229,6 +229,10 @@ def test_an_extent_is_proved_over_all_of_it_where_the_head_has_layers() -> None:
     claim = EXTENT | {"formula": [["predict", 1]], "proof": steps, "low": "-1/4", "after": None}
     assert said(claim | {"high": "1"}, head=head)
     assert "multipliers prove nothing" in refusal(claim | {"high": "4"}, head=head)
+    mirrored = [([[-1.0, 0.0]], [-2.0]), head[1]]
+    turned = claim | {"before": None, "high": "1/4"}
+    assert said(turned | {"low": "-1"}, head=mirrored)
+    assert "multipliers prove nothing" in refusal(turned | {"low": "-4"}, head=mirrored)
 
 
 @pytest.mark.parametrize(

@@ -591,6 +591,29 @@ def test_the_bound_of_a_relu_head_is_crown_s_and_is_above_its_logits(seed: int) 
             assert sum(weights[k] * logits[k] for k in range(3)) <= bound
 
 
+def test_neurons_whose_ends_are_nought_are_known_and_others_are_not() -> None:
+    """Pre-activations from -1 to 1, from 0 to 2, from -2 to 0, over a box of whole numbers."""
+    head = [
+        ([[1.0, 0.0]] * 3, [0.0, 1.0, -1.0]),
+        ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [0.0, 0.0, 0.0]),
+    ]
+    model = plain_model(head=head)
+    region = region_of(model, "box", [0.0, 0.0], [1.0, 1.0])
+    assert check.neuron_bounds(model, region, Fraction(1)) == [([(-1, 1), (0, 2), (-2, 0)], 1)]
+    half = Fraction(1, 2)
+    slopes = [[0, k, "1/2"] for k in range(3)]
+    # (class, its weight): slope in w and constant of the bound, by the table of the page.
+    expected = {
+        (0, 1): (half, half), (0, -1): (-half, 0), (1, 1): (Fraction(3, 2), Fraction(3, 2)), (1, -1): (-half, -half),
+        (2, 1): (-half, half), (2, -1): (-half, half),
+    }  # fmt: skip
+    for (index, weight), (slope, constant) in expected.items():
+        own = [entry for entry in slopes if entry[1] == index]
+        factor, row, start = check.relaxed_head({index: Fraction(weight)}, own, region, (Fraction(1), {}))
+        assert [factor * v / 2**region.exponent for v in row] == [slope, 0]
+        assert factor * start / 2**region.exponent == constant
+
+
 @pytest.mark.parametrize(
     ("slopes", "why"),
     [
@@ -641,7 +664,8 @@ def test_a_head_is_split_by_the_sign_of_a_neuron_off_and_on() -> None:
     # |x| <= 1/8: c0 - c1 = |x| - 1/4 < 0, c1 is predicted; denied c0 >= c1, one disjunction of one.
     opened = ["open", 0]
     assert proves([opened, ["phase", 0, 0], close, close], [["predict", 1]], far, Fraction(1))
-    assert proves([opened, close], [["predict", 1]], far, Fraction(1))
+    for without in (["close", [[0, 1]]], ["close", [[0, 1]], []]):
+        assert proves([opened, without], [["predict", 1]], far, Fraction(1))
     # Up to a size of 2, where |x| = 1/4 is a tie that predicts nothing.
     signs = [opened, ["phase", 0, 0], ["phase", 0, 1], close, close, ["phase", 0, 1], close, close]
     assert [proves(signs, [["predict", 1]], far, 2 * scale) for scale in (1 - STEP, Fraction(1))] == [True, False]

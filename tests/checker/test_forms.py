@@ -397,7 +397,15 @@ def test_ties_around_images_are_met_exactly() -> None:
     )
     for strict, radius, expected in ((False, 1, 256), (True, 1, 257), (False, 2, 0), (True, 2, 256), (True, 3, 0)):
         branch = check.Branch([check.Above(4, 3, strict)], [], {}, {}, [])
-        assert place.closed([[0, 7]], branch, Fraction(radius)) == expected
+        for multiplier in (1, 2, 7):
+            assert place.closed([[0, multiplier]], branch, Fraction(radius)) == expected
+    mirrored = region_of(
+        NEAR | {"centre": [[5.0, 0.0], [10.0, 0.0]], "factor": [[3.0, 4.0], [0.0, 0.0]], "images": 2}, model_of()
+    )
+    for strict, radius, expected in ((False, 1, 256), (True, 1, 257), (False, 2, 0), (True, 2, 256), (True, 3, 0)):
+        branch = check.Branch([check.Above(3, 4, strict)], [], {}, {}, [])
+        for multiplier in (1, 2, 7):
+            assert mirrored.closed([[0, multiplier]], branch, Fraction(radius)) == expected
     branch = check.Branch([check.Above(4, 3, False, Fraction(-5))], [], {}, {}, [])
     assert place.closed([[0, 1]], branch, Fraction(9, 10)) == 256
     with pytest.raises(check.Refused, match="a multiplier is not positive"):

@@ -31,7 +31,7 @@ class Centres:
     def of(cls, readouts: Float64) -> Centres:
         """The centres nearest to `readouts [image, V]`, which are finite."""
         largest = float(np.abs(readouts).max(initial=0.0))
-        shift = max(0, min(60, ENTRY_BITS - math.frexp(max(largest, 2.0**-16))[1]))
+        shift = max(0, ENTRY_BITS - math.frexp(max(largest, 2.0**-16))[1])
         return cls(np.rint(np.ldexp(readouts, shift)).astype(np.int64), shift)
 
     def __len__(self) -> int:
