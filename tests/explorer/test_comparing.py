@@ -14,7 +14,7 @@ from tests.fakes import EarlierModel, FakeModel
 def test_the_images_that_changed_sides_are_those_that_one_model_alone_gets_right(compared: OpenedStudy) -> None:
     exploration = compared.exploration
     index = exploration.index
-    embeddings = np.concatenate([z for z, _ in index.chunks()])
+    embeddings = index.model_space.taken(np.arange(len(index)))
     before = EarlierModel.head.logits(embeddings).argmax(1) == index.labels
     after = FakeModel.head.logits(embeddings).argmax(1) == index.labels
     broken = {index.ids[k] for k in np.flatnonzero(before & ~after)}

@@ -20,19 +20,17 @@ def test_the_front_ends_types_come_from_the_records_as_they_are() -> None:
     assert (EXPLORER / "openapi.json").read_text() == text()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None or NODE is None, reason="needs chromium and node")
-@pytest.mark.parametrize("kind", ["plain", "hostile"])
-def test_every_view_shows_what_it_counts_in_a_real_browser(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    if not (EXPLORER / "node_modules/playwright-core").is_dir():
-        pytest.skip("the page is not built here: make explorer")
-    names = ("finished_folder", "earlier_folder") if kind == "plain" else ("hostile_folder", "hostile_earlier")
-    finished, earlier = (request.getfixturevalue(name) for name in names)
-    study = shutil.copytree(finished, tmp_path / finished.name)
+in_a_browser = pytest.mark.skipif(
+    CHROMIUM is None or NODE is None or not (EXPLORER / "node_modules/playwright-core").is_dir(),
+    reason="needs chromium, node and the page: make explorer",
+)
+
+
+def walked(script: str, study: Path, earlier: Path | None) -> list[str]:
+    """The problems that a script of the page's tests finds in an explorer on `study`, beside `earlier`."""
+    named = [str(study), *([] if earlier is None else [str(earlier)])]
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.explorer.fake_server", str(study), str(earlier)],
+        [sys.executable, "-m", "tests.explorer.fake_server", *named],
         stderr=subprocess.PIPE,
         text=True,
         cwd=EXPLORER.parent,
@@ -40,16 +38,36 @@ def test_every_view_shows_what_it_counts_in_a_real_browser(
     try:
         assert server.stderr is not None
         address = next(line.split()[-1] for line in server.stderr if "http://" in line)
-        walked = subprocess.run(
-            [str(NODE), "tests/browser.mjs", address, str(CHROMIUM)],
+        done = subprocess.run(
+            [str(NODE), f"tests/{script}", address, str(CHROMIUM)],
             cwd=EXPLORER,
             capture_output=True,
             text=True,
             timeout=280,
             check=False,
         )
-        assert walked.returncode == 0, walked.stderr
-        assert json.loads(walked.stdout)["problems"] == [], walked.stdout
+        assert done.returncode == 0, done.stderr
+        problems: list[str] = json.loads(done.stdout)["problems"]
+        return problems
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.mark.slow
+@in_a_browser
+@pytest.mark.parametrize("script", ["browser.mjs", "accessible.mjs"])
+@pytest.mark.parametrize("kind", ["plain", "hostile"])
+def test_every_view_shows_what_it_counts_to_everybody_in_a_real_browser(
+    kind: str, script: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    names = ("finished_folder", "earlier_folder") if kind == "plain" else ("hostile_folder", "hostile_earlier")
+    finished, earlier = (request.getfixturevalue(name) for name in names)
+    study = shutil.copytree(finished, tmp_path / finished.name)
+    assert walked(script, study, earlier) == []
+
+
+@pytest.mark.slow
+@in_a_browser
+def test_a_webcam_is_judged_and_what_is_wrong_with_it_is_said(finished_folder: Path, tmp_path: Path) -> None:
+    assert walked("webcam.mjs", shutil.copytree(finished_folder, tmp_path / "study"), None) == []

@@ -1,13 +1,10 @@
 """Moved embeddings, by value: one strength moves and no other, and the output flips where it is said to."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.results.sliders import SliderPage
-from conspect.study.exploration.image_page import neighbours
 from conspect.study.exploration.opening import OpenedStudy
 from conspect.study.exploration.reality import Reality
 
@@ -42,7 +39,7 @@ def test_a_slider_moves_its_concept_by_deviations_and_the_others_stay(study: Ope
     assert len(page.sliders) >= 2
     names = [slider.concept for slider in page.sliders]
     own = index.embedding(0).astype(float)
-    every = np.concatenate([z for z, _ in index.chunks()]).astype(float)
+    every = index.model_space.taken(np.arange(len(index))).astype(float)
     folded = index.lens.folded
     places = [index.lens.concept_names.index(name) for name in names]
     spread = folded(every).std(axis=0)[places]
@@ -83,7 +80,7 @@ def test_a_concept_that_is_not_there_and_a_shift_too_far_are_refused(study: Open
 def test_distances_to_real_images_are_those_of_plain_arithmetic(study: OpenedStudy) -> None:
     index, rng = study.exploration.index, np.random.default_rng(0)
     reality = Reality(index)
-    every = np.concatenate([z for z, _ in index.chunks()]).astype(float)
+    every = index.model_space.taken(np.arange(len(index))).astype(float)
     for _ in range(20):
         point = every[rng.integers(len(every))] + rng.normal(0, 0.02, every.shape[1])
         distances = np.linalg.norm(every - point, axis=1)
@@ -92,21 +89,4 @@ def test_distances_to_real_images_are_those_of_plain_arithmetic(study: OpenedStu
         left_out = int(distances.argmin())
         assert reality.distance(point, without=left_out) == pytest.approx(np.delete(distances, left_out).min())
     others = np.linalg.norm(every[:, None] - every[None], axis=2) + np.diag(np.full(len(every), np.inf))
-    assert reality.usual == pytest.approx(np.sort(others.min(axis=1)), abs=1e-9)
-
-
-@pytest.mark.parametrize("most", [0, 2**30])
-def test_the_nearest_images_are_those_of_plain_cosines_whether_points_stay_in_memory_or_not(
-    study: OpenedStudy, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr("conspect.study.exploration.index.KEPT_BYTES", most)
-    index = replace(study.exploration.index, _kept=[])
-    every = np.concatenate([z for z, _ in index.chunks()]).astype(float)
-    unit = every / np.linalg.norm(every, axis=1, keepdims=True)
-    for row in (0, 7, len(every) - 1):
-        cosines = unit @ unit[row]
-        for near, among in zip(neighbours(index, row), (~index.wrong, index.wrong), strict=True):
-            others = [k for k in np.flatnonzero(among) if k != row]
-            assert [n.cosine for n in near] == pytest.approx(np.sort(cosines[others])[::-1][: len(near)], abs=2e-4)
-            assert row not in [n.row for n in near]
-    assert len(index._kept) == (0 if most == 0 else 1)
+    assert reality.usual == pytest.approx(np.sort(others.min(axis=1)), rel=1e-5, abs=1e-9)

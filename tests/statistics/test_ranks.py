@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from conspect.statistics.ranks import ranked_area
+from conspect.statistics.ranks import ranked_area, ranked_areas
 
 
 def test_the_interval_is_that_of_hanley_and_mcneil() -> None:
@@ -40,3 +42,18 @@ def test_sides_that_are_apart_or_alike() -> None:
     assert (alike.area, alike.p) == (0.5, 1.0)
     with pytest.raises(ValueError, match="0 members against 2 others"):
         ranked_area(np.array([]), np.ones(2))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.booleans())
+def test_areas_of_many_groups_are_those_of_scipys_test_of_each(seed: int, many: int, tied: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores = np.sort(rng.integers(0, 4, many).astype(float) if tied else rng.normal(size=many))
+    groups = rng.integers(0, 3, many)
+    for number, ranked in enumerate(ranked_areas(scores, groups, 4)):
+        members, others = scores[groups == number], scores[groups != number]
+        if not len(members) or not len(others):
+            assert ranked is None
+            continue
+        test = stats.mannwhitneyu(members, others, alternative="two-sided", method="asymptotic")
+        assert ranked.area == pytest.approx(float(test.statistic) / (len(members) * len(others)))
+        assert ranked.p == pytest.approx(float(test.pvalue) if np.isfinite(test.pvalue) else 1.0)

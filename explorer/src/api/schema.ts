@@ -542,6 +542,14 @@ export interface components {
             probability: number;
         };
         /**
+         * Compared
+         * @description Percentiles are among `images` images: all `of` them, or so many evenly taken where more would take too long.
+         */
+        Compared: {
+            images: number;
+            of: number;
+        };
+        /**
          * ComparedStudies
          * @description The comparison as `conspect compare --json` prints it; `can_swap`: why the parts cannot be exchanged, None: they can.
          */
@@ -919,12 +927,14 @@ export interface components {
         };
         /**
          * ImagePage
-         * @description All that is known of one image.
+         * @description All that is known of one image. `in_label`, `in_output`: what its concepts' percentiles are among.
          */
         ImagePage: {
             diagnosis_sentence: string | null;
             explanation: string | null;
             image: components["schemas"]["ImageRow"];
+            in_label: components["schemas"]["Compared"];
+            in_output: components["schemas"]["Compared"];
             logits: number[];
             metadata: {
                 [key: string]: string;
@@ -1024,11 +1034,13 @@ export interface components {
         };
         /**
          * LiveVerdict
-         * @description What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer.
+         * @description What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer; `in_output`: what
+         *         its concepts' percentiles are among.
          */
         LiveVerdict: {
             classes: components["schemas"]["ClassShare"][];
             height: number;
+            in_output: components["schemas"]["Compared"];
             maps: components["schemas"]["ConceptMap"][];
             monitor: components["schemas"]["MonitorOpinion"] | null;
             nearest: components["schemas"]["Neighbour"][];
@@ -1284,6 +1296,8 @@ export interface components {
         /**
          * PropertyChange
          * @description A property whose verdict is another one now, with the largest sizes at which it is proved.
+         *
+         *         `quantifier`: for which inputs the statement is claimed, by both runs; empty in results of older versions.
          */
         PropertyChange: {
             /** @enum {unknown} */
@@ -1293,6 +1307,8 @@ export interface components {
             gamma_max_after: number | null;
             gamma_max_before: number | null;
             id: string;
+            /** @default  */
+            quantifier: string;
             statement: string;
         };
         /**

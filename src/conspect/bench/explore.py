@@ -24,6 +24,8 @@ from conspect.bench.rows import Row, row
 from conspect.web.explorer.app import require_page
 
 REPEATS = 20
+# A frame at 30 a second; what is drawn in a machine without a graphics card is drawn by its processor.
+FRAME_MS = 33.4
 PAGE = Path(__file__).parents[3] / "explorer"
 ASK_WORDS = ("striped > metallic", "wooden > metallic", "a photo of snow > a photo of sand", "shiny > dull")
 
@@ -57,15 +59,19 @@ def rows(study: Path, *, repeats: int = REPEATS) -> list[Row]:
     require_page()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(shutil.copytree(study, Path(name) / "study"))
-        with explored(folder) as address:
-            table = answered(Client(address), repeats)
+        # Beside itself as what was before it.
+        command = [sys.executable, "-m", "conspect.cli.main", "explore", str(folder), str(folder), "--no-open"]
+        with started(command) as (address, _):
+            table = [
+                row(f"answer: {what}", round(milliseconds, 1), "ms", ("<=", target))
+                for what, milliseconds, target in answered(Client(address), repeats)
+            ]
             return table + clicked(address)
 
 
 @contextmanager
-def explored(folder: Path) -> Iterator[str]:
-    """The address of an explorer on `folder`, beside itself as what was before it."""
-    command = [sys.executable, "-m", "conspect.cli.main", "explore", str(folder), str(folder), "--no-open"]
+def started(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address that an explorer prints, and its process, which ends with the block."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
@@ -73,7 +79,7 @@ def explored(folder: Path) -> Iterator[str]:
         for line in process.stderr:
             said.append(line)
             if "http://" in line:
-                yield "http://" + line.split("http://", 1)[1].strip()
+                yield "http://" + line.split("http://", 1)[1].strip(), process
                 return
         raise RuntimeError(f"the explorer did not start: {''.join(said)[-300:]}")
     finally:
@@ -81,8 +87,13 @@ def explored(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def answered(client: Client, repeats: int) -> list[Row]:
-    """95th percentiles of the time from question to whole answer, warm unless it says otherwise."""
+def answered(
+    client: Client, repeats: int, *, words: tuple[str, ...] = ASK_WORDS, compared: bool = True
+) -> list[tuple[str, float, float]]:
+    """What was asked, the 95th percentile of milliseconds to its whole answer, warm unless it says otherwise, and the target.
+
+    `words`: of questions; `compared`: whether there is a study before this one.
+    """
     overview = client.record("/api/study")
     worst = client.record("/api/images?set=wrong&order=confident&limit=40")["images"]
     wrong = [entry["id"] for entry in worst]
@@ -126,26 +137,36 @@ def answered(client: Client, repeats: int) -> list[Row]:
     def heatmap() -> None:
         client.ask(f"/api/heatmap?label={quote(of(labels))}&set={of(['right', 'wrong', 'all'])}")
 
-    first = timed(lambda: client.ask(f"/api/ask?q={quote(ASK_WORDS[0])}"), 1)
+    first = timed(lambda: client.ask(f"/api/ask?q={quote(words[0])}"), 1)
     witness()  # regions and readings of the split are estimated once
     client.ask("/api/live", picture)  # the model is loaded
+    names = client.record("/api/images?order=file&limit=1")["images"][0]["id"][:3]
     told: list[tuple[str, float, float]] = [
+        (
+            "the first page of all images",
+            timed(lambda: client.ask("/api/images?order=confident&limit=120"), repeats),
+            200,
+        ),
+        ("part of a file name", timed(lambda: client.ask(f"/api/images?text={quote(names)}&limit=120"), repeats), 100),
         ("a confusion cell's images", timed(images, repeats), 200),
         ("a heatmap cell's images", timed(cell, repeats), 200),
         ("the heatmap of any selection", timed(heatmap, repeats), 200),
         ("ask, words that were never asked, text encoder included", first, 1000),
-        ("ask, warm", timed(lambda: client.ask(f"/api/ask?q={quote(ASK_WORDS[0])}"), repeats), 200),
+        ("ask, warm", timed(lambda: client.ask(f"/api/ask?q={quote(words[0])}"), repeats), 200),
         ("an image's page", timed(page, repeats), 200),
         ("a decision on a label, written and recounted", timed(decide, repeats), 50),
         ("a specification checked while it is typed", timed(lambda: checked(client, text), repeats), 100),
         ("what breaks a property", timed(witness, repeats), 1000),
         ("a concept slider", timed(slide, repeats), 50),
-        ("two studies compared", timed(lambda: client.ask("/api/compare"), repeats), 2000),
-        ("heatmap difference", timed(lambda: client.ask("/api/compare/heatmap"), repeats), 2000),
         ("a picture from outside", timed(lambda: client.ask("/api/live", picture), repeats), 300),
         ("filters and a pair together", timed(filtered, repeats), 100),
     ]
-    return [row(f"answer: {what}", round(milliseconds, 1), "ms", ("<=", target)) for what, milliseconds, target in told]
+    if compared:
+        told += [
+            ("two studies compared", timed(lambda: client.ask("/api/compare"), repeats), 2000),
+            ("heatmap difference", timed(lambda: client.ask("/api/compare/heatmap"), repeats), 2000),
+        ]
+    return told
 
 
 def checked(client: Client, text: str) -> None:
@@ -165,22 +186,45 @@ def timed(action: Callable[[], object], repeats: int) -> float:
 
 def clicked(address: str) -> list[Row]:
     """Medians from click or key to what it shows, in headless Chromium; one row that says why where there is none."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    node = shutil.which("node")
-    script = PAGE / "tests" / "latency.mjs"
-    if chromium is None or node is None or not (PAGE / "node_modules/playwright-core").is_dir():
+    walked = _in_browser("latency.mjs", address)
+    if walked is None:
         return [row("clicks in a browser", None, "needs a checkout with make explorer, Node and Chromium")]
-    done = subprocess.run(
-        [node, str(script), address, chromium], capture_output=True, text=True, timeout=280, check=False, cwd=PAGE
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"the browser's walk stopped: {done.stderr[-300:]}")
-    times: dict[str, list[float]] = json.loads(done.stdout)
     targets = {
         "a confusion cell's images": 200, "a heatmap cell's images": 200, "ask, warm": 200, "an image's page": 200,
         "keep a label": 50, "a slider": 50, "compare": 2000, "a picture from outside": 300, "a filter": 100,
     }  # fmt: skip
     return [
         row(f"click to picture: {what}", round(float(np.median(taken)), 1), "ms", ("<=", targets[what]))
-        for what, taken in times.items()
+        for what, taken in walked.items()
     ]
+
+
+def scrolled(address: str) -> list[Row]:
+    """Frames of a scroll through what is long, and moves over the heatmap: the 95th percentile of milliseconds of a frame."""
+    walked = _in_browser("frames.mjs", address)
+    if walked is None:
+        return [row("frames in a browser", None, "needs a checkout with make explorer, Node and Chromium")]
+    return [
+        row(f"a frame: {what}", round(float(np.quantile(taken, 0.95, method="higher")), 1), "ms", ("<=", FRAME_MS))
+        for what, taken in walked.items()
+    ]
+
+
+def _in_browser(script: str, address: str) -> dict[str, list[float]] | None:
+    """What a script of the page's tests measures at `address`, milliseconds by name; None without Node, Chromium or checkout."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    node = shutil.which("node")
+    if chromium is None or node is None or not (PAGE / "node_modules/playwright-core").is_dir():
+        return None
+    done = subprocess.run(
+        [node, str(PAGE / "tests" / script), address, chromium],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        cwd=PAGE,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"the browser's walk stopped: {done.stderr[-300:]}")
+    times: dict[str, list[float]] = json.loads(done.stdout)
+    return times

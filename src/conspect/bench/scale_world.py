@@ -20,7 +20,6 @@ from conspect.study.inputs import Inputs
 
 DIMENSIONS, CLASSES, CONCEPTS, SEED = 512, 10, 100, 0
 CLASS_NAMES = tuple(f"class{k}" for k in range(CLASSES))
-CONCEPT_NAMES = tuple(f"concept{k}" for k in range(CONCEPTS))
 # One training image for so many test images, but no fewer than so many.
 TRAIN_SHARE, TRAIN_LEAST = 10, 10_000
 # Steps between the greys of two classes.
@@ -30,17 +29,19 @@ GREY = 20
 class World:
     """Embeddings of classes that overlap, the VLM's as a noisy linear image of them; the model's head errs now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, concepts: int = CONCEPTS) -> None:
+        """`concepts`: so many random directions, called concept0 and so on."""
         rng = np.random.default_rng(SEED)
+        self.concept_names = tuple(f"concept{k}" for k in range(concepts))
         self.centres: NDArray[np.float32] = rng.standard_normal((CLASSES, DIMENSIONS), dtype=np.float32)
         self.centres /= 6
         self.true = rng.standard_normal((DIMENSIONS, DIMENSIONS), dtype=np.float32) / np.float32(np.sqrt(DIMENSIONS))
         self.head = Head.linear(self.centres.astype(np.float64), -np.square(self.centres, dtype=np.float64).sum(1) / 2)
-        self.directions: Float64 = rng.standard_normal((CONCEPTS, DIMENSIONS))
+        self.directions: Float64 = rng.standard_normal((concepts, DIMENSIONS))
         means = self.centres.astype(np.float64) @ self.true
         self.classes: Float64 = means / np.linalg.norm(means, axis=1, keepdims=True)
-        shares = np.round(rng.random((CLASSES, CONCEPTS)), 2)
-        self.attributes = ClassAttributes(CLASS_NAMES, CONCEPT_NAMES, shares)
+        shares = np.round(rng.random((CLASSES, concepts)), 2)
+        self.attributes = ClassAttributes(CLASS_NAMES, self.concept_names, shares)
 
     def pairs(self, labels: NDArray[np.int64], seed: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings `[image, dimension]` of images with these classes, by the model and by the VLM."""
@@ -54,7 +55,7 @@ class World:
     def inputs(self, images: int) -> Inputs:
         """A study's inputs: so many test images, a tenth as many to align on."""
         train = NumberedImages("train", max(images // TRAIN_SHARE, TRAIN_LEAST))
-        concepts = ConceptSet(tuple(Concept(name, (name,)) for name in CONCEPT_NAMES), ("{}",), ("{}",))
+        concepts = ConceptSet(tuple(Concept(name, (name,)) for name in self.concept_names), ("{}",), ("{}",))
         return Inputs(train, NumberedImages("test", images), Model(self), Vlm(self), concepts, self.attributes)
 
     def fill(self, inputs: Inputs, store: Store) -> None:
@@ -136,9 +137,14 @@ class Vlm(_Encoder):
         self._known = {"class": world.classes, "concept": world.directions}
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Directions `[text, dimension]` of names such as "class3" and "concept17"."""
+        """Directions `[text, dimension]` of names such as "class3" and "concept17"; of any other words a random one."""
         named = [re.fullmatch(r"(class|concept)(\d+)", text) for text in texts]
-        rows = [self._known[match[1]][int(match[2])] for match in named if match is not None]
+        rows = [
+            np.random.default_rng(list(text.encode())).standard_normal(DIMENSIONS)
+            if match is None
+            else self._known[match[1]][int(match[2])]
+            for text, match in zip(texts, named, strict=True)
+        ]
         return np.asarray(rows, dtype=np.float32)
 
 

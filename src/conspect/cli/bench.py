@@ -26,13 +26,15 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: six take a study, four take long.
-EXPLORE, FAULTS, FORGERIES, INPUTS = "explore", "faults", "forgeries", "inputs"
+# Not among those that run together: six take a study, five take long.
+EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS = "explore", "explore-scale", "faults", "forgeries", "inputs"
 LABELS, LOST, PRESENCE = "labels", "lost", "presence"
 
 
 @click.command()
-@click.argument("name", type=click.Choice([*BENCHES, EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, PRESENCE]))
+@click.argument(
+    "name", type=click.Choice([*BENCHES, EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, PRESENCE])
+)
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
@@ -40,21 +42,24 @@ LABELS, LOST, PRESENCE = "labels", "lost", "presence"
     "inputs, labels and presence: it.",
 )
 @click.option(
-    "--small", is_flag=True, help="For scale: without its largest size, which takes minutes and 4 GB of disk."
+    "--small",
+    is_flag=True,
+    help="For scale: without its largest size, which takes minutes and 4 GB of disk. For explore-scale: a tenth of the images.",
 )
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For lost: a folder where what has been planted is kept, class by class, and gone on from.",
+    help="For lost: a folder where what has been planted is kept, class by class, and gone on from. For explore-scale: a folder "
+    "where its study is kept.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json: bool) -> None:
     """Run benchmark NAME: one row per target, ratios measured side by side in one run. Exit code 1: a target is missed."""
     from conspect.bench.rows import machine
 
-    if small and name != "scale":
+    if small and name not in {"scale", EXPLORE_SCALE}:
         raise click.UsageError(f"benchmark {name} takes no --small")
-    if keep is not None and name != LOST:
+    if keep is not None and name not in {LOST, EXPLORE_SCALE}:
         raise click.UsageError(f"benchmark {name} takes no --keep")
     options = {"small": True} if small else {}
 
@@ -64,6 +69,8 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
         measured: Measured = {"rows": _explored(study)}
+    elif name == EXPLORE_SCALE:
+        measured = {"rows": importlib.import_module("conspect.bench.explore_scale").rows(keep=keep, **options)}
     elif name in {FORGERIES, PRESENCE} and study is not None:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(study)}
     elif name in {FAULTS, INPUTS, LABELS, LOST}:

@@ -38,6 +38,7 @@ def _change(before: Property, after: Property) -> PropertyChange:
     return PropertyChange(
         id=after.id,
         statement=after.statement,
+        quantifier=after.quantifier,
         before=before.verdict,
         after=after.verdict,
         gamma_max_before=before.gamma_max,

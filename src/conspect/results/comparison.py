@@ -150,10 +150,14 @@ class ConceptChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class PropertyChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A property whose verdict is another one now, with the largest sizes at which it is proved."""
+    """A property whose verdict is another one now, with the largest sizes at which it is proved.
+
+    `quantifier`: for which inputs the statement is claimed, by both runs; empty in results of older versions.
+    """
 
     id: str
     statement: str
+    quantifier: str = ""
     before: Outcome
     after: Outcome
     gamma_max_before: float | None

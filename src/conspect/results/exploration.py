@@ -234,8 +234,15 @@ class MonitorOpinion(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
 
 
+class Compared(msgspec.Struct, frozen=True):
+    """Percentiles are among `images` images: all `of` them, or so many evenly taken where more would take too long."""
+
+    images: int
+    of: int
+
+
 class ImagePage(msgspec.Struct, frozen=True):
-    """All that is known of one image."""
+    """All that is known of one image. `in_label`, `in_output`: what its concepts' percentiles are among."""
 
     image: ImageRow
     logits: tuple[float, ...]
@@ -248,6 +255,8 @@ class ImagePage(msgspec.Struct, frozen=True):
     neighbours_wrong: tuple[Neighbour, ...]
     monitor: MonitorOpinion | None
     metadata: dict[str, str]
+    in_label: Compared
+    in_output: Compared
 
 
 class Decision(Enum):

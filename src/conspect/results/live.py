@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from conspect.results.explanations import ConceptMap
-from conspect.results.exploration import MonitorOpinion, Neighbour
+from conspect.results.exploration import Compared, MonitorOpinion, Neighbour
 
 
 class ClassShare(msgspec.Struct, frozen=True):
@@ -24,7 +24,8 @@ class ConceptStrength(msgspec.Struct, frozen=True):
 
 
 class LiveVerdict(msgspec.Struct, frozen=True):
-    """What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer."""
+    """What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer;
+    `in_output`: what its concepts' percentiles are among."""
 
     width: int
     height: int
@@ -35,6 +36,7 @@ class LiveVerdict(msgspec.Struct, frozen=True):
     nearest: tuple[Neighbour, ...]
     maps: tuple[ConceptMap, ...]
     seconds: float
+    in_output: Compared
 
 
 class ThresholdPoint(msgspec.Struct, frozen=True):

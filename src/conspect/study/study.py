@@ -111,12 +111,17 @@ class Study:
             finally:
                 self.store = alone
 
-    def measurements(self, bar: ProgressBar = silent) -> Measurements:
-        """Embeddings, lens and outputs; computed once, the embeddings kept in the store."""
+    def measurements(self, bar: ProgressBar = silent, *, counted: bool = True) -> Measurements:
+        """Embeddings, lens and outputs; computed once, the embeddings kept in the store.
+
+        `counted`: pairs of concepts are counted now, which takes minutes over a million images; else when that is asked for.
+        """
         if self._measured is None:
             seed = self.config.settings.seed
             inputs = self._opened(bar)
             self._measured = measure(inputs, self.store, seed=seed, bar=bar, timings=self.timings)
+        if counted:
+            _ = self._measured.counted
         return self._measured
 
     def run(self, bar: ProgressBar = silent) -> Results:
@@ -211,7 +216,7 @@ class Study:
         require_packages(self.config, {"the proofs": PROOFS})
         return subject_of(
             self.inputs,
-            self.measurements(bar),
+            self.measurements(bar, counted=False),
             seed=self.config.settings.seed,
             store=self.store,
             neighbourhoods=self.config.neighbourhoods or NeighbourhoodsConfig(),
@@ -363,7 +368,7 @@ class Study:
             digests={
                 **digests_of(self.inputs),
                 "metadata": digest_of_metadata(self.inputs),
-                "lens": self.measurements().lens.digest,
+                "lens": self.measurements(counted=False).lens.digest,
             },
         )
 

@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from conspect.adapters.datasets.image_files import as_rgb
-from conspect.adapters.store.places import Place, Store
+from conspect.adapters.store.places import LocalPlace, Place, Store
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.protocols import ImageDataset, ImageEncoder, Progress, UnreadableImage, unseen
@@ -85,6 +85,10 @@ class Shards(Sequence[Part]):
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
         return _read(self.place, self.ranges[index], self.size)
+
+    def path_of(self, index: int) -> Path | None:
+        """The file of one shard, None where it lies elsewhere than on this machine."""
+        return self.place.folder / _name(self.ranges[index]) if isinstance(self.place, LocalPlace) else None
 
     def readable(self) -> NDArray[np.bool_]:
         """Which images `[image]` could be read; no embedding is read for this."""

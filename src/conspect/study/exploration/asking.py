@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from conspect.core.spaces import Float64
 from conspect.results.exploration import Answer, HeatmapCell, ImageRow, Separation
 from conspect.statistics.intervals import wilson
-from conspect.statistics.ranks import ranked_area
+from conspect.statistics.ranks import ranked_areas
 from conspect.statistics.testing import holm
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.index import StudyIndex
@@ -18,8 +19,6 @@ from conspect.study.exploration.lists import image_row
 from conspect.study.exploration.phrases import Phrases, Reading
 
 SHOWN_IMAGES, BINS = 12, 24
-# The model's reading is held against the VLM's own on so many images, evenly taken.
-COMPARED = 20_000
 # Fewer images on either side than this separate nothing that one could believe.
 LEAST_GROUP = 5
 # Below this agreement of the model's reading with the VLM's own, words of nobody's list are not worth much.
@@ -40,8 +39,8 @@ def answer(
     reading = phrases.read(text)
     margin = phrases.margin(index, reading)
     order = np.argsort(-margin, kind="stable")
-    edges = _edges(margin)
-    wrong = index.wrong
+    ranking = _Ranking(margin[order[::-1]], index.labels[order[::-1]], index.wrong[order[::-1]])
+    edges = _edges(ranking.margins)
     trust, reasons = _trust(index, phrases, reading, margin, grades)
 
     def shown(rows: NDArray[np.int64]) -> tuple[ImageRow, ...]:
@@ -54,20 +53,41 @@ def answer(
         in_study=all(phrases.knows(name) for name in (reading.first, reading.second) if name is not None),
         trust=trust,
         trust_reasons=reasons,
-        by_class=_by_class(index, reading, margin),
-        classes=_separations(index.class_names, index.labels, margin, np.ones(len(margin), dtype=bool)),
-        failures=_failures(index, margin),
+        by_class=_by_class(index, reading, margin, ranking.median),
+        classes=_separations(index.class_names, ranking),
+        failures=_failures(index.class_names, ranking),
         best=shown(order[:SHOWN_IMAGES]),
         worst=shown(order[::-1][:SHOWN_IMAGES]),
         bins=tuple(float(edge) for edge in edges),
-        counts_right=tuple(int(n) for n in np.histogram(margin[~wrong], edges)[0]),
-        counts_wrong=tuple(int(n) for n in np.histogram(margin[wrong], edges)[0]),
+        counts_right=_binned(ranking.margins[~ranking.wrong], edges),
+        counts_wrong=_binned(ranking.margins[ranking.wrong], edges),
     )
 
 
-def _by_class(index: StudyIndex, reading: Reading, margin: Float64) -> tuple[HeatmapCell, ...]:
+class _Ranking(NamedTuple):
+    """All images by their margin, the least first: `margins`, `labels` and whether the output is `wrong`, `[image]` each."""
+
+    margins: Float64
+    labels: NDArray[np.int64]
+    wrong: NDArray[np.bool_]
+
+    @property
+    def median(self) -> float:
+        """Of the margins."""
+        half = len(self.margins) // 2
+        return float(self.margins[half] if len(self.margins) % 2 else self.margins[half - 1 : half + 1].mean())
+
+
+def _binned(ascending: Float64, edges: Float64) -> tuple[int, ...]:
+    """Counts between `edges`, as `numpy.histogram` has them: the last bin has its upper edge."""
+    below = np.searchsorted(ascending, edges, side="left")
+    below[-1] = len(ascending)
+    return tuple(int(n) for n in np.diff(below))
+
+
+def _by_class(index: StudyIndex, reading: Reading, margin: Float64, median: float) -> tuple[HeatmapCell, ...]:
     """Of each class, the share of images in which the pair holds; for one concept, in which it is above its median."""
-    threshold = 0.0 if reading.second is not None else float(np.median(margin))
+    threshold = 0.0 if reading.second is not None else median
     sizes = np.bincount(index.labels, minlength=len(index.class_names))
     hits = np.bincount(index.labels[margin > threshold], minlength=len(index.class_names))
     low, high = wilson(hits, sizes)
@@ -77,28 +97,30 @@ def _by_class(index: StudyIndex, reading: Reading, margin: Float64) -> tuple[Hea
     )
 
 
-def _separations(
-    names: tuple[str, ...], groups: NDArray[np.int64], margin: Float64, among: NDArray[np.bool_]
-) -> tuple[Separation, ...]:
-    """Each group against the rest `among` the images, the best told apart first; p-values corrected for their number."""
-    raw: list[Separation] = []
-    for number, name in enumerate(names):
-        inside, outside = margin[among & (groups == number)], margin[among & (groups != number)]
-        if min(len(inside), len(outside)) >= LEAST_GROUP:
-            area = ranked_area(inside, outside)
-            raw.append(Separation(name, area.area, area.low, area.high, len(inside), len(outside), area.p))
-    return _corrected(raw)
+def _separations(names: tuple[str, ...], ranking: _Ranking) -> tuple[Separation, ...]:
+    """Each group against the rest of the images, the best told apart first; p-values corrected for their number."""
+    sizes, images = np.bincount(ranking.labels, minlength=len(names)), len(ranking.labels)
+    areas = ranked_areas(ranking.margins, ranking.labels, len(names))
+    return _corrected(
+        [
+            Separation(name, area.area, area.low, area.high, int(n), images - int(n), area.p)
+            for name, area, n in zip(names, areas, sizes, strict=True)
+            if area is not None and min(n, images - n) >= LEAST_GROUP
+        ]
+    )
 
 
-def _failures(index: StudyIndex, margin: Float64) -> tuple[Separation, ...]:
+def _failures(names: tuple[str, ...], ranking: _Ranking) -> tuple[Separation, ...]:
     """Within each class, the images that the model gets wrong against those it gets right."""
     raw: list[Separation] = []
-    for number, name in enumerate(index.class_names):
-        of_class = index.labels == number
-        wrong, right = margin[of_class & index.wrong], margin[of_class & ~index.wrong]
-        if min(len(wrong), len(right)) >= LEAST_GROUP:
-            area = ranked_area(wrong, right)
-            raw.append(Separation(name, area.area, area.low, area.high, len(wrong), len(right), area.p))
+    for number, name in enumerate(names):
+        own = np.flatnonzero(ranking.labels == number)
+        wrong = ranking.wrong[own].astype(np.int64)
+        failures = int(wrong.sum())
+        if min(failures, len(own) - failures) >= LEAST_GROUP:
+            area = ranked_areas(ranking.margins[own], wrong, 2)[1]
+            assert area is not None
+            raw.append(Separation(name, area.area, area.low, area.high, failures, len(own) - failures, area.p))
     return _corrected(raw)
 
 
@@ -121,8 +143,8 @@ def _trust(
     """How far the answer may be believed: by the concepts' grades, and by how the model's reading follows the VLM's own."""
     names = [name for name in (reading.first, reading.second) if name is not None]
     directions = phrases.directions(names)
-    rows = np.unique(np.linspace(0, len(index) - 1, min(COMPARED, len(index))).astype(np.int64))
-    own = index.pairs.y.rows(index.pairs.rows[rows]) @ directions.T
+    rows, seen = index.seen
+    own = (seen @ directions.T.astype(np.float32)).astype(np.float64)
     seen_by_vlm = own[:, 0] if len(names) == 1 else own[:, 0] - own[:, 1]
     agreement = _correlation(seen_by_vlm, margin[rows])
     reasons = [
@@ -149,6 +171,6 @@ def _correlation(first: Float64, second: Float64) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _edges(margin: Float64) -> Float64:
-    low, high = (float(margin.min()), float(margin.max())) if len(margin) else (0.0, 1.0)
+def _edges(ascending: Float64) -> Float64:
+    low, high = (float(ascending[0]), float(ascending[-1])) if len(ascending) else (0.0, 1.0)
     return np.linspace(low, high if high > low else low + 1e-6, BINS + 1)

@@ -113,7 +113,9 @@ class Compared:
             if self._swap is None:
                 earlier = Study.open(self._place)
                 sound = sound_model(self._study.config, self._study.folder, str(self._place))
-                self._swap = swap_results(self._study.inputs, self._study.measurements(), sound, earlier.store)
+                self._swap = swap_results(
+                    self._study.inputs, self._study.measurements(counted=False), sound, earlier.store
+                )
             return self._swap
 
     @cached_property

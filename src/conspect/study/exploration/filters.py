@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,23 +95,28 @@ def select(index: StudyIndex, phrases: Phrases, annotations: Annotations, asked:
 
 def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) -> NDArray[np.bool_]:
     """Which images pass the conditions on what is known of them beside the model's output."""
-    passing, everywhere = np.ones(len(index), dtype=bool), np.arange(len(index))
+    passing = np.ones(len(index), dtype=bool)
+
+    def among(rows: Iterable[int]) -> NDArray[np.bool_]:
+        members = np.zeros(len(index), dtype=bool)
+        members[list(rows)] = True
+        return members
+
     if asked.diagnosis is not None:
-        diagnosed = [row for row, diagnosis in annotations.diagnoses.items() if diagnosis == asked.diagnosis]
-        passing &= np.isin(everywhere, diagnosed)
+        passing &= among(row for row, diagnosis in annotations.diagnoses.items() if diagnosis == asked.diagnosis)
     if asked.tag is not None:
-        passing &= np.asarray([asked.tag in annotations.tags.get(name, ()) for name in index.ids], dtype=bool)
+        tagged = [name for name, tags in annotations.tags.items() if asked.tag in tags]
+        passing &= among(index.row_of[name] for name in tagged if name in index.row_of)
     if asked.broken is not None:
-        passing &= np.isin(everywhere, sorted(annotations.broken.get(asked.broken, ())))
+        passing &= among(annotations.broken.get(asked.broken, ()))
     if asked.monitor is not None:
         if annotations.verdicts is None:
             raise user_error("EXPLORE008", "the study has no monitor", "fit one: conspect monitor fit --study DIR")
         passing &= annotations.verdicts == VERDICTS.index(_verdict(asked.monitor))
     if asked.changed is not None:
-        passing &= np.isin(everywhere, [row for row, side in annotations.changed.items() if side is asked.changed])
+        passing &= among(row for row, side in annotations.changed.items() if side is asked.changed)
     if asked.text:
-        wanted = asked.text.casefold()
-        passing &= np.asarray([wanted in name.casefold() for name in index.ids], dtype=bool)
+        passing &= index.named(asked.text)
     for column, value in asked.slices.items():
         if column not in annotations.metadata:
             known = ", ".join(annotations.metadata) or "none"

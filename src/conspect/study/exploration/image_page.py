@@ -13,7 +13,7 @@ from conspect.core.spaces import Float64
 from conspect.results.exploration import ImagePage, MonitorOpinion, Neighbour, Opinion, Strength
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.findings import ImageFinding
-from conspect.study.exploration.index import StudyIndex
+from conspect.study.exploration.index import FLOAT32, StudyIndex, lowest
 from conspect.study.exploration.lists import image_row
 
 NEIGHBOURS = 6
@@ -57,6 +57,8 @@ def image_page(
         metadata={
             column: value for column, values in annotations.metadata.items() if (value := values[row]) is not None
         },
+        in_label=index.usual(int(index.labels[row])).compared,
+        in_output=index.usual(int(index.outputs[row])).compared,
     )
 
 
@@ -79,44 +81,46 @@ def opinions(index: StudyIndex, row: int) -> tuple[Opinion, ...]:
 
 
 def neighbours(index: StudyIndex, row: int) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
-    """The nearest images that the model gets right, and the nearest that it gets wrong, by cosine in its own space."""
+    """The nearest images that the model gets right, and the nearest that it gets wrong, by cosine in its own space.
+
+    A scan in float32 proposes all that rounding leaves in question, which are measured in float64.
+    """
     own = index.embedding(row)
-    square = float(np.square(own.astype(np.float64)).sum())
-    parts = [
-        (z @ own) / np.sqrt(np.where(squares > 0, squares, 1.0) * (square or 1.0))
-        for z, squares in index.measured_points()
-    ]
-    cosines = np.concatenate(parts)
-    cosines[row] = -np.inf
+    rough = index.products(own[None])[:, 0]
+    squares = index.facts.squares
+    rough /= -np.sqrt(np.where(squares > 0, squares, 1.0)) * (float(np.sqrt(squares[row])) or 1.0)
+    rough[row] = np.inf
 
     def nearest(among: NDArray[np.bool_]) -> tuple[Neighbour, ...]:
-        scores = np.where(among, cosines, -np.inf)
-        rows = np.argsort(-scores, kind="stable")[:NEIGHBOURS]
+        rows = lowest(np.where(among, rough, np.inf), NEIGHBOURS, slack=4 * len(own) * FLOAT32)
+        cosines = cosines_to(own, index.model_space.taken(rows))
+        order = np.lexsort((rows, -cosines))[:NEIGHBOURS]
         return tuple(
             Neighbour(
-                int(k),
-                index.ids[k],
-                index.class_names[index.labels[k]],
-                index.class_names[index.outputs[k]],
+                int(rows[k]),
+                index.ids[rows[k]],
+                index.class_names[index.labels[rows[k]]],
+                index.class_names[index.outputs[rows[k]]],
                 round(float(cosines[k]), 4),
             )
-            for k in rows
-            if np.isfinite(scores[k])
+            for k in order
         )
 
     return nearest(~index.wrong), nearest(index.wrong)
 
 
+def cosines_to(own: NDArray[np.float32], others: NDArray[np.float32]) -> Float64:
+    """Cosines `[image]` of `own [D]` and `others [image, D]`, in float64; 0 where one vanishes."""
+    exact, point = others.astype(np.float64), own.astype(np.float64)
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(point)
+    return np.asarray(exact @ point / np.where(lengths > 0, lengths, 1.0))
+
+
 def _strengths(index: StudyIndex, row: int, grades: Mapping[str, str]) -> tuple[Strength, ...]:
     """Every concept of the study on this image, the most unusual for its label first."""
     own = index.strengths(index.lens.directions, np.array([row]))[0]
-
-    def percentiles(members: NDArray[np.bool_]) -> Float64 | None:
-        others = index.strengths(index.lens.directions, members)
-        return None if len(others) < 2 else np.asarray(100.0 * (others <= own).mean(axis=0))
-
-    of_label = percentiles((index.labels == index.labels[row]) & ~index.wrong)
-    of_output = percentiles((index.labels == index.outputs[row]) & ~index.wrong)
+    of_label = index.usual(int(index.labels[row])).percentiles(own)
+    of_output = index.usual(int(index.outputs[row])).percentiles(own)
     entries = [
         Strength(
             concept,

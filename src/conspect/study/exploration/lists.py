@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import by_group
-from conspect.core.spaces import Float64, Floats
+from conspect.core.spaces import Float64
 from conspect.monitor.runtime import VERDICTS
 from conspect.results.exploration import Confusion, HeatmapView, ImageList, ImageRow, Order
 from conspect.study.exploration.filters import Annotations, Selection
-from conspect.study.exploration.index import StudyIndex
+from conspect.study.exploration.index import KEPT_NUMBERS, StudyIndex
 
 MOST_ROWS = 1000
 # A heatmap compares every pair of concepts on every image: about a second's worth; never fewer images than an interval needs.
 MOST_COMPARISONS, LEAST_COUNTED = 2_000_000_000, 1000
+# Numbers of embeddings that are read from the store for one heatmap, where the concepts' columns are not kept.
+MOST_READ = 16_000_000
 # A spreadsheet runs a cell that begins with one of these.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -41,14 +43,23 @@ def image_row(index: StudyIndex, annotations: Annotations, row: int, margin: Flo
 def ordered(index: StudyIndex, selection: Selection, order: Order) -> NDArray[np.int64]:
     """The selected rows in `order`; equal ones stay in the order of the images."""
     rows = selection.rows
-    if order in (Order.STRONGEST, Order.WEAKEST) and selection.margin is not None:
-        keys: Floats = selection.margin[rows]
-    elif order is Order.FILE or order in (Order.STRONGEST, Order.WEAKEST):
-        return rows
-    else:
-        keys = index.confidence[rows]
-    falling = order in (Order.STRONGEST, Order.CONFIDENT)
-    return rows[np.argsort(-keys if falling else keys, kind="stable")]
+    match order:
+        case Order.STRONGEST | Order.WEAKEST if selection.margin is not None:
+            keys = selection.margin[rows]
+            return rows[np.argsort(-keys if order is Order.STRONGEST else keys, kind="stable")]
+        case Order.CONFIDENT:
+            return _passing(index.by_confidence, rows)
+        case Order.DOUBTFUL:
+            return _passing(index.by_doubt, rows)
+        case _:
+            return rows
+
+
+def _passing(order: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of all images in their `order` that are among `rows`: nothing is sorted anew."""
+    passing = np.zeros(len(order), dtype=bool)
+    passing[rows] = True
+    return order[passing[order]]
 
 
 def image_list(
@@ -80,10 +91,12 @@ def heatmap(
 ) -> HeatmapView:
     """Counts of "row's concept is stronger" over the selected images; exact, or of a sample where that takes too long."""
     rows, of = selection.rows, None
-    most = max(LEAST_COUNTED, MOST_COMPARISONS // max(1, len(names) ** 2))
+    kept = len(names) * len(index) <= KEPT_NUMBERS
+    most = MOST_COMPARISONS // max(1, len(names) ** 2)
+    most = max(LEAST_COUNTED, most if kept else min(most, MOST_READ // max(1, index.model_space.size)))
     if len(rows) > most:
         of, rows = len(rows), np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    strengths = index.readings(rows, directions) if of is not None else index.numerators(directions, rows)
+    strengths = index.numerators(directions, rows) if kept and of is None else index.readings(rows, directions)
     counts = by_group(strengths, np.zeros(len(strengths), dtype=np.int64), 1)[0]
     greater = tuple(tuple(row) for row in counts.greater.tolist())
     return HeatmapView(names, greater, len(strengths), unseen, of)

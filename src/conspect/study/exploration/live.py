@@ -65,15 +65,14 @@ class Live:
             nearest=tuple(near for near, _ in self._reality.nearest(point, SHOWN_NEAREST)),
             maps=maps or (),
             seconds=round(time.perf_counter() - started, 4),
+            in_output=index.usual(output).compared,
         )
 
     def _strengths(self, point: Float64, output: int) -> tuple[ConceptStrength, ...]:
         """Every concept, the most unusual for the output first."""
         index = self._index
         own = index.lens.strengths(point[None])[0]
-        members = (index.outputs == output) & ~index.wrong
-        others = index.strengths(index.lens.directions, members)
-        shares = 100.0 * (others <= own).mean(axis=0) if len(others) > 1 else None
+        shares = index.usual(output).percentiles(own)
         entries = [
             ConceptStrength(name, round(float(own[k]), 5), None if shares is None else round(float(shares[k]), 1))
             for k, name in enumerate(index.lens.concept_names)

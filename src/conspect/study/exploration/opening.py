@@ -24,7 +24,6 @@ from conspect.study.exploration.phrases import Phrases, TextEncoder
 from conspect.study.exploration.proving import Proving
 from conspect.study.exploration.views import Views
 from conspect.study.inputs import Inputs
-from conspect.study.measuring.details import confidences
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.study import RESULTS_FILE, Study
 
@@ -47,13 +46,13 @@ def index_of(inputs: Inputs, measured: Measurements) -> StudyIndex:
     return StudyIndex(
         ids=measured.ids,
         labels=measured.labels,
-        outputs=measured.outputs,
-        confidence=confidences(measured, inputs.model.head).astype(np.float32),
+        facts=measured.facts,
         class_names=tuple(inputs.model.class_names),
         head=inputs.model.head,
         lens=measured.lens,
         class_directions=measured.class_directions,
-        pairs=measured.test.pairs,
+        model_space=measured.test.model_space,
+        vlm_space=measured.test.vlm_space,
     )
 
 
@@ -67,13 +66,19 @@ def opened(
     Raises UserError STUDY003 when it was not run to its end, STUDY004 when its inputs changed since, EXPLORE004 for tables of
     notes that are none, and the errors of the adapters.
     """
-    study = Study.open(folder)
+    return opened_study(Study.open(folder), bar, before=before, texts_soon=texts_soon)
+
+
+def opened_study(
+    study: Study, bar: ProgressBar = silent, *, before: Path | None = None, texts_soon: bool = False
+) -> OpenedStudy:
+    """As `opened`, of a study whose inputs may be objects of the caller's own. Raises as it does."""
     inputs = study.inputs
     encode = cached_text_encoder(inputs.vlm, study.store)
     if texts_soon:
         encode = _loaded_beside(inputs.vlm, encode)
     results = study.results()  # after the inputs are open, so that results of others are told, not measured anew
-    measured = study.measurements(bar)
+    measured = study.measurements(bar, counted=False)
     index = index_of(inputs, measured)
     concepts = inputs.concepts
     exploration = Exploration(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.core.spaces import Float64
 from conspect.results.exploration import Neighbour
-from conspect.study.exploration.index import StudyIndex
+from conspect.study.exploration.index import FLOAT32, StudyIndex, evenly, lowest
 
 # What is usual between real images is read off so many of them, against all.
 USUAL_OF = 300
-# Float32 distances between neighbours may change places; so many more than asked are measured again.
-PROPOSED_BESIDE = 16
+# Of each shard the nearest image is proposed; those of so many shards are measured in float64.
+PROPOSED_SHARDS = 4
 
 
 class Reality:
@@ -24,43 +25,51 @@ class Reality:
 
     @cached_property
     def usual(self) -> Float64:
-        """What real images have to their nearest other, ascending `[image]`; of `USUAL_OF` of them, evenly taken."""
-        rows = np.unique(np.linspace(0, len(self._index) - 1, min(USUAL_OF, len(self._index))).astype(np.int64))
-        if len(self._index) < 2:
+        """What real images have to their nearest other, ascending `[image]`; of `USUAL_OF` of them, evenly taken.
+
+        Which other is nearest is decided in float32, its distance is measured in float64.
+        """
+        index, rows = self._index, evenly(len(self._index), USUAL_OF)
+        if len(index) < 2:
             return np.zeros(0)
-        points = np.concatenate([self._index.embedding(int(row))[None] for row in rows])
-        nearest, start = np.full(len(rows), np.inf), 0
-        for z, norms in self._index.measured_points():
-            rough = norms[:, None] - 2 * (z @ points.T)
-            own = np.flatnonzero((rows >= start) & (rows < start + len(z)))
-            rough[rows[own] - start, own] = np.inf
-            wanted = min(len(z), 1 + PROPOSED_BESIDE)
-            proposed = np.argpartition(rough, wanted - 1, axis=0)[:wanted]
-            for k, candidates in enumerate(proposed.T):
-                others = candidates[start + candidates != rows[k]]
-                exact = np.linalg.norm(z[others].astype(np.float64) - points[k].astype(np.float64), axis=1)
-                nearest[k] = min(nearest[k], float(exact.min(initial=np.inf)))
-            start += len(z)
-        return np.sort(nearest)
+        points = index.model_space.taken(rows)
+        best: dict[int, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
+
+        def act(where: slice, z: NDArray[np.float32]) -> None:
+            rough = index.facts.squares[where][:, None] - 2 * (z @ points.T)
+            own = np.flatnonzero((rows >= where.start) & (rows < where.stop))
+            rough[rows[own] - where.start, own] = np.inf
+            nearest = rough.argmin(axis=0)
+            best[where.start] = rough[nearest, np.arange(len(rows))], where.start + nearest
+
+        index.model_space.scanned(act)
+        values, places = (np.stack([best[start][k] for start in sorted(best)]) for k in (0, 1))
+        proposed = np.argsort(values, axis=0, kind="stable")[:PROPOSED_SHARDS]
+        distances = [
+            np.linalg.norm(
+                index.model_space.taken(places[shards, k]).astype(np.float64) - points[k].astype(np.float64), axis=1
+            )
+            for k, shards in enumerate(proposed.T)
+        ]
+        # A shard that holds the image alone proposes that image: its own distance says nothing.
+        alone = np.isinf(np.take_along_axis(values, proposed, axis=0)).T
+        return np.sort([float(d[~lone].min(initial=np.inf)) for d, lone in zip(distances, alone, strict=True)])
 
     def closest(self, point: Float64, count: int, *, without: int | None = None) -> list[tuple[int, float]]:
         """Rows of the `count` images next to `point [D]`, nearest first, with their distances; `without`: a row left out.
 
-        A first pass in float32 proposes some more, which are measured in float64.
+        A scan in float32 proposes all that rounding leaves in question, which are measured in float64.
         """
-        near: list[tuple[float, int]] = []
-        start, narrow = 0, point.astype(np.float32)
-        for z, norms in self._index.measured_points():
-            rough = norms - 2 * (z @ narrow)
-            if without is not None and start <= without < start + len(z):
-                rough[without - start] = np.inf
-            wanted = min(len(rough), count + PROPOSED_BESIDE)
-            rows = np.argpartition(rough, wanted - 1)[:wanted]
-            exact = np.linalg.norm(z[rows].astype(np.float64) - point, axis=1)
-            near += [(float(d), start + int(row)) for d, row in zip(exact, rows, strict=True) if start + row != without]
-            near = sorted(near)[:count]
-            start += len(z)
-        return [(row, distance) for distance, row in near if np.isfinite(distance)]
+        index, narrow = self._index, point.astype(np.float32)
+        squares = index.facts.squares
+        rough = squares - 2 * index.products(narrow[None])[:, 0]
+        if without is not None:
+            rough[without] = np.inf
+        length, longest = float(np.linalg.norm(point)), float(np.sqrt(squares.max(initial=0)))
+        rows = lowest(rough, count, slack=2 * len(point) * FLOAT32 * longest * (longest + 2 * length))
+        exact = np.linalg.norm(index.model_space.taken(rows).astype(np.float64) - point, axis=1)
+        near = sorted((float(d), int(row)) for d, row in zip(exact, rows, strict=True) if row != without)
+        return [(row, distance) for distance, row in near[:count] if np.isfinite(distance)]
 
     def distance(self, point: Float64, *, without: int | None = None) -> float:
         """From `point [D]` to the nearest image, infinite where there is none; `without`: a row left out."""

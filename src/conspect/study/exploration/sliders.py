@@ -15,7 +15,7 @@ from conspect.results.exploration import MonitorOpinion
 from conspect.results.sliders import ConceptSlider, SliderPage
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.image_page import row_of, softmax
-from conspect.study.exploration.index import StudyIndex
+from conspect.study.exploration.index import StudyIndex, evenly
 from conspect.study.exploration.lists import image_row
 from conspect.study.exploration.reality import Reality
 
@@ -122,10 +122,7 @@ class Sliders:
 
     @cached_property
     def _sample(self) -> NDArray[np.float32]:
-        rows = np.unique(np.linspace(0, len(self._index) - 1, min(SAMPLED, len(self._index))).astype(np.int64))
-        if len(rows) == len(self._index):
-            return np.concatenate(list(self._index.points()))
-        return np.asarray(self._index.pairs.z.rows(self._index.pairs.rows[rows]))
+        return self._index.model_space.taken(evenly(len(self._index), SAMPLED))
 
     @cached_property
     def _lens(self) -> Lens:

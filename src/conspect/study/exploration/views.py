@@ -34,7 +34,7 @@ class Views:
     @cached_property
     def watched(self) -> Watched:
         """The study's monitor. Raises UserError EXPLORE008."""
-        inputs, measured = self._study.inputs, self._study.measurements()
+        inputs, measured = self._study.inputs, self._study.measurements(counted=False)
         rows = reported(measured.test, held_out=inputs.held_out is not None, seed=self._study.config.settings.seed)
         return watched(self._study.monitor_folder, inputs.model, self._index, rows)
 
@@ -65,7 +65,7 @@ class Views:
     @cached_property
     def explainer(self) -> ImageExplainer:
         """Single images explained in concepts."""
-        return ImageExplainer(self._study.inputs, self._study.measurements(), EXPLAINING_SECONDS)
+        return ImageExplainer(self._study.inputs, self._study.measurements(counted=False), EXPLAINING_SECONDS)
 
     @cached_property
     def compared(self) -> Compared:

@@ -44,8 +44,13 @@ class Watched:
     @cached_property
     def suspicion(self) -> NDArray[np.float32]:
         """`[image]` in nats, higher = suspect, of the study's images by their stored embeddings."""
-        parts = [self.monitor.check(z, self.index.head.logits(z)).suspicion for z in self.index.points()]
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        suspicion = np.zeros(len(self.index), np.float32)
+
+        def act(where: slice, z: NDArray[np.float32]) -> None:
+            suspicion[where] = self.monitor.check(z, self.index.head.logits(z)).suspicion
+
+        self.index.model_space.scanned(act)
+        return suspicion
 
     @cached_property
     def verdicts(self) -> NDArray[np.int8]:

@@ -13,8 +13,8 @@ from conspect.adapters.store.embeddings import Shards
 from conspect.analysis.evidence import BrokenPair, UsualPairs
 from conspect.core.protocols import Engine, Progress, unseen
 from conspect.core.spaces import Float64, Head, Lens
+from conspect.study.measuring.facts import confidence_of
 from conspect.study.measuring.measurements import Measurements
-from conspect.study.measuring.streaming import blocks
 
 # Images of a task, and pairs that are named for each.
 PART, BROKEN_PAIRS = 4096, 3
@@ -51,25 +51,12 @@ def image_details(
     return engine.map(partial(_details, question), tasks, progress)
 
 
-def confidences(measured: Measurements, head: Head) -> Float64:
-    """Softmax of the output, 0..1, of every test image; embeddings are read a block at a time."""
-    parts = [
-        _confidence(head.logits(measured.test.model_embeddings(np.arange(block.start, block.stop))))
-        for block in blocks(len(measured.test))
-    ]
-    return np.concatenate(parts)
-
-
-def _confidence(logits: Float64) -> Float64:
-    return np.asarray(1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1))
-
-
 def _details(
     question: _Question, task: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], progress: Progress
 ) -> ImageDetails:
     images, rows, labels = task
     z = question.shards.rows(rows)
-    confidence = _confidence(question.head.logits(z))
+    confidence = confidence_of(question.head.logits(z))
     strengths = question.lens.strengths(z)
     pairs = [
         question.usual[label].broken(row, limit=BROKEN_PAIRS) for label, row in zip(labels, strengths, strict=True)

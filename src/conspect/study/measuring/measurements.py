@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,17 @@ from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Lens
 from conspect.study.inputs import Inputs
+from conspect.study.measuring.facts import ImageFacts, image_facts
 from conspect.study.measuring.split import StoredSplit
-from conspect.study.measuring.streaming import FOLDS, ComputedAnswers, aligned, counted, folds_of, refitted_heads
+from conspect.study.measuring.streaming import (
+    FOLDS,
+    ComputedAnswers,
+    Counted,
+    aligned,
+    counted,
+    folds_of,
+    refitted_heads,
+)
 
 ALIGNMENT_MINIMUM = 20
 
@@ -51,9 +61,9 @@ class Timings:
 class Measurements:
     """What the analyses take. Images are the readable ones; class indices are the model's. No embedding matrix is held.
 
-    `tallies`: everything that is counted over the test images, of all concepts; `answers`: what each is taken for.
-    `unreadable`: split, id and reason of each image of either split that was left out. `variant_directions`: by concept, of
-    each phrase in each template alone, `[variant, E]`.
+    `count`: counts all pairs of concepts over the test images, which takes long where both are many; called when it is first
+    asked for. `look` gives what is known of each image by itself. `unreadable`: split, id and reason of each image of either
+    split that was left out. `variant_directions`: by concept, of each phrase in each template alone, `[variant, E]`.
     """
 
     train: StoredSplit
@@ -63,9 +73,29 @@ class Measurements:
     unseen_directions: Float64 | None
     variant_directions: tuple[Float64, ...]
     alignment: FittedAlignment
-    tallies: Tallies
-    answers: ImageAnswers
     unreadable: tuple[tuple[str, str, str], ...]
+    count: Callable[[], Counted]
+    look: Callable[[StoredSplit], ImageFacts]
+
+    @cached_property
+    def counted(self) -> Counted:
+        """What one pass over all images gives."""
+        return self.count()
+
+    @property
+    def tallies(self) -> Tallies:
+        """Everything that is counted over the test images, of all concepts."""
+        return self.counted.tallies
+
+    @property
+    def answers(self) -> ImageAnswers:
+        """What each test image is taken for."""
+        return self.counted.answers
+
+    @cached_property
+    def facts(self) -> ImageFacts:
+        """Output, confidence and lengths of each test image."""
+        return self.look(self.test)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -75,7 +105,7 @@ class Measurements:
     @property
     def outputs(self) -> NDArray[np.int64]:
         """The model's answers on them `[image]`."""
-        return self.answers.outputs
+        return self.answers.outputs if "counted" in self.__dict__ else self.facts.outputs
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -84,7 +114,7 @@ class Measurements:
 
 
 def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
-    """Embeds, aligns, and counts in one pass over the store's shards.
+    """Embeds and aligns; counts, in one pass over the store's shards, when that is first asked for.
 
     The lens is fitted on training images alone; the refitted head is cross-validated. Raises UserError STUDY005 when too
     few images are readable.
@@ -111,18 +141,21 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         directions, class_vectors, probes, variants = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
         fitted = aligned(train.pairs, store.engine, progress=bar("alignment", len(train)))
-    with timings.stage("refitted head"):
-        folds = folds_of(len(test), seed, min(FOLDS, len(test)))
-        heads = refitted_heads(test.pairs, test.labels, len(classes), store.engine, folds=folds, seed=seed, bar=bar)
     lens = Lens(fitted.map, inputs.concepts.names, directions)
-    with timings.stage("counting"):
-        pass_ = counted(
-            test.pairs,
-            Interpreter(lens, class_vectors, probes, inputs.attributes),
-            ComputedAnswers(test.labels, model.head, heads, folds),
-            store.engine,
-            progress=bar("counting", len(test)),
-        )
+
+    def count() -> Counted:
+        with timings.stage("refitted head"):
+            folds = folds_of(len(test), seed, min(FOLDS, len(test)))
+            heads = refitted_heads(test.pairs, test.labels, len(classes), store.engine, folds=folds, seed=seed, bar=bar)
+        with timings.stage("counting"):
+            return counted(
+                test.pairs,
+                Interpreter(lens, class_vectors, probes, inputs.attributes),
+                ComputedAnswers(test.labels, model.head, heads, folds),
+                store.engine,
+                progress=bar("counting", len(test)),
+            )
+
     return Measurements(
         train=train,
         test=test,
@@ -131,9 +164,9 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         unseen_directions=probes,
         variant_directions=variants,
         alignment=fitted,
-        tallies=pass_.tallies,
-        answers=pass_.answers,
         unreadable=unreadable,
+        count=count,
+        look=lambda split: image_facts(split, lens, model.head, store, bar),
     )
 
 

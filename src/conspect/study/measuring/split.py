@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import Shards
+from conspect.adapters.store.mapped import MappedShards
 from conspect.adapters.store.pairs import StoredPairs
 from conspect.core.protocols import ImageDataset
 from conspect.study.inputs import labels_in_model_order
@@ -45,6 +46,16 @@ class StoredSplit:
         """Names of the images."""
         names = self.dataset.ids
         return names if len(self) == len(names) else tuple(names[row] for row in self.rows)
+
+    @cached_property
+    def model_space(self) -> MappedShards:
+        """The model's embeddings, for many questions to one study."""
+        return MappedShards(self.pairs.z, self.rows)
+
+    @cached_property
+    def vlm_space(self) -> MappedShards:
+        """The VLM's embeddings, as `model_space`."""
+        return MappedShards(self.pairs.y, self.rows)
 
     def sample(self, limit: int, seed: int) -> NDArray[np.int64]:
         """At most `limit` images, ascending: all, or a random sample drawn with `seed`."""

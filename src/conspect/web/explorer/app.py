@@ -41,6 +41,8 @@ HEADERS = {
     "Content-Security-Policy": POLICY.format(nonce="none"),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    # The live view may ask for the webcam; nothing else is ever asked for.
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), serial=(), payment=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

@@ -1,0 +1,72 @@
+"""What is known of each test image by itself, for whoever asks about all of them again and again: one pass, kept in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conspect.adapters.store.kept import kept_arrays
+from conspect.adapters.store.places import Store
+from conspect.core.digests import digest_arrays, digest_json
+from conspect.core.protocols import ProgressBar
+from conspect.core.spaces import Float64, Head, Lens
+from conspect.study.measuring.split import StoredSplit
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFacts:
+    """Arrays `[image]`: the class of the output, its softmax in 0..1, |z|^2 of the model's embedding, and ||M z + d||."""
+
+    outputs: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    squares: NDArray[np.float32]
+    norms: Float64
+
+
+def image_facts(split: StoredSplit, lens: Lens, head: Head, store: Store, bar: ProgressBar) -> ImageFacts:
+    """Of all images of `split`: from the store where they were looked at before, with this lens and this head."""
+    space = split.pairs.z
+    key = [
+        FORMAT,
+        space.space,
+        space.data,
+        lens.alignment.digest,
+        head.digest,
+        digest_arrays({"": split.rows}),
+    ]
+    name = f"facts-{digest_json(key)[:32]}.safetensors"
+
+    def make() -> dict[str, NDArray[np.generic]]:
+        facts = looked_at(split, lens, head, bar)
+        return {field.name: getattr(facts, field.name) for field in fields(ImageFacts)}
+
+    return ImageFacts(**kept_arrays(store.place, name, make))
+
+
+def looked_at(split: StoredSplit, lens: Lens, head: Head, bar: ProgressBar) -> ImageFacts:
+    """The same, computed."""
+    images = len(split)
+    facts = ImageFacts(
+        np.zeros(images, np.int64), np.zeros(images, np.float32), np.zeros(images, np.float32), np.zeros(images)
+    )
+    advance = bar("a first look at each image", images)
+
+    def look(where: slice, z: NDArray[np.float32]) -> None:
+        logits = head.logits(z)
+        facts.outputs[where] = logits.argmax(1)
+        facts.confidence[where] = confidence_of(logits)
+        facts.squares[where] = np.square(z).sum(axis=1)
+        facts.norms[where] = np.linalg.norm(lens.alignment(z), axis=1)
+        advance(len(z))
+
+    split.model_space.scanned(look)
+    return facts
+
+
+def confidence_of(logits: Float64) -> Float64:
+    """Softmax `[image]` of the largest of `logits [image, class]`."""
+    return np.asarray(1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1))
