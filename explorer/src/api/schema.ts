@@ -1034,8 +1034,8 @@ export interface components {
         };
         /**
          * LiveVerdict
-         * @description What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer; `in_output`: what
-         *         its concepts' percentiles are among.
+         * @description What is said of one picture. `monitor` is None where the study has none; `seconds`: from bytes to this answer;
+         *         `in_output`: what its concepts' percentiles are among.
          */
         LiveVerdict: {
             classes: components["schemas"]["ClassShare"][];
