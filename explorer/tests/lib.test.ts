@@ -3,7 +3,7 @@ import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
 import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { csv } from "../src/lib/saving";
-import { atLeast, atMost, many, ordinal, percent, percentile, pValue, short, sized } from "../src/lib/words";
+import { atLeast, atMost, many, ordinal, percent, percentAtMost, placeIn, percentile, pValue, short, sized } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -59,6 +59,17 @@ describe("numbers in words", () => {
     expect(many(1234, "image")).toBe("1,234 images");
     expect([1, 2, 3, 11, 12, 13, 21, 102].map(ordinal)).toEqual(["1st", "2nd", "3rd", "11th", "12th", "13th", "21st", "102nd"]);
     expect(percent(null)).toBe("–");
+  });
+  it("never says all of nearly all, none of nearly none, or less than a bound", () => {
+    expect([0, 1, 0.9996, 0.9994, 0.0004, 0.0006].map((share) => percent(share))).toEqual(["0.0 %", "100.0 %", "over 99.9 %", "99.9 %", "under 0.1 %", "0.1 %"]);
+    expect([percent(0.999, 0), percent(0.004, 0), percent(0.5, 0)]).toEqual(["over 99 %", "under 1 %", "50 %"]);
+    expect([0.02301, 0.023, 0, 1].map((share) => percentAtMost(share))).toEqual(["2.4 %", "2.3 %", "0.0 %", "100.0 %"]);
+  });
+});
+
+describe("a place in a list", () => {
+  it("is its beginning where an address names none", () => {
+    expect([undefined, "", "120", "-5", "abc", "1.5", "1e99"].map(placeIn)).toEqual([0, 0, 120, 0, 0, 0, 0]);
   });
 });
 

@@ -24,7 +24,7 @@ async function live(name, args, look) {
   if (pictures) await page.screenshot({ path: `${pictures}/webcam-${name}.png` });
   await browser.close();
 }
-const said = (page) => page.locator(".drop [role=status]");
+const said = (page) => page.locator(".drop [role=alert]");
 
 await live("camera", FAKE, async (page) => {
   await page.getByRole("button", { name: "Use the webcam" }).click();

@@ -8,19 +8,25 @@ import pytest
 
 from conspect.adapters.store.embeddings import Shards, shard_ranges, write_shard
 from conspect.adapters.store.mapped import MappedShards, mapped_embeddings
-from conspect.adapters.store.places import LocalPlace, place_of
+from conspect.adapters.store.places import LocalPlace, Place, place_of
 from conspect.core.diagnostics import OutsideError
 
 IMAGES, SIZE = 2500, 6
 
 
-def shards_in(folder: Path, place: object | None = None, unread: tuple[int, ...] = ()) -> Shards:
+def shards_in(folder: Path, place: Place | None = None, unread: tuple[int, ...] = ()) -> Shards:
     target = LocalPlace(folder) if place is None else place
     rng = np.random.default_rng(0)
     for rows in shard_ranges(IMAGES):
         values = rng.normal(size=(len(rows), SIZE)).astype(np.float32)
         write_shard(target, rows, values, {row: "damaged" for row in unread if row in rows})
     return Shards(target, shard_ranges(IMAGES), SIZE, "space", "data")
+
+
+def file_of(shards: Shards, number: int) -> Path:
+    path = shards.path_of(number)
+    assert path is not None
+    return path
 
 
 def scanned(space: MappedShards) -> np.ndarray:
@@ -51,12 +57,12 @@ def test_a_scan_and_chosen_rows_are_those_of_the_shards(tmp_path: Path, unread: 
 def test_what_is_mapped_cannot_be_written_to(tmp_path: Path) -> None:
     shards = shards_in(tmp_path)
     with pytest.raises(ValueError, match="read-only"):
-        mapped_embeddings(shards.path_of(0))[0] = 1
+        mapped_embeddings(file_of(shards, 0))[0] = 1
 
 
 def test_a_shard_with_other_values_is_refused_by_name(tmp_path: Path) -> None:
     shards = shards_in(tmp_path)
-    path = shards.path_of(1)
+    path = file_of(shards, 1)
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)

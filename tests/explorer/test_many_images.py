@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conspect.core.protocols import silent
 from conspect.results.exploration import ImageSet, Order
 from conspect.study.exploration.filters import ImageFilter
-from conspect.study.exploration.image_page import cosines_to, neighbours
+from conspect.study.exploration.image_page import cosines_to, nearness, neighbours, opinions
 from conspect.study.exploration.index import FLOAT32, StudyIndex, evenly, lowest
 from conspect.study.exploration.lists import heatmap, ordered
 from conspect.study.exploration.opening import OpenedStudy, opened
@@ -36,7 +36,9 @@ def test_the_nearest_images_are_those_of_plain_cosines(study: OpenedStudy) -> No
     unit = every / np.linalg.norm(every, axis=1, keepdims=True)
     for row in range(0, len(every), 11):
         cosines = unit @ unit[row]
-        for near, among in zip(neighbours(index, row), (~index.wrong, index.wrong), strict=True):
+        for near, among in zip(
+            neighbours(index, row, nearness(index, np.array([row]))[0]), (~index.wrong, index.wrong), strict=True
+        ):
             others = np.array([k for k in np.flatnonzero(among) if k != row])
             plain = others[np.lexsort((others, -cosines_to(every[row], every[others])))][: len(near)]
             assert [n.row for n in near] == plain.tolist()
@@ -176,3 +178,22 @@ def test_opening_counts_no_pairs(study: OpenedStudy) -> None:
     study.exploration.image(study.exploration.index.ids[0])
     assert "counted" not in measured.__dict__
     assert measured.tallies.heatmaps.confusion.sum() == len(study.exploration.index)
+
+
+def test_the_head_that_is_fitted_anew_is_that_of_the_run_and_the_nearest_images_vote(study: OpenedStudy) -> None:
+    index = study.exploration.index
+    measured = Study.open(study.folder).measurements()
+    assert np.array_equal(index.refitted, measured.answers.refitted)
+    for kept in (study.folder / "embeddings").glob("refitted-*.safetensors"):
+        kept.unlink()
+    assert np.array_equal(opened(study.folder).exploration.index.refitted, measured.answers.refitted)
+    unit = embeddings(index) / np.linalg.norm(embeddings(index), axis=1, keepdims=True)
+    for row in (0, 5, len(index) - 1):
+        cosines = unit @ unit[row]
+        cosines[row] = -np.inf
+        nearest = np.argsort(-cosines, kind="stable")[:10]
+        votes = np.bincount(index.labels[nearest], minlength=len(index.class_names))
+        said = opinions(index, row, nearness(index, np.array([row]))[0])
+        assert said[1].says == index.class_names[measured.answers.refitted[row]]
+        assert said[-1].witness == f"labels of the nearest images ({votes.max()} of 10)"
+        assert votes[index.class_names.index(said[-1].says)] == votes.max()

@@ -56,7 +56,7 @@ def walked(script: str, study: Path, earlier: Path | None) -> list[str]:
 
 @pytest.mark.slow
 @in_a_browser
-@pytest.mark.parametrize("script", ["browser.mjs", "accessible.mjs"])
+@pytest.mark.parametrize("script", ["browser.mjs", "accessible.mjs", "addresses.mjs"])
 @pytest.mark.parametrize("kind", ["plain", "hostile"])
 def test_every_view_shows_what_it_counts_to_everybody_in_a_real_browser(
     kind: str, script: str, request: pytest.FixtureRequest, tmp_path: Path

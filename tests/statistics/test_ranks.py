@@ -54,6 +54,7 @@ def test_areas_of_many_groups_are_those_of_scipys_test_of_each(seed: int, many: 
         if not len(members) or not len(others):
             assert ranked is None
             continue
+        assert ranked is not None
         test = stats.mannwhitneyu(members, others, alternative="two-sided", method="asymptotic")
         assert ranked.area == pytest.approx(float(test.statistic) / (len(members) * len(others)))
         assert ranked.p == pytest.approx(float(test.pvalue) if np.isfinite(test.pvalue) else 1.0)

@@ -44,17 +44,23 @@ class Address {
       });
   }
 
-  /** Goes to `view`; undefined takes a parameter away. */
+  /** Goes to `view`; undefined takes a parameter away. Another view is read from its top. */
   go(view: View, parameters: Record<string, string | undefined> = {}): void {
     const kept = Object.fromEntries(Object.entries(parameters).flatMap(([k, v]) => (v ? [[k, v]] : [])));
     const place = { view, parameters: kept };
     if (addressOf(place) === addressOf(this.place)) return;
     history.pushState(null, "", addressOf(place));
+    const another = view !== this.place.view;
     this.place = place;
-    scrollTo(0, 0);
+    if (another) scrollTo(0, 0);
   }
 
-  /** Changes parameters of the view that is shown, without a new step in the history. */
+  /** Changes parameters of the view that is shown, as a step that going back undoes. */
+  step(changes: Record<string, string | undefined>): void {
+    this.go(this.place.view, { ...this.place.parameters, ...changes });
+  }
+
+  /** The same without a step: what changes many times a second, or moves a mark on what is shown. */
   adjust(changes: Record<string, string | undefined>): void {
     const parameters = { ...this.place.parameters } as Record<string, string>;
     for (const [key, value] of Object.entries(changes)) {

@@ -1,7 +1,18 @@
 /** Numbers as people read them. */
 
 export function percent(share: number | null | undefined, digits = 1): string {
-  return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
+  if (share === null || share === undefined) return "–";
+  const text = (100 * share).toFixed(digits);
+  // What is nearly all is not all, and what is nearly none is not none.
+  const step = (10 ** -digits).toFixed(digits);
+  if (share < 1 && Number(text) === 100) return `over ${(100 - Number(step)).toFixed(digits)} %`;
+  return share > 0 && Number(text) === 0 ? `under ${step} %` : `${text} %`;
+}
+
+/** A bound from above as a percentage: what is printed is never below it. */
+export function percentAtMost(share: number, digits = 1): string {
+  const scale = 10 ** digits;
+  return `${(Math.ceil(100 * share * scale - 1e-9) / scale).toFixed(digits)} %`;
 }
 
 export function count(n: number): string {
@@ -61,4 +72,15 @@ function towards(value: number, digits: number, sign: 1 | -1): string {
 /** A name as Con_spec takes it: bare where it can be, else in quotes. */
 export function specName(name: string): string {
   return /^[\p{L}_][\p{L}\p{N}_]*(?:-[\p{L}\p{N}_]+)*$/u.test(name) ? name : JSON.stringify(name);
+}
+
+/** A sentence that begins as sentences do. */
+export function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Where in a list an address begins to read it: what is no place in a list is its beginning. */
+export function placeIn(text: string | undefined): number {
+  const place = Number(text ?? 0);
+  return Number.isSafeInteger(place) && place > 0 ? place : 0;
 }

@@ -202,7 +202,7 @@ class Exploration:
         # Every shard is read, compared with its digest and mapped: a scan that is asked for does not wait for that.
         self.index.products(np.zeros((1, self.index.model_space.size), np.float32))
         self.heatmap(ImageFilter())
-        _ = self.index.by_confidence, self.index.folded_names, self.index.row_of, self.index.seen
+        _ = self.index.refitted, self.index.by_confidence, self.index.folded_names, self.index.row_of, self.index.seen
         _ = self.views.reality.usual, self._verdicts
         self.proving.check("")
         if len(self.index):

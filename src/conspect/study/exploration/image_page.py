@@ -16,7 +16,7 @@ from conspect.study.exploration.findings import ImageFinding
 from conspect.study.exploration.index import FLOAT32, StudyIndex, lowest
 from conspect.study.exploration.lists import image_row
 
-NEIGHBOURS = 6
+NEIGHBOURS, WITNESSES = 6, 10
 
 
 def row_of(index: StudyIndex, name: str) -> int:
@@ -42,14 +42,15 @@ def image_page(
     row = row_of(index, name)
     logits = index.head.logits(index.embedding(row)[None])[0]
     probabilities = softmax(logits)
-    right, wrong = neighbours(index, row)
+    near = nearness(index, np.array([row]))[0]
+    right, wrong = neighbours(index, row, near)
     return ImagePage(
         image=image_row(index, annotations, row, None),
         logits=tuple(round(float(v), 4) for v in logits),
         probabilities=tuple(round(float(v), 5) for v in probabilities),
         diagnosis_sentence=None if finding is None else finding.diagnosis_sentence,
         explanation=None if finding is None else finding.explanation,
-        opinions=opinions(index, row),
+        opinions=opinions(index, row, near),
         strengths=_strengths(index, row, grades),
         neighbours_right=right,
         neighbours_wrong=wrong,
@@ -68,42 +69,65 @@ def softmax(logits: Float64) -> Float64:
     return np.asarray(shares / shares.sum())
 
 
-def opinions(index: StudyIndex, row: int) -> tuple[Opinion, ...]:
-    """What the model, the VLM on the image, and the VLM through the model say that the image in `row` shows."""
+def opinions(index: StudyIndex, row: int, near: NDArray[np.float32]) -> tuple[Opinion, ...]:
+    """What model, refitted head, VLM, lens and nearest images say that the image in `row` shows; `near`: its `nearness`."""
     label = index.labels[row]
     mapped = index.lens.alignment(index.embedding(row)[None])
-    said = (
+    said = [
         ("the model", int(index.outputs[row]), float(index.confidence[row])),
+        ("a head fitted anew to its embeddings", int(index.refitted[row]), None),
         ("the VLM, on the image", int(zero_shot(index.vlm_embedding(row)[None], index.class_directions)[0]), None),
-        ("the VLM, through the model", int(zero_shot(mapped, index.class_directions)[0]), None),
-    )
+        ("the VLM, through the lens", int(zero_shot(mapped, index.class_directions)[0]), None),
+    ]
+    rows = closest(index, row, near, WITNESSES)[0]
+    if len(rows):
+        votes = np.bincount(index.labels[rows], minlength=len(index.class_names))
+        # Of labels that are equally frequent, that of the nearest image.
+        most = next(int(index.labels[k]) for k in rows if votes[index.labels[k]] == votes.max())
+        said.append((f"labels of the nearest images ({votes[most]} of {len(rows)})", most, None))
     return tuple(Opinion(who, index.class_names[what], sure, bool(what == label)) for who, what, sure in said)
 
 
-def neighbours(index: StudyIndex, row: int) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
-    """The nearest images that the model gets right, and the nearest that it gets wrong, by cosine in its own space.
+def nearness(index: StudyIndex, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Minus the cosine `[row, image]` of the images in `rows` and all others, in float32; infinite for itself."""
+    squares = index.facts.squares
+    lengths = np.sqrt(np.where(squares > 0, squares, 1.0))
+    near = -index.products(index.model_space.taken(rows)).T / lengths / lengths[rows][:, None]
+    near[np.arange(len(rows)), rows] = np.inf
+    return np.asarray(near)
 
-    A scan in float32 proposes all that rounding leaves in question, which are measured in float64.
+
+def closest(index: StudyIndex, row: int, near: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], Float64]:
+    """Rows of the `count` images with the lowest `near [image]`, its `nearness`, the nearest first, and their cosines.
+
+    Measured in float64 where rounding leaves in question which they are; infinite ones are none.
     """
     own = index.embedding(row)
-    rough = index.products(own[None])[:, 0]
-    squares = index.facts.squares
-    rough /= -np.sqrt(np.where(squares > 0, squares, 1.0)) * (float(np.sqrt(squares[row])) or 1.0)
-    rough[row] = np.inf
+    rows = lowest(near, count, slack=4 * len(own) * FLOAT32)
+    cosines = cosines_to(own, index.model_space.taken(rows))
+    order = np.lexsort((rows, -cosines))[:count]
+    return rows[order], cosines[order]
+
+
+def neighbours(
+    index: StudyIndex, row: int, near: NDArray[np.float32]
+) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
+    """The nearest images that the model gets right, and the nearest that it gets wrong, by cosine in its own space.
+
+    `near`: its `nearness`.
+    """
 
     def nearest(among: NDArray[np.bool_]) -> tuple[Neighbour, ...]:
-        rows = lowest(np.where(among, rough, np.inf), NEIGHBOURS, slack=4 * len(own) * FLOAT32)
-        cosines = cosines_to(own, index.model_space.taken(rows))
-        order = np.lexsort((rows, -cosines))[:NEIGHBOURS]
+        rows, cosines = closest(index, row, np.where(among, near, np.inf), NEIGHBOURS)
         return tuple(
             Neighbour(
-                int(rows[k]),
-                index.ids[rows[k]],
-                index.class_names[index.labels[rows[k]]],
-                index.class_names[index.outputs[rows[k]]],
-                round(float(cosines[k]), 4),
+                int(k),
+                index.ids[k],
+                index.class_names[index.labels[k]],
+                index.class_names[index.outputs[k]],
+                round(float(cosine), 4),
             )
-            for k in order
+            for k, cosine in zip(rows, cosines, strict=True)
         )
 
     return nearest(~index.wrong), nearest(index.wrong)

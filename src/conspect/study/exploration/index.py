@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -51,12 +52,14 @@ class Usual(NamedTuple):
 class StudyIndex:
     """The readable test images of a study. Class indices are the model's.
 
-    `labels [image]`; `facts`: what is known of each image by itself; `model_space` and `vlm_space`: embeddings, in the store.
+    `labels [image]`; `facts`: what is known of each image by itself; `refit`: gives what a head fitted anew says of each.
+    `model_space` and `vlm_space`: embeddings, in the store.
     """
 
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
     facts: ImageFacts
+    refit: Callable[[], NDArray[np.int64]]
     class_names: tuple[str, ...]
     head: Head
     lens: Lens
@@ -79,6 +82,11 @@ class StudyIndex:
     def confidence(self) -> NDArray[np.float32]:
         """Softmax of the output `[image]`."""
         return self.facts.confidence
+
+    @cached_property
+    def refitted(self) -> NDArray[np.int64]:
+        """What a head fitted anew to the model's embeddings says `[image]`; it was fitted on other images."""
+        return self.refit()
 
     @cached_property
     def wrong(self) -> NDArray[np.bool_]:

@@ -47,6 +47,7 @@ def index_of(inputs: Inputs, measured: Measurements) -> StudyIndex:
         ids=measured.ids,
         labels=measured.labels,
         facts=measured.facts,
+        refit=lambda: measured.refitted,
         class_names=tuple(inputs.model.class_names),
         head=inputs.model.head,
         lens=measured.lens,

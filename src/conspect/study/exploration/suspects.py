@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from conspect.results.exploration import Decision, LabelDecision, Recount, SuspectLabel, SuspectQueue
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.findings import SuspectFinding
-from conspect.study.exploration.image_page import opinions
+from conspect.study.exploration.image_page import nearness, opinions
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.lists import image_row
 
@@ -23,15 +25,17 @@ def suspect_queue(
 ) -> SuspectQueue:
     """Images whose label is suspect, most suspect first. `scores`: by row."""
     rows = sorted(scores, key=lambda row: (-scores[row].score, row))
+    shown = rows[offset : offset + limit]
+    near = nearness(index, np.asarray(shown, dtype=np.int64))
     suspects = tuple(
         SuspectLabel(
             image=image_row(index, annotations, row, None),
             score=round(scores[row].score, 4),
             suggested=scores[row].suggested,
-            opinions=opinions(index, row),
+            opinions=opinions(index, row, near[k]),
             decision=decisions.get(index.ids[row]),
         )
-        for row in rows[offset : offset + limit]
+        for k, row in enumerate(shown)
     )
     return SuspectQueue(len(rows), offset, suspects, recount(index, decisions))
 

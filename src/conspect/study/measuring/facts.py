@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +14,7 @@ from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.protocols import ProgressBar
 from conspect.core.spaces import Float64, Head, Lens
 from conspect.study.measuring.split import StoredSplit
+from conspect.study.measuring.streaming import FOLDS, SAMPLE, Answers, Labels
 
 FORMAT = 1
 
@@ -70,3 +72,24 @@ def looked_at(split: StoredSplit, lens: Lens, head: Head, bar: ProgressBar) -> I
 def confidence_of(logits: Float64) -> Float64:
     """Softmax `[image]` of the largest of `logits [image, class]`."""
     return np.asarray(1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1))
+
+
+def kept_refitted(split: StoredSplit, store: Store, seed: int, make: Callable[[], Labels]) -> Labels:
+    """What heads fitted anew say of each image of `split` `[image]`, as `make` gives it, kept in the store."""
+    space = split.pairs.z
+    known = digest_arrays({"rows": split.rows, "labels": split.labels})
+    key = [FORMAT, space.space, space.data, known, seed, FOLDS, SAMPLE]
+    kept = kept_arrays(store.place, f"refitted-{digest_json(key)[:32]}.safetensors", lambda: {"refitted": make()})
+    return np.asarray(kept["refitted"], dtype=np.int64)
+
+
+def refitted_answers(split: StoredSplit, answers: Answers) -> Labels:
+    """The same of `answers`, computed."""
+    refitted = np.zeros(len(split), dtype=np.int64)
+
+    def look(where: slice, z: NDArray[np.float32]) -> None:
+        rows = range(where.start, where.stop)
+        refitted[where] = answers.part(rows).of(rows, z)[2]
+
+    split.model_space.scanned(look)
+    return refitted

@@ -21,12 +21,13 @@ from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Lens
 from conspect.study.inputs import Inputs
-from conspect.study.measuring.facts import ImageFacts, image_facts
+from conspect.study.measuring.facts import ImageFacts, image_facts, kept_refitted, refitted_answers
 from conspect.study.measuring.split import StoredSplit
 from conspect.study.measuring.streaming import (
     FOLDS,
     ComputedAnswers,
     Counted,
+    Labels,
     aligned,
     counted,
     folds_of,
@@ -62,8 +63,9 @@ class Measurements:
     """What the analyses take. Images are the readable ones; class indices are the model's. No embedding matrix is held.
 
     `count`: counts all pairs of concepts over the test images, which takes long where both are many; called when it is first
-    asked for. `look` gives what is known of each image by itself. `unreadable`: split, id and reason of each image of either
-    split that was left out. `variant_directions`: by concept, of each phrase in each template alone, `[variant, E]`.
+    asked for. `look` gives what is known of each image by itself, `refit` what heads fitted anew say of it. `unreadable`:
+    split, id and reason of each image of either split that was left out. `variant_directions`: by concept, of each phrase
+    in each template alone, `[variant, E]`.
     """
 
     train: StoredSplit
@@ -76,6 +78,7 @@ class Measurements:
     unreadable: tuple[tuple[str, str, str], ...]
     count: Callable[[], Counted]
     look: Callable[[StoredSplit], ImageFacts]
+    refit: Callable[[], Labels]
 
     @cached_property
     def counted(self) -> Counted:
@@ -91,6 +94,11 @@ class Measurements:
     def answers(self) -> ImageAnswers:
         """What each test image is taken for."""
         return self.counted.answers
+
+    @cached_property
+    def refitted(self) -> Labels:
+        """What heads fitted anew say of each test image `[image]`, none of which was fitted on it."""
+        return self.answers.refitted if "counted" in self.__dict__ else self.refit()
 
     @cached_property
     def facts(self) -> ImageFacts:
@@ -143,18 +151,27 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         fitted = aligned(train.pairs, store.engine, progress=bar("alignment", len(train)))
     lens = Lens(fitted.map, inputs.concepts.names, directions)
 
-    def count() -> Counted:
+    def answering() -> ComputedAnswers:
         with timings.stage("refitted head"):
             folds = folds_of(len(test), seed, min(FOLDS, len(test)))
             heads = refitted_heads(test.pairs, test.labels, len(classes), store.engine, folds=folds, seed=seed, bar=bar)
+        return ComputedAnswers(test.labels, model.head, heads, folds)
+
+    def count() -> Counted:
+        answers = answering()
         with timings.stage("counting"):
-            return counted(
+            pass_ = counted(
                 test.pairs,
                 Interpreter(lens, class_vectors, probes, inputs.attributes),
-                ComputedAnswers(test.labels, model.head, heads, folds),
+                answers,
                 store.engine,
                 progress=bar("counting", len(test)),
             )
+        kept_refitted(test, store, seed, lambda: pass_.answers.refitted)
+        return pass_
+
+    def refit() -> Labels:
+        return kept_refitted(test, store, seed, lambda: refitted_answers(test, answering()))
 
     return Measurements(
         train=train,
@@ -166,6 +183,7 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
         alignment=fitted,
         unreadable=unreadable,
         count=count,
+        refit=refit,
         look=lambda split: image_facts(split, lens, model.head, store, bar),
     )
 
