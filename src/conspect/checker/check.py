@@ -955,7 +955,7 @@ def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
     need(all(value >= 0 for value in given.values()), "a slope is negative")
     outer: list[Any] = [weights.get(c, 0) for c in range(model.classes)]
     constant = Fraction(0)
-    for depth in range(len(model.layers) - 1, -1, -1):
+    for depth in reversed(range(len(model.layers))):
         model.budget.spend()
         layer = model.layers[depth]
         numbers, common = over_one(outer)

@@ -76,7 +76,7 @@ class ReluHead:
         last = len(self.layers) - 1 if start is None else start
         outer, constant = weights, 0.0
         inner = weights
-        for depth in range(last, -1, -1):
+        for depth in reversed(range(last + 1)):
             layer = self.head.layers[depth]
             constant += float(outer @ layer.offset)
             inner = outer @ layer.weight
@@ -104,7 +104,7 @@ class ReluHead:
         outer = [Fraction(weights.get(c, 0)) for c in range(self.head.classes)]
         constant = Fraction(0)
         inner = outer
-        for depth in range(len(self.layers) - 1, -1, -1):
+        for depth in reversed(range(len(self.layers))):
             layer = self.layers[depth]
             constant += sum((w * c for w, c in zip(outer, layer.constants, strict=True)), Fraction(0)) / (
                 1 << layer.shift
