@@ -307,7 +307,8 @@ GOOD = ConceptMeasures(0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5, ())
     [
         ({}, Grade.SEEN, None), ({"separation": 0.8}, Grade.SEEN, None), ({"separation": 0.79}, Grade.PARTLY, "AUROC 0.79"),
         ({"separation": 0.6}, Grade.PARTLY, "AUROC 0.60"), ({"separation": 0.59}, Grade.NOT_SEEN, "AUROC 0.59"),
-        ({"shown": 0.7}, Grade.SEEN, None), ({"shown": 0.69}, Grade.PARTLY, "AUROC 0.69"), ({"shown": 0.6}, Grade.PARTLY, "AUROC 0.60"),
+        ({"shown": 0.7}, Grade.SEEN, None), ({"shown": 0.69}, Grade.PARTLY, "AUROC 0.69"),
+        ({"shown": 0.6}, Grade.PARTLY, "AUROC 0.60"),
         ({"shown": 0.59}, Grade.NOT_SEEN, "AUROC 0.59"), ({"stability": 0.6}, Grade.SEEN, None),
         ({"stability": 0.59}, Grade.PARTLY, "correlation 0.59"), ({"stability": 0.3}, Grade.PARTLY, "correlation 0.30"),
         ({"stability": 0.29}, Grade.NOT_SEEN, "correlation 0.29"), ({"agreement": 0.6}, Grade.SEEN, None),
@@ -315,7 +316,8 @@ GOOD = ConceptMeasures(0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5, ())
         ({"agreement": 0.29}, Grade.NOT_SEEN, "correlation 0.29"), ({"beyond_classes": 0.05}, Grade.SEEN, None),
         ({"beyond_classes": 0.049}, Grade.PARTLY, "restates"), ({"tolerance": 0.02}, Grade.SEEN, None),
         ({"tolerance": 0.019}, Grade.PARTLY, "a combination of"), ({"group": (3,)}, Grade.PARTLY, "cannot be told from"),
-        ({"separation": None}, Grade.SEEN, None), ({"shown": None}, Grade.SEEN, None), ({"stability": None}, Grade.SEEN, None),
+        ({"separation": None}, Grade.SEEN, None), ({"shown": None}, Grade.SEEN, None),
+        ({"stability": None}, Grade.SEEN, None),
         ({"separation": None, "shown": None}, Grade.PARTLY, "nothing says which classes"),
     ],
 )  # fmt: skip

@@ -590,5 +590,5 @@ def test_what_is_left_out_of_a_formula_is_counted(monkeypatch) -> None:
     for room, fine in ((9, True), (8, False)):
         monkeypatch.setattr(check, "LONGEST_FORMULA", room)
         monkeypatch.setattr(check, "LONGEST_TEXT", 4)
-        said = check.written([["stronger", 0, 1], ["not", 0]], FORMULA_MODEL)
+        said = check.written([["stronger", 0, 1], ["has", 0], ["not", 0]], FORMULA_MODEL)
         assert said == ("not (k0 > k1)" if fine else "... a `not` of 13 characters, not printed")

@@ -84,6 +84,10 @@ def test_a_prediction_with_a_lead_is_proved_up_to_its_tie() -> None:
         assert [proves(steps, [["predict", 0, lead]], region, size * scale) for scale in (1 - STEP, Fraction(1), 1 + STEP)] == [
             True, True, False,
         ]  # fmt: skip
+        halved = [steps[0], ["halve", 0], steps[1], steps[1]]
+        assert [proves(halved, [["predict", 0, lead]], region, size * scale) for scale in (1 - STEP, Fraction(1), 1 + STEP)] == [
+            True, True, False,
+        ]  # fmt: skip
     # Without a lead the denial is a tie that is no prediction.
     steps = [["open", 0], ["close", [[0, 1]]]]
     assert [proves(steps, [["predict", 0]], region, 2 * scale) for scale in (1 - STEP, Fraction(1))] == [True, False]
@@ -452,6 +456,19 @@ def test_a_scale_is_a_positive_fraction(bound: object, why: str) -> None:
     _, region, _ = cone_world("1/3", "box")
     with pytest.raises(check.Refused, match=why):
         check.cone(check.Has(0, False), bound, region, (Fraction(1), {}))
+
+
+def test_a_proof_of_absence_by_a_chord_is_accepted_up_to_its_tie() -> None:
+    """y is (x, 4), x from -size to size, and q'y is 8 everywhere; hasCon denied says 8 <= |y|."""
+    lens = ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0], [[0.0, 2.0]])
+    model = plain_model(lens=lens, thresholds={"k0": "1"})
+    region = region_of(model, "box", [0.0, 4.0], [1.0, 0.0])
+    # |y| <= (x^2 + 16 + s^2) / 2s and x^2 <= size^2: with s = 4 the bound is -8 + (size^2 + 32) / 8, nought at size^2 = 32.
+    # With s = 5 it is -8 + (size^2 + 41) / 10, nought at size^2 = 39; with s = 8: -8 + (size^2 + 80) / 16, at 48.
+    for s, square in ((4, 32), (5, 39), (8, 48), (16, -16)):
+        steps = [["close", [[0, 3]], [[0, str(s)]]]]
+        for size in (Fraction(5), Fraction(23, 4), Fraction(6), Fraction(13, 2), Fraction(27, 4), Fraction(7)):
+            assert proves(steps, [["has", 0]], region, size) is (size * size < square)
 
 
 def test_a_proof_of_presence_is_accepted_up_to_its_tie() -> None:

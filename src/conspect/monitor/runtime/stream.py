@@ -18,8 +18,8 @@ from conspect.monitor.runtime.detector import Detector
 Float64: TypeAlias = NDArray[np.float64]
 # Fractions of the largest allowed bet; the evidence is the mean over all, so no bet has to be chosen.
 BETS = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
-# A factor is below 1.4, so that many of them times LARGEST stay far from turning into NaN.
-IMAGES_AT_ONCE, LARGEST = 256, 1e300
+# A factor is below 1.8, so that so many of them times LARGEST stay below the largest float.
+IMAGES_AT_ONCE, LARGEST = 64, 1e250
 
 
 class DriftWatch:
