@@ -113,7 +113,7 @@ def body_of(
     digests = {"head": digest([arrays_digest(**parts), classes]), "lens": digest([of_lens, limits])}
     whole = []
     for claim in claims:
-        own = {"file": "f.cspec", "name": "p", "statement": "s"} | claim
+        own: Tree = {"file": "f.cspec", "name": "p", "statement": "s"} | claim
         if isinstance(own.get("region"), int) and 0 <= own["region"] < len(regions):
             region = regions[own["region"]]
             if own["kind"] in ("region", "near"):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.checker import check
+from tests.checker.formulas import FORMULA, tabled, truth
 from tests.checker.handmade import BOX, HEAD, body_of, encoded_region, f8, readings
 
 DEEP_HEAD = [([[1.0, -0.5], [0.25, 1.0]], [0.5, -0.125]), ([[1.0, 0.5], [-2.0, 1.0], [0.25, 0.0]], [0.0, 0.5, 1.0])]
@@ -143,51 +144,6 @@ def test_a_lens_over_powers_of_two_changes_no_comparison_with_the_length() -> No
             length_squared = (3 * scale) ** 2 + 16
             assert point.has_concept(0) is ((Fraction(3, 4) * scale) ** 2 > Fraction(9, 400) * length_squared)
             assert point.has_concept(1) is (sign > 0 or Fraction(1, 16) < Fraction(1, 400) * length_squared)
-
-
-LEAF = st.sampled_from(
-    [
-        ["predict", 0],
-        ["predict", 2],
-        ["predict", 1, "1/2"],
-        ["stronger", 0, 1],
-        ["stronger", 2, 0],
-        ["has", 0],
-        ["has", 1],
-        ["has", 2],
-    ]
-)
-FORMULA = st.recursive(
-    LEAF,
-    lambda inner: (
-        st.tuples(st.just("not"), inner)
-        | st.tuples(st.sampled_from(["implies", "iff"]), inner, inner)
-        | st.tuples(st.sampled_from(["and", "or"]), inner, inner, inner)
-    ),
-    max_leaves=6,
-)
-
-
-def tabled(formula: Any, nodes: list[Any]) -> int:
-    kind, *args = formula
-    node = list(formula) if kind in ("predict", "stronger", "has") else [kind, *[tabled(a, nodes) for a in args]]
-    nodes.append(node)
-    return len(nodes) - 1
-
-
-def truth(formula: Any, logits: list[Fraction], strengths: list[Fraction], has: list[bool]) -> bool:
-    kind, *args = formula
-    if kind == "predict":
-        lead = Fraction(args[1]) if len(args) > 1 else Fraction(0)
-        over = min(logits[args[0]] - v for k, v in enumerate(logits) if k != args[0])
-        return over >= lead if lead else over > 0
-    if kind == "stronger":
-        return strengths[args[0]] > strengths[args[1]]
-    if kind == "has":
-        return has[args[0]]
-    parts = [truth(a, logits, strengths, has) for a in args]
-    tables = {"not": lambda: not parts[0], "implies": lambda: parts[0] <= parts[1], "iff": lambda: parts[0] == parts[1]}
-    return tables[kind]() if kind in tables else (min if kind == "and" else max)(parts)
 
 
 @given(FORMULA, st.integers(0, 10**6))
