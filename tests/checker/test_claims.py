@@ -23,18 +23,18 @@ PLAIN: Any = {
 Z = f8([3.0, 1.0])
 POINT = {"kind": "embedding", "float64": Z}
 OTHER = {"kind": "embedding", "numerators": [1, 3], "denominator": 1}
-REGION = REGION_CLAIM | {"formula": [["stronger", 1, 0]]}
-WITNESS = {k: v for k, v in REGION.items() if k != "proof"} | {
+REGION: Tree = REGION_CLAIM | {"formula": [["stronger", 1, 0]]}
+WITNESS: Tree = {k: v for k, v in REGION.items() if k != "proof"} | {
     "verdict": "violated",
     "witness": 0,
     "formula": [["stronger", 0, 1]],
 }
-OPEN = {k: v for k, v in REGION.items() if k != "proof"} | {"verdict": "unknown"}
-SHARE = {
+OPEN: Tree = {k: v for k, v in REGION.items() if k != "proof"} | {"verdict": "unknown"}
+SHARE: Tree = {
     "kind": "share", "verdict": "holds", "class": None, "split": "test", "images": "0" * 64, "outcomes": "1" * 64,
     "share": "9/10", "level": "1/20", "successes": 60, "trials": 60, "formula": [["predict", 0]],
 }  # fmt: skip
-IMAGE = {
+IMAGE: Tree = {
     "kind": "image", "verdict": "holds", "split": "test", "image": "x/1", "point": 0, "formula": [["stronger", 0, 1]],
     "embedding": hashlib.sha256(base64.b64decode(Z)).hexdigest(),
 }  # fmt: skip
@@ -43,14 +43,14 @@ NEAR_REGION: Tree = {
     "reads": {"class": None, "presence": False}, "images": 3,
 }  # fmt: skip
 # Readouts are k1 and k2 above k0: k0 is above k1 around the first and the last image, not around the second.
-NEAR = {
+NEAR: Tree = {
     "kind": "near", "verdict": "holds", "changes": "ordinary", "class": "c0", "images": "0" * 64, "level": "99/100",
     "near": "9/10", "proved": 2, "radius": "1", "refutations": [], "refuted": 0, "region": 0, "share": "1/2", "split": "test",
     "tree": [[[[0, 1]]], None, []], "trials": 3, "formula": [["stronger", 0, 1]],
 }  # fmt: skip
 SEGMENT: Tree = {"shape": "segment", "centre": [0.0, 0.5], "factor": [[1.0], [0.0]], "reads": None}
 # k1 above k0 along the line, that is 1/2 above w: true up to 1/2, where it is false.
-EXTENT = {
+EXTENT: Tree = {
     "kind": "extent", "verdict": "holds", "split": "test", "image": "x/1", "concept": 0, "low": "-64", "before": None,
     "high": "2147483647/4294967296", "after": "1/2", "region": 0, "formula": [["stronger", 1, 0]],
     "proof": [["close", [[0, 1]]]],
@@ -484,8 +484,12 @@ def test_a_long_share_is_rounded_against_the_claim_and_tried_first(upper: bool, 
     assert tried(tiny) == ([Fraction(1, 2**64), tiny] if upper else [tiny])
     exact_ = Fraction(2**62 + 1, 2**63)
     assert tried(exact_) == [exact_]
-    asked.append(Fraction(0))
-    monkeypatch.setattr(check, "tail_excluded", lambda *a, **o: asked.append(a[2]) or True)
+
+    def excluded_at_once(k: int, n: int, share: Fraction, level: Fraction, **options: Any) -> bool:
+        asked.append(share)
+        return True
+
+    monkeypatch.setattr(check, "tail_excluded", excluded_at_once)
     asked.clear()
     assert check.share_decided(3, 5, long, Fraction(1, 20), upper=upper, budget=check.Budget())
     assert asked == [third]

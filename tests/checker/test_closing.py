@@ -184,7 +184,8 @@ def test_a_proof_ends_where_its_branches_do() -> None:
     for few in ([], [["halve", 0], close]):
         with pytest.raises(check.Refused, match="ends before all branches"):
             check.check_proof(few, ABOVE, region, Fraction(1), None)
-    for none in ({}, "close", None):
+    nothing: Any = ({}, "close", None)
+    for none in (*nothing, 0):
         with pytest.raises(check.Refused, match="a proof is not a list of steps"):
             check.check_proof(none, ABOVE, region, Fraction(1), None)
 
@@ -268,7 +269,7 @@ def test_presence_is_a_row_and_a_bar_where_the_length_is_read() -> None:
             "factor": [[0.0] * width] * width,
             "reads": {"class": None, "presence": presence},
         }
-        place = check.read_region(encoded_region(span), model)
+        place: Any = check.read_region(encoded_region(span), model)
         literals: list[Any] = []
         if presence:
             check.assume([["has", 1]], place, [(0, True)], literals, [])
@@ -299,16 +300,16 @@ BAND = {"shape": "band", "factor": [0.0] * 6, "reads": {"class": None, "presence
 )
 def test_a_cycle_closes_where_its_gaps_add_up_to_more_than_nought(gaps: list[float], step: Any, closes: bool) -> None:
     model = check.Model(body_of(), check.Budget())
-    band = check.read_region(encoded_region(BAND | {"centre": gaps}), model)
+    band: Any = check.read_region(encoded_region(BAND | {"centre": gaps}), model)
     assert proves([step], ABOVE, band, Fraction(1)) is closes
 
 
 def test_a_cycle_of_nought_closes_with_a_strict_literal() -> None:
     model = check.Model(body_of(), check.Budget())
-    band = check.read_region(encoded_region(BAND | {"centre": [0.0] * 6}), model)
+    band: Any = check.read_region(encoded_region(BAND | {"centre": [0.0] * 6}), model)
     assert proves([["cycle", [[0, 1]], [0]]], DENIED, band, Fraction(1))
     assert not proves([["cycle", [[0, 1]], [0]]], ABOVE, band, Fraction(1))
-    below = check.read_region(encoded_region(BAND | {"centre": [-(2.0**-40)] + [0.0] * 5}), model)
+    below: Any = check.read_region(encoded_region(BAND | {"centre": [-(2.0**-40)] + [0.0] * 5}), model)
     assert not proves([["cycle", [[0, 1]], [0]]], DENIED, below, Fraction(1))
 
 
@@ -327,7 +328,7 @@ def test_a_cycle_of_nought_closes_with_a_strict_literal() -> None:
 )
 def test_what_is_no_cycle_is_refused(step: Any, why: str) -> None:
     model = check.Model(body_of(), check.Budget())
-    band = check.read_region(encoded_region(BAND | {"centre": [1.0] * 6}), model)
+    band: Any = check.read_region(encoded_region(BAND | {"centre": [1.0] * 6}), model)
     with pytest.raises(check.Refused, match=why):
         check.check_proof([step], ABOVE, band, Fraction(1), None)
 
@@ -336,7 +337,7 @@ def test_what_is_no_cycle_is_refused(step: Any, why: str) -> None:
 def test_a_band_is_empty_at_the_sizes_at_which_a_cycle_is_above_itself(size: Fraction) -> None:
     model = check.Model(body_of(), check.Budget())
     # 1 - size and -1/2: together above 0 below a size of 1/2 alone.
-    band = check.read_region(
+    band: Any = check.read_region(
         encoded_region(BAND | {"centre": [1.0, -9, -0.5, -9, -9, -9], "factor": [1.0, 0, 0, 0, 0, 0]}), model
     )
     assert band.empty(size) is False
@@ -524,14 +525,14 @@ def box_bounds(size: Fraction) -> list[list[tuple[Fraction, Fraction]]]:
 @pytest.mark.parametrize("size", [Fraction(1), Fraction(1, 3)])
 def test_neurons_are_bounded_by_interval_arithmetic(size: Fraction) -> None:
     model = check.Model(body_of(head=DEEP), check.Budget())
-    region = check.read_region(encoded_region(DEEP_BOX), model)
+    region: Any = check.read_region(encoded_region(DEEP_BOX), model)
     layers = check.neuron_bounds(model, region, size)
     assert [[(Fraction(a, unit), Fraction(b, unit)) for a, b in bounds] for bounds, unit in layers] == box_bounds(size)
 
 
 def test_neurons_over_an_ellipsoid_are_bounded_by_the_next_whole_root() -> None:
     model = check.Model(body_of(head=DEEP), check.Budget())
-    region = check.read_region(encoded_region(DEEP_BALL), model)
+    region: Any = check.read_region(encoded_region(DEEP_BALL), model)
     size = Fraction(2, 3)
     (bounds, unit), *_ = check.neuron_bounds(model, region, size)
     assert len(bounds) == 3
@@ -587,7 +588,7 @@ def relaxed(
 def test_the_bound_of_a_relu_head_is_crown_s_and_is_above_its_logits(seed: int) -> None:
     random = Random(seed)
     model = check.Model(body_of(head=DEEP), check.Budget())
-    region = check.read_region(encoded_region(DEEP_BOX), model)
+    region: Any = check.read_region(encoded_region(DEEP_BOX), model)
     size = Fraction(random.choice((1, 2)), random.choice((1, 3)))
     weights = {k: Fraction(random.randint(-3, 3), random.choice((1, 3))) for k in range(3)}
     keys = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
@@ -642,18 +643,19 @@ def test_neurons_whose_ends_are_nought_are_known_and_others_are_not() -> None:
 )  # fmt: skip
 def test_slopes_of_another_form_are_refused(slopes: Any, why: str) -> None:
     model = check.Model(body_of(head=DEEP), check.Budget())
-    region = check.read_region(encoded_region(DEEP_BOX), model)
+    region: Any = check.read_region(encoded_region(DEEP_BOX), model)
     with pytest.raises(check.Refused, match=why):
         check.relaxed_head({0: Fraction(1)}, slopes, region, (Fraction(1), {}))
 
 
 def test_a_lower_line_is_no_steeper_than_the_neuron() -> None:
     model = check.Model(body_of(head=DEEP), check.Budget())
-    region = check.read_region(encoded_region(DEEP_BOX), model)
+    region: Any = check.read_region(encoded_region(DEEP_BOX), model)
     open_ones = [(0, k) for k, (low, high) in enumerate(box_bounds(Fraction(1))[0]) if low < 0 < high]
     assert len(open_ones) == 2
     for sign in (1, -1):
-        weights, ends = {0: Fraction(sign)}, (Fraction(1), {})
+        weights = {0: Fraction(sign)}
+        ends: Any = (Fraction(1), {})
         assert check.relaxed_head(weights, [[*key, "1"] for key in open_ones], region, ends)
         with pytest.raises(check.Refused, match="a slope is larger than 1"):
             check.relaxed_head(weights, [[*key, "9/8"] for key in open_ones], region, ends)

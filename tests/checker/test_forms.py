@@ -341,7 +341,7 @@ def test_a_literal_weighs_its_rows_and_bars_weigh_the_length() -> None:
     check.add_pair(weights, 9, 3, 3, model)
     # Thresholds 1/4 and -1/3: 5 times the bar of k0 is 5/4 of the length, 3 times that of k1 is -1.
     assert weights == {3: 2 - 3, 4: -2 + 5, 7: Fraction(-5, 4) + 3 * Fraction(-1, 3)}
-    chosen = [
+    chosen: list[tuple[int, check.Above | check.Has, int]] = [
         (0, check.Above(3, 4, False, Fraction(1, 2)), 2),
         (1, check.Above(5, 3, True, Fraction(-3)), 4),
         (2, check.Has(1, False), 7),
@@ -353,7 +353,7 @@ def test_a_literal_weighs_its_rows_and_bars_weigh_the_length() -> None:
     assert check.summed([*chosen[1:2], *chosen[:1], *chosen[2:]], model)[2] is True
 
 
-NEAR = {
+NEAR: dict[str, Any] = {
     "shape": "near", "centre": [[1.0, -2.0], [0.5, 4.0], [-3.0, 0.25], [0.0, 0.0]], "factor": [[3.0, 0.0], [4.0, 0.5]],
     "reads": {"class": None, "presence": False}, "images": 4,
 }  # fmt: skip
@@ -435,7 +435,7 @@ def test_every_disjunction_that_is_not_opened_stays_pending(opened: int) -> None
         return 0
 
     place.closed = closed
-    leaf = [[[]], None, []]
+    leaf: Any = [[[]], None, []]
     second = [[], 1, [leaf, leaf]]
     place.proved([[], opened, [second, second]], formula, check.Branch([], [], {}, {}, [(9, False)]), Fraction(1))
     firsts = {0: {4, 3}, 1: {5, 4}, 2: {3, 5}}

@@ -367,8 +367,13 @@ def test_limits_of_the_command_are_whole_numbers_of_up_to_nine_digits(arguments,
 
 
 def test_the_command_keeps_to_the_limits_it_is_given(accepted, capsys, monkeypatch) -> None:
-    budgets = []
-    monkeypatch.setattr(check, "check_file", lambda path, expected, budget: budgets.append(budget) or [])
+    budgets: list[check.Budget] = []
+
+    def checked(path: str, expected: object, budget: check.Budget) -> list[check.Claim]:
+        budgets.append(budget)
+        return []
+
+    monkeypatch.setattr(check, "check_file", checked)
     assert run("--seconds", "7", "--megabytes", "5", accepted, accepted) == 0
     assert [(b.seconds, b.megabytes) for b in budgets] == [(7, 5), (7, 5)]
     assert run(accepted) == 0

@@ -557,7 +557,12 @@ def test_sums_of_tails_are_fractions_or_too_much_work(monkeypatch) -> None:
 def test_a_tail_far_from_its_limit_is_not_added_up_and_one_near_it_is(upper: bool, monkeypatch) -> None:
     asked: list[tuple[int, int]] = []
     real = binomial._sum
-    monkeypatch.setattr(binomial, "_sum", lambda low, high, n, p: asked.append((low, high)) or real(low, high, n, p))
+
+    def counted(low: int, high: int, trials: int, share: Fraction) -> Fraction | None:
+        asked.append((low, high))
+        return real(low, high, trials, share)
+
+    monkeypatch.setattr(binomial, "_sum", counted)
     share, trials = Fraction(1, 2), 9
     for successes in range(10):
         exact = real(successes, 9, 9, share) if upper else real(0, successes, 9, share)
