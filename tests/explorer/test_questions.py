@@ -17,6 +17,7 @@ from conspect.study.exploration.notes import read_decisions
 from conspect.study.exploration.opening import OpenedStudy, opened
 from conspect.study.exploration.phrases import Phrases, Reading
 from conspect.study.exploration.suspects import recount
+from conspect.web.explorer.queries import Listing
 
 
 def code_of(error: pytest.ExceptionInfo[UserError]) -> str:
@@ -178,3 +179,17 @@ def test_ranges_of_a_list_are_the_list(study: OpenedStudy, offset: int, limit: i
     part = study.exploration.images(asked, order=order, offset=offset, limit=limit)
     assert part.images == whole[offset : offset + limit]
     assert part.total == len(whole)
+
+
+@pytest.mark.parametrize("words", ["reddish > bluish", "reddish"])
+def test_a_bar_of_the_histogram_opens_exactly_its_images(study: OpenedStudy, words: str) -> None:
+    shown, counted = study.exploration.ask(words), 0
+    for k, (right, wrong) in enumerate(zip(shown.counts_right, shown.counts_wrong, strict=True)):
+        below = {} if k == len(shown.counts_right) - 1 else {"margin_below": shown.bins[k + 1]}
+        for images, n in ((ImageSet.RIGHT, right), (ImageSet.WRONG, wrong)):
+            query = Listing(pair=words, set=images, margin_from=shown.bins[k], limit=0, **below)
+            assert study.exploration.images(query.filter(), order=Order.FILE, offset=0, limit=0).total == n
+        counted += right + wrong
+    assert counted == len(study.exploration.index)
+    with pytest.raises(UserError, match="EXPLORE002"):
+        study.exploration.images(Listing(margin_from=0.0).filter(), order=Order.FILE, offset=0, limit=0)

@@ -85,3 +85,9 @@ def test_a_study_without_a_monitor_says_how_to_fit_one(watching: Watched, tmp_pa
     with pytest.raises(UserError) as error:
         watched(tmp_path / "monitor", FakeModel(), watching.index, watching.reported)
     assert error.value.diagnostics[0].code == "EXPLORE008"
+
+
+def test_a_point_of_the_curve_opens_exactly_its_images(watching: Watched) -> None:
+    for point in watching.curve().points:
+        accepted = watching.accepted(point.threshold)
+        assert (int(accepted.sum()), int((accepted & watching.index.wrong).sum())) == (point.accepted, point.errors)

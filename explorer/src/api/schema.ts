@@ -762,8 +762,11 @@ export interface components {
          * @description Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
          *
          *         `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study that is compared with.
+         *         `margin_from` and `margin_below`: of the pair, or strength of the concept; `accepted_to`: a threshold of the monitor.
          */
         Filter: {
+            /** @default null */
+            accepted_to: number | null;
             /** @default null */
             broken: string | null;
             /** @default null */
@@ -776,6 +779,10 @@ export interface components {
             label: string | null;
             /** @default 0 */
             least: number;
+            /** @default null */
+            margin_below: number | null;
+            /** @default null */
+            margin_from: number | null;
             /** @default null */
             monitor: string | null;
             /** @default 1 */
@@ -998,6 +1005,8 @@ export interface components {
          */
         Listing: {
             /** @default null */
+            accepted_to: number | null;
+            /** @default null */
             broken: string | null;
             /** @default null */
             changed: components["schemas"]["ChangedSide"] | null;
@@ -1011,6 +1020,10 @@ export interface components {
             least: number;
             /** @default 60 */
             limit: number;
+            /** @default null */
+            margin_below: number | null;
+            /** @default null */
+            margin_from: number | null;
             /** @default null */
             monitor: string | null;
             /** @default 1 */
@@ -1950,6 +1963,9 @@ export interface operations {
                 broken?: string | null;
                 monitor?: string | null;
                 changed?: components["schemas"]["ChangedSide"] | null;
+                margin_from?: number | null;
+                margin_below?: number | null;
+                accepted_to?: number | null;
             };
             header?: never;
             path?: never;
@@ -2052,6 +2068,9 @@ export interface operations {
                 broken?: string | null;
                 monitor?: string | null;
                 changed?: components["schemas"]["ChangedSide"] | null;
+                margin_from?: number | null;
+                margin_below?: number | null;
+                accepted_to?: number | null;
             };
             header?: never;
             path?: never;
@@ -2123,6 +2142,9 @@ export interface operations {
                 broken?: string | null;
                 monitor?: string | null;
                 changed?: components["schemas"]["ChangedSide"] | null;
+                margin_from?: number | null;
+                margin_below?: number | null;
+                accepted_to?: number | null;
                 order?: components["schemas"]["Order"];
                 offset?: number;
                 limit?: number;

@@ -6,7 +6,7 @@ export type View = (typeof VIEWS)[number];
 export type Parameters = Readonly<Record<string, string>>;
 
 /** What of an address filters images; every view that shows images obeys these and no others. */
-export const FILTERS = ["label", "output", "set", "diagnosis", "pair", "holds", "least", "most", "tag", "text", "slice", "broken", "monitor", "changed"] as const;
+export const FILTERS = ["label", "output", "set", "diagnosis", "pair", "holds", "least", "most", "tag", "text", "slice", "broken", "monitor", "changed", "margin_from", "margin_below", "accepted_to"] as const;
 
 export interface Place {
   readonly view: View;

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import mmap
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +56,28 @@ class MappedShards:
             if where.start < where.stop:
                 act(where, self._chosen(shard, self._rows[where] - self._starts[shard]))
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(look, range(len(self._shards))))
+        shards, lock, failures = iter(range(len(self._shards))), Lock(), list[BaseException]()
+
+        def work() -> None:
+            while not failures:
+                with lock:
+                    shard = next(shards, None)
+                if shard is None:
+                    return
+                try:
+                    look(shard)
+                except BaseException as error:  # told by the thread that asked
+                    failures.append(error)
+
+        # Threads that a process which is stopped does not wait for, as it would for those of a pool.
+        others = [Thread(target=work, daemon=True) for _ in range(THREADS - 1)]
+        for thread in others:
+            thread.start()
+        work()
+        for thread in others:
+            thread.join()
+        if failures:
+            raise failures[0]
 
     def taken(self, images: NDArray[np.integer]) -> NDArray[np.float32]:
         """Embeddings `[image, D]` of the chosen places, in that order. Raises OutsideError STORE001 or STORE002."""

@@ -88,6 +88,7 @@ class Exploration:
             self._metadata,
             broken=self._broken,
             verdicts=self._verdicts,
+            accepted=None if self._verdicts is None else self.views.watched.accepted,
             changed={} if self.views.before is None else self.views.compared.sides,
         )
 

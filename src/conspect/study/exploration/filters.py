@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,9 @@ class ImageFilter:
     """Conditions that all must hold; None and empty ask nothing. `pair`: "striped > metallic"; `holds`: its truth.
 
     `confidence`: least and most softmax of the output, in 0..1. `text`: a part of the file's name.
-    `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study compared with.
+    `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study compared with. `margin`: of the
+    pair or strength of the concept, from the first and below the second number. `accepted_to`: a threshold of the monitor, in
+    nats, of the images that its curve counts.
     """
 
     label: str | None = None
@@ -38,6 +40,8 @@ class ImageFilter:
     broken: str | None = None
     monitor: str | None = None
     changed: ChangedSide | None = None
+    margin: tuple[float, float] | None = None
+    accepted_to: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,7 @@ class Annotations:
 
     `diagnoses`: row to kind of failure; `tags`: image id to tags; `metadata`: column to values by row; `broken`: pair
     "stronger > weaker" to the rows of failures that lost it; `verdicts [image]`: the monitor's, into VERDICTS; `changed`: row
-    to side.
+    to side; `accepted`: which images `[image]` pass a threshold of the monitor.
     """
 
     diagnoses: Mapping[int, str]
@@ -55,6 +59,7 @@ class Annotations:
     broken: Mapping[str, frozenset[int]] = field(default_factory=dict)
     verdicts: NDArray[np.int8] | None = None
     changed: Mapping[int, ChangedSide] = field(default_factory=dict)
+    accepted: Callable[[float], NDArray[np.bool_]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +95,10 @@ def select(index: StudyIndex, phrases: Phrases, annotations: Annotations, asked:
         if asked.holds is not None:
             # A tie satisfies neither direction, as in the language.
             passing &= (margin > 0) if asked.holds else ~(margin > 0)
+        if asked.margin is not None:
+            passing &= (margin >= asked.margin[0]) & (margin < asked.margin[1])
+    elif asked.margin is not None:
+        raise user_error("EXPLORE002", "a margin of no pair", "name the concept or pair whose strength is meant")
     return Selection(np.flatnonzero(passing), margin, reading)
 
 
@@ -111,8 +120,12 @@ def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) 
         passing &= among(annotations.broken.get(asked.broken, ()))
     if asked.monitor is not None:
         if annotations.verdicts is None:
-            raise user_error("EXPLORE008", "the study has no monitor", "fit one: conspect monitor fit --study DIR")
+            raise _no_monitor()
         passing &= annotations.verdicts == VERDICTS.index(_verdict(asked.monitor))
+    if asked.accepted_to is not None:
+        if annotations.accepted is None:
+            raise _no_monitor()
+        passing &= annotations.accepted(asked.accepted_to)
     if asked.changed is not None:
         passing &= among(row for row, side in annotations.changed.items() if side is asked.changed)
     if asked.text:
@@ -123,6 +136,10 @@ def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) 
             raise user_error("EXPLORE001", f"the images have no column {column[:100]!r}", f"columns: {known}")
         passing &= np.asarray([entry == value for entry in annotations.metadata[column]], dtype=bool)
     return passing
+
+
+def _no_monitor() -> Exception:
+    return user_error("EXPLORE008", "the study has no monitor", "fit one: conspect monitor fit --study DIR")
 
 
 def _verdict(name: str) -> VerdictName:

@@ -57,6 +57,12 @@ class Watched:
         """`[image]`, into VERDICTS."""
         return self.monitor.thresholds.verdicts(self.suspicion)
 
+    def accepted(self, threshold: float) -> NDArray[np.bool_]:
+        """Which images `[image]` have a suspicion of at most `threshold`, of those that the curve counts."""
+        accepted = np.zeros(len(self.index), dtype=bool)
+        accepted[self.reported] = self.suspicion[self.reported] <= np.float32(threshold)
+        return accepted
+
     def curve(self) -> ThresholdCurve:
         """What accepting up to each suspicion costs and guarantees.
 

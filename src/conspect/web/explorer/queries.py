@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -26,6 +27,7 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
 
     `broken`: a pair that the failure lost; `monitor`: its verdict; `changed`: since the study that is compared with.
+    `margin_from` and `margin_below`: of the pair, or strength of the concept; `accepted_to`: a threshold of the monitor.
     """
 
     label: Text | None = None
@@ -42,6 +44,9 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     broken: Text | None = None
     monitor: Text | None = None
     changed: ChangedSide | None = None
+    margin_from: float | None = None
+    margin_below: float | None = None
+    accepted_to: float | None = None
 
     def filter(self) -> ImageFilter:
         """The same for the study. Raises UserError EXPLORE002 for a slice that is not "column=value"."""
@@ -51,6 +56,10 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             if not equals:
                 raise user_error("EXPLORE002", f"{self.slice[:60]!r} is no slice", 'write "column=value"')
             slices[column] = value
+        ranged = self.margin_from is not None or self.margin_below is not None
+        low, high = (
+            end if end is not None else far for end, far in ((self.margin_from, -inf), (self.margin_below, inf))
+        )
         return ImageFilter(
             label=self.label,
             output=self.output,
@@ -65,6 +74,8 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             broken=self.broken,
             monitor=self.monitor,
             changed=self.changed,
+            margin=(low, high) if ranged else None,
+            accepted_to=self.accepted_to,
         )
 
 
