@@ -47,6 +47,9 @@ def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         files = sorted(label.iterdir())
         for number, name in enumerate(HOSTILE):
             files[number if number < 3 else -number].rename(label / f"{name} {number}.png")
+        # Nothing to break the line at, on a mistake and on a right one.
+        for place in (-5, 3):
+            files[place].rename(label / f"{'W' * 200}{place}.png")
     concepts = folder / "concepts.toml"
     concepts.write_text(concepts.read_text().replace("bluish = ", '"<b onclick=alert(1)>blu\u202eish" = '))
     attributes = folder / "attributes.csv"
