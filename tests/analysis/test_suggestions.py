@@ -12,7 +12,8 @@ from statsmodels.stats.multitest import multipletests
 from conspect.analysis.concepts.suggestions import Candidates, suggest
 
 IMAGES, CLASSES = 900, 3
-NAMES = ("stripes", "stripes again", "truck wheels", "nothing", "unread", "lost on failures", "trucks")
+MEANINGLESS = 60
+NAMES = ("stripes", "stripes again", "truck wheels", "nothing", "unread", "lost on failures", "trucks", "blorf")
 
 
 def planted() -> tuple[Candidates, np.ndarray, np.ndarray]:
@@ -26,11 +27,24 @@ def planted() -> tuple[Candidates, np.ndarray, np.ndarray]:
     vlm[:, 0] += 3.0 * (labels == 1)
     vlm[:, 1] = vlm[:, 0] + 0.1 * noise[:, 1]
     vlm[:, 5] -= 1.5 * wrong
+    # A direction without meaning tells classes apart, too, only in smaller steps; and failures shift every word.
+    meaningless = 0.5 * rng.normal(size=(IMAGES, MEANINGLESS)) + rng.normal(size=(CLASSES, MEANINGLESS))[labels] / 2
+    meaningless -= 0.25 * wrong[:, None]
+    vlm[:, 7] = meaningless[:, :1].ravel() + 0.5 * (labels == 1)
     model = vlm + 0.2 * rng.normal(size=vlm.shape)
     model[:, 4] = rng.normal(size=IMAGES)
     seen = np.eye(CLASSES)[labels] + 0.1 * rng.normal(size=(IMAGES, CLASSES))
     candidates = Candidates(
-        NAMES, np.eye(8)[: len(NAMES)], vlm, model, ("truck", "cat", "dog"), np.eye(8)[7:].repeat(3, 0), seen, seen
+        NAMES,
+        np.eye(9)[: len(NAMES)],
+        vlm,
+        model,
+        ("truck", "cat", "dog"),
+        np.eye(9)[8:].repeat(3, 0),
+        seen,
+        seen,
+        meaningless,
+        meaningless + 0.1 * rng.normal(size=meaningless.shape),
     )
     return candidates, labels, outputs
 
@@ -43,9 +57,10 @@ def test_what_tells_classes_or_failures_is_suggested_and_the_rest_is_counted_by_
     assert (
         suggestions.names_of_classes,
         suggestions.not_seen,
+        suggestions.like_meaningless,
         suggestions.tell_nothing,
         suggestions.near_duplicates,
-    ) == (2, 1, 1, 1)
+    ) == (2, 1, 1, 1, 1)
 
 
 def test_a_suggestion_says_which_class_and_which_images() -> None:
@@ -69,23 +84,40 @@ def test_every_number_of_a_suggestion_is_that_of_other_libraries() -> None:
         means = np.stack([values[labels == c].mean(0) for c in range(CLASSES)])
         return values - means[labels]
 
-    def beyond(k: int) -> np.ndarray:
+    def beyond(reading: np.ndarray) -> np.ndarray:
         """Of the model's reading what its class strengths do not explain, around the mean of the right images of the class."""
-        fitted = LinearRegression().fit(candidates.classes_by_model, candidates.by_model[:, k])
-        left = stats.zscore(candidates.by_model[:, k]) - fitted.predict(candidates.classes_by_model) / np.std(
-            candidates.by_model[:, k]
-        )
+        fitted = LinearRegression().fit(candidates.classes_by_model, reading)
+        left = stats.zscore(reading) - fitted.predict(candidates.classes_by_model) / np.std(reading)
         return np.array(
             [value - left[(labels == label) & ~wrong].mean() for value, label in zip(left, labels, strict=True)]
         )
 
+    def shift(reading: np.ndarray) -> tuple[float, float]:
+        failed, right = beyond(reading)[wrong], beyond(reading)[~wrong]
+        error = np.sqrt(failed.var(ddof=1) / len(failed) + right.var(ddof=1) / len(right))
+        difference = failed.mean() - right.mean()
+        return float(difference / right.std()), float(2 * stats.norm.sf(abs(difference) / error))
+
+    chance = [shift(candidates.meaningless_by_model[:, k])[0] for k in range(MEANINGLESS)]
+    null = stats.norm(np.median(chance), stats.median_abs_deviation(chance, scale="normal"))
     p_values, shifts = [], []
     for k in range(len(NAMES)):
-        failed, right = beyond(k)[wrong], beyond(k)[~wrong]
-        error = np.sqrt(failed.var(ddof=1) / len(failed) + right.var(ddof=1) / len(right))
-        p_values.append(2 * stats.norm.sf(abs(failed.mean() - right.mean()) / error))
-        shifts.append((failed.mean() - right.mean()) / right.std())
+        moved, by_test = shift(candidates.by_model[:, k])
+        shifts.append(moved)
+        p_values.append(max(by_test, min(1.0, 2 * (null.sf(moved) if moved >= 0 else null.cdf(moved)))))
     corrected = multipletests(p_values, method="holm")[1]
+
+    def variation(strengths: np.ndarray) -> tuple[float, float]:
+        groups = [strengths[labels == c] for c in range(CLASSES)]
+        return float(np.std([g.mean() for g in groups])), float(np.mean([g.var() for g in groups]) ** 0.5)
+
+    def speaking(k: int) -> float:
+        between, within_classes = variation(candidates.by_vlm[:, k])
+        theirs = [variation(candidates.meaningless_by_vlm[:, word]) for word in range(MEANINGLESS)]
+        return max(
+            sum(b < between for b, _ in theirs) / MEANINGLESS, sum(w < within_classes for _, w in theirs) / MEANINGLESS
+        )
+
     suggestions = suggest(candidates, labels, outputs, limit=10).suggestions
     assert len(suggestions) == 2
     for suggestion in suggestions:
@@ -99,6 +131,7 @@ def test_every_number_of_a_suggestion_is_that_of_other_libraries() -> None:
         assert (suggestion.class_index, suggestion.more) == (best, areas[best] >= 0.5)
         assert suggestion.auroc == pytest.approx(max(areas[best], 1 - areas[best]))
         assert suggestion.failures == pytest.approx(shifts[k])
+        assert suggestion.speaks == speaking(k)
         assert suggestion.p_value == pytest.approx(corrected[k], rel=1e-6)
         assert suggestion.examples == tuple(np.argsort(-candidates.by_vlm[:, k])[:3])
 

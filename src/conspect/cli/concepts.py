@@ -126,18 +126,22 @@ def suggest(  # noqa: PLR0917 (click passes by name)
         return
     for concept in suggested.suggestions:
         tells = f"{'more' if concept.more else 'less'} in {concept.class_name} (AUROC {concept.auroc:.2f})"
+        direction = "more" if concept.failures > 0 else "less"
         fails = (
-            f"; failures {concept.failures:+.2f} ({p_value_words(concept.p_value, 1)})"
+            f"; failures show it {direction}, by {abs(concept.failures):.2f} standard deviations "
+            f"({p_value_words(concept.p_value, 1)})"
             if concept.p_value < 0.05
             else ""
         )
         click.echo(on_one_line(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}"))
     click.echo(
         f"{len(suggested.suggestions)} of {suggested.candidates:,} candidates; left out: {suggested.not_seen:,} not seen, "
+        f"{suggested.like_meaningless:,} in which images vary no more than in words without meaning, "
         f"{suggested.tell_nothing:,} that tell nothing, {suggested.near_duplicates:,} near-duplicates, "
         f"{suggested.names_of_classes:,} names of classes",
         err=True,
     )
+    click.echo("what the VLM shows of a word need not be what people mean by it: look at the examples first", err=True)
 
 
 def _candidates(words: Path | None, ontology: Path | None) -> tuple[str, ...]:

@@ -53,9 +53,10 @@ class ConceptScores(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A word that is seen here. `agreement`: correlation of the model's reading with the VLM's within classes. `own_share`: share
     of its variance within classes that class strengths do not explain. `auroc`: how well it tells `class` from the others,
-    whose images show it `more`, or less. `failures`: by how many standard deviations failures show it more than right images
-    of their class do, beyond what class strengths say, with its `p_value`, corrected for all candidates. `examples`: ids of
-    the images that show it most.
+    whose images show it `more`, or less. `speaks`: share of words without meaning in which images vary less. `failures`: by how
+    many standard deviations failures show it more than right images of their class do, beyond what class strengths say;
+    `p_value` of there being no such shift, or none beyond that of words without meaning, corrected for all candidates.
+    `examples`: ids of the images that show it most.
     """
 
     name: str
@@ -64,6 +65,7 @@ class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     class_name: str = field(name="class")
     auroc: Fraction
     more: bool
+    speaks: Fraction
     failures: float
     p_value: Fraction
     examples: tuple[str, ...]
@@ -75,6 +77,7 @@ class SuggestedConcepts(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     candidates: Count
     names_of_classes: Count
     not_seen: Count
+    like_meaningless: Count
     tell_nothing: Count
     near_duplicates: Count
     suggestions: tuple[SuggestedConcept, ...]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
+from conspect.analysis.concepts.meaningless import meaningless_words
 from conspect.analysis.concepts.suggestions import Candidates, suggest
 from conspect.analysis.prompts import concept_directions
 from conspect.core.concepts import Concept
@@ -14,6 +15,9 @@ from conspect.results.concepts import SuggestedConcept, SuggestedConcepts
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample
+
+# Words without meaning that candidates are held against, always the same ones: their texts are embedded once and kept.
+MEANINGLESS, MEANINGLESS_SEED = 300, 0
 
 
 def suggest_concepts(
@@ -24,6 +28,11 @@ def suggest_concepts(
     candidates = [Concept(word, (word,)) for word in words]
     directions = concept_directions(candidates, inputs.concepts.concept_templates, encode)
     lens = Lens(measured.lens.alignment, tuple(words), directions)
+    nonsense = meaningless_words(MEANINGLESS, MEANINGLESS_SEED)
+    nonsense_directions = concept_directions(
+        [Concept(word, (word,)) for word in nonsense], inputs.concepts.concept_templates, encode
+    )
+    nonsense_lens = Lens(measured.lens.alignment, nonsense, nonsense_directions)
     classes = inputs.model.class_names
     class_lens = Lens(measured.lens.alignment, classes, measured.class_directions)
     sample = ConceptSample.of(inputs, measured)
@@ -37,6 +46,8 @@ def suggest_concepts(
             measured.class_directions,
             class_lens.cosines(sample.vlm_embeddings),
             class_lens.strengths(sample.embeddings),
+            nonsense_lens.cosines(sample.vlm_embeddings),
+            nonsense_lens.strengths(sample.embeddings),
         ),
         sample.labels,
         sample.outputs,
@@ -46,6 +57,7 @@ def suggest_concepts(
         candidates=len(words),
         names_of_classes=suggested.names_of_classes,
         not_seen=suggested.not_seen,
+        like_meaningless=suggested.like_meaningless,
         tell_nothing=suggested.tell_nothing,
         near_duplicates=suggested.near_duplicates,
         suggestions=tuple(
@@ -56,6 +68,7 @@ def suggest_concepts(
                 class_name=classes[suggestion.class_index],
                 auroc=round(suggestion.auroc, 4),
                 more=suggestion.more,
+                speaks=round(suggestion.speaks, 4),
                 failures=round(suggestion.failures, 4),
                 p_value=suggestion.p_value,
                 examples=tuple(measured.ids[sample.images[row]] for row in suggestion.examples),

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
+from conspect.analysis.concepts.meaningless import SPEAKS, Variation, p_values_beyond
 from conspect.core.spaces import Float64, Floats
 from conspect.statistics.testing import holm
 
 # A candidate is dropped for a better one that its strengths follow this closely, or whose direction is this near.
 DUPLICATE, SAME_DIRECTION = 0.9, 0.9
-# Seen: within classes the model's reading follows the VLM's, and class strengths do not explain the VLM's. Any word is a little
-# like one class or another, so that over all images every word of any language would pass.
+# Seen: within classes the model's reading follows the VLM's, class strengths do not explain the VLM's, and images vary in it more
+# than in words without meaning. Any word is a little like one class or another, so that over all images every word of any
+# language, and of none, would pass.
 READABLE, OWN_SHARE, TELLS_CLASSES = 0.3, 0.2, 0.75
 EXAMPLES = 3
 
@@ -25,9 +27,10 @@ EXAMPLES = 3
 class Suggestion:
     """A candidate that is worth a look. `agreement`: correlation of the model's reading with the VLM's within classes, 1 = the
     same. `own_share`: share of its variance within classes that class strengths do not explain. `class_index`, `auroc`: the
-    class whose images the VLM's strength tells best from others, and how well, 0.5..1; `more`: they show it more. `failures`:
-    mean difference, in standard deviations within classes, of failures from right images, read off the model, beyond what its
-    class strengths say; `p_value` of it, corrected for all candidates (Holm). `examples`: rows of images that show it most.
+    class whose images the VLM's strength tells best from others, and how well, 0.5..1; `more`: they show it more. `speaks`:
+    share of words without meaning in which images vary less. `failures`: mean difference, in standard deviations within classes,
+    of failures from right images, read off the model, beyond what its class strengths say; `p_value` of there being none, or none
+    beyond that of words without meaning, corrected for all candidates (Holm). `examples`: rows of images that show it most.
     """
 
     candidate: int
@@ -36,6 +39,7 @@ class Suggestion:
     class_index: int
     auroc: float
     more: bool
+    speaks: float
     failures: float
     p_value: float
     examples: tuple[int, ...]
@@ -48,6 +52,7 @@ class Suggestions:
     suggestions: tuple[Suggestion, ...]
     names_of_classes: int
     not_seen: int
+    like_meaningless: int
     tell_nothing: int
     near_duplicates: int
 
@@ -55,7 +60,8 @@ class Suggestions:
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """`directions [candidate, E]`; strengths `by_vlm` and `by_model` `[image, candidate]`; `class_directions [class, E]`;
-    strengths of class names `classes_by_vlm` and `classes_by_model` `[image, class]`.
+    strengths of class names `classes_by_vlm` and `classes_by_model` `[image, class]`, and of words without meaning
+    `meaningless_by_vlm` and `meaningless_by_model` `[image, word]`.
     """
 
     names: Sequence[str]
@@ -66,13 +72,16 @@ class Candidates:
     class_directions: Float64
     classes_by_vlm: Float64
     classes_by_model: Float64
+    meaningless_by_vlm: Floats
+    meaningless_by_model: Floats
 
 
 def suggest(
     candidates: Candidates, labels: NDArray[np.int64], outputs: NDArray[np.int64], *, limit: int, alpha: float = 0.05
 ) -> Suggestions:
-    """At most `limit` of the candidates: not a class's name, seen (within classes the model's reading follows the VLM's), telling
-    one class from others or failures from right images, and no near-duplicate of a better one. `labels`, `outputs` `[image]`.
+    """At most `limit` of the candidates: not a class's name, seen (within classes the model's reading follows the VLM's, and
+    images vary in it more than in words without meaning), telling one class from others or failures from right images, and no
+    near-duplicate of a better one. `labels`, `outputs` `[image]`.
     """
     vlm, model = _standardised(candidates.by_vlm), _standardised(candidates.by_model)
     vlm_within, model_within = _within(candidates.by_vlm, labels), _within(candidates.by_model, labels)
@@ -80,10 +89,17 @@ def suggest(
     classes = _within(candidates.classes_by_vlm, labels)
     own_share = np.square(vlm_within - classes @ np.linalg.lstsq(classes, vlm_within, rcond=None)[0]).mean(axis=0)
     class_index, auroc = _best_class(candidates.by_vlm, labels, len(candidates.class_names))
-    failures, p_values = _failures(_beyond_classes(model, candidates.classes_by_model), labels, labels != outputs)
-    corrected = holm(p_values)
+    wrong = labels != outputs
+    failures, by_test = _failures(_beyond_classes(model, candidates.classes_by_model), labels, wrong)
+    meaningless, _ = _failures(
+        _beyond_classes(_standardised(candidates.meaningless_by_model), candidates.classes_by_model), labels, wrong
+    )
+    # A finding is a shift, and one beyond that of words without meaning in the same direction.
+    corrected = holm(np.maximum(by_test, p_values_beyond(failures, meaningless)))
     named = _names_a_class(candidates)
-    readable = (agreement >= READABLE) & (own_share >= OWN_SHARE)
+    followed = (agreement >= READABLE) & (own_share >= OWN_SHARE)
+    speaks = Variation.of(candidates.by_vlm, labels).share_below(Variation.of(candidates.meaningless_by_vlm, labels))
+    readable = followed & (speaks >= SPEAKS)
     telling = (np.abs(auroc - 0.5) + 0.5 >= TELLS_CLASSES) | (corrected < alpha)
     # One scale for both uses: how far the AUROC is from a coin, and the size of the shift where it is significant.
     worth = (
@@ -110,6 +126,7 @@ def suggest(
                 class_index=int(class_index[k]),
                 auroc=float(np.abs(auroc[k] - 0.5) + 0.5),
                 more=bool(auroc[k] >= 0.5),
+                speaks=float(speaks[k]),
                 failures=float(failures[k]),
                 p_value=float(corrected[k]),
                 examples=tuple(int(row) for row in np.argsort(-vlm[:, k], kind="stable")[:EXAMPLES]),
@@ -117,7 +134,8 @@ def suggest(
             for k in chosen
         ),
         names_of_classes=int(named.sum()),
-        not_seen=int((~named & ~readable).sum()),
+        not_seen=int((~named & ~followed).sum()),
+        like_meaningless=int((~named & followed & ~readable).sum()),
         tell_nothing=int((~named & readable & ~telling).sum()),
         near_duplicates=duplicates,
     )
