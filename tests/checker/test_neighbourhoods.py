@@ -14,7 +14,7 @@ from conspect.verification.certificates.encoding import encoded
 from conspect.verification.certificates.writing import bundle, sealed
 
 IMAGES, WIDTH = 40, 5
-READS = {"class": 0, "presence": False}
+READS = {"class": 0, "concepts": [0, 1, 2, 3], "strengths": "relative"}
 RADIUS = Fraction(3, 4)
 # Of `predict(x, c1) implies k1 > k2` denied: c1 above c0 and c2 (literals 0 and 1), and k2 at least k1 (literal 2).
 SLOPES = np.array([[1.0, 0, 0, 0, 0], [1.0, -1, 0, 0, 0], [0, 0, -1.0, 1, 0]])
@@ -133,7 +133,7 @@ def test_a_share_of_images_is_decided_by_its_counts(body, parts):
         ({"tree": [[[[2, 1], [2, 1]]], None, []]}, "two multipliers"),
         ({"radius": "1/2"}, "neighbourhoods are others"),
         ({"trials": 39}, "other images"),
-        ({"reads": {"class": 1, "presence": False}}, "other readouts"),
+        ({"reads": READS | {"class": 1}}, "other readouts"),
         ({"refuted": 1}, "refuted around others"),
         ({"kind": "region"}, "keys"),
         ({"share": None, "verdict": "holds"}, "not decided there"),

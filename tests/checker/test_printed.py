@@ -124,7 +124,7 @@ NEAR = {
     "shape": "near",
     "centre": f8(-1, 1),
     "factor": f8(1e-9),
-    "reads": {"class": None, "presence": False},
+    "reads": {"class": None, "concepts": [0, 1], "strengths": "relative"},
     "images": 2,
 }
 SHARE = {
@@ -165,8 +165,9 @@ def test_a_claim_around_one_image_prints_its_id():
     assert f"x = one image of id digest {ids[:12]}: " in printed(single, [near])
 
 
-def band(*least, presence=False):
-    reads = {"class": None, "presence": presence}
+def band(*least):
+    concepts = [0, 1, 2] if len(least) == 6 else [0, 1]
+    reads = {"class": None, "concepts": concepts, "strengths": "each"}
     return {"shape": "band", "centre": f8(*least), "factor": f8(*[0] * len(least)), "reads": reads}
 
 

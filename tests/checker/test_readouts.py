@@ -94,7 +94,7 @@ def test_what_is_proved_over_spans_and_bands_is_accepted(good):
     [
         pytest.param(lambda c, b: c["formula"].append(["not", len(c["formula"]) - 1]), id="the opposite"),
         pytest.param(lambda c, b: c.update(proof=c["proof"][:-1]), id="a step left out"),
-        pytest.param(lambda c, b: c.update(reads={"class": 1, "presence": c["reads"]["presence"]}), id="another class"),
+        pytest.param(lambda c, b: c.update(reads=c["reads"] | {"class": 1}), id="another class"),
         pytest.param(lambda c, b: c.update(reads=None), id="no readouts"),
         pytest.param(lambda c, b: c.update(part="all"), id="another part"),
         pytest.param(lambda c, b: c.update(proof=[["cycle", [], []]]), id="an empty cycle"),
@@ -115,6 +115,50 @@ def test_forged_proofs_over_readouts_are_refused(good, shape, change):
         change(claim, body)
         with pytest.raises(check.Refused):
             accepts(retied(body))
+
+
+@pytest.mark.parametrize(
+    ("concepts", "why"),
+    [
+        ([0, 0], "in order"), ([1, 0], "in order"), ([0, 4], "out of range|concept"), ([-1, 1], "concept"),
+        ([0, True], "concept"), ([0, "1"], "concept"), ("ab", "concepts"), (None, "concepts"), ([0] * 5, "more concepts"),
+        ([0], "bytes"), ([0, 1, 2], "bytes"), ([], "bytes|axes"),
+        ([2, 3], "does not read a concept that the formula names"),
+    ],
+)  # fmt: skip
+def test_a_span_of_another_list_of_concepts_is_refused(good, concepts, why):
+    body = json.loads(json.dumps(good))
+    claim = next(c for c in of_shape(body, "span") if c["reads"]["concepts"] == [0, 1] and c["reads"]["class"] is None)
+    assert accepts(body)
+    body["claims"] = [claim]
+    for place in (body["regions"][claim["region"]], claim):
+        place["reads"] = claim["reads"] | {"concepts": concepts}
+    with pytest.raises(check.Refused, match=why):
+        accepts(retied(body))
+
+
+@pytest.mark.parametrize("form", ["relative", "length", "none", None, True, 0])
+def test_a_span_whose_strengths_are_said_to_be_read_in_another_way_is_refused(good, form):
+    body = json.loads(json.dumps(good))
+    claim = next(c for c in of_shape(body, "span") if c["reads"]["strengths"] == "each" and c["reads"]["concepts"])
+    body["claims"] = [claim]
+    for place in (body["regions"][claim["region"]], claim):
+        place["reads"] = claim["reads"] | {"strengths": form}
+    with pytest.raises(check.Refused):
+        accepts(retied(body))
+
+
+def test_a_certificate_of_an_earlier_format_is_refused_by_name(good):
+    with pytest.raises(check.Refused, match="conspect-certificate-2"):
+        accepts(good | {"format": "conspect-certificate-2"})
+
+
+def test_the_checker_says_what_a_region_is_made_of(good):
+    said = {c.statement for c in accepts(good)}
+    assert any("[made of strengths of a, b, size" in text for text in said)
+    assert any("[made of strengths of all concepts, size" in text for text in said)
+    assert any("[made of logits, size" in text for text in said)
+    assert any("strengths of d and |y|, size" in text for text in said)
 
 
 @pytest.mark.parametrize("shape", ["span", "band"])

@@ -81,6 +81,10 @@ class Pictures:
         return np.asarray(self.sample(split).embeddings[row])
 
 
-def changed_model(seed: int, *, spread: float = 0.1, images: int = 60) -> VerificationModel:
-    model = model_with_images(seed, images=images)
+def changed_model(seed: int, *, spread: float = 0.1, images: int = 60, free: bool = False) -> VerificationModel:
+    """Images with changed pictures; `free`: in so many dimensions that any readouts are those of an embedding."""
+    model = model_with_images(seed, images=images, dimension=12 if free else 6)
+    if free:
+        rng = np.random.default_rng(seed)
+        model = replace(model, lens=replace(model.lens, alignment=AffineMap(rng.normal(size=(5, 12)), np.ones(5))))
     return replace(model, changed=Pictures(model, seed, spread))

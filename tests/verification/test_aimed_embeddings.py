@@ -65,7 +65,7 @@ def test_an_embedding_aimed_at_lies_in_its_region_or_no_embedding_has_its_readou
     readouts, place = region_of(model, formula, shape, "2")
     aimed = AimedEmbeddings(readouts, place).against(formula, model.splits["test"].embeddings[0].astype(np.float64))
     assert np.isfinite(aimed).all()
-    if not place.kinds.presence:
+    if not place.kinds.has_length:
         read = (
             readouts.differences(place.kinds, aimed) if shape == "band" else readouts.space(place.kinds).readouts(aimed)
         )
@@ -77,11 +77,11 @@ def test_over_a_span_a_lone_comparison_is_aimed_at_its_closed_form() -> None:
     formula = formula_of(model, "a > b")
     readouts, place = region_of(model, formula, "span", "2")
     (aimed,) = AimedEmbeddings(readouts, place).against(formula, model.splits["test"].embeddings[0].astype(np.float64))
-    # b - a is the first readout; the largest value of a linear function over an ellipsoid is mean + size * deviation.
-    factor = place.region.factor
-    largest = place.region.centre[0] + 2 * np.linalg.norm(factor[0])
+    # Readouts are a and b; the largest value of b - a over an ellipse is mean + size * deviation.
+    away = np.array([-1.0, 1.0])
+    largest = away @ place.region.centre + 2 * np.linalg.norm(away @ place.region.factor)
     (read,) = readouts.space(place.kinds).readouts(aimed[None, :])
-    assert read[0] == pytest.approx(largest, rel=1e-4)
+    assert away @ read == pytest.approx(largest, rel=1e-4)
 
 
 def test_the_length_is_set_where_no_other_readout_moves() -> None:

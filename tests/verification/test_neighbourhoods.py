@@ -25,7 +25,6 @@ from conspect.verification.neighbourhoods.rows import IntegerRow
 from conspect.verification.queries.formula_table import tabulate
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.planning import names_of
-from conspect.verification.regions.readouts import ReadoutKinds
 from tests.verification.subjects import changed_model, model_with_images
 
 NINE = Fraction(9, 10)
@@ -222,7 +221,7 @@ def test_what_is_proved_is_true_of_every_sampled_embedding_inside(seed: int) -> 
 
 @pytest.mark.parametrize("presence", [False, True])
 def test_counterexamples_are_inside_and_false_by_the_reference_semantics(presence: bool) -> None:
-    model = changed_model(11, spread=0.3)
+    model = changed_model(9 if presence else 11, spread=0.3, free=presence)
     truth, neighbourhoods = ExactTruth(model), Neighbourhoods(model)
     surroundings = Surroundings(neighbourhoods, truth)
     a, b = model.concept_names[:2]
@@ -280,13 +279,13 @@ def test_changes_are_chosen_by_kind_and_unknown_ones_are_named() -> None:
         neighbourhoods.chosen("fog")
     with pytest.raises(UserError, match="VERIFY014"):
         Neighbourhoods(model_with_images(0)).chosen("ordinary")
-    kinds = ReadoutKinds(0, False)
+    kinds = kinds_near((), 4)
     small, wide = (neighbourhoods.learned(kinds, name).radius(NINE) for name in ("shift", "ordinary"))
     assert small < wide  # mirrors move three times as far, and are not asked for
 
 
 def test_the_share_inside_is_measured_on_images_that_had_no_part() -> None:
-    hood = Neighbourhoods(changed_model(5, images=300)).learned(ReadoutKinds(0, False), "ordinary")
+    hood = Neighbourhoods(changed_model(5, images=300)).learned(kinds_near((), 4), "ordinary")
     measured = hood.measure(hood.radius(NINE))
     assert measured.images == 300
     assert measured.low <= measured.share <= measured.high
@@ -297,6 +296,6 @@ def test_the_share_inside_is_measured_on_images_that_had_no_part() -> None:
 
 
 def test_too_few_images_for_a_share_are_an_error() -> None:
-    hood = Neighbourhoods(changed_model(5, images=6)).learned(ReadoutKinds(None, False), "ordinary")
+    hood = Neighbourhoods(changed_model(5, images=6)).learned(kinds_near((), 4), "ordinary")
     with pytest.raises(UserError, match=r"VERIFY006: 6 images cannot show"):
         hood.radius(NINE)

@@ -20,7 +20,7 @@ from conspect.verification.queries.model import EmbeddingSplit, VerificationMode
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.queries.planning import Obligation, names_of
 from conspect.verification.regions.provable import ProvableCoverage
-from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace
+from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace, StrengthForm
 from conspect.verification.regions.shapes import Band
 from conspect.verification.verify import verify
 from tests.verification.subjects import model_with_images
@@ -81,7 +81,8 @@ def test_every_embedding_inside_a_proved_region_satisfies_the_property(seed: int
             continue
         proved += 1
         proof = best[shape]
-        kinds = ReadoutKinds(0 if "logits" in proof.reads else None, "length" in proof.reads)
+        kinds = proof.kinds
+        assert kinds is not None
         rng = np.random.default_rng(seed)
         clouds = [split.embeddings for split in model.splits.values()]
         spread = np.concatenate([*clouds, *(c + 2 * rng.normal(size=c.shape) for c in clouds)]).astype(np.float32)
@@ -99,7 +100,7 @@ def test_a_lone_predicate_is_proved_up_to_the_ratio_of_mean_and_deviation_over_a
     for formula in (Stronger("a", "b"), Stronger("b", "a")):
         search = ProvableCoverage.of([obligation(model, formula)], model, VerifyOptions())
         (best,) = search.search([obligation(model, formula)], ["band"])
-        place = search.readouts.band("car", ReadoutKinds(None, False))
+        place = search.readouts.place("car", tabulate(formula, names_of(model)), "band")
         left, right = model.concept_names.index(formula.left), model.concept_names.index(formula.right)
         axis = search.readouts.pairs(place.kinds).index((3 + left, 3 + right))
         ratio = place.region.centre[axis] / place.region.factor[axis]
@@ -118,7 +119,7 @@ def test_coverage_counts_the_images_inside_and_is_no_larger_than_conformal_predi
     (best,) = search.search([obligation(model, formula)], ["span", "band", "box", "ellipsoid"])
     for shape, proof in best.items():
         if shape in ("span", "band"):
-            place = getattr(search.readouts, shape)("car", ReadoutKinds(0, False))
+            place = search.readouts.place("car", tabulate(formula, names_of(model)), shape)
             inside = int((place.sized.sizes < proof.size).sum())
             assert proof.coverage == Fraction(inside, len(place.sized.sizes) + 1)
             assert proof.measured.n == 20
@@ -130,7 +131,15 @@ def test_readouts_are_the_same_exactly_as_in_floats_and_the_length_lies_between_
     model = model_with_images(3)
     exact = ExactModel.of(model.head.layers[0], 3, model.lens)
     embedding = model.splits["test"].embeddings[5].astype(np.float64)
-    for kinds in (ReadoutKinds(None, False), ReadoutKinds(1, False), ReadoutKinds(2, True)):
+    each, relative, length = StrengthForm
+    for kinds in (
+        ReadoutKinds(None, (0, 1, 2, 3), relative),
+        ReadoutKinds(1, (), each),
+        ReadoutKinds(1, (1, 3), each),
+        ReadoutKinds(0, (1, 2, 3), relative),
+        ReadoutKinds(2, (2,), length),
+        ReadoutKinds(2, (0, 1, 2, 3), length),
+    ):
         space = ReadoutSpace(model, kinds)
         floats = space.readouts(embedding[None, :])[0]
         pairs = space.exactly(exact, embedding)
@@ -188,7 +197,8 @@ def test_random_formulas_are_never_proved_over_images_that_refute_them() -> None
             )
             (best,) = search.search([obligation(model, formula, name)], ["span", "band"])
             for shape, proof in best.items():
-                kinds = ReadoutKinds(0 if "logits" in proof.reads else None, "length" in proof.reads)
+                kinds = proof.kinds
+                assert kinds is not None
                 read = search.readouts.space(kinds).readouts
                 values = read(embeddings) if shape == "span" else search.readouts.differences(kinds, embeddings)
                 for z in embeddings[proof.region.sizes(values) <= proof.size * (1 - 1e-9)]:

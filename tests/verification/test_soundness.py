@@ -114,7 +114,7 @@ def test_the_independent_decision_of_neighbourhoods_agrees_with_what_points_say(
         (result,) = verification.run([job])
         claim = result.claim
         assert isinstance(claim, NeighbourhoodClaim)
-        if claim.reads.presence or claim.reads.class_index is None:
+        if claim.reads.has_length or claim.reads.class_index is None:
             continue
         polyhedra = Polyhedra(subject, claim.reads, claim.factor, claim.radius)
         branches = polyhedra.branches(job.formula, wanted=False)

@@ -20,7 +20,8 @@ from conspect.language import expand
 from conspect.language.syntax.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
 from conspect.verification.extents.search import Extent
 from conspect.verification.queries.model import VerificationModel
-from conspect.verification.regions.readouts import ReadoutKinds, without_premise
+from conspect.verification.queries.premises import without_premise
+from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
 
 TANGENTS = 300
 
@@ -98,7 +99,7 @@ class Independent:
         length, names = z3.Real("length"), self.subject.concept_names
         squared = z3.Sum([self.expression(form) * self.expression(form) for form in self.mapped])
         values = [self.strength(name) for name in names]
-        if proved.kinds.presence:
+        if proved.kinds.form is StrengthForm.LENGTH:
             solver.add(length >= 0, length * length == squared)
         solver.add(z3.Not(self.translate(expand(chosen))))
         if proved.shape == "band":
@@ -106,7 +107,8 @@ class Independent:
             return self._answer(solver)
         own = proved.kinds.class_index
         read = [] if own is None else [v - self.logits[own] for k, v in enumerate(self.logits) if k != own]
-        read += [*values, length] if proved.kinds.presence else [v - values[0] for v in values[1:]]
+        read += [values[k] for k in proved.kinds.concepts]
+        read += [length] if proved.kinds.form is StrengthForm.LENGTH else []
         w = [z3.Real(f"v{k}") for k in range(len(read))]
         region = proved.region
         for place, (middle, row) in enumerate(zip(region.centre.tolist(), region.factor.tolist(), strict=True)):
@@ -139,10 +141,11 @@ class Independent:
         return None if answer == z3.unknown else bool(answer == z3.unsat)
 
     def _inside_band(self, proved: Over, values: list[Any], length: Any) -> list[Any]:
+        values = [values[k] for k in proved.kinds.concepts]
         groups = [values] if proved.kinds.class_index is None else [self.logits, values]
         gaps = [a - b for group in groups for a, b in permutations(group, 2)]
-        if proved.kinds.presence:
-            names = self.subject.concept_names
+        if proved.kinds.form is StrengthForm.LENGTH:
+            names = [self.subject.concept_names[k] for k in proved.kinds.concepts]
             bars = [rational(Fraction(self.subject.thresholds[name])) * length for name in names]
             over = [value - bar for value, bar in zip(values, bars, strict=True)]
             gaps += [*over, *(-gap for gap in over)]

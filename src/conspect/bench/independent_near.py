@@ -22,7 +22,7 @@ from conspect.core.spaces import AffineMap, Float64, Floats
 from conspect.language import expand
 from conspect.language.syntax.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
 from conspect.verification.queries.model import VerificationModel
-from conspect.verification.regions.readouts import ReadoutKinds
+from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
 
 Vector = list[Fraction]
 MOST_BRANCHES = 4096
@@ -134,9 +134,10 @@ class Polyhedra:
         return self._unit(None if index == own else index - (index > own))
 
     def _strength(self, index: int) -> tuple[Fraction, ...]:
-        if self.kinds.presence:
-            return self._unit(self._logits + index)
-        return self._unit(self._logits + index - 1 if index else None)
+        place = self.kinds.concepts.index(index)
+        if self.kinds.form is StrengthForm.RELATIVE:
+            return self._unit(self._logits + place - 1 if place else None)
+        return self._unit(self._logits + place)
 
 
 def _minus(left: Sequence[Fraction], right: Sequence[Fraction]) -> tuple[Fraction, ...]:
@@ -268,10 +269,13 @@ def readouts_of(model: VerificationModel, kinds: ReadoutKinds, embedding: Floats
     strengths = [_product(map(Fraction, row), mapped) for row in model.lens.directions.tolist()]
     own = kinds.class_index
     read = [] if own is None else [logits[k] - logits[own] for k in range(len(logits)) if k != own]
-    if not kinds.presence:
-        return read + [strength - strengths[0] for strength in strengths[1:]]
+    chosen = [strengths[k] for k in kinds.concepts]
+    if kinds.form is StrengthForm.RELATIVE:
+        return read + [strength - chosen[0] for strength in chosen[1:]]
+    if kinds.form is StrengthForm.EACH:
+        return read + chosen
     square = _product(mapped, mapped)
-    return read + strengths + [Fraction(isqrt(int(square * SCALE * SCALE)), SCALE)]
+    return read + chosen + [Fraction(isqrt(int(square * SCALE * SCALE)), SCALE)]
 
 
 def lies_inside(offset: Vector, factor: Float64, radius: Fraction) -> bool:

@@ -49,7 +49,7 @@ def _cut(text: bytes, rng: random.Random) -> bytes:
 
 
 def _double(text: bytes, _: random.Random) -> bytes:
-    rest = b'"format":"conspect-certificate-2",' + text[75:]
+    rest = b'"format":"conspect-certificate-3",' + text[75:]
     return b'{"seal":"' + hashlib.sha256(rest).hexdigest().encode() + b'",' + rest
 
 

@@ -187,9 +187,30 @@ def _other_readouts(body: CertificateTree, rng: random.Random) -> bool:
     if not claims:
         return False
     claim = rng.choice(claims)
-    claim["reads"]["presence"] = not claim["reads"]["presence"]
+    reads = claim["reads"]
+    reads["strengths"] = rng.choice([form for form in ("each", "relative", "length") if form != reads["strengths"]])
     retied(body)
     return True
+
+
+def _other_concepts(body: CertificateTree, rng: random.Random) -> bool:
+    """A region that is said, by itself and by all claims about it, to be made of another list of concepts."""
+    numbers = [k for k, region in enumerate(body["regions"]) if region.get("reads") and region["reads"]["concepts"]]
+    if not numbers:
+        return False
+    number = rng.choice(numbers)
+    concepts, known = body["regions"][number]["reads"]["concepts"], len(body["names"]["concepts"])
+    others = [k for k in range(known) if k not in concepts]
+    lists = [[*concepts, concepts[-1]], [*concepts, known], concepts[1:], concepts[:-1], [-1, *concepts[1:]]]
+    lists += [concepts[::-1]] if len(concepts) > 1 else []
+    lists += [sorted([*concepts, k]) for k in others[:1]]
+    changed = rng.choice(lists)
+    body["regions"][number]["reads"]["concepts"] = changed
+    for claim in body["claims"]:
+        if claim.get("region") == number and claim.get("reads"):
+            claim["reads"]["concepts"] = changed
+    retied(body)
+    return any(claim.get("region") == number and claim["verdict"] != "unknown" for claim in body["claims"])
 
 
 def _lead_negative(body: CertificateTree, rng: random.Random) -> bool:
@@ -229,6 +250,7 @@ NEAR: dict[str, Change] = {
     "a share of images made certain": _near(_test_passed),
     "a share said of one image": _near(_one_image_alone),
     "other readouts": _other_readouts,
+    "a region of another list of concepts": _other_concepts,
     "a lead that is negative": _lead_negative,
     "a conclusion refuted": _conclusion_refuted,
 }

@@ -23,12 +23,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property, reduce
-from itertools import compress, repeat
+from itertools import compress, pairwise, repeat
 from operator import add, and_, mul, or_, sub
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = "conspect-certificate-2"
+FORMAT = "conspect-certificate-3"
 LARGEST_FILE, LONGEST_NUMBER, LONGEST_TEXT, LONGEST_FORMULA = 1 << 29, 4000, 400, 4000
 MOST_STEPS, MOST_LITERALS, LONGEST_POWER = 5_000_000, 250_000, 10_000_000
 SHORT_SHARE, ROOT, FINER, NEARLY = 64, 160, 64, 1 << 32
@@ -354,49 +354,84 @@ class Model:
 
 
 class Readouts(NamedTuple):
-    """Logits relative to that of a class (or none), then strengths relative to the first; with `presence` themselves and |y|."""
+    """Logits relative to that of a class (or none), then strengths of some concepts, in the order of their numbers.
+
+    `form`: strengths as they are (each), relative to that of the first of these concepts, or as they are and |y| (length).
+    """
 
     class_index: int | None
-    presence: bool
+    concepts: tuple[int, ...]
+    form: str
 
     @classmethod
     def read(cls, value: Any, model: Model) -> Readouts:
         """From a region's `reads`."""
-        index, presence = fields(value, ["class", "presence"], "readouts")
-        need(type(presence) is bool, "readouts do not say whether they have the length")
+        index, concepts, form = fields(value, ["class", "concepts", "strengths"], "readouts")
         need(index is None or whole(index, 0, model.classes - 1, "a class") == index, "readouts of no class")
-        return cls(index, presence)
+        need(isinstance(concepts, list) and len(concepts) <= model.concepts, "readouts of more concepts than there are")
+        known = [whole(k, 0, model.concepts - 1, "a concept that is read") for k in concepts]
+        need(all(a < b for a, b in pairwise(known)), "concepts that are read are not in order, each once")
+        need(form in ("each", "relative", "length"), "readouts do not say how strengths are read")
+        need(bool(known) or form == "each", "readouts of no strengths cannot be relative, and have no length")
+        return cls(index, tuple(known), form)
 
     def record(self) -> dict[str, Any]:
         """As certificates write it."""
-        return {"class": self.class_index, "presence": self.presence}
+        return {"class": self.class_index, "concepts": list(self.concepts), "strengths": self.form}
+
+    @property
+    def length(self) -> bool:
+        """Whether |y| is the last of them."""
+        return self.form == "length"
+
+    @property
+    def base(self) -> int:
+        """How many of the concepts are not read because the others are relative to them."""
+        return 1 if self.form == "relative" else 0
+
+    def logits(self, model: Model) -> int:
+        """How many logits are read."""
+        return 0 if self.class_index is None else model.classes - 1
 
     def dimension(self, model: Model) -> int:
         """How many readouts there are."""
-        logits = 0 if self.class_index is None else model.classes - 1
-        return logits + (model.concepts + 1 if self.presence else model.concepts - 1)
+        return self.logits(model) + len(self.concepts) - self.base + self.length
 
     def values(self, rows: dict[int, Fraction], length: Fraction, model: Model) -> list[Fraction]:
         """The readouts of an embedding with base rows of these values, and this length."""
-        strengths = [rows[k] for k in range(model.classes, model.zero)]
+        strengths = [rows[model.classes + k] for k in self.concepts]
         own = self.class_index
         logits = [] if own is None else [rows[k] - rows[own] for k in range(model.classes) if k != own]
-        return logits + ([*strengths, length] if self.presence else [v - strengths[0] for v in strengths[1:]])
+        if self.base:
+            strengths = [v - strengths[0] for v in strengths[1:]]
+        return [*logits, *strengths, length] if self.length else [*logits, *strengths]
 
     def row(self, index: int, model: Model) -> tuple[list[int], int]:
         """A base row as a form in the readouts: one of them, or 0."""
         slope = [0] * self.dimension(model)
-        logits = 0 if self.class_index is None else model.classes - 1
         if index < model.classes:
             need(self.class_index is not None, "the region does not read logits")
             if index != self.class_index:
                 slope[index - (index > (self.class_index or 0))] = 1
             return slope, 0
-        need(index != model.zero and (index < model.zero or self.presence), "the region does not read this")
-        place = index - model.classes - (1 if index > model.zero or not self.presence else 0)
+        if index > model.zero:
+            need(index == model.zero + 1 and self.length, "the region does not read this")
+            slope[-1] = 1
+            return slope, 0
+        need(index - model.classes in self.concepts, "the region does not read a concept that the formula names")
+        place = self.concepts.index(index - model.classes) - self.base
         if place >= 0:
-            slope[logits + place] = 1
+            slope[self.logits(model) + place] = 1
         return slope, 0
+
+    def words(self, model: Model) -> str:
+        """What is read, with names."""
+        names = ", ".join(quoted(model.concept_names[k]) for k in self.concepts)
+        if len(self.concepts) == model.concepts:
+            names = "all concepts"
+        parts = ["logits"] if self.class_index is not None else []
+        parts += [f"strengths of {names}"] if self.concepts else []
+        return " and ".join([*parts, "|y|"] if self.length else parts)
 
 
 class Sized:
@@ -488,17 +523,17 @@ class Region(Sized):
 
 
 class Band(Sized):
-    """Readouts of which ordered pairs (of logits, of strengths, with `presence` of a strength and its bar) have least gaps."""
+    """Readouts of which ordered pairs (of logits, of strengths, with |y| of a strength and its bar) have least gaps."""
 
     def __init__(self, value: Any, model: Model) -> None:
         shape, centre, factor, reads = fields(value, ["shape", "centre", "factor", "reads"], "a region")
         self.model, self.shape, self.norm, self.linear = model, shape, "band", True
         self.reads = Readouts.read(reads, model)
-        groups = [range(model.classes)] if self.reads.class_index is not None else []
-        groups.append(range(model.classes, model.zero))
+        groups: list[Sequence[int]] = [range(model.classes)] if self.reads.class_index is not None else []
+        groups.append([model.classes + k for k in self.reads.concepts])
         self.pairs = [(a, b) for group in groups for a in group for b in group if a != b]
-        if self.reads.presence:
-            bars = [(model.classes + k, model.bar(k)) for k in sorted(model.thresholds)]
+        if self.reads.length:
+            bars = [(model.classes + k, model.bar(k)) for k in self.reads.concepts if k in model.thresholds]
             self.pairs += [*bars, *((b, a) for a, b in bars)]
         count = (len(self.pairs),)
         raw_centre, middles, centre_shift = floats(centre, count, "a centre", model.budget)
@@ -684,7 +719,7 @@ def compared(kind: str, args: Any, wanted: bool, place: Place) -> Above | Has:
     model = place.model
     if kind == "has" and place.reads is None and model.thresholds[args[0]] != 0:
         return Has(args[0], wanted)
-    need(kind != "has" or place.reads is None or place.reads.presence, "the region does not read what hasCon asks for")
+    need(kind != "has" or place.reads is None or place.reads.length, "the region does not read what hasCon asks for")
     bar = model.zero if place.reads is None else model.bar(args[0])
     second = bar if kind == "has" else model.classes + args[1]
     literal = Above(model.classes + args[0], second, True)
@@ -1066,13 +1101,13 @@ class Point:
     def reads_in(self, region: Place, size: Fraction, image: int) -> bool:
         """Whether readouts here lie inside, with both fractions that enclose |y|: regions are convex, so with |y| as well."""
         need(self.region is None and region.reads is not None, "only an embedding has readouts")
-        reads, model = region.reads or Readouts(None, False), self.model
+        reads, model = region.reads or Readouts(None, (), "each"), self.model
         logits = [] if reads.class_index is None else self.logits()
         rows = {k: Fraction(v, self.unit) for k, v in enumerate(logits)}
         # Strengths stand over what base forms do, whatever the head's logits stand over.
         unit = self.below << model.shift
-        rows |= {k: Fraction(self.value(k), unit) for k in range(model.classes, model.zero)}
-        for length in self.lengths() if reads.presence else [Fraction(0)]:
+        rows |= {k: Fraction(self.value(k), unit) for k in (model.classes + c for c in reads.concepts)}
+        for length in self.lengths() if reads.length else [Fraction(0)]:
             rows |= {model.bar(k): t * length for k, t in model.thresholds.items()}
             if isinstance(region, Band):
                 inside = all(rows[a] - rows[b] >= region.least(k, size) for k, (a, b) in enumerate(region.pairs))
@@ -1376,11 +1411,12 @@ def check_region(claim: dict[str, Any], model: Model, regions: Sequence[Place], 
         need(not point.satisfies(formula), "the formula is true at the witness")
         need(cut is None or point.predicts(cut), "the witness lies outside the cut of the region")
     where = "" if cut is None else f" where predict(x, {quoted(model.class_names[cut])})"
+    made = "" if region.reads is None else f"made of {region.reads.words(model)}, "
     empty = claim["verdict"] != "violated" and isinstance(region, Band) and region.empty(size)
     note = ", EMPTY: nothing lies in it" if empty else vacuous(claim, formula, region, size)
     return (
         f"for all x in the {region.shape} of {quoted(claim['class'])}{where}: {written(formula, model)} "
-        f"[size {shown(size)}, region {claim['region_digest'][:12]}, {counted(claim['coverage'], empty=empty)}{note}]"
+        f"[{made}size {shown(size)}, region {claim['region_digest'][:12]}, {counted(claim['coverage'], empty=empty)}{note}]"
     )
 
 

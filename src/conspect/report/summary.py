@@ -121,5 +121,8 @@ def _proofs(results: Results) -> list[Card]:
     measured = coverage.best.measured_median
     note += "." if measured is None else f", and {percent(measured)} was measured on images held out."
     if coverage.definition_only:
-        note += f" For {coverage.definition_only:,} of them that follows from how the region is drawn."
+        note += (
+            f" {coverage.definition_only:,} of them compare two concepts: their region is drawn from these two alone, or bounds "
+            "just their difference."
+        )
     return [Card("What is proved?", percent(coverage.best.median), note, "proofs")]

@@ -82,6 +82,14 @@ def proofs(results: Results) -> list[str]:
             f"(measured on held-out images: {percent(coverage.best.measured_median)}); "
             f"{at[0.5]:,} of {len(coverage.properties):,} over at least half of them, {at[0.9]:,} over at least 90 %."
         )
+        band = coverage.by_shape.get("band")
+        if band is not None:
+            together = {row.coverage: row.proved for row in band.rows}
+            headline.append(
+                f"These regions differ from property to property; over one region for all properties of a class (the band), the "
+                f"median is {percent(band.median)} (measured: {percent(band.measured_median)}), and {together[0.9]:,} hold over "
+                "at least 90 %."
+            )
     near = verification.neighbourhoods
     if near is not None:
         headline.append(

@@ -235,9 +235,15 @@ class Verification:
             described = self.describer.describe(answer.embedding, None)
             margin = self.describer.margin(job.formula, answer.embedding)
             witness = Witness("embedding", float_vector(answer.embedding), answer.embedding, answer.embedding)
-        caveats = [f"decided in exact arithmetic over what the property reads{answer.note}"]
-        if shape == "band" and answer.is_by_definition:
+        reads = answer.attempt.place.kinds.words(self.subject.concept_names)
+        caveats = [f"decided in exact arithmetic over what the region is made of: {reads}{answer.note}"]
+        if answer.is_by_definition:
             caveats.append("what is proved is the band's own definition: each case is one of its bounds")
+        if answer.is_one_comparison:
+            caveats.append(
+                "the region is an ellipse of the two numbers that are compared, drawn for this comparison alone: the proof "
+                "says that it lies on one side of their tie"
+            )
         verdict = Verdict("holds", f"vacuous: {answer.vacuous}") if answer.vacuous else answer.verdict
         claim = readout_claim(job, answer, witness, (*self.readouts.inside(answer.attempt), self.subject.measure_split))
         return self._result(

@@ -18,8 +18,8 @@ from conspect.study.proving import sums
 from conspect.verification.certificates.claims import RegionClaim, coverage_claim
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
+from conspect.verification.queries.premises import without_premise
 from conspect.verification.regions import provable
-from conspect.verification.regions.readouts import without_premise
 from conspect.verification.results import PropertyResult
 from conspect.verification.results import Rate as Measured
 

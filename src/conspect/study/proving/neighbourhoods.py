@@ -33,10 +33,8 @@ from conspect.verification.neighbourhoods.verdicts import refuting
 from conspect.verification.queries.formula_table import tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of, plan
-from conspect.verification.regions.readouts import ReadoutKinds
 
 SHARES = tuple(Fraction(k, 100) for k in (50, 60, 70, 80, 90, 95))
-JOINT = ReadoutKinds(0, False)  # logits and strengths: what the properties of a class-attribute table read
 
 
 def neighbourhoods_of(
@@ -82,7 +80,7 @@ def _summed(
         for job in obligations
     ]
     share = Fraction(str(config.share))
-    hood = hoods.learned(JOINT, ORDINARY)
+    hood = hoods.learned(kinds_near((), len(subject.concept_names)), ORDINARY)
     shares = [share for share in SHARES if _reachable(hood, share)]
     advance = bar("neighbourhoods", len(shares) + 1)
     answers = surroundings.decide(questions, images, ORDINARY, share)

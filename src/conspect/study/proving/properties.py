@@ -30,7 +30,7 @@ from conspect.verification.certificates.writing import text_digest
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.results import PropertyResult
 
-FORMAT = 4
+FORMAT = 5
 
 
 def property_results(

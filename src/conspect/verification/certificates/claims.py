@@ -99,7 +99,15 @@ class RegionClaim(ClaimOfFormula):
 
 def readouts_record(reads: ReadoutKinds | None) -> ClaimFields | None:
     """What a region of readouts is made of, as JSON; None for a region of embeddings."""
-    return None if reads is None else {"class": reads.class_index, "presence": reads.presence}
+    return (
+        None
+        if reads is None
+        else {
+            "class": reads.class_index,
+            "concepts": list(reads.concepts),
+            "strengths": reads.form.value,
+        }
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,7 @@ from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim, tree
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.regions.readouts import ReadoutKinds
 
-FORMAT = "conspect-certificate-2"
+FORMAT = "conspect-certificate-3"
 
 
 class Names(TypedDict):

@@ -7,6 +7,7 @@ more than 0 (or to 0 with a strict edge in it): going round, a row would be abov
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -104,7 +105,19 @@ class DifferenceGraph:
 
     def is_empty(self, size: Fraction) -> bool:
         """Whether the band contradicts itself at a size: nothing lies in it, and everything holds there."""
-        return self._cycle(State((), ()), size) is not None
+        edges = list(self._edges.values())
+        gaps = [edge.middle - size * edge.width for edge in edges]
+        common = math.lcm(*(gap.denominator for gap in gaps))
+        weights = [int(gap * common) for gap in gaps]
+        # Heights rise for ever exactly where some cycle adds up to more than 0, as at a size of 0 one may by a rounding.
+        height = {row: 0 for edge in edges for row in (edge.above, edge.below)}
+        for _ in range(len(height) + 1):
+            before = dict(height)
+            for edge, weight in zip(edges, weights, strict=True):
+                height[edge.above] = max(height[edge.above], height[edge.below] + weight)
+            if height == before:
+                return False
+        return True
 
     def _cycle(self, state: State, size: Fraction) -> list[Edge] | None:
         """Edges of a cycle that adds up to a contradiction, exactly; None when none was found."""

@@ -21,15 +21,15 @@ from conspect.verification.queries.changed import ChangedPictures, PictureName
 from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.negation import AtomRows
-from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace
+from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace, StrengthForm
 
 
 def kinds_near(table: FormulaTable, concepts: int) -> ReadoutKinds:
-    """The readouts that a neighbourhood is made of, for a formula: logits relative to the first class where it says
-    `predict`, strengths (of `concepts`), and their length where it says `hasCon`. The same for every class."""
-    atoms = {node[0] for node in table}
-    logits = "predict" in atoms or concepts < 2  # a single strength has nothing to be relative to
-    return ReadoutKinds(0 if logits else None, "has" in atoms)
+    """The readouts that a neighbourhood is made of: logits relative to the first class and strengths of all `concepts`
+    relative to the first, whatever the formula reads of them, so that one set serves all formulas and all classes; for
+    one that says `hasCon` the strengths themselves and the length."""
+    has = any(node[0] == "has" for node in table)
+    return ReadoutKinds(0, tuple(range(concepts)), StrengthForm.LENGTH if has else StrengthForm.RELATIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Neighbourhood:
 
     def digest(self, radius: Fraction) -> str:
         """SHA-256 of factor, readouts and radius: what the neighbourhood is, apart from its centre."""
-        reads = [self.kinds.class_index, self.kinds.presence]
+        reads = [self.kinds.class_index, list(self.kinds.concepts), self.kinds.form.value]
         return digest_json([self.ellipsoid.digest, reads, str(radius)])
 
 
@@ -136,7 +136,7 @@ class Neighbourhoods:
             if name in model.thresholds
         }
         atoms = AtomRows(
-            model.head.classes, len(model.concept_names), thresholds, tuple(sorted(set(leads))), kinds.presence
+            model.head.classes, len(model.concept_names), thresholds, tuple(sorted(set(leads))), kinds.has_length
         )
         return ReadoutRows(kinds, atoms)
 

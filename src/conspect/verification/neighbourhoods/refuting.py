@@ -19,7 +19,7 @@ from conspect.verification.images.exact_truth import ExactTruth, SplitReadouts
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid
 from conspect.verification.queries.model import VerificationModel
-from conspect.verification.regions.readouts import ReadoutKinds
+from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace, StrengthForm
 
 # A candidate is pulled towards the centre by this share, so that rounding does not put it outside.
 ROOM = 1e-7
@@ -56,11 +56,16 @@ class Refuter:
 
         if kinds.class_index is not None:
             relative(read.logits, read.logit_errors, kinds.class_index)
-        if kinds.presence:
-            values += [read.numerators, read.norm[:, None]]
-            errors += [read.numerator_errors, read.norm_errors[:, None]]
+        if kinds.form is StrengthForm.RELATIVE:
+            chosen = list(kinds.concepts)
+            relative(read.numerators[:, chosen], read.numerator_errors[:, chosen], 0)
         else:
-            relative(read.numerators, read.numerator_errors, 0)
+            chosen = list(kinds.strengths_read)
+            values += [read.numerators[:, chosen]]
+            errors += [read.numerator_errors[:, chosen]]
+        if kinds.has_length:
+            values += [read.norm[:, None]]
+            errors += [read.norm_errors[:, None]]
         return Readings(np.concatenate(values, axis=1), np.concatenate(errors, axis=1), read)
 
     def inside(
@@ -110,7 +115,7 @@ class Refuter:
         embeddings, centres = np.asarray(images[0], dtype=np.float64), images[1]
         target = centres.floats + float(radius) * (1 - ROOM) * (ways @ ellipsoid.factor.T)
         missing = target - self.readings(kinds, embeddings).values
-        if not kinds.presence:
+        if not kinds.has_length:
             return np.asarray(embeddings + missing @ self._inverse(kinds).T)
         moved = embeddings.copy()
         for row in range(len(moved)):
@@ -127,14 +132,9 @@ class Refuter:
 
     def _slopes(self, kinds: ReadoutKinds, embedding: Float64) -> Float64:
         """The derivative of the readouts `[V, D]` at an embedding."""
-        lens = self.model.lens
-        strengths = np.asarray(lens.directions, dtype=np.float64) @ lens.alignment.weight
-        parts = []
-        if kinds.class_index is not None:
-            head = self.model.head.layers[0].weight
-            parts.append(np.delete(head, kinds.class_index, axis=0) - head[kinds.class_index])
-        if not kinds.presence:
-            return np.vstack([*parts, strengths[1:] - strengths[:1]])
+        lens, linear = self.model.lens, ReadoutSpace(self.model, kinds).slopes()
+        if not kinds.has_length:
+            return linear
         mapped = lens.alignment(embedding[None, :])[0]
         length = max(float(np.linalg.norm(mapped)), 1e-12)
-        return np.vstack([*parts, strengths, (mapped / length) @ lens.alignment.weight])
+        return np.vstack([linear, (mapped / length) @ lens.alignment.weight])

@@ -41,8 +41,7 @@ class ReadoutRows:
     @property
     def dimension(self) -> int:
         """V."""
-        logits = 0 if self.kinds.class_index is None else self.rows.classes - 1
-        return logits + (self.rows.concepts + 1 if self.kinds.presence else self.rows.concepts - 1)
+        return self.kinds.dimension(self.rows.classes)
 
     def literal(self, literal: Literal) -> ReadoutRow:
         """What a literal says is positive: its first row minus its second."""
@@ -82,7 +81,7 @@ class ReadoutRows:
         groups = [list(range(rows.classes, rows.zero_row))]
         if self.kinds.class_index is not None:
             groups.append(list(range(rows.classes)))
-        if self.kinds.presence:
+        if self.kinds.has_length:
             groups += [[rows.classes + k, rows.threshold_row(k)] for k in sorted(rows.thresholds)]
         return [np.asarray([self._vector(row) for row in group]) for group in groups]
 
@@ -102,13 +101,11 @@ class ReadoutRows:
             assert own is not None
             place = None if logit.class_index == own else logit.class_index - (logit.class_index > own)
             return place, Fraction(1), logit.lead
-        offset = 0 if kinds.class_index is None else rows.classes - 1
         if row == rows.zero_row:
             return None, Fraction(0), Fraction(0)
         if row < rows.zero_row:
-            concept = row - rows.classes
-            if kinds.presence:
-                return offset + concept, Fraction(1), Fraction(0)
-            return (None if concept == 0 else offset + concept - 1), Fraction(1), Fraction(0)
+            concept, read = row - rows.classes, kinds.strengths_read
+            place = kinds.logits(rows.classes) + read.index(concept) if concept in read else None
+            return place, Fraction(1), Fraction(0)
         concept = row - rows.threshold_row(0)
         return self.dimension - 1, rows.thresholds[concept], Fraction(0)

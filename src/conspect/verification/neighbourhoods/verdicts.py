@@ -195,7 +195,7 @@ class NearVerdicts:
             refuted_unchanged=int((answer.picture == UNCHANGED).sum()),
             refuted_by_embedding=len(answer.embeddings),
             unknown=images - proved - pictured - len(answer.embeddings),
-            reads=hood.kinds.label,
+            reads=hood.kinds.words(self.model.concept_names),
         )
 
     def _witness(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from conspect.language import expand
-from conspect.language.syntax.tree import And, Formula, Implies, Not, Or
+from conspect.language.meaning.expansion import nodes
+from conspect.language.syntax.tree import And, Formula, Implies, Not, Or, Predict
 
 
 def premise_of(formula: Formula) -> Formula | None:
@@ -45,3 +46,53 @@ def _both(premise: Formula, further: Formula | None) -> Formula:
     if further is None:
         return premise
     return And((premise, *further.operands)) if isinstance(further, And) else And((premise, further))
+
+
+def without_premise(formula: Formula) -> Formula | None:
+    """The formula without its premises `predict(...)`: a stronger one that reads fewer numbers; None where it has none.
+
+    `p => F`, `not p or F`, `F or not p`, `not (p and not F)` and `not not (p => F)` say the same, and have the same conclusion.
+    """
+    core = expand(formula)
+    rest = _claimed(core)
+    return rest if rest is not None and _predictions(rest) < _predictions(core) else None
+
+
+def _predictions(formula: Formula) -> int:
+    return sum(isinstance(node, Predict) for node in nodes(formula))
+
+
+def _claimed(core: Formula) -> Formula | None:  # noqa: PLR0911 (one for each kind of node)
+    """A formula that implies this one, without alternatives `not predict(...)`; None where nothing else would be left."""
+    match core:
+        case Not(Predict()):
+            return None
+        case Not(Not(operand)):
+            return _claimed(operand)
+        case Not(And(operands)):
+            return _any([_claimed(Not(operand)) for operand in operands])
+        case Not(Or(operands)):
+            return And(tuple(_or_itself(Not(operand)) for operand in operands))
+        case Not(Implies(left, right)):
+            return And((_or_itself(left), _or_itself(Not(right))))
+        case Or(operands):
+            return _any([_claimed(operand) for operand in operands])
+        case And(operands):
+            return And(tuple(_or_itself(operand) for operand in operands))
+        case Implies(left, right):
+            denied, rest = _claimed(Not(left)), _claimed(right)
+            if denied is not None and rest is not None and _predictions(denied) == _predictions(left):
+                return Implies(left, rest)  # as it was written
+            return _any([denied, rest])
+        case _:
+            return core
+
+
+def _or_itself(formula: Formula) -> Formula:
+    claimed = _claimed(formula)
+    return formula if claimed is None else claimed
+
+
+def _any(alternatives: list[Formula | None]) -> Formula | None:
+    kept = tuple(alternative for alternative in alternatives if alternative is not None)
+    return Or(kept) if len(kept) > 1 else kept[0] if kept else None

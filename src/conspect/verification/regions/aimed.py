@@ -81,13 +81,7 @@ class AimedEmbeddings:
 
     def __post_init__(self) -> None:
         model, kinds = self.readouts.model, self.place.kinds
-        strengths = model.lens.folded.weight
-        parts = [strengths if kinds.presence else strengths[1:] - strengths[:1]]
-        if kinds.class_index is not None and model.head.is_linear:
-            logits = model.head.layers[0].weight
-            others = [k for k in range(model.head.classes) if k != kinds.class_index]
-            parts.insert(0, logits[others] - logits[[kinds.class_index]])
-        self._moves = ReadoutMoves.of(np.vstack(parts), model.lens.alignment)
+        self._moves = ReadoutMoves.of(self.readouts.space(kinds).slopes(), model.lens.alignment)
 
     def against(self, formula: Formula, start: Float64) -> Float64:
         """Embeddings `[aim, D]`, one for each way in which the formula can be false, from the image `start [D]`."""
@@ -100,7 +94,7 @@ class AimedEmbeddings:
 
     def _aimed(self, way: State, start: Float64) -> Float64 | None:
         """The embedding for one way of being false. Variables: moves, then, where it is read, what is added to the length."""
-        base, presence = self.readouts.decider(self.place.kinds).base, self.place.kinds.presence
+        base, presence = self.readouts.decider(self.place.kinds).base, self.place.kinds.has_length
         origin = self.readouts.space(self.place.kinds).readouts(start[None, :])[0]
         linear, moved = self._moves.spans.shape
         directions = np.zeros((len(origin), moved + presence))

@@ -16,6 +16,7 @@ from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.threads import one_thread
 from conspect.verification.queries.model import DEFAULT_GAMMA, EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.numbers import require_squarable
+from conspect.verification.regions.readouts import AllReadouts
 from conspect.verification.results import Rate
 
 RARE, LARGEST = 0.01, 1e100
@@ -36,6 +37,7 @@ class FocusRegions:
     _estimated: dict[tuple[str, Shape], Region] = field(default_factory=dict)
     _predicted: dict[str, NDArray[np.intp]] = field(default_factory=dict)
     _measured: dict[tuple[str, Shape], Float64] = field(default_factory=dict)
+    _read: dict[str, AllReadouts] = field(default_factory=dict)
 
     def predicted(self, split: str) -> NDArray[np.intp]:
         """The class with the largest logit for each embedding of a split."""
@@ -43,6 +45,13 @@ class FocusRegions:
             logits = self.subject.head.logits(self.subject.splits[split].embeddings)
             self._predicted[split] = np.asarray(logits.argmax(axis=1))
         return self._predicted[split]
+
+    def read(self, split: str) -> AllReadouts:
+        """All that formulas may read of the images of a split."""
+        if split not in self._read:
+            with one_thread():
+                self._read[split] = AllReadouts.of(self.subject, self._split(split).embeddings)
+        return self._read[split]
 
     def region(self, focus: Focus) -> Region:
         """The region a property speaks of. VERIFY006 without enough embeddings."""

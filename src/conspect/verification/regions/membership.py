@@ -73,9 +73,7 @@ def _base_rows(rows: AtomRows, space: ReadoutSpace, values: list[Fraction]) -> d
     base = dict.fromkeys(range(rows.zero_row + 1), zero)
     others = [] if own is None else [k for k in range(rows.classes) if k != own]
     base |= dict(zip(others, values, strict=False))
-    strengths = values[len(others) :]
-    first = 0 if kinds.presence else 1
-    base |= {rows.classes + first + k: value for k, value in enumerate(strengths[: rows.concepts - first])}
-    if kinds.presence:
+    base |= {rows.classes + k: value for k, value in zip(kinds.strengths_read, values[len(others) :], strict=False)}
+    if kinds.has_length:
         base |= {rows.threshold_row(k): threshold * values[-1] for k, threshold in rows.thresholds.items()}
     return base

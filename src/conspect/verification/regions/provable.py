@@ -30,9 +30,10 @@ from conspect.verification.engine.sizes import SizeSearch
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
+from conspect.verification.queries.premises import without_premise
 from conspect.verification.regions.focus import FocusRegions, rate
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions, SizedSplit
-from conspect.verification.regions.readouts import ReadoutKinds, kinds_read, without_premise
+from conspect.verification.regions.readouts import ReadoutKinds
 from conspect.verification.results import Rate
 
 SHAPES: tuple[Shape, ...] = ("box", "ellipsoid", "span", "band")
@@ -97,7 +98,7 @@ class ProvableCoverage:
     readouts: ReadoutRegions = field(init=False)
     decider: Decider = field(init=False)
     _sized: dict[tuple[str, Shape], tuple[SizedSplit, Float64]] = field(default_factory=dict)
-    _graphs: dict[str, DifferenceGraph] = field(default_factory=dict)
+    _graphs: dict[tuple[ReadoutKinds, str], DifferenceGraph] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.readouts = ReadoutRegions(self.focus, self.options, self.leads)
@@ -197,13 +198,13 @@ class ProvableCoverage:
 
     def _over_readouts(self, formula: Formula, class_name: str, shape: Shape, *, dropped: bool) -> Candidate:
         table = tabulate(formula, names_of(self.model))
-        kinds = kinds_read(table, self.model.class_names.index(class_name))
-        place = self.readouts.span(class_name, kinds) if shape == "span" else self.readouts.band(class_name, kinds)
+        place = self.readouts.place(class_name, table, shape)
         if shape == "span":
-            prove = self._prover(table, place.region, self.readouts.decider(kinds))
+            prove = self._prover(table, place.region, self.readouts.decider(place.kinds))
         else:
             prove = self._graph_prover(table, place)
-        return Candidate(place.region, place.sized, place.measured, kinds.label, table, prove, dropped, kinds)
+        reads = place.kinds.words(self.model.concept_names)
+        return Candidate(place.region, place.sized, place.measured, reads, table, prove, dropped, place.kinds)
 
     def _over_embeddings(self, table: FormulaTable, class_name: str, shape: Shape) -> Candidate:
         """The papers' shapes, in all dimensions of the embedding."""
@@ -229,7 +230,7 @@ class ProvableCoverage:
     def _graph_prover(
         self, table: FormulaTable, place: ClassRegion
     ) -> Callable[[float], tuple[Evidence, float] | None]:
-        key = place.region.arrays_digest
+        key = (place.kinds, place.region.arrays_digest)
         if key not in self._graphs:
             self._graphs[key] = self.readouts.graph(place)
         graph = self._graphs[key]

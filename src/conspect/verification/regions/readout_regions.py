@@ -15,10 +15,11 @@ from conspect.core.spaces import Float64, Floats
 from conspect.statistics.threads import one_thread
 from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.difference_graph import DifferenceGraph, Pair
+from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.regions.focus import FocusRegions
-from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace
+from conspect.verification.regions.readouts import AllReadouts, ReadoutKinds, ReadoutSpace, kinds_joint, kinds_read
 from conspect.verification.regions.shapes import Band, SpanEllipsoid, band, span_ellipsoid
 
 
@@ -91,32 +92,43 @@ class ReadoutRegions:
         """Exact decisions over regions of readouts."""
         if kinds not in self._deciders:
             reader = self.space(kinds).reader()
-            self._deciders[kinds] = Decider(reader, self.options, leads=self.leads, linear_norm=kinds.presence)
+            self._deciders[kinds] = Decider(reader, self.options, leads=self.leads, linear_norm=kinds.has_length)
         return self._deciders[kinds]
+
+    def _read_of(self, class_name: str, split: str) -> AllReadouts:
+        """All that formulas may read of a class's images in a split."""
+        return self.focus.read(split).taken(self.members(split, class_name))
+
+    def place(self, class_name: str, table: FormulaTable, shape: str) -> ClassRegion:
+        """The region that a formula is decided over: a span of what it reads, a band of all concepts. VERIFY006."""
+        index = self.model.class_names.index(class_name)
+        if shape == "span":
+            return self.span(class_name, kinds_read(table, index))
+        return self.band(class_name, kinds_joint(table, index, len(self.model.concept_names)))
 
     def span(self, class_name: str, kinds: ReadoutKinds) -> ClassRegion:
         """The ellipsoid of a class's readouts. VERIFY006 without enough embeddings."""
         key = (class_name, kinds)
         if key not in self._spans:
-            space = self.space(kinds)
-            self._spans[key] = self._estimated(class_name, kinds, space.readouts, span_ellipsoid)
+            self._spans[key] = self._estimated(class_name, kinds, self.space(kinds).chosen, span_ellipsoid)
         return self._spans[key]
 
     def band(self, class_name: str, kinds: ReadoutKinds) -> ClassRegion:
         """The band of a class's readouts. VERIFY006 without enough embeddings."""
         key = (class_name, kinds)
         if key not in self._bands:
+            space = self.space(kinds)
             self._bands[key] = self._estimated(
-                class_name, kinds, lambda embeddings: self.differences(kinds, embeddings), band
+                class_name, kinds, lambda known: self._gaps(kinds, space.chosen(known)), band
             )
         return self._bands[key]
 
     def pairs(self, kinds: ReadoutKinds) -> tuple[Pair, ...]:
         """The base rows whose differences a band bounds: pairs of logits, of strengths, of strengths and thresholds."""
-        rows, presence = self._rows(kinds), kinds.presence
+        rows = self._rows(kinds)
         logits = range(rows.classes) if kinds.class_index is not None else ()
-        strengths = range(rows.classes, rows.zero_row)
-        known = [k for k in range(rows.concepts) if k in rows.thresholds] if presence else []
+        strengths = [rows.classes + k for k in kinds.concepts]
+        known = [k for k in kinds.concepts if k in rows.thresholds] if kinds.has_length else []
         bars = [(rows.classes + k, rows.threshold_row(k)) for k in known]
         return (*permutations(logits, 2), *permutations(strengths, 2), *bars, *((b, a) for a, b in bars))
 
@@ -128,8 +140,11 @@ class ReadoutRegions:
 
     def differences(self, kinds: ReadoutKinds, embeddings: Floats) -> Float64:
         """The differences of all pairs `[image, pair]`, float64."""
+        return self._gaps(kinds, self.space(kinds).readouts(embeddings))
+
+    def _gaps(self, kinds: ReadoutKinds, readouts: Float64) -> Float64:
         pairs = np.asarray(self.pairs(kinds), dtype=np.int64).reshape(-1, 2)
-        values = self.decider(kinds).base(self.space(kinds).readouts(embeddings))
+        values = self.decider(kinds).base(readouts)
         return np.asarray(values[:, pairs[:, 0]] - values[:, pairs[:, 1]])
 
     def members(self, split: str, class_name: str) -> NDArray[np.intp]:
@@ -143,16 +158,17 @@ class ReadoutRegions:
         self,
         class_name: str,
         kinds: ReadoutKinds,
-        read: Callable[[Floats], Float64],
+        read: Callable[[AllReadouts], Float64],
         estimate: Callable[[Float64, str], SpanEllipsoid | Band],
     ) -> ClassRegion:
         chosen, note = self.focus.estimation_rows(class_name)
         model = self.model
 
         def sizes(split: str) -> Float64:
-            embeddings = model.splits[split].embeddings[self.members(split, class_name)]
-            return region.sizes(read(embeddings)) if len(embeddings) else np.zeros(0)
+            known = self._read_of(class_name, split)
+            return region.sizes(read(known)) if len(known.lengths) else np.zeros(0)
 
         with one_thread():
-            region = estimate(read(model.splits[model.fit_split].embeddings[chosen]), f"{kinds.label}, {note}")
+            fitted = self.focus.read(model.fit_split).taken(np.flatnonzero(chosen))
+            region = estimate(read(fitted), f"{kinds.words(model.concept_names)}, {note}")
             return ClassRegion(kinds, region, SizedSplit(np.sort(sizes(model.size_split))), sizes(model.measure_split))

@@ -20,13 +20,13 @@ from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import COVERAGE, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
-from conspect.verification.queries.premises import premise_of
+from conspect.verification.queries.premises import premise_of, without_premise
 from conspect.verification.regions.between import BetweenImages
 from conspect.verification.regions.focus import FocusRegions, rate
 from conspect.verification.regions.membership import Membership
 from conspect.verification.regions.provable import band_proof, span_proof
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions
-from conspect.verification.regions.readouts import kinds_read, without_premise
+from conspect.verification.regions.readouts import kinds_read
 from conspect.verification.regions.shapes import Band
 from conspect.verification.results import Rate
 
@@ -75,6 +75,15 @@ class ReadoutVerdict:
         """Whether each case of a proof over a band holds one literal against one bound of the band, which says the same."""
         closings = [step for step in (self.proof.steps if self.proof else ()) if isinstance(step, Close)]
         return bool(closings) and all(len(c.multipliers) == 1 and len(c.band or ()) == 1 for c in closings)
+
+    @property
+    def is_one_comparison(self) -> bool:
+        """Whether one comparison is proved over an ellipse of the two numbers that it compares."""
+        atoms = [node for node in self.attempt.table if node[0] in ("predict", "stronger", "has")]
+        kinds = self.attempt.place.kinds
+        read = len(kinds.strengths_read) + kinds.has_length
+        over = self.region.shape == "span" and kinds.class_index is None
+        return self.proof is not None and over and len(atoms) == 1 and read == 2
 
 
 @dataclass(eq=False)
@@ -176,8 +185,7 @@ class ReadoutVerdicts:
 
     def _region(self, readouts: ReadoutRegions, formula: Formula, focus: Focus, shape: str) -> ClassRegion:
         table = tabulate(formula, names_of(self.model))
-        kinds = kinds_read(table, self.model.class_names.index(focus.class_name))
-        place = (readouts.span if shape == "span" else readouts.band)(focus.class_name, kinds)
+        place = readouts.place(focus.class_name, table, shape)
         asked = self.options.gamma if focus.coverage is None and self.options.coverage is None else None
         gamma = asked if focus.gamma is None else focus.gamma
         if gamma is not None:
@@ -196,6 +204,8 @@ class ReadoutVerdicts:
 
     def _proved(self, readouts: ReadoutRegions, attempt: Attempt) -> Proof | None:
         place, table = attempt.place, attempt.table
+        # What a region is not made of is a constant to the engine, and would prove anything.
+        assert place.kinds.covers(kinds_read(table, place.kinds.class_index or 0))
         size = float(place.region.size)
         if Fraction(size) < place.region.size:  # what is proved at a larger size is proved here
             size = nextafter(size, inf)
