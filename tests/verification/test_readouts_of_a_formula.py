@@ -175,7 +175,8 @@ def test_a_conclusion_is_never_weaker_than_its_formula(seed: int, bits: list[boo
     conclusion = without_premise(formula)
     if conclusion is None:
         return
-    atoms = [Predict(name) for name in model.class_names] + [HasConcept(name) for name in "abcd"]
+    atoms: list[Formula] = [Predict(name) for name in model.class_names]
+    atoms += [HasConcept(name) for name in "abcd"]
     atoms += [Stronger(left, right) for left in "abcd" for right in "abcd"]
     truth: dict[Formula, bool] = dict(zip(atoms, bits, strict=False))
     assert value(formula, truth) or not value(conclusion, truth)
