@@ -106,7 +106,7 @@ HEAVY = {
     "s3fs",
 }
 # Longer than the 400 lines that are the limit elsewhere, because it must be readable, and auditable, alone.
-LONGER = {"checker/check.py": 1600}
+LONGER = {"checker/check.py": 1650}
 START_SECONDS = 0.4
 
 
