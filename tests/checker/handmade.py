@@ -31,6 +31,11 @@ REGION_CLAIM: Tree = {
 }  # fmt: skip
 
 
+def joint(own: object, presence: bool, concepts: int = 3) -> Tree:
+    """What a region of readouts is made of: all concepts relative to the first, or with the length as they are."""
+    return {"class": own, "concepts": [*range(concepts)], "strengths": "length" if presence else "relative"}
+
+
 def f8(values: Iterable[float]) -> str:
     """Little-endian float64 in base64."""
     numbers = list(values)
@@ -123,7 +128,7 @@ def body_of(
         said = {key: value for key, value in own.items() if key not in EVIDENCE}
         whole.append({"digest": digest(said | digests)} | own)
     return {
-        "format": "conspect-certificate-2", "sources": {}, "study": {}, "dimension": dimension,
+        "format": "conspect-certificate-3", "sources": {}, "study": {}, "dimension": dimension,
         "points": list(points), "regions": [encoded_region(region) for region in regions],
         "names": {"classes": classes, "concepts": concepts}, "thresholds": limits, "head": layers, "claims": whole,
         "lens": {"weight": f8(flat(lens[0])), "offset": f8(lens[1]), "directions": f8(flat(lens[2])), "width": len(lens[0])},

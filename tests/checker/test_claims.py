@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.checker import check
-from tests.checker.handmade import BOX, REGION_CLAIM, Tree, body_of, digest, f8, sealed
+from tests.checker.handmade import BOX, REGION_CLAIM, Tree, body_of, digest, f8, joint, sealed
 
 # Strengths are x, y and 0 at the embedding (x, y); logits x and y.
 PLAIN: Any = {
@@ -40,7 +40,7 @@ IMAGE: Tree = {
 }  # fmt: skip
 NEAR_REGION: Tree = {
     "shape": "near", "centre": [[-1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]], "factor": [[2.0**-30, 0.0], [0.0, 2.0**-30]],
-    "reads": {"class": None, "presence": False}, "images": 3,
+    "reads": joint(None, False), "images": 3,
 }  # fmt: skip
 # Readouts are k1 and k2 above k0: k0 is above k1 around the first and the last image, not around the second.
 NEAR: Tree = {
@@ -57,7 +57,7 @@ EXTENT: Tree = {
     "embedding": hashlib.sha256(base64.b64decode(f8([0.0, 0.5]))).hexdigest(),
     "direction": hashlib.sha256(base64.b64decode(f8([1.0, 0.0]))).hexdigest(),
 }  # fmt: skip
-BAND: Tree = {"shape": "band", "centre": [0.0] * 6, "factor": [0.0] * 6, "reads": {"class": None, "presence": False}}
+BAND: Tree = {"shape": "band", "centre": [0.0] * 6, "factor": [0.0] * 6, "reads": joint(None, False)}
 
 
 def body(claim: Tree, **changes: Any) -> Tree:
@@ -243,7 +243,7 @@ def test_an_extent_is_proved_over_all_of_it_where_the_head_has_layers() -> None:
         (REGION, {"class": "c9"}, "a region of no class"), (REGION, {"class": None}, "a region of no class"),
         (REGION, {"region_digest": "0" * 64}, "the region is not the one that its digest names"),
         (REGION, {"region": 1, "region_digest": "", "reads": None}, "a region's number is not an integer from 0 to 0"),
-        (REGION, {"reads": {"class": None, "presence": False}}, "made of other readouts"),
+        (REGION, {"reads": joint(None, False)}, "made of other readouts"),
         (REGION, {"part": "premise"}, "which part"),
         (WITNESS, {"size": "6", "part": "conclusion"}, "a conclusion alone refutes"),
         (REGION, {"formula": [["stronger", 0, 1]]}, "multipliers prove nothing"),
@@ -281,7 +281,7 @@ def test_an_extent_is_proved_over_all_of_it_where_the_head_has_layers() -> None:
         (IMAGE, {"split": 1}, "an image without a name"), (IMAGE, {"verdict": "unknown"}, "exactly the keys"),
         (NEAR, {"radius": "-1"}, "the neighbourhoods are others"),
         (NEAR, {"radius": "2", "region_digest": "0" * 64}, "the neighbourhoods are others"),
-        (NEAR, {"reads": {"class": 0, "presence": False}}, "made of other readouts"),
+        (NEAR, {"reads": joint(0, False)}, "made of other readouts"),
         (NEAR, {"trials": 2}, "other images"), (NEAR, {"refuted": 1}, "refuted around others"),
         (NEAR, {"proved": 3}, "proved around fewer images"),
         (NEAR, {"proved": 4}, "a count is not an integer from 0 to 3"), (NEAR, {"proved": -1}, "a count is not an integer"),
@@ -345,13 +345,11 @@ def test_regions_of_one_kind_do_not_serve_another() -> None:
     own = NEAR | {"reads": None}
     assert refusal(own, regions=[BOX]) == "a claim about images without neighbourhoods"
     assert "unknown region shape" in refusal(REGION, regions=[BOX | {"shape": "ball"}])
-    assert "only span and band are made of readouts" in refusal(
-        REGION, regions=[BOX | {"reads": {"class": None, "presence": False}}]
-    )
+    assert "only span and band are made of readouts" in refusal(REGION, regions=[BOX | {"reads": joint(None, False)}])
     span = BOX | {"shape": "span", "factor": [[1.0, 0.0], [0.0, 1.0]]}
     assert "readouts must have exactly the keys" in refusal(REGION, regions=[span])
     one = {"lens": ([[1.0, 0.0]], [0.0], [[1.0]]), "thresholds": {}}
-    empty = {"shape": "span", "centre": [], "factor": [], "reads": {"class": None, "presence": False}}
+    empty = {"shape": "span", "centre": [], "factor": [], "reads": joint(None, False, 1)}
     assert "a region without axes" in refusal(REGION | {"formula": [["predict", 0]]}, regions=[empty], **one)
     for images, why in ((0, "from 1 to 16777216"), (2**24 + 1, "from 1 to 16777216"), (2**24, "bytes and not")):
         assert why in refusal(NEAR, regions=[NEAR_REGION | {"images": images}])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conspect.checker import check
-from tests.checker.handmade import BOX, body_of, encoded_region, exactly, f8, readings
+from tests.checker.handmade import BOX, body_of, encoded_region, exactly, f8, joint, readings
 
 # Strengths are x, y and 0 at the embedding (x, y); logits x and y over 4.
 PLAIN = ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0], [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -267,7 +267,7 @@ def test_presence_is_a_row_and_a_bar_where_the_length_is_read() -> None:
             "shape": "span",
             "centre": [0.0] * width,
             "factor": [[0.0] * width] * width,
-            "reads": {"class": None, "presence": presence},
+            "reads": joint(None, presence),
         }
         place: Any = check.read_region(encoded_region(span), model)
         literals: list[Any] = []
@@ -281,7 +281,7 @@ def test_presence_is_a_row_and_a_bar_where_the_length_is_read() -> None:
 
 # ---------------------------------------------------------------- bands
 
-BAND = {"shape": "band", "factor": [0.0] * 6, "reads": {"class": None, "presence": False}}
+BAND = {"shape": "band", "factor": [0.0] * 6, "reads": joint(None, False)}
 # Pairs of strengths in order: (3, 4), (3, 5), (4, 3), (4, 5), (5, 3), (5, 4).
 
 

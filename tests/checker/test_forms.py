@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.checker import check
-from tests.checker.handmade import BOX, HEAD, THRESHOLDS, body_of, encoded_region, readings
+from tests.checker.handmade import BOX, HEAD, THRESHOLDS, body_of, encoded_region, joint, readings
 
 # Logits over finer and over coarser powers of two than strengths.
 COARSE_HEAD = [([[1.0, 2.0], [-3.0, 1.0], [0.0, -1.0]], [0.0, 5.0, -2.0])]
@@ -80,8 +80,8 @@ def test_logits_of_a_head_with_layers_are_no_rows_but_strengths_are() -> None:
 @pytest.mark.parametrize("own", [None, 0, 1, 2])
 def test_readouts_are_differences_and_rows_read_them_again(own: int | None, presence: bool) -> None:
     model = model_of()
-    reads = check.Readouts.read({"class": own, "presence": presence}, model)
-    assert reads.record() == {"class": own, "presence": presence}
+    reads = check.Readouts.read(joint(own, presence), model)
+    assert reads.record() == joint(own, presence)
     logits, strengths, length = (
         [Fraction(5), Fraction(7), Fraction(-11)],
         [Fraction(13), Fraction(17), Fraction(-19)],
@@ -112,9 +112,9 @@ def test_readouts_are_differences_and_rows_read_them_again(own: int | None, pres
 
 @pytest.mark.parametrize(
     "value",
-    [{"class": 3, "presence": False}, {"class": -1, "presence": False}, {"class": None, "presence": 0},
-     {"class": True, "presence": True},
-     {"class": 1.0, "presence": False}, {"class": None}, None],
+    [joint(3, False), joint(-1, False), joint(None, False) | {"strengths": 0},
+     joint(True, True),
+     joint(1.0, False), {"class": None}, None],
 )  # fmt: skip
 def test_readouts_of_no_class_or_of_no_kind_are_refused(value: object) -> None:
     with pytest.raises(check.Refused):
@@ -155,7 +155,7 @@ def test_a_region_of_readouts_is_linear_whatever_the_head() -> None:
         model = model_of(head=head)
         factor = [[2.0 * (i == k) for k in range(4)] for i in range(4)]
         span = {"shape": "span", "centre": [0.5, 1.0, -2.0, 0.25], "factor": factor,
-                "reads": {"class": 1, "presence": False}}  # fmt: skip
+                "reads": joint(1, False)}  # fmt: skip
         region = region_of(span, model)
         assert (region.linear, region.norm, region.dimension) == (linear, "euclid", 4)
         # Readouts at w: logits 0 and 2 above logit 1, then strengths 1 and 2 above strength 0.
@@ -292,7 +292,7 @@ def test_readouts_lie_in_a_span_up_to_its_edge() -> None:
         "shape": "span",
         "centre": [0.5, -1.0],
         "factor": [[2.0, 1.0], [0.25, 3.0]],
-        "reads": {"class": None, "presence": False},
+        "reads": joint(None, False),
     }
     region = region_of(span, model)
     for w in ([Fraction(3, 5), Fraction(4, 5)], [Fraction(-5, 13), Fraction(12, 13)], [Fraction(0), Fraction(-1)]):
@@ -315,7 +315,7 @@ def test_pairs_of_a_band_are_all_ordered_pairs_and_bars_both_ways(own: int | Non
         "shape": "band",
         "centre": numbers,
         "factor": [k / 8 for k in range(len(pairs))],
-        "reads": {"class": own, "presence": presence},
+        "reads": joint(own, presence),
     }
     place = region_of(band, model)
     assert isinstance(place, check.Band)
@@ -327,7 +327,7 @@ def test_pairs_of_a_band_are_all_ordered_pairs_and_bars_both_ways(own: int | Non
 
 @pytest.mark.parametrize("wrong", [{"factor": [1.0, -0.5, 1, 1, 1, 1]}, {"centre": [0.0] * 5}, {"factor": [0.0] * 7}])
 def test_a_band_has_a_width_that_is_not_negative_for_each_of_its_pairs(wrong: dict[str, Any]) -> None:
-    band = {"shape": "band", "centre": [0.0] * 6, "factor": [0.0] * 6, "reads": {"class": None, "presence": False}}
+    band = {"shape": "band", "centre": [0.0] * 6, "factor": [0.0] * 6, "reads": joint(None, False)}
     assert region_of(band, model_of())
     with pytest.raises(check.Refused):
         region_of(band | wrong, model_of())
@@ -355,7 +355,7 @@ def test_a_literal_weighs_its_rows_and_bars_weigh_the_length() -> None:
 
 NEAR: dict[str, Any] = {
     "shape": "near", "centre": [[1.0, -2.0], [0.5, 4.0], [-3.0, 0.25], [0.0, 0.0]], "factor": [[3.0, 0.0], [4.0, 0.5]],
-    "reads": {"class": None, "presence": False}, "images": 4,
+    "reads": joint(None, False), "images": 4,
 }  # fmt: skip
 # Literals over strengths 0 to 2; readouts are strengths 1 and 2 above strength 0.
 LITERALS = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conspect.checker import check
 from tests.checker.formulas import FORMULA, tabled, truth
-from tests.checker.handmade import BOX, HEAD, body_of, encoded_region, f8, readings
+from tests.checker.handmade import BOX, HEAD, body_of, encoded_region, f8, joint, readings
 
 DEEP_HEAD = [([[1.0, -0.5], [0.25, 1.0]], [0.5, -0.125]), ([[1.0, 0.5], [-2.0, 1.0], [0.25, 0.0]], [0.0, 0.5, 1.0])]
 # y is z, whose length is a whole number for these points; concepts are the axes and one between.
@@ -229,7 +229,7 @@ def test_an_embedding_lies_in_a_band_where_every_pair_is_far_enough_apart(
     logits, strengths, squared = readings(z, head)
     assert squared == 25
     rows = dict(enumerate([*logits, *strengths])) | {8: Fraction(5, 4), 9: Fraction(-5, 3), 10: Fraction(0)}
-    reads = {"class": own, "presence": presence}
+    reads = joint(own, presence)
     empty = check.Readouts.read(reads, model)
     groups = ([range(3)] if own is not None else []) + [range(3, 6)]
     pairs = [(a, b) for group in groups for a in group for b in group if a != b]
@@ -261,7 +261,7 @@ def test_an_embedding_lies_in_a_span_or_near_an_image_up_to_the_edge(own: int | 
     steps = [Fraction(3, 4), Fraction(1)] + [Fraction(0)] * (width - 2)
     centre = [float(v - s) for v, s in zip(values, steps, strict=True)]
     factor = [[0.25 * (i == k) for k in range(width)] for i in range(width)]
-    reads = {"class": own, "presence": False}
+    reads = joint(own, False)
     span = {"shape": "span", "centre": centre, "factor": factor, "reads": reads}
     near = {"shape": "near", "centre": [[c + 9 for c in centre], centre], "factor": factor, "reads": reads, "images": 2}
     point = check.Point(embedding(z), model, [])
@@ -290,7 +290,7 @@ def test_the_length_is_a_readout_of_a_span_with_presence() -> None:
     values = [*strengths, Fraction(5)]
     centre = [float(v) for v in values[:3]] + [4.0]
     factor = [[1.0 * (i == k) for k in range(4)] for i in range(4)]
-    span = {"shape": "span", "centre": centre, "factor": factor, "reads": {"class": None, "presence": True}}
+    span = {"shape": "span", "centre": centre, "factor": factor, "reads": joint(None, True)}
     point = check.Point(embedding(z), model, [])
     place = check.read_region(encoded_region(span), model)
     # The length is enclosed between 5 and 5 + 2**-163, so its edge cannot be met exactly.
@@ -333,7 +333,7 @@ def test_what_is_no_point_is_refused(value: object, why: str) -> None:
         "shape": "span",
         "centre": [0.5, 1.0],
         "factor": [[1.0, 0.0], [0.0, 1.0]],
-        "reads": {"class": None, "presence": False},
+        "reads": joint(None, False),
     }
     regions.append(check.read_region(encoded_region(span), model))
     with pytest.raises(check.Refused, match=why):

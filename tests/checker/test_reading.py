@@ -262,7 +262,7 @@ def resealed(rest: bytes) -> bytes:
         (resealed(b'"a":"\xff"}'), "not readable as JSON"),
         (resealed(b'"a":'), "not readable as JSON"),
         (resealed(b'"format":"another\x1b"}'), "not readable as JSON"),
-        (resealed(b'"format":"another"}'), "the format is another; this checker reads conspect-certificate-2"),
+        (resealed(b'"format":"another"}'), "the format is another; this checker reads conspect-certificate-3"),
         (resealed(b'"format":2}'), "not a certificate"),
     ],
 )

@@ -40,7 +40,7 @@ from conspect.verification.queries.negation import (
     negation,
     opened,
 )
-from conspect.verification.regions.readouts import ReadoutKinds
+from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
 from conspect.verification.regions.shapes import Band
 from tests.checker.handmade import HEAD, LENS, readings
 from tests.verification.subjects import plane
@@ -620,7 +620,7 @@ def test_the_nearest_images_are_those_of_plain_distances(scale: float) -> None:
 @pytest.mark.parametrize("presence", [False, True])
 def test_rows_over_readouts_are_what_readouts_say(own: int | None, presence: bool) -> None:
     atoms = AtomRows(3, 3, {0: Fraction(1, 4), 1: Fraction(-1, 3), 2: Fraction(0)}, (Fraction(1, 2),), presence)
-    rows = ReadoutRows(ReadoutKinds(own, presence), atoms)
+    rows = ReadoutRows(ReadoutKinds(own, (0, 1, 2), StrengthForm.LENGTH if presence else StrengthForm.RELATIVE), atoms)
     logits, strengths, length = (
         [Fraction(5), Fraction(7), Fraction(-11)],
         [Fraction(13), Fraction(17), Fraction(-19)],

@@ -414,7 +414,7 @@ class Readouts(NamedTuple):
             if index != self.class_index:
                 slope[index - (index > (self.class_index or 0))] = 1
             return slope, 0
-        if index > model.zero:
+        if index >= model.zero:
             need(index == model.zero + 1 and self.length, "the region does not read this")
             slope[-1] = 1
             return slope, 0
