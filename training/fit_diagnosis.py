@@ -2,15 +2,15 @@
 
     nice -n 10 python training/fit_diagnosis.py collect --study DIR [--networks training/kept/networks] [--only NAME ...]
     python training/fit_diagnosis.py fit
-    python training/fit_diagnosis.py collect --study DIR --series third --changed 100 [...]
+    python training/fit_diagnosis.py collect --study DIR --series fourth [...]
     python training/fit_diagnosis.py judge-held-back
 
 `--study` is a study of CIFAR-10 (out/demo), whose images, VLM and model are used; networks come from
-training/train_fault_networks.py. `collect` plants every kind of fault of the first two series in every network and keeps the
+training/train_fault_networks.py. `collect` plants every kind of fault of the first three series in every network and keeps the
 evidence of each network in training/kept/cases (five to ten minutes a network on one core; it goes on at the next network
 after a kill; several may run side by side with other `--only`). `fit` writes src/conspect/assets/diagnosis.json, fitted on
 all of these but those of the study's own model, and training/diagnosis.log: what is said of each case by weights that saw
-neither its kind of fault nor its network. Only then the third series is planted, and `judge-held-back` writes what the
+neither its kind of fault nor its network. Only then the fourth series is planted, and `judge-held-back` writes what the
 shipped weights say of it.
 """
 
@@ -33,6 +33,7 @@ from conspect.faults.scoring import score_images, score_informed, score_models
 from conspect.faults.subject_sources import subjects
 from conspect.study.diagnosing.record import ASSET
 
+FITTED = (Series.FIRST, Series.SECOND, Series.THIRD)
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, LOG, HELD_BACK_LOG = (
     ROOT / name for name in ("training/kept/cases", "training/diagnosis.log", "training/diagnosis_held_back.log")
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("step", choices=("collect", "fit", "judge-held-back"))
     parser.add_argument("--study", type=Path)
     parser.add_argument("--networks", type=Path, default=ROOT / "training/kept/networks")
-    parser.add_argument("--series", nargs="*", type=Series, default=[Series.FIRST, Series.SECOND], choices=list(Series))
+    parser.add_argument("--series", nargs="*", type=Series, default=list(FITTED), choices=list(Series))
     parser.add_argument(
         "--changed", type=int, default=CHANGED_IMAGES, help="pictures that changes of the input are tried on"
     )
@@ -135,12 +136,12 @@ def main() -> None:
         collect(options.study, options.networks, options.only, options.series, options.changed)
         return
     if options.step == "fit":
-        cases = [case for case in kept(Series.FIRST, Series.SECOND) if case.network != ASIDE]
+        cases = [case for case in kept(*FITTED) if case.network != ASIDE]
         said = [kinds_left_out(cases, reported=known) for known in (False, True)]
         WEIGHTS.write_text(json.dumps(asdict(weights_of(cases).table()), indent=1) + "\n", encoding="utf-8")
         log = LOG
     else:
-        cases = kept(Series.THIRD)
+        cases = kept(Series.FOURTH)
         weights = EvidenceWeights.from_table(msgspec.json.decode(WEIGHTS.read_bytes(), type=WeightsTable))
         said = [[case.answer(weights, reported=known) for case in cases] for known in (False, True)]
         log = HELD_BACK_LOG

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conspect.core.spaces import Head
-from conspect.study.diagnosing.gathering import Images, mendings
+from conspect.study.diagnosing.gathering import Images, mendings, unsteadiness
 
 # Red images are of class 0, blue ones of class 1; the network is fed BGR where it was trained on RGB.
 RED, BLUE = (200, 40, 20), (20, 40, 200)
@@ -51,3 +51,31 @@ def test_a_sound_input_is_fed_once() -> None:
     changes = mendings(model, images(300), images(300), 6, seed=0)
     assert not any(change.is_named or change.is_promising for change in changes)
     assert model.fed == 6 * (len(changes) + 1)
+
+
+class Noisy:
+    """Embeds the mean colour, and what stands before an image in its batch, `share` of it."""
+
+    head = Bgr.head
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        return image.astype(np.float32).transpose(2, 0, 1)
+
+    def embed(self, batch: np.ndarray) -> np.ndarray:
+        colours = batch.mean((2, 3))
+        return colours + self.share * np.roll(colours, 1, axis=0)
+
+
+def test_embeddings_that_depend_on_their_company_are_not_steady() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
+    empty = np.zeros((20, 3), np.float32)
+    seen = Images(pictures.__getitem__, np.arange(20) % 2, empty, empty)
+    assert unsteadiness(Noisy(0.0), seen, np.arange(20)) == pytest.approx(0, abs=1e-6)
+    moved = unsteadiness(Noisy(0.5), seen, np.arange(20))
+    assert moved > 0.1
+    assert unsteadiness(Noisy(2.0), seen, np.arange(20)) > moved
+    assert unsteadiness(Noisy(0.5), seen, np.arange(1)) == 0

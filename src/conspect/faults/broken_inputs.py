@@ -11,10 +11,10 @@ from PIL import Image, ImageFilter
 
 from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
 from conspect.faults.pipelines import PIPELINES, Picture, Pipeline, Prepared
-from conspect.study.diagnosing.feeding import OWN, RANGES
+from conspect.study.diagnosing.feeding import LEVELS, OWN, RANGES
 
 # Any of these puts a wrong scale right, or nearly so: they differ by less than what a network notices.
-SCALES = frozenset({*RANGES, OWN, "values over 255", "values times 255"})
+SCALES = frozenset({*RANGES, OWN, "values over 255", "values times 255", *(level[0] for level in LEVELS)})
 BLACK, WHITE, SIDE = 0, 255, 32
 
 
@@ -64,28 +64,33 @@ def _too_bright(picture: Picture) -> Picture:
 def _pictures() -> Iterator[BrokenInput]:
     """What befalls pictures before they are scaled."""
     known = {pipeline.name: pipeline for pipeline in (*PIPELINES, Pipeline("channels GRB", picture=_channels_grb))}
-    for name, mended_by in (
-        ("BGR", {"channels in the order BGR"}),
-        ("channels GBR", {"channels in the order BRG"}),
-        ("channels GRB", {"channels in the order GRB"}),
-        ("upside down", {"upside down", "turned by 180 degrees"}),
-        ("height and width exchanged", {"height and width exchanged", "turned to the left", "turned to the right"}),
-        ("inverted", {"inverted"}),
-        ("a crop forgotten", {"the middle 80 %", "the middle 65 %"}),
+    for name, mended_by, lost in (
+        ("BGR", {"channels in the order BGR"}, None),
+        ("channels GBR", {"channels in the order BRG"}, None),
+        ("channels GRB", {"channels in the order GRB"}, None),
+        ("upside down", {"upside down", "turned by 180 degrees"}, "upside down"),
+        (
+            "height and width exchanged",
+            {"height and width exchanged", "turned to the left", "turned to the right"},
+            "height and width exchanged",
+        ),
+        ("inverted", {"inverted"}, "light and dark are exchanged"),
+        ("a crop forgotten", {"the middle 80 %", "the middle 65 %"}, "of the size that it takes"),
     ):
-        yield BrokenInput(known[name], frozenset(mended_by))
+        yield BrokenInput(known[name], frozenset(mended_by), lost)
     zoomed = frozenset({"more around it, 80 %", "more around it, 65 %"})
     yield BrokenInput(known["the middle alone"], zoomed, "the border of the images")
     yield BrokenInput(known["in grey"], lost="colours")
     yield BrokenInput(known["resized by way of half the size"], lost="fine detail")
     yield BrokenInput(Pipeline("blurred", picture=_blurred), lost="fine detail")
     upright = frozenset({"turned by 180 degrees", "upside down"})
-    yield BrokenInput(Pipeline("turned by 180 degrees", picture=_turned(2)), upright)
+    yield BrokenInput(Pipeline("turned by 180 degrees", picture=_turned(2)), upright, "turned by 180 degrees")
     sideways = {"turned to the left", "turned to the right", "height and width exchanged"}
-    yield BrokenInput(Pipeline("turned to the left", picture=_turned(1)), frozenset(sideways))
-    yield BrokenInput(Pipeline("YCbCr", picture=_ycbcr), frozenset({"YCbCr read as RGB"}))
-    yield BrokenInput(Pipeline("in linear light", picture=_linear_light), frozenset({"brighter"}))
-    yield BrokenInput(Pipeline("too bright", picture=_too_bright), frozenset({"darker"}))
+    yield BrokenInput(Pipeline("turned to the left", picture=_turned(1)), frozenset(sideways), "turned by 90 degrees")
+    yield BrokenInput(Pipeline("YCbCr", picture=_ycbcr), frozenset({"YCbCr read as RGB"}), "colours are mixed")
+    bent = "light and dark do not reach the model evenly"
+    yield BrokenInput(Pipeline("in linear light", picture=_linear_light), frozenset({"brighter"}), bent)
+    yield BrokenInput(Pipeline("too bright", picture=_too_bright), frozenset({"darker"}), bent)
 
 
 def _scales(slope: NDArray[np.float32], offset: NDArray[np.float32]) -> Iterator[BrokenInput]:

@@ -7,7 +7,7 @@ strengths.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -22,7 +22,7 @@ from conspect.adapters.models.norm_records import layer_departures
 from conspect.adapters.models.weight_marks import layer_marks, module_weights
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Head
-from conspect.faults import encoders, further, second, third
+from conspect.faults import encoders, fourth, further, second, third
 from conspect.faults.further import Change
 from conspect.faults.heads import HeadMutator, head_mutators
 from conspect.faults.pipelines import PIPELINES, Pipeline
@@ -43,13 +43,14 @@ BOTH = (
 class Series(StrEnum):
     """When a kind of fault was made, which says what was fitted on it.
 
-    `FIRST`: from the beginning. `SECOND`: after the features of the evidence, judged once, and fitted on since. `THIRD`: after
-    all that; nothing is fitted on it.
+    `FIRST`: from the beginning. `SECOND`, `THIRD`: each made when weights had been fitted on those before, judged once, and
+    fitted on since. `FOURTH`: after all that; nothing is fitted on it.
     """
 
     FIRST = "first"
     SECOND = "second"
     THIRD = "third"
+    FOURTH = "fourth"
 
 
 class Part(StrEnum):
@@ -154,6 +155,8 @@ class Cases:
                 yield from self._second()
             case Series.THIRD:
                 yield from self._third()
+            case Series.FOURTH:
+                yield from self._fourth()
             case _ as never:
                 assert_never(never)
 
@@ -164,7 +167,7 @@ class Cases:
         yield from self._heads(known)
         yield from self._heads(further.HEADS)
         yield from self._encoders(self._known_encoders())
-        yield from self._both()
+        yield from self._both({mutator.name: mutator for mutator in known}, dict(self._known_encoders()), BOTH)
         yield from self._pipelines(PIPELINES)
 
     def _second(self) -> Iterator[Case]:
@@ -195,6 +198,28 @@ class Cases:
         yield from self._heads(third.heads(self.sound[TRAIN], labels))
         yield from self._encoders(third.encoder_faults(self.network, torch.from_numpy(self.search)))
         yield from self._pipelines(third.PIPELINES)
+
+    def _fourth(self) -> Iterator[Case]:
+        subject, labels = self.subject, self.subject.labels[TRAIN]
+        for name, (encoder, head) in (
+            ("sound, embeddings shifted", fourth.shifted(subject.encoder, subject.head, seed=self.number)),
+            ("sound, dimensions in another order", fourth.reordered(subject.encoder, subject.head, seed=self.number)),
+            ("sound, in half precision", fourth.half_precision(subject.encoder, subject.head)),
+        ):
+            yield self._case(name, Part.NONE, 0.0, encoder=encoder, head=head)
+        rows = fourth.harder_rows(subject.head(self.sound[TEST]))
+        yield self._case("sound, harder images under test", Part.NONE, 0.0, rows=rows)
+        twice = np.sort(
+            np.random.default_rng(self.number).integers(len(subject.labels[TEST]), size=len(subject.labels[TEST]))
+        )
+        yield self._case("sound, images drawn with replacement", Part.NONE, 0.0, rows=twice)
+        yield from self._label_cases(fourth.label_mistakes(subject.head.offset.size))
+        mutators = fourth.heads(self.sound[TRAIN], labels)
+        faults = dict(fourth.encoder_faults(self.network, torch.from_numpy(self.search)))
+        yield from self._heads(mutators)
+        yield from self._encoders(faults.items())
+        yield from self._both({mutator.name: mutator for mutator in mutators}, faults, fourth.BOTH)
+        yield from self._pipelines(fourth.PIPELINES)
 
     def _accuracy(self, z: NDArray[np.float32], head: AffineMap) -> float:
         return float((head(z).argmax(1) == self.truth[: len(z)]).mean())
@@ -272,10 +297,10 @@ class Cases:
             if made is not None:
                 yield self._case(name, Part.ENCODER, made[1], encoder=made[0])
 
-    def _both(self) -> Iterator[Case]:
-        heads = {mutator.name: mutator for mutator in head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])}
-        stages = dict(self._known_encoders())
-        for head_name, stage_name in BOTH:
+    def _both(
+        self, heads: Mapping[str, HeadMutator], stages: Mapping[str, Change], pairs: Iterable[tuple[str, str]]
+    ) -> Iterator[Case]:
+        for head_name, stage_name in pairs:
             made = self._changed_encoder(stages[stage_name])
             if made is None:
                 continue

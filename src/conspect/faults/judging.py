@@ -28,7 +28,7 @@ from conspect.study.diagnosing.fingerprint import LAYER_IMAGES, coarse_grid
 from conspect.study.diagnosing.gathering import Images, gather, vlm_probe, vlm_scores
 
 # Pictures of each split that a case is judged on, and that each change of the input is tried on.
-TRAIN_IMAGES, TEST_IMAGES, CHANGED_IMAGES = 2000, 1000, 200
+TRAIN_IMAGES, TEST_IMAGES, CHANGED_IMAGES = 2000, 1000, 100
 SUSPECTED = {
     Part.NONE: {Suspect.NONE},
     Part.LABELS: {Suspect.LABELS},
@@ -69,7 +69,7 @@ class JudgedCase:
     @property
     def fittable(self) -> bool:
         """Whether the weights of the evidence may be fitted on it: one known suspect, that left a trace, and no other order."""
-        return self.part is not Part.BOTH and self.order is None and self.traced and self.series is not Series.THIRD
+        return self.part is not Part.BOTH and self.order is None and self.traced and self.series is not Series.FOURTH
 
     def answer(self, weights: EvidenceWeights, *, reported: bool = False) -> Answer:
         """What is said of the model, knowing the accuracy that it had or not."""

@@ -11,7 +11,8 @@ from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import head_evidence
 from conspect.analysis.diagnosis.images import Cause, Views, count_causes, diagnose_images, views_of
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
-from conspect.analysis.diagnosis.mendings import Mending
+from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
+from conspect.analysis.diagnosis.preparation import Preparation
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
     ModelDiagnosis,
@@ -114,6 +115,31 @@ def test_a_change_of_the_input_that_mends_rules_out_that_nothing_is_broken() -> 
     assert named_sentence(diagnosis) == "The input pipeline looks broken: feed RGB: 80.0 % becomes 90.0 %."
 
 
+def test_embeddings_that_are_not_steady_rule_out_that_nothing_is_broken() -> None:
+    weights, evidence = evidence_weights(), evidence_of(SOUND)[0]
+    found = diagnose(replace(evidence, unsteady=0.5), weights)
+    assert found.posterior[SUSPECTS.index(Suspect.NONE)] == 0
+    assert found.suspect is Suspect.ENCODER
+    assert (
+        named_sentence(found) == "The encoder looks broken: the same image gets another embedding beside other images."
+    )
+    assert any("50 % of the deviation over images" in said for said in evidence_sentences(found.evidence, NAMES))
+
+
+def test_what_does_not_arrive_is_said_beside_a_plain_preparation_that_mends() -> None:
+    weights, evidence = evidence_weights(), evidence_of(SOUND)[0]
+    plainly = Mending(PLAINLY, "prepare the images plainly", Exchange(40, 0, 400), 1e-6, 0.8)
+    grey = replace(evidence, preparation=Preparation(0.0, 1.0), mendings=(plainly,))
+    assert named_sentence(diagnose(grey, weights)) == (
+        "The input pipeline looks broken: colours do not reach the model (the images are made grey); prepare the images "
+        "plainly: 80.0 % becomes 90.0 %."
+    )
+    other = replace(grey, mendings=(replace(plainly, name="BGR", fix="feed RGB"),))
+    assert named_sentence(diagnose(other, weights)) == (
+        "The input pipeline looks broken: feed RGB: 80.0 % becomes 90.0 %."
+    )
+
+
 def test_other_names_are_named_before_anything_else() -> None:
     shifted = np.roll(np.arange(CLASSES), 1)
     diagnosis = diagnose(evidence_of(SOUND, names=shifted)[0], evidence_weights())
@@ -151,8 +177,11 @@ def test_labels_are_not_at_fault_for_mistakes_of_which_few_look_mislabelled() ->
 def test_what_cannot_be_told_apart_is_named_together() -> None:
     assert named_suspects(np.array([0.0, 0.05, 0.45, 0.45, 0.05])) == (Suspect.ENCODER, Suspect.HEAD)
     assert named_suspects(np.array([0.0, 0.1, 0.7, 0.2, 0.0])) == (Suspect.ENCODER,)
+    assert named_suspects(np.array([0.0, 0.1, 0.55, 0.35, 0.0])) == (Suspect.ENCODER,)
+    assert named_suspects(np.array([0.0, 0.1, 0.54, 0.36, 0.0])) == (Suspect.ENCODER, Suspect.HEAD)
+    assert named_suspects(np.array([0.0, 0.0, 0.3, 0.2, 0.5])) == (Suspect.NONE,)
     # Where it may be that nothing is broken, no part is called broken alone.
-    assert named_suspects(np.array([0.0, 0.0, 0.75, 0.05, 0.2])) == (Suspect.ENCODER, Suspect.NONE)
+    assert named_suspects(np.array([0.0, 0.0, 0.65, 0.05, 0.3])) == (Suspect.ENCODER, Suspect.NONE)
     assert named_suspects(np.array([0.0, 0.0, 0.4, 0.0, 0.6])) == (Suspect.NONE,)
     evidence = evidence_of(SOUND)[0]
     posterior = np.array([0.0, 0.05, 0.45, 0.45, 0.05])

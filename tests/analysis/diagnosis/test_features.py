@@ -11,7 +11,7 @@ from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, featur
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import HeadEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement
-from conspect.analysis.diagnosis.mendings import Mending
+from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
 from conspect.analysis.diagnosis.preparation import Preparation
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import Float64
@@ -25,6 +25,7 @@ ORDERED = ClassOrder((), 0.8, 0.8)
 HEAD = HeadEvidence(
     accuracy=0.8,
     biases=Exchange(0, 0, 400),
+    unbiased=Exchange(0, 0, 400),
     corrected=Exchange(35, 10, 400),
     refitted=Exchange(35, 10, 400),
     shape=np.array([0.4, 1.6, 0.1, 0.8]),
@@ -37,6 +38,7 @@ HEAD = HeadEvidence(
     refit=LogisticModel(NOTHING, NOTHING[0]),
     scale=1.0,
 )
+PLAIN = Mending(PLAINLY, "prepare plainly", Exchange(4, 3, 100), 1.0, 0.8)
 SOUND_HEAD = replace(HEAD, corrected=Exchange(0, 0, 400), shift=np.full(4, 0.01), shape=np.full(4, 0.01))
 EVIDENCE, SOUND = ModelEvidence(HEAD, ORDERED, ORDERED), ModelEvidence(SOUND_HEAD, ORDERED, ORDERED)
 # What a head alone says: the third class's shift is twice the least, the worst's eight times; misfits likewise.
@@ -115,7 +117,32 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
     ),
     "biases that mend as much": (
         replace(EVIDENCE, head=replace(HEAD, biases=Exchange(35, 10, 400))),
-        BY_HEAD | {"surprise at what other biases alone fix": SURPRISE},
+        BY_HEAD
+        | {
+            "surprise at what other biases alone fix": SURPRISE,
+            "part of what a corrected head fixes that other biases fix": min(SURPRISE, 1),
+        },
+    ),
+    "biases that mend a part": (
+        # 8 are fixed and none broken, of what 35 against 10 fix.
+        replace(EVIDENCE, head=replace(HEAD, biases=Exchange(8, 0, 400))),
+        BY_HEAD
+        | {
+            "surprise at what other biases alone fix": 8 / 3 / 4,
+            "part of what a corrected head fixes that other biases fix": min(SURPRISE, 1) * 8 / 3 / 4 / SURPRISE,
+        },
+    ),
+    "a change of the input that mends less than another head": (
+        replace(EVIDENCE, mendings=(Mending("contrast", "raise it", Exchange(14, 0, 400), 1e-4, 0.8),)),
+        BY_HEAD,
+    ),
+    "a change of the input that may mend as much as another head": (
+        replace(EVIDENCE, mendings=(Mending("contrast", "raise it", Exchange(18, 0, 400), 1e-5, 0.8),)),
+        BY_HEAD | {"an input that mends": 1.0},
+    ),
+    "a head that is better without its biases": (
+        replace(SOUND, head=replace(SOUND_HEAD, unbiased=Exchange(35, 10, 400))),
+        {"surprise at what a head without biases fixes": SURPRISE},
     ),
     "a pruned head of a sound model": (replace(SOUND, head=replace(SOUND_HEAD, zeros=0.5)), {}),
     "a pruned head with norms at their records, by which nothing is off": (
@@ -141,11 +168,24 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
     ),
     "layers as trained": (replace(EVIDENCE, marks=(LayerMark("first", 0.2, 0.35),)), BY_HEAD),
     "an input in grey": (
-        replace(EVIDENCE, preparation=Preparation(0.0, 1.0, 1.0)),
+        replace(EVIDENCE, preparation=Preparation(0.0, 1.0)),
         BY_HEAD | {"an input that loses something, where something is off": min(SURPRISE, 1)},
     ),
-    "an input in grey of a sound model": (replace(SOUND, preparation=Preparation(0.0, 1.0, 1.0)), {}),
-    "an input as usual": (replace(EVIDENCE, preparation=Preparation(1.0, 1.0, 1.0)), BY_HEAD),
+    "an input in grey of a sound model": (replace(SOUND, preparation=Preparation(0.0, 1.0)), {}),
+    "an input in grey, which a plain preparation helps": (
+        replace(EVIDENCE, preparation=Preparation(0.0, 1.0), mendings=(PLAIN,)),
+        BY_HEAD | {"an input that loses something, where something is off": min(SURPRISE, 1)},
+    ),
+    "an input in grey, as in training: a plain preparation does not help": (
+        replace(EVIDENCE, preparation=Preparation(0.0, 1.0), mendings=(replace(PLAIN, exchange=Exchange(3, 3, 100)),)),
+        BY_HEAD,
+    ),
+    "embeddings that move with their company": (
+        replace(SOUND, unsteady=0.021),
+        {"embeddings that are not steady": 1.0},
+    ),
+    "embeddings that are steady": (replace(SOUND, unsteady=0.019), {}),
+    "an input as usual": (replace(EVIDENCE, preparation=Preparation(1.0, 1.0)), BY_HEAD),
     "an input that mends": (
         replace(SOUND, mendings=(Mending("BGR", "feed RGB", Exchange(40, 0, 400), 1e-6, 0.8),)),
         {"an input that mends": 1.0},

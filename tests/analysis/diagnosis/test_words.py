@@ -21,7 +21,7 @@ from conspect.analysis.diagnosis.images import (
 )
 from conspect.analysis.diagnosis.labels import LabelJudgement
 from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
-from conspect.analysis.diagnosis.preparation import Preparation
+from conspect.analysis.diagnosis.preparation import Placement, Preparation
 from conspect.analysis.diagnosis.weighing import SUSPECTS, ModelDiagnosis, Suspect, named_suspects
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence, not_finite_sentence
 from conspect.analysis.explanation.failure_groups import Condition, FailureGroup, FailureSearch, Rate
@@ -42,7 +42,8 @@ from conspect.statistics.logistic import LogisticModel
 NOTHING: Float64 = np.zeros((1, 1))
 ORDERED = ClassOrder((), 0.8, 0.8)
 HEAD = HeadEvidence(
-    accuracy=0.8, biases=Exchange(0, 0, 400), corrected=Exchange(3, 4, 400), refitted=Exchange(3, 4, 400),
+    accuracy=0.8, biases=Exchange(0, 0, 400), unbiased=Exchange(0, 0, 400),
+    corrected=Exchange(3, 4, 400), refitted=Exchange(3, 4, 400),
     shape=np.array([0.1, 0.2, 0.3, 0.31]), shift=np.zeros(4), zeros=0.0, distinct=1.0, refitted_test=NOTHING,
     corrected_test=NOTHING, correction=CorrectedModel(1.0, NOTHING, NOTHING[0]),
     refit=LogisticModel(NOTHING, NOTHING[0]), scale=1.0,
@@ -53,6 +54,12 @@ NO_NORMS = (
     "The encoder keeps no records of its training (no batch norms that could be read): nothing to compare it with."
 )
 ORDER = "The order of the class names fits."
+
+
+def at(size: float, *, colour: float = 1.0, detail: float = 1.0, **more: Any) -> Preparation:
+    """Of pictures that arrive in the middle, at so many times their size."""
+    placement = Placement(size * np.eye(2), np.full(2, (1 - size) / 2), 0.0)
+    return Preparation(colour, detail, placement=placement, **more)
 
 
 def head_says(**changes: Any) -> str:
@@ -127,12 +134,19 @@ def test_what_is_said_of_the_layers_of_an_encoder(mark: LayerMark, said: str | N
 @pytest.mark.parametrize(
     ("preparation", "said"),
     [
-        (Preparation(0.1, 0.3, 1.3), []), (Preparation(1, 1, 0.8), []),
-        (Preparation(0.09, 0.3, 1.0), ["Colours do not reach the model (the images are made grey)."]),
-        (Preparation(1.0, 0.29, 1.0),
+        (at(1.3, colour=0.1, detail=0.3, sharp=0.54, balance=0.5, mixed=0.15, bent=0.05, varied=1e-3), []), (at(0.8), []),
+        (Preparation(0.09, 0.3), ["Colours do not reach the model (the images are made grey)."]),
+        (Preparation(1.0, 0.29),
          ["Fine detail does not reach the model (the images are made small and large again, or blurred)."]),
-        (Preparation(1.0, 1.0, 1.6), ["The border of the images does not reach the model (about 62 % of each side does)."]),
-        (Preparation(1.0, 1.0, 0.5), ["The images reach the model at 50 % of the size that it takes."]),
+        (at(1.6), ["The border of the images does not reach the model (about 62 % of each side does)."]),
+        (at(0.5), ["The images reach the model at 50 % of the size that it takes."]),
+        (at(1.0, sharp=0.53), ["Fine detail does not reach the model (the images are made small and large again, or blurred)."]),
+        (at(1.0, balance=0.49), ["One colour reaches the model at 49 % of the strength of the others."]),
+        (at(1.0, mixed=0.16),
+         ["Colours are mixed before they reach the model (a channel answers to more than one of red, green and blue)."]),
+        (at(1.0, bent=0.06), ["Light and dark do not reach the model evenly (the levels are bent or clipped)."]),
+        (at(1.0, inverted=True), ["Light and dark are exchanged before they reach the model."]),
+        (at(1.6, colour=0.0, varied=2e-3), ["The same image is prepared differently each time (augmentation is left on)."]),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_preparation(preparation: Preparation, said: list[str]) -> None:
@@ -192,7 +206,7 @@ def test_what_is_named_in_one_sentence() -> None:
     assert named_sentence(diagnosis(Suspect.INPUT, mendings=(mending,))) == (
         "The input pipeline looks broken: feed RGB: 80.0 % becomes 89.8 %."
     )
-    grey = Preparation(0.0, 0.0, 1.0)
+    grey = Preparation(0.0, 0.0)
     assert named_sentence(diagnosis(Suspect.INPUT, preparation=grey)) == (
         "The input pipeline looks broken: colours do not reach the model (the images are made grey); fine "
         "detail does not reach "
@@ -281,9 +295,10 @@ def test_the_first_sentences_of_a_report() -> None:
 @pytest.mark.parametrize(
     ("posterior", "named"),
     [
-        ([0.0, 0.0, 0.1, 0.6, 0.3], 2), ([0.1, 0.0, 0.1, 0.6, 0.2], 3), ([0.2, 0.0, 0.06, 0.6, 0.14], 1),
-        ([0.25, 0.0, 0.01, 0.59, 0.15], 3),
-        ([0.0, 0.0, 0.4, 0.0, 0.6], 1), ([0.0, 0.0, 0.41, 0.0, 0.59], 2), ([0.2] * 5, 5), ([0.86, 0.0, 0.0, 0.0, 0.14], 1),
+        ([0.0, 0.0, 0.1, 0.6, 0.3], 2), ([0.1, 0.0, 0.1, 0.6, 0.2], 3), ([0.2, 0.0, 0.06, 0.55, 0.19], 1),
+        ([0.25, 0.0, 0.01, 0.54, 0.2], 3),
+        ([0.0, 0.0, 0.5, 0.0, 0.5], 2), ([0.0, 0.0, 0.49, 0.0, 0.51], 1), ([0.11, 0.0, 0.4, 0.0, 0.49], 2), ([0.2] * 5, 5),
+        ([0.81, 0.0, 0.0, 0.0, 0.19], 1),
     ],
 )  # fmt: skip
 def test_so_many_suspects_are_named(posterior: list[float], named: int) -> None:
@@ -332,9 +347,10 @@ def test_counts_of_causes_have_wilson_intervals() -> None:
 @pytest.mark.parametrize(
     ("exchange", "p_value", "chance", "named", "promising"),
     [
-        (Exchange(8, 0, 400), 0.009, 0.0, True, False), (Exchange(7, 0, 400), 0.009, 0.0, False, False),
+        (Exchange(8, 0, 400), 0.009, 0.0, True, False), (Exchange(7, 0, 400), 0.009, 0.0, False, True),
         (Exchange(8, 0, 400), 0.01, 0.0, False, True), (Exchange(8, 0, 400), 0.009, 0.42, False, True),
-        (Exchange(8, 0, 400), 0.009, 0.4, True, False), (Exchange(20, 12, 400), 0.5, 0.0, False, False),
+        (Exchange(8, 0, 400), 0.009, 0.4, True, False), (Exchange(20, 12, 400), 0.5, 0.0, False, True),
+        (Exchange(12, 12, 400), 0.5, 0.0, False, False), (Exchange(14, 12, 400), 0.5, 0.0, False, False),
     ],
 )  # fmt: skip
 def test_a_change_of_the_input_is_named_or_promising(

@@ -11,7 +11,7 @@ from conspect.analysis.class_order import ClassOrder
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import HeadEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement
-from conspect.analysis.diagnosis.mendings import Mending
+from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
 from conspect.analysis.diagnosis.preparation import Preparation
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import Float64
@@ -38,12 +38,16 @@ JUDGED_ON = 1000
 ROW_STANDS_OUT = 0.6
 # A loss against the reported accuracy below the first is none; so many standard errors are taken off it.
 LEAST_LOSS, LOSS_ERRORS = 0.01, 1.64
-LARGEST_SURPRISE, LEAST_SHARE = 8.0, 0.015
+LARGEST_SURPRISE, LEAST_SURPRISE, LEAST_SHARE = 8.0, 0.1, 0.015
+# An embedding that moves by more than this of the deviation over images, with what stands beside the image, is not steady.
+LEAST_UNSTEADY = 0.02
 # Class names fit in another order when the order alone gives this part of what another head gains.
 LEAST_ORDER = 0.7
 FEATURES = (
     "surprise at what a corrected head fixes",
     "surprise at what other biases alone fix",
+    "part of what a corrected head fixes that other biases fix",
+    "surprise at what a head without biases fixes",
     "surprise at a corrected head, with norms at their records",
     "the same, with norms off their records",
     "shift of the third class, without records",
@@ -56,6 +60,7 @@ FEATURES = (
     "departure of the norms, where a corrected head helps",
     "an input that mends",
     "an input that loses something, where something is off",
+    "embeddings that are not steady",
     "labels that look wrong",
     "nothing lost against the reported accuracy",
     "accuracy lost against the reported one",
@@ -69,8 +74,8 @@ class ModelEvidence:
 
     `order` compares the labels with the model's outputs, `order_by_vlm` with what the VLM's texts say. `departures`: of norms on
     training images, in call order; `test_departures`: on test images of the same classes. `divided`: a head was found, so that
-    it can be told from the encoder. `marks`: of the encoder's layers. `reported`: the accuracy that the model is said to have
-    had, 0..1.
+    it can be told from the encoder. `marks`: of the encoder's layers. `unsteady`: how far an image's embedding lies from its
+    embedding in other company, in deviations over images. `reported`: the accuracy that the model is said to have had, 0..1.
     """
 
     head: HeadEvidence
@@ -82,15 +87,22 @@ class ModelEvidence:
     test_departures: tuple[LayerDeparture, ...] = ()
     divided: bool = True
     marks: tuple[LayerMark, ...] = ()
+    unsteady: float = 0.0
     preparation: Preparation | None = None
     reported: float | None = None
 
     @property
     def mending(self) -> Mending | None:
-        """The most gainful change of the input, where it is one to name; none while the class names are in another order."""
-        if self.other_order:
-            return None
-        return next((repair for repair in self.mendings if repair.is_named), None)
+        """The most gainful change of the input that shows a broken input."""
+        return next((repair for repair in self.mendings if self.shows_input(repair)), None)
+
+    def shows_input(self, mending: Mending) -> bool:
+        """Whether a change of the input is one to name; none is while the class names are in another order.
+
+        What is wrong with the input a change of it mends better than another head does: a change that mends less for sure makes
+        up for something else, as more contrast does for weights of the head that are too small.
+        """
+        return mending.is_named and not self.other_order and mending.most_gain >= self.head.corrected.net
 
     @property
     def other_order(self) -> bool:
@@ -139,6 +151,18 @@ class ModelEvidence:
         return next((mark for mark in self.marks if mark.zeros > LAYER_PRUNED or mark.repeated > LAYER_ROUNDED), None)
 
     @property
+    def is_unsteady(self) -> bool:
+        """Whether the same image gets another embedding beside other images."""
+        return self.unsteady > LEAST_UNSTEADY
+
+    @property
+    def loses_input(self) -> bool:
+        """Whether the preparation loses something, and a plain one, where it was tried, makes the model no worse."""
+        plainly = next((mending for mending in self.mendings if mending.name == PLAINLY), None)
+        helps = plainly is None or plainly.exchange.net > 0
+        return helps and self.preparation is not None and bool(self.preparation.lost)
+
+    @property
     def lost(self) -> float:
         """Accuracy lost against the reported one, less its error; 0 where none is reported."""
         if self.reported is None:
@@ -170,11 +194,12 @@ def features(evidence: ModelEvidence) -> Float64:
     at_record = recorded and evidence.beginning is None
     lost = _log(evidence.lost, LEAST_LOSS)
     off = min(1.0, max(surprise, departed, 0.0 if recorded else shifts[1], lost))
-    loses = evidence.preparation is not None and bool(evidence.preparation.lost)
     return np.array(
         [
             surprise,
             by_biases,
+            min(surprise, 1.0) * min(by_biases / max(surprise, LEAST_SURPRISE), 1.0),
+            _surprise(head.unbiased),
             surprise if at_record else 0.0,
             surprise if recorded and not at_record else 0.0,
             0.0 if recorded else shifts[1],
@@ -186,7 +211,8 @@ def features(evidence: ModelEvidence) -> Float64:
             float(at_record),
             departed * min(surprise, 1.0),
             float(evidence.mending is not None),
-            off * float(loses),
+            off * float(evidence.loses_input),
+            float(evidence.is_unsteady),
             # Of few images the share is as uncertain as the errors of judges that are often wrong make it.
             np.sqrt(judged) * _log(evidence.label_share, LEAST_SHARE),
             float(evidence.reported is not None and lost == 0),

@@ -24,7 +24,8 @@ Classes = NDArray[np.int64]
 class HeadEvidence:
     """What is known of a head. Exchanges are measured on test images, by what was fitted on training images.
 
-    `biases`, `corrected`, `refitted`: the head with other biases, with a correction of all its weights, and another head.
+    `biases`, `corrected`, `refitted`: the head with other biases, with a correction of all its weights, and another head;
+    `unbiased`: the head with no biases at all, which nothing was fitted for.
     `shape [class]`: how far the given logit of each class is from the refitted one over images, in deviations of the
     refitted logits, apart from its mean; `shift [class]`: the difference of the means, less its median over classes.
     `refitted_test`, `corrected_test [image, class]`: logits of the test images by both. `zeros`: share of the last layer's
@@ -34,6 +35,7 @@ class HeadEvidence:
 
     accuracy: float
     biases: Exchange
+    unbiased: Exchange
     corrected: Exchange
     refitted: Exchange
     shape: Float64
@@ -83,6 +85,7 @@ def head_evidence(
     weight = head.layers[-1].weight
     return HeadEvidence(
         accuracy=float((outputs == test_labels).mean()),
+        unbiased=exchange(test_labels, outputs, (given_test - head.layers[-1].offset / scale).argmax(1)),
         biases=exchange(test_labels, outputs, biases.scores(nothing_test, given_test).argmax(1)),
         corrected=exchange(test_labels, outputs, corrected_test.argmax(1)),
         refitted=exchange(test_labels, outputs, other_test.argmax(1)),

@@ -13,8 +13,10 @@ from conspect.statistics.testing import holm
 
 # A mending is named when it gains this much accuracy, and its corrected p-value is below the error.
 LEAST_GAIN, ERROR = 0.02, 0.01
-# One that gains as much, and by chance in fewer than this share of cases before correction, is worth trying on further images.
-PROMISING = 0.05
+# One that gains anything, and by chance in fewer than this share of cases before correction, is worth trying on further images.
+PROMISING = 0.25
+# The change that puts a plain preparation in place of the model's own: whatever the own one loses, it does not.
+PLAINLY = "prepared plainly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,15 @@ class Mending:
         return gains and self.accuracy + self.exchange.net > 2 * self.chance
 
     @property
+    def most_gain(self) -> float:
+        """The gain in accuracy that it may have, two standard errors up."""
+        trade = self.exchange
+        return trade.net + 2 * float(np.sqrt(trade.fixes + trade.breaks)) / max(trade.images, 1)
+
+    @property
     def is_promising(self) -> bool:
         """Whether it may be one to name, where more images would tell."""
-        return not self.is_named and self.exchange.net >= LEAST_GAIN and self.exchange.p_value < PROMISING
+        return not self.is_named and self.exchange.net > 0 and self.exchange.p_value < PROMISING
 
     @property
     def sentence(self) -> str:

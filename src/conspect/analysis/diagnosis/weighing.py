@@ -12,10 +12,11 @@ from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, featur
 from conspect.core.spaces import Float64
 from conspect.statistics.logistic import LogisticModel, fit_logistic
 
-# One suspect is named at this probability; otherwise as few as together reach the second are named as not to be told apart.
-LEAST_CONFIDENCE, LEAST_TOGETHER = 0.6, 0.85
+# One suspect is named at the first, nothing being broken at the second probability; otherwise as few as together reach the third
+# are named as not to be told apart.
+LEAST_CONFIDENCE, LEAST_SOUND, LEAST_TOGETHER = 0.55, 0.5, 0.85
 # No part is called broken alone where nothing being broken is as likely as this.
-MOST_NONE = 0.15
+MOST_NONE = 0.2
 FIT_PENALTY, FIT_ITERATIONS = 1e-2, 500
 
 
@@ -30,8 +31,8 @@ class Suspect(StrEnum):
 
 
 SUSPECTS = tuple(Suspect)
-INPUT, NONE = (SUSPECTS.index(suspect) for suspect in (Suspect.INPUT, Suspect.NONE))
-MENDS = FEATURES.index("an input that mends")
+INPUT, ENCODER, NONE = (SUSPECTS.index(suspect) for suspect in (Suspect.INPUT, Suspect.ENCODER, Suspect.NONE))
+MENDS, UNSTEADY = (FEATURES.index(name) for name in ("an input that mends", "embeddings that are not steady"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,13 @@ class EvidenceWeights:
         return WeightsTable(FEATURES, SUSPECTS, tuple(rows), tuple(self.model.bias.round(5).tolist()))
 
     def posterior(self, evidence: Float64) -> Float64:
-        """`[suspect]` for numbers `[feature]`. Where a change of the input mends, something is broken: what would be put down to
-        nothing is put down to the input."""
+        """`[suspect]` for numbers `[feature]`. Where a change of the input mends, or an image has more than one embedding,
+        something is broken: what would be put down to nothing is put down to the input, or to the encoder."""
         posterior = np.asarray(self.model.probabilities(evidence[None])[0])
-        if evidence[MENDS] > 0:
-            posterior[INPUT] += posterior[NONE]
-            posterior[NONE] = 0.0
+        for feature, broken in ((MENDS, INPUT), (UNSTEADY, ENCODER)):
+            if evidence[feature] > 0:
+                posterior[broken] += posterior[NONE]
+                posterior[NONE] = 0.0
         return posterior
 
 
@@ -139,13 +141,13 @@ def order_posterior(evidence: ModelEvidence) -> Float64 | None:
 
 
 def named_suspects(posterior: Float64) -> tuple[Suspect, ...]:
-    """The likeliest alone where it reaches `LEAST_CONFIDENCE` (and, for a broken part, nothing being broken stays below
-    `MOST_NONE`), else the fewest that reach `LEAST_TOGETHER` together.
+    """The likeliest alone where it reaches `LEAST_CONFIDENCE` and nothing being broken stays below `MOST_NONE`; nothing being
+    broken where that reaches `LEAST_SOUND`; else the fewest that reach `LEAST_TOGETHER` together.
     """
     order = np.argsort(-posterior, kind="stable")
     first = SUSPECTS[order[0]]
-    sure = first is Suspect.NONE or posterior[SUSPECTS.index(Suspect.NONE)] < MOST_NONE
-    if posterior[order[0]] >= LEAST_CONFIDENCE and sure:
+    most, none = posterior[order[0]], posterior[NONE]
+    if most >= LEAST_SOUND if first is Suspect.NONE else most >= LEAST_CONFIDENCE and none < MOST_NONE:
         return (first,)
     number = int(np.searchsorted(np.cumsum(posterior[order]), LEAST_TOGETHER)) + 1
     return tuple(SUSPECTS[k] for k in order[: min(max(number, 2), len(order))])

@@ -9,6 +9,7 @@ import numpy as np
 from conspect.analysis.diagnosis.evidence import LAYER_ROUNDED, PRUNED, ROUNDED, ModelEvidence
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.images import Cause, CauseCount
+from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
 from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
 from conspect.core.chances import p_value_words
 from conspect.core.protocols import LayerMark
@@ -30,19 +31,30 @@ def named_sentence(diagnosis: ModelDiagnosis, counts: Sequence[CauseCount] | Non
     if evidence.other_order:
         rows = " (or two rows of its head are exchanged)" if diagnosis.suspect is Suspect.HEAD else ""
         return f"The class names are in another order than the model's outputs{rows}."
-    if diagnosis.suspect is Suspect.INPUT and mending is not None:
-        return f"The input pipeline looks broken: {mending.sentence}."
-    if diagnosis.suspect is Suspect.INPUT and evidence.preparation is not None and evidence.preparation.lost:
-        return f"The input pipeline looks broken: {'; '.join(evidence.preparation.lost)}."
-    if diagnosis.suspect is Suspect.ENCODER and evidence.row_stands_out:
-        return "The encoder looks broken. One row of the head stands out too: the head may be broken as well."
     return {
         Suspect.NONE: "No sign of a broken part.",
         Suspect.LABELS: _labels(counts),
-        Suspect.INPUT: "The input pipeline looks broken.",
-        Suspect.ENCODER: "The encoder looks broken.",
+        Suspect.INPUT: _broken_input(evidence, mending),
+        Suspect.ENCODER: _broken_encoder(evidence),
         Suspect.HEAD: "The head looks broken.",
     }[diagnosis.suspect]
+
+
+def _broken_input(evidence: ModelEvidence, mending: Mending | None) -> str:
+    """What is wrong with the input: what mends it, and, where nothing else does, what does not arrive."""
+    known = (
+        [] if evidence.preparation is None or (mending and mending.name != PLAINLY) else [*evidence.preparation.lost]
+    )
+    known += [mending.sentence] if mending is not None else []
+    return f"The input pipeline looks broken{': ' if known else ''}{'; '.join(known)}."
+
+
+def _broken_encoder(evidence: ModelEvidence) -> str:
+    if evidence.is_unsteady:
+        return "The encoder looks broken: the same image gets another embedding beside other images."
+    if evidence.row_stands_out:
+        return "The encoder looks broken. One row of the head stands out too: the head may be broken as well."
+    return "The encoder looks broken."
 
 
 def _labels(counts: Sequence[CauseCount] | None) -> str:
@@ -74,6 +86,11 @@ def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> t
     """What is known, one sentence for each kind of evidence."""
     undivided = "No head was found: the outputs stand for the embeddings, and another head below is one on the outputs."
     sentences = [*([] if evidence.divided else [undivided]), _head(evidence, class_names), _norms(evidence)]
+    if evidence.is_unsteady:
+        sentences.append(
+            f"The same image gets another embedding beside other images ({100 * evidence.unsteady:.0f} % of the deviation over "
+            "images): dropout, noise or a norm of the batch is left on."
+        )
     if evidence.marked is not None:
         sentences.append(_mark(evidence.marked))
     if evidence.preparation is not None:
@@ -111,6 +128,8 @@ def _head(evidence: ModelEvidence, class_names: Sequence[str]) -> str:
         text += ": no head fault that another head would mend"
     elif head.biases.p_value < SIGNIFICANT:
         text += f"; other biases alone {exchange_sentence(head.biases)}"
+        if head.unbiased.p_value < SIGNIFICANT:
+            text += f"; the head without any biases {exchange_sentence(head.unbiased)}"
     shape = np.sort(head.shape)
     if len(shape) > 3 and head.corrected.p_value < SIGNIFICANT and shape[-1] > 1.5 * shape[-3]:
         text += (
@@ -168,6 +187,9 @@ def _reported(evidence: ModelEvidence, reported: float) -> str:
 
 def _input(evidence: ModelEvidence) -> str:
     mending = evidence.mending
+    less = next((change for change in evidence.mendings if change.is_named), None)
+    if mending is None and less is not None and not evidence.other_order:
+        return f"A change of the input helps ({less.sentence}), but another head helps more: it makes up for something else."
     if mending is None:
         return (
             f"None of {len(evidence.mendings)} usual changes of the input makes the model better by two points or more."

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from conspect.analysis.diagnosis.mendings import PLAINLY
 from conspect.core.protocols import Progress, unseen
 
 Picture: TypeAlias = NDArray[np.uint8]
@@ -25,6 +26,17 @@ RANGES = {
     "CLIP's means and deviations": ((122.77, 116.75, 104.09), (68.5, 66.63, 70.32)),
 }
 OWN = "these images' own means and deviations"
+# Name, what to do, factor of the values' distance from their mean, and what is added, in their deviations.
+LEVELS = (
+    ("half the contrast", "halve the contrast of the values", 0.5, 0.0),
+    ("two thirds of the contrast", "lower the contrast of the values to two thirds", 0.67, 0.0),
+    ("half as much contrast again", "raise the contrast of the values by a half", 1.5, 0.0),
+    ("double the contrast", "double the contrast of the values", 2.0, 0.0),
+    ("values lowered", "subtract one deviation from the values (another mean)", 1.0, -1.0),
+    ("values lowered by half", "subtract half a deviation from the values (another mean)", 1.0, -0.5),
+    ("values raised by half", "add half a deviation to the values (another mean)", 1.0, 0.5),
+    ("values raised", "add one deviation to the values (another mean)", 1.0, 1.0),
+)
 
 
 class Feedable(Protocol):
@@ -153,6 +165,9 @@ def changes_of(pictures: Sequence[Picture], prepared: Prepared) -> tuple[Change,
         if np.allclose(slope, 1, atol=0.05) and np.allclose(offset, 0, atol=0.05):
             continue
         changes.append(Change(name, f"scale the values to {name}", later=_affine(slope, offset, shape)))
+    for name, fix, factor, added in LEVELS:
+        slope = np.full(3, factor)
+        changes.append(Change(name, fix, later=_affine(slope, (1 - slope) * mean + added * deviation, shape)))
     for name, factor in (("values over 255", 1 / 255), ("values times 255", 255.0)):
         changes.append(Change(name, "divide the values by 255 once more" if factor < 1 else
                             "do not divide the values by 255 twice", later=_scaled(factor)))  # fmt: skip
@@ -192,13 +207,13 @@ def embedded(model: Feedable, prepared: Prepared, advance: Progress = unseen) ->
 
 
 def changed_embeddings(
-    model: Feedable, pictures: Sequence[Picture], advance: Progress = unseen, *, only: str | None = None
+    model: Feedable, pictures: Sequence[Picture], advance: Progress = unseen, *, only: frozenset[str] | None = None
 ) -> Iterator[tuple[tuple[str, str], NDArray[np.float32]]]:
-    """((name, fix), embeddings `[image, D]`) of every change (or the one called `only`) that leaves the network's input as large
+    """((name, fix), embeddings `[image, D]`) of every change (or those called `only`) that leaves the network's input as large
     as it is."""
     plain = prepared_by(model, pictures)
     for change in changes_of(pictures, plain):
-        if only is not None and change.name != only:
+        if only is not None and change.name not in only:
             continue
         if change.picture is not None:
             changed = [model.prepare(change.picture(picture)) for picture in pictures]
@@ -209,3 +224,41 @@ def changed_embeddings(
             assert change.later is not None
             given = change.later(plain)
         yield (change.name, change.fix), embedded(model, given, advance)
+    plainly = plain_preparation(model, pictures[0], plain) if only is None or PLAINLY in only else None
+    if plainly is not None:
+        fix = "prepare the images plainly (the whole image, resized, in colour, its levels in a straight line)"
+        yield (PLAINLY, fix), embedded(model, np.stack([plainly(picture) for picture in pictures]), advance)
+
+
+def plain_preparation(model: Feedable, picture: Picture, prepared: Prepared) -> Callable[[Picture], Prepared] | None:
+    """The middle square of a picture, resized, each channel on the straight line between what the model's own preparation makes
+    of black and of white; channels in its order, where it only exchanges them. None where black and white are no different.
+
+    `picture`: one as the model is given; `prepared [image, ...]`: pictures as it prepares them.
+    """
+    axis = channel_axis(prepared)
+    if axis is None:
+        return None
+    height, width = (prepared.shape[k] for k in range(1, 4) if k != axis)
+
+    def level(*colour: int) -> NDArray[np.float64]:
+        given = model.prepare(np.full(picture.shape, colour, dtype=np.uint8))
+        middle = np.moveaxis(given, axis - 1, 0)[
+            :, height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None
+        ]
+        return np.asarray(middle.mean((1, 2)), dtype=np.float64)
+
+    black, white = level(0, 0, 0), level(255, 255, 255)
+    if not np.isfinite(black + white).all() or not np.abs(white - black).min() > 0:
+        return None
+    grey = level(128, 128, 128)
+    answers = np.abs([level(*(192 if k == channel else 128 for k in range(3))) - grey for channel in range(3)])
+    order = answers.argmax(0)
+    order = order if len(set(order.tolist())) == 3 else np.arange(3)
+
+    def prepare(given: Picture) -> Prepared:
+        resized = Image.fromarray(_squared(given)).resize((width, height), Image.Resampling.BILINEAR)
+        values = black + (white - black) * np.asarray(resized)[..., order] / 255.0
+        return np.ascontiguousarray(np.moveaxis(values, 2, axis - 1), dtype=np.float32)
+
+    return prepare

@@ -23,8 +23,9 @@ from conspect.statistics.logistic import LogisticModel, fit_logistic
 from conspect.study.diagnosing.feeding import BATCH, Feedable, Picture, changed_embeddings, embedded, prepared_by
 from conspect.study.diagnosing.probing import PICTURES, preparation_of
 
-# Images that heads are fitted on, the VLM's head, that norms see, and that a promising change of the input is tried on again.
-FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES, FURTHER_IMAGES = 3000, 10_000, 384, 400
+# Images that heads are fitted on, the VLM's head, that norms see, and that promising changes of the input are tried on again; how
+# many such changes; and images that are embedded among others than before.
+FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES, FURTHER_IMAGES, FINALISTS, STEADY_IMAGES = 3000, 10_000, 384, 400, 3, 32
 Prepare: TypeAlias = Callable[[Picture], NDArray[np.float32]]
 OWN_PREPARATION = ("as its own configuration says", "prepare the images as the model's own configuration says")
 PROBE_PENALTY, PROBE_ITERATIONS, COSINE_SCALE = 1e-3, 100, 100.0
@@ -101,8 +102,8 @@ def mendings(
     own: Prepare | None = None,
     advance: Progress = unseen,
 ) -> tuple[Mending, ...]:
-    """What each usual change of the input does to `number` images, half of either split; none for 0. The best, where it is
-    promising and no more, is judged anew on `FURTHER_IMAGES` others, alone, so that nothing need be corrected for.
+    """What each usual change of the input does to `number` images, half of either split; none for 0. Where none is to be
+    named, the best of those that are promising are judged anew on `FURTHER_IMAGES` others, corrected for their own number alone.
 
     `own`: how the model's own configuration prepares them, where the study does it otherwise.
     """
@@ -119,27 +120,56 @@ def mendings(
         if all(image.shape == prepared.shape[1:] for image in given):  # the network may take no other size
             changed[OWN_PREPARATION] = model.head.logits(embedded(model, np.stack(given), advance)).argmax(1)
     judged = judge_mendings(labels, plain, changed, chance=1 / model.head.classes)
-    if judged and judged[0].is_promising:
+    finalists = [mending for mending in judged if mending.is_promising][:FINALISTS]
+    if finalists and not judged[0].is_named:
         further = [
             (images, images.some((number + FURTHER_IMAGES) // 2, seed=seed)[number // 2 :]) for images in (train, test)
         ]
-        return (_again(model, judged[0], further, advance=advance), *judged[1:])
+        again = _again(model, finalists, further, own=own, advance=advance)
+        names = {mending.name for mending in again}
+        return (*again, *(mending for mending in judged if mending.name not in names))
     return judged
 
 
 def _again(
-    model: Examined, best: Mending, further: Sequence[tuple[Images, NDArray[np.int64]]], *, advance: Progress
-) -> Mending:
-    """The same change on further images; as it was where there are none, or the study's own preparation is not to be had."""
+    model: Examined,
+    finalists: Sequence[Mending],
+    further: Sequence[tuple[Images, NDArray[np.int64]]],
+    *,
+    own: Prepare | None,
+    advance: Progress,
+) -> tuple[Mending, ...]:
+    """The same changes on further images; none where there are none."""
     pictures = [images.picture(int(row)) for images, rows in further for row in rows]
     if not pictures:
-        return best
+        return ()
     labels = np.concatenate([images.labels[rows] for images, rows in further])
     plain = model.head.logits(embedded(model, prepared_by(model, pictures), advance)).argmax(1)
+    names = frozenset(mending.name for mending in finalists)
     changed = {
-        key: model.head.logits(z).argmax(1) for key, z in changed_embeddings(model, pictures, advance, only=best.name)
+        key: model.head.logits(z).argmax(1) for key, z in changed_embeddings(model, pictures, advance, only=names)
     }
-    return next(iter(judge_mendings(labels, plain, changed, chance=best.chance)), best)
+    if own is not None and OWN_PREPARATION[0] in names:
+        given = np.stack([own(picture) for picture in pictures])
+        changed[OWN_PREPARATION] = model.head.logits(embedded(model, given, advance)).argmax(1)
+    return judge_mendings(labels, plain, changed, chance=finalists[0].chance)
+
+
+def unsteadiness(model: Examined, images: Images, rows: NDArray[np.int64]) -> float:
+    """How far an image's embedding lies from its embedding in other company, in deviations over images; 0 for fewer than two.
+
+    A network gives an image one embedding, whatever stands beside it, unless dropout, noise or a norm of the batch is left on.
+    """
+    if len(rows) < 2:
+        return 0.0
+    prepared = prepared_by(model, [images.picture(int(row)) for row in rows])
+    together, half = model.embed(prepared), len(rows) // 2
+    # In reverse, and in two parts of other sizes.
+    reverse = prepared[::-1]
+    apart = np.concatenate([model.embed(reverse[: half // 2 + 1]), model.embed(reverse[half // 2 + 1 :])])[::-1]
+    deviation = float(np.asarray(together, np.float64).std(0).mean())
+    moved = float(np.sqrt(np.square(np.asarray(together, np.float64) - apart).mean()))
+    return moved / deviation if deviation > 0 and np.isfinite(moved) else 0.0
 
 
 def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tuple[LayerDeparture, ...]:
@@ -190,6 +220,7 @@ def gather(
         test_departures=compared,
         divided=not model.head.is_identity,
         marks=marks_of(model),
+        unsteady=unsteadiness(model, test, test.some(STEADY_IMAGES, seed=seed)),
         preparation=preparation_of(model, [test.picture(row) for row in range(min(PICTURES, len(test.labels)))]),
         reported=reported,
     )

@@ -181,7 +181,7 @@ def _record(
                 fix=mending.fix,
                 exchanged=_exchanged(mending.exchange),
                 p_value=mending.p_value,
-                named=mending.is_named,
+                named=evidence.shows_input(mending),
             )
             for mending in evidence.mendings
         ),
