@@ -3,6 +3,7 @@
 Each is really raised. After a change of wording: pytest tests/study/test_golden_errors.py --golden, then read the difference.
 """
 
+import io
 import pickle
 import re
 import shutil
@@ -29,6 +30,7 @@ from conspect.adapters.datasets.views.changes import Changed
 from conspect.adapters.engines.ray import RayEngine
 from conspect.adapters.models import small_resnet
 from conspect.adapters.models.torch_module import torch_model
+from conspect.adapters.ontologies import endpoint
 from conspect.adapters.preprocessing import Preprocessing
 from conspect.adapters.runtimes.torch_runtime import torch_runtime
 from conspect.adapters.sources.hub import fetching
@@ -38,10 +40,11 @@ from conspect.adapters.store.places import place_of
 from conspect.adapters.trackers.mlflow import TrackedRun, log_run
 from conspect.adapters.vlms.pocket import pocket, text_tower
 from conspect.cli import main as cli_main
+from conspect.cli.asking import agreed
 from conspect.cli.language_server import language_server
 from conspect.cli.study import init
 from conspect.core.codes import CODES
-from conspect.core.diagnostics import ConspectError
+from conspect.core.diagnostics import ConspectError, OutsideError, outside_error
 from conspect.core.protocols import silent
 from conspect.faults.kept_removals import KeptRemovals
 from conspect.faults.removal_grounds import GROUNDS
@@ -51,6 +54,7 @@ from conspect.study import packages as study_packages
 from conspect.study.config import PropertiesConfig
 from conspect.study.own_objects import confirm_digests
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
+from tests.loopback import answering, fixed
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study_errors"
 OTHER_ROOMS = ("EXPLORE", "SPEC", "VERIFY", "MONITOR", "WEB")
@@ -369,6 +373,19 @@ def model006(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 
 @raises
+def model008(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    with answering(fixed(b"HTTP/1.1 302 Found\r\nLocation: http://other.example/v1\r\n\r\n")) as server:
+        patch.setattr(endpoint, "PATH", "")
+        try:
+            return endpoint.asked_words(endpoint.word_request(server.url, "m", ("cat", "dog"), 100), None)
+        except OutsideError as error:
+            (told,) = error.diagnostics
+            raise outside_error(
+                told.code, told.problem.replace(server.url, "http://127.0.0.1:8000"), told.fix
+            ) from None
+
+
+@raises
 def model007(folder: Path, patch: pytest.MonkeyPatch) -> None:
     image = np.full((16, 16, 3), 200, np.uint8)
     save_file({"image": image, "logits": np.array([1.0, 2.0, 3.0, -50.0])}, folder / "known.safetensors")
@@ -394,6 +411,18 @@ def vlm002(folder: Path, patch: pytest.MonkeyPatch) -> object:
 def cli001(folder: Path, patch: pytest.MonkeyPatch) -> object:
     init.main([str(folder)], standalone_mode=False)
     return init.main([str(folder)], standalone_mode=False)
+
+
+@raises
+def cli004(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.delenv("NOPEKEY", raising=False)
+    return endpoint.key_in("NOPEKEY")
+
+
+@raises
+def cli005(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(sys, "stdin", io.StringIO(""))
+    return agreed("send it?", "nothing was sent")
 
 
 @raises

@@ -12,13 +12,13 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
-from conspect.adapters.ontologies.endpoint import asked_words, word_request
 from conspect.adapters.ontologies.wordlists import built_in_words, read_words
 from conspect.cli.concepts import concepts
-from conspect.core.diagnostics import OutsideError, UserError
+from conspect.core.diagnostics import UserError
 from conspect.study import Study
 
 ASKED: list[dict[str, object]] = []
+KEYS: list[str] = []
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -27,6 +27,8 @@ class Answering(BaseHTTPRequestHandler):
     answer = json.dumps({"choices": [{"message": {"content": "1. crimson\n- leafy\n* crimson\n\nsky\x07\n"}}]}).encode()
 
     def do_POST(self) -> None:
+        if key := self.headers["Authorization"]:
+            KEYS.append(key)
         ASKED.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(200)
         self.end_headers()
@@ -39,6 +41,7 @@ class Answering(BaseHTTPRequestHandler):
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     ASKED.clear()
+    KEYS.clear()
     server = HTTPServer(("127.0.0.1", 0), Answering)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -70,27 +73,72 @@ def test_suggestions_are_printed_written_and_readable_as_a_concepts_file(finishe
 
 def test_nothing_is_sent_to_an_endpoint_before_the_user_has_seen_it_and_agreed(finished: Study, endpoint: str) -> None:
     call = ["suggest", str(finished.folder), "--endpoint", endpoint, "--model", "m", "--json"]
-    declined = CliRunner().invoke(concepts, call, input="n\n")
-    assert declined.exit_code == 1
-    assert ASKED == []
-    assert f"{endpoint}/chat/completions" in declined.stderr
+    for answer, why in (("n\n", "you did not agree; nothing was sent"), ("", "nobody answered; nothing was sent")):
+        declined = CliRunner().invoke(concepts, call, input=answer)
+        assert isinstance(declined.exception, UserError)
+        assert f"CLI005: {why}" in str(declined.exception)
+        assert ASKED == []
+        assert f"{endpoint}/chat/completions" in declined.stderr
     agreed = CliRunner().invoke(concepts, call, input="y\ny\nn\n")
     assert agreed.exit_code == 0, agreed.output
     assert len(ASKED) == 1
     assert "red" in str(ASKED[0]["messages"])
     assert json.loads(agreed.stdout)["candidates"] == 1
+    assert "1 lines of the answer are no words or phrases and were left out:\n  sky\\u0007 (it holds" in agreed.stderr
 
 
-def test_an_answer_is_cleaned_of_marks_repetitions_and_control_characters(endpoint: str) -> None:
-    assert asked_words(word_request(endpoint, "m", ["red"], 3), "key") == ("crimson", "leafy")
+@pytest.mark.parametrize(("answers", "why"), [("y\nn\nn\n", "no word was taken"), ("y\ny\n", "nobody answered")])
+def test_taking_no_word_is_said_as_that(finished: Study, endpoint: str, answers: str, why: str) -> None:
+    call = ["suggest", str(finished.folder), "--endpoint", endpoint, "--model", "m"]
+    declined = CliRunner().invoke(concepts, call, input=answers)
+    assert isinstance(declined.exception, UserError)
+    assert "CLI005" in str(declined.exception)
+    assert why in str(declined.exception)
+    assert "the request was sent" in str(declined.exception)
 
 
-def test_addresses_and_answers_of_another_kind_are_refused() -> None:
-    for address in ("file:///etc/passwd", "ftp://host/v1", "http://user:secret@host/v1", "nowhere"):
-        with pytest.raises(UserError):
-            word_request(address, "m", ["red"], 3)
-    with pytest.raises(OutsideError):
-        asked_words(word_request("http://127.0.0.1:9/v1", "m", ["red"], 3), None)
+def test_the_key_is_shown_by_its_variable_alone(
+    finished: Study, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret\n")
+    call = ["suggest", str(finished.folder), "--endpoint", endpoint, "--model", "m", "--key-variable", "MY_KEY"]
+    agreed = CliRunner().invoke(concepts, call, input="y\ny\ny\n")
+    assert agreed.exit_code == 0, agreed.output
+    assert KEYS == ["Bearer sk-secret"]
+    assert "with the key in MY_KEY, which travels unencrypted" in agreed.stderr
+    assert "sk-secret" not in agreed.output
+
+
+def test_what_cannot_work_is_refused_before_the_study_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("the study was opened")
+
+    monkeypatch.setattr(Study, "open", opened)
+    there = tmp_path / "there.toml"
+    there.write_text("")
+    model = ["--endpoint", "http://h/v1", "--model", "m"]
+    for options, code in (
+        (["--out", str(there)], "CLI001"),
+        (["--out", str(tmp_path / "nope" / "x.toml")], "CLI004"),
+        (["--out", str(there / "x.toml")], "CLI004"),
+        (["--out", str(tmp_path / ("x" * 300))], "CLI004"),
+        ([*model, "--key-variable", "NOPEKEY"], "CLI004"),
+        (["--endpoint", "http://[::", "--model", "m"], "CLI004"),
+        (["--endpoint", "http://h/v1?key=abc", "--model", "m"], "CLI004"),
+    ):
+        refused = CliRunner().invoke(concepts, ["suggest", str(tmp_path), *options])
+        assert isinstance(refused.exception, UserError), options
+        assert refused.exception.diagnostics[0].code == code
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there.toml"]
+    for options in (
+        ["--model", "m"],
+        ["--endpoint", "http://h/v1"],
+        ["--key-variable", "K"],
+        [*model, "--words", str(there)],
+    ):
+        assert CliRunner().invoke(concepts, ["suggest", str(tmp_path), *options]).exit_code == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"# only this\n", b"\xff\xfe\x00", b"x" * 101, b"a\x1b[31m\n"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 
 from conspect.cli.lazy import SuggestingGroup
 from conspect.cli.progress import terminal_bar
-from conspect.core.diagnostics import user_error
 from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
@@ -87,6 +85,13 @@ def captions(study: Path, folder: Path | None, as_json: bool) -> None:
 )
 @click.option("--model", metavar="NAME", help="The language model to ask at --endpoint.")
 @click.option("--key-variable", metavar="NAME", help="The environment variable that holds the endpoint's key.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1, max=3600),
+    default=120.0,
+    show_default=True,
+    help="Seconds that the endpoint may take, from first to last.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="Suggestions at most.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write them as a concepts file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
@@ -97,6 +102,7 @@ def suggest(  # noqa: PLR0917 (click passes by name)
     endpoint: str | None,
     model: str | None,
     key_variable: str | None,
+    timeout: float,
     limit: int,
     out: Path | None,
     as_json: bool,
@@ -105,18 +111,22 @@ def suggest(  # noqa: PLR0917 (click passes by name)
 
     Without --words, --ontology or --endpoint the candidates are a built-in vocabulary of some 750 visual words.
     """
+    from conspect.cli.asking import agreed_words, endpoint_of
     from conspect.core.chances import p_value_words
+    from conspect.core.files import require_place
     from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.suggesting import suggest_concepts
 
+    if sum(given is not None for given in (words, ontology, endpoint)) > 1:
+        raise click.UsageError("the candidates come from one place: give one of --words, --ontology and --endpoint")
+    asked = endpoint_of(endpoint, model, key_variable, timeout)
+    if out is not None:
+        require_place(out, new=True)
+    candidates = () if asked is not None else _candidates(words, ontology)
     opened = Study.open(study)
-    if sum(given is not None for given in (words, ontology, endpoint)) > 1 or (endpoint is None) != (model is None):
-        fix = "give one of --words, --ontology, and --endpoint with --model"
-        raise user_error("CLI001", "the candidates come from one place", fix)
-    candidates = _candidates(words, ontology) if endpoint is None else ()
-    if endpoint is not None and model is not None:
-        candidates = _asked(endpoint, model, key_variable, opened.inputs.model.class_names)
+    if asked is not None:
+        candidates = agreed_words(asked, opened.inputs.model.class_names)
     measured = opened.measurements(terminal_bar)
     suggested = suggest_concepts(opened.inputs, measured, opened.store, candidates, limit=limit)
     if out is not None:
@@ -155,27 +165,11 @@ def _candidates(words: Path | None, ontology: Path | None) -> tuple[str, ...]:
     return built_in_words()
 
 
-def _asked(endpoint: str, model: str, key_variable: str | None, class_names: tuple[str, ...]) -> tuple[str, ...]:
-    """Words of a language model, after the user has seen the request, and again after the user has seen the words."""
-    from conspect.adapters.ontologies.endpoint import asked_words, word_request
-
-    request = word_request(endpoint, model, class_names, 100)
-    click.echo(f"this would be sent to {request.url}:\n{request.body}", err=True)
-    click.confirm("send it?", abort=True, err=True)
-    answered = asked_words(request, None if key_variable is None else os.environ.get(key_variable))
-    kept = tuple(word for word in answered if click.confirm(f"take {word!r}?", default=True, err=True))
-    if not kept:
-        raise user_error("STUDY002", "no word was taken", "take at least one, or use the built-in vocabulary")
-    return kept
-
-
 def _write(suggested: SuggestedConcepts, out: Path) -> None:
     import json
 
     from conspect.core.files import write_atomically, writing_to
 
-    if out.exists():
-        raise user_error("CLI001", f"{out} already exists", "choose another file")
     # A JSON string is a TOML basic string.
     lines = [f"{json.dumps(concept.name)} = [{json.dumps(concept.name)}]" for concept in suggested.suggestions]
     with writing_to(out.parent):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 MOST_STEPS = 12
 # Of stages whose steps are no images.
-UNITS = {"verification": "proof", "files": "file"}
+UNITS = {"verification": "proof", "files": "file", "seconds of waiting": "s"}
 SECONDS_A_LINE, SECONDS_A_BEAT = 10.0, 1.0
 
 
