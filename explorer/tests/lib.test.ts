@@ -3,7 +3,7 @@ import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
 import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { csv } from "../src/lib/saving";
-import { atLeast, atMost, many, ordinal, percent, percentAtMost, placeIn, percentile, pValue, short, sized } from "../src/lib/words";
+import { atLeast, atMost, conceptLines, many, ordinal, percent, percentAtMost, placeIn, percentile, pValue, short, sized } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -64,6 +64,13 @@ describe("numbers in words", () => {
     expect([0, 1, 0.9996, 0.9994, 0.0004, 0.0006].map((share) => percent(share))).toEqual(["0.0 %", "100.0 %", "over 99.9 %", "99.9 %", "under 0.1 %", "0.1 %"]);
     expect([percent(0.999, 0), percent(0.004, 0), percent(0.5, 0)]).toEqual(["over 99 %", "under 1 %", "50 %"]);
     expect([0.02301, 0.023, 0, 1].map((share) => percentAtMost(share))).toEqual(["2.4 %", "2.3 %", "0.0 %", "100.0 %"]);
+  });
+});
+
+describe("lines for the concepts file", () => {
+  it("name what the study does not have, quoted", () => {
+    expect(conceptLines(["Wings", "a \"shiny\" thing"], ["wings"])).toEqual(['"a \\"shiny\\" thing" = ["a \\"shiny\\" thing"]']);
+    expect(conceptLines(["wings", null], ["wings"])).toEqual([]);
   });
 });
 

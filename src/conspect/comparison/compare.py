@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from conspect.comparison.accuracy import Failures, accuracy, listed_failures
-from conspect.comparison.concepts import concepts, failure_groups, found_groups, heatmaps
+from conspect.comparison.concepts import CellTests, cell_tests, changed_cells, concepts, failure_groups, found_groups
 from conspect.comparison.monitors import monitors
 from conspect.comparison.orders import Orders
 from conspect.comparison.properties import properties
@@ -21,11 +21,13 @@ def compare(
     names: tuple[str, str],
     failures: tuple[Failures | None, Failures | None] | None = None,
     orders: tuple[Orders | None, Orders | None] = (None, None),
+    tests: CellTests | None = None,
 ) -> Comparison:
     """`after` against `before`, at the confidence of `after`; `names`: what to call the two, such as their folders.
 
     `failures`: every failure of each (None: not known); left out, those of the records, where they hold all.
-    `orders`: the order of concepts in every image of each (None: not known).
+    `orders`: the order of concepts in every image of each (None: not known). `tests`: what `cell_tests` says of these, where
+    it was asked already.
     """
     known = (listed_failures(before), listed_failures(after)) if failures is None else failures
     same_classes = set(before.classes) == set(after.classes)
@@ -33,7 +35,10 @@ def compare(
     theirs, ours = known
     pairs = (theirs, ours) if same_images and theirs is not None and ours is not None else None
     same_lens = before.vlm.digest == after.vlm.digest
-    cells = heatmaps(before, after, orders if same_images else (None, None)) if same_lens else None
+    tested = tests
+    if tested is None and same_lens:
+        tested = cell_tests(before, after, orders if same_images else (None, None))
+    cells = None if tested is None or not same_lens else changed_cells(tested, after.asked.confidence)
     same_concepts = same_lens and before.concepts == after.concepts
     result = Comparison(
         before=_side(before, names[0]),

@@ -83,16 +83,11 @@ def _moved(
     return np.concatenate(parts)
 
 
-def heatmaps(
-    before: Results, after: Results, orders: tuple[Orders | None, Orders | None] = (None, None)
-) -> HeatmapChange | None:
-    """The cells that changed beyond chance, the largest changes first; None when there is nothing to compare."""
-    tests = cell_tests(before, after, orders)
-    if tests is None:
-        return None
+def changed_cells(tests: CellTests, confidence: float) -> HeatmapChange:
+    """The cells that changed beyond chance, the largest changes first."""
     old, new = tests.old, tests.new
     shares = np.stack([old[:, 0] / np.maximum(old[:, 1], 1), new[:, 0] / np.maximum(new[:, 1], 1)], axis=1)
-    changed = np.flatnonzero(tests.p_values < 1 - after.asked.confidence)
+    changed = np.flatnonzero(tests.p_values < 1 - confidence)
     largest = changed[np.argsort(-np.abs(shares[changed, 1] - shares[changed, 0]), kind="stable")]
     return HeatmapChange(
         tested=len(tests.cells),

@@ -8,7 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-from conspect.comparison.compare import compare
+from conspect.comparison.compare import compare, on_same_images
 from conspect.comparison.concepts import CellTests, cell_tests
 from conspect.core.diagnostics import user_error
 from conspect.results.compared_views import ChangedImages, ChangedRow, ComparedStudies, HeatmapDifference
@@ -40,7 +40,9 @@ class Compared:
         """What `conspect compare` says of the two."""
         names = self._place.absolute().name, self._study.folder.absolute().name
         failures = self._before.failures, self._failures
-        return compare(self._before.results, self._results, names=names, failures=failures, orders=self._orders)
+        return compare(
+            self._before.results, self._results, names=names, failures=failures, orders=self._orders, tests=self._tests
+        )
 
     @cached_property
     def sides(self) -> dict[int, ChangedSide]:
@@ -123,7 +125,7 @@ class Compared:
         same = self._before.results.vlm.digest == self._results.vlm.digest
         if not same:
             return None
-        orders = self._orders if self.comparison.same_images else (None, None)
+        orders = self._orders if on_same_images(self._before.results, self._results) else (None, None)
         return cell_tests(self._before.results, self._results, orders)
 
     def _cannot_swap(self) -> str | None:

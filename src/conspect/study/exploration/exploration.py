@@ -206,6 +206,8 @@ class Exploration:
         _ = self.index.refitted, self.index.by_confidence, self.index.folded_names, self.index.row_of, self.index.seen
         _ = self.views.reality.usual, self._verdicts
         self.proving.check("")
+        if self.views.before is not None:
+            self.views.compared.page()
         if len(self.index):
             self.views.sliders.page(self.annotations, self.index.ids[0], {})
             self.image(self.index.ids[0])
