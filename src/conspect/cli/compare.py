@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conspect.core.diagnostics import user_error
-from conspect.core.files import write_atomically, writing_to
+from conspect.core.files import require_place, write_atomically, writing_to
 
 if TYPE_CHECKING:
     from conspect.comparison.gate import Tolerances
@@ -27,6 +27,8 @@ EXIT_CODES: dict[GateOutcome, int] = {"pass": 0, "fail": 1, "investigate": 3}
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of sentences.")
 def compare(before: Path, after: Path, html: Path | None, as_json: bool) -> None:
     """Say what changed from study BEFORE to study AFTER: folders of studies that were run, or their results.json."""
+    if html is not None:
+        require_place(html, making_folders=True)
     comparison = _compared(before, after)
     if html is not None:
         from conspect.report.comparison import render_comparison
@@ -61,6 +63,9 @@ def gate(  # noqa: PLR0917 (click passes every option by name)
     from conspect.core.version import VERSION
     from conspect.report.gate import gate_junit, gate_lines, gate_markdown, gate_sarif
 
+    for place in (junit, sarif, markdown):
+        if place is not None:
+            require_place(place, making_folders=True)
     verdict = judge(_compared(against, study), _tolerances(study))
     if junit is not None:
         _write(junit, gate_junit(verdict))

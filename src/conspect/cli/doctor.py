@@ -34,13 +34,15 @@ def doctor(folder: Path, images: int, reported_accuracy: float | None, junit: Pa
     Tries the usual mistakes of image pipelines, and whether the class names are in another order, before anything else is
     believed. Needs no finished study; embeddings are kept.
     """
-    from conspect.core.files import write_atomically, writing_to
+    from conspect.core.files import require_place, write_atomically, writing_to
     from conspect.report.doctor import doctor_junit, doctor_lines
     from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.diagnosing.own_preparation import model_as_configured
     from conspect.study.diagnosing.record import diagnose_study
 
+    if junit is not None:
+        require_place(junit, making_folders=True)
     study = Study.open(folder)
     measured = study.measurements(terminal_bar)
     advance = terminal_bar("images fed again", 0)

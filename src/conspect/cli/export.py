@@ -25,6 +25,7 @@ def export(folder: Path, to: str, out: Path) -> None:
 
     Class, output, confidence, verdicts on the failures, concept strengths and the predicates that the image breaks.
     """
+    from conspect.core.files import require_place
     from conspect.study import Study
     from conspect.study.export import export as write
 
@@ -32,6 +33,7 @@ def export(folder: Path, to: str, out: Path) -> None:
         raise user_error("CLI001", f"{out} already exists", "choose another folder")
     if to != "fiftyone" and out.is_dir():
         raise user_error("CLI001", f"{out} is a folder", f"give a file, such as {out / f'study.{to}'}")
+    require_place(out / "samples.json" if to == "fiftyone" else out, making_folders=True)
     count = write(Study.open(folder), to, out, bar=terminal_bar)  # type: ignore[arg-type]
     click.echo(f"{count} images", err=True)
     click.echo(str(out.resolve()))

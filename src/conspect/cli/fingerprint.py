@@ -31,11 +31,13 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
     The file is small: activations of every layer in sum, the head, and embeddings of up to a thousand reference images of
     the study; a later version must be studied on the same images.
     """
-    from conspect.core.files import writing_to
+    from conspect.core.files import require_place, writing_to
     from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.diagnosing import fingerprint as taking
 
+    if out is not None:
+        require_place(out, making_folders=True)
     study = Study.open(folder)
     taken = taking.fingerprint_of(study.inputs, study.measurements(terminal_bar))
     if against is None:

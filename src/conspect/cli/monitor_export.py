@@ -30,6 +30,7 @@ STARTS = ("embedding", "image")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def export(study: Path, file: Path, start: str, second_look: bool, as_json: bool) -> None:
     """Write the monitor that `conspect monitor fit` left in STUDY/monitor as one ONNX graph."""
+    from conspect.core.files import require_place
     from conspect.monitor.export import attached, monitor_graph, signature, write
     from conspect.monitor.runtime import Monitor
     from conspect.monitor.runtime.storage import read_guarantee
@@ -38,6 +39,7 @@ def export(study: Path, file: Path, start: str, second_look: bool, as_json: bool
     from conspect.study.packages import GRAPH, require_with_model
     from conspect.study.study import lens_of
 
+    require_place(file, making_folders=True)
     opened = Study.open(study)
     require_with_model(opened.config, {"the graph": GRAPH})
     model = open_model(opened.config, opened.folder)

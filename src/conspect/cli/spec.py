@@ -12,7 +12,7 @@ import click
 
 from conspect.cli.lazy import SuggestingGroup
 from conspect.core.diagnostics import ConspectError, Diagnostic, DiagnosticObject, SourceLocation, UserError, user_error
-from conspect.core.files import read_specification
+from conspect.core.files import read_specification, require_place
 from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:  # the language loads numpy, which --help can do without
@@ -253,6 +253,8 @@ def mined(  # noqa: PLR0917 (click passes by name)
     from conspect.study import Study
 
     try:
+        if output is not None:
+            require_place(output)
         specification = Study.open(study).mined_specification(share=share, criterion="rate" if observed else "bound")
         _emit(specification, spelling, output, as_json)
     except ConspectError as error:

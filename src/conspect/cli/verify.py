@@ -141,6 +141,7 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
     images is printed in which the concept may be strengthened or weakened by so much without a change. With --leads the
     properties are asked only of outputs that lead by so much, over spans or bands (--region) as large as can be proved.
     """
+    from conspect.core.files import require_place
     from conspect.core.verdicts import exit_code
     from conspect.results.files import encoded
     from conspect.results.verification import VerifiedProperties
@@ -148,6 +149,9 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
 
     try:
         options = verify_options(choices)
+        for place in (certificate, junit, sarif):
+            if place is not None:
+                require_place(place)
         if extent is not None:
             _extents(files, study, extent, certificate, as_json)
             return

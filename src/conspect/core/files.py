@@ -76,27 +76,31 @@ def decoded_text(content: bytes) -> str:
     return content.decode(encoding)
 
 
-def require_place(path: Path, *, new: bool = False) -> None:
+def require_place(path: Path, *, new: bool = False, making_folders: bool = False) -> None:
     """Nothing when a file can be written to `path`, as far as can be known before it is tried; asked before long work.
 
-    Raises UserError CLI004 where there is no such folder, where it may not be written, or where a folder has that name;
-    CLI001 with `new` where a file has.
+    `making_folders`: whoever writes it makes the folders above it that are missing. Raises UserError CLI004 where there is no
+    folder for it, where the system does not allow it, or where a folder has that name; CLI001 with `new` where a file has.
     """
-    folder = path.parent
     try:
         if new and os.path.lexists(path):
             raise user_error("CLI001", f"{path} already exists", "choose another file")
-        if path.is_dir():
-            why, fix = "it is a folder", f"give a file, such as {path / 'name'}"
-        elif not folder.is_dir():
-            why, fix = f"there is no folder {folder}", "make it, or choose another"
-        elif not os.access(path if path.exists() else folder, os.W_OK):
-            why, fix = "the system does not allow it", "choose another place"
-        else:
-            return
+        wrong = _why_no_place(path, making_folders)
     except OSError as error:  # a name that is too long, a folder that may not be entered
-        why, fix = f"{error.strerror}", "choose another place"
-    raise user_error("CLI004", f"cannot write {path}: {why}", fix)
+        wrong = f"{error.strerror}"
+    if wrong is not None:
+        raise user_error("CLI004", f"cannot write {path}: {wrong}", "choose a file in a folder that exists")
+
+
+def _why_no_place(path: Path, making_folders: bool) -> str | None:
+    if path.is_dir():
+        return "it is a folder"
+    folder = path.parent
+    while making_folders and not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+    return None if os.access(path if path.exists() else folder, os.W_OK) else "the system does not allow it"
 
 
 @contextmanager
