@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import LinearConstraint, minimize
+from scipy.stats import hypergeom
 
 from conspect.analysis import class_order, dominance
 from conspect.analysis.alignment import AlignmentSums, fit_arrays, fold_sums, quality, stream_sums
@@ -15,11 +17,13 @@ from conspect.analysis.caption_retrieval import retrieval_ranks
 from conspect.analysis.class_order import order_in
 from conspect.analysis.concepts.grades import ConceptMeasures, Grade, _correlation, _graded, _shown, _unexplained
 from conspect.analysis.diagnosis.labels import calibrated, judge_labels, log_softmax, sharpness
-from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual
+from conspect.analysis.explanation import failure_groups
+from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few, smallest_shift
 from conspect.analysis.explanation.maps import concept_map
+from conspect.analysis.explanation.standing_out import Sayable
 from conspect.analysis.localization import Blame, Culprit, blame_of, part_losses, summary_of, undivided
 from conspect.analysis.thresholds import _best_cut
-from conspect.core.spaces import AffineMap, Lens
+from conspect.core.spaces import AffineMap, Head, Lens
 
 # ---------------------------------------------------------------- counts
 
@@ -286,6 +290,30 @@ def test_distances_are_measured_in_those_of_real_neighbours() -> None:
     assert counterfactual(np.eye(2), np.ones(2), np.zeros(2), np.zeros((3, 2))).distance == math.inf
 
 
+def test_a_shift_is_the_least_of_those_that_a_quadratic_program_finds_and_is_not_widened_unless_told() -> None:
+    rng = np.random.default_rng(2)
+    head = Head.linear(rng.normal(size=(3, 4)), rng.normal(size=3))
+    moves, z, asked = rng.normal(size=(4, 3)), rng.normal(size=4), 0
+    output = int(head.logits(z[None])[0].argmax())
+    for label in (k for k in range(3) if k != output):
+        for rounded_by, own in ((0.0, {}), (0.25, {"rounded_by": 0.25})):
+            others, weight = [k for k in range(3) if k != label], head.layers[0].weight
+            rows = np.array([(weight[label] - weight[k]) @ moves for k in others])
+            logits = head.logits(z[None])[0]
+            needed = logits[others] - logits[label] + 1e-6 + rounded_by * np.abs(rows).sum(axis=1)
+            limits = LinearConstraint(rows, lb=needed)
+            solved = minimize(lambda u: u @ u, np.ones(3), constraints=limits, method="SLSQP").fun
+            shift = smallest_shift(moves, head, z, label, np.ones(3, dtype=bool), **own)  # type: ignore[arg-type]
+            few = shift_of_few(moves, head, z, label, at_most=3, **own)  # type: ignore[arg-type]
+            assert shift is not None
+            assert few is not None
+            assert few == pytest.approx(shift)
+            assert shift @ shift <= solved * (1 + 1e-3)
+            assert (rows @ shift - needed).min() == pytest.approx(0.0, abs=1e-8)
+            asked += 1
+    assert asked == 4
+
+
 def test_a_map_s_mean_is_what_comparisons_read() -> None:
     lens = lens_of([[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]])
     positions = np.arange(12.0).reshape(2, 3, 2)
@@ -377,6 +405,13 @@ def test_captions_are_ranked_by_cosine_and_ties_count_against() -> None:
     assert ranks.median_rank == 4.0
 
 
+@pytest.mark.parametrize(("rank", "in_five"), [(1, 1), (5, 1), (6, 0)])
+def test_the_fifth_caption_is_among_the_five_nearest_and_the_sixth_is_not(rank: int, in_five: int) -> None:
+    captions = np.array([[1.0, 0.1 * k] for k in range(8)])
+    ranks = retrieval_ranks(np.array([[1.0, 0.0]]), captions, np.array([rank - 1]))
+    assert (ranks.first, ranks.in_five, ranks.median_rank) == (int(rank == 1), in_five, rank)
+
+
 # ---------------------------------------------------------------- alignment
 
 
@@ -436,3 +471,78 @@ def test_the_penalty_is_the_one_of_the_best_cross_validated_r2() -> None:
     assert measured.r2 == pytest.approx(1 - np.square(y - mapped).sum() / np.square(y - y.mean(axis=0)).sum())
     assert (measured.mean_cosine, measured.images) == (pytest.approx(cosine), 60)
     assert quality(fitted.map, x[:1], y[:1]).r2 == 0.0
+
+
+# ---------------------------------------------------------------- failure groups
+
+
+def scope_of(images: int, failures: int) -> failure_groups._Scope:
+    fails = np.arange(images) < failures
+    return failure_groups._Scope(None, None, np.arange(images), fails, np.arange(2))
+
+
+@pytest.mark.parametrize(
+    ("images", "failures", "tried", "asked"),
+    [
+        (10, 3, 1, True), (9, 3, 0, False), (10, 2, 1, False), (90, 9, 1, False), (90, 10, 1, True),
+        (91, 10, 0, False), (40, 4, 1, False), (40, 5, 1, True),
+    ],
+)  # fmt: skip
+def test_a_condition_is_put_to_the_test_where_it_holds_of_enough_images_and_failures(
+    images: int, failures: int, *, tried: int, asked: bool
+) -> None:
+    """Of 100 images and 10 failures."""
+    counted = failure_groups._counted(np.array([images]), np.array([failures]), scope_of(100, 10))
+    assert counted.tried == tried
+    assert counted.rate[0] == failures / images
+    # Twice the smaller tail of the hypergeometric law: of more failures than there were.
+    expected = min(1.0, 2 * float(hypergeom.sf(failures - 1, 100, 10, images))) if asked else 1.0
+    assert counted.p_value[0] == pytest.approx(expected)
+    nothing = failure_groups._counted(np.zeros(1, dtype=int), np.zeros(1, dtype=int), scope_of(100, 10))
+    assert (nothing.tried, nothing.rate[0], nothing.p_value[0]) == (0, 0.0, 1.0)
+
+
+def test_scopes_are_all_images_each_class_that_fails_and_each_confusion() -> None:
+    labels = np.repeat([0, 1, 2], 10)
+    outputs = labels.copy()
+    outputs[:6] = [1, 1, 1, 2, 2, 2]
+    outputs[10:13] = 0
+    outputs[20:22] = 0
+    sayable = Sayable(np.ones((3, 2), dtype=bool), np.zeros((3, 2), dtype=bool))
+    scopes = list(failure_groups._scopes(labels, outputs, np.arange(30), sayable))
+    # Class 1 fails in one way alone, class 2 twice only.
+    assert [(scope.label, scope.output) for scope in scopes] == [(None, None), (0, None), (0, 1), (0, 2), (1, None)]
+    assert [int(scope.fails.sum()) for scope in scopes] == [11, 6, 3, 3, 3]
+    assert scopes[1].rows.tolist() == list(range(10))
+    some = list(failure_groups._scopes(labels, outputs, np.arange(1, 30), sayable))
+    assert [(scope.label, scope.output) for scope in some] == [(None, None), (0, None), (0, 2), (1, None)]
+
+
+def test_proposals_are_so_many_so_promising_and_no_two_of_the_same_failures() -> None:
+    assert (failure_groups.LEAST_IMAGES, failure_groups.LEAST_FAILURES, failure_groups.PROPOSALS) == (10, 3, 30)
+    assert (failure_groups.PROMISING, failure_groups.ADDS, failure_groups.SAME_FAILURES) == (0.01, 1.25, 0.5)
+    assert failure_groups._jaccard(frozenset({1, 2, 3}), frozenset({2, 3, 4})) == 0.5
+    # Forty conditions of ten images each, all of which fail, of four hundred: each is its own group of failures.
+    labels, count = np.zeros(1000, dtype=np.int64), 40
+    literals = np.zeros((1000, 2 * count), dtype=bool)
+    for k in range(count):
+        literals[10 * k : 10 * k + 10, k] = True
+    outputs = (np.arange(1000) < 10 * count).astype(np.int64)
+    sayable = Sayable(np.ones((2, count), dtype=bool), np.zeros((2, count), dtype=bool))
+    chosen, tried = failure_groups._proposals(literals, labels, outputs, np.arange(1000), sayable)
+    assert len(chosen) == 30
+    # All images and the class are searched: 40 conditions each; no pair of them holds together.
+    assert tried == 80
+    assert all(len(proposal.literals) == 1 for proposal in (*chosen, chosen[0]))
+    # A copy of one condition is one proposal, though its images are a few more.
+    literals[0:10, 1], literals[10:20, 1] = True, False
+    again, _ = failure_groups._proposals(literals, labels, outputs, np.arange(1000), sayable)
+    assert sum(proposal.literals in ((0,), (1,)) for proposal in again) <= 1
+
+
+def test_halves_divide_each_class_by_the_seed() -> None:
+    labels = np.repeat([0, 1, 2], [7, 4, 1])
+    searching = failure_groups._halves(labels, 3)
+    assert [int(searching[labels == k].sum()) for k in range(3)] == [4, 2, 1]
+    assert (searching == failure_groups._halves(labels, 3)).all()
+    assert any((searching != failure_groups._halves(labels, seed)).any() for seed in range(4, 9))

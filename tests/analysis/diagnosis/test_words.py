@@ -86,8 +86,8 @@ def test_what_is_said_of_a_head() -> None:
     assert "furthest" not in head_says(**sure, shape=np.array([0.1, 0.2, 0.3, 0.3]))
     assert "furthest" not in head_says(**sure, shape=np.array([0.1, 0.2, 0.9]))
     assert "furthest" not in head_says(shape=np.array([0.1, 0.2, 0.3, 9.0]))
-    assert head_says(zeros=0.051, distinct=0.69).endswith(
-        "mend. 5 % of the head's weights are exactly 0. The head's weights are rounded."
+    assert head_says(zeros=0.751, distinct=0.69).endswith(
+        "mend. 75 % of the head's weights are exactly 0. The head's weights are rounded."
     )
     assert head_says(zeros=0.05, distinct=0.7).endswith("would mend.")
 
@@ -117,10 +117,10 @@ def test_what_is_said_of_norms() -> None:
 @pytest.mark.parametrize(
     ("mark", "said"),
     [
-        (LayerMark("conv", 0.3, 0.36),
-         "The weights of layer 'conv' are rounded: 16 values make up 36 % of them. If accuracy was lost, look there."),
-        (LayerMark("conv", 0.4, 0.36),
-         "The weights of layer 'conv' are pruned: 40 % are exactly 0. If accuracy was lost, look there."),
+        (LayerMark("conv", 0.3, 0.75),
+         "The weights of layer 'conv' are rounded: 16 values make up 75 % of them. If accuracy was lost, look there."),
+        (LayerMark("conv", 0.8, 0.36),
+         "The weights of layer 'conv' are pruned: 80 % are exactly 0. If accuracy was lost, look there."),
         (LayerMark("conv", 0.21, 0.35),
          "The weights of layer 'conv' are pruned: 21 % are exactly 0. If accuracy was lost, look there."),
         (LayerMark("conv", 0.2, 0.35), None),
@@ -139,7 +139,7 @@ def test_what_is_said_of_the_layers_of_an_encoder(mark: LayerMark, said: str | N
         (Preparation(1.0, 0.29),
          ["Fine detail does not reach the model (the images are made small and large again, or blurred)."]),
         (at(1.6), ["The border of the images does not reach the model (about 62 % of each side does)."]),
-        (at(0.5), ["The images reach the model at 50 % of the size that it takes."]),
+        (at(0.7), ["The images reach the model at 70 % of the size that it takes."]),
         (at(1.0, sharp=0.53), ["Fine detail does not reach the model (the images are made small and large again, or blurred)."]),
         (at(1.0, balance=0.49), ["One colour reaches the model at 49 % of the strength of the others."]),
         (at(1.0, mixed=0.16),
@@ -170,9 +170,9 @@ def test_what_is_said_of_the_input_the_labels_and_the_reported_accuracy() -> Non
     assert evidence_sentences(replace(PLAIN, reported=0.81), NAMES)[-1] == (
         "Nothing is lost for sure against the reported accuracy of 81.0 %: 80.0 % are right."
     )
-    head = replace(HEAD, corrected=Exchange(35, 10, 400))
+    head = replace(HEAD, corrected=Exchange(50, 10, 400))
     assert evidence_sentences(replace(PLAIN, reported=0.925, head=head), NAMES)[-1] == (
-        "Against the reported accuracy of 92.5 % the model loses 12.5 points; a corrected head restores 50 % "
+        "Against the reported accuracy of 92.5 % the model loses 12.5 points; a corrected head restores 80 % "
         "of them: close to all "
         "where the head alone is broken, less where the encoder is."
     )
@@ -377,28 +377,34 @@ CONCEPTS = ("long-ears", "wheels")
 
 
 def group(label: int | None, output: int | None, *conditions: Condition) -> FailureGroup:
-    return FailureGroup(label, output, conditions, np.arange(1), Rate(30, 100), Rate(4, 1200), 0.001)
+    return FailureGroup(label, output, conditions, np.arange(1), Rate(80, 100), Rate(4, 1200), 0.001)
 
 
 def test_a_group_of_failures_in_words() -> None:
-    rest = "(30 of the 100 checked); of other bee images, under 1 % (4 of 1,200). Both halves together: 1 failure, 25 % of all."
-    assert group_sentence(group(1, 2, Condition(0, True)), CONCEPTS, NAMES, 0.25) == (
-        f"Of the quarter of bee images that shows “long ears” most, 30 % are taken for cat {rest}"
+    rest = "(80 of the 100 checked); of other bee images, under 1 % (4 of 1,200). Both halves together: 1 failure, 75 % of all."
+    assert group_sentence(group(1, 2, Condition(0, True)), CONCEPTS, NAMES, 0.75) == (
+        f"Of the quarter of bee images that shows “long ears” most, 80 % are taken for cat {rest}"
     )
-    assert group_sentence(group(1, None, Condition(0, True), Condition(1, False)), CONCEPTS, NAMES, 0.25) == (
+    assert group_sentence(group(1, None, Condition(0, True), Condition(1, False)), CONCEPTS, NAMES, 0.75) == (
         "Of bee images that are both in the quarter that shows “long ears” most and in the quarter that "
-        "shows “wheels” least, 30 % are "
+        "shows “wheels” least, 80 % are "
         f"misclassified {rest}"
     )
     said = group_sentence(
-        replace(group(None, None, Condition(1, False)), failures=np.arange(1200)), CONCEPTS, NAMES, 0.5
+        replace(group(None, None, Condition(1, False)), failures=np.arange(1200)), CONCEPTS, NAMES, 0.8
     )
     assert said == (
-        "Of images that are in the quarter of their class that shows “wheels” least, 30 % are misclassified "
-        "(30 of the 100 checked); of "
-        "other images, under 1 % (4 of 1,200). Both halves together: 1,200 failures, 50 % of all."
+        "Of images that are in the quarter of their class that shows “wheels” least, 80 % are misclassified "
+        "(80 of the 100 checked); of "
+        "other images, under 1 % (4 of 1,200). Both halves together: 1,200 failures, 80 % of all."
     )
-    for rate, share in ((Rate(1, 100), "1 %"), (Rate(0, 100), "0 %"), (Rate(0, 0), "0 %"), (Rate(1, 101), "under 1 %")):
+    for rate, share in (
+        (Rate(1, 100), "1 %"),
+        (Rate(99, 100), "99 %"),
+        (Rate(0, 100), "0 %"),
+        (Rate(0, 0), "0 %"),
+        (Rate(1, 101), "under 1 %"),
+    ):
         assert f"of other bee images, {share} (" in group_sentence(
             replace(group(1, 2, Condition(0, True)), outside=rate), CONCEPTS, NAMES, 0.25
         )
