@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import tarfile
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +145,7 @@ def test_without_any_source_the_error_lists_all_three_ways(tmp_path: Path, monke
         raise OSError("Network is unreachable")
 
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    monkeypatch.setattr(cifar10, "download", offline)
     with pytest.raises(ConspectError) as caught:
         cifar10.load("test", cache=tmp_path)
     message = str(caught.value)

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -142,7 +141,7 @@ def data001(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
     patch.setattr(shutil, "which", lambda _: "/usr/bin/npm")
     patch.setattr(subprocess, "run", refused)
-    patch.setattr(urllib.request, "urlopen", offline)
+    patch.setattr(cifar10, "download", offline)
     return cifar10.load("test", cache=folder)
 
 

