@@ -62,6 +62,14 @@ def at(size: float, *, colour: float = 1.0, detail: float = 1.0, **more: Any) ->
     return Preparation(colour, detail, placement=placement, **more)
 
 
+def test_that_nothing_was_found_is_said_with_what_it_could_not_be_found_by() -> None:
+    assert named_sentence(diagnosis(Suspect.NONE)) == "No sign of a broken part."
+    again = diagnosis(Suspect.NONE, departures=(LayerDeparture("norm", 0.02),))
+    assert named_sentence(again) == (
+        "No sign of a broken part, but the norms were estimated again on images like these: their records say nothing."
+    )
+
+
 def head_says(**changes: Any) -> str:
     return evidence_sentences(replace(PLAIN, head=replace(HEAD, **changes)), NAMES)[0]
 

@@ -32,12 +32,19 @@ def named_sentence(diagnosis: ModelDiagnosis, counts: Sequence[CauseCount] | Non
         rows = " (or two rows of its head are exchanged)" if diagnosis.suspect is Suspect.HEAD else ""
         return f"The class names are in another order than the model's outputs{rows}."
     return {
-        Suspect.NONE: "No sign of a broken part.",
+        Suspect.NONE: _nothing(evidence),
         Suspect.LABELS: _labels(counts),
         Suspect.INPUT: _broken_input(evidence, mending),
         Suspect.ENCODER: _broken_encoder(evidence),
         Suspect.HEAD: "The head looks broken.",
     }[diagnosis.suspect]
+
+
+def _nothing(evidence: ModelEvidence) -> str:
+    """That nothing was found, and where there is nothing to find it by."""
+    if evidence.reestimated:
+        return "No sign of a broken part, but the norms were estimated again on images like these: their records say nothing."
+    return "No sign of a broken part."
 
 
 def _broken_input(evidence: ModelEvidence, mending: Mending | None) -> str:
