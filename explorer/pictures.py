@@ -1,4 +1,5 @@
 """Pictures of every view for the documentation, and the tour as a GIF: python explorer/pictures.py STUDY [BEFORE AFTER].
+With --report before STUDY: docs/images/report.png alone, of the study's report.
 
 Starts the explorer on a finished STUDY (such as out/demo), lets Chromium draw its views, and writes docs/images/explorer-*.png
 and docs/images/explorer.gif, with few colours so that they stay small. BEFORE and AFTER: two studies for the picture of Compare.
@@ -71,6 +72,17 @@ def film(frames: Path, target: Path) -> None:
     first.save(target, save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
 
 
+def report(study: str) -> None:
+    """The report's first screen and a heatmap: docs/images/report.png."""
+    with tempfile.TemporaryDirectory() as folder:
+        chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+        drawn, page = Path(folder) / "report.png", Path(study).absolute() / "report.html"
+        subprocess.run(["node", "report.mjs", str(page), chromium, str(drawn)], cwd=HERE, check=True)
+        with Image.open(drawn) as picture:
+            few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            few.save(IMAGES / "report.png", optimize=True)
+
+
 def main(study: str, *compared: str) -> None:
     """Draws everything."""
     LOOKED_AT.mkdir(parents=True, exist_ok=True)
@@ -88,4 +100,7 @@ def main(study: str, *compared: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "--report":
+        report(sys.argv[2])
+    else:
+        main(*sys.argv[1:])

@@ -1,12 +1,12 @@
 // Every view in both themes and five widths, at rest and with what can be opened in it: no finding of axe, nothing wider than the page.
-// usage: node tests/accessible.mjs ADDRESS CHROMIUM [FOLDER FOR PICTURES]. Prints {"looks": number, "problems": [...]}.
+// usage: node tests/accessible.mjs ADDRESS CHROMIUM [WIDTH,WIDTH [FOLDER FOR PICTURES]]. Prints {"looks": number, "problems": [...]}.
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const [address, executablePath, pictures] = process.argv.slice(2);
+const [address, executablePath, widths, pictures] = process.argv.slice(2);
 const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const origin = new URL(address).origin;
-const WIDTHS = [400, 768, 1280, 1920, 2560];
+const WIDTHS = widths ? widths.split(",").map(Number) : [400, 768, 1280, 1920, 2560];
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const problems = [];
 let looks = 0;

@@ -26,7 +26,7 @@ in_a_browser = pytest.mark.skipif(
 )
 
 
-def walked(script: str, study: Path, earlier: Path | None) -> list[str]:
+def walked(script: str, study: Path, earlier: Path | None, *options: str) -> list[str]:
     """The problems that a script of the page's tests finds in an explorer on `study`, beside `earlier`."""
     named = [str(study), *([] if earlier is None else [str(earlier)])]
     server = subprocess.Popen(
@@ -39,7 +39,7 @@ def walked(script: str, study: Path, earlier: Path | None) -> list[str]:
         assert server.stderr is not None
         address = next(line.split()[-1] for line in server.stderr if "http://" in line)
         done = subprocess.run(
-            [str(NODE), f"tests/{script}", address, str(CHROMIUM)],
+            [str(NODE), f"tests/{script}", address, str(CHROMIUM), *options],
             cwd=EXPLORER,
             capture_output=True,
             text=True,
@@ -56,15 +56,23 @@ def walked(script: str, study: Path, earlier: Path | None) -> list[str]:
 
 @pytest.mark.slow
 @in_a_browser
-@pytest.mark.parametrize("script", ["browser.mjs", "accessible.mjs", "addresses.mjs"])
-@pytest.mark.parametrize("kind", ["plain", "hostile"])
+@pytest.mark.parametrize(
+    ("kind", "script", "options"),
+    [
+        ("plain", "browser.mjs", ()),
+        ("plain", "accessible.mjs", ()),
+        ("plain", "addresses.mjs", ()),
+        ("hostile", "browser.mjs", ()),
+        ("hostile", "accessible.mjs", ("400,1280",)),
+    ],
+)
 def test_every_view_shows_what_it_counts_to_everybody_in_a_real_browser(
-    kind: str, script: str, request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, script: str, options: tuple[str, ...], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     names = ("finished_folder", "earlier_folder") if kind == "plain" else ("hostile_folder", "hostile_earlier")
     finished, earlier = (request.getfixturevalue(name) for name in names)
     study = shutil.copytree(finished, tmp_path / finished.name)
-    assert walked(script, study, earlier) == []
+    assert walked(script, study, earlier, *options) == []
 
 
 @pytest.mark.slow

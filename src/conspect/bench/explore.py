@@ -88,12 +88,21 @@ def started(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def answered(
-    client: Client, repeats: int, *, words: tuple[str, ...] = ASK_WORDS, compared: bool = True
+    client: Client,
+    repeats: int,
+    *,
+    words: tuple[str, ...] = ASK_WORDS,
+    compared: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[tuple[str, float, float]]:
     """What was asked, the 95th percentile of milliseconds to its whole answer, warm unless it says otherwise, and the target.
 
-    `words`: of questions; `compared`: whether there is a study before this one.
+    `words`: of questions; `compared`: whether there is a study before this one; `clock`: what counts the seconds.
     """
+
+    def timed(action: Callable[[], object], repeats: int) -> float:
+        return timed_by(clock, action, repeats)
+
     overview = client.record("/api/study")
     worst = client.record("/api/images?set=wrong&order=confident&limit=40")["images"]
     wrong = [entry["id"] for entry in worst]
@@ -174,13 +183,13 @@ def checked(client: Client, text: str) -> None:
     client.record("/api/specification/check", {"text": text})
 
 
-def timed(action: Callable[[], object], repeats: int) -> float:
-    """95th percentile of milliseconds over `repeats`."""
+def timed_by(clock: Callable[[], float], action: Callable[[], object], repeats: int) -> float:
+    """95th percentile of milliseconds over `repeats`, by a clock of seconds."""
     taken = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = clock()
         action()
-        taken.append(1000 * (time.perf_counter() - start))
+        taken.append(1000 * (clock() - start))
     return float(np.quantile(taken, 0.95, method="higher"))
 
 

@@ -29,7 +29,7 @@ FLOAT32 = 2.0**-24
 # Neighbours that are proposed by a scan in float32 and measured in float64.
 MOST_PROPOSED = 4096
 # Numbers of what is usual of one class, and classes whose are kept: 16 MB each. Never fewer images than a percentile needs.
-USUAL_NUMBERS, LEAST_USUAL, KEPT_CLASSES = 2_000_000, 1000, 8
+USUAL_NUMBERS, LEAST_USUAL, KEPT_CLASSES = 2_000_000, 1000, 16
 
 
 class Usual(NamedTuple):
