@@ -70,6 +70,8 @@ for (const scheme of ["light", "dark"]) {
       if (pictures) await page.screenshot({ path: `${pictures}/${name}-${scheme}-${width}.png`, fullPage: !["images", "keys"].includes(name) });
       looks += 1;
     }
+    // How far it is, for whoever waits.
+    console.error(`${scheme}, ${name}: ${looks} looks, ${problems.length} problems`);
   }
   // Whoever asked for less motion gets none.
   if (scheme === "dark") {

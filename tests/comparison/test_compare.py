@@ -97,11 +97,12 @@ def test_strengths_of_another_lens_are_not_compared(before: Results) -> None:
 def test_properties_flip_by_name_and_statement(before: Results) -> None:
     old = verified(before, property_of("kept", "holds"), property_of("lost", "holds"), property_of("gone", "holds"),
                    property_of("said", "holds"))  # fmt: skip
-    new = verified(before, property_of("kept", "holds"), property_of("lost", "violated"), property_of("new", "holds"),
-                   property_of("said", "violated", "b > a"))  # fmt: skip
+    new = verified(before, property_of("kept", "holds"), replace(property_of("lost", "violated"), quantifier="for all x"),
+                   property_of("new", "holds"), property_of("said", "violated", "b > a"))  # fmt: skip
     properties = compare(old, new, names=NAMES).properties
     assert properties is not None
     assert [(flip.id, flip.before, flip.after) for flip in properties.flipped] == [("lost", "holds", "violated")]
+    assert [flip.quantifier for flip in properties.flipped] == ["for all x"]
     assert (properties.in_both, properties.only_before, properties.only_after, properties.restated) == (
         2,
         ("gone",),

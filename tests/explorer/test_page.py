@@ -43,7 +43,7 @@ def walked(script: str, study: Path, earlier: Path | None, *options: str) -> lis
             cwd=EXPLORER,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, done.stderr
