@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conspect.adapters.models import ModelSource, model_of
+from conspect.adapters.models import ModelSource, model_of, own_module
 from conspect.adapters.vlms import VlmSource
 from conspect.core.diagnostics import UserError
 from conspect.study.config import DataConfig, ModelConfig, StudyConfig
@@ -191,6 +191,24 @@ def test_a_network_that_was_mended_is_imported_anew_and_nothing_is_written_besid
     study(tmp_path, seed=0)
     assert opened(config, tmp_path).digest == before
     assert not (tmp_path / "__pycache__").exists()
+
+
+def test_folders_of_earlier_studies_are_forgotten_once_and_cost_nothing_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        opened(study(tmp_path / str(number), seed=number), tmp_path / str(number))
+    assert list(own_module._FOLDERS) == [(tmp_path / "3").resolve()]
+    forgotten: list[Path] = []
+    forget = own_module._forget
+
+    def counting(folder: Path) -> None:
+        forgotten.append(folder)
+        forget(folder)
+
+    monkeypatch.setattr(own_module, "_forget", counting)
+    opened(study(tmp_path / "4", seed=4), tmp_path / "4")
+    assert forgotten == [(tmp_path / "3").resolve()]
 
 
 def test_every_kind_but_the_pocket_vlm_takes_a_title() -> None:

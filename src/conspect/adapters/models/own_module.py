@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from contextlib import redirect_stdout
+from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -92,9 +94,10 @@ def _imported(module: str, folder: Path | None) -> ModuleType:
     spec = PathFinder.find_spec(top, [str(here)])
     if spec is None or spec.origin is None:  # a mere folder of that name is no package
         return importlib.import_module(module)
-    for other, states in _FOLDERS.items():
+    for other, states in list(_FOLDERS.items()):
         if other != here or states != _states(here):
             _forget(other)
+            del _FOLDERS[other]
     if str(here) not in sys.path:
         sys.path.append(str(here))  # last: what lies beside study.toml must not stand in for a library
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -142,6 +145,16 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
 
 def _lies_in(module: ModuleType | None, folder: Path) -> bool:
     file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not (path := Path(file).resolve()).is_relative_to(folder):
+    if not isinstance(file, str):
         return False
-    return not is_installed(path)  # a study may lie in the folder of a project, with its environment in it
+    path = _resolved(file)
+    # By text: a process may have thousands of modules, and all are asked at each import.
+    if not path.startswith(f"{folder}{os.sep}".replace(os.sep * 2, os.sep)):
+        return False
+    return not is_installed(Path(path))  # a study may lie in the folder of a project, with its environment in it
+
+
+@lru_cache(maxsize=1 << 16)
+def _resolved(file: str) -> str:
+    """Where a module was loaded from, links followed; a module stays what it was loaded as."""
+    return os.path.realpath(file)
