@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, minimize
-from scipy.stats import hypergeom
+from scipy.stats import hypergeom, norm
 
 from conspect.analysis import class_order, dominance
 from conspect.analysis.alignment import AlignmentSums, fit_arrays, fold_sums, quality, stream_sums
 from conspect.analysis.caption_retrieval import retrieval_ranks
 from conspect.analysis.class_order import order_in
+from conspect.analysis.concepts import suggestions
 from conspect.analysis.concepts.grades import ConceptMeasures, Grade, _correlation, _graded, _shown, _unexplained
 from conspect.analysis.diagnosis.labels import calibrated, judge_labels, log_softmax, sharpness
 from conspect.analysis.explanation import failure_groups
@@ -546,3 +547,21 @@ def test_halves_divide_each_class_by_the_seed() -> None:
     assert [int(searching[labels == k].sum()) for k in range(3)] == [4, 2, 1]
     assert (searching == failure_groups._halves(labels, 3)).all()
     assert any((searching != failure_groups._halves(labels, seed)).any() for seed in range(4, 9))
+
+
+# ---------------------------------------------------------------- suggestions
+
+
+@pytest.mark.parametrize(("failed", "right", "known"), [(1, 20, False), (2, 20, True), (20, 1, False), (20, 2, True)])
+def test_failures_and_right_images_are_compared_from_two_of_each_on(failed: int, right: int, known: bool) -> None:
+    rng = np.random.default_rng(0)
+    strengths, wrong = rng.normal(size=(failed + right, 3)), np.arange(failed + right) < failed
+    difference, p_value = suggestions._failures(strengths, np.zeros(failed + right, dtype=np.int64), wrong)
+    if not known:
+        assert (difference.tolist(), p_value.tolist()) == ([0.0] * 3, [1.0] * 3)
+        return
+    own = strengths - strengths[~wrong].mean(axis=0)
+    a, b = own[wrong], own[~wrong]
+    error = np.sqrt(a.var(axis=0, ddof=1) / failed + b.var(axis=0, ddof=1) / right)
+    assert difference == pytest.approx((a.mean(axis=0) - b.mean(axis=0)) / b.std(axis=0))
+    assert p_value == pytest.approx(2 * norm.sf(np.abs((a.mean(axis=0) - b.mean(axis=0)) / error)))

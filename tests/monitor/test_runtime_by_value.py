@@ -21,7 +21,7 @@ from conspect.monitor.runtime.header import StoredThresholds, header_of
 from conspect.monitor.runtime.identity import Identity
 from conspect.monitor.runtime.looks import LOOKS, Look, axis_of_height
 from conspect.monitor.runtime.replay import COARSE, LEAST_SHARE, TOLERANCE, Ending, Replay, replay_of
-from conspect.monitor.runtime.second_look import Looks, SecondLook, look_features
+from conspect.monitor.runtime.second_look import LOOK_FEATURES, Looks, SecondLook, look_features
 from conspect.monitor.runtime.stream import DriftWatch, Stream
 from tests.monitor.fitted import TEST, monitor_and_guarantee
 
@@ -364,6 +364,8 @@ def test_tolerances_of_what_is_returned() -> None:
     assert scaled.scale == pytest.approx(3.0)
     assert replay_of(made, -made) is None
     assert replay_of(np.zeros((2, 2), np.float32), made) is None
+    # Logits that are all alike fit a softmax at every temperature, so that none is told.
+    assert replay_of(np.zeros((2, 4), np.float32), np.full((2, 4), 0.25, np.float32)) is None
     assert replay_of(made, made[:1]) is None
     assert replay_of(made[0], made[0]) is None
 
@@ -508,3 +510,23 @@ def test_a_model_is_recognised_up_to_a_twentieth_of_the_largest_number() -> None
     )
     whole = of_identity.whole_probes((5,))
     assert whole.tolist() == np.random.default_rng(0).integers(0, 256, (2, 5)).tolist()
+
+
+@pytest.mark.parametrize("changes", [{"looks": 0}, {"features": ["another"]}])
+def test_a_second_look_of_another_version_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    width = len(LOOK_FEATURES)
+    tier = SecondLook(
+        1,
+        np.ones(6, np.float32),
+        np.zeros(width, np.float32),
+        np.ones(width, np.float32),
+        np.zeros((2, width), np.float32),
+        np.zeros(4, np.float32),
+    )
+    replace(MONITOR, second_look=tier, second_thresholds=Thresholds(0.0, 1.0)).save(tmp_path)
+    assert type(MONITOR).load(tmp_path).required_second_look().looks == 1
+    about = json.loads((tmp_path / "monitor.json").read_text())
+    about["second_look"] |= changes
+    (tmp_path / "monitor.json").write_text(json.dumps(about))
+    with pytest.raises(ConspectError, match="second look is not of this version"):
+        type(MONITOR).load(tmp_path)
