@@ -121,7 +121,7 @@ def test_sarif_gives_each_result_its_line(call, tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [("--gamma", "0.4", "--coverage", "90%"), ("--coverage", "100%"), ("--confidence", "1.5"), ("--gamma", "nan")],
+    [("--gamma", "0.4", "--coverage", "90%"), ("--coverage", "101%"), ("--confidence", "1.5"), ("--gamma", "nan")],
 )
 def test_options_that_make_no_sense_are_refused_with_code_2(call, options):
     assert call(HELD, *options).exit_code == 2
@@ -140,3 +140,36 @@ def test_a_name_with_a_line_end_makes_no_line_of_its_own(call, tmp_path):
     path = tmp_path / "spec.cspec"
     said = CliRunner().invoke(main, ["spec", "explain", str(path)]).output
     assert len([line for line in said.splitlines() if line and not line.startswith("  ")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--leads", "0,2", "--gamma", "1"], "--gamma would be without effect beside --leads"),
+        (["--leads", "0,2", "--region", "box"], "--region would be without effect beside --leads"),
+        (["--leads", "0,2", "--extent", "up"], "--extent would be without effect beside --leads"),
+        (["--leads", "0", "--coverage", "0.9", "--float32"], "--coverage and --float32 would be without effect"),
+        (["--extent", "up", "--coverage", "0.9"], "--coverage would be without effect beside --extent"),
+        (["--confidence", "1.0"], "--confidence 1 is not a share of at least 0.5 and below 1"),
+        (["--coverage", "1.5"], "--coverage 3/2 is more than all images"),
+    ],
+)
+def test_an_option_without_effect_or_out_of_range_is_named(call, options, named):
+    done = call(HELD, *options)
+    assert done.exit_code == 2
+    assert named in done.output
+
+
+def test_all_of_the_images_is_asked_alike_on_the_command_line_and_in_a_file(call):
+    said = call("property p: for all x in focus(east, coverage = 100%): right > up\n")
+    asked = call("property p: for all x in focus(east): right > up\n", "--coverage", "1")
+    assert said.exit_code == asked.exit_code == 3
+    reasons = [next(line for line in done.output.splitlines() if "reason" in line) for done in (said, asked)]
+    assert reasons[0] == reasons[1]
+    assert "cannot show a coverage of 100.0%" in reasons[0]
+
+
+def test_a_lead_that_no_image_has_is_said_to_be_of_no_image(call):
+    lines = call(HELD, "--leads", "0,1000000").output.splitlines()
+    assert lines[-1] == "! no held-out image leads by 1e+06: what is proved there is of no image that is known"
+    assert "!" not in call(HELD, "--leads", "0").output

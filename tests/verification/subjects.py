@@ -64,13 +64,14 @@ class Pictures:
 
     def __init__(self, model: VerificationModel, seed: int, spread: float) -> None:
         self.model, self.spread = model, spread
-        self.random = np.random.default_rng(seed)
+        self.seed = seed
         self.samples: dict[str, ChangedSplit] = {}
 
     def sample(self, split: str) -> ChangedSplit:
         if split not in self.samples:
             whole = np.asarray(self.model.splits[split].embeddings)
-            moved = self.random.normal(size=(len(whole), 3, whole.shape[1])) * self.spread
+            rng = np.random.default_rng([self.seed, ["train", "val", "test"].index(split)])
+            moved = rng.normal(size=(len(whole), 3, whole.shape[1])) * self.spread
             moved = moved * np.linspace(0.2, 2.0, whole.shape[1])
             moved[:, 0] *= 3.0
             changed = (whole[:, None, :] + moved).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from conspect.core.percentages import narrow
 from conspect.language.syntax.parser import parse_with_diagnostics
 from conspect.language.writing.explanation import explain
 from conspect.results.assurance import AssuranceCase, Element, Node, Support
@@ -117,8 +118,8 @@ def _accuracy(build: _Builder, results: Results) -> str:
 
 
 def _measured(what: str, share: Share) -> str:
-    value = "none" if share.value is None else f"{share.value:.1%}"
-    return f"{what}: {value} ({share.low:.1%} to {share.high:.1%}, {share.n:,} images)"
+    value = "none" if share.value is None else narrow(share.value)
+    return f"{what}: {value} ({narrow(share.low)} to {narrow(share.high)}, {share.n:,} images)"
 
 
 def _properties(build: _Builder, results: Results) -> str:
@@ -146,7 +147,7 @@ def _property(build: _Builder, entry: Property) -> str:
     if entry.region is not None:
         verdict += f", over a {entry.region.shape} of {entry.region.gamma:g} standard deviations"
     if entry.kind == "region":
-        known = "" if entry.coverage is None else f" that contains {entry.coverage:.1%} of the held-out images"
+        known = "" if entry.coverage is None else f" that contains {narrow(entry.coverage)} of the held-out images"
         verdict += known
         if support == "shown" and (entry.coverage is None or entry.coverage < LITTLE_COVERAGE):
             support = "gap"
@@ -199,9 +200,11 @@ def _monitor(build: _Builder, results: Results) -> str:
         )
         goals.append(build.add("goal", sentence, "shown" if monitor.guarantee.accepts else "gap", supported_by=[kept]))
     flagged = monitor.kept.failures_flagged
-    value = "none" if flagged.value is None else f"{flagged.value:.1%}"
+    value = "none" if flagged.value is None else narrow(flagged.value)
     solution = build.add(
-        "solution", f"{value} of the failures are called suspect ({flagged.low:.1%} to {flagged.high:.1%})", "shown"
+        "solution",
+        f"{value} of the failures are called suspect ({narrow(flagged.low)} to {narrow(flagged.high)})",
+        "shown",
     )
     goals.append(build.add("goal", "The share of failures that is noticed is known", "shown", supported_by=[solution]))
     goals.append(build.add("goal", "That share is enough for the use (requirement not in the study)", "gap"))

@@ -152,6 +152,13 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
         for place in (certificate, junit, sarif):
             if place is not None:
                 require_place(place)
+        if leads is not None:
+            _refuse_beside(
+                "--leads",
+                {"files", "study", "leads", "as_json"} | ({"shape"} if options.shape in ("span", "band") else set()),
+            )
+        elif extent is not None:
+            _refuse_beside("--extent", {"files", "study", "extent", "as_json", "certificate"})
         if extent is not None:
             _extents(files, study, extent, certificate, as_json)
             return
@@ -180,6 +187,24 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
         click.echo(_about_certificate(path, sum(not result.claims for result in results)))
         click.echo(verdict_counts(records))
     sys.exit(exit_code(result.verdict for result in results))
+
+
+def _refuse_beside(mode: str, used: set[str]) -> None:
+    """VERIFY010 for an option that was given beside one that decides nothing, and that would be without effect."""
+    from click.core import ParameterSource
+
+    context = click.get_current_context()
+    given = [
+        option
+        for option in context.command.params
+        if option.name not in used and context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        names = " and ".join(option.opts[0] for option in given)
+        beside = " (and --region takes span or band there)" if mode == "--leads" and "--region" in names else ""
+        raise user_error(
+            "VERIFY010", f"{names} would be without effect beside {mode}{beside}", f"leave out {names}, or {mode}"
+        )
 
 
 def _extents(files: tuple[Path, ...], study: Path, concept: str, certificate: Path | None, as_json: bool) -> None:
@@ -256,10 +281,16 @@ def verify_options(choices: VerifyChoices) -> VerifyOptions:
     if choices["gamma"] is not None and choices["coverage"] is not None:
         raise user_error("VERIFY010", "--gamma and --coverage both say how large regions are", "give one of them")
     coverage, confidence = choices["coverage"], choices["confidence"]
-    if coverage is not None and coverage >= 1:
-        raise user_error("VERIFY010", f"--coverage {coverage} is not below 1", "give a share such as 0.9")
+    if coverage is not None and coverage > 1:
+        raise user_error(
+            "VERIFY010", f"--coverage {coverage} is more than all images", "give a share such as 0.9 or 90%"
+        )
     if not 0.5 <= confidence < 1:
-        raise user_error("VERIFY010", f"--confidence {confidence} is not from 0.5 to 1", "give a share such as 0.95")
+        raise user_error(
+            "VERIFY010",
+            f"--confidence {confidence:g} is not a share of at least 0.5 and below 1: nothing is measured with certainty",
+            "give a share such as 0.95",
+        )
     return VerifyOptions(
         gamma=choices["gamma"],
         coverage=coverage,

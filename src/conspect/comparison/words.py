@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from conspect.core.chances import p_value_words
+from conspect.core.percentages import narrow
 from conspect.core.verdicts import Outcome
 from conspect.results.comparison import (
     Accuracy,
@@ -74,7 +75,7 @@ def _cells_met(changed: HeatmapChange) -> str:
 
 def _cell(cell: ChangedCell) -> str:
     order = f"{cell.stronger} > {cell.weaker}"
-    said = f'In "{cell.class_name}", {order} holds on {cell.after:.1%} of the images; it was {cell.before:.1%}'
+    said = f'In "{cell.class_name}", {order} holds on {narrow(cell.after)} of the images; it was {narrow(cell.before)}'
     if cell.gained is None:
         return f"{said}."
     return f"{said} ({cell.gained:,} images gained this order, {cell.lost:,} lost it)."
@@ -85,7 +86,7 @@ def change_in_words(change: ShareChange, alpha: float) -> str:
     if change.difference is None or change.before.value is None or change.after.value is None:
         return "cannot be compared: one side has no images"
     # Two decimals, as of a gate: shares of one would not always differ by the points beside them.
-    moved = f"{change.before.value:.2%} before, {change.after.value:.2%} now"
+    moved = f"{narrow(change.before.value, 2)} before, {narrow(change.after.value, 2)} now"
     size = f"{100 * change.difference:+.2f} points, interval {100 * change.low:+.2f} to {100 * change.high:+.2f}"
     if change.p_value >= alpha:
         return f"shows no change beyond chance: {moved} ({size}, {p_value_words(change.p_value)})"
@@ -107,7 +108,7 @@ def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
     )
     said += [f'Accuracy on "{change.name}" {change_in_words(change, alpha)}.' for change in moved[:CLASSES_NAMED]]
     if not moved and accuracy.by_class:
-        said.append(f"No single class changed beyond chance (corrected, at {confidence:.0%}).")
+        said.append(f"No single class changed beyond chance (corrected, at {narrow(confidence, 0)}).")
     return said
 
 
@@ -157,4 +158,4 @@ def _counted(count: int, singular: str, plural: str) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{share:.1%}"
+    return "none" if share is None else narrow(share)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.markdown import in_markdown
+from conspect.core.percentages import percent
 from conspect.report.drawing import bars_svg, heatmap_svg
-from conspect.report.wording import findings, percent, trust_rows
+from conspect.report.wording import findings, trust_rows
 from conspect.results.monitor import Kept
 from conspect.results.results import Results
 from conspect.results.shares import Share

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from conspect.core.percentages import percent
 from conspect.report.plain import in_xml
-from conspect.report.wording import percent
 from conspect.results.heatmaps import CountMatrix
 from conspect.results.models import ClassQuality
 

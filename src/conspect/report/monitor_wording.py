@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conspect.core.percentages import narrow
 from conspect.results.monitor import AttackLocalization, AttackRow, DetectorDifference, Kept, MonitorEvaluation
 
 MAIN = ("misclassification", "auroc")
@@ -72,7 +73,7 @@ def _shares(kept: Kept) -> list[str]:
         ("the wrong outputs were called suspect", kept.failures_flagged),
     )
     return [
-        f"On the reported images {share.value:.1%} of {what} [{share.low:.1%}, {share.high:.1%}]."
+        f"On the reported images {narrow(share.value)} of {what} [{narrow(share.low)}, {narrow(share.high)}]."
         for what, share in measured
         if share.value is not None
     ]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conspect.core.chances import p_value_cell, p_value_words
+from conspect.core.percentages import percent
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f} %"
+    made.filters["percent"] = percent
     # What was proved up to a size is not printed as proved up to a larger one.
     made.filters["proved"] = lambda size: str(Decimal(size).quantize(Decimal("0.01"), ROUND_FLOOR))
     made.filters["points"] = lambda difference: f"{100 * difference:+.1f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conspect.report.wording import percent
+from conspect.core.percentages import percent
 from conspect.results.diagnosis import CauseName
 from conspect.results.results import Results
 

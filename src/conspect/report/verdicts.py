@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import islice
 from math import isfinite
 
+from conspect.core.percentages import narrow
 from conspect.core.terminal import on_one_line
 from conspect.results.extents import ClassExtents
 from conspect.results.leads import LeadRow
@@ -70,7 +71,9 @@ def extent_lines(extents: Sequence[ClassExtents]) -> str:
         lines.append(head)
         apart = len(entry.curve) // CURVE_SHOWN
         shown = entry.curve[apart - 1 :: apart] if entry.curve else ()
-        lines.append("         " + "; ".join(f"{s.share:.1%} stand a change of {_down(s.change, 3)}" for s in shown))
+        lines.append(
+            "         " + "; ".join(f"{narrow(s.share)} stand a change of {_down(s.change, 3)}" for s in shown)
+        )
     lines.append("         changes are of the strength q'y, either way; proved, and claims of the certificate")
     return "\n".join(map(on_one_line, lines))
 
@@ -82,13 +85,18 @@ def lead_lines(leads: Sequence[LeadRow], shape: str) -> str:
     head = "".join(f"{f'{100 * entry.coverage:g} %':>9}" for entry in leads[0].proved)
     lines = [f"{'lead':>8}{'images that lead so':>22}{head}{'median':>10}   of {leads[0].properties} properties"]
     for row in leads:
-        share = "–" if row.share is None else f"{row.share:.1%}"
+        share = narrow(row.share)
         counts = "".join(f"{entry.proved:>9}" for entry in row.proved)
-        lines.append(f"{row.lead:>8g}{share:>22}{counts}{row.median:>10.1%}")
+        lines.append(f"{row.lead:>8g}{share:>22}{counts}{narrow(row.median):>10}")
     lines.append(
         f"properties proved over a {shape} that is sure to hold so many images of their class, asked only of outputs"
     )
     lines.append("that lead by so much; decided in exact arithmetic, and no certificate is written of it")
+    empty = [f"{row.lead:g}" for row in leads if not row.leading]
+    if empty:
+        lines.append(
+            f"! no held-out image leads by {' or '.join(empty)}: what is proved there is of no image that is known"
+        )
     return "\n".join(lines)
 
 
@@ -106,7 +114,7 @@ def _what(witness: Witness) -> str:
 def _rate(rate: Rate) -> str:
     if rate.rate is None:
         return "no images"
-    return f"{rate.rate:.1%} of {rate.n} held-out images [{rate.low:.1%}, {rate.high:.1%}]"
+    return f"{narrow(rate.rate)} of {rate.n} held-out images [{narrow(rate.low)}, {narrow(rate.high)}]"
 
 
 def _bracket(proved: float | None, refuted: float | None) -> str:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conspect.core.percentages import percent
 from conspect.results.localization import WorstClass
 from conspect.results.results import Results
-
-
-def percent(share: float | None) -> str:
-    """A share in words: one decimal, or a dash when there is none."""
-    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def findings(results: Results) -> list[str]:

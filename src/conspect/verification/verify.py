@@ -44,11 +44,11 @@ from conspect.verification.images.describing import Describer
 from conspect.verification.neighbourhoods.verdicts import NearVerdicts
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
-from conspect.verification.queries.planning import Obligation, asked_for, names_of, plan
+from conspect.verification.queries.planning import Obligation, about, asked_for, names_of, plan
 from conspect.verification.queries.premises import premise_of
-from conspect.verification.regions.focus import FocusRegions, rarity, rate
+from conspect.verification.regions.focus import FocusRegions, caveats_of, rate
 from conspect.verification.regions.readout_verdicts import ReadoutVerdicts
-from conspect.verification.results import PropertyResult, Rate, WitnessRecord
+from conspect.verification.results import PropertyResult, WitnessRecord
 
 
 def verify(
@@ -102,10 +102,11 @@ class Verification:
             if isinstance(job.quantifier, ForAll):
                 shape = job.quantifier.region.shape or self.options.shape
                 try:
-                    if shape in READOUT_SHAPES:
-                        results[index] = self._about_readouts(job, job.quantifier.region, shape)
-                    else:
-                        regions[index] = self.focus.region(job.quantifier.region)
+                    with about(job.name, job.place):
+                        if shape in READOUT_SHAPES:
+                            results[index] = self._about_readouts(job, job.quantifier.region, shape)
+                        else:
+                            regions[index] = self.focus.region(job.quantifier.region)
                 except UserError as error:
                     # A class with too few images is the trouble of its own properties, not of the file.
                     if error.diagnostics[0].code != TOO_FEW:
@@ -116,7 +117,8 @@ class Verification:
         results |= self._about_neighbourhoods(jobs)
         for index, job in enumerate(jobs):
             if isinstance(job.quantifier, ForImage):
-                results[index] = self._about_image(job, job.quantifier)
+                with about(job.name, job.place):
+                    results[index] = self._about_image(job, job.quantifier)
         return self._with_satisfaction(jobs, [results[index] for index in range(len(jobs))])
 
     def _about_regions(self, jobs: Sequence[Obligation], regions: dict[int, Region]) -> dict[int, PropertyResult]:
@@ -159,7 +161,10 @@ class Verification:
                 witness=witness,
                 certificate=self._digest(claim),
                 decided_by=answer.outcome.decided_by,
-                caveats=self._caveats(coverage, answer.caveats, job.quantifier.region),
+                caveats=(
+                    *caveats_of(self.subject, coverage, answer.caveats, job.quantifier.region),
+                    *self.describer.remoteness(witness),
+                ),
                 seconds=answer.seconds + time.perf_counter() - started,
                 claim=claim,
             )
@@ -210,16 +215,6 @@ class Verification:
         allowance = "of unknown size" if slack is None else f"of up to {slack:.3g}"
         return unknown(f"proved in exact arithmetic, but not beyond float32 rounding {allowance}")
 
-    def _caveats(self, coverage: Rate, more: Sequence[str], focus: Focus) -> tuple[str, ...]:
-        first = rarity(coverage)
-        caveats = [first] if first else []
-        caveats += more
-        if self.subject.measure_split in (self.subject.fit_split, self.subject.size_split):
-            caveats.append("coverage and satisfaction are measured on images that also shaped the region")
-        if focus.cut:
-            caveats.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
-        return tuple(caveats)
-
     def _about_readouts(self, job: Obligation, focus: Focus, shape: str) -> PropertyResult:
         """A property over a region of what it reads; the witness against it is a real image."""
         started = time.perf_counter()
@@ -244,6 +239,7 @@ class Verification:
                 "the region is an ellipse of the two numbers that are compared, drawn for this comparison alone: the proof "
                 "says that it lies on one side of their tie"
             )
+        caveats += self.describer.remoteness(described)
         verdict = Verdict("holds", f"vacuous: {answer.vacuous}") if answer.vacuous else answer.verdict
         claim = readout_claim(job, answer, witness, (*self.readouts.inside(answer.attempt), self.subject.measure_split))
         return self._result(
@@ -262,11 +258,22 @@ class Verification:
         )
 
     def _about_neighbourhoods(self, jobs: Sequence[Obligation]) -> dict[int, PropertyResult]:
-        chosen = [k for k, job in enumerate(jobs) if isinstance(job.quantifier, ForShareNear | ForImageNear)]
+        chosen: list[int] = []
+        open_ones: dict[int, PropertyResult] = {}
         started = time.perf_counter()
+        for k, job in enumerate(jobs):
+            if isinstance(job.quantifier, ForShareNear | ForImageNear):
+                try:
+                    with about(job.name, job.place):
+                        self.near.require_neighbourhoods(job)
+                    chosen.append(k)
+                except UserError as error:
+                    if error.diagnostics[0].code != TOO_FEW:
+                        raise
+                    open_ones[k] = self._result(job, verdict=unknown(error.diagnostics[0].problem))
         decided = self.near.decide([jobs[k] for k in chosen])
         seconds = (time.perf_counter() - started) / max(1, len(chosen))
-        return {
+        return open_ones | {
             k: self._result(
                 jobs[k],
                 verdict=self._at_run_time(answer.verdict, None, None),
@@ -274,7 +281,7 @@ class Verification:
                 margin=answer.margin,
                 witness=answer.witness,
                 decided_by="multipliers around each image",
-                caveats=answer.caveats,
+                caveats=(*answer.caveats, *self.describer.remoteness(answer.witness)),
                 seconds=seconds,
                 neighbourhood=answer.counts,
                 claim=answer.claim if answer.claim.image_ids else None,
@@ -291,7 +298,8 @@ class Verification:
         for index, quantifier in chosen:
             started = time.perf_counter()
             split = quantifier.images.split or self.subject.measure_split
-            members.append(self.focus.members(split, quantifier.images.class_name))
+            with about(jobs[index].name, jobs[index].place):
+                members.append(self.focus.members(split, quantifier.images.class_name))
             outcomes.append(self.describer.truth(jobs[index].formula, split)[members[-1]])
             seconds.append(time.perf_counter() - started)
         counts = [(int(true.sum()), len(true)) for true in outcomes]

@@ -99,7 +99,7 @@ def _mend(group: str, text: str, start: int, before: str, problems: Problems) ->
         return "name", text[:NAME_LIMIT]
     if group == "number":
         _too_long(problems, "number", len(text), NUMBER_LIMIT, start)
-        return "number", "0"
+        return "number", "0.5"  # which is in the range of every number of the language: one mistake is told once
     if group == "digits":
         fix = "write it in double quotes, or write the number as in 0.5"
         problems.error("SPEC106", f"'{text[:40]}' is neither a name nor a number", fix, start)

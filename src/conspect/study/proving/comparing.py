@@ -73,6 +73,14 @@ class StudyCertificates:
 
     def _compared(self, path: Path, content: bytes) -> Compared:
         certificate, body = decoded(content, Certificate), json.loads(content)
+        concepts = {claim.get("concept") for claim in body["claims"] if claim["kind"] == "extent"}
+        if self.extent is None and concepts:
+            along = next(iter(concepts))
+            names = self.subject.concept_names
+            known = names[along] if isinstance(along, int) and 0 <= along < len(names) else "CONCEPT"
+            return Compared(
+                [f"it is about extents: compare it with --extent {json.dumps(known, ensure_ascii=False)}"], []
+            )
         if path.name.endswith(NEAR_SUFFIX):
             return self._around_images(path, certificate, body)
         is_coverage = path.name.endswith(COVERAGE_SUFFIX)

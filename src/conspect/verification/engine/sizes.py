@@ -30,6 +30,8 @@ RELATIVE = 1e-4
 ATTEMPTS = 24
 # One attempt of the search may not take as long as the verdict itself: it only narrows a bracket.
 SECONDS = 5.0
+# Where an attempt that decides nothing took so long, smaller sizes are left alone.
+UNDECIDED_SECONDS = 0.5
 
 
 class Deciding(Protocol):
@@ -108,12 +110,13 @@ class SizeSearch:
             if start.outcome.verdict.outcome != "holds":
                 return Bracket(None, high, 0.0 if high is None else limit)
             low = start
+        undecided = math.inf  # the smallest size at which neither a proof nor a witness was found: less may be proved
         for attempt in range(ATTEMPTS):
-            if high is not None and high.size - low.size <= RELATIVE * high.size:
+            top = min(undecided, math.inf if high is None else high.size)
+            if (top < math.inf and top - low.size <= RELATIVE * top) or time.monotonic() >= deadline:
                 break
-            if time.monotonic() >= deadline:
-                break
-            trial = _next(low.size, None if high is None else high.size, low.outcome.carries, limit, attempt)
+            trial = _next(low.size, None if top == math.inf else top, low.outcome.carries, limit, attempt)
+            started = time.monotonic()
             attempted = self._decide(obligation, region, trial, deadline)
             if attempted.outcome.verdict.outcome == "holds":
                 low = attempted
@@ -123,7 +126,9 @@ class SizeSearch:
                 refuted = self._refuted(attempted.region, attempted.outcome)
                 high = refuted if high is None or refuted.size < high.size else high
             else:
-                break
+                undecided = min(undecided, trial)
+                if time.monotonic() - started > UNDECIDED_SECONDS:
+                    break
         return Bracket(low, high, max(low.size, limit if high is not None else low.size))
 
     def _decide(self, obligation: Obligation, region: Region, size: float, deadline: float) -> End:

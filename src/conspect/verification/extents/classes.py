@@ -16,7 +16,7 @@ from conspect.verification.certificates.claims import ExtentClaim
 from conspect.verification.extents.ray import Direction
 from conspect.verification.extents.search import Extent, ExtentSearch, output_table
 from conspect.verification.queries.model import VerificationModel
-from conspect.verification.queries.planning import Obligation
+from conspect.verification.queries.planning import Obligation, about
 
 STEPS = 20
 # Images of a class that are looked at, the first ones: each is a claim for each property.
@@ -92,6 +92,7 @@ def _of_class(
     split = model.splits[model.measure_split]
     members = np.flatnonzero(np.asarray(split.labels) == model.class_names.index(class_name))[:MOST_IMAGES].tolist()
     index = model.concept_names.index(concept)
+    places = {job.name: job.place for job in jobs}
     claims: dict[str, list[ExtentClaim]] = {OUTPUT: [], **{job.name: [] for job in jobs}}
     for row in members:
         image = split.ids[row]
@@ -100,7 +101,8 @@ def _of_class(
         output = write_formula(Predict(model.class_names[own]), "house", "x")
         asked = [(OUTPUT, output, output_table(own)), *((job.name, job.statement, job.table) for job in jobs)]
         for of, said, table in asked:
-            extent = search.extent(table, ray)
+            with about(of, places.get(of)):
+                extent = search.extent(table, ray)
             if extent is not None:
                 name = extent_name(of, class_name, image, concept)
                 claim = ExtentClaim(name, file, said, extent.table, "holds", model.measure_split, image, index, extent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from conspect.language.syntax.tree import Formula
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.results import NearImage, WitnessRecord
+
+NEIGHBOURS = 400  # images whose nearest neighbours say how far apart images lie
 
 
 @dataclass(eq=False)
@@ -64,6 +67,34 @@ class Describer:
             size=size,
             image_id=image_id,
         )
+
+    def remoteness(self, witness: WitnessRecord | None) -> tuple[str, ...]:
+        """That a witness which is no image lies farther from all images than they lie from each other, if it does."""
+        apart = self._apart
+        if witness is None or witness.image_id is not None or not witness.nearest or apart is None:
+            return ()
+        nearest = witness.nearest[0].distance
+        if not nearest > apart:
+            return ()
+        return (
+            f"the witness is no picture's and far from all of them: {nearest:.3g} from the nearest held-out image, while of "
+            f"those images themselves 99 % have another within {apart:.3g}",
+        )
+
+    @cached_property
+    def _apart(self) -> float | None:
+        """The distance within which 99 % of (at most `NEIGHBOURS`) held-out images have another one; None with too few."""
+        data = np.asarray(self.subject.splits[self.subject.measure_split].embeddings, dtype=np.float64)
+        if len(data) < 2:
+            return None
+        rows = np.linspace(0, len(data) - 1, min(NEIGHBOURS, len(data))).astype(np.intp)
+        with np.errstate(all="ignore"):
+            squares = np.square(data).sum(axis=1)
+            rough = squares[rows, None] + squares - 2 * data[rows] @ data.T
+            rough[np.arange(len(rows)), rows] = np.inf
+            least = np.linalg.norm(data[rough.argmin(axis=1)] - data[rows], axis=1)
+        apart = float(np.quantile(least, 0.99))
+        return apart if np.isfinite(apart) else None
 
     def find(self, image_id: str) -> tuple[str, int]:
         """Split and row of an image, named by its id alone or as split/id. VERIFY007 when there is none."""

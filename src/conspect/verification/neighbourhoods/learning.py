@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.digests import digest_json
+from conspect.core.percentages import narrow
 from conspect.core.spaces import Float64, Floats
 from conspect.language.syntax.tree import ORDINARY
 from conspect.verification.neighbourhoods.centres import Centres
@@ -66,7 +67,7 @@ class Neighbourhood:
         if radius is None:
             raise user_error(
                 "VERIFY006",
-                f"{len(self.sized)} images cannot show that a neighbourhood holds {float(share):.1%} of changed pictures",
+                f"{len(self.sized)} images cannot show that a neighbourhood holds {narrow(float(share))} of changed pictures",
                 "ask for a lower share, or change more images",
             )
         return radius

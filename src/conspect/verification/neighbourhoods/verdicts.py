@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.percentages import narrow
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language.syntax.tree import ForImageNear, ForShareNear, Near, Not
@@ -87,6 +88,12 @@ class NearVerdicts:
                     known[k] = answer, np.asarray(images.changed)[own][:, chosen]
         verdicts = self._verdicts(asked, [known[k][0] for k in range(len(asked))])
         return [self._answer(query, *known[k], verdicts[k]) for k, query in enumerate(asked)]
+
+    def require_neighbourhoods(self, job: Obligation) -> None:
+        """VERIFY006 with too few images for the share, VERIFY007 for an unknown image or split, VERIFY014 for no such changes."""
+        near = self._asked(job).near
+        hood = self.neighbourhoods.learned(kinds_near(job.table, len(self.model.concept_names)), near.changes)
+        hood.radius(near.share)
 
     def _asked(self, job: Obligation) -> _Asked:
         quantifier = job.quantifier
@@ -217,8 +224,8 @@ class NearVerdicts:
         caveats = [
             f"proved around {counts.proved} of {counts.images} images, refuted around {counts.refuted_by_picture} by a "
             f"picture and {counts.refuted_by_embedding} by an embedding alone, open around {counts.unknown}",
-            f"a neighbourhood holds {counts.share:.1%} of changed pictures of a new image, guaranteed; "
-            f"{counts.measured_share:.1%} of those measured",
+            f"a neighbourhood holds {narrow(counts.share)} of changed pictures of a new image, guaranteed; "
+            f"{narrow(counts.measured_share)} of those measured",
             "each image is decided in exact arithmetic, and counted again by the checker of certificates",
         ]
         if isinstance(query.quantifier, ForShareNear):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -35,6 +37,20 @@ from conspect.verification.queries.model import (
     VerifyOptions,
 )
 
+
+@contextmanager
+def about(name: str, place: SourceLocation | None) -> Iterator[None]:
+    """What goes wrong inside is told of the property, with its file and line."""
+    try:
+        yield
+    except UserError as error:
+        told = (
+            entry if entry.place else replace(entry, problem=f"property {name!r}: {entry.problem}", place=place)
+            for entry in error.diagnostics
+        )
+        raise UserError(*told) from None
+
+
 UNIT = 1e-5  # how far the length of a direction may be from 1
 
 
@@ -51,6 +67,11 @@ class Obligation:
     line: int | None
     file: str
     variable: str = "x"
+
+    @property
+    def place(self) -> SourceLocation:
+        """Where the property stands."""
+        return SourceLocation(self.file, self.line)
 
 
 def plan(specification: Specification, subject: VerificationModel, file: str = "") -> list[Obligation]:
@@ -79,7 +100,9 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
         if unique in taken or is_reserved(unique):
             raise _reserved(unique, item, file)
         taken.add(unique)
-        table = tabulate(item.formula, names)
+        with about(unique, _place(item, file)):
+            table = tabulate(item.formula, names)
+            class_name = _class_of(quantifier, names)
         _require_thresholds(table, subject, item, file)
         jobs.append(
             Obligation(
@@ -87,7 +110,7 @@ def plan(specification: Specification, subject: VerificationModel, file: str = "
                 item.formula,
                 table,
                 quantifier,
-                _class_of(quantifier, names),
+                class_name,
                 write_formula(item.formula, "house", item.variable, module_class=module_class),
                 item.span.line if item.span else None,
                 file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+from conspect.core.percentages import narrow
 from conspect.core.regions import Region, Shape, conformal_size, estimate_region
 from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import Focus
@@ -143,10 +145,12 @@ class FocusRegions:
             raise user_error(
                 "VERIFY006",
                 f"{len(embeddings)} embeddings of {focus.class_name!r} in split {split!r} cannot show a coverage of "
-                f"{float(coverage):.1%}",
+                f"{narrow(float(coverage))}",
                 "ask for a lower coverage, or give a gamma",
             )
-        note = f"smallest size that covers {float(coverage):.1%} by split conformal prediction on {len(embeddings)} "
+        note = (
+            f"smallest size that covers {narrow(float(coverage))} by split conformal prediction on {len(embeddings)} "
+        )
         return covering_size, f"{note}embeddings of split {split}: {float(covering_size):.4g}"
 
 
@@ -155,6 +159,18 @@ def rarity(coverage: Rate) -> str | None:
     if not coverage.n or coverage.rate >= RARE:
         return None
     return (
-        f"This region contains {coverage.rate:.2%} of the {coverage.n} held-out embeddings of the class "
-        f"(at most {coverage.high:.2%}): the verdict says almost nothing about real images."
+        f"This region contains {narrow(coverage.rate, 2)} of the {coverage.n} held-out embeddings of the class "
+        f"(at most {narrow(coverage.high, 2)}): the verdict says almost nothing about real images."
     )
+
+
+def caveats_of(subject: VerificationModel, coverage: Rate, more: Sequence[str], focus: Focus) -> tuple[str, ...]:
+    """What has to be known beside a verdict about a region; that it is all but empty comes first."""
+    first = rarity(coverage)
+    caveats = [first] if first else []
+    caveats += more
+    if subject.measure_split in (subject.fit_split, subject.size_split):
+        caveats.append("coverage and satisfaction are measured on images that also shaped the region")
+    if focus.cut:
+        caveats.append(f"claimed only for embeddings that the head assigns to {focus.class_name}")
+    return tuple(caveats)

@@ -10,6 +10,7 @@ from math import inf, nextafter
 import numpy as np
 
 from conspect.core.diagnostics import user_error
+from conspect.core.percentages import narrow
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
@@ -196,10 +197,10 @@ class ReadoutVerdicts:
             raise user_error(
                 "VERIFY006",
                 f"{len(place.sized.sizes)} embeddings of {focus.class_name!r} in split {self.model.size_split!r} cannot "
-                f"show a coverage of {float(coverage):.1%}",
+                f"show a coverage of {narrow(float(coverage))}",
                 "ask for a lower coverage, or give a gamma",
             )
-        note = f"smallest size that covers {float(coverage):.1%} by split conformal prediction: {float(size):.4g}"
+        note = f"smallest size that covers {narrow(float(coverage))} by split conformal prediction: {float(size):.4g}"
         return place.at(size, note)
 
     def _proved(self, readouts: ReadoutRegions, attempt: Attempt) -> Proof | None:

@@ -1,0 +1,27 @@
+"""What is nearly all is not printed as all, and what is nearly none not as none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conspect.core.percentages import narrow, percent
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (None, 1, "–"), (0.0, 1, "0.0 %"), (1.0, 1, "100.0 %"), (0.9999, 1, "over 99.9 %"), (0.0001, 1, "under 0.1 %"),
+        (0.9994, 1, "99.9 %"), (0.0005, 1, "0.1 %"), (0.123456, 2, "12.35 %"), (0.99996, 2, "over 99.99 %"),
+        (0.999, 0, "over 99 %"), (0.004, 0, "under 1 %"), (1.5, 1, "150.0 %"),
+    ],
+)  # fmt: skip
+def test_a_share_is_rounded_but_never_to_an_end_that_it_is_not(share: float | None, digits: int, text: str) -> None:
+    assert percent(share, digits) == text
+    assert narrow(share, digits) == text.replace(" %", "%")
+
+
+@given(st.floats(0, 1), st.integers(0, 4))
+def test_only_all_is_all_and_only_none_is_none(share: float, digits: int) -> None:
+    text = percent(share, digits)
+    assert (text.split()[0].rstrip("0.") == "1" and "100" in text) == (share == 1)
+    assert text.startswith("0") is False or share == 0 or any(c in "123456789" for c in text)
