@@ -219,6 +219,14 @@ def test_a_proxy_is_named_without_its_password_and_not_asked_for_this_machine(mo
         assert proxy.requests == []
 
 
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [("http://h/v1", True), ("https://h/v1", False), ("http://localhost:1/v1", False), ("http://[::1]/v1", False)],
+)
+def test_it_is_known_where_a_key_would_leave_this_machine_unencrypted(address: str, is_open: bool) -> None:
+    assert word_request(address, "m", ["red"], 3).is_open is is_open
+
+
 TALK = """\
 Sure! Here is your list:
 
@@ -236,7 +244,7 @@ a) ‘webbed feet’
 - [ ] fluffy tail
 + ~~antlers~~
 > muddy ground
-**Wings**: large and feathered, often spread
+- **Wings**: large and feathered, often spread
 - **round eyes** – seen from the front
 - [hooves](https://example.org/hooves)
 crimson
@@ -255,10 +263,18 @@ wet nose - shiny and black
 <b>bold</b>
 sky\x07
 Note that some are rare.
+● glossy
+1️⃣ horns
+ii. curved beak
+5\\. long neck
+- metal body (of airplanes)
+**Animals**
+Great list
 """
 WORDS = (
     "crimson", "leafy", "glossy coat", "whiskers", "striped fur", "long ears", "webbed feet", "fluffy tail", "antlers",
     "muddy ground", "Wings", "round eyes", "hooves",
+    "glossy", "horns", "curved beak", "long neck", "metal body",
 )  # fmt: skip
 
 
@@ -271,6 +287,7 @@ def test_chat_around_a_list_is_left_out_and_what_is_left_out_is_said() -> None:
     assert left_out["I hope this helps"] is Why.SENTENCE
     assert left_out["Cats have whiskers"] is Why.SENTENCE
     assert left_out["Colors: red, green and blue"] is Why.EXPLANATION
+    assert left_out["**Animals**"] is left_out["Great list"] is Why.OUTSIDE
     assert left_out["| word | class |"] is Why.MARKUP
     assert left_out["sky\x07"] is Why.HIDDEN
 

@@ -68,7 +68,7 @@ def agreed_words(asked: Endpoint, class_names: tuple[str, ...]) -> tuple[str, ..
     request = word_request(asked.url, asked.model, class_names, WORDS)
     notes = [] if request.proxy is None else [f"by way of the proxy {request.proxy}"]
     if asked.key is not None:
-        open_line = ", which travels unencrypted" if request.url.startswith("http:") else ""
+        open_line = ", which travels unencrypted" if request.is_open else ""
         notes.append(f"with the key in {asked.key_variable}{open_line}")
     click.echo(f"this would be sent to {', '.join([request.url, *notes])}:\n{request.body}", err=True)
     nothing = "nothing was sent"
@@ -91,7 +91,7 @@ def agreed_words(asked: Endpoint, class_names: tuple[str, ...]) -> tuple[str, ..
 def _tell_left_out(lines: tuple[LeftOut, ...]) -> None:
     if not lines:
         return
-    click.echo(f"{len(lines):,} lines of the answer are no words or phrases and were left out:", err=True)
+    click.echo(f"lines of the answer that are no words or phrases, and were left out: {len(lines):,}", err=True)
     for left_out in itertools.islice(lines, LINES_SHOWN):
         shown = left_out.line[:LONGEST_LINE] + (" ..." if len(left_out.line) > LONGEST_LINE else "")
         click.echo(on_one_line(f"  {shown} ({left_out.why.value})"), err=True)

@@ -71,9 +71,9 @@ def main() -> None:
     """Understand, prove, debug and watch vision models, in words.
 
     Exit codes: 0 done (verify: all hold; gate: pass), 1 a property is violated, a gate fails or a target is missed, 2 the
-    call, the study or the specification is wrong, 3 nothing violated but something unknown (gate: investigate), 4 data,
-    disk, network or a package failed, 70 a fault of Conspect itself, 130 interrupted, 141 nobody reads standard output
-    any more, 143 terminated.
+    call, the study or the specification is wrong, or you did not agree, 3 nothing violated but something unknown (gate:
+    investigate), 4 data, disk, network or a package failed, 70 a fault of Conspect itself, 130 interrupted, 141 nobody
+    reads standard output any more, 143 terminated.
     """
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from conspect.adapters.ontologies.wordlists import LONGEST
 
-MOST_WORDS = 6
+MOST_WORDS, LEAST_LIST = 6, 3
 
 
 class Why(StrEnum):
@@ -21,6 +21,7 @@ class Why(StrEnum):
     LONG = "too long"
     HIDDEN = "it holds characters that are not seen"
     THOUGHT = "the model thinks aloud"
+    OUTSIDE = "outside the list"
     SURPLUS = "more than were asked for"
     KEY = "it holds the key"
 
@@ -44,17 +45,24 @@ class AnsweredWords:
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>(.*?)(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _HEADING = re.compile(r"\s*#{1,6}\s")
-_MARK = re.compile(r"\s*(?:>\s*|[-*+•·–—]\s+|•|\(?\d{1,4}[.):\]]\s*|\(?[A-Za-z][.)]\s+|\[[ xX]?\]\s*)")
+_ESCAPED = re.compile(r"\\([-.*_`()\[\]#+!~>])")
+_MARK = re.compile(
+    r"""\s*(?:>\s*|[-*+•·–—]\s+|[•●○▪▫■□◦‣∙→►➤✓✔✅☑]\s*|\(?\d{1,4}[.):\]]\s*|\d\ufe0f?\u20e3\s*
+    |\(?(?:[A-Za-z]|[ivxIVX]{2,5})[.)]\s+|\[[ xX]?\]\s*)""",
+    re.VERBOSE,
+)
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
 _EMPHASIS = re.compile(r"(\*{1,3}|_{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1")
 _BOLD_HEAD = re.compile(r"(\*\*|__)(?=\S)([^*_]+?)\s*(?::\s*\1|\1\s*[:–—(-])\s*\S")
 _EXPLAINING = re.compile(r"[:;,]|\s[-–—]\s")
 _TAGS_AND_TABLES = re.compile(r"[<>|{}\\]|\]\(|://")
+_NOTE = re.compile(r"(?<=\w)\s*\([^()]*\)\s*$")
+_SIGNS_BEFORE, _SIGNS_BEHIND = re.compile(r"^[^\w<>|{}]+"), re.compile(r"[*_~`\s]+$")
 _QUOTES = " \t'\"`“”‘’„«»,;"
 # What chat begins with, and no visible attribute does.
 _CHAT = frozenset(
     """i i'm i'll i've i'd we we'll you you'll your sure certainly okay ok here here's note please let let's hope thanks thank
-    sorry absolutely remember yes no if as these this that they it it's would do does feel happy glad great""".split()  # noqa: SIM905
+    sorry absolutely remember yes no if as these this that they it it's would do does feel""".split()  # noqa: SIM905
 )
 # Inside a phrase they make a sentence of it.
 _VERBS = frozenset(
@@ -66,26 +74,28 @@ def answered_words(answer: str, *, most: int, key: str | None = None) -> Answere
     """The words of `answer`, one a line, at most `most`; emphasis, bullets, numbers, quotes and code fences are taken off.
 
     A bold phrase before an explanation is a word; lines that are headings, sentences, tables or explanations are not, nor is
-    a line that holds `key`. An answer of one line is taken apart at its commas.
+    a line that holds `key`. Where most words have bullets or numbers, the others are outside the list. An answer of one line
+    is taken apart at its commas.
     """
     left_out: list[LeftOut] = []
     if _THOUGHTS.search(answer):
         left_out.append(LeftOut("<think>", Why.THOUGHT))
         answer = _THOUGHTS.sub("\n", answer)
-    lines = [line for line in answer.splitlines() if line.strip() and not _FENCE.match(line)]
+    lines = [_ESCAPED.sub(r"\1", line) for line in answer.splitlines() if line.strip() and not _FENCE.match(line)]
     if len(lines) == 1 and lines[0].count(",") > 1:
         lines = lines[0].strip(" \t[].").split(",")
+    judged = [(line, Why.KEY if key is not None and key in line else _word(line)) for line in lines]
+    marked = [_MARK.match(line) is not None for line, word in judged if word and not isinstance(word, Why)]
+    is_list = sum(marked) >= max(LEAST_LIST, len(marked) / 2)
     words: dict[str, str] = {}
-    for line in lines:
-        if key is not None and key in line:
-            left_out.append(LeftOut("", Why.KEY))
-            continue
-        judged = _word(line)
-        if isinstance(judged, Why):
-            left_out.append(LeftOut(line.strip(), judged))
-        elif judged and judged.casefold() not in words:
+    for line, word in judged:
+        if isinstance(word, Why):
+            left_out.append(LeftOut("" if word is Why.KEY else line.strip(), word))
+        elif word and is_list and not _MARK.match(line):
+            left_out.append(LeftOut(line.strip(), Why.OUTSIDE))
+        elif word and word.casefold() not in words:
             if len(words) < most:
-                words[judged.casefold()] = judged
+                words[word.casefold()] = word
             else:
                 left_out.append(LeftOut(line.strip(), Why.SURPLUS))
     return AnsweredWords(tuple(words.values()), tuple(left_out))
@@ -119,7 +129,8 @@ def _without_marks(line: str) -> str:
     text = _LINK.sub(r"\1", head[2] if head else line)
     while (plainer := _EMPHASIS.sub(r"\2", text)) != text:
         text = plainer
-    return text.strip(_QUOTES)
+    text = _NOTE.sub("", text.strip(_QUOTES))
+    return _SIGNS_BEHIND.sub("", _SIGNS_BEFORE.sub("", text)).strip(_QUOTES)
 
 
 def _is_sentence(text: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from conspect.adapters.ontologies.answered_words import AnsweredWords, answered_words
-from conspect.adapters.ontologies.posting import NoAnswer, Sending, post, proxy_of
+from conspect.adapters.ontologies.posting import NoAnswer, Sending, is_loopback, post, proxy_of
 from conspect.core.diagnostics import OutsideError, outside_error, user_error
 from conspect.core.protocols import ProgressBar, silent
 
@@ -36,6 +36,12 @@ class WordRequest:
     def proxy(self) -> str | None:
         """The proxy that the environment sets for this address."""
         return proxy_of(self.url)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it leaves this machine unencrypted."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def word_request(endpoint: str, model: str, class_names: Sequence[str], number: int) -> WordRequest:

@@ -52,7 +52,7 @@ def proxy_of(url: str) -> str | None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxy = getproxies().get(parts.scheme)
-    if proxy is None or _is_loopback(host) or proxy_bypass(parts.netloc):
+    if proxy is None or is_loopback(host) or proxy_bypass(parts.netloc):
         return None
     return urlsplit(proxy if "//" in proxy else f"//{proxy}").netloc.rpartition("@")[2]
 
@@ -82,7 +82,7 @@ def post(sending: Sending, bar: ProgressBar = silent) -> bytes:
         advance(seconds - counted)
         counted = seconds
     if not done:
-        raise NoAnswer(f"no whole answer within {sending.seconds:g} seconds")
+        raise NoAnswer(f"no whole answer within {sending.seconds:g} seconds (--timeout)")
     (outcome,) = done
     if isinstance(outcome, bytes):
         return outcome
@@ -91,7 +91,7 @@ def post(sending: Sending, bar: ProgressBar = silent) -> bytes:
     if isinstance(outcome, URLError) and isinstance(outcome.reason, Exception):
         outcome = outcome.reason
     if isinstance(outcome, TimeoutError) or time.monotonic() > deadline:
-        raise NoAnswer(f"no whole answer within {sending.seconds:g} seconds") from outcome
+        raise NoAnswer(f"no whole answer within {sending.seconds:g} seconds (--timeout)") from outcome
     if isinstance(outcome, OSError | HTTPException | ValueError):
         raise NoAnswer(f"{outcome}" or type(outcome).__name__) from outcome
     raise outcome
@@ -194,7 +194,8 @@ class _Received(io.RawIOBase):
         super().close()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or address alone."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
