@@ -37,7 +37,7 @@ from conspect.verification.queries.model import EmbeddingSplit, VerificationMode
 from conspect.verification.queries.negation import AtomRows, LinearLiteral, State
 from conspect.verification.queries.planning import UNIT, Obligation, asked_for, plan, require_usable_numbers
 from conspect.verification.queries.premises import premise_of
-from conspect.verification.regions.readouts import ReadoutKinds
+from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
 from tests.verification.subjects import plane
 
 A, B, C, D = Stronger("a", "b"), Stronger("b", "c"), Predict("x"), HasConcept("a")
@@ -166,7 +166,8 @@ def test_directions_have_length_one_to_a_hundred_thousandth(length: float, fine:
 
 FACTOR = np.array([[3.0, 0.0], [4.0, 0.5]])
 # Readouts are strengths 1 and 2 above strength 0.
-ROWS = ReadoutRows(ReadoutKinds(None, False), AtomRows(3, 3, {}))
+RELATIVE = ReadoutKinds(None, (0, 1, 2), StrengthForm.RELATIVE)
+ROWS = ReadoutRows(RELATIVE, AtomRows(3, 3, {}))
 
 
 @given(st.lists(st.integers(-9, 9), min_size=2, max_size=2), st.fractions(0, 3, max_denominator=7), st.integers(0, 8))
@@ -250,7 +251,8 @@ def refuter() -> tuple[Refuter, VerificationModel]:
 def test_readings_are_readouts_with_bounds_on_their_rounding(own: int | None, presence: bool) -> None:
     looking, model = refuter()
     embeddings = np.array([[3.0, -1.0], [0.1, 0.7]])
-    readings = looking.readings(ReadoutKinds(own, presence), embeddings)
+    form = StrengthForm.LENGTH if presence else StrengthForm.RELATIVE
+    readings = looking.readings(ReadoutKinds(own, (0, 1, 2), form), embeddings)
     for row, z in enumerate(embeddings):
         logits, y = model.head.logits(z[None])[0], model.lens.alignment(z[None])[0]
         strengths = model.lens.directions @ y
@@ -264,7 +266,7 @@ def test_readings_are_readouts_with_bounds_on_their_rounding(own: int | None, pr
 
 def test_readings_lie_inside_a_neighbourhood_up_to_its_edge() -> None:
     looking, _ = refuter()
-    kinds = ReadoutKinds(None, False)
+    kinds = RELATIVE
     factor = np.array([[2.0, 0.0], [0.5, 1.0]])
     ellipsoid = ChangeEllipsoid(factor, np.linalg.inv(factor))
     readings = looking.readings(kinds, np.array([[3.0, -1.0]]))
