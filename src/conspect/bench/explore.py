@@ -84,7 +84,8 @@ def started(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         raise RuntimeError(f"the explorer did not start: {''.join(said)[-300:]}")
     finally:
         process.terminate()
-        process.wait(30)
+        # A server that reads millions of embeddings from a disk that others want ends when it has read what it is at.
+        process.wait(120)
 
 
 def answered(
