@@ -30,7 +30,8 @@ QUANTIFIERS = (
     'for x = image("test/test0")',
     'for all x near image("test/test0") (share = 50%)',
 )
-CLAIMS = ("predict(x, cat) iff (a > b and b > a)", "not predict(x, cat)", "predict(x, car) implies predict(x, car)")
+CLAIMS = ("predict(x, cat) iff (a > b and b > a)", "not predict(x, cat)")
+TAUTOLOGIES = ("predict(x, car) implies predict(x, car)", "a > b or not a > b", "c > d iff not not c > d")
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,29 @@ def test_a_premise_that_no_image_but_a_point_near_one_satisfies_is_not_called_va
     far = decided(model, ask.format(lead + 1000))
     assert (far.verdict.outcome, far.vacuous) == ("holds", True)
     assert far.verdict.reason == "vacuous: nothing in the neighbourhoods satisfies its premise"
+
+
+@pytest.mark.parametrize("quantifier", [*QUANTIFIERS, "for all x in focus(car, shape = span, gamma = 50)"])
+@pytest.mark.parametrize("formula", TAUTOLOGIES)
+def test_what_is_true_by_its_logic_alone_says_so(model: VerificationModel, quantifier: str, formula: str) -> None:
+    result = decided(model, f"{quantifier}: {formula}")
+    assert (result.verdict.outcome, result.vacuous) == ("holds", True)
+    assert result.verdict.reason == "vacuous: its logic alone makes it true, of any embedding"
+
+
+def test_a_proof_says_that_its_ellipse_lies_on_one_side_where_and_only_where_it_does(model: VerificationModel) -> None:
+    told = "one side of their tie"
+    holds = [
+        pair
+        for pair in ("a > b", "b > a", "c > d", "d > c")
+        if decided(model, f"for all x in focus(car, shape = span, gamma = 0.01): {pair}").verdict.outcome == "holds"
+    ]
+    left, _, right = holds[0].partition(" > ")
+    for written in (holds[0], f"{holds[0]} and not {right} > {left}", f"{holds[0]} or {right} > {left}"):
+        result = decided(model, f"for all x in focus(car, shape = span, gamma = 0.01): {written}")
+        assert result.verdict.outcome == "holds", written
+        assert any(told in caveat for caveat in result.caveats), written
+    for written in (f"{holds[0]} or not {holds[0]}", f"{holds[0]} implies {holds[0]}"):
+        result = decided(model, f"for all x in focus(car, shape = span, gamma = 50): {written}")
+        assert result.verdict.outcome == "holds", written
+        assert not any(told in caveat for caveat in result.caveats), written

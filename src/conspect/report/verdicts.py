@@ -89,9 +89,11 @@ def lead_lines(leads: Sequence[LeadRow], shape: str) -> str:
         counts = "".join(f"{entry.proved:>9}" for entry in row.proved)
         lines.append(f"{row.lead:>8g}{share:>22}{counts}{narrow(row.median):>10}")
     lines.append(
-        f"properties proved over a {shape} that is sure to hold so many images of their class, asked only of outputs"
+        f"properties proved over a {shape} that holds so many images of their class (split conformal prediction), asked"
     )
-    lines.append("that lead by so much; decided in exact arithmetic, and no certificate is written of it")
+    lines.append(
+        "only of outputs that lead by so much; decided in exact arithmetic, and no certificate is written of it"
+    )
     empty = [f"{row.lead:g}" for row in leads if not row.leading]
     if empty:
         lines.append(

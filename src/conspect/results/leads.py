@@ -8,7 +8,7 @@ from conspect.results.shares import Count, Fraction
 
 
 class ProvedAtLead(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many properties are proved over a region that is sure to hold `coverage` of the images of their class."""
+    """How many properties are proved over a region that holds `coverage` of the images of their class by conformal prediction."""
 
     coverage: Fraction
     proved: Count

@@ -104,7 +104,7 @@ class PropertyResult:
 
     `margin`: how far the formula is from changing its value at the worst embedding of the region, in units of logits
     and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
-    violated, None when unknown. `vacuous`: it holds because its premise never does, as the reason says.
+    violated, None when unknown. `vacuous`: it holds because its premise never does or by its logic alone, as the reason says.
     `float32_slack`: how far float32 inference can move an atom's gap anywhere in the region; a larger margin survives it.
     `certificate`: the claim's digest in the bundle, or None. `ends`: the claims behind `gamma_max`.
     """

@@ -46,6 +46,7 @@ from conspect.verification.queries.formula_table import FormulaTable, leads_aske
 from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, about, asked_for, names_of, plan
 from conspect.verification.queries.premises import premise_of
+from conspect.verification.queries.tautologies import is_tautology
 from conspect.verification.regions.focus import FocusRegions, caveats_of, rate
 from conspect.verification.regions.readout_verdicts import ReadoutVerdicts
 from conspect.verification.results import PropertyResult, WitnessRecord
@@ -232,13 +233,7 @@ class Verification:
             witness = Witness("embedding", float_vector(answer.embedding), answer.embedding, answer.embedding)
         reads = answer.attempt.place.kinds.words(self.subject.concept_names)
         caveats = [f"decided in exact arithmetic over what the region is made of: {reads}{answer.note}"]
-        if answer.is_by_definition:
-            caveats.append("what is proved is the band's own definition: each case is one of its bounds")
-        if answer.is_one_comparison:
-            caveats.append(
-                "the region is an ellipse of the two numbers that are compared, drawn for this comparison alone: the proof "
-                "says that it lies on one side of their tie"
-            )
+        caveats += answer.proof_caveats
         caveats += self.describer.remoteness(described)
         verdict = Verdict("holds", f"vacuous: {answer.vacuous}") if answer.vacuous else answer.verdict
         claim = readout_claim(job, answer, witness, (*self.readouts.inside(answer.attempt), self.subject.measure_split))
@@ -388,7 +383,7 @@ class Verification:
 
     def _result(self, job: Obligation, **known: object) -> PropertyResult:
         kinds = {ForAll: "region", ForShare: "share", ForImage: "image", ForShareNear: "near", ForImageNear: "near"}
-        return PropertyResult(
+        result = PropertyResult(
             name=job.name,
             kind=kinds[type(job.quantifier)],  # type: ignore[arg-type]
             class_name=job.class_name,
@@ -398,3 +393,7 @@ class Verification:
             file=job.file,
             **known,  # type: ignore[arg-type]
         )
+        if result.verdict.outcome != "holds" or not is_tautology(job.table):
+            return result
+        verdict = Verdict("holds", "vacuous: its logic alone makes it true, of any embedding")
+        return replace(result, verdict=verdict, vacuous=True)

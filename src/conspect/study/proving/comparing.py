@@ -157,7 +157,7 @@ class StudyCertificates:
         asked = [(name, cast("Shape", shape), Fraction(p.size), p.premise_dropped) for name, shape, p in printed]
         shares = Expectation(self.subject, self.options).guaranteed(source, asked)
         return [
-            f"{over_shape(name, shape)}: the results say that it is sure to hold {proved.coverage:g} of images"
+            f"{over_shape(name, shape)}: the results say that it holds {proved.coverage:g} of images"
             for (name, shape, proved), share in zip(printed, shares, strict=True)
             if share is None or float(share) != proved.coverage
         ]

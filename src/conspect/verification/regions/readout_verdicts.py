@@ -78,13 +78,27 @@ class ReadoutVerdict:
         return bool(closings) and all(len(c.multipliers) == 1 and len(c.band or ()) == 1 for c in closings)
 
     @property
-    def is_one_comparison(self) -> bool:
-        """Whether one comparison is proved over an ellipse of the two numbers that it compares."""
-        atoms = [node for node in self.attempt.table if node[0] in ("predict", "stronger", "has")]
+    def is_one_line(self) -> bool:
+        """Whether each case of a proof over an ellipse of two numbers holds one literal against the ellipse alone: all say on
+        which side of one line it lies. A tautology's proof sets literals against each other.
+        """
         kinds = self.attempt.place.kinds
-        read = len(kinds.strengths_read) + kinds.has_length
+        closings = [step for step in (self.proof.steps if self.proof else ()) if isinstance(step, Close)]
         over = self.region.shape == "span" and kinds.class_index is None
-        return self.proof is not None and over and len(atoms) == 1 and read == 2
+        read = len(kinds.strengths_read) + kinds.has_length
+        return over and read == 2 and bool(closings) and all(len(closing.multipliers) == 1 for closing in closings)
+
+    @property
+    def proof_caveats(self) -> tuple[str, ...]:
+        """What has to be known of a proof that the region's own drawing makes easy."""
+        if self.is_by_definition:
+            return ("what is proved is the band's own definition: each case is one of its bounds",)
+        if self.is_one_line:
+            return (
+                "the region is an ellipse of the two numbers that are compared, drawn for this comparison alone: the proof "
+                "says that it lies on one side of their tie",
+            )
+        return ()
 
 
 @dataclass(eq=False)
