@@ -226,7 +226,8 @@ class Judge:
             with ProcessPoolExecutor(1, forking, initializer=_silence) as process:
                 reach, failed = process.submit(recorded, rooms, new).result()
             self.reach |= reach
-        if kept:
+        # A run that ended before its tests did says nothing of any file.
+        if kept and all(file_of(test) in files for test in failed):
             passed = {file: digest for file, digest in files.items() if file not in set(map(file_of, failed))}
             KeptReach(sources, passed, self.reach).write(kept)
         if failed or not self.reach.seconds:

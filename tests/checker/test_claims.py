@@ -179,6 +179,21 @@ def test_what_is_printed_of_an_extent() -> None:
     assert said(EXTENT | closed) == start + "0.5000 (false by 0.5001): not (k0 > k1)"
 
 
+def test_ends_are_printed_in_the_rise_that_the_step_has() -> None:
+    """A step of 1 - 2**-33: half a ten-thousandth at 2**17 is more than what is rounded away."""
+    step = 1 - 2.0**-33
+    segment = SEGMENT | {"centre": [0.0, 2.0**20], "factor": [[step], [0.0]]}
+    claim = EXTENT | {
+        "high": str(2**20), "after": str(Fraction(2**20) / Fraction(step) + Fraction(1, 2**20)), "low": "0",
+        "formula": [["stronger", 0, 1], ["not", 0]],
+        "embedding": hashlib.sha256(base64.b64decode(f8([0.0, 2.0**20]))).hexdigest(),
+        "direction": hashlib.sha256(base64.b64decode(f8([step, 0.0]))).hexdigest(),
+    }  # fmt: skip
+    inner, beyond = Fraction(2**20) * Fraction(step), Fraction(claim["after"]) * Fraction(step)
+    assert f"to {check.decimal(inner)} (false by {check.decimal(beyond, away=True)})" in said(claim, regions=[segment])
+    assert check.decimal(inner) == "1048575.9998"
+
+
 def test_an_end_is_sharp_to_a_part_in_four_billion_and_no_less() -> None:
     """(1/2 - h) 2**32 = 1 + h: what is beyond is exactly as far as is allowed."""
     tie = Fraction(2**31 - 1, 2**32 + 1)

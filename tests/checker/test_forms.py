@@ -111,6 +111,28 @@ def test_readouts_are_differences_and_rows_read_them_again(own: int | None, pres
 
 
 @pytest.mark.parametrize(
+    ("concepts", "form", "why"),
+    [
+        ([0, 0], "each", "not in order, each once"), ([1, 0], "each", "not in order, each once"),
+        ([3], "each", "a concept that is read is not an integer from 0 to 2"), ([-1], "each", "a concept that is read"),
+        ([0, 1, 2, 2], "each", "of more concepts than there are"), ({}, "each", "of more concepts than there are"),
+        ([0], "all", "how strengths are read"), ([], "relative", "readouts of no strengths"),
+        ([], "length", "readouts of no strengths"),
+        ([], "each", None), ([0, 2], "relative", None), ([0, 1, 2], "length", None),
+    ],
+)  # fmt: skip
+def test_readouts_name_concepts_in_order_each_once_and_how_they_are_read(
+    concepts: Any, form: str, why: str | None
+) -> None:
+    value = {"class": None, "concepts": concepts, "strengths": form}
+    if why is None:
+        assert check.Readouts.read(value, model_of()).record() == value
+    else:
+        with pytest.raises(check.Refused, match=why):
+            check.Readouts.read(value, model_of())
+
+
+@pytest.mark.parametrize(
     "value",
     [joint(3, False), joint(-1, False), joint(None, False) | {"strengths": 0},
      joint(True, True),
