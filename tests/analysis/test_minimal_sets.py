@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few, smallest_shift
 from conspect.analysis.explanation.erasure import Eraser
 from conspect.analysis.explanation.minimal_sets import (
+    SMALL,
     Keeps,
     additive_flip,
     additive_keeps,
@@ -65,8 +66,8 @@ def test_where_erasing_is_monotone_all_minimal_sets_are_found(seed: int, concept
     sets = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=10_000, monotone=True)
     abductive, contrastive = reference(keeps, concepts)
     assert sets.complete
-    assert set(map(frozenset, sets.abductive)) == abductive
-    assert set(map(frozenset, sets.contrastive)) == contrastive
+    assert set(map(frozenset, sets.abductive.sets)) == abductive
+    assert set(map(frozenset, sets.contrastive.sets)) == contrastive
 
 
 @given(st.integers(0, 2**31), st.integers(1, 8))
@@ -75,8 +76,8 @@ def test_every_set_is_what_it_claims_and_no_concept_of_it_can_go(seed: int, conc
     rng = np.random.default_rng(seed)
     keeps = additive_keeps(rng.normal(1.0, 1.0, size=3), rng.normal(size=(concepts, 3)))
     minimal = minimal_sets(keeps, concepts, order=rng.permutation(concepts).tolist(), seconds=60, at_most=200)
-    assert minimal.abductive or minimal.contrastive
-    for sets, holds in ((minimal.abductive, lambda m: keeps(~m)), (minimal.contrastive, lambda m: ~keeps(m))):
+    assert minimal.abductive.sets or minimal.contrastive.sets
+    for sets, holds in ((minimal.abductive.sets, lambda m: keeps(~m)), (minimal.contrastive.sets, lambda m: ~keeps(m))):
         for members in sets:
             whole = mask(frozenset(members), concepts)
             assert holds(whole[None])[0] or len(members) == concepts
@@ -96,15 +97,14 @@ def test_all_sets_tried_are_all_minimal_sets_also_where_erasing_more_brings_the_
     minimal = every_minimal_set(keeps, concepts, at_most=10_000)
     abductive, contrastive = reference(keeps, concepts)
     assert minimal.complete
-    assert set(map(frozenset, minimal.abductive)) == abductive
-    assert set(map(frozenset, minimal.contrastive)) == contrastive
+    assert set(map(frozenset, minimal.abductive.sets)) == abductive
+    assert set(map(frozenset, minimal.contrastive.sets)) == contrastive
     few = every_minimal_set(keeps, concepts, at_most=3)
-    assert len(few.abductive) + len(few.contrastive) == min(3, len(abductive) + len(contrastive))
-    assert few.complete == (len(abductive) + len(contrastive) <= 3)
-    assert set(few.abductive) <= set(minimal.abductive)
-    assert [len(members) for members in few.contrastive] == [len(members) for members in minimal.contrastive][
-        : len(few.contrastive)
-    ]
+    assert len(few.abductive.sets) + len(few.contrastive.sets) == min(3, len(abductive) + len(contrastive))
+    assert (few.abductive.known, few.contrastive.known) == (len(abductive), len(contrastive))
+    assert few.complete
+    for some, all_of_them in ((few.abductive, minimal.abductive), (few.contrastive, minimal.contrastive)):
+        assert some.sets == all_of_them.sets[: len(some.sets)]
 
 
 def test_too_many_concepts_are_not_all_tried() -> None:
@@ -121,9 +121,59 @@ def test_a_set_that_changes_the_output_is_known_where_there_is_one(seed: int, co
     flip = additive_flip(start, change)
     assert (flip is None) == (not reference(keeps, concepts)[1])
     minimal = minimal_sets(keeps, concepts, order=range(concepts), seconds=60, at_most=200, flip=flip)
-    assert bool(minimal.contrastive) == (flip is not None)
-    assert not minimal.complete
-    assert all(not keeps(mask(frozenset(members), concepts)[None])[0] for members in minimal.contrastive)
+    assert bool(minimal.contrastive.sets) == (flip is not None)
+    assert all(not keeps(mask(frozenset(members), concepts)[None])[0] for members in minimal.contrastive.sets)
+
+
+@given(st.integers(0, 2**31), st.integers(4, 8))
+@settings(max_examples=60, deadline=None)
+def test_no_small_set_is_missed_where_erasing_more_brings_the_output_back(seed: int, concepts: int) -> None:
+    rng = np.random.default_rng(seed)
+    start, change = rng.uniform(0.1, 3.0, size=3), rng.normal(size=(concepts, 3))
+    keeps = additive_keeps(start, change)
+    minimal = minimal_sets(
+        keeps, concepts, order=range(concepts), seconds=60, at_most=10_000, flip=additive_flip(start, change)
+    )
+    for kind, every in zip((minimal.abductive, minimal.contrastive), reference(keeps, concepts), strict=True):
+        known = set(map(frozenset, kind.sets))
+        assert kind.known == len(kind.sets)
+        assert {members for members in known if len(members) <= SMALL} == {
+            members for members in every if len(members) <= SMALL
+        }
+        assert kind.all_up_to >= SMALL
+        if minimal.complete:
+            assert known == every
+
+
+@pytest.mark.parametrize("concepts", [17, 100, 400])
+@pytest.mark.parametrize("seconds", [1e-9, 0.1])
+def test_an_abductive_set_is_always_found_and_a_contrastive_one_where_there_is_one(
+    concepts: int, seconds: float
+) -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        start, change = rng.uniform(0.5, 3.0, size=9), rng.normal(-0.02, 0.4, size=(concepts, 9))
+        flip = additive_flip(start, change)
+        assert flip is not None
+        sets = minimal_sets(
+            additive_keeps(start, change), concepts, order=range(concepts), seconds=seconds, at_most=20, flip=flip
+        )
+        assert sets.abductive.sets
+        assert sets.contrastive.sets
+        assert not sets.complete
+
+
+def test_single_concepts_whose_erasure_changes_the_output_are_all_found_though_one_of_them_also_keeps_it() -> None:
+    # Concept 0 alone keeps the output, and without it the output changes: hitting sets end there.
+    change = np.zeros((40, 2))
+    change[0], change[1:13, 0], change[13:, 0] = -2.0, -1.5, 0.7
+    keeps = additive_keeps(np.array([1.0, 1.0]), change)
+    assert keeps(~np.eye(40, dtype=bool)[:1]).all()
+    sets = minimal_sets(keeps, 40, order=range(40), seconds=60, at_most=20)
+    alone = {members for members in sets.contrastive.sets if len(members) == 1}
+    assert alone == {(k,) for k in range(13)}
+    assert sets.contrastive.all_up_to >= 1
+    assert sets.abductive.sets
 
 
 def test_erasure_only_harms_where_no_margin_ever_rises() -> None:
@@ -146,7 +196,7 @@ def test_twenty_sets_over_a_hundred_concepts_take_a_tenth_of_a_second() -> None:
         start = time.perf_counter()
         sets = minimal_sets(keeps, 100, order=range(100), seconds=5, at_most=20)
         spent.append(time.perf_counter() - start)
-        assert len(sets.abductive) + len(sets.contrastive) == 20
+        assert len(sets.abductive.sets) + len(sets.contrastive.sets) == 20
     assert min(spent) < 0.5  # 0.1 s on an idle machine; the bound leaves room for neighbours
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,15 +14,17 @@ from click.testing import CliRunner
 from conspect.adapters.models import load_model
 from conspect.analysis.explanation.maps import concept_map
 from conspect.cli.concepts import concepts
+from conspect.cli.explain import _map, _sets
 from conspect.cli.explain import explain as explain_command
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Lens
 from conspect.report.wording import findings
+from conspect.results.explanations import ConceptMap, FoundSets, MinimalSets, SetMember
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import Asked, concept_maps, explain
+from conspect.study.explaining import Asked, ImageExplainer, concept_maps, explain
 from tests.fakes import FakeModel
 
 
@@ -41,11 +44,93 @@ def test_a_failure_is_explained_by_the_color_it_shows_and_the_one_it_lacks(finis
     assert any("positions" in why for why in image.left_out)
 
 
+def test_what_is_printed_of_a_counterfactual_restores_the_label_and_says_what_else_moves(finished: Study) -> None:
+    name = failure(finished)
+    image = explain(finished.inputs, finished.measurements(), Asked(images=[name])).images[0]
+    told = CliRunner().invoke(explain_command, [str(finished.folder), name]).stdout
+    change = image.counterfactual
+    assert change is not None
+    printed = [f"{shift.words} {shift.deviations:+.{change.decimals}f}" for shift in change.shifts]
+    assert ", ".join(printed) in told
+    assert all(
+        float(line.rsplit(" ", 1)[1]) == shift.deviations for line, shift in zip(printed, change.shifts, strict=True)
+    )
+    explaining = ImageExplainer(finished.inputs, finished.measurements(), 0.1)
+    row = finished.measurements().ids.index(name)
+    z = finished.measurements().test.model_embeddings(np.array([row]))[0].astype(np.float64)
+    shift = np.zeros(len(explaining.taken))
+    for line, moved in zip(printed, change.shifts, strict=True):
+        shift[explaining.lens.concept_names.index(moved.concept)] = float(line.rsplit(" ", 1)[1])
+    after = z + explaining.moves @ shift
+    head = finished.inputs.model.head
+    assert head.logits(after[None])[0].argmax() == finished.inputs.model.class_names.index(image.label)
+    spread = explaining.sample.by_model[:, explaining.taken].std(axis=0)
+    moves = np.abs(np.diff(explaining.lens.strengths(np.stack([z, after])), axis=0)[0]) / spread
+    assert change.cosines_move == pytest.approx(moves[shift == 0].max(initial=0.0), abs=1e-3)
+
+
+def test_a_concept_that_the_image_lacks_is_nowhere_in_its_map() -> None:
+    values = ((-0.75, -0.25), (-0.5, -0.25))
+    lacking = ConceptMap(concept="horns", values=values, usual=0.04)
+    assert lacking.lacking
+    lines = _map(lacking, ("horns",), "deer")
+    assert lines[0].startswith("  where “horns” is lacking, and where least (")
+    assert "from -0.75 to -0.25" in lines[0]
+    assert not any("#" in line or "+" in line for line in lines[1:])
+    shown = ConceptMap(concept="horns", values=((0.0, 0.5), (0.0, 0.04)), usual=0.04)
+    assert not shown.lacking
+    assert _map(shown, ("horns", "antlers"), "deer")[0].startswith("  where “horns” or “antlers” is (")
+    assert _map(shown, ("horns",), "deer")[1:] == ["    ..##", "    ...."]
+
+
+def member(concept: str, by: Literal["presence", "lack", "either"] = "presence", *twins: str) -> SetMember:
+    return SetMember(concept=concept, twins=twins, by=by, seen="in part" if twins else "seen")
+
+
+def test_sets_are_told_with_their_lack_their_twins_and_how_many_more_there_are() -> None:
+    several = tuple((member(name),) for name in "abcd")
+    sets = MinimalSets(
+        abductive=FoundSets(
+            sets=((member("long-snout", "lack"), member("ears", "presence", "hairy")),), known=1, all_up_to=2
+        ),
+        contrastive=FoundSets(sets=several, known=67, all_up_to=2),
+        complete=False,
+        concepts=58,
+    )
+    assert _sets(sets) == [
+        "  alone keeps it: lack of “long snout” and “ears” or “hairy” (there may be others of more than 2 concepts)",
+        "  without these it changes: “a”; or “b”; or “c”; and 64 more (there may be others of more than 2 concepts)",
+        "  (seen only in part: “ears”, “hairy”)",
+    ]
+    assert "others" not in " ".join(_sets(msgspec.structs.replace(sets, complete=True)))
+
+
+def test_an_output_that_needs_no_concept_but_changes_without_some_is_no_contradiction() -> None:
+    sets = MinimalSets(
+        abductive=FoundSets(sets=((),), known=1, all_up_to=1),
+        contrastive=FoundSets(sets=((member("red"),),), known=1, all_up_to=1),
+        complete=True,
+        concepts=2,
+    )
+    assert _sets(sets) == [
+        "  no concept is needed for it: with all 2 erased the output stays, since what erasing one takes away, erasing another "
+        "gives back",
+        "  but with only these erased it changes: “red”",
+    ]
+    none = msgspec.structs.replace(sets, contrastive=FoundSets(sets=(), known=0, all_up_to=1), concepts=1)
+    assert _sets(none) == [
+        "  no concept is needed for it: with the only one erased the output stays",
+        "  without these it changes: no set of concepts",
+    ]
+
+
 def test_erasing_a_contrastive_set_changes_the_output(finished: Study) -> None:
     image = explain(finished.inputs, finished.measurements(), Asked(images=[failure(finished)]), seconds=5).images[0]
     assert image.sets is not None
-    assert image.sets.abductive or image.sets.contrastive
-    assert {name for members in image.sets.contrastive for name in members} <= set(finished.inputs.concepts.names)
+    assert image.sets.abductive.sets
+    named = {m.concept for kind in (image.sets.abductive, image.sets.contrastive) for some in kind.sets for m in some}
+    assert image.sets.contrastive.sets or image.sets.needs_none
+    assert named <= set(finished.inputs.concepts.names)
 
 
 def test_an_image_that_is_not_there_is_named(finished: Study) -> None:
@@ -76,13 +161,13 @@ def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None
     confusion = finished.results().model.confusion
     classes = finished.results().classes
     assert cell.images == cell.taken == confusion[classes.index(label)][classes.index(output)]
-    assert cell.explanation is not None
     assert cell.explanation.sentence.startswith(f"{label} taken for {output}")
     assert right.images == confusion[classes.index(output)][classes.index(output)]
-    assert right.explanation is None
+    assert right.against != right.output
+    assert right.explanation.sentence.startswith(f"{output}, not {right.against}")
     for behaviour in (cell, right):
         assert behaviour.sets is not None
-        assert behaviour.sets.abductive or behaviour.sets.contrastive
+        assert behaviour.sets.abductive.sets or behaviour.sets.contrastive.sets
     call = [str(finished.folder), "--cell", f"{label}:{output}", "--class", output]
     told = CliRunner().invoke(explain_command, call)
     assert told.exit_code == 0, told.output
@@ -95,6 +180,7 @@ def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None
     ("asked", "said"),
     [
         (Asked(cells=["red"]), "'red' names no class, or no pair"),
+        (Asked(cells=["red:red"]), "red:red is no confusion"),
         (Asked(cells=["red:nothing"]), "names no class, or no pair"),
         (Asked(classes=["nothing"]), "names no class, or no pair"),
     ],

@@ -605,10 +605,13 @@ export interface components {
         };
         /**
          * ConceptMap
-         * @description A concept's strength split over the positions of the image, row by row; their mean is what is compared.
+         * @description A concept's strength split over the positions of the image, row by row; their mean is what is compared. `usual`: the median
+         *         of that mean over the rightly classified images that the image is compared with; null where it is compared with none.
          */
         ConceptMap: {
             concept: string;
+            /** @default null */
+            usual: number | null;
             values: number[][];
         };
         /**
@@ -664,11 +667,19 @@ export interface components {
         };
         /**
          * Counterfactual
-         * @description The smallest change of a few strengths, all of them listed, after which the head says `restored`. `distance`: from the
-         *         changed embedding to that of the nearest other image, over the median between images; about 1 is where images lie.
+         * @description The smallest change of a few concepts, all of them listed, after which the head says `restored`. It does when each is
+         *         rounded to `decimals`, as they are here; no other concept that takes part moves by the same measure.
+         *
+         *         `of_the_two`: all are concepts of one of the two classes, the label's rise and the output's fall; false where those would have
+         *         to move more than twice as far, or cannot restore it. `cosines_move`: by how many standard deviations the cosine of a concept
+         *         that is not listed changes, at most, because the embedding's length does. `distance`: from the changed embedding to that of
+         *         the nearest other image, over the median between images; about 1 is where images lie.
          */
         Counterfactual: {
+            cosines_move: number;
+            decimals: number;
             distance: number;
+            of_the_two: boolean;
             restored: string;
             shifts: components["schemas"]["Shift"][];
         };
@@ -822,6 +833,17 @@ export interface components {
             label: string | null;
             output: string | null;
             sentence: string;
+        };
+        /**
+         * FoundSets
+         * @description Minimal sets of one kind, smallest first: those that are listed, and how many are `known`, these among them.
+         *
+         *         `all_up_to`: every set of at most so many concepts was tried, so that all of that size are among the known.
+         */
+        FoundSets: {
+            all_up_to: number;
+            known: number;
+            sets: components["schemas"]["SetMember"][][];
         };
         /**
          * GroupCondition
@@ -1093,14 +1115,14 @@ export interface components {
          * MinimalSets
          * @description Sets of concepts: `abductive` ones alone keep the output, erasing a `contrastive` one changes it; none can be smaller.
          *
-         *         `complete`: there are no others; otherwise enough were found, the time was up, or it is not known, because erasing more may
-         *         bring the output back. `concepts`: how many could take part.
+         *         `complete`: no others exist than the known; otherwise enough were found, the time was up, or it is not known, because
+         *         erasing more may bring the output back. `concepts`: how many could take part, concepts that cannot be told apart as one.
          */
         MinimalSets: {
-            abductive: string[][];
+            abductive: components["schemas"]["FoundSets"];
             complete: boolean;
             concepts: number;
-            contrastive: string[][];
+            contrastive: components["schemas"]["FoundSets"];
         };
         /**
          * MonitorChange
@@ -1396,14 +1418,17 @@ export interface components {
         };
         /**
          * Reason
-         * @description A concept that is seen and belongs to one of two classes: the output's, which the image shows more than the share
+         * @description A concept that belongs to one of two classes: the output's, which the image shows more than the share
          *         `share` of the label's rightly classified images do, or the label's, which it shows less than `share` of them do.
          *
-         *         `images`: how many these are. `twins`: concepts that would do as well and cannot be told from it here.
+         *         `images`: how many these are. `twins`: concepts that would do as well and cannot be told from it here; `opposites`: those
+         *         that fall where it rises, and would do as well the other way round. The share is true of each of them.
          */
         Reason: {
             concept: string;
             images: number;
+            /** @default [] */
+            opposites: string[];
             share: number;
             /** @enum {unknown} */
             side: "label" | "output";
@@ -1457,6 +1482,24 @@ export interface components {
             p: number;
         };
         /**
+         * SetMember
+         * @description A concept of a set. `twins`: concepts that rise and fall with it, so that no method can say which of them was meant;
+         *         `opposites`: those that fall where it rises. `by`: whether the image shows it more than the mean image does ("presence"), so
+         *         that erasing takes it away, or less ("lack"), so that erasing adds it; "either" of images that differ in this. `seen`: by
+         *         their grades, all together as one; "not checked" where neither a table nor labels say which images should show it.
+         */
+        SetMember: {
+            /** @enum {unknown} */
+            by: "either" | "lack" | "presence";
+            concept: string;
+            /** @default [] */
+            opposites: string[];
+            /** @enum {unknown} */
+            seen: "in part" | "not checked" | "seen";
+            /** @default [] */
+            twins: string[];
+        };
+        /**
          * Share
          * @description `successes` of `n` with the Wilson interval at the study's confidence; `value` is null when n is 0.
          */
@@ -1489,11 +1532,16 @@ export interface components {
         };
         /**
          * Shift
-         * @description By how many standard deviations over the test images a concept's strength moves; positive = stronger.
+         * @description By how many standard deviations over the test images a concept moves, measured before strengths are divided by the length
+         *         of the embedding; positive = stronger. `twins`, `opposites`: see `SetMember`.
          */
         Shift: {
             concept: string;
             deviations: number;
+            /** @default [] */
+            opposites: string[];
+            /** @default [] */
+            twins: string[];
         };
         /**
          * Side

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.concept_words import quoted
 from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
-    from conspect.results.explanations import BehaviourExplanation, ImageExplanation, MinimalSets
+    from conspect.results.explanations import (
+        BehaviourExplanation,
+        ConceptMap,
+        Counterfactual,
+        FoundSets,
+        ImageExplanation,
+        MinimalSets,
+    )
 
-SHADES = " .:-=+*#%@"
+# Far above what is usual, above, about usual, below, far below.
+SHADES, LEGEND = ("##", "++", "..", "--", "=="), "## far above, ++ above, .. about, -- below, == far below"
+FAR, NEAR = 0.6, 0.2
+# So many sets of each kind are shown.
+SHOWN_SETS = 3
 
 
 @click.command()
@@ -49,7 +62,7 @@ def explain(  # noqa: PLR0917 (click passes by name)
     share: float,
     as_json: bool,
 ) -> None:
-    """Explain test images of STUDY, by id, or all of a confusion cell or class, in concepts that are seen.
+    """Explain test images of STUDY, by id, or all of a confusion cell or class, in concepts that are seen, or seen in part.
 
     A sentence; sets of concepts that alone keep the output, or whose erasure changes it; the smallest change of strengths
     that restores the label; and where in the image the named concepts are.
@@ -76,16 +89,9 @@ def _lines(image: ImageExplanation) -> list[str]:
     if image.sets is not None:
         lines += _sets(image.sets)
     if image.counterfactual is not None:
-        moved = ", ".join(f"{shift.concept} {shift.deviations:+.2f}" for shift in image.counterfactual.shifts)
-        lines.append(
-            f"  would be {image.counterfactual.restored} with (in standard deviations): {moved}; "
-            f"that lies {image.counterfactual.distance:.1f} times as far from other images as they from one another"
-        )
-    for heat in image.maps:
-        low = min(min(row) for row in heat.values)
-        span = max(max(row) for row in heat.values) - low or 1.0
-        lines.append(f"  where {heat.concept} is (dark to bright: {SHADES.strip()}):")
-        lines += ["    " + "".join(2 * SHADES[int(9 * (v - low) / span)] for v in row) for row in heat.values]
+        lines += _counterfactual(image.counterfactual, image.output)
+    for heat, reason in zip(image.maps, image.explanation.reasons, strict=False):
+        lines += _map(heat, (reason.concept, *reason.twins, *reason.opposites), image.against)
     return lines + [f"  left out: {why}" for why in image.left_out]
 
 
@@ -98,8 +104,7 @@ def _behaviour_lines(behaviour: BehaviourExplanation) -> list[str]:
         else f"{behaviour.taken:,} of {behaviour.images:,} images"
     )
     lines = [f"{what} ({of}):"]
-    if behaviour.explanation is not None:
-        lines.append(f"  {behaviour.explanation.sentence}.")
+    lines.append(f"  {behaviour.explanation.sentence}.")
     if behaviour.sets is not None:
         lines += _sets(behaviour.sets, behaviour.share)
     return lines + [f"  left out: {why}" for why in behaviour.left_out]
@@ -110,14 +115,70 @@ def _sets(sets: MinimalSets, share: float | None = None) -> list[str]:
     of, more = "", ""
     if share is not None:
         of, more = f" on at least {100 * share:g} % of them", f" on more than {100 * (1 - share):g} %"
-    none = "no set of seen concepts" if sets.complete else "none found"
-    lines = [
-        f"  {what}: " + ("; or ".join(", ".join(members) for members in sorted(some, key=len)[:3]) or none)
-        for what, some in (
-            (f"alone keeps it{of}", sets.abductive),
-            (f"without these it changes{more}", sets.contrastive),
-        )
-    ]
+    keeps = f"  alone keeps it{of}: {_listed(sets.abductive, sets.complete)}"
+    changes = f"  without these it changes{more}: {_listed(sets.contrastive, sets.complete)}"
     if sets.needs_none:
-        lines[0] = f"  no concept is needed for it: with all {sets.concepts:,} erased the output stays{of}"
+        erased = "the only one" if sets.concepts == 1 else f"all {sets.concepts:,}"
+        keeps = f"  no concept is needed for it: with {erased} erased the output stays{of}"
+        if sets.contrastive.sets:
+            keeps += ", since what erasing one takes away, erasing another gives back"
+            changes = f"  but with only these erased it changes{more}: {_listed(sets.contrastive, sets.complete)}"
+    shown = {
+        member for kind in (sets.abductive, sets.contrastive) for some in kind.sets[:SHOWN_SETS] for member in some
+    }
+    doubts = [
+        f"{doubt}: {', '.join(names)}"
+        for doubt, names in (
+            (said, sorted({named for m in shown if m.seen == seen for named in map(quoted, (m.concept, *m.twins))}))
+            for seen, said in (("in part", "seen only in part"), ("not checked", "not checked by a table or labels"))
+        )
+        if names
+    ]
+    return [keeps, changes, *(f"  ({doubt})" for doubt in doubts)]
+
+
+def _listed(kind: FoundSets, complete: bool) -> str:
+    """The first sets, how many others are known, and whether there may be more."""
+    tried = "" if kind.all_up_to == 0 else f" of more than {kind.all_up_to:,} concept{'s' * (kind.all_up_to != 1)}"
+    if not kind.sets:
+        return "no set of concepts" if complete else f"none found; there may be some{tried}"
+    words = "; or ".join(" and ".join(member.words for member in members) for members in kind.sets[:SHOWN_SETS])
+    others = kind.known - min(SHOWN_SETS, len(kind.sets))
+    if others:
+        words += f"; and {others:,} more"
+    return words if complete else f"{words} (there may be others{tried})"
+
+
+def _counterfactual(change: Counterfactual, output: str) -> list[str]:
+    moved = ", ".join(f"{shift.words} {shift.deviations:+.{change.decimals}f}" for shift in change.shifts)
+    lines = [f"  would be {change.restored} with (in standard deviations): {moved}"]
+    if not change.of_the_two:
+        lines.append(
+            f"    (concepts that belong to {change.restored} or {output} alone cannot do it, or would have to move more than "
+            "twice as far)"
+        )
+    lines.append(
+        "    (before strengths are divided by the length of the embedding; no other concept moves by that measure, and as "
+        f"cosines the others move by at most {ceil(100 * change.cosines_move) / 100:.2f})"
+    )
+    lines.append(f"    that lies {change.distance:.1f} times as far from other images as they from one another")
     return lines
+
+
+def _map(heat: ConceptMap, concepts: tuple[str, ...], usual_of: str) -> list[str]:
+    """The map on a scale with what is usual in its middle: a concept that an image lacks is nowhere in it."""
+    values, usual = heat.values, heat.usual or 0.0
+    low, high = min(min(row) for row in values), max(max(row) for row in values)
+    far = max(high - usual, usual - low) or 1.0
+    name = " or ".join(map(quoted, concepts))
+    what = f"where {name} is lacking, and where least" if heat.lacking else f"where {name} is"
+    middle = "0" if heat.usual is None else f"the median {usual:.2f} of rightly classified {usual_of} images"
+
+    def shade(value: float) -> str:
+        share = (value - usual) / far
+        return SHADES[2 - (share > NEAR) - (share > FAR) + (share < -NEAR) + (share < -FAR)]
+
+    return [
+        f"  {what} ({LEGEND} {middle}; from {low:.2f} to {high:.2f}):",
+        *("    " + "".join(map(shade, row)) for row in values),
+    ]

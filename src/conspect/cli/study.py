@@ -72,9 +72,14 @@ def run(folder: Path, engine: str, address: str | None, store: str | None, as_js
 
     Killed at any moment, the same call continues where it was.
     """
+    from conspect.core.concept_words import negation_warning, negations
     from conspect.study import Study
+    from conspect.study.inputs import demo_or_own_concepts
 
     study = Study.open(folder, store=store)
+    for concept in demo_or_own_concepts(study.config, study.folder).concepts:
+        for phrase in negations(concept.phrases)[:1]:
+            click.echo(negation_warning(concept.name, phrase), err=True)
     with working(study, engine, address):
         results = study.run(terminal_bar)
     _finish(results, folder, as_json)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from conspect.core.concept_words import negation_warning, negations
 from conspect.core.percentages import percent
+from conspect.results.concepts import Concept
 from conspect.results.localization import WorstClass
 from conspect.results.results import Results
 
@@ -38,10 +41,11 @@ def warnings(results: Results) -> list[str]:
     """What must be known before anything else of the page is believed."""
     lines, strange = [], results.vlm.strange_classes
     if strange:
-        shown = ", ".join(strange[:3]) + (" and others" if len(strange) > 3 else "")
+        shown = ", ".join(strange[:3]) + (f" and {len(strange) - 3:,} more" if len(strange) > 3 else "")
+        which, them = ("this class", "it") if len(strange) == 1 else ("these classes", "them")
         lines.append(
-            f"Careful: {results.vlm.name} was fitted on other classes than {len(strange):,} of these ({shown}). What it says of "
-            "them means nothing; take a VLM that was trained on captions."
+            f"Careful: {results.vlm.name} was not fitted on {which}: {shown}. What it says of {them} means "
+            "nothing; take a VLM that was trained on captions."
         )
     chance = 1 / len(results.classes)
     if results.vlm.zero_shot_interval.low <= chance:
@@ -50,10 +54,24 @@ def warnings(results: Results) -> list[str]:
             f"{percent(results.vlm.zero_shot_accuracy)} of the images, and guessing on {percent(chance)}. Nothing that is said "
             "here in its words should be believed."
         )
+    lines += concept_warnings(results.concepts)
     if results.model.class_order is not None:
         lines.append(f"Careful: {results.model.class_order.sentence}.")
     if results.localization.left_out is not None:
         lines.append(f"{results.localization.left_out}.")
+    return lines
+
+
+def concept_warnings(concepts: Sequence[Concept]) -> list[str]:
+    """That nothing outside says whether concepts are seen, and which of them no VLM can be expected to understand."""
+    lines = []
+    if concepts and all(c.measures.separation is None and c.measures.shown is None for c in concepts):
+        lines.append(
+            "Careful: neither a class-attribute table nor labels say which images should show which concept, so none was "
+            "checked; a word without meaning would be told of like the others. Name a table with class_attributes."
+        )
+    denied = [(concept.name, negations(concept.phrases)) for concept in concepts]
+    lines += [negation_warning(name, phrases[0]) for name, phrases in denied if phrases]
     return lines
 
 

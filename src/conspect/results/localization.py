@@ -39,10 +39,11 @@ class WorstClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A concept that is seen and belongs to one of two classes: the output's, which the image shows more than the share
+    """A concept that belongs to one of two classes: the output's, which the image shows more than the share
     `share` of the label's rightly classified images do, or the label's, which it shows less than `share` of them do.
 
-    `images`: how many these are. `twins`: concepts that would do as well and cannot be told from it here.
+    `images`: how many these are. `twins`: concepts that would do as well and cannot be told from it here; `opposites`: those
+    that fall where it rises, and would do as well the other way round. The share is true of each of them.
     """
 
     concept: str
@@ -50,6 +51,7 @@ class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     share: Fraction
     images: Count
     twins: tuple[str, ...] = ()
+    opposites: tuple[str, ...] = ()
 
 
 class Explanation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -53,7 +53,9 @@ kind = "pocket"                # see `docs/pocket-vlm.md` for what it is good fo
 
 [concepts]
 # file = "concepts.toml"       # your own concepts and prompts (default: the demo's eighteen); the format is in docs/study.md
+#                              # name what can be seen: text encoders hardly understand "no fur" or "without wheels"
 # class_attributes = "t.csv"   # which share of a class carries which concept (default: the demo's table where classes fit)
+#                              # without a table, or labels, nothing checks whether a concept is seen, and reports say so
 
 [properties]
 # files = ["my.cspec"]         # specifications to verify in every run; `conspect verify` decides others. Needs conspect[verify]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few
+from conspect.analysis.explanation.contrast import Side, Standing
+from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, printed_shift
 from conspect.analysis.explanation.erasure import Eraser
 from conspect.analysis.explanation.maps import concept_map
 from conspect.analysis.explanation.minimal_sets import (
     ALL_TRIED,
+    KnownSets,
     MinimalSets,
     additive_flip,
     additive_keeps,
@@ -28,14 +32,21 @@ from conspect.core.spaces import Float64, Lens
 from conspect.results import explanations as records
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements
-from conspect.study.recording.concepts import ConceptSample, Explainer, believed, graded
+from conspect.study.recording.concepts import ConceptSample, Explainer, graded
 
 SETS, SHOWN_SHIFTS = 20, 5
 # Of a confusion cell or a class so many images are explained together.
 BEHAVIOUR_IMAGES = 200
-# Shifts are printed with so many digits, and still restore the label.
-DIGITS, HALF_A_DIGIT = 3, 0.0005
-NO_MAPS = "where concepts are: the embedding is no average over positions of the image, or the model's file does not show them"
+# A concept counts by its presence in a behaviour where so many of the images show it more than the mean image, or by its lack.
+MOSTLY = 0.8
+NO_AVERAGE = (
+    "where concepts are: the embedding is no average over positions of the image, but a class token, a largest value, a norm "
+    "after the average, or the like"
+)
+NO_POSITIONS = (
+    "where concepts are: what runs this model shows no positions inside it, as with an ONNX file or a function of one's own; the "
+    "torch network that it was made from does"
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,11 @@ def explain(
         fix = f"use ids of results.json, such as {measured.ids[0]}"
         raise user_error("STUDY002", problem, fix)
     cells = [_cell(cell, inputs.model.class_names, measured) for cell in asked.cells]
+    for label, output in cells:
+        if label == output:
+            name = inputs.model.class_names[label]
+            problem = f"{name}:{name} is no confusion: its images are classified right"
+            raise user_error("STUDY002", problem, f"explain them with --class {name}")
     cells += [_cell(f"{name}:{name}", inputs.model.class_names, measured) for name in asked.classes]
     explaining = ImageExplainer(inputs, measured, seconds)
     return records.ImageExplanations(
@@ -86,27 +102,22 @@ def _cell(cell: str, classes: Sequence[str], measured: Measurements) -> tuple[in
 
 
 class ImageExplainer:
-    """What the explanations of one study's images share. `taken`: concepts that are seen, one of each group of equals."""
+    """What the explanations of one study's images share. `taken`: the first concept of each group of equals that takes part."""
 
     def __init__(self, inputs: Inputs, measured: Measurements, seconds: float) -> None:
         self.sample = ConceptSample.of(inputs, measured)
-        grades = graded(inputs, measured, self.sample)
-        self.may_speak = believed(grades)
-        # Of concepts that cannot be told apart one stands for all, or erasing one would leave its twin.
-        first = np.array(
-            [all(k > place for k in grade.measures.group) for place, grade in enumerate(grades)], dtype=bool
-        )
-        self.taken = np.flatnonzero(self.may_speak & first)
         self.inputs, self.measured, self.seconds = inputs, measured, seconds
-        self.explainer = Explainer.of(inputs, measured, self.sample, grades)
+        self.explainer = Explainer.of(inputs, measured, self.sample, graded(inputs, measured, self.sample))
+        # Of concepts that cannot be told apart one stands for all, or erasing one would leave its twin.
+        self.taken = self.explainer.vocabulary.firsts()
         lens, names = measured.lens, measured.lens.concept_names
         self.lens = Lens(lens.alignment, tuple(names[k] for k in self.taken), lens.directions[self.taken])
         head = inputs.model.head
         self.without_sets: str | None = None
         if not head.is_linear:
             self.without_sets = "the model's head is not linear"
-        elif not len(self.taken):
-            self.without_sets = "no concept of the study is seen"
+        elif not self.taken:
+            self.without_sets = "no concept of the study takes part: none is seen and says more than a class's name"
         else:
             z = self.sample.embeddings.astype(np.float64)
             self.eraser = Eraser.of(self.lens, head, z.mean(axis=0), np.cov(z, rowvar=False))
@@ -118,14 +129,14 @@ class ImageExplainer:
         label, output = int(measured.labels[row]), int(measured.outputs[row])
         embedding = measured.test.model_embeddings(np.array([row]))[0]
         logits = self.inputs.model.head.logits(embedding[None])[0]
-        against = label if label != output else int(np.argsort(-logits, kind="stable")[1])
+        against = self._against(label, output, logits)
         shares = np.exp(logits - logits.max())
         strengths = measured.lens.strengths(embedding[None])[0]
         explanation = self.explainer.explanation(strengths, against, output, failed=label != output)
         left_out = [] if self.without_sets is None else [f"minimal sets and counterfactuals: {self.without_sets}"]
         maps = self.maps(row, [reason.concept for reason in explanation.reasons])
         if maps is None:
-            left_out.append(NO_MAPS)
+            left_out.append(self.without_maps)
         return records.ImageExplanation(
             id=measured.ids[row],
             label=classes[label],
@@ -134,7 +145,7 @@ class ImageExplainer:
             confidence=round(float(shares[output] / shares.sum()), 4),
             explanation=explanation,
             sets=self._sets(embedding.astype(np.float64), output) if self.without_sets is None else None,
-            counterfactual=self._counterfactual(row, embedding, against) if self.without_sets is None else None,
+            counterfactual=self._counterfactual(row, embedding, output, against) if self.without_sets is None else None,
             maps=maps or (),
             left_out=tuple(left_out),
         )
@@ -146,17 +157,21 @@ class ImageExplainer:
         taken = rows[np.linspace(0, len(rows) - 1, min(len(rows), BEHAVIOUR_IMAGES)).astype(np.int64)]
         embeddings = measured.test.model_embeddings(taken).astype(np.float64)
         left_out = [] if self.without_sets is None else [f"minimal sets: {self.without_sets}"]
-        explanation = None
-        if label != output:
-            median = np.median(measured.lens.strengths(embeddings), axis=0)
-            explanation = self.explainer.explanation(median, label, output, median_of=len(taken))
+        # Right images are told from the class that comes second on most of them.
+        logits = self.inputs.model.head.logits(embeddings)
+        seconds = np.argsort(-logits, axis=1, kind="stable")[:, 1]
+        against = label if label != output else int(np.bincount(seconds).argmax())
+        median = np.median(measured.lens.strengths(embeddings), axis=0)
         return records.BehaviourExplanation(
             label=classes[label],
             output=classes[output],
+            against=classes[against],
             images=len(rows),
             taken=len(taken),
             share=share,
-            explanation=explanation,
+            explanation=self.explainer.explanation(
+                median, against, output, failed=label != output, median_of=len(taken)
+            ),
             sets=self._behaviour_sets(embeddings, output, share) if self.without_sets is None else None,
             left_out=tuple(left_out),
         )
@@ -172,13 +187,13 @@ class ImageExplainer:
             at_most=SETS,
             monotone=erasure_only_harms(change),
         )
-        return self._named(sets)
+        return self._named(sets, embeddings)
 
     def _sets(self, embedding: Float64, output: int) -> records.MinimalSets:
         start, change = self.eraser.margins(embedding, output)
         keeps, concepts = additive_keeps(start, change), len(self.taken)
         if concepts <= ALL_TRIED:
-            return self._named(every_minimal_set(keeps, concepts, at_most=SETS))
+            return self._named(every_minimal_set(keeps, concepts, at_most=SETS), embedding[None])
         sets = minimal_sets(
             keeps,
             concepts,
@@ -188,40 +203,109 @@ class ImageExplainer:
             monotone=erasure_only_harms(change),
             flip=additive_flip(start, change),
         )
-        return self._named(sets)
+        return self._named(sets, embedding[None])
 
-    def _named(self, sets: MinimalSets) -> records.MinimalSets:
-        names = self.lens.concept_names
-        abductive, contrastive = (
-            tuple(tuple(names[k] for k in members) for members in some) for some in (sets.abductive, sets.contrastive)
-        )
+    def _named(self, sets: MinimalSets, embeddings: Float64) -> records.MinimalSets:
+        """`embeddings [image, D]`: of the images that the sets are of."""
+        scores = embeddings @ self.eraser.scores.T - self.eraser.offset
+        present = (scores > 0).mean(axis=0)
+        members = [self._member(place, float(present[place])) for place in range(len(self.taken))]
+
+        def kind(known: KnownSets) -> records.FoundSets:
+            return records.FoundSets(
+                sets=tuple(tuple(members[place] for place in places) for places in known.sets),
+                known=known.known,
+                all_up_to=known.all_up_to,
+            )
+
         return records.MinimalSets(
-            abductive=abductive, contrastive=contrastive, complete=sets.complete, concepts=len(names)
+            abductive=kind(sets.abductive),
+            contrastive=kind(sets.contrastive),
+            complete=sets.complete,
+            concepts=len(self.taken),
         )
 
-    def _counterfactual(self, row: int, embedding: NDArray[np.float32], against: int) -> records.Counterfactual | None:
-        shift = shift_of_few(
-            self.moves, self.inputs.model.head, embedding, against, at_most=SHOWN_SHIFTS, rounded_by=HALF_A_DIGIT
+    def _member(self, place: int, present: float) -> records.SetMember:
+        """`present`: the share of images that show it more than the mean image does."""
+        twins, opposites = self._alike(place)
+        by: Literal["presence", "lack", "either"] = (
+            "presence" if present >= MOSTLY else "lack" if present <= 1 - MOSTLY else "either"
         )
-        if shift is None:
+        seen: Literal["seen", "in part", "not checked"] = "seen"
+        match self.explainer.vocabulary.stands(sum(self.explainer.vocabulary.members(self.taken[place]), ())):
+            case Standing.IN_PART:
+                seen = "in part"
+            case Standing.UNCHECKED:
+                seen = "not checked"
+        return records.SetMember(
+            concept=self.lens.concept_names[place], twins=twins, opposites=opposites, by=by, seen=seen
+        )
+
+    def _alike(self, place: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the concepts that rise and fall with the one in `place`, and of those that do the opposite."""
+        names = self.explainer.concepts
+        same, opposites = self.explainer.vocabulary.members(self.taken[place])
+        return tuple(names[k] for k in same[1:]), tuple(names[k] for k in opposites)
+
+    def _counterfactual(
+        self, row: int, embedding: NDArray[np.float32], output: int, against: int
+    ) -> records.Counterfactual | None:
+        ways = np.zeros(len(self.taken))
+        for unit in self.explainer.vocabulary.units(against, output):
+            ways[self.taken.index(unit.concept)] = 1.0 if unit.side is Side.LABEL else -1.0
+        printed = printed_shift(self.moves, self.inputs.model.head, embedding, against, at_most=SHOWN_SHIFTS, ways=ways)
+        if printed is None:
             return None
         others = self.sample.embeddings[self.sample.images != row]
-        moved = counterfactual(self.moves, embedding, np.round(shift, DIGITS), others)
+        moved = counterfactual(self.moves, embedding, printed.shift, others)
         if not np.isfinite(moved.distance):
             return None
         order = [int(k) for k in np.argsort(-np.abs(moved.shift), kind="stable") if moved.shift[k]]
+        before, after = self.lens.strengths(np.stack([embedding.astype(np.float64), moved.embedding]))
+        spread = self.sample.by_model[:, self.taken].std(axis=0)
+        still = (moved.shift == 0) & (spread > 0)
+        shifts = []
+        for place in order:
+            twins, opposites = self._alike(place)
+            shifts.append(
+                records.Shift(
+                    concept=self.lens.concept_names[place],
+                    twins=twins,
+                    opposites=opposites,
+                    deviations=float(moved.shift[place]),
+                )
+            )
         return records.Counterfactual(
             restored=self.inputs.model.class_names[against],
-            shifts=tuple(
-                records.Shift(concept=self.lens.concept_names[k], deviations=float(moved.shift[k])) for k in order
-            ),
+            shifts=tuple(shifts),
+            decimals=printed.decimals,
+            of_the_two=printed.of_the_two,
+            cosines_move=round(float((np.abs(after - before)[still] / spread[still]).max(initial=0.0)), 3),
             distance=round(moved.distance, 3),
         )
 
     def maps(self, row: int, concepts: Sequence[str]) -> tuple[records.ConceptMap, ...] | None:
         """Where in the test image in `row` the concepts are; None where the encoder does not average positions."""
         image = self.inputs.test.image(int(self.measured.test.rows[row]))
-        return concept_maps(self.inputs.model, self.measured.lens, image, concepts)
+        maps = concept_maps(self.inputs.model, self.measured.lens, image, concepts)
+        logits = self.inputs.model.head.logits(self.measured.test.model_embeddings(np.array([row])))[0]
+        against = self._against(int(self.measured.labels[row]), int(self.measured.outputs[row]), logits)
+        right = (self.sample.labels == against) & (self.sample.outputs == against)
+        if maps is None or not right.any():
+            return maps
+        usual = np.median(self.measured.lens.folded(self.sample.embeddings[right]), axis=0)
+        place = self.measured.lens.concept_names.index
+        return tuple(msgspec.structs.replace(heat, usual=round(float(usual[place(heat.concept)]), 4)) for heat in maps)
+
+    @property
+    def without_maps(self) -> str:
+        """Why there are no maps."""
+        return NO_AVERAGE if isinstance(self.inputs.model, HasPositions) else NO_POSITIONS
+
+    @staticmethod
+    def _against(label: int, output: int, logits: Float64) -> int:
+        """What an image is told from: its class where it fails, else the class that comes second."""
+        return label if label != output else int(np.argsort(-logits, kind="stable")[1])
 
 
 def _readiest(helped: Float64) -> list[int]:

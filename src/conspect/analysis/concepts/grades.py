@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.concepts.groups import Identifiability, identifiability
+from conspect.core.concept_words import negations, quoted
 from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Float64, Floats
 from conspect.statistics.detection import Score, auroc, tally
@@ -34,6 +36,8 @@ class Limits:
 SEPARATION, SHOWN = Limits(0.6, 0.8), Limits(0.6, 0.7)
 STABILITY, AGREEMENT = Limits(0.3, 0.6), Limits(0.3, 0.6)
 BEYOND_CLASSES, TOLERANCE = 0.05, 0.02
+# A strength that follows the strength of a class's name so closely over the images is that name.
+SAME_AS_CLASS = 0.98
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,24 @@ class GradedConcept:
     """A concept's measures, its grade, and the reasons why it is no better: none for `Grade.SEEN`.
 
     `seen_as_group`: the only doubt is that it cannot be told from its group, so that the group as one is seen.
+    `names_class`: it is a class's name, or cannot be told from one, and no table or labels say what else it means.
     """
 
     measures: ConceptMeasures
     grade: Grade
     reasons: tuple[str, ...]
     seen_as_group: bool = False
+    names_class: bool = False
+
+    @property
+    def checked(self) -> bool:
+        """A table or labels say which images should show it."""
+        return self.measures.separation is not None or self.measures.shown is not None
+
+    @property
+    def speaks(self) -> bool:
+        """It takes part in summaries and explanations."""
+        return self.grade is not Grade.NOT_SEEN and not self.names_class
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +101,8 @@ class ConceptEvidence:
     variants: Sequence[Floats]
     table: ClassAttributes | None
     presence: Float64 | None
+    phrases: Sequence[Sequence[str]] = ()
+    class_names: Sequence[str] = ()
 
 
 def grade_concepts(evidence: ConceptEvidence) -> list[GradedConcept]:
@@ -92,7 +110,47 @@ def grade_concepts(evidence: ConceptEvidence) -> list[GradedConcept]:
     told_apart = identifiability(evidence.by_vlm)
     classes = _within(evidence.classes, evidence.labels)
     beyond = _unexplained(_within(evidence.by_vlm, evidence.labels), classes)
-    return [_graded(_measures(evidence, concept, told_apart, beyond)) for concept in range(evidence.by_vlm.shape[1])]
+    named = _named_classes(evidence, told_apart)
+    return [
+        _graded(
+            _measures(evidence, concept, told_apart, beyond),
+            named[concept],
+            negations(evidence.phrases[concept]) if evidence.phrases else (),
+        )
+        for concept in range(evidence.by_vlm.shape[1])
+    ]
+
+
+def _named_classes(evidence: ConceptEvidence, told_apart: Identifiability) -> list[str | None]:
+    """By concept the class that it names: by one of its phrases, by its strength, or by that of a concept of its group."""
+    names = {_bare(name): name for name in evidence.class_names}
+    named: list[str | None] = [None] * evidence.by_vlm.shape[1]
+    if not names:
+        return named
+    seen, classes = _scaled(evidence.by_vlm), _scaled(evidence.classes)
+    follows = seen.T @ classes
+    for concept in range(len(named)):
+        by_word = next((names[_bare(phrase)] for phrase in evidence.phrases[concept] if _bare(phrase) in names), None)
+        nearest = int(follows[concept].argmax())
+        named[concept] = by_word or (
+            evidence.class_names[nearest] if follows[concept, nearest] >= SAME_AS_CLASS else None
+        )
+    return [
+        next((named[k] for k in (concept, *told_apart.members(concept)) if named[k] is not None), None)
+        for concept in range(len(named))
+    ]
+
+
+def _bare(words: str) -> str:
+    """Without case, article, and hyphens, so that "a fire-engine" is "fire engine"."""
+    return re.sub(r"^(a|an|the)\s+", "", " ".join(re.sub(r"[-_]", " ", words.casefold()).split()))
+
+
+def _scaled(strengths: Floats) -> Float64:
+    """Columns of mean 0 and length 1; 0 where one does not vary."""
+    centred = np.asarray(strengths, dtype=np.float64) - np.mean(strengths, axis=0, dtype=np.float64)
+    lengths = np.linalg.norm(centred, axis=0)
+    return np.asarray(centred / np.where(lengths > 1e-12 * len(centred), lengths, np.inf))
 
 
 def _measures(evidence: ConceptEvidence, concept: int, told_apart: Identifiability, beyond: Float64) -> ConceptMeasures:
@@ -164,7 +222,7 @@ def _unexplained(strengths: Float64, classes: Float64) -> Float64:
     return np.asarray(np.where(constant, 0.0, np.clip(left / np.where(constant, 1.0, total), 0.0, 1.0)))
 
 
-def _graded(measures: ConceptMeasures) -> GradedConcept:
+def _graded(measures: ConceptMeasures, class_name: str | None, negated: Sequence[str]) -> GradedConcept:
     failed: list[str] = []
     doubted: list[str] = []
 
@@ -178,14 +236,21 @@ def _graded(measures: ConceptMeasures) -> GradedConcept:
     judge(measures.shown, SHOWN, "it hardly separates images of a class that show it from others (AUROC {:.2f})")
     judge(measures.stability, STABILITY, "other phrases for it say something else (correlation {:.2f})")
     judge(measures.agreement, AGREEMENT, "what is read off the model is not what the VLM sees (correlation {:.2f})")
-    if measures.separation is None and measures.shown is None:
+    checked = measures.separation is not None or measures.shown is not None
+    if negated and not checked:
+        failed.append(f"{quoted(negated[0])} is a negation, which text encoders hardly understand")
+    if not checked:
         doubted.append("nothing says which classes or images should show it and which not")
     if measures.beyond_classes < BEYOND_CLASSES:
         doubted.append("within a class it only restates how much an image looks like other classes")
+    # A table or labels that name it say that it is meant as what images show.
+    names_class = class_name is not None and not checked
+    if class_name is not None and names_class:
+        doubted.append(f"it says no more than the class name {quoted(class_name)}")
     seen_as_group = bool(measures.group) and not (failed or doubted)
     if measures.group:
         doubted.append("it cannot be told from other concepts")
     elif measures.tolerance < TOLERANCE:
         doubted.append("it is a combination of the other concepts")
     grade = Grade.NOT_SEEN if failed else Grade.PARTLY if doubted else Grade.SEEN
-    return GradedConcept(measures, grade, (*failed, *doubted), seen_as_group)
+    return GradedConcept(measures, grade, (*failed, *doubted), seen_as_group, names_class)

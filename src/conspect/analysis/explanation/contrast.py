@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from conspect.core.concept_words import quoted
 from conspect.core.spaces import Float64, Floats
 
 # An image stands out when this share of its class shows the concept less (or more). So many concepts are named, of each class
@@ -31,11 +32,35 @@ class Side(Enum):
     OUTPUT = "output"
 
 
+class Standing(IntEnum):
+    """How far a concept is known to be seen, the best first. Concepts of a worse standing speak only where no better one does."""
+
+    SEEN = 0
+    # The only doubt is which concept of its group was meant; a sentence names them all.
+    IN_GROUP = 1
+    IN_PART = 2
+    # Neither a table nor labels say which images should show it: a word without meaning would do as well.
+    UNCHECKED = 3
+    SILENT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The concepts of one group, which are one reason or none. `concept`: the first; `twins`: others that rise and fall with it,
+    so that none can be told from another; `opposites`: those that fall where it rises. `side`: whose the first is.
+    """
+
+    concept: int
+    side: Side
+    twins: tuple[int, ...] = ()
+    opposites: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A concept that belongs to one of the two classes. `share`: of the label's images that were classified rightly, those
     which show it less (`Side.OUTPUT`) or more (`Side.LABEL`) than this image does, strictly; 0.5 is usual. `images`: how many
-    they are. `twins`: other concepts that would do as well and cannot be told from it.
+    they are. `twins`, `opposites`: see `Unit`; the share is true of each.
     """
 
     concept: int
@@ -43,6 +68,12 @@ class Reason:
     share: float
     images: int
     twins: tuple[int, ...] = ()
+    opposites: tuple[int, ...] = ()
+
+    @property
+    def concepts(self) -> tuple[int, ...]:
+        """All that it names."""
+        return (self.concept, *self.twins, *self.opposites)
 
 
 def belonging_by_strength(strengths: Floats, labels: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
@@ -68,20 +99,49 @@ class Vocabulary:
     """The concepts that failures are explained in.
 
     `carried [class, concept]`: the share of a class's images that carry the concept, 0..1, by the table of attributes; without
-    one, 1 where the concept belongs to the class (`belonging_by_strength`) and 0 elsewhere. `believed [concept]`: not graded
-    `not seen`. `doubted [concept]`: graded `partly`; such concepts speak only where none that is seen does. `group [concept]`:
-    number of the identifiability group.
+    one, 1 where the concept belongs to the class (`belonging_by_strength`) and 0 elsewhere. `standing [concept]`: of `Standing`.
+    `group [concept]`: number of the identifiability group. `sign [concept]`: 1, or -1 for those that fall where the first of
+    their group rises.
     """
 
     carried: Float64
-    believed: NDArray[np.bool_]
-    doubted: NDArray[np.bool_]
+    standing: NDArray[np.int64]
     group: NDArray[np.int64]
+    sign: NDArray[np.int64]
 
-    def of_one(self, mine: int, other: int) -> NDArray[np.int64]:
-        """The believed concepts that class `mine` carries and class `other` carries at most half as often."""
+    def of_one(self, mine: int, other: int) -> NDArray[np.bool_]:
+        """`[concept]`: class `mine` carries it, and class `other` at most half as often."""
         carried, others = self.carried[mine], self.carried[other]
-        return np.flatnonzero(self.believed & (carried >= CARRIED) & (others <= OTHERS_SHARE * carried))
+        return np.asarray((carried >= CARRIED) & (others <= OTHERS_SHARE * carried), dtype=bool)
+
+    def members(self, concept: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The concepts of its group that may speak: those that rise and fall with it, itself among them, and their opposites."""
+        group = np.flatnonzero((self.group == self.group[concept]) & (self.standing != Standing.SILENT))
+        same = self.sign[group] == self.sign[concept]
+        return tuple(group[same].tolist()), tuple(group[~same].tolist())
+
+    def firsts(self) -> list[int]:
+        """The first concept that may speak of each group."""
+        return [
+            k
+            for k in range(len(self.group))
+            if self.standing[k] != Standing.SILENT and k == min(sum(self.members(k), ()))
+        ]
+
+    def units(self, label: int, output: int) -> list[Unit]:
+        """The groups that belong to one of the two classes: each concept to the one, or, falling where it rises, to the other."""
+        of_side = {Side.OUTPUT: self.of_one(output, label), Side.LABEL: self.of_one(label, output)}
+        units = []
+        for first in self.firsts():
+            same, opposites = self.members(first)
+            for side, other in ((Side.OUTPUT, Side.LABEL), (Side.LABEL, Side.OUTPUT)):
+                if of_side[side][list(same)].all() and of_side[other][list(opposites)].all():
+                    units.append(Unit(first, side, same[1:], opposites))
+        return units
+
+    def stands(self, concepts: Sequence[int]) -> Standing:
+        """The worst standing among them."""
+        return Standing(max(int(self.standing[k]) for k in concepts))
 
 
 def contrast(strengths: Floats, usual: Floats, vocabulary: Vocabulary, *, label: int, output: int) -> list[Reason]:
@@ -89,49 +149,39 @@ def contrast(strengths: Floats, usual: Floats, vocabulary: Vocabulary, *, label:
 
     `strengths [concept]` of the image and `usual [image, concept]` of the label's images that the model gets right, both read
     off the model; of fewer than `LEAST_USUAL` nothing is said. The concepts of one group are one reason, and stand out where
-    each of them does.
+    each of them does. Where reasons of a better standing stand out, those of a worse one are not heard.
     """
     if len(usual) < LEAST_USUAL:
         return []
-    of_side = {
-        side: _by_group(
-            {int(k): float((beyond(usual[:, k], strengths[k])).mean()) for k in vocabulary.of_one(mine, other)},
-            vocabulary.group,
-            side,
-            len(usual),
-        )
-        for side, mine, other, beyond in (
-            (Side.OUTPUT, output, label, np.less),
-            (Side.LABEL, label, output, np.greater),
-        )
-    }
-    sure = {
-        side: [reason for reason in reasons if not vocabulary.doubted[[reason.concept, *reason.twins]].any()]
-        for side, reasons in of_side.items()
-    }
-    speaking = sure if any(sure.values()) else of_side
-    best = [reason for reasons in speaking.values() for reason in reasons[:1]]
-    further = [reason for reasons in speaking.values() for reason in reasons[1:]]
-    further.sort(key=lambda reason: -reason.share)
-    # Of two concepts of a group that go against each other one says it all.
-    once = {int(vocabulary.group[reason.concept]): reason for reason in reversed(sorted(best, key=_share) + further)}
-    return sorted(list(reversed(once.values()))[:NAMED], key=_share)
+    reasons = [_reason(unit, strengths, usual) for unit in vocabulary.units(label, output)]
+    reasons = sorted((reason for reason in reasons if reason.share >= STANDS_OUT), key=_share)
+    if not reasons:
+        return []
+    standing = [vocabulary.stands(reason.concepts) for reason in reasons]
+    reasons = [reason for reason, stands in zip(reasons, standing, strict=True) if stands == min(standing)]
+    best = [next((r for r in reasons if r.side is side), None) for side in (Side.OUTPUT, Side.LABEL)]
+    first = [reason for reason in best if reason is not None]
+    further = [reason for reason in reasons if reason not in first]
+    return sorted([*first, *further][:NAMED], key=_share)
 
 
 def _share(reason: Reason) -> float:
     return -reason.share
 
 
-def _by_group(shares: dict[int, float], group: NDArray[np.int64], side: Side, images: int) -> list[Reason]:
-    """One reason for each group all of whose concepts in `shares` stand out, the most telling first; a share true of each."""
-    groups: dict[int, list[int]] = {}
-    for concept in sorted(shares, key=lambda k: -shares[k]):
-        groups.setdefault(int(group[concept]), []).append(concept)
-    reasons = [
-        Reason(first, side, min(shares[k] for k in (first, *twins)), images, tuple(twins))
-        for first, *twins in groups.values()
-    ]
-    return sorted((reason for reason in reasons if reason.share >= STANDS_OUT), key=lambda reason: -reason.share)
+def _reason(unit: Unit, strengths: Floats, usual: Floats) -> Reason:
+    """How far a unit stands out, by that of its concepts that does so least; the most telling concept is named first."""
+    shows_more = unit.side is Side.OUTPUT
+
+    def share(concept: int, more: bool) -> float:
+        column = usual[:, concept]
+        return float(((column < strengths[concept]) if more else (column > strengths[concept])).mean())
+
+    same = {k: share(k, shows_more) for k in (unit.concept, *unit.twins)}
+    opposites = {k: share(k, not shows_more) for k in unit.opposites}
+    first, *twins = sorted(same, key=lambda k: -same[k])
+    least = min(*same.values(), *opposites.values(), 1.0)
+    return Reason(first, unit.side, least, len(usual), tuple(twins), unit.opposites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +200,21 @@ class Contrasted:
         return what if self.median_of == 1 else f"{what}, the median of {self.median_of:,} images"
 
 
-def sentence(
-    reasons: Sequence[Reason],
-    concepts: Sequence[str],
-    what: Contrasted,
-    in_part: Collection[int] = (),
-) -> str:
+def sentence(reasons: Sequence[Reason], concepts: Sequence[str], what: Contrasted, standing: NDArray[np.int64]) -> str:
     """The reasons, of which there are some, in words. Shares are rounded down, so that none claims more than was counted.
 
-    `in_part`: the concepts of which it is said that they are seen only in part.
+    `standing [concept]`: of concepts that were not checked it is not said that the image shows them.
     """
-    shown = [reason for reason in reasons if reason.side is Side.OUTPUT]
-    lacking = [reason for reason in reasons if reason.side is Side.LABEL]
+    named = [k for reason in reasons for k in reason.concepts]
+    unchecked = any(standing[k] == Standing.UNCHECKED for k in named)
+    ordered = sorted(reasons, key=lambda reason: reason.side is Side.LABEL)
     parts = [
-        f"{' or '.join(_quoted(concepts[k]) for k in (reason.concept, *reason.twins))} {word} than "
-        f"{_compared(reason, None if number else what.label)}"
-        for number, (reason, word) in enumerate([*((r, "more") for r in shown), *((r, "less") for r in lacking)])
+        _part(reason, concepts, None if number else what.label, unchecked) for number, reason in enumerate(ordered)
     ]
     listed = ", and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-    named = [k for reason in reasons for k in (reason.concept, *reason.twins)]
-    doubtful = [_quoted(concepts[k]) for k in named if k in in_part]
+    if unchecked:
+        return f"{what}: reads {listed} (not checked by a table or labels)"
+    doubtful = [quoted(concepts[k]) for k in named if standing[k] == Standing.IN_PART]
     partly = ""
     if len(doubtful) == len(named):
         partly = f" ({({1: '', 2: 'both '}).get(len(named), 'all ')}seen only in part)"
@@ -178,17 +223,29 @@ def sentence(
     return f"{what}: shows {listed}{partly}"
 
 
-def nothing_stands_out(what: Contrasted, *, believed: int, of_one: int) -> str:
-    """What is said instead of reasons where there are none. `believed`: how many concepts of the study are; `of_one`: how many
-    of them belong to one of the two classes and not to the other.
-    """
-    if not believed:
+def nothing_stands_out(what: Contrasted, vocabulary: Vocabulary, *, label: int, output: int) -> str:
+    """What is said instead of reasons where there are none."""
+    speaking = vocabulary.firsts()
+    if not speaking:
         return f"{what}: no concept of the study is seen, so none can say why"
-    if not of_one:
-        return f"{what}: no concept that is seen belongs to one of the two and not to the other"
-    if of_one == 1:
-        return f"{what}: the only concept that is seen and belongs to one of the two does not stand out"
-    return f"{what}: none of the {of_one:,} concepts that are seen and belong to one of the two stands out"
+    units = vocabulary.units(label, output)
+    if units:
+        worst = max(vocabulary.stands((unit.concept, *unit.twins, *unit.opposites)) for unit in units)
+    else:
+        worst = min(vocabulary.stands([k]) for k in speaking)
+    one, many, why = {
+        Standing.IN_PART: ("that is seen, if only in part,", "that are seen, if only in part,", ""),
+        Standing.UNCHECKED: ("", "", " (not checked by a table or labels)"),
+    }.get(worst, ("that is seen", "that are seen", ""))
+    if not units:
+        said = f"no concept {one} belongs to one of the two and not to the other{why}"
+        return f"{what}: " + " ".join(said.split())
+    also, belong = ("and ", "and belong") if one else ("that ", "that belong")
+    if len(units) == 1:
+        said = f"the only concept {one} {also}belongs to one of the two does not stand out{why}"
+    else:
+        said = f"none of the {len(units):,} concepts {many} {belong} to one of the two stands out{why}"
+    return f"{what}: " + " ".join(said.split())
 
 
 def unusual_unknown(what: Contrasted, images: int) -> str:
@@ -199,12 +256,19 @@ def unusual_unknown(what: Contrasted, images: int) -> str:
     return f"{what}: {right}, too few to say what is usual of them"
 
 
-def _quoted(concept: str) -> str:
-    """Quoted, since a concept may be an adjective: shows “wet” more than."""
-    return f"“{concept.replace('-', ' ')}”"
+def _part(reason: Reason, concepts: Sequence[str], label: str | None, unchecked: bool) -> str:
+    """A reason in words; `label`: see `_than`."""
+    names = " or ".join(quoted(concepts[k]) for k in (reason.concept, *reason.twins))
+    others = " or ".join(quoted(concepts[k]) for k in reason.opposites)
+    word, other = ("more", "less") if reason.side is Side.OUTPUT else ("less", "more")
+    if unchecked:
+        what = f"{word} like {names}" + (f", or {other} like {others}," if others else "")
+    else:
+        what = f"{names} {word}" + (f", or {others} {other}," if others else "")
+    return f"{what} than {_than(reason, label)}"
 
 
-def _compared(reason: Reason, label: str | None) -> str:
+def _than(reason: Reason, label: str | None) -> str:
     """The images that the share is of: named for the first reason (`label`), "them" for the others."""
     many, number = reason.images >= PERCENT_FROM, int(np.floor(reason.images * reason.share + 1e-9))
     share = f"{int(np.floor(100 * reason.share + 1e-9))} %" if many else f"{number:,}"

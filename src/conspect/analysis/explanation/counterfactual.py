@@ -14,6 +14,10 @@ from conspect.core.spaces import Float64, Floats, Head, Lens
 RELATIVE_CUTOFF = 1e-4
 # What real embeddings have to their nearest other is the median over so many.
 COMPARED = 200
+# Concepts of the two classes are preferred to others while they need no longer a shift than this times; and rounding may make a
+# shift so much longer before another decimal is taken.
+MUCH_LONGER, HARDLY_LONGER = 2.0, 1.05
+LEAST_DECIMALS, MOST_DECIMALS = 2, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +58,12 @@ def smallest_shift(
     *,
     lead: float = 1e-6,
     rounded_by: float = 0.0,
+    signs: Float64 | None = None,
 ) -> Float64 | None:
     """The shift of least Euclidean length after which a linear head prefers `label`, or None where no shift does.
 
-    It still does when each concept's part is off by at most `rounded_by`, as it is when it has been printed.
+    `signs [concept]`: 1 for concepts that may only rise, -1 for those that may only fall; None: all may do either. The head still
+    prefers it when each concept's part is off by at most `rounded_by`, as it is when it has been printed.
     Least-distance programming (Lawson and Hanson, 1974, chapter 23): minimise |u| with A u >= b is one non-negative
     least-squares problem. Raises ValueError for heads that are not linear.
     """
@@ -71,6 +77,10 @@ def smallest_shift(
     if (logits[others] < logits[label]).all():
         return shift
     needed = logits[others] - logits[label] + lead + rounded_by * np.abs(rows).sum(axis=1)
+    if signs is not None:
+        # Each sign is one more inequality: what moves the way it may is at least 0.
+        rows = np.vstack([rows, np.diag(signs[may_move])])
+        needed = np.concatenate([needed, np.zeros(int(may_move.sum()))])
     system = np.vstack([rows.T, needed])
     aim = np.zeros(len(system))
     aim[-1] = 1.0
@@ -81,25 +91,80 @@ def smallest_shift(
     moved = -residual[:-1] / residual[-1]
     if ((rows @ moved - needed) < -1e-6 * (1 + np.abs(needed))).any():
         return None
-    shift[may_move] = moved
+    # What is at a bound is there but for rounding.
+    shift[may_move] = moved if signs is None else np.where(moved * signs[may_move] > 0, moved, 0.0)
     return shift
 
 
+@dataclass(frozen=True, eq=False)
+class PrintedShift:
+    """A shift as it is printed: `shift [concept]` is rounded to `decimals`, and so rounded it restores the label. `of_the_two`:
+    the concepts that moved are those that belong to one of the two classes, each the way that it may.
+    """
+
+    shift: Float64
+    decimals: int
+    of_the_two: bool
+
+
 def shift_of_few(
-    moves: Float64, head: Head, embedding: Floats, label: int, *, at_most: int, rounded_by: float = 0.0
+    moves: Float64,
+    head: Head,
+    embedding: Floats,
+    label: int,
+    *,
+    at_most: int,
+    rounded_by: float = 0.0,
+    ways: Float64 | None = None,
 ) -> Float64 | None:
-    """The least shift of the `at_most` concepts that the least shift of all moves most; of twice as many where those cannot."""
+    """The least shift of the `at_most` concepts that the least shift of all moves most; of twice as many where those cannot.
+
+    `ways [concept]`: 1 for concepts that may only rise, -1 for those that may only fall, 0 for those that may not move; None: all
+    may move either way.
+    """
     concepts = moves.shape[1]
-    of_all = smallest_shift(moves, head, embedding, label, np.ones(concepts, dtype=bool), rounded_by=rounded_by)
+    everything = np.ones(concepts, dtype=bool) if ways is None else ways != 0
+
+    def least(may_move: NDArray[np.bool_]) -> Float64 | None:
+        return smallest_shift(moves, head, embedding, label, may_move, rounded_by=rounded_by, signs=ways)
+
+    of_all = least(everything)
     few = at_most
     while of_all is not None and few < concepts:
         may_move = np.zeros(concepts, dtype=bool)
         may_move[np.argsort(-np.abs(of_all), kind="stable")[:few]] = True
-        shift = smallest_shift(moves, head, embedding, label, may_move, rounded_by=rounded_by)
+        shift = least(may_move & everything)
         if shift is not None:
             return shift
         few *= 2
     return of_all
+
+
+def printed_shift(
+    moves: Float64, head: Head, embedding: Floats, label: int, *, at_most: int, ways: Float64
+) -> PrintedShift | None:
+    """The least shift of a few concepts, of those of `ways` where they need no more than `MUCH_LONGER` times what any others do,
+    with as few decimals as it can be printed with: rounded, it restores the label and is hardly longer. None where none does.
+    """
+    of_any = shift_of_few(moves, head, embedding, label, at_most=at_most)
+    if of_any is None:
+        return None
+    of_the_two = shift_of_few(moves, head, embedding, label, at_most=at_most, ways=ways) if ways.any() else None
+    theirs = of_the_two is not None and bool(np.linalg.norm(of_the_two) <= MUCH_LONGER * np.linalg.norm(of_any))
+    exact, allowed = (of_the_two, ways) if theirs and of_the_two is not None else (of_any, None)
+    for decimals in range(LEAST_DECIMALS, MOST_DECIMALS + 1):
+        half = 0.5 * 10.0**-decimals
+        shift = shift_of_few(moves, head, embedding, label, at_most=at_most, rounded_by=half, ways=allowed)
+        if shift is None:
+            continue
+        # Adding 0 turns -0 into 0.
+        rounded = np.round(shift, decimals) + 0.0
+        if np.linalg.norm(rounded) > HARDLY_LONGER * np.linalg.norm(exact):
+            continue
+        logits = head.logits((np.asarray(embedding, dtype=np.float64) + moves @ rounded)[None, :])[0]
+        if (np.delete(logits, label) < logits[label]).all():
+            return PrintedShift(rounded, decimals, theirs)
+    return None
 
 
 def counterfactual(moves: Float64, embedding: Floats, shift: Float64, others: Floats) -> Counterfactual:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from conspect.analysis.explanation.failure_groups import FailureGroup, FailureSearch, Rate
 from conspect.analysis.explanation.thin_combinations import ThinCombination
+from conspect.core.concept_words import quoted
 
 
 def group_sentence(
@@ -15,7 +16,7 @@ def group_sentence(
     label, output = (None if index is None else classes[index] for index in (group.label, group.output))
     images = "images" if label is None else f"{label} images"
     shown = [
-        f"“{concepts[condition.concept].replace('-', ' ')}” {'most' if condition.more else 'least'}"
+        f"{quoted(concepts[condition.concept])} {'most' if condition.more else 'least'}"
         for condition in group.conditions
     ]
     of_class = "" if label is not None else " of their class"
@@ -34,10 +35,10 @@ def group_sentence(
 
 def thin_sentence(thin: ThinCombination, concepts: Sequence[str], classes: Sequence[str]) -> str:
     """How few images of the class show both concepts, and how many there would be by chance."""
-    first, second = (concepts[k].replace("-", " ") for k in thin.concepts)
+    first, second = (quoted(concepts[k]) for k in thin.concepts)
     return (
-        f"Only {_are(thin.images, f'{classes[thin.label]} image')} both in the quarter that shows “{first}” most and in the "
-        f"quarter that shows “{second}” most; if the two had nothing to do with each other, {round(thin.expected):,} would be."
+        f"Only {_are(thin.images, f'{classes[thin.label]} image')} both in the quarter that shows {first} most and in the "
+        f"quarter that shows {second} most; if the two had nothing to do with each other, {round(thin.expected):,} would be."
     )
 
 

@@ -4,12 +4,15 @@ A set is *abductive* when erasing all concepts outside it keeps the prediction, 
 prediction; *minimal* when no concept can be left out of it. Sets are tested by `keeps`, which answers many questions at
 once: `keeps(erased [set, concept]) -> [set]`. Every minimal contrastive set meets every abductive set, because erasing it
 leaves only sets that do not keep the prediction; so sets of the one kind that hit all known of the other are the candidates
-(Reiter, 1987; Liffiton et al., 2016). This needs that erasing more never restores a prediction; where that fails, every set
-is still tested for what it claims and for being minimal, but some may be missed.
+(Reiter, 1987; Liffiton et al., 2016). This needs that erasing more never restores a prediction. Where that fails a set may be
+of both kinds, and hitting sets end early; so all small sets are tried first, a size at a time, and only what is larger is left
+to them. What is not known to be complete is never called so.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,14 +29,33 @@ Keeps: TypeAlias = Callable[[Mask], Mask]
 ALL_TRIED = 16
 
 
+# Of more, all sets of this size at most, in half of the time: 100 concepts have 4,950 sets of two and 161,700 of three. Of a
+# size with more sets than this not all are tried. So many are tested at a time.
+SMALL, MOST_OF_A_SIZE, AT_ONCE = 3, 50_000, 4096
+# Deletion in another order is given up when so many in a row find nothing new.
+IN_VAIN = 50
+
+
 @dataclass(frozen=True)
-class MinimalSets:
-    """Sets of concept numbers, smallest first. `complete`: there are no others; that is known where all sets were tried, or where
-    erasing more never restores the prediction.
+class KnownSets:
+    """Minimal sets of one kind, the smallest first. `sets`: those that are shown; `known`: how many were found, these among
+    them; `all_up_to`: every set of at most so many concepts was tried, so that all minimal ones of that size are among the
+    known; -1: not even the empty set was.
     """
 
-    abductive: tuple[tuple[int, ...], ...]
-    contrastive: tuple[tuple[int, ...], ...]
+    sets: tuple[tuple[int, ...], ...]
+    known: int
+    all_up_to: int
+
+
+@dataclass(frozen=True)
+class MinimalSets:
+    """Sets of concept numbers of both kinds. `complete`: no others exist than those that are known; that is said where all sets
+    were tried, or where erasing more never restores the prediction.
+    """
+
+    abductive: KnownSets
+    contrastive: KnownSets
     complete: bool
 
 
@@ -147,12 +169,26 @@ def every_minimal_set(keeps: Keeps, concepts: int, *, at_most: int) -> MinimalSe
         )
         for minimal in sets.values()
     ]
-    # Both kinds have their share of the place, and what one leaves is the other's.
+    return _shown(by_size[0], by_size[1], at_most=at_most, all_up_to=(concepts, concepts), complete=True)
+
+
+def _shown(
+    abductive: Sequence[tuple[int, ...]],
+    contrastive: Sequence[tuple[int, ...]],
+    *,
+    at_most: int,
+    all_up_to: tuple[int, int],
+    complete: bool,
+) -> MinimalSets:
+    """`at_most` of both kinds together: both have their share of the place, and what one leaves is the other's."""
     half = at_most // 2
-    abductive = by_size[0][: max(at_most - half, at_most - len(by_size[1]))]
-    contrastive = by_size[1][: at_most - len(abductive)]
-    complete = len(abductive) + len(contrastive) == sum(map(len, by_size))
-    return MinimalSets(tuple(abductive), tuple(contrastive), complete)
+    first = tuple(abductive[: max(at_most - half, at_most - len(contrastive))])
+    second = tuple(contrastive[: at_most - len(first)])
+    return MinimalSets(
+        KnownSets(first, len(abductive), all_up_to[0]),
+        KnownSets(second, len(contrastive), all_up_to[1]),
+        complete,
+    )
 
 
 def _minimal(holds: Mask, concepts: int) -> NDArray[np.int64]:
@@ -169,6 +205,30 @@ def _minimal(holds: Mask, concepts: int) -> NDArray[np.int64]:
     return np.flatnonzero(holds & ~below)
 
 
+@dataclass
+class _Kind:
+    """Minimal sets of one kind as they are found. `holds`: whether sets `[set, concept]` are of this kind."""
+
+    holds: Callable[[Mask], Mask]
+    found: list[frozenset[int]]
+    all_up_to: int = -1
+
+    def add(self, members: frozenset[int]) -> bool:
+        """Takes a set in whose proper subsets none is known, and drops those that it makes needless; False if it is needless."""
+        if any(known <= members for known in self.found):
+            return False
+        self.found[:] = [known for known in self.found if not members <= known] + [members]
+        return True
+
+    def add_within(self, start: Mask, order: Sequence[int]) -> bool:
+        """Takes what deletion leaves of `start`; False where that is no set of the kind, or a needless one."""
+        members = _shrunk(start, order, self.holds)
+        return members is not None and self.add(frozenset(members))
+
+    def by_size(self) -> list[tuple[int, ...]]:
+        return sorted((tuple(sorted(members)) for members in self.found), key=lambda members: (len(members), members))
+
+
 def minimal_sets(
     keeps: Keeps,
     concepts: int,
@@ -182,38 +242,76 @@ def minimal_sets(
     """Minimal sets of both kinds until all are found, `at_most` of both together are, or `seconds` have passed.
 
     `order`: concepts by how much one would like to be rid of them; it decides which sets come first. `monotone`: erasing more
-    never restores the prediction. `flip`: a set whose erasure changes it, where one is known; one within it comes first.
+    never restores the prediction. `flip`: a set whose erasure changes it, where one is known. One abductive set is always found,
+    since with nothing erased the prediction stays, and a contrastive one within `flip`, whatever the time.
     """
-    end = time.monotonic() + seconds
-    abductive: list[frozenset[int]] = []
-    contrastive: list[frozenset[int]] = []
-    everything = frozenset(range(concepts))
-    if flip is not None:
-        contrastive.append(frozenset(_shrunk(flip, order, lambda erased: ~keeps(erased)) or ()))
-    complete = False
-    while len(abductive) + len(contrastive) < at_most and time.monotonic() < end:
-        candidate = _hitting_set(contrastive, abductive, order)
+    now = time.monotonic()
+    end, small_end = now + seconds, now + seconds / 2
+    abductive = _Kind(lambda kept: keeps(~kept), [])
+    contrastive = _Kind(lambda erased: ~keeps(erased), [])
+    kinds = (abductive, contrastive)
+    for size in range(min(SMALL, concepts) + 1):
+        for kind in kinds:
+            # A kind of which enough are known already waits for the other; that all of a size are tried is said of each.
+            if kind.all_up_to == size - 1 and len(kind.found) < at_most:
+                _try_all(kind, concepts, size, small_end)
+    complete = all(kind.all_up_to == concepts for kind in kinds)
+    starts = ((abductive, np.ones(concepts, dtype=bool)), (contrastive, flip))
+    for kind, start in starts:
+        if not kind.found and start is not None:
+            kind.add_within(start, order)
+    while not complete and len(abductive.found) + len(contrastive.found) < at_most and time.monotonic() < end:
+        candidate = _hitting_set(contrastive.found, abductive.found, order)
         if candidate is None:
             complete = monotone
             break
         kept = np.zeros(concepts, dtype=bool)
         kept[list(candidate)] = True
-        if keeps(~kept[None])[0]:
-            smaller = _shrunk(kept, order, lambda sets: keeps(~sets))
-            smallest, known = frozenset(smaller or ()), abductive
-        else:
-            rest = np.ones(concepts, dtype=bool)
-            rest[list(candidate)] = False
-            smaller = _shrunk(rest, order, lambda erased: ~keeps(erased))
-            smallest, known = frozenset(smaller if smaller is not None else everything), contrastive
-        if smallest in known:
+        kind, start = (abductive, kept) if abductive.holds(kept[None])[0] else (contrastive, ~kept)
+        if not kind.add_within(start, order):
             break
-        known.append(smallest)
+    # Where hitting sets have ended early, deletion in other orders may still find some.
+    rng, in_vain = np.random.default_rng(0), 0
+    while (
+        not (complete or monotone)
+        and len(abductive.found) + len(contrastive.found) < at_most
+        and in_vain < IN_VAIN
+        and time.monotonic() < end
+    ):
+        shuffled = rng.permutation(concepts).tolist()
+        new = [kind.add_within(start, shuffled) for kind, start in starts if start is not None]
+        in_vain = 0 if any(new) else in_vain + 1
+    return _shown(
+        abductive.by_size(),
+        contrastive.by_size(),
+        at_most=at_most,
+        all_up_to=(abductive.all_up_to, contrastive.all_up_to),
+        complete=complete,
+    )
 
-    def sort(sets: list[frozenset[int]]) -> tuple[tuple[int, ...], ...]:
-        return tuple(sorted((tuple(sorted(members)) for members in sets), key=lambda members: (len(members), members)))
 
-    return MinimalSets(sort(abductive), sort(contrastive), complete)
+def _try_all(kind: _Kind, concepts: int, size: int, end: float) -> None:
+    """Every set of so many concepts, of whose subsets none is of the kind, until `end`."""
+    # Whatever holds a known set is not minimal; of single concepts that saves most sets.
+    alone = {concept for members in kind.found if len(members) == 1 for concept in members}
+    if frozenset() in kind.found:
+        kind.all_up_to = concepts
+        return
+    if math.comb(concepts - len(alone), size) > MOST_OF_A_SIZE:
+        return
+    candidates = itertools.combinations([k for k in range(concepts) if k not in alone], size)
+    smaller = [members for members in kind.found if len(members) > 1]
+    while block := list(itertools.islice(candidates, AT_ONCE)):
+        if size and time.monotonic() > end:
+            return
+        sets = np.zeros((len(block), concepts), dtype=bool)
+        if size:
+            sets[np.repeat(np.arange(len(block)), size), np.array(block).ravel()] = True
+        for place in np.flatnonzero(kind.holds(sets)):
+            members = frozenset(block[place])
+            if not any(known < members for known in smaller):
+                kind.found.append(members)
+    kind.all_up_to = size
 
 
 def _hitting_set(

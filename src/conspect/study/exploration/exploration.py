@@ -28,7 +28,6 @@ from conspect.results.exploration import (
     SuspectQueue,
 )
 from conspect.results.results import Results
-from conspect.study.explaining import NO_MAPS
 from conspect.study.exploration.asking import answer
 from conspect.study.exploration.filters import Annotations, ImageFilter, Selection, select
 from conspect.study.exploration.findings import Findings
@@ -163,7 +162,7 @@ class Exploration:
             )
         with self._explaining:
             maps = self.views.explainer.maps(row, names[:MOST_MAPS] if concept is None else [concept])
-        return ConceptMaps(maps or (), "" if maps else NO_MAPS)
+        return ConceptMaps(maps or (), "" if maps else self.views.explainer.without_maps)
 
     def suspects(self, *, offset: int, limit: int) -> SuspectQueue:
         """Suspect labels, most suspect first."""

@@ -30,7 +30,15 @@ from conspect.study.config import StudyConfig
 from conspect.study.diagnosing.record import counted_causes, diagnose_study
 from conspect.study.inputs import Inputs
 from conspect.study.measuring.measurements import Measurements, Timings
-from conspect.study.recording.concepts import ConceptSample, Explainer, believed, concept_results, graded, words_rank
+from conspect.study.recording.concepts import (
+    ConceptSample,
+    Explainer,
+    believed,
+    concept_results,
+    graded,
+    surely_seen,
+    words_rank,
+)
 from conspect.study.recording.failure_groups import failure_group_results
 from conspect.study.recording.failures import FailureWriter, verdicts_of
 from conspect.study.recording.heatmaps import example_images, heatmap_results, shown_concepts
@@ -87,6 +95,7 @@ def assemble(
             by_class,
             failures,
             maps=maps,
+            headlines=frozenset(np.array(inputs.concepts.names)[surely_seen(grades)].tolist()),
             table=table.name,
             confidence=confidence,
             left_out=NO_PARTS.format(inputs.model.name) if inputs.model.head.is_identity else None,
@@ -295,6 +304,7 @@ def _localization(
     failures: tuple[Failure, ...],
     *,
     maps: Heatmaps,
+    headlines: frozenset[str],
     table: str,
     confidence: float,
     left_out: str | None,
@@ -320,7 +330,7 @@ def _localization(
         oracle_agreement_interval=summary.oracle_agreement_interval,
         kappa=summary.kappa,
         by_class=by_class,
-        worst=_worst_class(measured.tallies.heatmaps.confusion, by_class, maps),
+        worst=_worst_class(measured.tallies.heatmaps.confusion, by_class, maps, headlines),
         images=failures,
         table=table,
         left_out=left_out,
@@ -328,17 +338,19 @@ def _localization(
 
 
 def _worst_class(
-    confusion: NDArray[np.int64], by_class: tuple[ClassFailures, ...], maps: Heatmaps
+    confusion: NDArray[np.int64], by_class: tuple[ClassFailures, ...], maps: Heatmaps, headlines: frozenset[str]
 ) -> WorstClass | None:
+    """The lost pair is one of two concepts of `headlines`, or none."""
     wrong = confusion - np.diag(np.diag(confusion))
     worst = int(wrong.sum(1).argmax())
     if not wrong.any():
         return None
-    taken_for, lost = int(wrong[worst].argmax()), maps.differential_by_label[worst].top_pairs
+    taken_for = int(wrong[worst].argmax())
+    pairs = maps.differential_by_label[worst].top_pairs
     return WorstClass(
         class_name=by_class[worst].class_name,
         failures=int(wrong[worst].sum()),
         taken_for=by_class[taken_for].class_name,
         times=int(wrong[worst, taken_for]),
-        lost=lost[0] if lost else None,
+        lost=next((pair for pair in pairs if {pair.stronger, pair.weaker} <= headlines), None),
     )

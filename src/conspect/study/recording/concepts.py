@@ -12,6 +12,7 @@ from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConc
 from conspect.analysis.explanation.contrast import (
     LEAST_USUAL,
     Contrasted,
+    Standing,
     Vocabulary,
     belonging_by_strength,
     contrast,
@@ -76,6 +77,8 @@ def graded(inputs: Inputs, measured: Measurements, sample: ConceptSample) -> lis
             variants=[seen @ variants.T for variants in measured.variant_directions],
             table=inputs.attributes,
             presence=_presence(inputs, measured.test.rows[sample.images]),
+            phrases=[concept.phrases for concept in inputs.concepts.concepts],
+            class_names=inputs.model.class_names,
         )
     )
 
@@ -142,20 +145,34 @@ def _rounded(value: float | None) -> float | None:
 
 def believed(grades: Sequence[GradedConcept]) -> NDArray[np.bool_]:
     """`[concept]`: takes part in summaries and explanations."""
-    return np.array([grade.grade is not Grade.NOT_SEEN for grade in grades], dtype=bool)
+    return np.array([grade.speaks for grade in grades], dtype=bool)
+
+
+def surely_seen(grades: Sequence[GradedConcept]) -> NDArray[np.bool_]:
+    """`[concept]`: graded seen, itself or as one with its group; only such concepts make headlines."""
+    return np.array(
+        [grade.speaks and (grade.grade is Grade.SEEN or grade.seen_as_group) for grade in grades], dtype=bool
+    )
+
+
+def standing(grade: GradedConcept) -> Standing:
+    """How far the concept may speak in a sentence."""
+    if not grade.speaks:
+        return Standing.SILENT
+    if grade.grade is Grade.SEEN:
+        return Standing.SEEN
+    if grade.seen_as_group:
+        return Standing.IN_GROUP
+    return Standing.IN_PART if grade.checked else Standing.UNCHECKED
 
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains failures of one study by what is usual of each class's right images, `usual [class][image, concept]`.
-
-    `in_part`: concepts of which the sentence says that they are seen only in part.
-    """
+    """Explains failures of one study by what is usual of each class's right images, `usual [class][image, concept]`."""
 
     classes: tuple[str, ...]
     concepts: tuple[str, ...]
     vocabulary: Vocabulary
-    in_part: frozenset[int]
     usual: tuple[Float64, ...]
 
     @classmethod
@@ -164,23 +181,19 @@ class Explainer:
     ) -> Explainer:
         """With the `grades` of the study's concepts."""
         classes = inputs.model.class_names
-        carried = (
-            belonging_by_strength(sample.by_vlm, sample.labels, len(classes)).astype(np.float64)
-            if inputs.attributes is None
-            else inputs.attributes.shares
-        )
+        # The first member stands for a group.
+        group = np.array([min((place, *grade.measures.group)) for place, grade in enumerate(grades)], dtype=np.int64)
+        speaking = believed(grades)
+        of_group, sign = _group_strengths(sample.by_vlm, np.where(speaking, group, -1))
+        carried = inputs.attributes.shares if inputs.attributes is not None else None
+        if carried is None:
+            rising = belonging_by_strength(of_group, sample.labels, len(classes))
+            falling = belonging_by_strength(-of_group, sample.labels, len(classes))
+            carried = np.where(sign > 0, rising, falling).astype(np.float64)
         right = sample.labels == sample.outputs
         usual = tuple(sample.by_model[right & (sample.labels == index)] for index in range(len(classes)))
-        vocabulary = Vocabulary(
-            carried,
-            believed(grades),
-            np.array([grade.grade is Grade.PARTLY for grade in grades], dtype=bool),
-            # The first member stands for a group.
-            np.array([min((place, *grade.measures.group)) for place, grade in enumerate(grades)], dtype=np.int64),
-        )
-        # A group that is seen as one needs no such word: its sentence names them all.
-        in_part = frozenset(k for k in np.flatnonzero(vocabulary.doubted).tolist() if not grades[k].seen_as_group)
-        return cls(classes, inputs.concepts.names, vocabulary, in_part, usual)
+        standings = np.array([standing(grade) for grade in grades], dtype=np.int64)
+        return cls(classes, inputs.concepts.names, Vocabulary(carried, standings, group, sign), usual)
 
     def explanation(
         self, strengths: Float64, label: int, output: int, *, failed: bool = True, median_of: int = 1
@@ -193,12 +206,11 @@ class Explainer:
         usual, vocabulary = self.usual[label], self.vocabulary
         reasons = contrast(strengths, usual, vocabulary, label=label, output=output)
         if reasons:
-            words = sentence(reasons, self.concepts, what, self.in_part)
+            words = sentence(reasons, self.concepts, what, vocabulary.standing)
         elif len(usual) < LEAST_USUAL:
             words = unusual_unknown(what, len(usual))
         else:
-            of_one = len(vocabulary.of_one(label, output)) + len(vocabulary.of_one(output, label))
-            words = nothing_stands_out(what, believed=int(vocabulary.believed.sum()), of_one=of_one)
+            words = nothing_stands_out(what, vocabulary, label=label, output=output)
         return Explanation(
             sentence=words,
             reasons=tuple(
@@ -208,7 +220,22 @@ class Explainer:
                     share=round(reason.share, 4),
                     images=reason.images,
                     twins=tuple(self.concepts[k] for k in reason.twins),
+                    opposites=tuple(self.concepts[k] for k in reason.opposites),
                 )
                 for reason in reasons
             ),
         )
+
+
+def _group_strengths(strengths: Float64, group: NDArray[np.int64]) -> tuple[Float64, NDArray[np.int64]]:
+    """Of `strengths [image, concept]` the mean of each concept's `group [concept]`, in standard deviations, and `sign [concept]`:
+    -1 for concepts that fall where the first of their group rises, and enter the mean the other way round.
+    """
+    spread = strengths.std(axis=0)
+    scaled = (strengths - strengths.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    sign, of_group = np.ones(len(group), dtype=np.int64), scaled.copy()
+    for number in np.unique(group[group >= 0]):
+        members = np.flatnonzero(group == number)
+        sign[members] = np.where(scaled[:, members].T @ scaled[:, members[0]] >= 0, 1, -1)
+        of_group[:, members] = (scaled[:, members] * sign[members]).mean(axis=1, keepdims=True)
+    return of_group, sign
