@@ -39,5 +39,5 @@ def negation_warning(name: str, phrase: str) -> str:
     """What is said of a concept whose `phrase` is a negation, with the remedy."""
     return (
         f"Careful: the concept {quoted(name)} denies something ({quoted(phrase)}), which text encoders hardly understand: they "
-        "give it nearly the place of what it denies. Name what can be seen instead"
+        "give it nearly the place of what it denies. Name what can be seen instead."
     )
