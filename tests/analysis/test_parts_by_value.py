@@ -297,15 +297,16 @@ def test_a_shift_is_the_least_of_those_that_a_quadratic_program_finds_and_is_not
     moves, z, asked = rng.normal(size=(4, 3)), rng.normal(size=4), 0
     output = int(head.logits(z[None])[0].argmax())
     for label in (k for k in range(3) if k != output):
-        for rounded_by, own in ((0.0, {}), (0.25, {"rounded_by": 0.25})):
+        options: list[tuple[float, dict[str, Any]]] = [(0.0, {}), (0.25, {"rounded_by": 0.25})]
+        for rounded_by, own in options:
             others, weight = [k for k in range(3) if k != label], head.layers[0].weight
             rows = np.array([(weight[label] - weight[k]) @ moves for k in others])
             logits = head.logits(z[None])[0]
             needed = logits[others] - logits[label] + 1e-6 + rounded_by * np.abs(rows).sum(axis=1)
-            limits = LinearConstraint(rows, lb=needed)
-            solved = minimize(lambda u: u @ u, np.ones(3), constraints=limits, method="SLSQP").fun
-            shift = smallest_shift(moves, head, z, label, np.ones(3, dtype=bool), **own)  # type: ignore[arg-type]
-            few = shift_of_few(moves, head, z, label, at_most=3, **own)  # type: ignore[arg-type]
+            limits: Any = LinearConstraint(rows, lb=needed)
+            solved = minimize(lambda u: float(u @ u), np.ones(3), constraints=[limits], method="SLSQP").fun
+            shift = smallest_shift(moves, head, z, label, np.ones(3, dtype=bool), **own)
+            few = shift_of_few(moves, head, z, label, at_most=3, **own)
             assert shift is not None
             assert few is not None
             assert few == pytest.approx(shift)
@@ -470,7 +471,8 @@ def test_the_penalty_is_the_one_of_the_best_cross_validated_r2() -> None:
     mapped = fitted.map(x)
     cosine = np.mean([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(mapped, y, strict=True)])
     assert measured.r2 == pytest.approx(1 - np.square(y - mapped).sum() / np.square(y - y.mean(axis=0)).sum())
-    assert (measured.mean_cosine, measured.images) == (pytest.approx(cosine), 60)
+    assert measured.mean_cosine == pytest.approx(cosine)
+    assert measured.images == 60
     assert quality(fitted.map, x[:1], y[:1]).r2 == 0.0
 
 

@@ -37,7 +37,8 @@ def test_bets_are_those_of_the_page_over_what_a_gap_can_be() -> None:
     watch = DriftWatch(reference)
     assert watch.slack == pytest.approx(math.sqrt(math.log(2 / 0.01) / 600))
     assert DriftWatch(np.zeros((100, 3)), doubt=0.05).slack == pytest.approx(math.sqrt(math.log(6 / 0.05) / 600))
-    products, sums = defaultdict(lambda: 1.0), defaultdict(float)
+    products: defaultdict[tuple[float, int], float] = defaultdict(lambda: 1.0)
+    sums: defaultdict[tuple[float, int], float] = defaultdict(float)
     readings = np.array([150.0, -3.0, 20.0, 20.5, 99.0, 60.0, np.nan])
     highest = 0.0
     for value in readings:
@@ -238,7 +239,11 @@ def test_operations_on_one_image_are_those_on_many() -> None:
     assert ONE.largest(x) == MANY.largest(across)[0] == 3.0
     gaps = [a - b for a in x.tolist() for b in x.tolist()]
     assert ONE.gaps(x).tolist() == MANY.gaps(across)[:, 0].tolist() == gaps
-    assert ONE.above(x, np.float32(0.5)).tolist() == MANY.above(across, np.float32(0.5))[:, 0].tolist() == [0, 0, 1, 1]
+    assert (
+        ONE.above(x, np.float32(0.5)).tolist()
+        == MANY.above(across, np.array([0.5], dtype=np.float32))[:, 0].tolist()
+        == [0, 0, 1, 1]
+    )
     assert (ONE.same_place(2, 2), ONE.same_place(2, 1)) == (1.0, 0.0)
     assert MANY.same_place(np.array([2, 2]), np.array([2, 1])).tolist() == [1.0, 0.0]
     with np.errstate(all="ignore"):
@@ -251,7 +256,7 @@ def test_operations_on_one_image_are_those_on_many() -> None:
         == MANY.at_most(across, np.float32(1))[:, 0].tolist()
         == [0.5, -2.0, 1.0, 1.0]
     )
-    assert (ONE.root(9.0), MANY.root(np.float32(9.0))) == (3.0, 3.0)
+    assert [ONE.root(9.0), *MANY.root(np.array([9.0], dtype=np.float32)).tolist()] == [3.0, 3.0]
     assert suspicion.LARGEST_SQUARE == 36
     assert pytest.approx(1e-7) == suspicion.LEAST_PROBABILITY
 
@@ -354,7 +359,7 @@ def test_tolerances_of_what_is_returned() -> None:
     for off, same in ((0.0039, True), (0.0041, False)):
         moved = made + np.array([[off, 0.0], [0.0, 0.0]], dtype=np.float32)
         assert (replay_of(made, moved) == Replay(Ending.NONE, 1.0)) is same
-    tiny = made / 100
+    tiny = np.asarray(made / 100, dtype=np.float32)
     for off, same in ((0.0009, True), (0.0011, False)):
         assert (
             replay_of(tiny, tiny + np.array([[off, 0], [0, 0]], dtype=np.float32)) == Replay(Ending.NONE, 1.0)

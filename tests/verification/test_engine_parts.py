@@ -2,7 +2,7 @@
 
 import time
 from fractions import Fraction
-from math import inf, nextafter
+from math import hypot, inf, nextafter
 from typing import Any
 
 import numpy as np
@@ -380,7 +380,7 @@ def test_the_margin_of_a_task_is_that_of_its_narrowest_branch() -> None:
     assert batch.margin_of(task) is None
     task.nodes = 7
     task.restart()
-    assert (task.witness, task.stuck, task.nodes, task.root.children) == (None, False, 0, [])
+    assert [task.witness, task.stuck, task.nodes, task.root.children] == [None, False, 0, []]
     assert batch.margin_of(task) is None
 
 
@@ -419,7 +419,7 @@ def test_rounding_bounds_follow_the_layers_by_the_rule_of_the_page(unit: float) 
     numerators = [off[0], 0.6 * off[0] + 0.8 * off[1]]
     numerators = [e + gamma(5, unit) * s + 4 * unit * s for e, s in zip(numerators, whole, strict=True)]
     assert errors.numerators[0] == pytest.approx([v * (1 + 1e-6) for v in numerators], rel=1e-9)
-    norm = np.hypot(*off) + gamma(2 + 4, unit) * np.hypot(*sizes)
+    norm = hypot(*off) + gamma(2 + 4, unit) * hypot(*sizes)
     assert errors.norm[0] == pytest.approx(norm * (1 + 1e-6), rel=1e-9)
 
 
@@ -506,8 +506,8 @@ def test_an_extent_ends_where_its_line_crosses_and_nowhere_else() -> None:
         Fraction(nextafter(0.75, 0.0)),
         Fraction(nextafter(0.75, inf)),
     )
-    assert _end(ray, table, [], value=False) == (64, None)
-    assert _end(ray, table, [], value=False, sign=-1) == (-64, None)
+    assert _end(ray, table, [], value=False) == (Fraction(64), None)
+    assert _end(ray, table, [], value=False, sign=-1) == (Fraction(-64), None)
     assert _end(ray, table, [Fraction(3, 4)], value=True) == (None, Fraction(3, 4))
     proof = ray.proof((*table, ("not", 0)), Fraction(-64), Fraction(nextafter(0.75, 0.0)))
     assert proof == [Close(((0, 1),))]
@@ -598,7 +598,7 @@ def test_the_nearest_images_are_those_of_plain_distances(scale: float) -> None:
     model = plane(count=60)
     split = model.splits["test"]
     big = type(split)((split.embeddings * scale).astype(np.float32), split.labels, split.ids)
-    model = type(model)(model.head, model.lens, model.class_names, model.splits | {"test": big})
+    model = type(model)(model.head, model.lens, model.class_names, {**model.splits, "test": big})
     at = np.array([0.3, 0.9]) * scale
     distances = np.linalg.norm(big.embeddings.astype(np.float64) - at, axis=1)
     order = np.argsort(distances, kind="stable")

@@ -120,9 +120,9 @@ def test_two_literals_that_only_together_are_false_close_by_the_barrier() -> Non
     assert x > y
     assert x > 0
     if own.multipliers is not None:
-        total = sum(
-            w * (forms.slopes[a] - forms.slopes[b])
-            for (a, b, _), w in zip(own.state.literals, own.multipliers.values(), strict=True)
+        total: Any = sum(
+            w * (forms.slopes[int(a)] - forms.slopes[int(b)])
+            for (a, b, *_), w in zip(linear_literals(own.state), own.multipliers.values(), strict=True)
         )
         assert np.abs(total).sum() < 1e-6
     assert own.by_barrier

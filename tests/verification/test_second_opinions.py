@@ -214,7 +214,7 @@ def test_a_band_s_deviations_are_those_below_the_mean() -> None:
     made = band(differences, "note")
     assert made.centre.tolist() == [3.0, 5.0, 2.0]
     assert made.factor == pytest.approx([np.sqrt((9 + 1) / 3), FLOOR * np.sqrt(10 / 3), np.sqrt(2 / 3)])
-    assert (made.size, made.provenance) == (1, "note")
+    assert (made.size, made.provenance) == (Fraction(1), "note")
     own = Band(np.array([3.0, 1.0]), np.array([2.0, 0.5]), Fraction(1))
     assert own.sizes(np.array([[1.0, 0.0], [3.0, 0.75], [9.0, 9.0]])).tolist() == [2.0, 0.5, 0.0]
 
