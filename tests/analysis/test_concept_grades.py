@@ -111,3 +111,23 @@ def test_tolerance_is_one_less_the_r2_of_a_regression_on_the_others() -> None:
         others = np.delete(centred, k, axis=1)
         residual = centred[:, k] - others @ np.linalg.lstsq(others, centred[:, k], rcond=None)[0]
         assert groups.tolerance[k] == pytest.approx(residual.var() / centred[:, k].var(), rel=1e-6)
+
+
+def test_a_class_name_that_nothing_checks_takes_no_part_and_a_negation_is_not_seen() -> None:
+    names = tuple(f"class {k}" for k in range(CLASSES))
+    named = grade_concepts(evidence(table=None, phrases=[("a Class-0",)], class_names=names))[0]
+    assert named.names_class
+    assert not named.speaks
+    assert "it says no more than the class name “class 0”" in named.reasons
+    by_strength = grade_concepts(
+        evidence(table=None, phrases=[("kitty",)], class_names=names, classes=np.tile(evidence().by_vlm, (1, CLASSES)))
+    )[0]
+    assert by_strength.names_class
+    other = grade_concepts(evidence(table=None, phrases=[("wheels",)], class_names=names, classes=noise(7)))[0]
+    assert other.speaks
+    assert not other.checked
+    denied = grade_concepts(evidence(table=None, phrases=[("no wheels",)], class_names=names, classes=noise(7)))[0]
+    assert denied.grade is Grade.NOT_SEEN
+    assert "“no wheels” is a negation" in denied.reasons[0]
+    checked = grade_concepts(evidence(phrases=[("no class 0",)], class_names=names))[0]
+    assert checked.grade is Grade.SEEN

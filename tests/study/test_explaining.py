@@ -19,7 +19,7 @@ from conspect.cli.explain import explain as explain_command
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Lens
-from conspect.report.wording import findings
+from conspect.report.wording import concept_warnings, findings
 from conspect.results.explanations import ConceptMap, FoundSets, MinimalSets, SetMember
 from conspect.study import Study
 from conspect.study.config import VlmConfig
@@ -301,3 +301,20 @@ def test_the_demo_takes_another_vlm_by_one_word(tmp_path: Path) -> None:
     for wrong in ("ViT-B-32", "open-clip:", "open-clip:ViT-B-32", "onnx:x"):
         with pytest.raises(UserError):
             demo_vlm(wrong)
+
+
+def test_a_study_of_concepts_that_nothing_checks_says_so_first_and_warns_of_negations(finished: Study) -> None:
+    results = finished.results()
+    assert not concept_warnings(results.concepts)
+    bare = [
+        msgspec.structs.replace(
+            concept,
+            measures=msgspec.structs.replace(concept.measures, separation=None, shown=None),
+            phrases=("no fur",),
+        )
+        for concept in results.concepts[:1]
+    ]
+    unchecked, negation = concept_warnings(bare)
+    assert "none was checked" in unchecked
+    assert "“no fur”" in negation
+    assert concept_warnings([*bare, *results.concepts[1:]]) == [negation]

@@ -91,7 +91,7 @@ class GradedConcept:
 class ConceptEvidence:
     """What concepts are graded on. Both strengths `[image, concept]`; `labels [image]`; `classes [image, class]`: strengths of
     class names on the image. `variants`: by concept, strengths `[image, variant]` by one phrase and template each. `presence
-    [image, concept]`: 1 shown, 0 not shown, NaN not known.
+    [image, concept]`: 1 shown, 0 not shown, NaN not known. `phrases`: by concept; `class_names`: which of them name a class, or deny something, is asked only with both.
     """
 
     by_vlm: Floats
@@ -222,7 +222,7 @@ def _unexplained(strengths: Float64, classes: Float64) -> Float64:
     return np.asarray(np.where(constant, 0.0, np.clip(left / np.where(constant, 1.0, total), 0.0, 1.0)))
 
 
-def _graded(measures: ConceptMeasures, class_name: str | None, negated: Sequence[str]) -> GradedConcept:
+def _graded(measures: ConceptMeasures, class_name: str | None = None, negated: Sequence[str] = ()) -> GradedConcept:
     failed: list[str] = []
     doubted: list[str] = []
 
