@@ -91,7 +91,8 @@ class GradedConcept:
 class ConceptEvidence:
     """What concepts are graded on. Both strengths `[image, concept]`; `labels [image]`; `classes [image, class]`: strengths of
     class names on the image. `variants`: by concept, strengths `[image, variant]` by one phrase and template each. `presence
-    [image, concept]`: 1 shown, 0 not shown, NaN not known. `phrases`: by concept; `class_names`: which of them name a class, or deny something, is asked only with both.
+    [image, concept]`: 1 shown, 0 not shown, NaN not known. `phrases`, by concept, and `class_names`: to know which
+    concepts deny something, and which name a class.
     """
 
     by_vlm: Floats
