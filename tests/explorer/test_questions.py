@@ -185,9 +185,9 @@ def test_ranges_of_a_list_are_the_list(study: OpenedStudy, offset: int, limit: i
 def test_a_bar_of_the_histogram_opens_exactly_its_images(study: OpenedStudy, words: str) -> None:
     shown, counted = study.exploration.ask(words), 0
     for k, (right, wrong) in enumerate(zip(shown.counts_right, shown.counts_wrong, strict=True)):
-        below = {} if k == len(shown.counts_right) - 1 else {"margin_below": shown.bins[k + 1]}
+        below = None if k == len(shown.counts_right) - 1 else shown.bins[k + 1]
         for images, n in ((ImageSet.RIGHT, right), (ImageSet.WRONG, wrong)):
-            query = Listing(pair=words, set=images, margin_from=shown.bins[k], limit=0, **below)
+            query = Listing(pair=words, set=images, margin_from=shown.bins[k], margin_below=below, limit=0)
             assert study.exploration.images(query.filter(), order=Order.FILE, offset=0, limit=0).total == n
         counted += right + wrong
     assert counted == len(study.exploration.index)

@@ -198,11 +198,11 @@ class StudyIndex:
 
     def embedding(self, row: int) -> NDArray[np.float32]:
         """`[D]` of one image in the model's space."""
-        return self.model_space.taken(np.array([row]))[0]
+        return np.asarray(self.model_space.taken(np.array([row]))[0])
 
     def vlm_embedding(self, row: int) -> NDArray[np.float32]:
         """`[E]` of one image, by the VLM itself."""
-        return self.vlm_space.taken(np.array([row]))[0]
+        return np.asarray(self.vlm_space.taken(np.array([row]))[0])
 
     def _folded(self, directions: Float64) -> AffineMap:
         alignment = self.lens.alignment
