@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conspect.adapters.datasets.views.changes import KINDS, Changed, all_pictures, changes_misfits, pictures_of
+from conspect.adapters.datasets.views.changes import KINDS, ChangedImages, all_pictures, changes_misfits, pictures_of
 from conspect.adapters.store.embeddings import embed
 from conspect.core.diagnostics import UserError
 from tests.fakes import FakeModel, colour_dataset
@@ -63,7 +63,7 @@ def test_noise_has_its_deviation_and_depends_on_the_image_alone() -> None:
     noisy = changed("noise 2%", grey)["with 2% noise"].astype(float) - 128
     assert noisy.std() == pytest.approx(5.1, rel=0.02)
     whole = colour_dataset(3)
-    first, other = Changed(whole, ("noise 1%",), 0), Changed(whole, ("noise 1%",), 1)
+    first, other = ChangedImages(whole, ("noise 1%",), 0), ChangedImages(whole, ("noise 1%",), 1)
     assert (first.image(1) == first.image(1)).all()
     assert (first.image(1) != other.image(1)).any()
 
@@ -111,22 +111,22 @@ def test_a_function_of_ones_own_is_a_change(tmp_path: Path, monkeypatch: pytest.
         "def broken(image):\n    raise RuntimeError('no light')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    red = Changed(colour_dataset(2), ("own_changes:red",))
+    red = ChangedImages(colour_dataset(2), ("own_changes:red",))
     assert (red.image(0)[:, :, 0] == 255).all()
     assert red.ids[0] == "000000, changed by own_changes:red"
     for name, told in (("flat", "gives no image"), ("broken", "no light"), ("absent", "cannot be imported")):
         with pytest.raises(UserError, match=told) as caught:
-            Changed(colour_dataset(2), (f"own_changes:{name}",)).image(0)
+            ChangedImages(colour_dataset(2), (f"own_changes:{name}",)).image(0)
         assert caught.value.diagnostics[0].code == "STUDY008"
 
 
 def test_changed_images_are_a_data_set_that_the_store_keeps(tmp_path: Path) -> None:
     whole = colour_dataset(5)
-    variants = Changed(whole, ("mirror", "brightness 10%"))
+    variants = ChangedImages(whole, ("mirror", "brightness 10%"))
     assert len(variants) == len(variants.ids) == len(variants.labels) == 15
     assert variants.ids[3:6] == ("000001, mirrored", "000001, 10% brighter", "000001, 10% darker")
     assert (variants.image(3) == whole.image(1)[:, ::-1]).all()
-    assert variants.digest != Changed(whole, ("mirror",)).digest != Changed(whole, ("mirror",), 1).digest
+    assert variants.digest != ChangedImages(whole, ("mirror",)).digest != ChangedImages(whole, ("mirror",), 1).digest
     first = embed(FakeModel(), variants, tmp_path)
     second = embed(FakeModel(), variants, tmp_path)
     assert (first.values == second.values).all()

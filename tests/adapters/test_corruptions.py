@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conspect.adapters.datasets.drawn.patterns import smooth_noise
-from conspect.adapters.datasets.views.corruptions import KINDS, STRENGTHS, Corrupted, CorruptionKind, corrupt
+from conspect.adapters.datasets.views.corruptions import KINDS, STRENGTHS, CorruptedImages, CorruptionKind, corrupt
 from conspect.adapters.store.embeddings import embed
 from tests.fakes import FakeModel, colour_dataset
 
@@ -105,28 +105,28 @@ def test_a_large_image_looks_as_corrupted_as_a_small_one(kind: CorruptionKind) -
 
 def test_random_parts_depend_on_seed_and_id_and_on_nothing_else() -> None:
     data = colour_dataset(4, side=32)
-    noisy = Corrupted(data, "Gaussian noise", 3)
+    noisy = CorruptedImages(data, "Gaussian noise", 3)
     last = noisy.image(3)
-    assert any((noisy.image(k) != Corrupted(data, "Gaussian noise", 3).image(k)).any() for k in range(4)) is False
+    assert any((noisy.image(k) != CorruptedImages(data, "Gaussian noise", 3).image(k)).any() for k in range(4)) is False
     np.testing.assert_array_equal(noisy.image(3), last)
-    assert (Corrupted(data, "Gaussian noise", 3, seed=1).image(3) != last).any()
+    assert (CorruptedImages(data, "Gaussian noise", 3, seed=1).image(3) != last).any()
     added = [noisy.image(k).astype(int) - data.image(k) for k in (0, 1)]
     assert (added[0] != added[1]).any()
 
 
 def test_it_is_a_data_set_with_a_digest_of_its_own() -> None:
     data = colour_dataset(3, side=32)
-    variants = [Corrupted(data, "fog", 1), Corrupted(data, "fog", 2), Corrupted(data, "JPEG", 1)]
-    variants += [Corrupted(data, "fog", 1, seed=1), Corrupted(colour_dataset(4, side=32), "fog", 1)]
+    variants = [CorruptedImages(data, "fog", 1), CorruptedImages(data, "fog", 2), CorruptedImages(data, "JPEG", 1)]
+    variants += [CorruptedImages(data, "fog", 1, seed=1), CorruptedImages(colour_dataset(4, side=32), "fog", 1)]
     assert len({variant.digest for variant in variants}) == len(variants)
-    assert Corrupted(data, "fog", 1).digest == variants[0].digest
+    assert CorruptedImages(data, "fog", 1).digest == variants[0].digest
     assert variants[0].ids == tuple(f"{variant} under fog 1" for variant in data.ids)
     assert (variants[0].name, variants[0].split) == ("noise under fog 1", "test")
     np.testing.assert_array_equal(variants[0].labels, data.labels)
 
 
 def test_the_store_embeds_it(tmp_path) -> None:
-    data = Corrupted(colour_dataset(3, side=16), "contrast", 5)
+    data = CorruptedImages(colour_dataset(3, side=16), "contrast", 5)
     embeddings = embed(FakeModel(), data, tmp_path)
     expected = FakeModel().embed(np.stack([FakeModel().prepare(data.image(k)) for k in range(3)]))
     np.testing.assert_array_equal(embeddings.values, expected)
@@ -135,4 +135,4 @@ def test_the_store_embeds_it(tmp_path) -> None:
 @pytest.mark.parametrize(("kind", "strength"), [("fog", 0), ("fog", 6), ("rain", 1)])
 def test_what_is_no_corruption_is_refused(kind: CorruptionKind, strength: int) -> None:
     with pytest.raises(ValueError, match="strength 1 to 5"):
-        Corrupted(colour_dataset(1), kind, strength)
+        CorruptedImages(colour_dataset(1), kind, strength)

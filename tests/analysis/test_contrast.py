@@ -7,7 +7,7 @@ import pytest
 
 from conspect.analysis.explanation.contrast import (
     BELONGS_AUROC,
-    Contrasted,
+    ContrastCase,
     Reason,
     Side,
     Standing,
@@ -27,7 +27,7 @@ APART, ALIKE = np.arange(4), np.ones(4, dtype=np.int64)
 SEEN, PART, UNCHECKED, SILENT = Standing.SEEN, Standing.IN_PART, Standing.UNCHECKED, Standing.SILENT
 ALL_SEEN = (SEEN,) * 4
 USUAL = np.tile(np.arange(50.0)[:, None], (1, 4))
-CAT_DEER = Contrasted("cat", "deer")
+CAT_DEER = ContrastCase("cat", "deer")
 
 
 def vocabulary(
@@ -39,7 +39,7 @@ def vocabulary(
     return Vocabulary(carried, np.array(standing, dtype=np.int64), group, sign)
 
 
-def words(evidence: list[Reason], what: Contrasted = CAT_DEER, standing: tuple[Standing, ...] = ALL_SEEN) -> str:
+def words(evidence: list[Reason], what: ContrastCase = CAT_DEER, standing: tuple[Standing, ...] = ALL_SEEN) -> str:
     return sentence(evidence, CONCEPTS, what, np.array(standing, dtype=np.int64))
 
 
@@ -200,7 +200,7 @@ def test_the_sentence_says_classes_concepts_and_shares() -> None:
 
 def test_an_image_that_is_classified_right_is_not_said_to_be_taken_for_anything() -> None:
     evidence = [Reason(0, Side.OUTPUT, 1.0, 200)]
-    assert words(evidence, Contrasted("cat", "deer", failed=False)) == (
+    assert words(evidence, ContrastCase("cat", "deer", failed=False)) == (
         "deer, not cat: shows “horns” more than any rightly classified cat image does"
     )
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -303,8 +303,8 @@ def test_a_shift_is_the_least_of_those_that_a_quadratic_program_finds_and_is_not
             rows = np.array([(weight[label] - weight[k]) @ moves for k in others])
             logits = head.logits(z[None])[0]
             needed = logits[others] - logits[label] + 1e-6 + rounded_by * np.abs(rows).sum(axis=1)
-            limits: Any = LinearConstraint(rows, lb=needed)
-            solved = minimize(lambda u: float(u @ u), np.ones(3), constraints=[limits], method="SLSQP").fun
+            limits, solve = LinearConstraint(rows, lb=needed), cast("Any", minimize)
+            solved = solve(lambda u: float(u @ u), np.ones(3), constraints=[limits], method="SLSQP").fun
             shift = smallest_shift(moves, head, z, label, np.ones(3, dtype=bool), **own)
             few = shift_of_few(moves, head, z, label, at_most=3, **own)
             assert shift is not None

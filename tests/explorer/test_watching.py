@@ -8,10 +8,10 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.monitor.runtime import VERDICTS
 from conspect.statistics.intervals import clopper_pearson
-from conspect.study import Inputs, Study, StudyConfig
+from conspect.study import Study, StudyConfig, StudyInputs
 from conspect.study.config import read_config
 from conspect.study.exploration.opening import index_of
-from conspect.study.exploration.watching import Watched, watched
+from conspect.study.exploration.watching import StudyMonitor, watched
 from conspect.study.inputs import demo_or_own_concepts
 from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import measure_splits, reported
@@ -22,7 +22,7 @@ from tests.study.monitored import CONFIG, noisy_colours
 @pytest.fixture(scope="module")
 def monitored(tmp_path_factory: pytest.TempPathFactory, finished_folder: Path) -> Study:
     concepts = demo_or_own_concepts(read_config(finished_folder / "study.toml"), finished_folder)
-    inputs = Inputs(
+    inputs = StudyInputs(
         noisy_colours(200, 1), noisy_colours(400, 2), FakeModel(), FakeVlm(), concepts, None, noisy_colours(700, 3)
     )
     study = Study(tmp_path_factory.mktemp("watched"), StudyConfig(monitor=CONFIG), inputs)
@@ -31,14 +31,14 @@ def monitored(tmp_path_factory: pytest.TempPathFactory, finished_folder: Path) -
 
 
 @pytest.fixture(scope="module")
-def watching(monitored: Study) -> Watched:
+def watching(monitored: Study) -> StudyMonitor:
     measured = monitored.measurements()
     index = index_of(monitored.inputs, measured)
     rows = reported(measured.test, held_out=True, seed=0)
     return watched(monitored.monitor_folder, monitored.inputs.model, index, rows)
 
 
-def test_an_opinion_is_the_monitors_own_with_reasons_where_it_does_not_accept(watching: Watched) -> None:
+def test_an_opinion_is_the_monitors_own_with_reasons_where_it_does_not_accept(watching: StudyMonitor) -> None:
     seen = set()
     for row in range(0, len(watching.index), 5):
         opinion = watching.opinion(watching.index.embedding(row).astype(float))
@@ -49,7 +49,7 @@ def test_an_opinion_is_the_monitors_own_with_reasons_where_it_does_not_accept(wa
     assert len(seen) > 1
 
 
-def test_the_curve_counts_and_its_bounds_hold_for_all_points_at_once(watching: Watched) -> None:
+def test_the_curve_counts_and_its_bounds_hold_for_all_points_at_once(watching: StudyMonitor) -> None:
     curve = watching.curve()
     wrong, suspicion = watching.index.wrong, watching.suspicion
     assert (curve.images, curve.wrong) == (400, int(wrong.sum()))
@@ -68,7 +68,7 @@ def test_the_curve_counts_and_its_bounds_hold_for_all_points_at_once(watching: W
 def test_the_images_that_are_counted_are_those_that_are_reported(monitored: Study, tmp_path: Path) -> None:
     inputs, measured = monitored.inputs, monitored.measurements()
     for held_out in (inputs.held_out, None):
-        own = Inputs(inputs.train, inputs.test, inputs.model, inputs.vlm, inputs.concepts, None, held_out)
+        own = StudyInputs(inputs.train, inputs.test, inputs.model, inputs.vlm, inputs.concepts, None, held_out)
         split = measure_splits(
             sizes_of(CONFIG, 200), own, measured, tmp_path, seed=3, bar=lambda _, __: lambda ___: None
         ).report
@@ -76,7 +76,7 @@ def test_the_images_that_are_counted_are_those_that_are_reported(monitored: Stud
         assert [measured.ids[row] for row in rows] == list(split.dataset.ids)
 
 
-def test_a_study_without_a_monitor_says_how_to_fit_one(watching: Watched, tmp_path: Path) -> None:
+def test_a_study_without_a_monitor_says_how_to_fit_one(watching: StudyMonitor, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         watched(tmp_path / "monitor", FakeModel(), watching.index, watching.reported)
     assert error.value.diagnostics[0].code == "EXPLORE008"
@@ -87,7 +87,7 @@ def test_a_study_without_a_monitor_says_how_to_fit_one(watching: Watched, tmp_pa
     assert error.value.diagnostics[0].code == "EXPLORE008"
 
 
-def test_a_point_of_the_curve_opens_exactly_its_images(watching: Watched) -> None:
+def test_a_point_of_the_curve_opens_exactly_its_images(watching: StudyMonitor) -> None:
     for point in watching.curve().points:
         accepted = watching.accepted(point.threshold)
         assert (int(accepted.sum()), int((accepted & watching.index.wrong).sum())) == (point.accepted, point.errors)

@@ -18,7 +18,7 @@ from conspect.language import check_text
 from conspect.report.html import render
 from conspect.results.files import encoded
 from conspect.results.results import Results
-from conspect.study import Inputs, Study, StudyConfig
+from conspect.study import Study, StudyConfig, StudyInputs
 from conspect.study.proving.records import property_record
 from conspect.verification.verify import verify
 from tests.records import plain
@@ -102,7 +102,7 @@ def data(world: World, split: str, rows: range) -> ArrayDataset:
 
 def study(world: World, folder: Path) -> Study:
     concepts = ConceptSet(tuple(Concept(name, (name,)) for name in world.names()), ("{}",), ("{}",))
-    inputs = Inputs(
+    inputs = StudyInputs(
         data(world, "train", range(world.train)),
         data(world, "test", range(world.train, len(world.z))),
         Model(world),

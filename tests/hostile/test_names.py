@@ -18,7 +18,7 @@ from conspect.report.html import render
 from conspect.results.diagnosis import CauseName, SuspectName
 from conspect.results.files import record_of
 from conspect.results.results import Results
-from conspect.study import Inputs, Study, StudyConfig
+from conspect.study import Study, StudyConfig, StudyInputs
 from conspect.study.config import PropertiesConfig
 from tests.fakes import CLASSES, COLOURS, FakeModel, FakeVlm, picture
 from tests.hostile.files import NAMES
@@ -72,7 +72,7 @@ def test_a_study_of_hostile_names_runs_and_loses_no_image(tmp_path: Path, start:
     assert len(data) == len(NAMES) + 3 * 12 + 4
     words = ("red", "green", "blue", "grey")
     concepts = ConceptSet(tuple(Concept(name + "'", (word,)) for name, word in zip(names, words, strict=True)))
-    inputs = Inputs(data, data, Named(names), FakeVlm(), concepts, None)
+    inputs = StudyInputs(data, data, Named(names), FakeVlm(), concepts, None)
     record = Study(tmp_path / "study", StudyConfig(), inputs).run()
     results = plain(record)
     assert results["dataset"]["readable"] + 4 == results["dataset"]["images"] == len(data)
@@ -109,7 +109,7 @@ def rich(tmp_path_factory) -> dict[str, Any]:
     concepts = ConceptSet(tuple(Concept(name, (word,)) for name, word in words.items()))
     (folder / "my.cspec").write_text("".join(SPECIFICATION.format(name=name) for name in CLASSES[:3]))
     config = StudyConfig(properties=PropertiesConfig(("my.cspec",)))
-    return plain(Study(folder, config, Inputs(data, data, FakeModel(), FakeVlm(), concepts, None)).run())
+    return plain(Study(folder, config, StudyInputs(data, data, FakeModel(), FakeVlm(), concepts, None)).run())
 
 
 def with_names(value: Any, names: dict[str, str]) -> Any:

@@ -9,7 +9,7 @@ from conspect.core.diagnostics import UserError
 from conspect.monitor.detectors.baselines import maximum_softmax
 from conspect.monitor.fitting.concept_models import ConceptEvidence, ConceptFailureRatio
 from conspect.monitor.fitting.fusion import ModelOutputs, fit
-from conspect.monitor.runtime import FEATURES, Folded
+from conspect.monitor.runtime import FEATURES, FoldedReadings
 from conspect.statistics.detection import Score, measure
 from tests.monitor.world import CLASSES, CONCEPTS, READOUT, sample
 
@@ -138,4 +138,4 @@ def test_too_few_failures_and_odd_shapes_are_errors():
     with pytest.raises(UserError, match="MONITOR001"):
         ModelOutputs(np.zeros((3, 2)), np.zeros((4, 2)))
     with pytest.raises(UserError, match="MONITOR001"):
-        Folded(np.zeros((5, 2), np.float32), np.zeros(5, np.float32), 2, 2)
+        FoldedReadings(np.zeros((5, 2), np.float32), np.zeros(5, np.float32), 2, 2)

@@ -6,7 +6,7 @@ from conspect.results.monitor import (
     DetectorCurve,
     DetectorKind,
     DetectorRow,
-    Flagged,
+    FlaggedImage,
     Guarantee,
     Kept,
     MonitorEvaluation,
@@ -56,7 +56,7 @@ def evaluation(name: str = "fused") -> MonitorEvaluation:
         risk_coverage=((0.5, 0.0), (1.0, 0.2)),
     )
     reason = PairReason(stronger=name, weaker="wet", among_right=0.1, among_wrong=0.4, words="")
-    example = Flagged(id="a", label="cat", output=name, suspicion=1.25, verdict="suspect", reasons=(reason,))
+    example = FlaggedImage(id="a", label="cat", output=name, suspicion=1.25, verdict="suspect", reasons=(reason,))
     return MonitorEvaluation(
         splits=SplitSizes(source="split", fit=size, calibration=size, report=size),
         chosen={"baseline": "entropy", "conspect": name},

@@ -16,7 +16,7 @@ from conspect.adapters.store.places import LocalPlace, RemotePlace
 from conspect.cli.main import main
 from conspect.study import Study, StudyConfig, inputs, workers
 from conspect.study.config import DataConfig, Settings
-from conspect.study.inputs import Inputs, load_inputs
+from conspect.study.inputs import StudyInputs, load_inputs
 from tests.fakes import FakeModel, FakeVlm
 from tests.records import plain
 from tests.study.monitored import CONFIG, noisy_colours
@@ -87,7 +87,7 @@ def test_a_monitor_is_evaluated_by_workers_as_it_is_here(pristine: Path, tmp_pat
     pytest.importorskip("ray", reason="could not run: ray")
     concepts = inputs.demo_or_own_concepts(Study.open(pristine).config, pristine)
     sets = [noisy_colours(images, seed) for seed, images in ((1, 200), (2, 400), (3, 700))]
-    own = Inputs(sets[0], sets[1], FakeModel(), FakeVlm(), concepts, None, sets[2])
+    own = StudyInputs(sets[0], sets[1], FakeModel(), FakeVlm(), concepts, None, sets[2])
     config = StudyConfig(monitor=CONFIG)
     study = Study(tmp_path / "ray", config, own)
     with study.ray_workers(processors=2):

@@ -24,7 +24,7 @@ from conspect.results.explanations import ConceptMap, FoundSets, MinimalSets, Se
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import Asked, ImageExplainer, concept_maps, explain
+from conspect.study.explaining import ExplanationRequest, ImageExplainer, concept_maps, explain
 from tests.fakes import FakeModel
 
 
@@ -34,7 +34,7 @@ def failure(study: Study) -> str:
 
 
 def test_a_failure_is_explained_by_the_color_it_shows_and_the_one_it_lacks(finished: Study) -> None:
-    image = explain(finished.inputs, finished.measurements(), Asked(images=[failure(finished)])).images[0]
+    image = explain(finished.inputs, finished.measurements(), ExplanationRequest(images=[failure(finished)])).images[0]
     assert image.against == image.label != image.output
     sides = {reason.side for reason in image.explanation.reasons}
     assert "output" in sides or "label" in sides
@@ -46,7 +46,7 @@ def test_a_failure_is_explained_by_the_color_it_shows_and_the_one_it_lacks(finis
 
 def test_what_is_printed_of_a_counterfactual_restores_the_label_and_says_what_else_moves(finished: Study) -> None:
     name = failure(finished)
-    image = explain(finished.inputs, finished.measurements(), Asked(images=[name])).images[0]
+    image = explain(finished.inputs, finished.measurements(), ExplanationRequest(images=[name])).images[0]
     told = CliRunner().invoke(explain_command, [str(finished.folder), name]).stdout
     change = image.counterfactual
     assert change is not None
@@ -125,7 +125,9 @@ def test_an_output_that_needs_no_concept_but_changes_without_some_is_no_contradi
 
 
 def test_erasing_a_contrastive_set_changes_the_output(finished: Study) -> None:
-    image = explain(finished.inputs, finished.measurements(), Asked(images=[failure(finished)]), seconds=5).images[0]
+    image = explain(
+        finished.inputs, finished.measurements(), ExplanationRequest(images=[failure(finished)]), seconds=5
+    ).images[0]
     assert image.sets is not None
     assert image.sets.abductive.sets
     named = {m.concept for kind in (image.sets.abductive, image.sets.contrastive) for some in kind.sets for m in some}
@@ -135,7 +137,7 @@ def test_erasing_a_contrastive_set_changes_the_output(finished: Study) -> None:
 
 def test_an_image_that_is_not_there_is_named(finished: Study) -> None:
     with pytest.raises(UserError) as caught:
-        explain(finished.inputs, finished.measurements(), Asked(images=["nowhere.png"]))
+        explain(finished.inputs, finished.measurements(), ExplanationRequest(images=["nowhere.png"]))
     assert caught.value.diagnostics[0].code == "STUDY002"
     assert "nowhere.png" in str(caught.value)
 
@@ -156,7 +158,7 @@ def cell_of(study: Study) -> tuple[str, str]:
 
 def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None:
     label, output = cell_of(finished)
-    asked = Asked(cells=[f"{label}:{output}"], classes=[output])
+    asked = ExplanationRequest(cells=[f"{label}:{output}"], classes=[output])
     cell, right = explain(finished.inputs, finished.measurements(), asked, seconds=2).behaviours
     confusion = finished.results().model.confusion
     classes = finished.results().classes
@@ -179,13 +181,13 @@ def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (Asked(cells=["red"]), "'red' names no class, or no pair"),
-        (Asked(cells=["red:red"]), "red:red is no confusion"),
-        (Asked(cells=["red:nothing"]), "names no class, or no pair"),
-        (Asked(classes=["nothing"]), "names no class, or no pair"),
+        (ExplanationRequest(cells=["red"]), "'red' names no class, or no pair"),
+        (ExplanationRequest(cells=["red:red"]), "red:red is no confusion"),
+        (ExplanationRequest(cells=["red:nothing"]), "names no class, or no pair"),
+        (ExplanationRequest(classes=["nothing"]), "names no class, or no pair"),
     ],
 )
-def test_a_cell_that_is_none_is_refused(finished: Study, asked: Asked, said: str) -> None:
+def test_a_cell_that_is_none_is_refused(finished: Study, asked: ExplanationRequest, said: str) -> None:
     with pytest.raises(UserError, match=said):
         explain(finished.inputs, finished.measurements(), asked)
 
@@ -199,7 +201,7 @@ def test_a_cell_without_images_is_refused(finished: Study) -> None:
         if not results.model.confusion[i][j]
     )
     with pytest.raises(UserError, match="nothing to explain"):
-        explain(finished.inputs, finished.measurements(), Asked(cells=[f"{label}:{output}"]))
+        explain(finished.inputs, finished.measurements(), ExplanationRequest(cells=[f"{label}:{output}"]))
 
 
 def test_the_command_wants_something_to_explain(finished: Study) -> None:

@@ -25,7 +25,7 @@ from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.datasets import cifar10, csv_table, image_folder, packages, parquet
 from conspect.adapters.datasets.columns import Columns
 from conspect.adapters.datasets.image_files import read_image
-from conspect.adapters.datasets.views.changes import Changed
+from conspect.adapters.datasets.views.changes import ChangedImages
 from conspect.adapters.engines.ray import RayEngine
 from conspect.adapters.models import small_resnet
 from conspect.adapters.models.torch_module import torch_model
@@ -237,7 +237,7 @@ def study005(folder: Path, patch: pytest.MonkeyPatch) -> object:
 
 @raises
 def study008(folder: Path, patch: pytest.MonkeyPatch) -> object:
-    return Changed(colour_dataset(2), ("no_such_module:darker",)).image(0)
+    return ChangedImages(colour_dataset(2), ("no_such_module:darker",)).image(0)
 
 
 @raises

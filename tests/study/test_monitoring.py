@@ -16,7 +16,7 @@ from conspect.monitor.runtime.guarantee import TargetRates
 from conspect.report.monitor_wording import sentences, tables
 from conspect.results.monitor import MonitorEvaluation
 from conspect.statistics.detection import Score, measure
-from conspect.study import Inputs, Study, StudyConfig
+from conspect.study import Study, StudyConfig, StudyInputs
 from conspect.study.config import read_config
 from conspect.study.inputs import demo_or_own_concepts
 from conspect.study.monitor.evaluation import curve
@@ -36,7 +36,9 @@ def concepts(pristine):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, concepts) -> Study:
     model, vlm = FakeModel(), FakeVlm()
-    inputs = Inputs(noisy_colours(200, 1), noisy_colours(400, 2), model, vlm, concepts, None, noisy_colours(700, 3))
+    inputs = StudyInputs(
+        noisy_colours(200, 1), noisy_colours(400, 2), model, vlm, concepts, None, noisy_colours(700, 3)
+    )
     return Study(tmp_path_factory.mktemp("monitored"), StudyConfig(monitor=CONFIG), inputs)
 
 
@@ -52,7 +54,7 @@ def results(evaluation: MonitorEvaluation) -> dict:
 
 def test_no_image_is_in_two_splits_and_those_reported_on_are_the_studys(study: Study, concepts, tmp_path) -> None:
     for held_out in (study.inputs.held_out, None):
-        inputs = Inputs(  # type: ignore[call-arg]
+        inputs = StudyInputs(  # type: ignore[call-arg]
             *(getattr(study.inputs, name) for name in ("train", "test", "model", "vlm")), concepts, None, held_out
         )
         splits = measure_splits(

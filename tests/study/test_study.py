@@ -13,7 +13,7 @@ from conspect.analysis.localization import Culprit
 from conspect.core.diagnostics import UserError
 from conspect.results.results import SCHEMA
 from conspect.statistics.intervals import wilson
-from conspect.study import Inputs, Study, StudyConfig
+from conspect.study import Study, StudyConfig, StudyInputs
 from tests.fakes import CLASSES, FakeModel, FakeVlm, colour_dataset
 from tests.records import plain
 
@@ -228,7 +228,7 @@ def test_own_objects_take_the_place_of_what_study_toml_names(tmp_path: Path, pri
     data = colour_dataset(40, side=16)
     named = type(data)("noise", "test", ("red",), data.ids, data.labels, data.pixels)
     concepts = Study.open(pristine).inputs.concepts
-    inputs = Inputs(named, named, FakeModel(), FakeVlm(), concepts, None)
+    inputs = StudyInputs(named, named, FakeModel(), FakeVlm(), concepts, None)
     results = plain(Study(tmp_path, StudyConfig(), inputs).run())
     assert results["dataset"]["name"] == "noise"
     assert results["vlm"]["pair_agreement"] is None

@@ -12,7 +12,7 @@ from PIL import Image
 from conspect.bench.monitor import synthetic_monitor
 from conspect.core.spaces import Head
 from conspect.monitor.runtime import Thresholds
-from conspect.study.monitor.serving import Deployed
+from conspect.study.monitor.serving import Deployment
 from conspect.web.app import Service
 from conspect.web.limits import Limits
 
@@ -87,7 +87,7 @@ def asking(model=None, **options) -> Asked:
     limits = options.pop("limits", Limits())
     watching, looking = options.pop("monitor", monitor()), options.pop("second_look", False)
     made = Service(
-        Deployed(watching, model, second_look=looking),
+        Deployment(watching, model, second_look=looking),
         limits,
         log=lambda event, fields: lines.append((event, fields)),
         **options,

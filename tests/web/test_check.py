@@ -14,7 +14,7 @@ from conspect.core.diagnostics import UserError
 from conspect.monitor.runtime import Monitor, Thresholds
 from conspect.monitor.runtime.looks import LOOKS
 from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
-from conspect.study.monitor.serving import Deployed
+from conspect.study.monitor.serving import Deployment
 from conspect.web.answers import NOT_FINITE
 from tests.web.asking import LinearModel, asking, embeddings, images, limited, monitor, require_failure
 
@@ -202,4 +202,4 @@ def test_with_a_second_look_the_verdict_is_that_of_all_looks_and_drift_that_of_t
     assert require_failure(refused, 422, "WEB109")["problem"].startswith("this service looks at every input again")
     made.service.close()
     with pytest.raises(UserError, match=r"MONITOR001.*no second look"):
-        Deployed(monitor(), model, second_look=True)
+        Deployment(monitor(), model, second_look=True)

@@ -21,7 +21,7 @@ from conspect.cli import monitor_serve
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError
 from conspect.study import packages
-from conspect.study.monitor.serving import Deployed, deployed
+from conspect.study.monitor.serving import Deployment, deployed
 from conspect.web import server
 from conspect.web.failures import STATUS, Busy
 from conspect.web.limits import BODIES_HELD, Limits
@@ -389,7 +389,7 @@ def test_what_keeps_the_service_from_starting(tmp_path, monkeypatch):
     assert caught(lambda: deployed(None, tmp_path)) == "MONITOR004"
     other = LinearModel()
     other.class_names = tuple(f"other {k}" for k in range(10))
-    assert caught(lambda: Deployed(monitor(), other)) == "WEB004"
+    assert caught(lambda: Deployment(monitor(), other)) == "WEB004"
     assert server.is_loopback("127.9.9.9")
     assert server.is_loopback("::1")
     monkeypatch.setattr(packages, "SERVICE", packages.Needs("serve", ("no_such_package",)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conspect.analysis.diagnosis.weighing import Suspect
-from conspect.bench.rows import Measured, Row, row
+from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.cases import Part
 from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out
@@ -15,7 +15,7 @@ from conspect.faults.subject_sources import subjects
 NETWORKS = Path("training/kept/networks")
 
 
-def measure(study: Path | None, bar: ProgressBar = silent) -> Measured:
+def measure(study: Path | None, bar: ProgressBar = silent) -> Measurement:
     """The benchmark on the network on rendered scenes; with a study of CIFAR-10, on its model and the networks of `NETWORKS` too.
 
     Raises UserError BENCH001 for a study in whose model faults cannot be planted.

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect, diagnose
-from conspect.bench.rows import Measured, row
+from conspect.bench.rows import Measurement, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.broken_inputs import broken_inputs
 from conspect.faults.cases import LEAST_DROP, Case, CaseModel, Part
 from conspect.faults.pipelines import Pipeline
 from conspect.faults.study_subject import study_subject
-from conspect.faults.subjects import TEST, TRAIN, Subject
+from conspect.faults.subjects import TEST, TRAIN, SoundNetwork
 from conspect.statistics.threads import one_thread
 from conspect.study.diagnosing.gathering import Images, gather, vlm_probe
 from conspect.study.diagnosing.record import evidence_weights
@@ -22,7 +22,7 @@ from conspect.study.diagnosing.record import evidence_weights
 TRAIN_IMAGES, TEST_IMAGES, CHANGED = 800, 400, 100
 
 
-def measure(folder: Path, bar: ProgressBar = silent) -> Measured:
+def measure(folder: Path, bar: ProgressBar = silent) -> Measurement:
     """A row for each kind that costs accuracy (1: named as what it is), and one of all of them.
 
     Raises UserError BENCH001 for a model in which nothing can be planted.
@@ -52,7 +52,7 @@ def measure(folder: Path, bar: ProgressBar = silent) -> Measured:
     }
 
 
-def diagnosed(pipeline: Pipeline | None, subject: Subject) -> tuple[ModelDiagnosis, float]:
+def diagnosed(pipeline: Pipeline | None, subject: SoundNetwork) -> tuple[ModelDiagnosis, float]:
     """What the shipped weights say of the subject with this pipeline, and its accuracy on test images."""
     model = CaseModel(Case("", Part.INPUT, 0.0, subject.encoder, subject.head, pipeline=pipeline), subject, {})
     images = {}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.head import head_evidence
 from conspect.analysis.diagnosis.labels import calibrated
-from conspect.bench.rows import Measured, Row, row
+from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.spaces import Float64
 from conspect.statistics.threads import one_thread
@@ -34,7 +34,7 @@ Judge: TypeAlias = Callable[[Labels], Float64]
 CLEANLAB_METHODS = ("self_confidence", "normalized_margin")
 
 
-def measure(folder: Path, bar: ProgressBar = silent) -> Measured:
+def measure(folder: Path, bar: ProgressBar = silent) -> Measurement:
     """Rows for the study in `folder`: average precision by kind and share of errors, the mean over `SEEDS`."""
     study = Study.open(folder)
     measured, model = study.measurements(bar), study.inputs.model

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from conspect.analysis.explanation.lost_concepts import LostConcept, lost_blind, lost_since
-from conspect.bench.rows import Measured, Row, row
+from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.removal_grounds import GROUNDS, Purpose
 from conspect.faults.removals import Removal, removals
 
 
-def measure(keep: Path | None = None, bar: ProgressBar = silent) -> Measured:
+def measure(keep: Path | None = None, bar: ProgressBar = silent) -> Measurement:
     """The benchmark: rows for both ways, of the grounds that are judged on. `keep`: see `removals`."""
     judged = [ground for ground in GROUNDS if ground.purpose is Purpose.JUDGED]
     planted = [removal for ground in judged for removal in removals(ground, bar, keep)]

@@ -35,7 +35,7 @@ class Row(TypedDict):
     better: Literal["higher", "lower"] | None
 
 
-class Measured(TypedDict):
+class Measurement(TypedDict):
     """What a benchmark measured; those of planted faults, of wrong labels and of lost concepts say also on how much."""
 
     rows: list[Row]

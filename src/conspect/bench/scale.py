@@ -15,7 +15,7 @@ from conspect.bench.rows import Row, peak_memory, row
 from conspect.bench.scale_world import CLASSES, DIMENSIONS, World, filled_study_folder
 from conspect.results.results import Results
 from conspect.study.config import StudyConfig
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.recording.heatmaps import heatmap_results
 from conspect.study.study import Study
 
@@ -73,7 +73,7 @@ def _equal(study: Study) -> bool:
     )
 
 
-def _counts_by_ray(folder: Path, inputs: Inputs, results: Results) -> bool | None:
+def _counts_by_ray(folder: Path, inputs: StudyInputs, results: Results) -> bool | None:
     """Do two workers give the heatmaps and verdicts of `results`? None without Ray."""
     if find_spec("ray") is None:
         return None

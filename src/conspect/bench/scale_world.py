@@ -16,7 +16,7 @@ from conspect.adapters.store.embeddings import place_of_embeddings, shard_ranges
 from conspect.adapters.store.places import Store
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.spaces import Float64, Head
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 
 DIMENSIONS, CLASSES, CONCEPTS, SEED = 512, 10, 100, 0
 CLASS_NAMES = tuple(f"class{k}" for k in range(CLASSES))
@@ -52,13 +52,13 @@ class World:
         y += 0.3 * rng.standard_normal(y.shape, dtype=np.float32)
         return z, y
 
-    def inputs(self, images: int) -> Inputs:
+    def inputs(self, images: int) -> StudyInputs:
         """A study's inputs: so many test images, a tenth as many to align on."""
         train = NumberedImages("train", max(images // TRAIN_SHARE, TRAIN_LEAST))
         concepts = ConceptSet(tuple(Concept(name, (name,)) for name in self.concept_names), ("{}",), ("{}",))
-        return Inputs(train, NumberedImages("test", images), Model(self), Vlm(self), concepts, self.attributes)
+        return StudyInputs(train, NumberedImages("test", images), Model(self), Vlm(self), concepts, self.attributes)
 
-    def fill(self, inputs: Inputs, store: Store) -> None:
+    def fill(self, inputs: StudyInputs, store: Store) -> None:
         """Writes the embeddings of both splits in both spaces into the store."""
         for number, dataset in enumerate((inputs.train, inputs.test)):
             places = [place_of_embeddings(encoder, dataset, store) for encoder in (inputs.model, inputs.vlm)]
@@ -148,7 +148,7 @@ class Vlm(_Encoder):
         return np.asarray(rows, dtype=np.float32)
 
 
-def filled_study_folder(world: World, folder: Path, images: int) -> Inputs:
+def filled_study_folder(world: World, folder: Path, images: int) -> StudyInputs:
     """Inputs whose embeddings lie in `folder`/embeddings, where a study in `folder` looks for them."""
     from conspect.adapters.store.places import place_of
 

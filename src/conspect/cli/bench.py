@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from conspect.bench.rows import Measured, Row
+    from conspect.bench.rows import Measurement, Row
 
 BENCHES = (
     "align",
@@ -68,7 +68,7 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
     if study is None and name in {FORGERIES, INPUTS, LABELS, PRESENCE}:
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
-        measured: Measured = {"rows": _explored(study)}
+        measured: Measurement = {"rows": _explored(study)}
     elif name == EXPLORE_SCALE:
         measured = {"rows": importlib.import_module("conspect.bench.explore_scale").rows(keep=keep, **options)}
     elif name in {FORGERIES, PRESENCE} and study is not None:
@@ -96,7 +96,7 @@ def _explored(study: Path | None) -> list[Row]:
     return rows(study)
 
 
-def _planted(name: str, study: Path | None, keep: Path | None) -> Measured:
+def _planted(name: str, study: Path | None, keep: Path | None) -> Measurement:
     from conspect.bench import faults, inputs, labels, lost
     from conspect.cli.progress import terminal_bar
 

@@ -69,13 +69,13 @@ def explain(  # noqa: PLR0917 (click passes by name)
     """
     from conspect.results.files import encoded
     from conspect.study import Study
-    from conspect.study.explaining import Asked
+    from conspect.study.explaining import ExplanationRequest
     from conspect.study.explaining import explain as explained
 
     if not (images or cells or classes):
         raise click.UsageError("name an image, --cell or --class")
     opened = Study.open(study)
-    asked = Asked(images, cells, classes)
+    asked = ExplanationRequest(images, cells, classes)
     explanations = explained(opened.inputs, opened.measurements(terminal_bar), asked, seconds=seconds, share=share)
     if as_json:
         click.echo(encoded(explanations, indent=None), nl=False)

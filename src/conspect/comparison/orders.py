@@ -23,7 +23,7 @@ class Orders:
 
 
 @dataclass(frozen=True, eq=False)
-class Exchanged:
+class PairExchanges:
     """Of the pairs of concepts of one class, arrays `[pair]`: images where the first is the stronger `before` and `after`, and
     those where it is so only after (`gained`) and only before (`lost`).
     """
@@ -63,7 +63,7 @@ class PairedOrders:
             after.ranks[:, new],
         )
 
-    def exchanged(self, label: str) -> Exchanged:
+    def exchanged(self, label: str) -> PairExchanges:
         """Every pair of concepts, the first one before the second, over the images of a class."""
         rows = self.rows_of.get(label, np.zeros(0, dtype=np.int64))
         first, second = np.triu_indices(self.after.shape[1], 1)
@@ -73,4 +73,4 @@ class PairedOrders:
             then = self.before[part][:, first] > self.before[part][:, second]
             now = self.after[part][:, first] > self.after[part][:, second]
             sums += [then.sum(0), now.sum(0), (now & ~then).sum(0), (then & ~now).sum(0)]
-        return Exchanged(*sums)
+        return PairExchanges(*sums)

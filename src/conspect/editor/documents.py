@@ -18,7 +18,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
-class Place:
+class TextPosition:
     """A row and a column in characters, both from 0; a mark of byte order is no character, as for the parser."""
 
     row: int
@@ -40,9 +40,9 @@ class Text:
         end = self.starts[number + 1] if number + 1 < len(self.starts) else len(self.content)
         return self.content[self.starts[number] : end].rstrip("\r\n")
 
-    def place(self, position: lsp.Position) -> Place:
+    def place(self, position: lsp.Position) -> TextPosition:
         """The protocol's position in characters; one behind the end of its row is at the end."""
-        return Place(position.line, max(0, self._column(position) - self._marked(position.line)))
+        return TextPosition(position.line, max(0, self._column(position) - self._marked(position.line)))
 
     def _marked(self, row: int) -> bool:
         return row == 0 and self.content.startswith(BYTE_ORDER_MARK)

@@ -27,7 +27,7 @@ from conspect.faults.further import Change
 from conspect.faults.heads import HeadMutator, head_mutators
 from conspect.faults.pipelines import PIPELINES, Pipeline
 from conspect.faults.severity import severities
-from conspect.faults.subjects import TEST, TRAIN, Labels, Subject
+from conspect.faults.subjects import TEST, TRAIN, Labels, SoundNetwork
 
 SEARCH_IMAGES, LEAST_DROP, BATCH = 400, 0.015, 256
 DROPS = (0.06, 0.15)
@@ -87,7 +87,7 @@ class CaseModel:
     """A case as a vision model: what a study would be given. `memory` is kept for the sound encoder."""
 
     case: Case
-    subject: Subject
+    subject: SoundNetwork
     memory: Memory
 
     @property
@@ -130,7 +130,7 @@ def embed(encoder: nn.Module, prepared: NDArray[np.float32]) -> NDArray[np.float
 class Cases:
     """All cases of one subject in one series of kinds. `number` says which strengths its kinds are planted at."""
 
-    def __init__(self, subject: Subject, number: int, *, series: Series = Series.FIRST) -> None:
+    def __init__(self, subject: SoundNetwork, number: int, *, series: Series = Series.FIRST) -> None:
         self.subject, self.number, self.series = subject, number, series
         self.prepared = {split: subject.prepared(pixels) for split, pixels in subject.pixels.items()}
         self.search = self.prepared[TEST][:SEARCH_IMAGES]

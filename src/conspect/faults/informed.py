@@ -44,7 +44,7 @@ class Version:
 
 
 @dataclass(frozen=True, eq=False)
-class Informed:
+class VersionJudgement:
     """`broken`: parts that are named, with "input pipeline" where what is fed changed, or `NOT_COMPARED`, where the two versions
     have nothing in common; `blames [image]`: the code of what a failure is put down to, 0 where nothing is."""
 
@@ -52,14 +52,14 @@ class Informed:
     blames: NDArray[np.int8]
 
 
-def informed(now: Version, sound: Version, labels: Labels, class_names: tuple[str, ...]) -> Informed:
+def informed(now: Version, sound: Version, labels: Labels, class_names: tuple[str, ...]) -> VersionJudgement:
     """Of one case; `labels [image]` of the reference images."""
     blames = np.zeros(len(labels), dtype=np.int8)
     try:
         comparison = compared(*(version.fingerprint(labels, class_names) for version in (now, sound)))
     except UserError:
-        return Informed((NOT_COMPARED,), blames)
+        return VersionJudgement((NOT_COMPARED,), blames)
     for failure in comparison.failures:
         blames[int(failure.id)] = CODES[failure.blame]
     changed = ("input pipeline",) if comparison.input_changed else ()
-    return Informed((*changed, *comparison.broken), blames)
+    return VersionJudgement((*changed, *comparison.broken), blames)

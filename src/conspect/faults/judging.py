@@ -20,8 +20,8 @@ from conspect.analysis.diagnosis.weighing import (
 )
 from conspect.core.spaces import Float64
 from conspect.faults.cases import Case, CaseModel, Cases, Part, Series
-from conspect.faults.informed import Informed, Version, informed
-from conspect.faults.subjects import TEST, TRAIN, Labels, Subject
+from conspect.faults.informed import Version, VersionJudgement, informed
+from conspect.faults.subjects import TEST, TRAIN, Labels, SoundNetwork
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
 from conspect.study.diagnosing.fingerprint import LAYER_IMAGES, coarse_grid
@@ -64,7 +64,7 @@ class JudgedCase:
     truth: Labels
     outputs: Labels
     sound: Labels
-    informed: Informed
+    informed: VersionJudgement
 
     @property
     def fittable(self) -> bool:
@@ -79,7 +79,7 @@ class JudgedCase:
 
 
 def judged_cases(
-    subject: Subject,
+    subject: SoundNetwork,
     number: int,
     done: Callable[[int], None] = lambda cases: None,
     *,
@@ -137,7 +137,7 @@ def _judged(case: Case, cases: Cases, probes: dict[bytes, LogisticModel], change
     )
 
 
-def _informed(model: CaseModel, cases: Cases, rows: NDArray[np.int64], test: Images) -> Informed:
+def _informed(model: CaseModel, cases: Cases, rows: NDArray[np.int64], test: Images) -> VersionJudgement:
     """By fingerprints on the case's own test images."""
     case, subject = model.case, cases.subject
     plain = cases.prepared[TEST][rows[:LAYER_IMAGES]]

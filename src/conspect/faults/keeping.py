@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conspect.analysis.diagnosis.evidence import FEATURES
 from conspect.analysis.diagnosis.images import ImageEvidence
 from conspect.faults.cases import Part, Series
-from conspect.faults.informed import Informed
+from conspect.faults.informed import VersionJudgement
 from conspect.faults.judging import JudgedCase
 
 FORMAT = 2
@@ -67,7 +67,7 @@ def read_cases(path: Path) -> list[JudgedCase] | None:
                 traced=about["traced"],
                 order=None if about["order"] is None else np.asarray(about["order"], dtype=np.float64),
                 images=ImageEvidence(*(stored[f"{number}.{name}"] for name in IMAGE_ARRAYS)),
-                informed=Informed(tuple(about["informed"]), stored[f"{number}.blames"]),
+                informed=VersionJudgement(tuple(about["informed"]), stored[f"{number}.blames"]),
                 **{name: stored[f"{number}.{name}"] for name in ARRAYS},
             )
             for number, about in enumerate(header["cases"])

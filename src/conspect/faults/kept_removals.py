@@ -25,7 +25,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Planted:
+class PlantedRemoval:
     """One removal: `embeddings [image, D]` float32 and `outputs [image]` of the tested pictures, without `concept`."""
 
     kind: Kind
@@ -59,7 +59,7 @@ class KeptRemovals:
             "network.safetensors", save({name: value.contiguous() for name, value in network.state_dict().items()})
         )
 
-    def planted(self, label: int) -> list[Planted] | None:
+    def planted(self, label: int) -> list[PlantedRemoval] | None:
         """The removals of class `label`. Raises OutsideError BENCH002 for a file that holds none."""
         path = self._path(f"{label}.npz")
         if not path.is_file():
@@ -67,13 +67,13 @@ class KeptRemovals:
         try:
             with np.load(BytesIO(read_content(path)), allow_pickle=False) as stored:
                 return [
-                    Planted(about["kind"], about["concept"], stored[f"{k}.embeddings"], stored[f"{k}.outputs"])
+                    PlantedRemoval(about["kind"], about["concept"], stored[f"{k}.embeddings"], stored[f"{k}.outputs"])
                     for k, about in enumerate(json.loads(stored["about"].tobytes()))
                 ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _broken(path) from error
 
-    def keep(self, label: int, planted: Sequence[Planted]) -> None:
+    def keep(self, label: int, planted: Sequence[PlantedRemoval]) -> None:
         """Leaves them for `planted`."""
         arrays: dict[str, NDArray[np.generic]] = {}
         for k, removal in enumerate(planted):

@@ -20,7 +20,7 @@ from conspect.analysis.explanation.lost_concepts import SeenImages, shown_of
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.spaces import Float64
 from conspect.faults.encoders import StageMutation, blocks, towards
-from conspect.faults.kept_removals import KeptRemovals, Planted
+from conspect.faults.kept_removals import KeptRemovals, PlantedRemoval
 from conspect.faults.removal_grounds import Ground
 from conspect.faults.scene_model import SceneNetwork, prepare, scene_network
 from conspect.faults.scene_training import trained_network
@@ -106,7 +106,7 @@ class _Planting:
         sound = _through(nn.Sequential(stage, tail), before_taught)
         return cls(ground, encoder, stage, tail, network.head, taught, before_taught, before_tested, sound, earlier)
 
-    def planted(self, label: int) -> Iterator[Planted]:
+    def planted(self, label: int) -> Iterator[PlantedRemoval]:
         """The removals of one class."""
         for kind, word in zip(KINDS, self.ground.classes[label], strict=True):
             if word != "plain":
@@ -117,7 +117,9 @@ class _Planting:
                 learned = towards(_blind(self.stage, self.tail, self.before_taught, targets, rows=rows, seed=seed))
                 for strength in self._strengths(learned, label):
                     embeddings = self._embedded(learned, strength, self.before_tested)
-                    yield Planted(kind, CONCEPTS.index(word), embeddings.numpy(), _outputs(self.head, embeddings))
+                    yield PlantedRemoval(
+                        kind, CONCEPTS.index(word), embeddings.numpy(), _outputs(self.head, embeddings)
+                    )
 
     def _embedded(self, learned: StageMutation, strength: float, before: Tensor) -> Tensor:
         changed = learned(self.stage, strength / max(STRENGTHS), 0)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from conspect.core.capabilities import HasStages
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar
-from conspect.faults.subjects import TEST, TRAIN, Subject
+from conspect.faults.subjects import TEST, TRAIN, SoundNetwork
 from conspect.study import Study
 
 TRAIN_IMAGES, TEST_IMAGES = 2500, 1500
 
 
-def study_subject(folder: Path, bar: ProgressBar) -> Subject:
+def study_subject(folder: Path, bar: ProgressBar) -> SoundNetwork:
     """The first `TEST_IMAGES` readable test images and `TRAIN_IMAGES` alignment images of the study in `folder`.
 
     Raises UserError BENCH001 for a model in which faults cannot be planted: its head must be linear and its encoder a
@@ -37,7 +37,7 @@ def study_subject(folder: Path, bar: ProgressBar) -> Subject:
     def framed(dataset: ImageDataset, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
         return np.stack([stages.framed(dataset.image(int(row))) for row in chosen])
 
-    return Subject(
+    return SoundNetwork(
         name=f"{model.name} on {inputs.test.name}",
         encoder=stages.encoder,
         head=model.head.layers[0],

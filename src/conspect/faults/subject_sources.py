@@ -10,10 +10,10 @@ from conspect.core.protocols import ProgressBar
 from conspect.core.spaces import AffineMap
 from conspect.faults.networks import load_network, prepared
 from conspect.faults.study_subject import study_subject
-from conspect.faults.subjects import Subject, scene_subject
+from conspect.faults.subjects import SoundNetwork, scene_subject
 
 
-def subjects(networks: Path | None, study: Path | None, bar: ProgressBar) -> Iterator[Subject]:
+def subjects(networks: Path | None, study: Path | None, bar: ProgressBar) -> Iterator[SoundNetwork]:
     """The network on rendered scenes; with a `study` of CIFAR-10, its own model where faults can be planted in it, and on its
     images every network in the folder `networks`."""
     yield scene_subject()

@@ -19,7 +19,7 @@ SCENES_TRAIN, SCENES_TEST = (2500, 2), (1500, 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class SoundNetwork:
     """A sound network and everything that planting and judging need. Dictionaries are by split, "train" and "test".
 
     `pixels [image, y, x, 3]` uint8; `vlm`: the VLM's embedding of each picture `[image, E]`; `class_directions [class, E]`.
@@ -39,7 +39,7 @@ class Subject:
         """Pictures as the network is given them, `[image, 3, y, x]`."""
         return np.stack([self.prepare(image) for image in pixels]).astype(np.float32)
 
-    def first(self, train: int, test: int) -> Subject:
+    def first(self, train: int, test: int) -> SoundNetwork:
         """The same network with the first so many pictures of each split."""
         numbers = {TRAIN: train, TEST: test}
         return replace(
@@ -50,7 +50,7 @@ class Subject:
         )
 
 
-def scene_subject() -> Subject:
+def scene_subject() -> SoundNetwork:
     """The plain network on rendered scenes; in the VLM's place stand the scenes' true concepts."""
     network = scene_network()
     drawn = {TRAIN: scenes.scenes(*SCENES_TRAIN), TEST: scenes.scenes(*SCENES_TEST)}
@@ -58,7 +58,7 @@ def scene_subject() -> Subject:
     for row, words in enumerate(scenes.CLASSES):
         classes[row, [scenes.CONCEPTS.index(word) for word in words]] = 1.0
     layer = network.head
-    return Subject(
+    return SoundNetwork(
         name="plain network on rendered scenes",
         encoder=network.encoder,
         head=AffineMap(*(part.detach().double().numpy() for part in (layer.weight, layer.bias))),

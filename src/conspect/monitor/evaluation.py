@@ -21,7 +21,7 @@ from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.second_look import Looks
 from conspect.monitor.runtime.suspicion import FEATURES
 from conspect.statistics.detection import HIGHER_IS_BETTER, MetricName, Score, measure
-from conspect.statistics.detection_bootstrap import Estimate, Resampled, resample
+from conspect.statistics.detection_bootstrap import Estimate, ResampledMetrics, resample
 
 Kind: TypeAlias = Literal["paper", "conspect", "conspect+vlm", "baseline"]
 KIND_OF: dict[str, Kind] = {
@@ -235,7 +235,7 @@ class Evaluation:
     defect: str
     positives: int
     negatives: int
-    resampled: Resampled
+    resampled: ResampledMetrics
 
     @classmethod
     def of(

@@ -16,7 +16,7 @@ class TrainImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     omissions: tuple[str, ...] = ()
 
 
-class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StudyChoices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The choices of study.toml that every figure rests on; `data` is the kind of data set."""
 
     data: str

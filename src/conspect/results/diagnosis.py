@@ -21,7 +21,7 @@ class SuspectChance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     probability: Fraction
 
 
-class Exchanged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChangeEffect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a change does: so many of `images` become right, so many wrong; McNemar's exact one-sided p-value."""
 
     fixes: Count
@@ -35,7 +35,7 @@ class InputChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     name: str
     fix: str
-    exchanged: Exchanged
+    exchanged: ChangeEffect
     p_value: Fraction
     named: bool
 
@@ -68,8 +68,8 @@ class Diagnosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     suspects: tuple[SuspectChance, ...]
     evidence: tuple[str, ...]
     causes: tuple[CauseCounted, ...]
-    corrected_head: Exchanged
-    other_biases: Exchanged
+    corrected_head: ChangeEffect
+    other_biases: ChangeEffect
     labels_expected_wrong: float
     input_changes: tuple[InputChange, ...]
     norms: tuple[NormDeparture, ...]

@@ -42,7 +42,7 @@ class Difference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     top_pairs: tuple[LostPair, ...]
 
 
-class Binarized(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BinarizedMaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ground truth cut at `threshold`; `cells [class][i][j]`: 1 at or above, 0 below, -1 when the interval straddles it."""
 
     threshold: Fraction
@@ -71,7 +71,7 @@ class Heatmaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     output_label: tuple[CountMatrix, ...]
     differential_by_label: tuple[Difference, ...]
     differential_by_output: tuple[Difference, ...]
-    binarized: Binarized
+    binarized: BinarizedMaps
     examples: tuple[ExampleImage, ...] = ()
     orders: str | None = None
 

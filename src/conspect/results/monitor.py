@@ -110,7 +110,7 @@ class PairReason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     words: str
 
 
-class Flagged(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FlaggedImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A suspect wrong output; suspicion in nats."""
 
     id: str
@@ -159,7 +159,7 @@ class MonitorEvaluation(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     guarantee: Guarantee
     kept: Kept
     kept_second_look: Kept
-    flagged: tuple[Flagged, ...]
+    flagged: tuple[FlaggedImage, ...]
     taught: Count
     attacks: tuple[AttackRow, ...]
     adversarial_localization: tuple[AttackLocalization, ...]

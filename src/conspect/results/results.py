@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from conspect.core.notebooks import drawing_of
 from conspect.results.concepts import Concept
-from conspect.results.data import Asked, Dataset, Environment, Unreadable
+from conspect.results.data import Dataset, Environment, StudyChoices, Unreadable
 from conspect.results.diagnosis import Diagnosis
 from conspect.results.failure_groups import FailureGroup, FailureSearch
 from conspect.results.heatmaps import Heatmaps
@@ -26,7 +26,7 @@ class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     schema: int = SCHEMA
     conspect: str
-    asked: Asked
+    asked: StudyChoices
     dataset: Dataset
     classes: tuple[str, ...]
     concepts: tuple[Concept, ...]

@@ -25,7 +25,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Resampled:
+class ResampledMetrics:
     """Metrics of several scores on the samples and on resamples of them: `values[name][metric] [1 + resample]`.
 
     Entry 0 is the value on the samples themselves. Resample r is the same for every score, so differences are paired.
@@ -42,7 +42,9 @@ class Resampled:
         return _percentiles(self.values[first][metric] - self.values[second][metric], confidence)
 
 
-def resample(scores: Mapping[str, Score], suspect: ArrayLike, *, resamples: int = 1000, seed: int = 0) -> Resampled:
+def resample(
+    scores: Mapping[str, Score], suspect: ArrayLike, *, resamples: int = 1000, seed: int = 0
+) -> ResampledMetrics:
     """Draws samples with replacement, `resamples` times, and computes all metrics of all scores on each draw.
 
     Samples are drawn regardless of kind, because AURC and AUGRC depend on the share of suspect ones; a draw that lacks
@@ -62,7 +64,7 @@ def resample(scores: Mapping[str, Score], suspect: ArrayLike, *, resamples: int 
             for metric, function in METRICS.items():
                 drawn[metric].append(function(counts))
         values[name] = {metric: np.concatenate(parts) for metric, parts in drawn.items()}
-    return Resampled(values)
+    return ResampledMetrics(values)
 
 
 def _draws(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDArray[np.uint16]:

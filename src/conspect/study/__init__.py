@@ -9,17 +9,17 @@ from conspect.study.config import (
     VlmConfig,
     read_config,
 )
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.study import Study
 
 __all__ = [
     "ConceptsConfig",
     "DataConfig",
-    "Inputs",
     "ModelConfig",
     "Settings",
     "Study",
     "StudyConfig",
+    "StudyInputs",
     "VlmConfig",
     "read_config",
 ]

@@ -9,7 +9,7 @@ from conspect.adapters.datasets.states import state_of
 from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.core.digests import digest_arrays, digest_file, digest_json
 from conspect.study.config import StudyConfig
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 
 
 def digest_of_config(folder: Path, config: StudyConfig) -> str:
@@ -28,7 +28,7 @@ def digest_of_config(folder: Path, config: StudyConfig) -> str:
     return digest_json([replace(config, gate=None).to_toml(), contents, *([tables] if tables else [])])
 
 
-def digests_of(inputs: Inputs) -> dict[str, str]:
+def digests_of(inputs: StudyInputs) -> dict[str, str]:
     """By part of the study; any of them that changes makes results stale."""
     return {
         "model": inputs.model.digest,
@@ -40,7 +40,7 @@ def digests_of(inputs: Inputs) -> dict[str, str]:
     }
 
 
-def digest_of_metadata(inputs: Inputs) -> str:
+def digest_of_metadata(inputs: StudyInputs) -> str:
     """Of what is known of the images beside their content and class, which the data sets' digests leave out."""
     known = []
     for data in (inputs.train, inputs.test):

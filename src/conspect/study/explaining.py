@@ -30,7 +30,7 @@ from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
 from conspect.core.spaces import Float64, Lens
 from conspect.results import explanations as records
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample, Explainer, graded
 
@@ -50,7 +50,7 @@ NO_POSITIONS = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExplanationRequest:
     """What is to be explained: test images by id, confusion cells as "label:output", classes."""
 
     images: Sequence[str] = ()
@@ -59,7 +59,7 @@ class Asked:
 
 
 def explain(
-    inputs: Inputs, measured: Measurements, asked: Asked, *, seconds: float = 0.1, share: float = 0.5
+    inputs: StudyInputs, measured: Measurements, asked: ExplanationRequest, *, seconds: float = 0.1, share: float = 0.5
 ) -> records.ImageExplanations:
     """Explanations of images and behaviours, `seconds` for the minimal sets of each; `share`: see `BehaviourExplanation`.
 
@@ -104,7 +104,7 @@ def _cell(cell: str, classes: Sequence[str], measured: Measurements) -> tuple[in
 class ImageExplainer:
     """What the explanations of one study's images share. `taken`: the first concept of each group of equals that takes part."""
 
-    def __init__(self, inputs: Inputs, measured: Measurements, seconds: float) -> None:
+    def __init__(self, inputs: StudyInputs, measured: Measurements, seconds: float) -> None:
         self.sample = ConceptSample.of(inputs, measured)
         self.inputs, self.measured, self.seconds = inputs, measured, seconds
         self.explainer = Explainer.of(inputs, measured, self.sample, graded(inputs, measured, self.sample))

@@ -37,7 +37,7 @@ def cache_directory() -> Path:
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class StudyInputs:
     """Everything a study works on. `attributes` is None when no table fits the classes and concepts.
 
     `held_out`: test images that the study does not report on, in random order, for the monitor to learn from; None when
@@ -58,7 +58,7 @@ def open_model(config: StudyConfig, folder: Path) -> VisionModel:
     return model_of(config.model.request(folder))
 
 
-def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) -> Inputs:
+def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) -> StudyInputs:
     """Opens what the configuration names; relative paths are relative to `folder`.
 
     Raises the errors of the adapters; UserError STUDY002 when the data's classes are not the model's.
@@ -70,7 +70,7 @@ def load_inputs(config: StudyConfig, folder: Path, bar: ProgressBar = silent) ->
     check_slices(config.data.slices or (), test)
     concepts = demo_or_own_concepts(config, folder)
     table = None if config.concepts.class_attributes is None else folder / config.concepts.class_attributes
-    return Inputs(
+    return StudyInputs(
         train=train,
         test=test,
         model=model,

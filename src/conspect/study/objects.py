@@ -13,7 +13,7 @@ from conspect.core.concepts import Concept, ConceptSet
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageModel, VisionModel, silent
 from conspect.study.config import Settings, StudyConfig
-from conspect.study.inputs import Inputs, attributes_of, cache_directory, check_classes
+from conspect.study.inputs import StudyInputs, attributes_of, cache_directory, check_classes
 from conspect.study.own_objects import confirm_digests
 from conspect.study.study import Study
 
@@ -93,7 +93,7 @@ def make_study(
     check_classes(model, train, test, *([] if held_out is None else [held_out]))
     words = concept_set(concepts)
     table = None if class_attributes is None else Path(class_attributes)
-    inputs = Inputs(
+    inputs = StudyInputs(
         train=train,
         test=test,
         model=model,

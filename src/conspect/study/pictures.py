@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from conspect.adapters.datasets.views.chained import Chained
-from conspect.adapters.datasets.views.changes import Changed
+from conspect.adapters.datasets.views.chained import ChainedImages
+from conspect.adapters.datasets.views.changes import ChangedImages
 from conspect.adapters.datasets.views.subsets import Subset
 from conspect.core.protocols import ImageDataset
 
@@ -47,7 +47,7 @@ def with_changed(dataset: ImageDataset, images: Sequence[str], changes: Sequence
     rows = np.asarray([row for row, name in enumerate(dataset.ids) if name in wanted], dtype=np.int64)
     if not len(rows):
         return dataset
-    return Chained(dataset.name, [dataset, Changed(Subset(dataset, rows), tuple(changes), seed)])
+    return ChainedImages(dataset.name, [dataset, ChangedImages(Subset(dataset, rows), tuple(changes), seed)])
 
 
 def _data_uri(pixels: np.ndarray) -> str:

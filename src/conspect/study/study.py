@@ -23,7 +23,7 @@ from conspect.results.results import Manifest, Results
 from conspect.study.captions import caption_retrieval, installed
 from conspect.study.config import MonitorConfig, NeighbourhoodsConfig, StudyConfig, read_config
 from conspect.study.digests import digest_of_config, digest_of_metadata, digests_of
-from conspect.study.inputs import Inputs, load_inputs
+from conspect.study.inputs import StudyInputs, load_inputs
 from conspect.study.measuring.measurements import Measurements, Timings, measure
 from conspect.study.notebooks import ClassHeatmap, HeatmapKind, PicturedFailure, class_heatmap
 from conspect.study.recording.assembly import assemble
@@ -50,7 +50,7 @@ class Study:
     """
 
     def __init__(
-        self, folder: Path, config: StudyConfig, inputs: Inputs | None = None, *, store: str | Path | None = None
+        self, folder: Path, config: StudyConfig, inputs: StudyInputs | None = None, *, store: str | Path | None = None
     ) -> None:
         """With `inputs` (your own model, VLM or data as objects) nothing that study.toml names is opened.
 
@@ -79,11 +79,11 @@ class Study:
         return cls(path, config)
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> StudyInputs:
         """Data sets, model, VLM and concepts, opened on first use."""
         return self._opened(silent)
 
-    def _opened(self, bar: ProgressBar) -> Inputs:
+    def _opened(self, bar: ProgressBar) -> StudyInputs:
         if self._inputs is None:
             with self.timings.stage("opening"):
                 self._inputs = load_inputs(self.config, self.folder, bar)

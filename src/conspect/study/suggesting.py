@@ -12,7 +12,7 @@ from conspect.analysis.prompts import concept_directions
 from conspect.core.concepts import Concept
 from conspect.core.spaces import Lens
 from conspect.results.concepts import SuggestedConcept, SuggestedConcepts
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample
 
@@ -21,7 +21,7 @@ MEANINGLESS, MEANINGLESS_SEED = 300, 0
 
 
 def suggest_concepts(
-    inputs: Inputs, measured: Measurements, store: Store, words: Sequence[str], *, limit: int
+    inputs: StudyInputs, measured: Measurements, store: Store, words: Sequence[str], *, limit: int
 ) -> SuggestedConcepts:
     """The words that are seen on the study's test images and tell classes or failures, the most telling first."""
     encode = cached_text_encoder(inputs.vlm, store)

@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from conspect.core.protocols import ImageDataset, VisionLanguageModel, VisionModel
 from conspect.study.config import StudyConfig
-from conspect.study.inputs import Inputs, load_inputs
+from conspect.study.inputs import StudyInputs, load_inputs
 
 Shared: TypeAlias = Mapping[str, ImageDataset | VisionModel | VisionLanguageModel | None]
 
 
-def shared_of(inputs: Inputs) -> Shared:
+def shared_of(inputs: StudyInputs) -> Shared:
     """The objects that do not travel, by name."""
     return {
         "train": inputs.train,

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from conspect.core.diagnostics import ConspectError, UserError, user_error
 from conspect.core.json_value import JsonObject
 from conspect.core.version import VERSION
-from conspect.study.monitor.serving import Deployed
+from conspect.study.monitor.serving import Deployment
 from conspect.web.answers import Answers, Asked, Failure
 from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
 from conspect.web.checking import Checking
@@ -67,7 +67,7 @@ class Service:
 
     def __init__(
         self,
-        deployed: Deployed,
+        deployed: Deployment,
         limits: Limits | None = None,
         *,
         log: Log,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from conspect.monitor.runtime import Decisions
 from conspect.monitor.runtime.stream import Status
-from conspect.study.monitor.serving import Deployed
+from conspect.study.monitor.serving import Deployment
 from conspect.web.failures import Busy
 
 LONGEST_WAIT = 60  # seconds that a client is asked to stay away at most
@@ -70,7 +70,7 @@ STOP = Submission()
 class Engine:
     """Runs until `close`. `waiting`: inputs admitted and not answered, never more than `capacity`."""
 
-    def __init__(self, deployed: Deployed, *, capacity: int = 1024, batch: int = 64) -> None:
+    def __init__(self, deployed: Deployment, *, capacity: int = 1024, batch: int = 64) -> None:
         monitor = deployed.monitor
         self.monitor, self.model, self.looks = monitor, deployed.model, deployed.looks()
         self.capacity, self.batch = capacity, batch

@@ -16,7 +16,7 @@ from types import FrameType
 import uvicorn
 
 from conspect.core.diagnostics import SourceLocation, outside_error, user_error
-from conspect.study.monitor.serving import Deployed
+from conspect.study.monitor.serving import Deployment
 from conspect.web.app import Service
 from conspect.web.limits import Limits
 from conspect.web.log import LogWriter, take_over_logging
@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(deployed: Deployed, *, host: str, port: int, token: str | None, limits: Limits) -> None:
+def serve(deployed: Deployment, *, host: str, port: int, token: str | None, limits: Limits) -> None:
     """Serves until SIGTERM or SIGINT; then answers what was accepted and returns. Raises what `bound` raises."""
     listening = bound(host, port, token)
     address, number = listening.getsockname()[:2]

@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 from conspect.adapters.attacks.attack import Attack
 from conspect.adapters.attacks.search import Adversarial, Attacker
 from conspect.adapters.attacks.suspicion import Suspicion
-from conspect.adapters.datasets.views.derived import Derived
+from conspect.adapters.datasets.views.derived import DerivedImages
 from conspect.core.diagnostics import outside_error
 from conspect.core.digests import digest_json
 from conspect.core.files import remove_leftovers, write_atomically, writing_to
@@ -24,7 +24,7 @@ FORMAT, CHUNK = 1, 50
 
 
 @dataclass(frozen=True, eq=False)
-class Attacked(Derived):
+class AttackedImages(DerivedImages):
     """The rows `rows` of `whole` under `attack`, at the model's own size; fulfils `ImageDataset`.
 
     `digest` is that of the recipe (model, data, rows, attack, monitor), so it is known before the attack has run.
@@ -70,7 +70,7 @@ def attacked(
     *,
     suspicion: Suspicion | None = None,
     bar: ProgressBar = silent,
-) -> Attacked:
+) -> AttackedImages:
     """Attacks the images `rows`, which the model should get right; what lies in `folder` from an earlier call is not made again.
 
     `suspicion`: the monitor that an adaptive attack knows. Raises: OutsideError ATTACK001 without ART or torch (not when
@@ -101,7 +101,7 @@ def attacked(
         advance(len(chunk))
     images = np.concatenate([part.images for part in parts]) if parts else np.zeros((0, 1, 1, 3), np.uint8)
     succeeded = np.concatenate([part.succeeded for part in parts]) if parts else np.zeros(0, np.bool_)
-    return Attacked(dataset, chosen, attack, digest, Adversarial(images, succeeded))
+    return AttackedImages(dataset, chosen, attack, digest, Adversarial(images, succeeded))
 
 
 def _write(path: Path, part: Adversarial) -> None:

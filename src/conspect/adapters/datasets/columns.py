@@ -64,7 +64,7 @@ class Columns:
 
 
 @dataclass(frozen=True, eq=False)
-class Described:
+class RowDescriptions:
     """What a table says of its rows. `ids` is None without an id column; `concept_labels [row, concept]` 1, 0 or NaN."""
 
     class_names: tuple[str, ...]
@@ -98,7 +98,7 @@ def counted(row: int) -> str:
     return f"row {1 + row}"
 
 
-def describe(table: Table, columns: Columns, path: Path, called: Callable[[int], str] = counted) -> Described:
+def describe(table: Table, columns: Columns, path: Path, called: Callable[[int], str] = counted) -> RowDescriptions:
     """Reads the columns of `columns` from `table`. `called`: what a row is called in messages.
 
     Raises UserError DATA007 with the row for a label, id or concept that cannot be read, and when there is no row.
@@ -117,7 +117,7 @@ def describe(table: Table, columns: Columns, path: Path, called: Callable[[int],
         [_presence(value, name, path, called(row)) for row, value in enumerate(table[name])]
         for name in columns.concepts
     ]
-    return Described(
+    return RowDescriptions(
         class_names=class_names,
         labels=indices,
         ids=ids,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conspect.adapters.models.torch_watch import Watched
+from conspect.adapters.models.torch_watch import WatchedNetwork
 from conspect.adapters.preprocessing import Preprocessing
 from conspect.adapters.runtimes.input_form import InputForm
 from conspect.core.spaces import Head
@@ -22,7 +22,9 @@ class DifferentiableNetwork(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, watched: Watched, head: Head, preprocessing: Preprocessing, form: InputForm = USUAL) -> None:
+    def __init__(
+        self, watched: WatchedNetwork, head: Head, preprocessing: Preprocessing, form: InputForm = USUAL
+    ) -> None:
         super().__init__()
         self._form = form
         self.network = watched.network

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from conspect.adapters.models.torch_watch import Outputs, Watched
+    from conspect.adapters.models.torch_watch import Outputs, WatchedNetwork
 
 PRODUCT, NOTHING = "matrix product", "none"
 NO_HEAD = (
@@ -34,7 +34,7 @@ class FoundHead:
     key: str
     head: Head
     ending: str
-    watched: Watched
+    watched: WatchedNetwork
 
 
 def candidates(network: nn.Module) -> list[str]:

@@ -20,7 +20,7 @@ LEAST = 1e-30
 Outputs = Callable[[Any, int], Tensor]
 
 
-class Watched(Protocol):
+class WatchedNetwork(Protocol):
     """A network of which every call tells what went into its head."""
 
     network: nn.Module

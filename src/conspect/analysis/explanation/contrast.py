@@ -185,7 +185,7 @@ def _reason(unit: Unit, strengths: Floats, usual: Floats) -> Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Contrasted:
+class ContrastCase:
     """What is explained: an image of class `label` that is taken for `output`, or (not `failed`) one that is classified right as
     `output`, where `label` comes second. `median_of`: the strengths are medians of so many images.
     """
@@ -200,7 +200,9 @@ class Contrasted:
         return what if self.median_of == 1 else f"{what}, the median of {self.median_of:,} images"
 
 
-def sentence(reasons: Sequence[Reason], concepts: Sequence[str], what: Contrasted, standing: NDArray[np.int64]) -> str:
+def sentence(
+    reasons: Sequence[Reason], concepts: Sequence[str], what: ContrastCase, standing: NDArray[np.int64]
+) -> str:
     """The reasons, of which there are some, in words. Shares are rounded down, so that none claims more than was counted.
 
     `standing [concept]`: of concepts that were not checked it is not said that the image shows them.
@@ -223,7 +225,7 @@ def sentence(reasons: Sequence[Reason], concepts: Sequence[str], what: Contraste
     return f"{what}: shows {listed}{partly}"
 
 
-def nothing_stands_out(what: Contrasted, vocabulary: Vocabulary, *, label: int, output: int) -> str:
+def nothing_stands_out(what: ContrastCase, vocabulary: Vocabulary, *, label: int, output: int) -> str:
     """What is said instead of reasons where there are none."""
     speaking = vocabulary.firsts()
     if not speaking:
@@ -248,7 +250,7 @@ def nothing_stands_out(what: Contrasted, vocabulary: Vocabulary, *, label: int, 
     return f"{what}: " + " ".join(said.split())
 
 
-def unusual_unknown(what: Contrasted, images: int) -> str:
+def unusual_unknown(what: ContrastCase, images: int) -> str:
     """What is said instead of reasons where so few `images` of the label are classified right."""
     if not images:
         return f"{what}: no {what.label} image is classified right, so that what is usual of them is not known"

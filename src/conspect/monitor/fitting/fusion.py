@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Float64, Floats, Lens
 from conspect.monitor.fitting.concept_models import ConceptEvidence, ConceptFailureRatio, shrunk_covariance
-from conspect.monitor.runtime.detector import Detector, Float32, Folded
+from conspect.monitor.runtime.detector import Detector, Float32, FoldedReadings
 from conspect.monitor.runtime.suspicion import FEATURES, LARGEST_SQUARE
 from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected
 from conspect.statistics.detection import Score
@@ -97,7 +97,7 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class FittedParts:
     """Parts fitted on all of the fit split, and its `features [feature, image]` from parts that have not seen the image."""
 
     parts: Detector
@@ -120,7 +120,7 @@ class Prepared:
 
 def prepare(
     readout: Readout, inputs: ModelOutputs, labels: NDArray[np.integer], *, options: FitOptions | None = None
-) -> Prepared:
+) -> FittedParts:
     """The costly half of `fit`, for more than one detector of the same inputs. Raises UserError MONITOR003 as `fit` does."""
     options = options or FitOptions()
     truth: NDArray[np.int64] = np.asarray(labels, dtype=np.int64)
@@ -136,7 +136,7 @@ def prepare(
         parts = _fit_parts(readout, inputs.take(fold != k), truth[fold != k], penalty)
         features[:, fold == k] = _features(parts, inputs.take(fold == k))
     parts = _fit_parts(readout, inputs, truth, penalty)
-    return Prepared(parts, features, inputs.outputs, wrong, options)
+    return FittedParts(parts, features, inputs.outputs, wrong, options)
 
 
 def _features(parts: Detector, inputs: ModelOutputs) -> Float32:
@@ -165,7 +165,7 @@ def _fit_parts(readout: Readout, inputs: ModelOutputs, labels: NDArray[np.int64]
         second.bias,
         evidence.weight @ concepts.offset + evidence.offset,
     ]
-    folded = Folded(_single(np.vstack(weight)), _single(np.concatenate(offset)), len(concepts.offset), classes)
+    folded = FoldedReadings(_single(np.vstack(weight)), _single(np.concatenate(offset)), len(concepts.offset), classes)
     whitening, centres = _distance(np.hstack([inputs.logits, numerators]), outputs, wrong, classes)
     width = len(FEATURES)
     return Detector(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Floats
-from conspect.monitor.runtime.detector import Folded
+from conspect.monitor.runtime.detector import FoldedReadings
 from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.second_look import Looks, SecondLook, look_features
 from conspect.monitor.runtime.suspicion import LARGEST_SQUARE
@@ -28,7 +28,7 @@ class FittedSecondLook:
 
 
 def fit_second_look(
-    folded: Folded,
+    folded: FoldedReadings,
     first: Score,
     looked: Looks,
     wrong: NDArray[np.bool_],

@@ -1,7 +1,7 @@
 """What decides about an output while a model is in use. Imports NumPy; to read and write a monitor, safetensors."""
 
 from conspect.monitor.runtime.decisions import ACCEPT, SUSPECT, UNCERTAIN, VERDICTS, Decisions, Reason, Thresholds
-from conspect.monitor.runtime.detector import Detector, Folded
+from conspect.monitor.runtime.detector import Detector, FoldedReadings
 from conspect.monitor.runtime.monitor import Monitor
 from conspect.monitor.runtime.suspicion import FEATURES
 
@@ -13,7 +13,7 @@ __all__ = [
     "VERDICTS",
     "Decisions",
     "Detector",
-    "Folded",
+    "FoldedReadings",
     "Monitor",
     "Reason",
     "Thresholds",

@@ -24,7 +24,7 @@ MANY, ONE = ManyImages(), OneImage()
 
 
 @dataclass(frozen=True, eq=False)
-class Folded:
+class FoldedReadings:
     """What is read off an embedding: `weight [reading, D]`, `offset [reading]`, float32.
 
     Readings in order: `concepts` strength numerators; `classes` class-name numerators; `classes` corrections of the
@@ -61,7 +61,7 @@ class Detector:
     their squares; `mean`, `scale [feature]` standardise; `bias [class]` by output class.
     """
 
-    folded: Folded
+    folded: FoldedReadings
     present: Float32
     failure: Float32
     sharpness: Float32

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64, Floats
-from conspect.monitor.runtime.detector import MANY, Float32, Folded
+from conspect.monitor.runtime.detector import MANY, Float32, FoldedReadings
 from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.suspicion import LEAST_PROBABILITY, Arrays, V, others_of, weighed
 
@@ -75,7 +75,7 @@ class SecondLook:
             raise user_error("MONITOR001", "the second look does not know which looks it was fitted with", fix)
         return self.further
 
-    def features(self, looked: Looks, first: Floats, folded: Folded) -> tuple[Float64, NDArray[np.intp]]:
+    def features(self, looked: Looks, first: Floats, folded: FoldedReadings) -> tuple[Float64, NDArray[np.intp]]:
         """`[image, feature]` in the order of LOOK_FEATURES and the output class `[image]`.
 
         `first [image]`: the first tier's suspicion. Raises UserError MONITOR001 for another number of looks.
@@ -85,13 +85,15 @@ class SecondLook:
             raise user_error("MONITOR001", problem, "give the image as it came, then the same further looks")
         return look_features(looked, first, folded, self.deviation)
 
-    def suspicion(self, looked: Looks, first: Floats, folded: Folded) -> tuple[Float32, NDArray[np.intp]]:
+    def suspicion(self, looked: Looks, first: Floats, folded: FoldedReadings) -> tuple[Float32, NDArray[np.intp]]:
         """Log-odds that the output of the first look is wrong `[image]`, higher = suspect; and that output."""
         features, outputs = self.features(looked, first, folded)
         return np.asarray(weighed(MANY, self, features.T, outputs), dtype=np.float32), outputs
 
 
-def look_features(looked: Looks, first: Floats, folded: Folded, deviation: Floats) -> tuple[Float64, NDArray[np.intp]]:
+def look_features(
+    looked: Looks, first: Floats, folded: FoldedReadings, deviation: Floats
+) -> tuple[Float64, NDArray[np.intp]]:
     """See `SecondLook.features`; `deviation [concept]` scales the movement. In float64, some images at a time."""
     values = np.empty((len(looked), len(LOOK_FEATURES)))
     outputs = np.empty(len(looked), dtype=np.intp)
@@ -107,7 +109,7 @@ def look_features(looked: Looks, first: Floats, folded: Folded, deviation: Float
 
 
 def look_components(  # noqa: PLR0917
-    arrays: Arrays[V], logits: Sequence[V], readings: Sequence[V], first: V, folded: Folded, deviation: Floats
+    arrays: Arrays[V], logits: Sequence[V], readings: Sequence[V], first: V, folded: FoldedReadings, deviation: Floats
 ) -> tuple[V, V]:
     """The components of LOOK_FEATURES and the first look's output, from each look's logits and readings."""
     classes, looks = folded.classes, len(logits)

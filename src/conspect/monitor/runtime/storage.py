@@ -16,7 +16,7 @@ import numpy as np
 from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocation, outside_error
 from conspect.core.digests import digest_bytes
 from conspect.core.files import read_content, read_text, write_atomically, write_json
-from conspect.monitor.runtime.detector import Detector, Float32, Folded
+from conspect.monitor.runtime.detector import Detector, Float32, FoldedReadings
 from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.header import (
     FORMAT,
@@ -122,7 +122,7 @@ def _probe_arrays(identity: Identity | None) -> dict[str, Float32]:
     return {"probe_embeddings": identity.probe_embeddings, **logits}
 
 
-def _look_shapes(folded: Folded) -> dict[str, tuple[int, ...]]:
+def _look_shapes(folded: FoldedReadings) -> dict[str, tuple[int, ...]]:
     """The arrays of a second look, without the "look_" that their names begin with in the file."""
     width = len(LOOK_FEATURES)
     return {
@@ -149,7 +149,7 @@ def _arrays(monitor: MonitorRecord) -> dict[str, Float32]:
     }
 
 
-def _shapes(folded: Folded, directions: int) -> dict[str, tuple[int, ...]]:
+def _shapes(folded: FoldedReadings, directions: int) -> dict[str, tuple[int, ...]]:
     """The arrays of a detector besides the folded ones."""
     readings, width = folded.classes + folded.concepts, len(FEATURES)
     return {
@@ -167,7 +167,7 @@ def _shapes(folded: Folded, directions: int) -> dict[str, tuple[int, ...]]:
 
 def _assembled(arrays: dict[str, Float32], header: MonitorHeader) -> MonitorRecord:
     classes, concepts = header.classes, header.concepts
-    folded = Folded(arrays["weight"], arrays["offset"], len(concepts), len(classes))
+    folded = FoldedReadings(arrays["weight"], arrays["offset"], len(concepts), len(classes))
     expected = _shapes(folded, len(arrays["whitening"]))
     expected |= dict.fromkeys(("right_shares", "wrong_shares"), (len(classes), len(concepts) ** 2))
     expected["reference"] = (len(arrays["reference"]), len(concepts) + 1)

@@ -37,7 +37,7 @@ OnSuspect: TypeAlias = Callable[[Alarm], object]
 _Seen: TypeAlias = tuple[NDArray[np.floating], NDArray[np.floating], Any]
 
 
-class Watched:
+class WatchedModel:
     """A model with its monitor: called like the model, it returns what the model returns, and `Decisions`.
 
     May be called from several threads at once if the model may: `stream` is updated under a lock, in the order in
@@ -100,7 +100,7 @@ def wrap(
     second_look: bool = False,
     same_model: bool = False,
     lens_digest: str | None = None,
-) -> Watched:
+) -> WatchedModel:
     """Puts `monitor` behind a torch module or an ONNX Runtime session; what the model returns stays the same.
 
     A torch module: what enters `head` is the embedding; by default the last linear layer of the monitor's dimensions
@@ -129,7 +129,7 @@ def wrap(
         raise user_error("MONITOR001", f"a model of type {type(model).__name__} to wrap", fix)
     if monitor.identity is not None and not same_model:
         monitor.identity.require_same_outputs(run.outputs)
-    return Watched(run, monitor, on_suspect=on_suspect, stream=stream, looks=looks)
+    return WatchedModel(run, monitor, on_suspect=on_suspect, stream=stream, looks=looks)
 
 
 class _TorchModule:

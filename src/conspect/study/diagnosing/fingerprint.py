@@ -37,7 +37,7 @@ from conspect.study.diagnosing.swapping import (
     swap_sentence,
     swapped_failures,
 )
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 
 FILE, FORMAT = "fingerprint.safetensors", 1
@@ -69,7 +69,7 @@ class Fingerprint:
     ids: tuple[str, ...] = ()
 
 
-def fingerprint_of(inputs: Inputs, measured: Measurements) -> Fingerprint:
+def fingerprint_of(inputs: StudyInputs, measured: Measurements) -> Fingerprint:
     """Of the model under study on the first reference images of its test split; a few hundred go through the model again."""
     model, test = inputs.model, measured.test
     number = min(IMAGES, max(1, VALUES // model.embedding_size), len(test))

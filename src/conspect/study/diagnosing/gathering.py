@@ -31,7 +31,7 @@ OWN_PREPARATION = ("as its own configuration says", "prepare the images as the m
 PROBE_PENALTY, PROBE_ITERATIONS, COSINE_SCALE = 1e-3, 100, 100.0
 
 
-class Examined(Feedable, Protocol):
+class DiagnosableModel(Feedable, Protocol):
     """What of a vision model is needed here."""
 
     @property
@@ -93,7 +93,7 @@ def label_judgement(
 
 
 def mendings(
-    model: Examined,
+    model: DiagnosableModel,
     train: Images,
     test: Images,
     number: int,
@@ -132,7 +132,7 @@ def mendings(
 
 
 def _again(
-    model: Examined,
+    model: DiagnosableModel,
     finalists: Sequence[Mending],
     further: Sequence[tuple[Images, NDArray[np.int64]]],
     *,
@@ -155,7 +155,7 @@ def _again(
     return judge_mendings(labels, plain, changed, chance=finalists[0].chance)
 
 
-def unsteadiness(model: Examined, images: Images, rows: NDArray[np.int64]) -> float:
+def unsteadiness(model: DiagnosableModel, images: Images, rows: NDArray[np.int64]) -> float:
     """How far an image's embedding lies from its embedding in other company, in deviations over images; 0 for fewer than two.
 
     A network gives an image one embedding, whatever stands beside it, unless dropout, noise or a norm of the batch is left on.
@@ -172,7 +172,7 @@ def unsteadiness(model: Examined, images: Images, rows: NDArray[np.int64]) -> fl
     return moved / deviation if deviation > 0 and np.isfinite(moved) else 0.0
 
 
-def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tuple[LayerDeparture, ...]:
+def departures(model: DiagnosableModel, images: Images, rows: NDArray[np.int64]) -> tuple[LayerDeparture, ...]:
     """Of the model's norms on these images; empty where it keeps no record or none can be asked."""
     recording = records_of(model)
     if recording is None or not len(rows):
@@ -186,7 +186,7 @@ def departures(model: Examined, images: Images, rows: NDArray[np.int64]) -> tupl
 
 
 def gather(
-    model: Examined,
+    model: DiagnosableModel,
     train: Images,
     test: Images,
     *,

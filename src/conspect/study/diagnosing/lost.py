@@ -12,7 +12,7 @@ from conspect.analysis.explanation.lost_concepts import SeenImages, lost_since, 
 from conspect.analysis.localization import Blame, Culprit
 from conspect.core.spaces import Head
 from conspect.results.localization import LostConcept, LostOfClass
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample, believed, graded
 
@@ -21,7 +21,7 @@ LEAST_NEW, NAMED = 20, 3
 
 
 def lost_results(
-    inputs: Inputs, measured: Measurements, pairs: StoredPairs, sound: Head, blamed: Sequence[tuple[int, Blame]]
+    inputs: StudyInputs, measured: Measurements, pairs: StoredPairs, sound: Head, blamed: Sequence[tuple[int, Blame]]
 ) -> tuple[LostOfClass, ...]:
     """`pairs`: embeddings of the sound version and of the model; `blamed`: the class and the blame of every new failure.
 

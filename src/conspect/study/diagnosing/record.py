@@ -25,11 +25,11 @@ from conspect.analysis.diagnosis.words import evidence_sentences, headline, name
 from conspect.assets import read_bytes
 from conspect.core.protocols import Progress, VisionModel, unseen
 from conspect.core.spaces import Head
-from conspect.results.diagnosis import CauseCounted, Diagnosis, Exchanged, InputChange, NormDeparture, SuspectChance
+from conspect.results.diagnosis import CauseCounted, ChangeEffect, Diagnosis, InputChange, NormDeparture, SuspectChance
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
 from conspect.study.diagnosing.gathering import Images, gather, label_judgement, vlm_probe, vlm_scores
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
 
@@ -57,7 +57,7 @@ def evidence_weights() -> EvidenceWeights:
 
 
 def diagnose_study(
-    inputs: Inputs,
+    inputs: StudyInputs,
     measured: Measurements,
     *,
     seed: int,
@@ -199,5 +199,5 @@ def counted_causes(counts: Sequence[CauseCount]) -> tuple[CauseCounted, ...]:
     )
 
 
-def _exchanged(exchange: Exchange) -> Exchanged:
-    return Exchanged(fixes=exchange.fixes, breaks=exchange.breaks, images=exchange.images, p_value=exchange.p_value)
+def _exchanged(exchange: Exchange) -> ChangeEffect:
+    return ChangeEffect(fixes=exchange.fixes, breaks=exchange.breaks, images=exchange.images, p_value=exchange.p_value)

@@ -25,7 +25,7 @@ from conspect.statistics.logistic import fit_logistic
 from conspect.statistics.testing import sign_test
 from conspect.study.config import ModelConfig, StudyConfig, read_config
 from conspect.study.diagnosing.lost import lost_results
-from conspect.study.inputs import Inputs, open_model
+from conspect.study.inputs import StudyInputs, open_model
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.streaming import blocks
 
@@ -69,7 +69,7 @@ def sound_model(config: StudyConfig, folder: Path, sound: str, kind: ModelKind |
 
 
 def swap_results(
-    inputs: Inputs, measured: Measurements, sound: VisionModel, store: Path | Store, bar: ProgressBar = silent
+    inputs: StudyInputs, measured: Measurements, sound: VisionModel, store: Path | Store, bar: ProgressBar = silent
 ) -> SwapTest:
     """The swap test on every failure that `sound`, an earlier version of the model, does not share.
 

@@ -23,7 +23,7 @@ from conspect.study.finished import FinishedStudy
 from conspect.study.study import CONFIG_FILE, Study
 
 
-class Compared:
+class StudyPair:
     """`study`, which is explored, against the one at `place`, which was before it."""
 
     def __init__(

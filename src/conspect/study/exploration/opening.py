@@ -23,7 +23,7 @@ from conspect.study.exploration.notes import Notes
 from conspect.study.exploration.phrases import Phrases, TextEncoder
 from conspect.study.exploration.proving import Proving
 from conspect.study.exploration.views import Views
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.study import RESULTS_FILE, Study
 
@@ -41,7 +41,7 @@ class OpenedStudy:
     folder: Path
 
 
-def index_of(inputs: Inputs, measured: Measurements) -> StudyIndex:
+def index_of(inputs: StudyInputs, measured: Measurements) -> StudyIndex:
     """What questions are answered from, of a study that was measured."""
     return StudyIndex(
         ids=measured.ids,

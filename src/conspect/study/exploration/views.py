@@ -10,12 +10,12 @@ from conspect.core.spaces import Floats
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.results import Results
 from conspect.study.explaining import ImageExplainer
-from conspect.study.exploration.comparing import Compared
+from conspect.study.exploration.comparing import StudyPair
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.live import Live
 from conspect.study.exploration.reality import Reality
 from conspect.study.exploration.sliders import Sliders
-from conspect.study.exploration.watching import Watched, watched
+from conspect.study.exploration.watching import StudyMonitor, watched
 from conspect.study.exploration.witness import Witnesses
 from conspect.study.finished import finished_study
 from conspect.study.monitor.splits import reported
@@ -32,7 +32,7 @@ class Views:
         self.reality = Reality(index)
 
     @cached_property
-    def watched(self) -> Watched:
+    def watched(self) -> StudyMonitor:
         """The study's monitor. Raises UserError EXPLORE008."""
         inputs, measured = self._study.inputs, self._study.measurements(counted=False)
         rows = reported(measured.test, held_out=inputs.held_out is not None, seed=self._study.config.settings.seed)
@@ -68,13 +68,13 @@ class Views:
         return ImageExplainer(self._study.inputs, self._study.measurements(counted=False), EXPLAINING_SECONDS)
 
     @cached_property
-    def compared(self) -> Compared:
+    def compared(self) -> StudyPair:
         """The study against the one before it. Raises UserError EXPLORE010, STUDY003."""
         if self._before is None:
             fix = f"conspect explore BEFORE {self._study.folder}"
             raise user_error("EXPLORE010", "the explorer was opened on one study", fix)
         after, before = finished_study(self._study.folder), finished_study(self._before)
-        return Compared(self._study, self._index, after, before, self._before)
+        return StudyPair(self._study, self._index, after, before, self._before)
 
     @property
     def before(self) -> str | None:

@@ -24,7 +24,7 @@ POINTS, CONFIDENCE = 60, 0.95
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
+class StudyMonitor:
     """The monitor in a study's folder and the images that it was neither fitted nor calibrated on, `reported [row]`."""
 
     monitor: Monitor
@@ -102,12 +102,12 @@ class Watched:
         return () if self.guarantee is None else tuple(self.guarantee.sentences())
 
 
-def watched(folder: Path, model: VisionModel, index: StudyIndex, reported: NDArray[np.int64]) -> Watched:
+def watched(folder: Path, model: VisionModel, index: StudyIndex, reported: NDArray[np.int64]) -> StudyMonitor:
     """The monitor in `folder`. Raises UserError EXPLORE008 where there is none, or it cannot serve."""
     fix = f"fit one: conspect monitor fit --study {folder.parent}"
     if not (folder / JSON_FILE).is_file():
         raise user_error("EXPLORE008", "the study has no monitor", fix)
     try:
-        return Watched(Monitor.load(folder, model=model), read_guarantee(folder), index, reported)
+        return StudyMonitor(Monitor.load(folder, model=model), read_guarantee(folder), index, reported)
     except ConspectError as error:
         raise user_error("EXPLORE008", error.diagnostics[0].problem, fix) from error

@@ -20,14 +20,14 @@ from conspect.analysis.tallies import ImageAnswers, Interpreter, Tallies
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import ImageDataset, ImageEncoder, ProgressBar
 from conspect.core.spaces import Float64, Lens
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.facts import ImageFacts, image_facts, kept_refitted, refitted_answers
 from conspect.study.measuring.split import StoredSplit
 from conspect.study.measuring.streaming import (
     FOLDS,
     ComputedAnswers,
-    Counted,
     Labels,
+    PassTallies,
     aligned,
     counted,
     folds_of,
@@ -76,12 +76,12 @@ class Measurements:
     variant_directions: tuple[Float64, ...]
     alignment: FittedAlignment
     unreadable: tuple[tuple[str, str, str], ...]
-    count: Callable[[], Counted]
+    count: Callable[[], PassTallies]
     look: Callable[[StoredSplit], ImageFacts]
     refit: Callable[[], Labels]
 
     @cached_property
-    def counted(self) -> Counted:
+    def counted(self) -> PassTallies:
         """What one pass over all images gives."""
         return self.count()
 
@@ -121,7 +121,7 @@ class Measurements:
         return self.test.ids
 
 
-def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
+def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, timings: Timings) -> Measurements:
     """Embeds and aligns; counts, in one pass over the store's shards, when that is first asked for.
 
     The lens is fitted on training images alone; the refitted head is cross-validated. Raises UserError STUDY005 when too
@@ -157,7 +157,7 @@ def measure(inputs: Inputs, store: Store, *, seed: int, bar: ProgressBar, timing
             heads = refitted_heads(test.pairs, test.labels, len(classes), store.engine, folds=folds, seed=seed, bar=bar)
         return ComputedAnswers(test.labels, model.head, heads, folds)
 
-    def count() -> Counted:
+    def count() -> PassTallies:
         answers = answering()
         with timings.stage("counting"):
             pass_ = counted(
@@ -203,7 +203,7 @@ def _unreadable(dataset: ImageDataset, z: Shards, y: Shards) -> tuple[tuple[str,
 
 
 def _text_directions(
-    inputs: Inputs, store: Store, bar: ProgressBar
+    inputs: StudyInputs, store: Store, bar: ProgressBar
 ) -> tuple[Float64, Float64, Float64 | None, tuple[Float64, ...]]:
     """Unit directions of concepts, of classes, of the concepts' unseen words where there are any, and of single phrases."""
     encode = cached_text_encoder(inputs.vlm, store)

@@ -177,7 +177,7 @@ def sampled_rows(images: int, limit: int, seed: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class PassTallies:
     """What one pass over all images gives: their tallies, and the answers on each."""
 
     tallies: Tallies
@@ -186,7 +186,7 @@ class Counted:
 
 def counted(
     pairs: PairedRows, interpreter: Interpreter, answers: Answers, engine: Engine, *, progress: Progress = unseen
-) -> Counted:
+) -> PassTallies:
     """The tallies of all images, from which every count of the results follows, and what each is taken for."""
     total: Tallies | None = None
     each: list[ImageAnswers] = []
@@ -196,7 +196,7 @@ def counted(
         each.append(part.answers)
     if total is None:
         raise ValueError("there are no images to count")
-    return Counted(total, ImageAnswers.joined(each))
+    return PassTallies(total, ImageAnswers.joined(each))
 
 
 def tallied(
@@ -215,7 +215,9 @@ def _fold_sums(pairs: PairedRows, folds: int, rows: range, progress: Progress) -
     return total
 
 
-def _counted(pairs: PairedRows, interpreter: Interpreter, task: tuple[range, Answers], progress: Progress) -> Counted:
+def _counted(
+    pairs: PairedRows, interpreter: Interpreter, task: tuple[range, Answers], progress: Progress
+) -> PassTallies:
     rows, answers = task
     total: Tallies | None = None
     each: list[ImageAnswers] = []
@@ -225,7 +227,7 @@ def _counted(pairs: PairedRows, interpreter: Interpreter, task: tuple[range, Ans
         total = tallies if total is None else total + tallies
         each.append(taken_for)
     assert total is not None  # no task is empty
-    return Counted(total, ImageAnswers.joined(each))
+    return PassTallies(total, ImageAnswers.joined(each))
 
 
 def _sampled(pairs: PairedRows, task: tuple[range, NDArray[np.int64]], progress: Progress) -> NDArray[np.float32]:

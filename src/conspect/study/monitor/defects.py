@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.attacks.attack import Attack
-from conspect.adapters.attacks.attacked import Attacked, attacked
+from conspect.adapters.attacks.attacked import AttackedImages, attacked
 from conspect.adapters.attacks.suspicion import FusedSuspicion
 from conspect.adapters.datasets.drawn.no_class import no_class
-from conspect.adapters.datasets.views.chained import Chained
-from conspect.adapters.datasets.views.corruptions import KINDS, STRENGTHS, Corrupted
+from conspect.adapters.datasets.views.chained import ChainedImages
+from conspect.adapters.datasets.views.corruptions import KINDS, STRENGTHS, CorruptedImages
 from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.store.places import Store
 from conspect.core.capabilities import with_gradients
 from conspect.core.diagnostics import OutsideError
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.monitor.runtime import Detector
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.sizes import MonitorSizes
 from conspect.study.monitor.splits import Split, look_again, measure_images, witness
@@ -57,7 +57,7 @@ class DefectSource:
     """Where defective inputs come from and what measures them."""
 
     sizes: MonitorSizes
-    inputs: Inputs
+    inputs: StudyInputs
     measured: Measurements
     folder: Path
     store: Store
@@ -88,7 +88,7 @@ def attacks_to_learn_from(place: DefectSource, fit: Split) -> Split | str:
 
 def defects(
     place: DefectSource, report: Split, detector: Detector, *, seed: int
-) -> tuple[list[Defect], list[Attacked], dict[str, str]]:
+) -> tuple[list[Defect], list[AttackedImages], dict[str, str]]:
     """All defects of the report split's images, the attacks behind them, and what is left out: name to reason."""
     listed: list[Defect] = []
     attacks, left_out = _attacks(place, report, detector)
@@ -114,7 +114,7 @@ def defects(
     return listed, attacks, left_out
 
 
-def _attacks(place: DefectSource, report: Split, detector: Detector) -> tuple[list[Attacked], dict[str, str]]:
+def _attacks(place: DefectSource, report: Split, detector: Detector) -> tuple[list[AttackedImages], dict[str, str]]:
     reason = no_attacks(place)
     if reason is not None:
         return [], {"attacks": reason}
@@ -130,14 +130,14 @@ def _attacks(place: DefectSource, report: Split, detector: Detector) -> tuple[li
 
 def _attacked(
     place: DefectSource, split: Split, attack: Attack, images: int, suspicion: FusedSuspicion | None = None
-) -> Attacked:
+) -> AttackedImages:
     rows = np.flatnonzero(~split.wrong)[:images]
     model = place.inputs.model
     folder = place.folder / "attacks"
     return attacked(model, split.dataset, rows, attack, folder, suspicion=suspicion, bar=place.bar)  # type: ignore[arg-type]
 
 
-def _succeeded(made: Attacked) -> ImageDataset:
+def _succeeded(made: AttackedImages) -> ImageDataset:
     return Subset(made, np.flatnonzero(made.succeeded).astype(np.int64))
 
 
@@ -145,7 +145,7 @@ def _corruptions(place: DefectSource, report: Split, seed: int) -> list[Defect]:
     """One defect a strength: the first images of the report split, each under the next of the nine kinds in turn."""
     rows = np.arange(min(place.sizes.corrupted, len(report)))
     parts: list[ImageDataset] = [
-        Subset(Corrupted(report.dataset, kind, strength, seed), rows[k :: len(KINDS)])
+        Subset(CorruptedImages(report.dataset, kind, strength, seed), rows[k :: len(KINDS)])
         for strength in STRENGTHS
         for k, kind in enumerate(KINDS)
     ]
@@ -164,7 +164,7 @@ def _measured(
     place: DefectSource, parts: Sequence[ImageDataset], stage: str, *, seen: bool, labelled: bool = True
 ) -> tuple[Split, list[NDArray[np.int64]]]:
     """All parts through the model, its second look and, if `seen`, the VLM; and the rows of each part that are readable."""
-    chain, store = Chained(stage, parts), place.store
+    chain, store = ChainedImages(stage, parts), place.store
     split = measure_images(chain, place.inputs, store, stage=stage, bar=place.bar, labelled=labelled)
     split = look_again(split, place.inputs, store, stage=f"{stage}: second look", bar=place.bar)
     if seen:

@@ -12,7 +12,7 @@ from conspect.core.capabilities import with_gradients
 from conspect.core.protocols import ImageDataset, ImageEncoder
 from conspect.monitor.runtime.looks import LOOKS
 from conspect.study.config import MonitorConfig
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.monitor.defects import ADAPTIVE, PLAIN, TAUGHT
 from conspect.study.monitor.sizes import sizes_of
 
@@ -44,7 +44,7 @@ class Estimate:
         )
 
 
-def estimate(config: MonitorConfig, inputs: Inputs) -> Estimate:
+def estimate(config: MonitorConfig, inputs: StudyInputs) -> Estimate:
     """Times both encoders on a few test images; takes about as long as embedding these twice."""
     held_out = 0 if inputs.held_out is None else len(inputs.held_out)
     sizes = sizes_of(config, len(inputs.test))

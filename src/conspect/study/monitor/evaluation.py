@@ -26,7 +26,7 @@ from conspect.results.monitor import (
     DetectorDifference,
     DetectorKind,
     DetectorRow,
-    Flagged,
+    FlaggedImage,
     Kept,
     MonitorEvaluation,
     PairReason,
@@ -278,7 +278,7 @@ def _interval(share: tuple[float, float, float]) -> Interval:
     return Interval(value=None if np.isnan(value) else value, low=low, high=high)
 
 
-def flagged(fitted: FittedMonitor) -> tuple[Flagged, ...]:
+def flagged(fitted: FittedMonitor) -> tuple[FlaggedImage, ...]:
     """The most suspect inputs of the report split whose output is wrong, each with what speaks against the output."""
     monitor, split = fitted.monitor, fitted.splits.report
     decisions = monitor.check(split.inputs.embeddings, split.inputs.logits)
@@ -287,13 +287,13 @@ def flagged(fitted: FittedMonitor) -> tuple[Flagged, ...]:
     return tuple(flagged_example(fitted, split, int(row)) for row in rows)
 
 
-def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> Flagged:
+def flagged_example(fitted: FittedMonitor, split: Split, row: int) -> FlaggedImage:
     """One input: id, label, output, suspicion in nats, verdict, reasons in words."""
     monitor = fitted.monitor
     image = split.inputs.take(np.array([row]))
     decision = monitor.check(image.embeddings, image.logits)
     output = int(decision.outputs[0])
-    return Flagged(
+    return FlaggedImage(
         id=split.dataset.ids[row],
         label=monitor.class_names[int(split.labels[row])],
         output=monitor.class_names[output],

@@ -20,7 +20,7 @@ from conspect.monitor.runtime.second_look import Looks
 from conspect.monitor.runtime.storage import read_guarantee
 from conspect.statistics.threads import one_thread
 from conspect.study.config import MonitorConfig
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
 from conspect.study.monitor.sizes import sizes_of
@@ -48,7 +48,7 @@ class FittedMonitor:
 
 def fit_monitor(
     config: MonitorConfig,
-    inputs: Inputs,
+    inputs: StudyInputs,
     measured: Measurements,
     folder: Path,
     *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conspect.adapters.attacks.attacked import Attacked
+from conspect.adapters.attacks.attacked import AttackedImages
 from conspect.monitor.evaluation import DetectorMetrics, Evaluation
 from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.results import monitor as records
@@ -25,7 +25,7 @@ def guarantee_record(guarantee: Guarantee) -> records.Guarantee:
     )
 
 
-def attack_row(made: Attacked) -> records.AttackRow:
+def attack_row(made: AttackedImages) -> records.AttackRow:
     """An attack and how often it succeeded; fields that its kind has no use for are left out, as in the recipe of its digest."""
     attack, effort = made.attack, made.attack.uses
     return records.AttackRow(

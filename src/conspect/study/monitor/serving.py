@@ -15,7 +15,7 @@ from conspect.study.study import CONFIG_FILE, lens_of
 
 
 @dataclass(frozen=True, eq=False)
-class Deployed:
+class Deployment:
     """A monitor and, unless embeddings come with their logits, the model that it watches; whether that looks again."""
 
     monitor: Monitor
@@ -41,7 +41,7 @@ class Deployed:
         return self.monitor.required_second_look().required_looks() if self.second_look else ()
 
 
-def deployed(study: Path | None, monitor: Path | None, *, second_look: bool = False) -> Deployed:
+def deployed(study: Path | None, monitor: Path | None, *, second_look: bool = False) -> Deployment:
     """The model of the study in the folder `study` and its monitor, or the one in the folder `monitor`, or that one alone.
 
     Raises UserError STUDY001, STUDY002, MODEL002, WEB004, MONITOR007 (another model's or lens's monitor), MONITOR001 (no second
@@ -52,7 +52,7 @@ def deployed(study: Path | None, monitor: Path | None, *, second_look: bool = Fa
             raise user_error("WEB004", "neither a study nor a monitor is named", "give --study DIR or --monitor DIR")
         if second_look:
             raise user_error("WEB004", "there is no model that could look again", "serve a study: --study DIR")
-        return Deployed(Monitor.load(monitor))
+        return Deployment(Monitor.load(monitor))
     model = open_model(read_config(study / CONFIG_FILE), study)
     loaded = Monitor.load(monitor or study / "monitor", model=model, lens_digest=lens_of(study))
-    return Deployed(loaded, model, second_look=second_look)
+    return Deployment(loaded, model, second_look=second_look)

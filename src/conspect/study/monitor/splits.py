@@ -17,7 +17,7 @@ from conspect.monitor.detectors.vlm_tier import VlmEvidence
 from conspect.monitor.fitting.fusion import ModelOutputs
 from conspect.monitor.runtime.looks import LOOKS
 from conspect.monitor.runtime.second_look import Looks
-from conspect.study.inputs import Inputs, labels_in_model_order
+from conspect.study.inputs import StudyInputs, labels_in_model_order
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
 from conspect.study.monitor.looking import LookingEncoder
@@ -75,7 +75,13 @@ class Splits:
 
 
 def measure_splits(
-    sizes: MonitorSizes, inputs: Inputs, measured: Measurements, store: Path | Store, *, seed: int, bar: ProgressBar
+    sizes: MonitorSizes,
+    inputs: StudyInputs,
+    measured: Measurements,
+    store: Path | Store,
+    *,
+    seed: int,
+    bar: ProgressBar,
 ) -> Splits:
     """The study's test images to report on, at most `REPORTED_IMAGES`; to learn from held-out ones, or a part of these.
 
@@ -121,7 +127,13 @@ def reported(test: StoredSplit, *, held_out: bool, seed: int) -> NDArray[np.int6
 
 
 def measure_images(
-    dataset: ImageDataset, inputs: Inputs, store: Path | Store, *, stage: str, bar: ProgressBar, labelled: bool = True
+    dataset: ImageDataset,
+    inputs: StudyInputs,
+    store: Path | Store,
+    *,
+    stage: str,
+    bar: ProgressBar,
+    labelled: bool = True,
 ) -> Split:
     """The readable images of `dataset` through the model, from the store where they are there.
 
@@ -138,7 +150,7 @@ def measure_images(
     return Split(kept, ModelOutputs(embeddings, model.head.logits(embeddings)), labels)
 
 
-def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str, bar: ProgressBar) -> Split:
+def look_again(split: Split, inputs: StudyInputs, store: Path | Store, *, stage: str, bar: ProgressBar) -> Split:
     """The split with `LOOKS` at each image beside the image itself, from the store where they are there."""
     model, advance = inputs.model, bar(stage, len(LOOKS) * len(split))
     views = [split.inputs.embeddings]
@@ -148,7 +160,7 @@ def look_again(split: Split, inputs: Inputs, store: Path | Store, *, stage: str,
 
 
 def witness(
-    split: Split, inputs: Inputs, measured: Measurements, store: Path | Store, *, stage: str, bar: ProgressBar
+    split: Split, inputs: StudyInputs, measured: Measurements, store: Path | Store, *, stage: str, bar: ProgressBar
 ) -> VlmEvidence:
     """What the VLM says of the images of a split, from the store where it is there."""
     embedded = embed(inputs.vlm, split.dataset, store, progress=bar(stage, len(split.dataset)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.views.changes import Changed, all_pictures, changes_digest
+from conspect.adapters.datasets.views.changes import ChangedImages, all_pictures, changes_digest
 from conspect.adapters.datasets.views.subsets import Subset
 from conspect.adapters.store.embeddings import embedded_shards
 from conspect.adapters.store.places import Store
@@ -70,9 +70,9 @@ class StudyPictures:
         changed = self._changed(split, np.asarray([row], dtype=np.int64))
         return changed.image(which)
 
-    def _changed(self, split: str, rows: NDArray[np.int64]) -> Changed:
+    def _changed(self, split: str, rows: NDArray[np.int64]) -> ChangedImages:
         own = self.splits[split]
-        return Changed(Subset(own.dataset, own.rows[rows]), tuple(self.config.changes), self.seed)
+        return ChangedImages(Subset(own.dataset, own.rows[rows]), tuple(self.config.changes), self.seed)
 
     def _embedded(self, split: str, rows: NDArray[np.int64]) -> ChangedSplit:
         changed = self._changed(split, rows)

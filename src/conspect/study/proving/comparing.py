@@ -23,7 +23,7 @@ from conspect.study.proving.kept import certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.sums import COVERAGES
 from conspect.verification.certificates.binding import Comparison
-from conspect.verification.certificates.expectation import Expectation, Expected, Source, expected
+from conspect.verification.certificates.expectation import Expectation, ExpectedClaim, Source, expected
 from conspect.verification.certificates.writing import CertificateBody
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:  # a study is opened by those who call
     from conspect.study.study import Study
 
 # What certificates of some files should claim, file by file, and of what nothing can be claimed.
-Wanted: TypeAlias = tuple[list[tuple[Source, Sequence[Expected]]], list[str]]
+Wanted: TypeAlias = tuple[list[tuple[Source, Sequence[ExpectedClaim]]], list[str]]
 COVERAGE_SUFFIX = ".coverage.json"
 NEAR_SUFFIX = ".near.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class CertificateComparison:
     """`differences`: why a certificate is refused. `silent`: properties of which nothing can be claimed, with why."""
 
     differences: list[str]
@@ -64,21 +64,23 @@ class StudyCertificates:
     neighbourhoods: NeighbourhoodsConfig = field(default_factory=NeighbourhoodsConfig)
     _known: dict[tuple[str, ...], Wanted] = field(default_factory=dict)
 
-    def compare(self, path: Path, content: bytes) -> Compared:
+    def compare(self, path: Path, content: bytes) -> CertificateComparison:
         """An accepted certificate against what it should claim; one whose name says so against provable coverages."""
         try:
             return self._compared(path, content)
         except (ArithmeticError, ValueError) as error:  # what was written by others may hold any number
-            return Compared([f"a number in it, or beside it in the results, cannot be used: {error!s:.200}"], [])
+            return CertificateComparison(
+                [f"a number in it, or beside it in the results, cannot be used: {error!s:.200}"], []
+            )
 
-    def _compared(self, path: Path, content: bytes) -> Compared:
+    def _compared(self, path: Path, content: bytes) -> CertificateComparison:
         certificate, body = decoded(content, Certificate), json.loads(content)
         concepts = {claim.get("concept") for claim in body["claims"] if claim["kind"] == "extent"}
         if self.extent is None and concepts:
             along = next(iter(concepts))
             names = self.subject.concept_names
             known = names[along] if isinstance(along, int) and 0 <= along < len(names) else "CONCEPT"
-            return Compared(
+            return CertificateComparison(
                 [f"it is about extents: compare it with --extent {json.dumps(known, ensure_ascii=False)}"], []
             )
         if path.name.endswith(NEAR_SUFFIX):
@@ -90,12 +92,12 @@ class StudyCertificates:
             self._known[key] = self._wanted(sources, is_coverage=is_coverage)
         wanted, silent = self._known[key]
         differences = Comparison(self.subject, wanted).differences(body)
-        return Compared(differences + self._unprinted(path, certificate, is_coverage=is_coverage), silent)
+        return CertificateComparison(differences + self._unprinted(path, certificate, is_coverage=is_coverage), silent)
 
     def _wanted(self, sources: Sequence[Source], *, is_coverage: bool) -> Wanted:
         """What a certificate of these files should claim, and of what nothing can be claimed."""
         expectation = Expectation(self.subject, self.options)
-        wanted: list[tuple[Source, Sequence[Expected]]] = []
+        wanted: list[tuple[Source, Sequence[ExpectedClaim]]] = []
         silent: list[str] = []
         for source in sources:
             expected, more = expectation.verdicts(source)
@@ -107,7 +109,7 @@ class StudyCertificates:
             silent += more
         return wanted, silent
 
-    def _around_images(self, path: Path, certificate: Certificate, body: CertificateBody) -> Compared:
+    def _around_images(self, path: Path, certificate: Certificate, body: CertificateBody) -> CertificateComparison:
         """A certificate of what is proved around images: each count is found again."""
         sources = self._sources_for(certificate)
         key = ("near", *(source.digest for source in sources))
@@ -120,7 +122,7 @@ class StudyCertificates:
             beside = path.with_name(path.name.removesuffix(NEAR_SUFFIX) + ".json")
             if self.record is not None and target.resolve() == beside.resolve():
                 told += unclaimed_around(self.record, file.name, certificate.by_name())
-        return Compared(told, [])
+        return CertificateComparison(told, [])
 
     def _sources_for(self, certificate: Certificate) -> list[Source]:
         """The files given; of the study's own files those that the certificate speaks of, or all if of none."""

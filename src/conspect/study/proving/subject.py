@@ -12,7 +12,7 @@ from conspect.core.protocols import ProgressBar, silent
 from conspect.language import from_pairs
 from conspect.language.syntax.tree import Specification
 from conspect.study.config import NeighbourhoodsConfig
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
 from conspect.study.proving.changed import SplitImages, StudyPictures
@@ -23,7 +23,7 @@ SPLIT_IMAGES = 20_000
 
 
 def subject_of(
-    inputs: Inputs,
+    inputs: StudyInputs,
     measured: Measurements,
     *,
     seed: int,

@@ -18,7 +18,7 @@ from conspect.core.protocols import Engine, ImageDataset, ProgressBar
 from conspect.core.spaces import Head
 from conspect.core.statements import statement_of
 from conspect.core.version import VERSION
-from conspect.results.data import Asked, Dataset, Environment, TrainImages, Unreadable
+from conspect.results.data import Dataset, Environment, StudyChoices, TrainImages, Unreadable
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import ClassFailures, CrossTable, Failure, Localization, WorstClass
 from conspect.results.models import Alignment, ClassOrder, ClassQuality, Model, MovedClass, Vlm
@@ -28,7 +28,7 @@ from conspect.results.slices import ConceptLabels
 from conspect.results.validation import ExpectedPair, ExpectedPairs, Validation
 from conspect.study.config import StudyConfig
 from conspect.study.diagnosing.record import counted_causes, diagnose_study
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements, Timings
 from conspect.study.recording.concepts import (
     ConceptSample,
@@ -56,7 +56,7 @@ NO_PARTS = (
 
 def assemble(
     config: StudyConfig,
-    inputs: Inputs,
+    inputs: StudyInputs,
     measured: Measurements,
     *,
     table: Path,
@@ -130,9 +130,9 @@ def assemble(
     )
 
 
-def _asked(config: StudyConfig, inputs: Inputs) -> Asked:
+def _asked(config: StudyConfig, inputs: StudyInputs) -> StudyChoices:
     train = inputs.train
-    return Asked(
+    return StudyChoices(
         data=config.data.kind,
         train=TrainImages(split=train.split, images=len(train), digest=train.digest, omissions=omissions_of(train)),
         seed=config.settings.seed,
@@ -153,7 +153,7 @@ def _dataset(test: ImageDataset, measured: Measurements) -> Dataset:
     )
 
 
-def _model(inputs: Inputs, measured: Measurements, confidence: float) -> Model:
+def _model(inputs: StudyInputs, measured: Measurements, confidence: float) -> Model:
     model = inputs.model
     confusion = measured.tallies.heatmaps.confusion
     hits, images = int(np.trace(confusion)), measured.tallies.oracles.images
@@ -199,7 +199,7 @@ def _class_order(confusion: NDArray[np.int64], names: tuple[str, ...]) -> ClassO
 
 
 def _vlm(
-    inputs: Inputs, measured: Measurements, confidence: float, labelled: ConceptLabels | None, seen: ConceptSample
+    inputs: StudyInputs, measured: Measurements, confidence: float, labelled: ConceptLabels | None, seen: ConceptSample
 ) -> Vlm:
     counts = measured.tallies
     hits, images = counts.oracles.vlm_right, counts.oracles.images
@@ -227,7 +227,7 @@ def _vlm(
     )
 
 
-def _strange_classes(inputs: Inputs) -> tuple[str, ...]:
+def _strange_classes(inputs: StudyInputs) -> tuple[str, ...]:
     """Classes of the study that its VLM was not fitted on; none for VLMs that were not fitted on classes."""
     vlm = inputs.vlm
     if not isinstance(vlm, FittedOnClasses):
@@ -252,7 +252,7 @@ def _alignment(measured: Measurements, confidence: float) -> Alignment:
     )
 
 
-def _validation(measured: Measurements, inputs: Inputs, shown: NDArray[np.int64], confidence: float) -> Validation:
+def _validation(measured: Measurements, inputs: StudyInputs, shown: NDArray[np.int64], confidence: float) -> Validation:
     counts = measured.tallies
     alike = validation.agreement(counts.agreed[:, shown][:, :, shown], counts.heatmaps.confusion.sum(1))
     return Validation(
@@ -261,7 +261,7 @@ def _validation(measured: Measurements, inputs: Inputs, shown: NDArray[np.int64]
     )
 
 
-def _expected_pairs(measured: Measurements, inputs: Inputs, confidence: float) -> ExpectedPairs | None:
+def _expected_pairs(measured: Measurements, inputs: StudyInputs, confidence: float) -> ExpectedPairs | None:
     if inputs.attributes is None:
         return None
     classes, names = inputs.model.class_names, inputs.concepts.names

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConcept, grade_concepts
 from conspect.analysis.explanation.contrast import (
     LEAST_USUAL,
-    Contrasted,
+    ContrastCase,
     Standing,
     Vocabulary,
     belonging_by_strength,
@@ -24,7 +24,7 @@ from conspect.core.capabilities import concept_labels_of
 from conspect.core.spaces import Float64
 from conspect.results.concepts import Concept, ConceptMeasures, ConceptScores
 from conspect.results.localization import Explanation, Reason
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.shares import finite_or_none
 
@@ -50,7 +50,7 @@ class ConceptSample:
     by_vlm: Float64
 
     @classmethod
-    def of(cls, inputs: Inputs, measured: Measurements, *, seed: int = 0) -> ConceptSample:
+    def of(cls, inputs: StudyInputs, measured: Measurements, *, seed: int = 0) -> ConceptSample:
         """All test images, or a sample drawn with `seed`."""
         images, lens = measured.test.sample(GRADED, seed), measured.lens
         z, seen = measured.test.model_embeddings(images), measured.test.vlm_embeddings(images)
@@ -65,7 +65,7 @@ class ConceptSample:
         )
 
 
-def graded(inputs: Inputs, measured: Measurements, sample: ConceptSample) -> list[GradedConcept]:
+def graded(inputs: StudyInputs, measured: Measurements, sample: ConceptSample) -> list[GradedConcept]:
     """A grade for each concept of the study, on its test images."""
     seen = _directions(sample.vlm_embeddings)
     return grade_concepts(
@@ -83,7 +83,7 @@ def graded(inputs: Inputs, measured: Measurements, sample: ConceptSample) -> lis
     )
 
 
-def _presence(inputs: Inputs, rows: NDArray[np.int64]) -> Float64 | None:
+def _presence(inputs: StudyInputs, rows: NDArray[np.int64]) -> Float64 | None:
     """Labels `[image, concept]` of the images in `rows` where the data carry any: 1, 0, NaN for not known."""
     labelled = concept_labels_of(inputs.test)
     names = inputs.concepts.names
@@ -109,7 +109,7 @@ def _directions(embeddings: NDArray[np.float32]) -> Float64:
     return np.asarray(exact / np.where(lengths > 0, lengths, 1.0))
 
 
-def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concept, ...]:
+def concept_results(inputs: StudyInputs, grades: list[GradedConcept]) -> tuple[Concept, ...]:
     """The records of results.json."""
     names = inputs.concepts.names
     return tuple(
@@ -133,7 +133,7 @@ def concept_results(inputs: Inputs, grades: list[GradedConcept]) -> tuple[Concep
     )
 
 
-def concept_scores(inputs: Inputs, measured: Measurements) -> ConceptScores:
+def concept_scores(inputs: StudyInputs, measured: Measurements) -> ConceptScores:
     """The grades of a study's concepts alone."""
     sample = ConceptSample.of(inputs, measured)
     return ConceptScores(concepts=concept_results(inputs, graded(inputs, measured, sample)))
@@ -177,7 +177,7 @@ class Explainer:
 
     @classmethod
     def of(
-        cls, inputs: Inputs, measured: Measurements, sample: ConceptSample, grades: Sequence[GradedConcept]
+        cls, inputs: StudyInputs, measured: Measurements, sample: ConceptSample, grades: Sequence[GradedConcept]
     ) -> Explainer:
         """With the `grades` of the study's concepts."""
         classes = inputs.model.class_names
@@ -202,7 +202,7 @@ class Explainer:
 
         `median_of`: the strengths are medians of so many images.
         """
-        what = Contrasted(self.classes[label], self.classes[output], failed, median_of)
+        what = ContrastCase(self.classes[label], self.classes[output], failed, median_of)
         usual, vocabulary = self.usual[label], self.vocabulary
         reasons = contrast(strengths, usual, vocabulary, label=label, output=output)
         if reasons:

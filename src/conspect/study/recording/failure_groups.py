@@ -13,7 +13,7 @@ from conspect.analysis.explanation.group_words import group_sentence, search_sen
 from conspect.analysis.explanation.standing_out import Sayable
 from conspect.results import failure_groups as records
 from conspect.results.shares import Share
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample
 from conspect.study.recording.shares import share
@@ -22,7 +22,7 @@ IMAGES_LISTED = 100
 
 
 def failure_group_results(
-    inputs: Inputs,
+    inputs: StudyInputs,
     measured: Measurements,
     sample: ConceptSample,
     grades: Sequence[GradedConcept],
@@ -81,7 +81,7 @@ def failure_group_results(
     )
 
 
-def _sayable(inputs: Inputs, sample: ConceptSample) -> Sayable:
+def _sayable(inputs: StudyInputs, sample: ConceptSample) -> Sayable:
     """By the class-attribute table; without one a class carries what its images show more than others, and may show anything."""
     table, classes = inputs.attributes, len(inputs.model.class_names)
     if table is not None:

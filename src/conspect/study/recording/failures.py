@@ -16,7 +16,7 @@ from conspect.core.protocols import Engine, ProgressBar
 from conspect.core.spaces import Head
 from conspect.results.localization import Failure, slice_column
 from conspect.results.shares import BrokenPair
-from conspect.study.inputs import Inputs
+from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.details import ImageDetails, image_details
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import Explainer
@@ -64,7 +64,7 @@ class FailureWriter:
     `slices`: columns of metadata whose values the table keeps, so that two studies can meet image by image in each slice.
     """
 
-    inputs: Inputs
+    inputs: StudyInputs
     measured: Measurements
     verdicts: Sequence[Localization]
     diagnoses: Sequence[ImageDiagnosis]

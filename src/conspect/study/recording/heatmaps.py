@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, binarized
-from conspect.results.heatmaps import Binarized, CountMatrix, Difference, ExampleImage, Heatmaps, LostPair
+from conspect.results.heatmaps import BinarizedMaps, CountMatrix, Difference, ExampleImage, Heatmaps, LostPair
 from conspect.study.config import Settings
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample
@@ -67,7 +67,7 @@ def heatmap_results(
         output_label=tuple(map(_counts, maps.output_label())),
         differential_by_label=by_label,
         differential_by_output=by_output,
-        binarized=Binarized(
+        binarized=BinarizedMaps(
             threshold=settings.binarize_at, cells=tuple(tuple(tuple(row) for row in matrix) for matrix in cells)
         ),
         examples=examples,

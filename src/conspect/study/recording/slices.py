@@ -13,7 +13,7 @@ from conspect.core.capabilities import concept_labels_of, metadata_of
 from conspect.results import slices as records
 from conspect.results.shares import CulpritCounts
 from conspect.study.config import StudyConfig
-from conspect.study.inputs import Inputs, check_slices
+from conspect.study.inputs import StudyInputs, check_slices
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.shares import share
 
@@ -22,7 +22,7 @@ LABELLED = 50_000
 
 
 def slice_results(
-    config: StudyConfig, inputs: Inputs, measured: Measurements, verdicts: Sequence[Localization]
+    config: StudyConfig, inputs: StudyInputs, measured: Measurements, verdicts: Sequence[Localization]
 ) -> records.Slices:
     """Every value of the columns that [data] slices names, lowest accuracy first, with the lens's `verdicts` on failures."""
     metadata = metadata_of(inputs.test)
@@ -47,7 +47,7 @@ def slice_results(
 
 
 def concept_label_results(
-    inputs: Inputs, measured: Measurements, confidence: float, *, seed: int
+    inputs: StudyInputs, measured: Measurements, confidence: float, *, seed: int
 ) -> records.ConceptLabels | None:
     """AUROC of each labelled concept, through the lens and by the VLM itself.
 

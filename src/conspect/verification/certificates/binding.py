@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from conspect.core.claim_names import END_NAMES
 from conspect.verification.certificates.claims import ClaimFields, RegionClaim
-from conspect.verification.certificates.expectation import Expected, Source, plain
+from conspect.verification.certificates.expectation import ExpectedClaim, Source, plain
 from conspect.verification.certificates.writing import EVIDENCE, CertificateBody, thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel
 
@@ -27,7 +27,7 @@ class Comparison:
     """One certificate against what was expected of it, file by file."""
 
     subject: VerificationModel
-    sources: Sequence[tuple[Source, Sequence[Expected]]]
+    sources: Sequence[tuple[Source, Sequence[ExpectedClaim]]]
 
     def differences(self, body: CertificateBody) -> list[str]:
         """Where an accepted certificate says other things than it should, more, or less; empty when it does not."""
@@ -76,7 +76,9 @@ class Comparison:
         return told
 
 
-def _about_sizes(claims: Mapping[tuple[str, str], ClaimFields], file: str, expected: Sequence[Expected]) -> list[str]:
+def _about_sizes(
+    claims: Mapping[tuple[str, str], ClaimFields], file: str, expected: Sequence[ExpectedClaim]
+) -> list[str]:
     """A verdict and the ends of its sizes belong together: what holds does so up to some size, at least its own."""
     told = []
     names = {entry.name for entry in expected}
@@ -107,7 +109,7 @@ def _size(claim: ClaimFields) -> Fraction:
     return Fraction(size) if isinstance(size, str) else Fraction(-1)
 
 
-def _between(claim: ClaimFields, expected: Expected) -> list[str]:
+def _between(claim: ClaimFields, expected: ExpectedClaim) -> list[str]:
     try:
         wanted = _wanted(claim, expected)
     except (ArithmeticError, ValueError):
@@ -124,7 +126,7 @@ def _between(claim: ClaimFields, expected: Expected) -> list[str]:
     return told or _less(claim, expected)
 
 
-def _less(claim: ClaimFields, expected: Expected) -> list[str]:
+def _less(claim: ClaimFields, expected: ExpectedClaim) -> list[str]:
     """Where a claim, true as it is, says less than the study itself reaches."""
     if not expected.outward:
         known = expected.reached() if claim["verdict"] == "unknown" else None
@@ -142,7 +144,7 @@ def _less(claim: ClaimFields, expected: Expected) -> list[str]:
     return [f"that is {_short(claim['size'])}, and the study reaches {float(known.region.size):.6g}"]
 
 
-def _wanted(claim: ClaimFields, expected: Expected) -> ClaimFields | None:
+def _wanted(claim: ClaimFields, expected: ExpectedClaim) -> ClaimFields | None:
     # What is no claim about a region has no size; it differs from what is expected in every other way, too.
     fields = expected.fields(claim if isinstance(claim.get("size"), str) else {**claim, "size": "0"})
     return None if fields is None else plain(fields)

@@ -31,7 +31,7 @@ SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Expected:
+class ExpectedClaim:
     """One claim that a certificate should, or may, carry.
 
     `fields`: all that it should say, for the size and part that the carried claim names; None where there is no such part.
@@ -64,19 +64,21 @@ class Expectation:
     subject: VerificationModel
     options: VerifyOptions
 
-    def verdicts(self, source: Source) -> tuple[list[Expected], list[str]]:
+    def verdicts(self, source: Source) -> tuple[list[ExpectedClaim], list[str]]:
         """The claims of `conspect verify` about a file, and the properties of which nothing can be claimed, with why."""
         verification = Verification(self.subject, self.options)
         jobs = plan(source.tree, self.subject, source.name)
         evaluated = verification.run([job for job in jobs if not isinstance(job.quantifier, ForAll)])
         evaluated_fields = {result.name: result.claim.fields() for result in evaluated if result.claim is not None}
-        reached = Reached(self.subject, self.options, [job for job in jobs if isinstance(job.quantifier, ForAll)])
-        wanted: list[Expected] = []
+        reached = ReachableClaims(
+            self.subject, self.options, [job for job in jobs if isinstance(job.quantifier, ForAll)]
+        )
+        wanted: list[ExpectedClaim] = []
         open_ones: list[str] = []
         for job in jobs:
             if not isinstance(job.quantifier, ForAll):
                 if job.name in evaluated_fields:
-                    wanted.append(Expected(job.name, _always(evaluated_fields[job.name])))
+                    wanted.append(ExpectedClaim(job.name, _always(evaluated_fields[job.name])))
                 continue
             try:
                 if (job.quantifier.region.shape or self.options.shape) in READOUT_SHAPES:
@@ -89,7 +91,7 @@ class Expectation:
                 open_ones.append(f"{job.name}: {error.diagnostics[0].problem}")
         return wanted, open_ones
 
-    def coverage(self, source: Source, coverages: Sequence[Fraction]) -> list[Expected]:
+    def coverage(self, source: Source, coverages: Sequence[Fraction]) -> list[ExpectedClaim]:
         """The claims of `conspect run` about provable coverage, shape by shape, and about boxes of some coverages."""
         jobs = [job for job in plan(source.tree, self.subject, source.name) if isinstance(job.quantifier, ForAll)]
         wanted = []
@@ -121,7 +123,7 @@ class Expectation:
                         premise_dropped=dropped,
                     ).fields()
 
-                wanted.append(Expected(name, fields, HELD, required=False))
+                wanted.append(ExpectedClaim(name, fields, HELD, required=False))
         for coverage in coverages:
             options = VerifyOptions(coverage=coverage, search_gamma=False)
             for entry in replace(self, options=options).verdicts(source)[0]:
@@ -147,15 +149,15 @@ class Expectation:
             )
             yield None if place is None else place.sized.coverage_at(float(size))
 
-    def extents(self, source: Source, concept: str) -> list[Expected]:
+    def extents(self, source: Source, concept: str) -> list[ExpectedClaim]:
         """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
         jobs = plan(source.tree, self.subject, source.name)
         extents = class_extents(jobs, self.subject, concept)
         return [expected(claim) for entry in extents for claim in entry.claims]
 
     def _over_embeddings(
-        self, job: Obligation, quantifier: ForAll, verification: Verification, reached: Reached
-    ) -> list[Expected]:
+        self, job: Obligation, quantifier: ForAll, verification: Verification, reached: ReachableClaims
+    ) -> list[ExpectedClaim]:
         focus = quantifier.region
         region = verification.focus.region(focus)
 
@@ -166,7 +168,7 @@ class Expectation:
                 name, job.file, job.statement, job.table, "unknown", class_name, place, coverage
             ).fields()
 
-        wanted = [Expected(job.name, _always(at(job.name, region)), ANY, reached=reached.claim(job.name))]
+        wanted = [ExpectedClaim(job.name, _always(at(job.name, region)), ANY, reached=reached.claim(job.name))]
         if self.options.search_gamma:
             for end, verdicts, outward in ((END_NAMES.low, HELD, 1), (END_NAMES.high, REFUTED, -1)):
                 name = f"{job.name} {end}"
@@ -174,12 +176,12 @@ class Expectation:
                 def fields(claim: JsonObject, name: str = name) -> ClaimFields:
                     return at(name, region.resized(Fraction(str(claim["size"]))))
 
-                wanted.append(Expected(name, fields, verdicts, False, reached.claim(name), outward))
+                wanted.append(ExpectedClaim(name, fields, verdicts, False, reached.claim(name), outward))
         return wanted
 
     def _over_readouts(
-        self, job: Obligation, quantifier: ForAll, verification: Verification, reached: Reached
-    ) -> Expected:
+        self, job: Obligation, quantifier: ForAll, verification: Verification, reached: ReachableClaims
+    ) -> ExpectedClaim:
         focus = quantifier.region
         attempts = verification.readouts.attempts(job, focus, focus.shape or self.options.shape)
 
@@ -202,11 +204,11 @@ class Expectation:
                 premise_dropped=dropped,
             ).fields()
 
-        return Expected(job.name, fields, ANY, reached=reached.claim(job.name))
+        return ExpectedClaim(job.name, fields, ANY, reached=reached.claim(job.name))
 
 
 @dataclass(eq=False)
-class Reached:
+class ReachableClaims:
     """The claims about regions that a study itself reaches, decided when the first is asked for."""
 
     subject: VerificationModel
@@ -225,16 +227,16 @@ class Reached:
         return lambda: self.by_name.get(name)
 
 
-def expected(claim: Claim) -> Expected:
+def expected(claim: Claim) -> ExpectedClaim:
     """The very claim, with the verdict that it has."""
-    return Expected(claim.name, _always(claim.fields()))
+    return ExpectedClaim(claim.name, _always(claim.fields()))
 
 
 def _always(fields: ClaimFields) -> Callable[[JsonObject], ClaimFields]:
     return lambda claim: fields
 
 
-def _renamed(expected: Expected, name: str) -> Expected:
+def _renamed(expected: ExpectedClaim, name: str) -> ExpectedClaim:
     def fields(claim: JsonObject) -> ClaimFields | None:
         known = expected.fields(claim)
         return None if known is None else known | {"name": name}

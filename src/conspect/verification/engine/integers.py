@@ -22,7 +22,7 @@ MOST_DIGITS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Scaled:
+class ScaledVector:
     """The vector `integers / 2**shift`, shift >= 0."""
 
     integers: list[int]
@@ -34,7 +34,7 @@ class Scaled:
         return self.integers if extra == 0 else [value << extra for value in self.integers]
 
 
-def scaled(values: Float64) -> Scaled:
+def scaled(values: Float64) -> ScaledVector:
     """The exact integers of a float64 array of any shape, flattened in C order."""
     flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
     if not np.isfinite(flat).all():
@@ -43,12 +43,12 @@ def scaled(values: Float64) -> Scaled:
     whole = np.ldexp(mantissa, 53).astype(np.int64)
     present = whole != 0
     if not present.any():
-        return Scaled([0] * flat.size, 0)
+        return ScaledVector([0] * flat.size, 0)
     # The lowest bit that is set anywhere decides the shift, so short numbers stay short.
     lowest_bit = np.frexp((whole[present] & -whole[present]).astype(np.float64))[1] - 1
     shift = max(0, -int((exponent[present] - 53 + lowest_bit).min()))
     lifts = (exponent - 53 + shift).tolist()
-    return Scaled([v << e if e >= 0 else v >> -e for v, e in zip(whole.tolist(), lifts, strict=True)], shift)
+    return ScaledVector([v << e if e >= 0 else v >> -e for v, e in zip(whole.tolist(), lifts, strict=True)], shift)
 
 
 def scaled_rows(values: Float64) -> tuple[list[list[int]], int]:

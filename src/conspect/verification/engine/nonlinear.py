@@ -30,7 +30,7 @@ HOW = "bounds and splits"
 
 
 @dataclass(frozen=True, eq=False)
-class Closed:
+class EmptyState:
     """The state is empty. `margin` is negative where the bounds that prove it say nothing of one."""
 
     step: Close
@@ -55,7 +55,7 @@ class SplitMade:
     how: str = ""
 
 
-Decision: TypeAlias = Closed | PointFound | SplitMade
+Decision: TypeAlias = EmptyState | PointFound | SplitMade
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Nonlinear:
             if status == barrier.CLOSED:
                 step = self._closing(state, rows.tags, weights, limits, phases)
                 if step is not None:
-                    return Closed(step, how=HOW)
+                    return EmptyState(step, how=HOW)
             at = self._satisfying(u, state) or self._from_inside(
                 state, phases, u, part=(middle, half), slack=slack, cuts=[(cones[k], k, p) for k, p in cuts]
             )

@@ -17,7 +17,7 @@ from conspect.verification.engine.batch import Branch, Task, examine
 from conspect.verification.engine.exact import Closure
 from conspect.verification.engine.exact_point import ExactPoint
 from conspect.verification.engine.integers import RationalVector
-from conspect.verification.engine.nonlinear import Closed, Decision, Nonlinear, PointFound, SplitMade
+from conspect.verification.engine.nonlinear import Decision, EmptyState, Nonlinear, PointFound, SplitMade
 from conspect.verification.engine.points import SizedRegion, Witness
 from conspect.verification.engine.steps import Close, Halve, Multipliers, Open, SplitNeuron, Step
 from conspect.verification.queries.negation import (
@@ -105,7 +105,7 @@ class Prover:
             if isinstance(decision, str):
                 return Outcome(unknown(decision), decided_by=decided_by)
             decided_by = decision.how or decided_by
-            if isinstance(decision, Closed):
+            if isinstance(decision, EmptyState):
                 steps.append(decision.step)
                 margin, carries = min(margin, decision.margin), min(carries, decision.carries)
                 continue
@@ -189,17 +189,17 @@ class Prover:
             # A cycle a > b >= a closes the state wherever it is, but at a tie its margin is zero.
             cycle = contradiction(branch.state.literals)
             if cycle is not None:
-                return Closed(Close(tuple((index, 1) for index in cycle)), margin=0.0, carries=inf)
+                return EmptyState(Close(tuple((index, 1) for index in cycle)), margin=0.0, carries=inf)
         if not self._is_linear(branch.state):
             return self.nonlinear().decide(branch.state, branch.limits, branch.phases, deadline)
         literals = linear_literals(branch.state)
         point = examine([branch], self.sized.forms)[0] if branch.multipliers is None else None
         closed = self._closure(branch)
         if closed is not None:
-            return Closed(Close(closed[0]), margin=closed[1].margin, carries=closed[1].carries)
+            return EmptyState(Close(closed[0]), margin=closed[1].margin, carries=closed[1].carries)
         cycle = contradiction(branch.state.literals)
         if cycle is not None:
-            return Closed(Close(tuple((index, 1) for index in cycle)), margin=0.0, carries=inf)
+            return EmptyState(Close(tuple((index, 1) for index in cycle)), margin=0.0, carries=inf)
         if self.proofs_only:
             return "no proof"
         if point is not None:
@@ -215,7 +215,7 @@ class Prover:
             return PointFound(self.sized.at_coordinates(answer), how=VERTEX)
         closure = self.sized.region.closing(literals, answer, self.sized.size)
         assert closure is not None
-        return Closed(Close(answer), margin=closure.margin, carries=closure.carries, how=VERTEX)
+        return EmptyState(Close(answer), margin=closure.margin, carries=closure.carries, how=VERTEX)
 
     def _is_linear(self, state: State) -> bool:
         if not all(isinstance(literal, LinearLiteral) for literal in state.literals):

@@ -47,7 +47,7 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
-class Proved:
+class ImageProofs:
     """A formula around images: the tree, for which `images [image]` it closes, and where each of the others may break.
 
     `ways [image, V]`: w with |w| <= 1; centre + radius F w satisfies the literals of an open leaf, as floats see it. NaN
@@ -110,7 +110,7 @@ class NeighbourhoodProver:
     def __post_init__(self) -> None:
         self._floats = self.centres.floats
 
-    def prove(self, questions: Sequence[tuple[FormulaTable, NDArray[np.intp]]], radius: Fraction) -> list[Proved]:
+    def prove(self, questions: Sequence[tuple[FormulaTable, NDArray[np.intp]]], radius: Fraction) -> list[ImageProofs]:
         """For each formula around each of its images (rows of the centres)."""
         roots = [
             _Open(k, Case(), negation(table, self.rows.rows, None), np.arange(len(images)), np.zeros(len(images), bool))
@@ -123,7 +123,7 @@ class NeighbourhoodProver:
             rest = [self._cheaply(case, questions[case.question][1], radius) for case in level]
             self._by_barrier(level, rest, questions, radius, ways)
             level = [inner for case in level for inner in self._opened(case, questions[case.question][0], counts)]
-        return [Proved(root.case, _closed(root), ways[k]) for k, root in enumerate(roots)]
+        return [ImageProofs(root.case, _closed(root), ways[k]) for k, root in enumerate(roots)]
 
     def closes(
         self, literals: Sequence[Literal], multipliers: Multipliers, images: NDArray[np.intp], radius: Fraction

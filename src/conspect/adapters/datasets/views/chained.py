@@ -14,7 +14,7 @@ from conspect.core.protocols import ImageDataset
 
 
 @dataclass(frozen=True, eq=False)
-class Chained:
+class ChainedImages:
     """The images of `parts` in order; all parts have the same classes. Fulfils `ImageDataset`."""
 
     name: str

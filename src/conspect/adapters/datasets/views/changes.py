@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from conspect.adapters.datasets.drawn.patterns import generator_for
-from conspect.adapters.datasets.views.derived import Derived
+from conspect.adapters.datasets.views.derived import DerivedImages
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_json
 
@@ -109,7 +109,7 @@ def all_pictures(names: Sequence[str]) -> list[ChangedPicture]:
 
 
 @dataclass(frozen=True, eq=False)
-class Changed(Derived):
+class ChangedImages(DerivedImages):
     """Every image of `whole` in every changed picture, image after image; fulfils `ImageDataset`.
 
     What is random depends on `seed`, the change and the image's id.

@@ -21,7 +21,7 @@ from PIL import Image
 from scipy.ndimage import convolve
 
 from conspect.adapters.datasets.drawn.patterns import generator_for, smooth_noise
-from conspect.adapters.datasets.views.derived import Derived
+from conspect.adapters.datasets.views.derived import DerivedImages
 from conspect.core.digests import digest_json
 
 CorruptionKind: TypeAlias = Literal[
@@ -44,7 +44,7 @@ Corruption: TypeAlias = Callable[[Pixels, int, np.random.Generator], Pixels]
 
 
 @dataclass(frozen=True, eq=False)
-class Corrupted(Derived):
+class CorruptedImages(DerivedImages):
     """Every image of `whole` under one corruption; fulfils `ImageDataset`. What is random depends on seed, kind and id."""
 
     kind: CorruptionKind

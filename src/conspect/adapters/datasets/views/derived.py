@@ -11,7 +11,7 @@ from conspect.core.protocols import ImageDataset
 
 
 @dataclass(frozen=True, eq=False)
-class Derived:
+class DerivedImages:
     """Name, split, classes, ids and labels of `whole`; a kind of its own adds `digest` and `image`."""
 
     whole: ImageDataset

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.views.derived import Derived
+from conspect.adapters.datasets.views.derived import DerivedImages
 from conspect.core.capabilities import concept_labels_of, file_of, metadata_of, omissions_of
 from conspect.core.digests import digest_json
 from conspect.core.protocols import ImageDataset
 
 
 @dataclass(frozen=True)
-class Subset(Derived):
+class Subset(DerivedImages):
     """The rows `rows` of `whole`, in that order."""
 
     rows: NDArray[np.int64]
