@@ -15,7 +15,7 @@ import pytest
 from conspect.adapters.datasets import cifar10
 from conspect.adapters.datasets.download import download
 from conspect.core.diagnostics import OutsideError
-from tests.adapters.test_cifar10 import ROWS, small, write_binary
+from tests.adapters.small_cifar10 import ROWS, small, write_binary
 from tests.loopback import Answer, Loopback, answering, fixed, ok
 
 __all__ = ["small"]

@@ -134,7 +134,9 @@ def test_no_small_set_is_missed_where_erasing_more_brings_the_output_back(seed: 
     minimal = minimal_sets(
         keeps, concepts, order=range(concepts), seconds=60, at_most=10_000, flip=additive_flip(start, change)
     )
-    for kind, every in zip((minimal.abductive, minimal.contrastive), reference(keeps, concepts), strict=True):
+    kinds = list(zip((minimal.abductive, minimal.contrastive), reference(keeps, concepts), strict=True))
+    assert len(kinds) == 2
+    for kind, every in kinds:
         known = set(map(frozenset, kind.sets))
         assert kind.known == len(kind.sets)
         assert {members for members in known if len(members) <= SMALL} == {

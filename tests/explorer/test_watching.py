@@ -88,6 +88,8 @@ def test_a_study_without_a_monitor_says_how_to_fit_one(watching: StudyMonitor, t
 
 
 def test_a_point_of_the_curve_opens_exactly_its_images(watching: StudyMonitor) -> None:
-    for point in watching.curve().points:
+    points = watching.curve().points
+    assert points
+    for point in points:
         accepted = watching.accepted(point.threshold)
         assert (int(accepted.sum()), int((accepted & watching.index.wrong).sum())) == (point.accepted, point.errors)

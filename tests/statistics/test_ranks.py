@@ -49,7 +49,9 @@ def test_areas_of_many_groups_are_those_of_scipys_test_of_each(seed: int, many: 
     rng = np.random.default_rng(seed)
     scores = np.sort(rng.integers(0, 4, many).astype(float) if tied else rng.normal(size=many))
     groups = rng.integers(0, 3, many)
-    for number, ranked in enumerate(ranked_areas(scores, groups, 4)):
+    areas = list(ranked_areas(scores, groups, 4))
+    assert len(areas) == 4
+    for number, ranked in enumerate(areas):
         members, others = scores[groups == number], scores[groups != number]
         if not len(members) or not len(others):
             assert ranked is None
