@@ -9,6 +9,7 @@ import ast
 import importlib.abc
 import importlib.machinery
 import importlib.util
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,24 +27,33 @@ COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.Mod: ast.FloorDiv,
 }  # fmt: skip
 NAMED = {"min": "max", "max": "min", "all": "any", "any": "all", "minimum": "maximum", "maximum": "minimum"}
+# What a strict zip becomes.
+LOOSE = "a strict zip for a loose one"
 Change = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: in a file under src/conspect, on a line, the `number`th place of the file; `what` says it in words."""
+    """One mistake: in a file under src/conspect, on a line, the `number`th place of the file; `what` says it in words.
+
+    `place`: which of the same mistakes on that line it is, from 1.
+    """
 
     file: str
     line: int
     number: int
     what: str
+    place: int = 1
 
 
 def places(tree: ast.Module) -> Iterator[tuple[int, str, Change]]:
     """Every place where one mistake can be made: its line, the mistake, and what makes it in the tree."""
     messages = {id(node) for raised in ast.walk(tree) if isinstance(raised, ast.Raise) for node in ast.walk(raised)}
+    strict = {id(word.value) for word in ast.walk(tree) if isinstance(word, ast.keyword) and word.arg == "strict"}
     for node in _code(tree):
-        if id(node) not in messages:
+        if id(node) in strict and isinstance(node, ast.Constant) and node.value is True:
+            yield node.lineno, LOOSE, _setting(node, "value", False)
+        elif id(node) not in messages:
             yield from _mistakes(node)
 
 
@@ -148,7 +158,12 @@ def mutants_of(file: Path) -> list[Mutant]:
     """All mutants of one file."""
     name = file.relative_to(SOURCES).as_posix()
     mistakes = places(ast.parse(file.read_text(encoding="utf-8")))
-    return [Mutant(name, line, number, what) for number, (line, what, _) in enumerate(mistakes)]
+    seen: Counter[tuple[int, str]] = Counter()
+    mutants = []
+    for number, (line, what, _) in enumerate(mistakes):
+        seen[line, what] += 1
+        mutants.append(Mutant(name, line, number, what, seen[line, what]))
+    return mutants
 
 
 def mutated(mutant: Mutant) -> CodeType:

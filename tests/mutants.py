@@ -4,8 +4,9 @@ A mutant (`tests.mistakes`) is killed when a test fails with it that passes with
 much longer; one that survives shows a line that no test looks at. Mutants are drawn by a seed, so that each night sees
 others. Each meets only the tests that run its statement (`tests.reach`), the quickest first, then the rest of their files,
 and survives where there are none. Each runs in a fork of a process that has imported the heavy libraries and none of the
-project; nothing on disk is changed. Survivors that mean the same as the original are listed, with the reason, in
-tests/mutants.toml, and do not count.
+project; nothing on disk is changed. Mutants that mean the same as the original are listed, with the reason, in
+tests/mutants.toml: they are not tried and stand in the score by themselves. With `--out FILE` each outcome is written as it
+comes, and a run that was ended goes on where it was.
 
 The tools for this (mutmut, cosmic-ray) write mutants to disk or into the sources, and run all of a module's mutants, where
 here a sample of all rooms must fit into a night.
@@ -28,13 +29,14 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, groupby
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -61,13 +63,16 @@ WAITING = 6.0
 # A list of 2**33 numbers is a mistake seen, not the end of the machine.
 MOST_BYTES = 12 << 30
 TARGET = 0.85
+# What is not seen by the quickest minute of the tests that run a line is rarely seen by the rest; not looking lets more live.
+MOST_SECONDS = 60.0
 # Random properties by the hundred against Z3: no mutant needs so many.
 LEFT_OUT = {"tests/verification/test_soundness.py"}
 
 
 class Fate(StrEnum):
-    """What became of a mutant; the first three do not count as killed."""
+    """What became of a mutant; the first four do not count as killed, and the first does not count at all."""
 
+    JUSTIFIED = "means the same"
     SURVIVED = "survived"
     UNREACHED = "reached by no test"
     UNTRIED = "not tried"
@@ -86,7 +91,7 @@ class Outcome:
 
     @property
     def killed(self) -> bool:
-        return self.fate not in {Fate.SURVIVED, Fate.UNREACHED, Fate.UNTRIED}
+        return self.fate not in {Fate.JUSTIFIED, Fate.SURVIVED, Fate.UNREACHED, Fate.UNTRIED}
 
 
 class Chosen:
@@ -188,22 +193,115 @@ def _silence() -> None:
         os.dup2(nowhere.fileno(), 2)
 
 
-def justified() -> dict[tuple[str, str, str], str]:
-    """(file, text of the line, mistake) to the reason why it changes nothing that matters."""
-    rows = tomllib.loads(JUSTIFIED.read_text(encoding="utf-8"))["mutant"]
-    return {(row["file"], row["line"], row["what"]): row["reason"] for row in rows}
+@dataclass(frozen=True)
+class Justification:
+    """Why a mutant changes nothing that matters. `place`: which of the same mistakes on the line; None: each of them."""
+
+    file: str
+    line: str
+    what: str
+    reason: str
+    place: int | None = None
+
+    def covers(self, mutant: Mutant) -> bool:
+        """Whether this is about the mutant: `line` is the text of its line."""
+        same = (mutant.file, mutant.what) == (self.file, self.what) and self.place in {None, mutant.place}
+        return same and text_of(mutant) == self.line
+
+
+@dataclass(frozen=True)
+class Justified:
+    """Mutants that mean the same: whole kinds, by their mistake, and single ones."""
+
+    kinds: Mapping[str, str]
+    single: Sequence[Justification]
+
+    def reason(self, mutant: Mutant) -> str | None:
+        """None for a mutant that must be killed."""
+        single = (entry.reason for entry in self.single if entry.covers(mutant))
+        return self.kinds.get(mutant.what) or next(single, None)
+
+
+def justified() -> Justified:
+    """What tests/mutants.toml lists."""
+    listed = tomllib.loads(JUSTIFIED.read_text(encoding="utf-8"))
+    kinds = {row["what"]: row["reason"] for row in listed.get("kind", [])}
+    return Justified(kinds, [Justification(**row) for row in listed["mutant"]])
 
 
 def sample(room: str, count: int, seed: int) -> list[Mutant]:
-    """The first `count` mutants of the room in an order drawn by the seed, without those that are justified.
-
-    One more that is justified gives its place to the next, and changes nothing else.
-    """
-    known = justified()
+    """The first `count` mutants of the room in an order drawn by the seed, those that are justified among them."""
     everything = [mutant for file in sorted((SOURCES / room).rglob("*.py")) for mutant in mutants_of(file)]
     random.Random(f"{room} {seed}").shuffle(everything)
-    fair = [mutant for mutant in everything if (mutant.file, text_of(mutant), mutant.what) not in known]
-    return fair[:count]
+    return everything[:count]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What became of the mutants of one room."""
+
+    fates: Counter[Fate]
+
+    @property
+    def mutants(self) -> int:
+        return self.fates.total()
+
+    @property
+    def killed(self) -> int:
+        return sum(number for fate, number in self.fates.items() if Outcome(fate).killed)
+
+    @property
+    def changing(self) -> int:
+        """Mutants but for those that mean the same."""
+        return self.mutants - self.fates[Fate.JUSTIFIED]
+
+    @property
+    def met(self) -> bool:
+        return self.killed >= TARGET * self.changing
+
+    def as_json(self) -> dict[str, int | float]:
+        """`killed_of_all` and `killed_of_changing`: shares; then the number of each fate."""
+        shares = {"killed_of_all": self.mutants, "killed_of_changing": self.changing}
+        rounded = {name: round(self.killed / of, 3) if of else 1.0 for name, of in shares.items()}
+        counts = {fate.value: number for fate, number in self.fates.items()}
+        return {"mutants": self.mutants, "changing": self.changing, "killed": self.killed, **rounded, **counts}
+
+
+class KeptOutcomes:
+    """Outcomes by mutant in a file, a JSON object a line, each written as it comes; in memory where there is no file.
+
+    The file's first line is the digest of all sources and tests: of others nothing is taken.
+    """
+
+    def __init__(self, file: Path | None, digest: str) -> None:
+        self.file = file
+        self.outcomes: dict[tuple[str, int], Outcome] = {}
+        lines = file.read_text(encoding="utf-8").splitlines() if file and file.exists() else []
+        if lines and json.loads(lines[0]) != {"digest": digest}:
+            raise SystemExit(f"{file}: holds outcomes of other sources or tests; remove it or name another file")
+        for row in map(json.loads, lines[1:]):
+            self.outcomes[row["file"], row["number"]] = Outcome(Fate(row["fate"]), row["detail"])
+        if file and not lines:
+            file.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
+
+    def of(self, mutant: Mutant) -> Outcome | None:
+        """None where it was not tried yet."""
+        return self.outcomes.get((mutant.file, mutant.number))
+
+    def add(self, mutant: Mutant, result: Outcome, seconds: float) -> None:
+        """`seconds`: by the clock."""
+        self.outcomes[mutant.file, mutant.number] = result
+        if self.file:
+            place = {"file": mutant.file, "number": mutant.number, "line": mutant.line, "what": mutant.what}
+            said = {"fate": result.fate, "detail": result.detail, "text": text_of(mutant), "seconds": round(seconds, 1)}
+            with self.file.open("a", encoding="utf-8") as rows:
+                rows.write(json.dumps(place | said) + "\n")
+
+
+class Fated(Protocol):
+    """Says what becomes of a mutant."""
+
+    def fate(self, mutant: Mutant) -> Outcome: ...
 
 
 class Judge:
@@ -217,6 +315,7 @@ class Judge:
         files = {file: digest_of(ROOT / file) for room in rooms for file in files_of_tests(room)}
         shared = [path for path in (ROOT / "tests").rglob("*/*.py") if not path.name.startswith("test_")]
         sources = digest_of(*sorted(SOURCES.rglob("*.py")), *sorted(shared))
+        self.digest = hashlib.sha256(json.dumps([sources, sorted(files.items())]).encode()).hexdigest()
         known = KeptReach.read(kept) if kept else None
         self.reach = known.unchanged(sources, files) if known else Reach({}, {}, {})
         new = [file for file in files if file not in self.reach.imports]
@@ -282,8 +381,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=40, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reach", type=Path, help="file that keeps what the tests reach, for the next time")
+    parser.add_argument("--out", type=Path, help="file of outcomes: written as they come, and not tried again")
     parser.add_argument(
-        "--most", type=float, default=math.inf, help="seconds of tests that a mutant meets, the quickest first"
+        "--most", type=float, default=MOST_SECONDS, help="seconds of tests that a mutant meets, the quickest first"
     )
     parser.add_argument("--killed", action="store_true", help="print what was killed, too, and by which test")
     chosen = parser.parse_args()
@@ -294,21 +394,29 @@ def main() -> int:
     rooms, start = chosen.rooms or list(ROOMS), time.monotonic()
     judge = Judge(rooms, chosen.reach, chosen.most)
     print(f"{len(judge.reach.seconds)} tests pass, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    scores = {room: _score(judge, sample(room, chosen.count, chosen.seed), chosen.killed) for room in rooms}
-    print(json.dumps({"seed": chosen.seed, "seconds": round(time.monotonic() - start), "rooms": scores}))
-    return 0 if all(score["killed"] >= TARGET * score["mutants"] for score in scores.values()) else 1
+    outcomes = KeptOutcomes(chosen.out, judge.digest)
+    scores = {room: score(judge, sample(room, chosen.count, chosen.seed), outcomes, chosen.killed) for room in rooms}
+    rooms_json = {room: result.as_json() for room, result in scores.items()}
+    print(json.dumps({"seed": chosen.seed, "seconds": round(time.monotonic() - start), "rooms": rooms_json}))
+    return 0 if all(result.met for result in scores.values()) else 1
 
 
-def _score(judge: Judge, mutants: Sequence[Mutant], and_killed: bool) -> dict[str, int]:
+def score(judge: Fated, mutants: Sequence[Mutant], outcomes: KeptOutcomes, and_killed: bool) -> Score:
+    """Tries each that has no outcome yet, and prints those that live; the killed, too, if asked."""
+    known = justified()
     fates: Counter[Fate] = Counter()
     for mutant in mutants:
-        result = judge.fate(mutant)
+        reason = known.reason(mutant)
+        result = outcomes.of(mutant) if reason is None else Outcome(Fate.JUSTIFIED, reason)
+        if result is None:
+            start = time.monotonic()
+            result = judge.fate(mutant)
+            outcomes.add(mutant, result, time.monotonic() - start)
         fates[result.fate] += 1
         if and_killed or not result.killed:
             line = f"{mutant.file}:{mutant.line}: {mutant.what}: {text_of(mutant)}"
             print(f"{result.fate}: {line}{' | ' if result.detail else ''}{result.detail}", flush=True)
-    killed = sum(fates[fate] for fate in Fate if Outcome(fate).killed)
-    return {"mutants": len(mutants), "killed": killed, **{fate.value: number for fate, number in fates.items()}}
+    return Score(fates)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """The driver of mutation testing: it makes the mistakes that it says, kills what a test sees, and finds what none does."""
 
 import ast
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests import mistakes, mutants
 from tests.mistakes import Mutant
-from tests.mutants import Fate, Judge, Outcome, outcome
+from tests.mutants import Fate, Judge, Justification, Justified, KeptOutcomes, Outcome, Score, outcome
 from tests.reach import KeptReach, Reach
 
 SOURCE = '''"""Two numbers."""
@@ -226,30 +228,107 @@ def test_a_room_whose_tests_fail_without_a_mutant_is_refused(toy: Path) -> None:
         Judge([""])
 
 
-def test_a_sample_is_drawn_by_its_seed_and_what_is_justified_gives_its_place_to_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_sample_is_drawn_by_its_seed_and_a_longer_one_begins_with_it() -> None:
     first = mutants.sample("statistics", 10, 0)
     assert first == mutants.sample("statistics", 10, 0)
     assert first != mutants.sample("statistics", 10, 1)
-    key = (first[3].file, mistakes.text_of(first[3]), first[3].what)
-    monkeypatch.setattr(mutants, "justified", lambda: {key: "the same"})
-    less = mutants.sample("statistics", 9, 0)
-    assert less == [drawn for drawn in first if (drawn.file, mistakes.text_of(drawn), drawn.what) != key]
-    left = mutants.sample("statistics", 10_000, 0)
-    assert len(left) > 400
-    assert first[3] not in left
+    assert len(set(first)) == 10
+    everything = mutants.sample("statistics", 10_000, 0)
+    assert everything[:10] == first
+    assert len(everything) > 400
 
 
-def test_what_is_justified_is_still_there() -> None:
+def test_what_is_justified_is_still_there_and_is_one_mistake() -> None:
     known = mutants.justified()
-    assert len(known) >= 2
-    made = {
-        (mutant.file, mistakes.text_of(mutant), mutant.what)
-        for file in {file for file, _, _ in known}
-        for mutant in mistakes.mutants_of(mistakes.SOURCES / file)
+    assert len(known.single) >= 30
+    files = {entry.file for entry in known.single}
+    made = [mutant for file in files for mutant in mistakes.mutants_of(mistakes.SOURCES / file)]
+    covered = {entry: [mutant for mutant in made if entry.covers(mutant)] for entry in known.single}
+    gone = [entry for entry, some in covered.items() if not some]
+    assert gone == [], "their lines have changed: read them again, or take them out"
+    of_several = [
+        entry for entry, some in covered.items() if any(mutant.place != (entry.place or 1) for mutant in some)
+    ]
+    assert of_several == [], "several such mistakes on the line: say by `place` which is meant"
+    assert all(entry.reason for entry in known.single)
+
+
+def test_a_kind_that_is_justified_has_mutants_in_every_room_but_the_checker() -> None:
+    kinds = mutants.justified().kinds
+    assert kinds.keys() == {mistakes.LOOSE}
+    for room in mutants.ROOMS.keys() - {"checker"}:
+        assert kinds.keys() <= {mutant.what for mutant in mutants.sample(room, 100_000, 0)}, room
+
+
+def test_a_justification_is_about_one_mistake_of_one_line(toy: Path) -> None:
+    line = "if not isinstance(a, int) and b is None:"
+    entry = Justification("numbers.py", line, "And for Or", "why")
+    swapped = named(toy, 14, "And for Or")
+    known = Justified({}, [entry])
+    assert known.reason(swapped) == "why"
+    assert known.reason(named(toy, 14, "Is for IsNot")) is None
+    assert Justified({"Is for IsNot": "all"}, []).reason(named(toy, 14, "Is for IsNot")) == "all"
+    assert replace(entry, place=1).covers(swapped)
+    assert not replace(entry, place=2).covers(swapped)
+    assert not replace(entry, line=line + " ").covers(swapped)
+
+
+def test_the_same_mistake_twice_on_a_line_is_told_apart_and_a_strict_zip_is_a_kind_of_its_own(toy: Path) -> None:
+    (toy / "numbers.py").write_text("pairs = list(zip([1, 2], [1], strict=True)) == [(1, 1)] or True\n")
+    every = [(mutant.what, mutant.place) for mutant in mistakes.mutants_of(toy / "numbers.py")]
+    assert [place for what, place in every if what == "1 for 2"] == [1, 2, 3, 4]
+    assert every.count((mistakes.LOOSE, 1)) == 1
+    assert every.count(("True for False", 1)) == 1
+    loose = next(number for number, (what, _) in enumerate(every) if what == mistakes.LOOSE)
+    assert "strict=False" in ast.unparse(_changed(toy / "numbers.py", loose))
+
+
+def test_the_score_leaves_out_what_means_the_same_and_says_both_shares() -> None:
+    fates = Counter({Fate.FAILED: 15, Fate.LATE: 2, Fate.SURVIVED: 2, Fate.UNREACHED: 1, Fate.JUSTIFIED: 5})
+    score = Score(fates)
+    assert (score.mutants, score.changing, score.killed) == (25, 20, 17)
+    assert score.met
+    assert score.as_json() == {
+        "mutants": 25,
+        "changing": 20,
+        "killed": 17,
+        "killed_of_all": 0.68,
+        "killed_of_changing": 0.85,
+        "failed": 15,
+        "late": 2,
+        "survived": 2,
+        "reached by no test": 1,
+        "means the same": 5,
     }
-    assert known.keys() <= made
+    assert not Score(fates + Counter({Fate.UNTRIED: 1})).met
+
+
+class Doomed:
+    """A judge that kills everything, and counts."""
+
+    def __init__(self) -> None:
+        self.tried: list[Mutant] = []
+
+    def fate(self, mutant: Mutant) -> Outcome:
+        self.tried.append(mutant)
+        return Outcome(Fate.FAILED, "test.py::test_it")
+
+
+def test_a_run_goes_on_where_it_was_and_tries_nothing_that_means_the_same(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = mistakes.mutants_of(toy / "numbers.py")
+    monkeypatch.setattr(mutants, "justified", lambda: Justified({"Add for Sub": "the same"}, []))
+    file, first = tmp_path / "outcomes.jsonl", Doomed()
+    mutants.score(first, every[:3], KeptOutcomes(file, "digest"), False)
+    assert first.tried == every[:3]
+    later = Doomed()
+    score = mutants.score(later, every, KeptOutcomes(file, "digest"), False)
+    assert later.tried == [mutant for mutant in every[3:] if mutant.what != "Add for Sub"]
+    assert score.fates == {Fate.FAILED: len(every) - 1, Fate.JUSTIFIED: 1}
+    assert KeptOutcomes(file, "digest").of(every[0]) == Outcome(Fate.FAILED, "test.py::test_it")
+    with pytest.raises(SystemExit, match="of other sources or tests"):
+        KeptOutcomes(file, "another")
 
 
 @pytest.mark.parametrize("room", mutants.ROOMS)

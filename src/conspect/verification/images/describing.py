@@ -46,8 +46,10 @@ class Describer:
         thresholds = np.array([self.subject.thresholds.get(name, np.nan) for name in names], dtype=np.float64)
         point = embedding[None, :]
         with np.errstate(all="ignore"):
-            logits, strengths = self.subject.head.logits(point), self.subject.lens.strengths(point)
-        if not (np.isfinite(logits).all() and np.isfinite(strengths).all()):
+            logits, mapped = self.subject.head.logits(point), self.subject.lens.alignment(point)
+            strengths, length = self.subject.lens.cosines(mapped), np.linalg.norm(mapped)
+        # Of a length that is infinite every cosine would be 0.
+        if not (np.isfinite(logits).all() and np.isfinite(length)):
             return None
         reading = Readouts(self.subject.class_names, names, logits, strengths, thresholds)
         return float(margin(formula, reading)[0])

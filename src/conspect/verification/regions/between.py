@@ -23,7 +23,7 @@ from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRe
 
 STEPS = 24  # halvings of the line: the place where it leaves the region is then known to a ten millionth
 STARTS = 3  # images inside from which lines begin
-TRIED = 12  # exact checks, which are dear
+TRIED = 12  # exact checks for each start, which are dear
 ROOM = 1e-7
 
 
@@ -44,7 +44,7 @@ class BetweenImages:
         data = np.asarray(self.readouts.model.splits[split].embeddings, dtype=np.float64)
         order = members[np.argsort(self.place.measured, kind="stable")]
         inside = order[: int((self.place.measured < float(self.place.region.size)).sum())]
-        exactly, tried = Membership(self.readouts.model), 0
+        exactly = Membership(self.readouts.model)
         aimed = AimedEmbeddings(self.readouts, self.place)
         starts = (
             data[inside[np.linspace(0, len(inside) - 1, min(STARTS, len(inside))).astype(int)]]
@@ -56,11 +56,8 @@ class BetweenImages:
                 ends = np.vstack([start, self._ends(start, np.vstack([aimed.against(formula, start), data]))])
                 bounds = self.truth.bounds(formula, self.truth.readouts(ends))
             for row in np.flatnonzero(~bounds.maybe)[:TRIED].tolist():
-                tried += 1
                 if exactly.holds(self.place, self.readouts, ends[row]) and not self.truth.at(formula, ends[row]):
                     return np.asarray(ends[row], dtype=np.float64)
-                if tried >= (1 + STARTS) * TRIED:
-                    return None
         return None
 
     def _middle(self) -> Float64:
