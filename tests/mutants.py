@@ -47,7 +47,13 @@ JUSTIFIED = ROOT / "tests" / "mutants.toml"
 # Room to the folders and files of its tests; those of all rooms that are asked for are run for each.
 ROOMS = {
     "checker": ("tests/checker", "tests/verification", "tests/bench/test_forgeries.py"),
-    "verification": ("tests/checker", "tests/verification", "tests/bench/test_forgeries.py"),
+    "verification": (
+        "tests/verification",
+        "tests/checker",
+        "tests/bench/test_forgeries.py",
+        "tests/cli/test_certificate.py",
+        "tests/core/test_chances.py",
+    ),
     "analysis": ("tests/analysis", "tests/language/test_generation.py"),
     "monitor/runtime": ("tests/monitor", "tests/web/test_check.py"),
     "statistics": (

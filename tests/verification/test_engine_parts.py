@@ -208,6 +208,18 @@ def test_a_band_is_empty_where_a_cycle_adds_up_to_more_than_nought(gaps: list[in
     assert graph(*map(float, gaps)).is_empty(Fraction(1)) == (max(sums) > 0)
 
 
+def test_a_band_is_empty_at_sizes_below_that_at_which_its_cycle_adds_up_to_nought() -> None:
+    # 1 - s from k0 over k1 and back with -1/2 - s/4: 1/2 - 5/4 s in all, which is 0 at 2/5.
+    of = graph(1.0, -9, -0.5, -9, -9, -9, widths=(1.0, 0, 0.25, 0, 0, 0))
+    assert [of.is_empty(Fraction(*size)) for size in ((0, 1), (39, 100), (2, 5), (41, 100), (9, 1))] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
 # ---------------------------------------------------------------- sizes
 
 
@@ -385,6 +397,11 @@ def test_the_margin_of_a_task_is_that_of_its_narrowest_branch() -> None:
 
 
 # ---------------------------------------------------------------- rounding
+
+
+def test_units_of_roundoff_are_half_of_what_follows_one() -> None:
+    assert float(np.finfo(np.float32).eps) / 2 == SINGLE
+    assert float(np.finfo(np.float64).eps) / 2 == DOUBLE
 
 
 def gamma(terms: int, unit: float) -> float:
