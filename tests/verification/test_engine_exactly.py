@@ -598,6 +598,72 @@ def test_the_newton_direction_is_that_of_differences(norm: Any) -> None:
     assert moved == pytest.approx(best / best.sum(), abs=1e-12)
 
 
+def alone(slopes: Any, offsets: Any, norm: Any, *, steps: int, tight: bool, tolerance: float) -> Any:
+    """One question `slopes [L, D]`, `offsets [L]`, step by step: its status, enclosure, multipliers and point."""
+    lengths = np.abs(slopes).sum(axis=1) if norm == "max" else np.linalg.norm(slopes, axis=1)
+    scale = float(np.maximum(np.abs(offsets), lengths).max()) or 1.0
+    A, b = slopes / scale, offsets / scale
+    weights, mu = np.full(len(offsets), 1 / len(offsets)), 0.1
+    status, low, high = barrier.OPEN, -np.inf, np.inf
+    multipliers, point = weights, np.zeros(slopes.shape[1])
+    for _ in range(steps):
+        v = weights @ A
+        root, u = barrier._inner(v[None], np.array([mu]), norm)
+        values = b + A @ u[0]
+        reach = np.abs(v).sum() if norm == "max" else np.linalg.norm(v)
+        worst, bound = values.min() * scale, (weights @ b + reach) * scale
+        if worst > low:
+            low, point = worst, u[0]
+        if bound < high:
+            high, multipliers = bound, weights
+        if high < -tolerance * scale:
+            status = barrier.CLOSED
+        if low > tolerance * scale:
+            status = barrier.POINT
+        relative, decrement = barrier._newton(
+            A[None], weights[None], values[None], (v[None], root, np.array([mu])), norm
+        )
+        weights = barrier._step(A[None], b[None], weights[None], relative, smoothing=np.array([mu]), norm=norm)[0]
+        if decrement[0] < 0.1:
+            mu *= 0.1
+        if (status != barrier.OPEN and not tight) or high - low <= tolerance * scale:
+            break
+        if mu <= (1e-6 if tight else 1e-9):
+            break
+    return status, low, high, multipliers, point
+
+
+@pytest.mark.parametrize("norm", ["max", "euclid"])
+@pytest.mark.parametrize("tight", [False, True])
+def test_many_questions_are_answered_as_each_alone(norm: Any, tight: bool) -> None:
+    rng = np.random.default_rng(7)
+    slopes, offsets = rng.normal(size=(12, 3, 2)), 0.7 * rng.normal(size=(12, 3))
+    slopes[1], offsets[1] = [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0]], [0.0, 0.0, 1.0]  # a tie
+    slopes[2], offsets[2] = 0.0, 0.0
+    slopes[3], offsets[3] = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [1e-10, 1e-10, 1.0]  # within the tolerance of one
+    slopes[4] *= 1e6
+    offsets[4] *= 1e6
+    seen = set()
+    for steps in (1, 2, 5, 100):
+        answers = barrier.answer(slopes, offsets, norm, steps=steps, tolerance=1e-9, tight=tight)
+        for k in range(12):
+            status, low, high, multipliers, point = alone(
+                slopes[k], offsets[k], norm, steps=steps, tight=tight, tolerance=1e-9
+            )
+            assert answers.status[k] == status
+            assert [answers.lower[k], answers.upper[k]] == pytest.approx([low, high], rel=1e-6, abs=1e-8)
+            assert answers.multipliers[k] == pytest.approx(multipliers, abs=1e-6)
+            assert answers.points[k] == pytest.approx(point, abs=1e-6)
+            seen.add(status)
+    assert seen == {barrier.OPEN, barrier.CLOSED, barrier.POINT}
+    usual = barrier.answer(slopes, offsets, norm)
+    asked = barrier.answer(slopes, offsets, norm, steps=100, tolerance=1e-9, tight=False)
+    assert (usual.lower == asked.lower).all()
+    assert (usual.upper == asked.upper).all()
+    nothing = barrier.answer(np.zeros((0, 3, 2)), np.zeros((0, 3)), norm)
+    assert nothing.status.shape == (0,)
+
+
 def test_floats_are_made_whole_in_proportion_to_the_largest() -> None:
     assert rounded({4: 0.25}, 20) == ((4, 1),)
     assert rounded({0: 0.5, 3: 0.25, 7: 1e-30}, 4) == ((0, 16), (3, 8))
