@@ -16,6 +16,8 @@ from conspect.core.verdicts import HOLDS, VIOLATED
 from conspect.language import check_text, parse
 from conspect.language.syntax.tree import Focus, Stronger
 from conspect.verification.certificates.binding import Comparison, _about_sizes, _short, _size
+from conspect.verification.engine.prover import Proof
+from conspect.verification.engine.steps import Close, Open
 from conspect.verification.extents.classes import _curve, class_extents, extent_name
 from conspect.verification.images.describing import NEIGHBOURS, Describer
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around
@@ -25,6 +27,10 @@ from conspect.verification.neighbourhoods.verdicts import refuting
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.regions.focus import LARGEST, RARE, FocusRegions, caveats_of, rarity, rate
+from conspect.verification.regions.readout_regions import ClassRegion, SizedSplit
+from conspect.verification.regions.readout_verdicts import Attempt, ReadoutVerdict
+from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
+from conspect.verification.regions.shapes import Band, SpanEllipsoid
 from conspect.verification.results import Rate
 from conspect.verification.verify import Verification, verify
 from tests.verification.subjects import plane
@@ -465,3 +471,76 @@ def test_pairs_of_sizes_are_those_of_the_ball_as_well() -> None:
     margins = [point.margin for point in result.curve]
     assert margins == pytest.approx([2 * (3.0 - size * deviation) for size in (1, 2, 3)], rel=1e-6)
     assert all(a > b for a, b in pairwise(m for m in margins if m is not None))
+
+
+# ---------------------------------------------------------------- proofs that the region's drawing makes easy
+
+ONE, TWO = Close(((0, 1),)), Close(((0, 1), (1, 2)))
+BOUND, BOUNDS = Close(((0, 1),), band=(3,)), Close(((0, 1),), band=(3, 5))
+BY_DEFINITION = "what is proved is the band's own definition: each case is one of its bounds"
+EACH, LENGTH, RELATIVE = StrengthForm.EACH, StrengthForm.LENGTH, StrengthForm.RELATIVE
+
+
+def answered(shape: str, kinds: ReadoutKinds, steps: list[Any] | None) -> ReadoutVerdict:
+    drawn: Any = Band(np.zeros(1), np.ones(1), Fraction(1)) if shape == "band" else None
+    region = drawn or SpanEllipsoid(np.zeros(1), np.eye(1), Fraction(1))
+    place = ClassRegion(kinds, region, SizedSplit(np.zeros(0)), np.zeros(0))
+    proof = None if steps is None else Proof(steps)
+    return ReadoutVerdict(HOLDS, Attempt((), place, False), Rate(0, 0, 1, 0), "", "", proof=proof)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kinds", "steps", "by_definition", "one_line"),
+    [
+        ("span", ReadoutKinds(None, (0, 1), EACH), [ONE], False, True),
+        ("span", ReadoutKinds(None, (0, 1), EACH), [Open(0), ONE, ONE], False, True),
+        ("span", ReadoutKinds(None, (0, 1), EACH), [ONE, TWO], False, False),
+        ("span", ReadoutKinds(None, (0, 1), EACH), [Open(0)], False, False),
+        ("span", ReadoutKinds(None, (0, 1), EACH), None, False, False),
+        ("span", ReadoutKinds(0, (0, 1), EACH), [ONE], False, False),
+        ("span", ReadoutKinds(None, (0, 1, 2), EACH), [ONE], False, False),
+        ("span", ReadoutKinds(None, (2,), LENGTH), [ONE], False, True),
+        ("span", ReadoutKinds(None, (0, 1), LENGTH), [ONE], False, False),
+        ("span", ReadoutKinds(None, (0, 1, 2), RELATIVE), [ONE], False, True),
+        ("band", ReadoutKinds(None, (0, 1), EACH), [ONE], False, False),
+        ("band", ReadoutKinds(None, (0, 1), EACH), [BOUND], True, False),
+        ("band", ReadoutKinds(None, (0, 1), EACH), [Open(0), BOUND, BOUND], True, False),
+        ("band", ReadoutKinds(None, (0, 1), EACH), [BOUND, BOUNDS], False, False),
+        ("band", ReadoutKinds(None, (0, 1), EACH), [Close(((0, 1), (1, 1)), band=(3,))], False, False),
+        ("band", ReadoutKinds(None, (0, 1), EACH), [], False, False),
+        ("band", ReadoutKinds(None, (0, 1), EACH), None, False, False),
+    ],
+)
+def test_a_proof_of_one_bound_or_one_line_says_so(
+    shape: str, kinds: ReadoutKinds, steps: list[Any] | None, by_definition: bool, one_line: bool
+) -> None:
+    answer = answered(shape, kinds, steps)
+    assert (answer.is_by_definition, answer.is_one_line) == (by_definition, one_line)
+    caveats = answer.proof_caveats
+    assert len(caveats) == (by_definition or one_line)
+    assert (caveats == (BY_DEFINITION,)) == by_definition
+    assert any("one side of their tie" in caveat for caveat in caveats) == one_line
+
+
+def test_what_readouts_are_is_said_in_words_and_what_they_cover() -> None:
+    names = ("a", "b", "c")
+    said = {
+        ReadoutKinds(None, (0,), EACH): "strengths of a",
+        ReadoutKinds(None, (0, 2), EACH): "strengths of a and c",
+        ReadoutKinds(0, (0, 1, 2), EACH): "logits, strengths of all concepts",
+        ReadoutKinds(0, (), EACH): "logits",
+        ReadoutKinds(None, (1,), LENGTH): "strengths of b, the length of the mapped embedding",
+    }
+    assert {kinds: kinds.words(names) for kinds in said} == said
+    assert ReadoutKinds(None, (0, 1), EACH).words(("a", "b")) == "strengths of a and b"
+    assert ReadoutKinds(None, (0, 1, 2), EACH).words(("a", "b", "c", "d")) == "strengths of a, b and c"
+    sizes = {kinds: kinds.dimension(4) for kinds in said}
+    assert list(sizes.values()) == [1, 2, 6, 3, 2]
+    assert ReadoutKinds(None, (0, 1, 2), RELATIVE).dimension(4) == 2
+    whole = ReadoutKinds(1, (0, 1), LENGTH)
+    assert whole.covers(ReadoutKinds(1, (1,), EACH))
+    assert whole.covers(ReadoutKinds(None, (), LENGTH))
+    assert not whole.covers(ReadoutKinds(0, (1,), EACH))
+    assert not whole.covers(ReadoutKinds(1, (2,), EACH))
+    assert not ReadoutKinds(1, (0, 1), EACH).covers(whole)
+    assert not ReadoutKinds(None, (0, 1), LENGTH).covers(whole)
