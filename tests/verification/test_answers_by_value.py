@@ -16,6 +16,7 @@ from conspect.core.verdicts import HOLDS, VIOLATED
 from conspect.language import check_text, parse
 from conspect.language.syntax.tree import Focus, Stronger
 from conspect.verification.certificates.binding import Comparison, _about_sizes, _short, _size
+from conspect.verification.certificates.writing import thresholds_of, tie_of
 from conspect.verification.engine.prover import Proof
 from conspect.verification.engine.steps import Close, Open
 from conspect.verification.extents.classes import _curve, class_extents, extent_name
@@ -106,7 +107,7 @@ def test_a_region_is_estimated_on_what_the_model_gets_right_or_on_all() -> None:
     east = np.array([[1.0, 0.0], [2.0, 4.0], [3.0, 2.0], [-2.0, 2.0], [-1.0, 0.0]])
     labels = np.array([0, 0, 0, 0, 1])
     subject = replace(subject, splits={**subject.splits, "train": EmbeddingSplit(east, labels, tuple("abcde"))})
-    right, every = (FocusRegions(subject, VerifyOptions(estimate_from=which)) for which in ("correct", "all"))  # type: ignore[arg-type]
+    right, every = (FocusRegions(subject, VerifyOptions(estimate_from=which)) for which in ("correct", "all"))
     rows, note = right.estimation_rows("east")
     assert (rows.tolist(), note) == (
         [True, True, True, False, False],
@@ -387,8 +388,6 @@ def test_what_a_certificate_says_is_shown_with_120_characters() -> None:
 def test_thresholds_names_and_the_model_of_a_certificate_are_those_of_the_study() -> None:
     subject = replace(plane(thresholds={"right": 0.25, "up": 0.5}), digests={"model": "m"})
     comparison = Comparison(subject, [])
-    from conspect.verification.certificates.writing import thresholds_of, tie_of
-
     tie = tie_of(subject)
     body: Any = {
         "names": {"classes": ["east", "west"], "concepts": ["right", "up"]},
@@ -398,26 +397,22 @@ def test_thresholds_names_and_the_model_of_a_certificate_are_those_of_the_study(
         "sources": {},
         "claims": [],
     }
-    assert comparison.differences(body) == []
-    other = {**body, "names": {"classes": ["west", "east"], "concepts": ["right", "up"]}}
-    assert comparison.differences(other) == [
+
+    def told(**changes: Any) -> list[str]:
+        changed: Any = body | changes
+        return comparison.differences(changed)
+
+    assert told() == []
+    assert told(names={"classes": ["west", "east"], "concepts": ["right", "up"]}) == [
         "its classes are ['west', 'east'], those of the study ['east', 'west']",
     ]
-    (told,) = comparison.differences({**body, "thresholds": {"up": body["thresholds"]["up"]}})
-    assert told.startswith("the threshold of 'right' is None, in the study ")
+    (threshold,) = told(thresholds={"up": body["thresholds"]["up"]})
+    assert threshold.startswith("the threshold of 'right' is None, in the study ")
     for part in tie:
-        assert comparison.differences({**body, "digests": {**tie, part: "0"}}) == [
-            f"its {part} is not that of the study"
-        ]
-    assert comparison.differences({**body, "study": {}}) == [
-        "the digests of the study (model, data, preprocessing) are others"
-    ]
-    strange = {**body, "sources": {"a": "1", "b": "1"}}
-    assert comparison.differences(strange)[-1] == "two sources of the certificate are one text"
-    claimed: Any = [{"file": "f", "name": "p"}]
-    assert comparison.differences({**body, "claims": claimed}) == [
-        "'p': the specification gives rise to no such claim",
-    ]
+        assert told(digests={**tie, part: "0"}) == [f"its {part} is not that of the study"]
+    assert told(study={}) == ["the digests of the study (model, data, preprocessing) are others"]
+    assert told(sources={"a": "1", "b": "1"})[-1] == "two sources of the certificate are one text"
+    assert told(claims=[{"file": "f", "name": "p"}]) == ["'p': the specification gives rise to no such claim"]
 
 
 # ---------------------------------------------------------------- searches over sizes

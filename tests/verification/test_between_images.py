@@ -85,7 +85,12 @@ def test_no_more_than_a_dozen_embeddings_of_each_start_are_checked_exactly(monke
     place = readouts.place("east", tabulate(formula, names_of(subject)), "span").at(Fraction(3), "")
     between = BetweenImages(readouts, place, "east", ExactTruth(subject))
     asked = []
-    monkeypatch.setattr(Membership, "holds", lambda self, place, readouts, z: asked.append(z) or False)
+
+    def outside(self, place, readouts, embedding):
+        asked.append(embedding)
+        return False
+
+    monkeypatch.setattr(Membership, "holds", outside)
     members = readouts.members("test", "east")
     assert between.refuting(formula, members, "test") is None
     assert len(asked) == (1 + 3) * 12
