@@ -542,10 +542,10 @@ export interface components {
             probability: number;
         };
         /**
-         * Compared
+         * ComparedImages
          * @description Percentiles are among `images` images: all `of` them, or so many evenly taken where more would take too long.
          */
-        Compared: {
+        ComparedImages: {
             images: number;
             of: number;
         };
@@ -572,7 +572,7 @@ export interface components {
             found_groups: components["schemas"]["FoundGroupChange"][];
             heatmaps: components["schemas"]["HeatmapChange"] | null;
             monitor: components["schemas"]["MonitorChange"] | null;
-            not_compared: components["schemas"]["NotCompared"][];
+            not_compared: components["schemas"]["Incomparable"][];
             properties: components["schemas"]["Properties"] | null;
             same_images: boolean;
             same_lens: boolean;
@@ -962,8 +962,8 @@ export interface components {
             diagnosis_sentence: string | null;
             explanation: string | null;
             image: components["schemas"]["ImageRow"];
-            in_label: components["schemas"]["Compared"];
-            in_output: components["schemas"]["Compared"];
+            in_label: components["schemas"]["ComparedImages"];
+            in_output: components["schemas"]["ComparedImages"];
             logits: number[];
             metadata: {
                 [key: string]: string;
@@ -998,6 +998,14 @@ export interface components {
          * @enum {unknown}
          */
         ImageSet: "all" | "right" | "wrong";
+        /**
+         * Incomparable
+         * @description Something that one of the studies has, and why it is not set against the other.
+         */
+        Incomparable: {
+            what: string;
+            why: string;
+        };
         /**
          * KeptChange
          * @description A rate of the deployed thresholds on the report split, each with its exact interval.
@@ -1075,7 +1083,7 @@ export interface components {
         LiveVerdict: {
             classes: components["schemas"]["ClassShare"][];
             height: number;
-            in_output: components["schemas"]["Compared"];
+            in_output: components["schemas"]["ComparedImages"];
             maps: components["schemas"]["ConceptMap"][];
             monitor: components["schemas"]["MonitorOpinion"] | null;
             nearest: components["schemas"]["Neighbour"][];
@@ -1183,14 +1191,6 @@ export interface components {
             refuted_unchanged: number;
             share: number;
             unknown: number;
-        };
-        /**
-         * NotCompared
-         * @description Something that one of the studies has, and why it is not set against the other.
-         */
-        NotCompared: {
-            what: string;
-            why: string;
         };
         /**
          * Nothing
@@ -1734,10 +1734,10 @@ export interface components {
             output: string;
         };
         /**
-         * Tagging
+         * TagChange
          * @description Images and a tag to give them, or to take away.
          */
-        Tagging: {
+        TagChange: {
             ids: string[];
             /** @default false */
             remove: boolean;
@@ -2500,7 +2500,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Tagging"];
+                "application/json": components["schemas"]["TagChange"];
             };
         };
         responses: {

@@ -97,7 +97,7 @@ def _asked(study: Path, spec: tuple[Path, ...], options: VerifyOptions, extent: 
 
 
 @dataclass(eq=False)
-class _Checked:
+class _CertificateReading:
     """A certificate file with its claims, or the reasons why it is refused."""
 
     file: Path
@@ -137,15 +137,17 @@ class _Checked:
         return [*said, f"{name}: {summary(self.claims)}", how]
 
 
-def _checked(file: Path, expected: list[tuple[str, str]], budget: Any, asked: StudyCertificates | None) -> _Checked:
+def _checked(
+    file: Path, expected: list[tuple[str, str]], budget: Any, asked: StudyCertificates | None
+) -> _CertificateReading:
     from conspect.checker import check as checker
 
     try:
         data = checker.read(file)
         claims = checker.check_data(data, expected, budget)
     except checker.Refused as reason:
-        return _Checked(file, [], [str(reason)])
+        return _CertificateReading(file, [], [str(reason)])
     if asked is None:
-        return _Checked(file, claims)
+        return _CertificateReading(file, claims)
     compared = asked.compare(file, data)
-    return _Checked(file, claims, compared.differences, compared.silent)
+    return _CertificateReading(file, claims, compared.differences, compared.silent)

@@ -10,7 +10,7 @@ from conspect.comparison.monitors import monitors
 from conspect.comparison.orders import Orders
 from conspect.comparison.properties import properties
 from conspect.comparison.words import sentences
-from conspect.results.comparison import Comparison, HeatmapChange, NotCompared, Side
+from conspect.results.comparison import Comparison, HeatmapChange, Incomparable, Side
 from conspect.results.results import Results
 
 
@@ -100,11 +100,11 @@ def _not_compared(
     paired: bool,
     same_lens: bool,
     cells: HeatmapChange | None,
-) -> list[NotCompared]:
-    missing: list[NotCompared] = []
+) -> list[Incomparable]:
+    missing: list[Incomparable] = []
 
     def leave_out(what: str, why: str) -> None:
-        missing.append(NotCompared(what=what, why=why))
+        missing.append(Incomparable(what=what, why=why))
 
     gone, new = (
         [name for name in side.classes if name not in other.classes]

@@ -27,7 +27,7 @@ class CarriedCoverage(Struct, frozen=True, kw_only=True):
     split: str
 
 
-class RegionCarried(CarriedClaim, frozen=True, kw_only=True, tag="region"):
+class CarriedRegion(CarriedClaim, frozen=True, kw_only=True, tag="region"):
     """About all embeddings of a region. `size`: a fraction as text. `part`: of the property, "whole" or "conclusion"."""
 
     region_digest: str
@@ -36,14 +36,14 @@ class RegionCarried(CarriedClaim, frozen=True, kw_only=True, tag="region"):
     coverage: CarriedCoverage | None
 
 
-class ShareCarried(CarriedClaim, frozen=True, kw_only=True, tag="share"):
+class CarriedShare(CarriedClaim, frozen=True, kw_only=True, tag="share"):
     """About a share of images: `successes` of `trials` satisfy the formula."""
 
     successes: Count
     trials: Count
 
 
-class NearCarried(CarriedClaim, frozen=True, kw_only=True, tag="near"):
+class CarriedNeighbourhood(CarriedClaim, frozen=True, kw_only=True, tag="near"):
     """About the neighbourhoods of `trials` images: around so many it is proved, around so many refuted."""
 
     trials: Count
@@ -51,15 +51,15 @@ class NearCarried(CarriedClaim, frozen=True, kw_only=True, tag="near"):
     refuted: Count
 
 
-class ImageCarried(CarriedClaim, frozen=True, kw_only=True, tag="image"):
+class CarriedImage(CarriedClaim, frozen=True, kw_only=True, tag="image"):
     """About one image."""
 
 
-class ExtentCarried(CarriedClaim, frozen=True, kw_only=True, tag="extent"):
+class CarriedExtent(CarriedClaim, frozen=True, kw_only=True, tag="extent"):
     """About how much a concept may change in one image."""
 
 
-Carried: TypeAlias = RegionCarried | ShareCarried | NearCarried | ImageCarried | ExtentCarried
+Carried: TypeAlias = CarriedRegion | CarriedShare | CarriedNeighbourhood | CarriedImage | CarriedExtent
 
 
 class Certificate(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ class Side(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dataset_digest: str
 
 
-class NotCompared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Incomparable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that one of the studies has, and why it is not set against the other."""
 
     what: str
@@ -235,7 +235,7 @@ class Comparison(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     concepts: tuple[ConceptChange, ...]
     properties: Properties | None
     monitor: MonitorChange | None
-    not_compared: tuple[NotCompared, ...]
+    not_compared: tuple[Incomparable, ...]
     sentences: tuple[str, ...]
 
 

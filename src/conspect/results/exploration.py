@@ -234,7 +234,7 @@ class MonitorOpinion(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
 
 
-class Compared(msgspec.Struct, frozen=True):
+class ComparedImages(msgspec.Struct, frozen=True):
     """Percentiles are among `images` images: all `of` them, or so many evenly taken where more would take too long."""
 
     images: int
@@ -255,8 +255,8 @@ class ImagePage(msgspec.Struct, frozen=True):
     neighbours_wrong: tuple[Neighbour, ...]
     monitor: MonitorOpinion | None
     metadata: dict[str, str]
-    in_label: Compared
-    in_output: Compared
+    in_label: ComparedImages
+    in_output: ComparedImages
 
 
 class Decision(Enum):

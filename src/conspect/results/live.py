@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from conspect.results.explanations import ConceptMap
-from conspect.results.exploration import Compared, MonitorOpinion, Neighbour
+from conspect.results.exploration import ComparedImages, MonitorOpinion, Neighbour
 
 
 class ClassShare(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class LiveVerdict(msgspec.Struct, frozen=True):
     nearest: tuple[Neighbour, ...]
     maps: tuple[ConceptMap, ...]
     seconds: float
-    in_output: Compared
+    in_output: ComparedImages
 
 
 class ThresholdPoint(msgspec.Struct, frozen=True):

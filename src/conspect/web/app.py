@@ -13,7 +13,7 @@ from conspect.core.version import VERSION
 from conspect.study.monitor.serving import Deployment
 from conspect.web.answers import Answers, Asked, Failure
 from conspect.web.bodies import JSON, MULTIPART, SAFETENSORS
-from conspect.web.checking import Checking
+from conspect.web.checking import RequestChecks
 from conspect.web.engine import Engine
 from conspect.web.failures import FAULT, allowed, response
 from conspect.web.guard import ABOUT, OPEN, Guard, RequestNotes
@@ -76,7 +76,7 @@ class Service:
     ) -> None:
         self.limits = limits or Limits()
         self.engine = Engine(deployed, capacity=self.limits.queue, batch=self.limits.batch)
-        self._checking = Checking(self.engine, self.limits)
+        self._checking = RequestChecks(self.engine, self.limits)
         self.metrics = Metrics(self.engine)
         routes = frozenset({CHECK, OPEN, METRICS, SCHEMA, ABOUT})
         self.asgi = Guard(self._application(), self.metrics, log, routes, token=token, hosts=hosts)

@@ -26,7 +26,7 @@ from conspect.web.limits import Limits
 LEAST_SHARE = 8
 
 
-class Checking:
+class RequestChecks:
     """Threads for what the event loop must not wait for, in front of an engine.
 
     Requests with large files have threads of their own, so that nobody else waits behind their decoding.

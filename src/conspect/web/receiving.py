@@ -15,7 +15,7 @@ from conspect.web.limits import BODIES_HELD, Limits
 
 
 @dataclass
-class _Received:
+class _ReceivedBody:
     """What has come of one body; `bytes` stay counted until the request is answered."""
 
     parts: list[bytes] = field(default_factory=list)
@@ -43,13 +43,13 @@ class Receiver:
             raise user_error("WEB109", "content-length is not a number", "send the length in bytes")
         if int(declared) > self.limits.body_bytes:
             raise self._too_large()
-        received = _Received()
+        received = _ReceivedBody()
         try:
             yield await self._received(request, received)
         finally:
             self.held -= received.bytes
 
-    async def _received(self, request: Request, received: _Received) -> bytes:
+    async def _received(self, request: Request, received: _ReceivedBody) -> bytes:
         try:
             async with asyncio.timeout(self.limits.seconds):
                 async for part in request.stream():

@@ -152,19 +152,19 @@ def _connecting(kind: Callable[..., HTTPConnection], deadline: float) -> Any:
 
     def connection(host: str, **options: Any) -> HTTPConnection:
         made = kind(host, **options)
-        made.response_class = partial(_Bounded, deadline=deadline)  # type: ignore[assignment]
+        made.response_class = partial(_DeadlineResponse, deadline=deadline)  # type: ignore[assignment]
         return made
 
     return connection
 
 
-class _Bounded(HTTPResponse):
+class _DeadlineResponse(HTTPResponse):
     def __init__(self, sock: socket, *arguments: Any, deadline: float, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_Received(self.fp, sock, deadline))
+        self.fp = io.BufferedReader(_DeadlineStream(self.fp, sock, deadline))
 
 
-class _Received(io.RawIOBase):
+class _DeadlineStream(io.RawIOBase):
     """What a socket gives until the deadline and up to a size, whatever lengths the server declares.
 
     The standard library's limits are for each read, line and chunk; a server may send small ones without end, and a chunk

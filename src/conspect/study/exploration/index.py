@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters.store.mapped import MappedShards
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
-from conspect.results.exploration import Compared
+from conspect.results.exploration import ComparedImages
 from conspect.study.measuring.facts import ImageFacts
 
 # Numbers that one question may hold, and that are kept between questions: 256 MB of float64. The numerators of 32 directions
@@ -39,9 +39,9 @@ class Usual(NamedTuple):
     images: int
 
     @property
-    def compared(self) -> Compared:
+    def compared(self) -> ComparedImages:
         """How many of the images were taken."""
-        return Compared(len(self.strengths), self.images)
+        return ComparedImages(len(self.strengths), self.images)
 
     def percentiles(self, own: Float64) -> Float64 | None:
         """Of strengths `own [concept]`, 0..100: the share of these images with no more; None where there are not two."""

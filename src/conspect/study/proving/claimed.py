@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from conspect.core.claim_names import END_NAMES, around_images, at_coverage, over_shape
-from conspect.results.certificates import Carried, NearCarried, RegionCarried, ShareCarried
+from conspect.results.certificates import Carried, CarriedNeighbourhood, CarriedRegion, CarriedShare
 from conspect.results.verification import CurvePoint, Property, ProvedShape, Verification
 from conspect.study.proving.sums import miscounted
 
@@ -38,23 +38,23 @@ def _about_property(entry: Property, claims: Claims) -> list[str]:
         told.append(f"the results say {entry.verdict}, its certificate {claim.verdict}")
     if entry.certificate not in (claim.digest, None):
         told.append("the results name another claim than its certificate has")
-    if isinstance(claim, RegionCarried):
+    if isinstance(claim, CarriedRegion):
         told += _about_region(entry, claim)
         told += _about_sizes(entry, _end(claims, entry, END_NAMES.low), _end(claims, entry, END_NAMES.high))
-    elif isinstance(claim, ShareCarried):
+    elif isinstance(claim, CarriedShare):
         counts = entry.satisfaction
         if counts is None or counts.n != claim.trials or not _is_share(counts.rate, claim.successes, counts.n):
             told.append("the results say another share of images than its certificate")
     return told
 
 
-def _end(claims: Claims, entry: Property, name: str) -> RegionCarried | None:
+def _end(claims: Claims, entry: Property, name: str) -> CarriedRegion | None:
     """The claim about one end of the sizes at which a property over a region is decided."""
     claim = claims.get(f"{entry.id} {name}")
-    return claim if isinstance(claim, RegionCarried) else None
+    return claim if isinstance(claim, CarriedRegion) else None
 
 
-def _about_region(entry: Property, claim: RegionCarried) -> list[str]:
+def _about_region(entry: Property, claim: CarriedRegion) -> list[str]:
     told = []
     if entry.region is None or entry.region.digest != claim.region_digest:
         told.append("the results speak of another region than its certificate")
@@ -66,7 +66,7 @@ def _about_region(entry: Property, claim: RegionCarried) -> list[str]:
     return told
 
 
-def _about_sizes(entry: Property, low: RegionCarried | None, high: RegionCarried | None) -> list[str]:
+def _about_sizes(entry: Property, low: CarriedRegion | None, high: CarriedRegion | None) -> list[str]:
     told = []
     proved, refuted, _ = entry.gamma_max_bracket or (None, None, None)
     for what, printed, end in (("largest size proved", proved, low), ("smallest size refuted", refuted, high)):
@@ -83,7 +83,7 @@ def _about_sizes(entry: Property, low: RegionCarried | None, high: RegionCarried
     return told
 
 
-def _implied(point: CurvePoint, low: RegionCarried | None, high: RegionCarried | None) -> str:
+def _implied(point: CurvePoint, low: CarriedRegion | None, high: CarriedRegion | None) -> str:
     size = Fraction(repr(point.gamma))
     if low is not None and size <= Fraction(low.size):
         return "holds"
@@ -99,7 +99,7 @@ def _about_coverage(record: Verification, file: str, covered: Claims) -> list[st
             shapes |= {over_shape(entry.id, shape): shape_entry for shape, shape_entry in entry.by_shape.items()}
     for name, shape_entry in shapes.items():
         claim = covered.get(name)
-        if not isinstance(claim, RegionCarried) or Fraction(claim.size) != Fraction(shape_entry.size):
+        if not isinstance(claim, CarriedRegion) or Fraction(claim.size) != Fraction(shape_entry.size):
             told.append(f"{name}: what is proved there is not claimed")
         elif (claim.part == "conclusion") != shape_entry.premise_dropped:
             told.append(f"{name}: the certificate proves another part of the property")
@@ -134,7 +134,7 @@ def unclaimed_around(record: Verification, file: str, claims: Claims) -> list[st
         if entry.file != file or not entry.images:
             continue
         printed = entry.images, entry.proved, entry.refuted_by_picture + entry.refuted_by_embedding
-        if not isinstance(claim, NearCarried) or printed != (claim.trials, claim.proved, claim.refuted):
+        if not isinstance(claim, CarriedNeighbourhood) or printed != (claim.trials, claim.proved, claim.refuted):
             told.append(f"{entry.id}: the results say other counts around images than its certificate")
     return told
 

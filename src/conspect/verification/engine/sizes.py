@@ -34,7 +34,7 @@ SECONDS = 5.0
 UNDECIDED_SECONDS = 0.5
 
 
-class Deciding(Protocol):
+class SizeDecider(Protocol):
     """What a search needs of the decider."""
 
     rows: AtomRows
@@ -91,7 +91,7 @@ class Bracket:
 class SizeSearch:
     """Searches over sizes with exactly checked ends."""
 
-    decider: Deciding
+    decider: SizeDecider
 
     def bracket(self, obligation: Obligation, region: Region, outcome: Outcome, seconds: float) -> Bracket:
         """Where the verdict changes, starting from the outcome at the region's own size."""

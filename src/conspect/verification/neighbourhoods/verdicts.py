@@ -44,7 +44,7 @@ class NearVerdict:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class _ImageQuery:
     """An query with the images that it speaks of, by row of their split."""
 
     job: Obligation
@@ -95,19 +95,19 @@ class NearVerdicts:
         hood = self.neighbourhoods.learned(kinds_near(job.table, len(self.model.concept_names)), near.changes)
         hood.radius(near.share)
 
-    def _asked(self, job: Obligation) -> _Asked:
+    def _asked(self, job: Obligation) -> _ImageQuery:
         quantifier = job.quantifier
         assert isinstance(quantifier, ForShareNear | ForImageNear)
         if isinstance(quantifier, ForImageNear):
             split, row = self.describer.find(quantifier.image_id)
-            return _Asked(job, quantifier, split, np.asarray([row]), quantifier.near)
+            return _ImageQuery(job, quantifier, split, np.asarray([row]), quantifier.near)
         split = quantifier.images.split or self.model.measure_split
         members = self.focus.members(split, quantifier.images.class_name)
         rows = self.neighbourhoods.changed.sample(split).rows
-        return _Asked(job, quantifier, split, np.asarray(rows[members[rows]]), quantifier.near)
+        return _ImageQuery(job, quantifier, split, np.asarray(rows[members[rows]]), quantifier.near)
 
     def _at_hand(
-        self, split: str, asked: Sequence[_Asked], *, single: bool
+        self, split: str, asked: Sequence[_ImageQuery], *, single: bool
     ) -> tuple[ImagesAtHand, list[NDArray[np.intp]]]:
         """The images of a split with their pictures, and where those of each obligation are among them."""
         embeddings = self.model.splits[split].embeddings
@@ -119,7 +119,7 @@ class NearVerdicts:
         places = [np.searchsorted(sample.rows, query.rows) for query in asked]
         return ImagesAtHand(embeddings[sample.rows], sample.embeddings), places
 
-    def _verdicts(self, asked: Sequence[_Asked], answers: Sequence[Around]) -> list[tuple[Verdict, str]]:
+    def _verdicts(self, asked: Sequence[_ImageQuery], answers: Sequence[Around]) -> list[tuple[Verdict, str]]:
         """Each with a note on its test. Proofs are counted for "holds", counterexamples for "violated"."""
         shares = [
             (k, query.quantifier.share) for k, query in enumerate(asked) if isinstance(query.quantifier, ForShareNear)
@@ -145,7 +145,9 @@ class NearVerdicts:
                 verdicts[k] = (HOLDS if answer.proved[0] else VIOLATED if answer.refuted[0] else open_), ""
         return [verdicts[k] for k in range(len(asked))]
 
-    def _answer(self, query: _Asked, answer: Around, pictures: Floats, decided: tuple[Verdict, str]) -> NearVerdict:
+    def _answer(
+        self, query: _ImageQuery, answer: Around, pictures: Floats, decided: tuple[Verdict, str]
+    ) -> NearVerdict:
         verdict, test = decided
         vacuous = verdict.outcome == "holds" and self._is_vacuous(query, answer)
         if vacuous:
@@ -168,7 +170,7 @@ class NearVerdicts:
         )  # fmt: skip
         return NearVerdict(verdict, vacuous, counts, witness, margin, self._caveats(query, counts, test), claim)
 
-    def _is_vacuous(self, query: _Asked, answer: Around) -> bool:
+    def _is_vacuous(self, query: _ImageQuery, answer: Around) -> bool:
         """Whether around every image where the property is proved it is proved as well that its premise never holds."""
         premise = premise_of(query.job.formula)
         proved = np.flatnonzero(answer.proved)
@@ -182,7 +184,7 @@ class NearVerdicts:
         prover = NeighbourhoodProver(rows, hood.extents, answer.centres)
         return bool(prover.prove([(denied, proved)], hood.radius(query.near.share))[0].images.all())
 
-    def _counts(self, query: _Asked, answer: Around) -> NeighbourhoodCounts:
+    def _counts(self, query: _ImageQuery, answer: Around) -> NeighbourhoodCounts:
         hood = self.neighbourhoods.learned(
             kinds_near(query.job.table, len(self.model.concept_names)), query.near.changes
         )
@@ -206,7 +208,7 @@ class NearVerdicts:
         )
 
     def _witness(
-        self, query: _Asked, answer: Around, refuted: dict[int, Float64]
+        self, query: _ImageQuery, answer: Around, refuted: dict[int, Float64]
     ) -> tuple[WitnessRecord | None, float | None]:
         """A changed picture where one refutes, else an image itself, else an embedding."""
         if not refuted:
@@ -220,7 +222,7 @@ class NearVerdicts:
         witness = replace(described, image_id=image if which == UNCHANGED else None, around=image, change=words)
         return witness, self.describer.margin(query.job.formula, refuted[place])
 
-    def _caveats(self, query: _Asked, counts: NeighbourhoodCounts, test: str) -> tuple[str, ...]:
+    def _caveats(self, query: _ImageQuery, counts: NeighbourhoodCounts, test: str) -> tuple[str, ...]:
         caveats = [
             f"proved around {counts.proved} of {counts.images} images, refuted around {counts.refuted_by_picture} by a "
             f"picture and {counts.refuted_by_embedding} by an embedding alone, open around {counts.unknown}",

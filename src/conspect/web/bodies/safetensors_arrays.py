@@ -27,7 +27,7 @@ TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Declared:
+class _DeclaredArray:
     """One array as the header describes it; `start` and `end` are places in the data."""
 
     name: str
@@ -52,7 +52,7 @@ def arrays_of_safetensors(body: bytes, limits: Limits, shapes: InputShapes) -> B
     return Body(embeddings=rows["embeddings"], logits=rows.get("logits"))
 
 
-def _header(body: bytes) -> tuple[dict[str, _Declared], memoryview]:
+def _header(body: bytes) -> tuple[dict[str, _DeclaredArray], memoryview]:
     length = int.from_bytes(body[:8], "little")
     if len(body) < 8 or not 0 < length <= min(len(body) - 8, LONGEST_HEADER):
         refuse(f"it is not safetensors: its header has 1 to {LONGEST_HEADER} bytes")
@@ -84,7 +84,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _declared(name: str, about: JsonValue) -> _Declared:
+def _declared(name: str, about: JsonValue) -> _DeclaredArray:
     if not isinstance(about, dict) or set(about) != {"dtype", "shape", "data_offsets"}:
         refuse(f"it is not safetensors: {name[:40]!r} has no dtype, shape and data_offsets")
     shape, offsets = about["shape"], about["data_offsets"]
@@ -96,14 +96,14 @@ def _declared(name: str, about: JsonValue) -> _Declared:
     # Python's whole numbers do not overflow, whatever the header says.
     if end - start != math.prod(shape) * dtype.itemsize:
         refuse(f"it is not safetensors: {name[:40]!r} is {shape} of {about['dtype']}, not {end - start} bytes")
-    return _Declared(name, dtype, tuple(shape), start, end)
+    return _DeclaredArray(name, dtype, tuple(shape), start, end)
 
 
 def _naturals(value: object) -> bool:
     return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
 
 
-def _rows(array: _Declared, data: memoryview, inputs: int, shapes: InputShapes) -> NDArray[np.float32]:
+def _rows(array: _DeclaredArray, data: memoryview, inputs: int, shapes: InputShapes) -> NDArray[np.float32]:
     width = shapes.widths()[array.name]
     if len(array.shape) not in (1, 2) or array.shape[-1] != width:
         refuse(f"{array.name} are {list(array.shape)}; send {shapes}")
@@ -115,7 +115,7 @@ def _rows(array: _Declared, data: memoryview, inputs: int, shapes: InputShapes) 
     return rows
 
 
-def _images(array: _Declared, data: memoryview, limits: Limits) -> tuple[NDArray[np.uint8], ...]:
+def _images(array: _DeclaredArray, data: memoryview, limits: Limits) -> tuple[NDArray[np.uint8], ...]:
     if array.dtype != np.uint8 or len(array.shape) != 4 or array.shape[3] != 3 or 0 in array.shape:
         refuse(f"images are {array.dtype} {list(array.shape)}; send uint8 [image, height, width, 3]")
     images, height, width = array.shape[:3]
@@ -135,5 +135,5 @@ def _images(array: _Declared, data: memoryview, limits: Limits) -> tuple[NDArray
     return tuple(pixels)
 
 
-def _view(array: _Declared, data: memoryview) -> NDArray[np.generic]:
+def _view(array: _DeclaredArray, data: memoryview) -> NDArray[np.generic]:
     return np.frombuffer(data[array.start : array.end], dtype=array.dtype).reshape(array.shape)

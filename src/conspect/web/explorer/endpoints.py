@@ -85,7 +85,7 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
              lambda study, asked: study.decide(asked)),
     Endpoint(Method.POST, "/api/undecide", "Forget a decision", queries.OneImage, records.Recount,
              lambda study, asked: study.undecide(asked.id)),
-    Endpoint(Method.POST, "/api/tag", "Tag images", queries.Tagging, records.Done,
+    Endpoint(Method.POST, "/api/tag", "Tag images", queries.TagChange, records.Done,
              lambda study, asked: study.tag(asked.ids, asked.tag, remove=asked.remove)),
     Endpoint(Method.POST, "/api/specification/check", "What is wrong with a specification, and what it says in English",
              queries.SpecificationText, records.CheckedText, lambda study, asked: study.proving.check(asked.text)),

@@ -106,7 +106,7 @@ class OneImage(Struct, frozen=True, forbid_unknown_fields=True):
     id: Text
 
 
-class Tagging(Struct, frozen=True, forbid_unknown_fields=True):
+class TagChange(Struct, frozen=True, forbid_unknown_fields=True):
     """Images and a tag to give them, or to take away."""
 
     ids: Annotated[tuple[Text, ...], Meta(max_length=10_000)]
