@@ -1,13 +1,13 @@
 import pytest
 
-from conspect.bench.recording import Record, page, regressions
+from conspect.bench.recording import Record, joined, page, regressions
 from conspect.bench.rows import Machine, Row, row
 
 MACHINE: Machine = {"cpu": "a", "cores": 2, "system": "Linux 6", "python": "3.11", "numpy": "2.0"}
 
 
 def record(*rows: Row, bench: str = "align") -> Record:
-    return {"bench": bench, "machine": MACHINE, "seconds": 1.5, "rows": list(rows)}
+    return {"bench": bench, "day": "2026-11-27", "machine": MACHINE, "seconds": 1.5, "rows": list(rows)}
 
 
 FAST = row("speed-up", 30.0, "times", (">=", 20))
@@ -42,4 +42,13 @@ def test_the_page_has_every_row() -> None:
     assert "| speed-up | 30 times | at least 20 | met |" in text
     assert "| a\\|b | not measured no package |  |  |" in text
     assert "| slow | 3 s | at most 1 | **missed** |" in text
-    assert "Measured on: cpu a, cores 2, system Linux 6, python 3.11, numpy 2.0." in text
+    assert (
+        "`conspect bench align`, 2 s, on 2026-11-27. Machine: cpu a, cores 2, system Linux 6, python 3.11, numpy 2.0."
+        in text
+    )
+
+
+def test_a_benchmark_that_is_run_again_replaces_its_record_and_no_other() -> None:
+    slow = record(OVERHEAD, bench="embed")
+    records = joined([slow, record(OVERHEAD)], [record(FAST)])
+    assert records == [record(FAST), slow]

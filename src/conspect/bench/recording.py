@@ -17,9 +17,10 @@ TOLERANCE = 0.2
 
 
 class Record(TypedDict):
-    """One benchmark's rows and the machine they were measured on."""
+    """One benchmark's rows, the machine they were measured on, and the day (ISO 8601, UTC)."""
 
     bench: str
+    day: str
     machine: Machine
     seconds: float
     rows: list[Row]
@@ -59,22 +60,27 @@ def _worse(old: Row, value: float, tolerance: float) -> bool:
     return value > old["value"] * (1 + tolerance)
 
 
+def joined(before: Sequence[Record], new: Sequence[Record]) -> list[Record]:
+    """The newer record of each benchmark, by name."""
+    return sorted({record["bench"]: record for record in (*before, *new)}.values(), key=lambda record: record["bench"])
+
+
 def page(records: Sequence[Record]) -> str:
-    """All benchmarks as one Markdown page: a table each, and the machine."""
+    """All benchmarks as one Markdown page: for each its machine, its day and a table."""
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`, which runs every benchmark of `conspect bench` and compares its ratios with the recorded ones",
-        "(`docs/benchmarks.json`). Absolute times drift on a shared machine; ratios are measured side by side in one run.",
-        "",
-        *([_machine(records[0]["machine"])] if records else []),
+        "Written by `make bench`, which runs the benchmarks of `conspect bench` that need no study and compares their ratios",
+        "with the recorded ones (`docs/benchmarks.json`). Another call adds one that needs a study:",
+        '`make bench ARGS="--only explore --study out/demo"`. Absolute times drift on a shared machine; ratios are measured',
+        "side by side in one run.",
     ]
     for record in records:
         lines += [
             "",
             f"## {record['bench']}",
             "",
-            f"`conspect bench {record['bench']}`, {record['seconds']:.0f} s.",
+            f"`conspect bench {record['bench']}`, {record['seconds']:.0f} s, on {record['day']}. {_machine(record['machine'])}",
             "",
         ]
         lines += ["| measured | value | target | |", "|---|---|---|---|"]
@@ -83,7 +89,7 @@ def page(records: Sequence[Record]) -> str:
 
 
 def _machine(machine: Machine) -> str:
-    return "Measured on: " + ", ".join(f"{name} {value}" for name, value in machine.items()) + "."
+    return "Machine: " + ", ".join(f"{name} {value}" for name, value in machine.items()) + "."
 
 
 def _line(row: Row) -> str:

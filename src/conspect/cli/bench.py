@@ -29,6 +29,7 @@ BENCHES = (
 # Not among those that run together: six take a study, five take long.
 EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS = "explore", "explore-scale", "faults", "forgeries", "inputs"
 LABELS, LOST, PRESENCE = "labels", "lost", "presence"
+OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE)
 
 
 @click.command()
@@ -63,7 +64,7 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
         raise click.UsageError(f"benchmark {name} takes no --keep")
     options = {"small": True} if small else {}
 
-    if study is not None and name not in {EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE}:
+    if study is not None and name not in OF_STUDIES:
         raise click.UsageError(f"benchmark {name} takes no --study")
     if study is None and name in {FORGERIES, INPUTS, LABELS, PRESENCE}:
         raise click.UsageError(f"benchmark {name} needs --study")
