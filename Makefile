@@ -11,7 +11,7 @@ PEER_PACKAGES := pytorch-ood==0.4.0 torch torchvision scikit-learn torchmetrics 
 PEER_TESTS := hypothesis pytest pytest-timeout pytest-xdist
 MODEL_EXTRAS := onnx,open-clip,timm,torchvision,transformers
 
-.PHONY: changelog coverage demo explorer test-explorer help site test-wheel test test-slow peers test-adapters test-peers lint mutants types check bench bench-record wheel lock sbom audit test-minimum clean
+.PHONY: changelog coverage demo explorer figures test-explorer help site test-wheel test test-slow peers test-adapters test-peers lint mutants types check bench bench-record wheel lock sbom audit test-minimum clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | sort | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
@@ -60,6 +60,10 @@ check: lint types test ## style, types and tests
 # Every benchmark, as one page; compares the ratios with the recorded ones and fails where one is worse by over a fifth.
 bench: $(VENV)/.test ## every benchmark, compared with the recorded ones
 	$(VENV)/bin/python -m conspect.bench out/bench $(if $(wildcard docs/benchmarks.json),--recorded docs/benchmarks.json) $(ARGS)
+
+# What README and docs say of the demo, held against what the demo wrote.
+figures: $(VENV)/.test ## do the pages have the figures of out/demo?
+	$(VENV)/bin/python -m tests.demo_figures out/demo
 
 # Small mistakes in the rooms whose errors would be believed: does a test notice?
 mutants: $(VENV)/.test ## mutation testing of a sample; ARGS="statistics --count 40 --seed 3"
