@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import re
 import shutil
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conspect.bench.serve_client import pixels, png
-from conspect.bench.serve_hostile import connected, head, status_of
+from conspect.bench.serve_hostile import KEPT_OPEN, connected, head, never_read, status_of
 from conspect.bench.served import served, write_demo_study
 from conspect.cli import monitor_serve
 from tests.web.asking import embeddings, monitor
@@ -179,6 +180,17 @@ def test_a_client_that_never_reads_is_let_go(service):
         with pytest.raises(OSError):
             send_until(connection, ask * 100, start + 60)
         assert time.monotonic() - start < 20
+
+
+class _Short(random.Random):
+    """Asks for as little as it may."""
+
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
+        return start
+
+
+def test_one_whose_requests_all_fit_into_the_buffers_is_let_go_too(service):
+    assert never_read(service.port, _Short()) != KEPT_OPEN
 
 
 def asked_over(port: int, seconds: float = 10.0) -> int:
