@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
 import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
+import { mapWords, shadesOf } from "../src/lib/maps";
 import { csv } from "../src/lib/saving";
-import { atLeast, atMost, conceptLines, many, ordinal, percent, percentAtMost, placeIn, percentile, pValue, short, sized } from "../src/lib/words";
+import { atLeast, atMost, many, ordinal, percent, percentAtMost, placeIn, percentile, pValue, short, sized } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -67,10 +68,18 @@ describe("numbers in words", () => {
   });
 });
 
-describe("lines for the concepts file", () => {
-  it("name what the study does not have, quoted", () => {
-    expect(conceptLines(["Wings", "a \"shiny\" thing"], ["wings"])).toEqual(['"a \\"shiny\\" thing" = ["a \\"shiny\\" thing"]']);
-    expect(conceptLines(["wings", null], ["wings"])).toEqual([]);
+describe("a concept's map", () => {
+  const map = { concept: "wings", values: [[0, 2], [2, 4]], usual: 3 };
+  it("is coloured against what is usual, and against its own mean where nothing is", () => {
+    expect(shadesOf(map)).toEqual([[-1, -1 / 3], [-1 / 3, 1 / 3]]);
+    expect(shadesOf({ ...map, usual: null })).toEqual([[-1, 0], [0, 1]]);
+    expect(shadesOf({ ...map, values: [[3]] })).toEqual([[0]]);
+  });
+  it("is said to show more, less or nothing of it", () => {
+    expect(mapWords(map, "truck")).toContain("less than that: orange is where it is lacking");
+    expect(mapWords({ ...map, usual: 1 }, "truck")).toContain("the median of truck images");
+    expect(mapWords({ ...map, usual: 1 }, "truck")).toContain("more than that");
+    expect(mapWords({ ...map, usual: null }, "truck")).toContain("more than the mean over the picture");
   });
 });
 

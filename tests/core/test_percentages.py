@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conspect.core.percentages import narrow, percent
+from conspect.core.percentages import narrow, percent, percent_range, rounded_share
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,21 @@ def test_only_all_is_all_and_only_none_is_none(share: float, digits: int) -> Non
     text = percent(share, digits)
     assert (text.split()[0].rstrip("0.") == "1" and "100" in text) == (share == 1)
     assert text.startswith("0") is False or share == 0 or any(c in "123456789" for c in text)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.931, 0.9504, "93.1 to 95.0 %"), (0.9997, 0.99999, "99.9 to 100.0 %"), (1.0, 1.0, "100.0 to 100.0 %"),
+        (0.0, 0.0, "0.0 to 0.0 %"), (0.0, 0.0001, "0.0 to 0.1 %"),
+    ],
+)  # fmt: skip
+def test_the_ends_of_an_interval_are_no_more_than_what_is_known(low: float, high: float, text: str) -> None:
+    assert percent_range(low, high) == text
+
+
+@given(st.floats(0, 1), st.integers(1, 6))
+def test_a_rounded_share_is_all_or_none_only_where_the_share_is(share: float, digits: int) -> None:
+    rounded = rounded_share(share, digits)
+    assert (rounded == 1, rounded == 0) == (share == 1, share == 0)
+    assert abs(rounded - share) <= 10**-digits

@@ -63,6 +63,21 @@ def test_inputs_that_changed_make_it_stale_and_it_can_still_be_looked_at(study: 
     assert becomes(current, StudyState.FINISHED)
 
 
+def test_a_concept_that_is_added_makes_it_stale_until_it_is_run_again(study: OpenedStudy) -> None:
+    current = of(study)
+    assert current.state().state is StudyState.FINISHED
+    shares = {"striped": dict.fromkeys(("red", "green", "blue", "yellow"), 0.5)}
+    study.exploration.add_concepts(["striped"], shares, write=True)
+    told = current.state()
+    assert told.state is StudyState.STALE
+    assert "conspect run" in told.message
+    assert not current.study().exploration.ask("striped").in_study
+    digest = told.digest
+    Study.open(study.folder).run()
+    assert becomes(current, StudyState.FINISHED, digest)
+    assert current.study().exploration.ask("striped").in_study
+
+
 def test_results_that_are_half_written_are_no_results(study: OpenedStudy) -> None:
     current = of(study)
     (study.folder / "results.json").write_text("{")

@@ -85,6 +85,43 @@ def test_a_page_of_another_name_or_another_site_is_refused(client: TestClient) -
     assert client.post("/api/tag", json=body, headers=own).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/api/show", {"ids": ["red/right-000.png"]}), ("/api/concepts/add", {"words": ["striped"], "write": True})],
+)
+def test_what_starts_a_program_or_writes_a_file_is_done_for_the_own_page_alone(
+    client: TestClient, study: OpenedStudy, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("conspect.study.exploration.folders._started", lambda command, **_: started.append(command))
+    before = {file.name: file.read_bytes() for file in study.folder.iterdir() if file.is_file()}
+    assert client.post(path, json=body).status_code == 403
+    enter(client)
+    for headers in (
+        {"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"}, {"host": "evil.example"},
+    ):  # fmt: skip
+        assert client.post(path, json=body, headers=headers).status_code == 403
+    assert client.get(path, params={"ids": "red/right-000.png"}).status_code == 404
+    assert client.post(path, content=b"ids=1", headers={"origin": f"http://{HOST}"}).status_code == 400
+    assert started == []
+    assert {file.name: file.read_bytes() for file in study.folder.iterdir() if file.is_file()} == before
+
+
+def test_the_page_shows_an_image_and_adds_a_concept(client: TestClient, study: OpenedStudy) -> None:
+    enter(client)
+    name = study.exploration.index.ids[0]
+    shown = client.post("/api/show", json={"ids": [name]}).json()
+    assert shown["paths"] == [str((study.folder / "images" / "test" / name).absolute())]
+    assert shown["shown"] or shown["why_not"]
+    asked = {"words": ["striped"], "shares": {"striped": dict.fromkeys(("red", "green", "blue", "yellow"), 0.5)}}
+    draft = client.post("/api/concepts/add", json=asked).json()
+    written = client.post("/api/concepts/add", json={**asked, "write": True}).json()
+    assert (draft["written"], written["written"], draft["files"]) == (False, True, written["files"])
+    assert 'striped = ["striped"]' in (study.folder / "concepts.toml").read_text()
+    assert client.post("/api/concepts/add", json=asked).json()["diagnostics"][0]["code"] == "STUDY009"
+
+
 def test_only_files_of_the_bundle_can_be_read(client: TestClient) -> None:
     enter(client)
     assert client.get("/assets/index-1.js").status_code == 200

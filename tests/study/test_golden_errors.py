@@ -50,6 +50,7 @@ from conspect.faults.removal_grounds import GROUNDS
 from conspect.faults.study_subject import study_subject
 from conspect.study import Study, StudyConfig, inputs
 from conspect.study import packages as study_packages
+from conspect.study.concept_additions import add_concepts
 from conspect.study.config import PropertiesConfig
 from conspect.study.own_objects import confirm_digests
 from tests.fakes import FakeModel, FakeVlm, colour_dataset, write_study
@@ -233,6 +234,11 @@ def study005(folder: Path, patch: pytest.MonkeyPatch) -> object:
     for path in sorted((ready(folder) / "images/train").glob("*/*"))[5:]:
         path.unlink()
     return Study.open(folder).run()
+
+
+@raises
+def study009(folder: Path, patch: pytest.MonkeyPatch) -> object:
+    return add_concepts(Study.open(ready(folder)), ["Reddish"], {}, write=False)
 
 
 @raises

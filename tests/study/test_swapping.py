@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from conspect.adapters.sources.request import Request
 from conspect.cli.localize import localize
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
+from conspect.results.localization import PartLoss
 from conspect.results.shares import CulpritCounts
 from conspect.study import Study
 from conspect.study.diagnosing import swapping
-from conspect.study.diagnosing.swapping import common_space, swap_results
+from conspect.study.diagnosing.swapping import common_space, swap_results, swap_sentence
 from tests.fakes import FakeModel
 
 
@@ -55,6 +57,36 @@ def test_a_part_that_was_not_changed_is_said_to_be_unchanged(finished: Study, tm
     assert (head.changed, encoder.changed, encoder.loss, encoder.alone) == (True, False, 0.0, 0.0)
     assert "encoder" not in swap.broken
     assert swap.sentence.endswith("The encoder is unchanged.")
+
+
+def lost(part: Literal["head", "encoder"], loss: float, p_value: float, *, changed: bool = True) -> PartLoss:
+    return PartLoss(part=part, changed=changed, loss=loss, alone=loss, p_value=p_value)
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        (
+            (lost("head", 0.003, 0.0331), lost("encoder", 0.0, 1.0, changed=False)),
+            "No part is called broken. Exchanging the head costs more than chance explains (p = 0.033), but 0.3 points: a part "
+            "is called broken from 0.5 points of accuracy on. The encoder is unchanged.",
+        ),
+        (
+            (lost("head", 0.003, 0.2), lost("encoder", 0.001, 0.0331, changed=False)),
+            "Neither part loses accuracy for sure. The encoder is unchanged but for rounding, which alone costs 0.1 points "
+            "(p = 0.033).",
+        ),
+        (
+            (lost("head", 0.02, 0.001), lost("encoder", -0.02, 1.0)),
+            "No part is called broken. Exchanging the head costs more than chance explains (p = 0.001), which the other part "
+            "makes up for: the two versions as they are do not differ for sure.",
+        ),
+    ],
+)
+def test_where_nothing_is_called_broken_the_p_values_beside_it_are_explained(
+    parts: tuple[PartLoss, PartLoss], sentence: str
+) -> None:
+    assert swap_sentence(parts, ()) == sentence
 
 
 class Stranger(SoundModel):

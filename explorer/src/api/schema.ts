@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/concepts/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Words made concepts of the study: the lines, or their writing */
+        post: operations["concepts_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/confusion": {
         parameters: {
             query?: never;
@@ -236,6 +253,23 @@ export interface paths {
         get: operations["properties"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Files of images, shown in the file manager */
+        post: operations["show"];
         delete?: never;
         options?: never;
         head?: never;
@@ -580,6 +614,21 @@ export interface components {
             sentences: string[];
         };
         /**
+         * ConceptAddition
+         * @description Words that become concepts. `classes`: those of the study's class-attribute table, which wants a share of each; none where
+         *         the study has no table. `missing`: those of them for which no share was given of some word. `written`: the files are as
+         *         `files` says; otherwise nothing was changed. `notes`: what whoever adds them should know; `run`: the call that counts anew.
+         */
+        ConceptAddition: {
+            classes: string[];
+            files: components["schemas"]["FileAddition"][];
+            missing: string[];
+            notes: string[];
+            run: string;
+            words: string[];
+            written: boolean;
+        };
+        /**
          * ConceptChange
          * @description Failures in which a concept that is usually stronger was not, before and after, out of all failures.
          */
@@ -769,6 +818,15 @@ export interface components {
             pairing: "independent" | "paired";
         };
         /**
+         * FileAddition
+         * @description Lines that one of the study's files gains. `file`: as study.toml names it; `new`: it was not there.
+         */
+        FileAddition: {
+            file: string;
+            lines: string[];
+            new: boolean;
+        };
+        /**
          * Filter
          * @description Conditions on images; those that are left out ask nothing. `slice`: "column=value", `pair`: "striped > metallic".
          *
@@ -956,11 +1014,14 @@ export interface components {
         };
         /**
          * ImagePage
-         * @description All that is known of one image. `in_label`, `in_output`: what its concepts' percentiles are among.
+         * @description All that is known of one image. `in_label`, `in_output`: what its concepts' percentiles are among; `file`: where it lies,
+         *         None where it is no file of its own.
          */
         ImagePage: {
             diagnosis_sentence: string | null;
             explanation: string | null;
+            /** @default null */
+            file: string | null;
             image: components["schemas"]["ImageRow"];
             in_label: components["schemas"]["ComparedImages"];
             in_output: components["schemas"]["ComparedImages"];
@@ -1191,6 +1252,21 @@ export interface components {
             refuted_unchanged: number;
             share: number;
             unknown: number;
+        };
+        /**
+         * NewConcepts
+         * @description Words that become concepts; `shares`: word to class to the share of its images that show it. `write`: not only shown.
+         */
+        NewConcepts: {
+            /** @default {} */
+            shares: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            words: string[];
+            /** @default false */
+            write: boolean;
         };
         /**
          * Nothing
@@ -1500,6 +1576,13 @@ export interface components {
             twins: string[];
         };
         /**
+         * SeveralImages
+         * @description Images by their ids.
+         */
+        SeveralImages: {
+            ids: string[];
+        };
+        /**
          * Share
          * @description `successes` of `n` with the Wilson interval at the study's confidence; `value` is null when n is 0.
          */
@@ -1542,6 +1625,15 @@ export interface components {
             opposites: string[];
             /** @default [] */
             twins: string[];
+        };
+        /**
+         * ShownFiles
+         * @description Files of images. `shown`: the file manager was opened on them; `why_not`: else why not, and `paths` say where they are.
+         */
+        ShownFiles: {
+            paths: string[];
+            shown: boolean;
+            why_not: string | null;
         };
         /**
          * Side
@@ -1633,7 +1725,8 @@ export interface components {
         };
         /**
          * StudyOverview
-         * @description What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name.
+         * @description What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name;
+         *         `has_files`: images are files, which the file manager can show.
          */
         StudyOverview: {
             accuracy: number;
@@ -1650,6 +1743,8 @@ export interface components {
             digest: string;
             failures: number;
             groups: components["schemas"]["FoundGroup"][];
+            /** @default false */
+            has_files: boolean;
             has_monitor: boolean;
             has_properties: boolean;
             images: number;
@@ -1994,6 +2089,37 @@ export interface operations {
             };
         };
     };
+    concepts_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConcepts"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConceptAddition"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     confusion: {
         parameters: {
             query?: {
@@ -2303,6 +2429,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PropertyList"];
+                };
+            };
+            /** @description What is wrong with the question, and the remedy */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeveralImages"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownFiles"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */

@@ -84,11 +84,3 @@ export function placeIn(text: string | undefined): number {
   const place = Number(text ?? 0);
   return Number.isSafeInteger(place) && place > 0 ? place : 0;
 }
-
-/** Lines of a concepts file for words that are not among the `known` concepts of a study. */
-export function conceptLines(words: readonly (string | null | undefined)[], known: readonly string[]): string[] {
-  const lowered = new Set(known.map((name) => name.toLowerCase()));
-  // What JSON writes between quotes TOML reads, but for one character.
-  const quoted = (text: string) => JSON.stringify(text).replaceAll("\u007f", "\\u007f");
-  return words.flatMap((word) => (word && !lowered.has(word.toLowerCase()) ? [`${quoted(word)} = [${quoted(word)}]`] : []));
-}

@@ -1,4 +1,4 @@
-"""`conspect concepts`: which concepts of a study are seen, and which others could be."""
+"""`conspect concepts`: which concepts of a study are seen, which others could be, and how these are added."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from conspect.cli.lazy import SuggestingGroup
 from conspect.cli.progress import terminal_bar
+from conspect.core.diagnostics import user_error
 from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=SuggestingGroup)
 def concepts() -> None:
-    """Grade the concepts of a study, and find others."""
+    """Grade the concepts of a study, find others, and add them."""
 
 
 @concepts.command()
@@ -43,6 +44,61 @@ def score(study: Path, as_json: bool) -> None:
 
 @concepts.command()
 @click.argument("study", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("word")
+@click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    metavar="CLASS=SHARE",
+    help="Share of a class's images that show it, 0 to 1: for each class, where STUDY has a class-attribute table.",
+)
+@click.option("--others", type=click.FloatRange(0, 1), help="The share of every class that no --share names.")
+@click.option("--yes", is_flag=True, help="Write it without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def add(study: Path, word: str, shares: tuple[str, ...], others: float | None, yes: bool, as_json: bool) -> None:  # noqa: PLR0917 (click passes by name)
+    """Make WORD a concept of STUDY: a line in its concepts file, and a column in its class-attribute table.
+
+    The lines are shown first. Remarks and order of the files stay. STUDY must be run again afterwards.
+    """
+    from conspect.cli.asking import agreed
+    from conspect.results.files import encoded
+    from conspect.study import Study
+    from conspect.study.concept_additions import add_concepts
+
+    opened, given = Study.open(study), dict(_share(text) for text in shares)
+    draft = add_concepts(opened, [word], {}, write=False)
+    of_class = {name: share for name in draft.missing if (share := given.get(name, others)) is not None}
+    of_word = {draft.words[0]: {**given, **of_class}}
+    draft = add_concepts(opened, [word], of_word, write=False)
+    for change in draft.files:
+        click.echo(on_one_line(f"{change.file}{' (new)' if change.new else ''} gains:"), err=True)
+        for line in change.lines:
+            click.echo(on_one_line(f"  {line}"), err=True)
+    for note in draft.notes:
+        click.echo(on_one_line(note), err=True)
+    if not yes and not draft.missing and not agreed("write it?", "nothing was written"):
+        raise user_error("CLI005", "you did not agree; nothing was written", "answer y, or give --yes")
+    written = add_concepts(opened, [word], of_word, write=True)
+    if as_json:
+        click.echo(encoded(written, indent=None), nl=False)
+        return
+    click.echo(on_one_line(f"“{written.words[0]}” is a concept of the study; run it again: {written.run}"))
+
+
+def _share(text: str) -> tuple[str, float]:
+    """Class and share of "CLASS=SHARE"; a class may have = in its name."""
+    name, equals, number = text.rpartition("=")
+    try:
+        share = float(number)
+    except ValueError:
+        equals = ""
+    if not equals:
+        raise click.BadParameter(f"{text[:60]!r} is not CLASS=SHARE", param_hint="--share")
+    return name, share
+
+
+@concepts.command()
+@click.argument("study", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -51,6 +107,7 @@ def score(study: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def captions(study: Path, folder: Path | None, as_json: bool) -> None:
     """Ask STUDY's VLM for the right caption of photographs that nobody fitted anything on, among all captions."""
+    from conspect.core.percentages import percent, percent_range
     from conspect.results.files import encoded
     from conspect.study import Study
     from conspect.study.captions import caption_retrieval
@@ -65,8 +122,8 @@ def captions(study: Path, folder: Path | None, as_json: bool) -> None:
         ("the right caption is the nearest", retrieval.first, retrieval.chance),
         ("it is among the five nearest", retrieval.in_five, retrieval.chance_in_five),
     ):
-        percent = f"{100 * share.successes / share.n:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
-        click.echo(f"{what}: {percent} of {share.n:,} photographs; by chance {100 * chance:.1f} %")
+        told = f"{percent(share.successes / share.n)} ({percent_range(share.low, share.high)})"
+        click.echo(f"{what}: {told} of {share.n:,} photographs; by chance {percent(chance)}")
     click.echo(
         f"median rank: {retrieval.median_rank:g} of {retrieval.captions:,} captions; by chance {(retrieval.captions + 1) / 2:g}"
     )
@@ -166,11 +223,9 @@ def _candidates(words: Path | None, ontology: Path | None) -> tuple[str, ...]:
 
 
 def _write(suggested: SuggestedConcepts, out: Path) -> None:
-    import json
-
     from conspect.core.files import write_atomically, writing_to
+    from conspect.core.toml_entries import toml_line
 
-    # A JSON string is a TOML basic string.
-    lines = [f"{json.dumps(concept.name)} = [{json.dumps(concept.name)}]" for concept in suggested.suggestions]
+    lines = [toml_line(concept.name, (concept.name,)) for concept in suggested.suggestions]
     with writing_to(out.parent):
         write_atomically(out, "\n".join(["[concepts]", *lines, ""]).encode())

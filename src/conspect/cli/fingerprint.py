@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.percentages import percent
 from conspect.core.terminal import on_one_line
 
 SHOWN = 6
@@ -58,8 +59,8 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
         click.echo(encoded(comparison, indent=None), nl=False)
         return
     right = (
-        f"{comparison.model} is right on {100 * comparison.accuracy:.1f} % of {comparison.images:,} images, the sound version on "
-        f"{100 * comparison.sound_accuracy:.1f} %."
+        f"{comparison.model} is right on {percent(comparison.accuracy)} of {comparison.images:,} images, the sound version on "
+        f"{percent(comparison.sound_accuracy)}."
     )
     click.echo(on_one_line(right))
     click.echo(on_one_line(comparison.sentence))

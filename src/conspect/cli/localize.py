@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conspect.cli.progress import terminal_bar
+from conspect.core.percentages import percent
 from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) ->
     counts = swapped.counts
     click.echo(on_one_line(swapped.sentence))
     right = (
-        f"{swapped.model} is right on {100 * swapped.accuracy:.1f} % of the images, {swapped.sound} on "
-        f"{100 * swapped.sound_accuracy:.1f} %; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
+        f"{swapped.model} is right on {percent(swapped.accuracy)} of the images, {swapped.sound} on "
+        f"{percent(swapped.sound_accuracy)}; {swapped.new_failures:,} of {swapped.failures:,} failures are new."
     )
     click.echo(on_one_line(right))
     click.echo(f"New failures: head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")

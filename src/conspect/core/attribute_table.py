@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,12 +23,8 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
     Separated by commas, semicolons, tabs or bars, of which the header has most; with another separator than commas a share may
     have a decimal comma. UTF-8, or what a byte order mark says. Raises UserError SPEC411.
     """
-    lines = [
-        (number, line)
-        for number, line in enumerate(_text(content, file).splitlines(), 1)
-        if line.strip() and line.strip()[0] != "#"
-    ]
-    separator = max(SEPARATORS, key=lines[0][1].count) if lines else ","
+    lines = [(number, line) for number, line in enumerate(_text(content, file).splitlines(), 1) if _counts(line)]
+    separator = _separator([line for _, line in lines])
     try:
         text = io.StringIO("\n".join(line for _, line in lines))
         rows = list(csv.reader(text, strict=True, delimiter=separator, skipinitialspace=True))
@@ -60,6 +57,55 @@ def read_attribute_table(content: str | bytes, file: str = "<table>") -> ClassAt
                 SourceLocation(file),
             )
     return ClassAttributes(tuple(names), tuple(header[1:]), np.asarray(shares, dtype=np.float64))
+
+
+def with_attribute(text: str, name: str, shares: Mapping[str, float]) -> str:
+    """The table `text`, one that reads, with attribute `name` as its last column: remarks, order and line ends stay as they are.
+
+    `shares`: of each class of the table, 0..1. Raises ValueError where the text has no place for it.
+    """
+    lines = text.splitlines(keepends=True)
+    counting = [place for place, line in enumerate(lines) if _counts(line)]
+    separator = _separator([lines[place] for place in counting])
+    for place in counting:
+        line = lines[place].rstrip("\r\n")
+        first = next(csv.reader([line], strict=True, delimiter=separator, skipinitialspace=True))[0].strip()
+        cell = name if place == counting[0] else f"{shares[first]:g}"
+        lines[place] = line + separator + _quoted(cell, separator) + lines[place][len(line) :]
+    changed, known = "".join(lines), read_attribute_table(text)
+    after = read_attribute_table(changed)
+    column = np.asarray([[shares[row]] for row in known.class_names])
+    if (
+        after.class_names != known.class_names
+        or after.concept_names != (*known.concept_names, name)
+        or not np.allclose(after.shares, np.hstack([known.shares, column]), rtol=0, atol=5e-7)
+    ):
+        raise ValueError("no column can be added to the table as it is written")
+    return changed
+
+
+def attribute_table_text(table: ClassAttributes) -> str:
+    """The table as CSV text that reads back as it, shares to six digits."""
+    rows = [("class", *table.concept_names)]
+    rows += [
+        (name, *(f"{share:.6g}" for share in shares))
+        for name, shares in zip(table.class_names, table.shares.tolist(), strict=True)
+    ]
+    return "".join(",".join(_quoted(cell, ",") for cell in row) + "\n" for row in rows)
+
+
+def _quoted(cell: str, separator: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(c in cell for c in (separator, '"', "#")) else cell
+
+
+def _counts(line: str) -> bool:
+    """Whether a line is more than a remark."""
+    return bool(line.strip()) and line.strip()[0] != "#"
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """What the header, the first of the lines, has most of."""
+    return max(SEPARATORS, key=lines[0].count) if lines else ","
 
 
 def _text(content: str | bytes, file: str) -> str:

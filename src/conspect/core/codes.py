@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "STUDY006": "an object has the digest of another",
     "STUDY007": "packages that the study needs are missing",
     "STUDY008": "a change of pictures of the user's own cannot be made",
+    "STUDY009": "a word cannot be made a concept of the study",
     "MODEL001": "a package that the model needs is missing",
     "MODEL002": "the model cannot be loaded",
     "MODEL003": "no head is known that replays the model",

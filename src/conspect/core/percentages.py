@@ -19,3 +19,20 @@ def percent(share: float | None, digits: int = 1, unit: str = " %") -> str:
 def narrow(share: float | None, digits: int = 1) -> str:
     """The same without a space, as terminals print it."""
     return percent(share, digits, "%")
+
+
+def percent_range(low: float, high: float, digits: int = 1, unit: str = " %") -> str:
+    """An interval of shares: "93.1 to 95.0 %". Where it does not reach 1 or 0 its ends are not printed as 100 or 0."""
+    step = 10**-digits
+    ends = [100 * low, 100 * high]
+    if low < 1 and round(ends[0], digits) == 100:
+        ends[0] = 100 - step
+    if high > 0 and round(ends[1], digits) == 0:
+        ends[1] = step
+    return f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}{unit}"
+
+
+def rounded_share(share: float, digits: int = 4) -> float:
+    """A share (0..1) with few digits for a record. What is less than 1 stays less, and what is more than 0 more."""
+    step, value = 10**-digits, round(float(share), digits)
+    return min(max(value, step if share > 0 else 0.0), 1 - step if share < 1 else 1.0)

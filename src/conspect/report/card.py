@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.markdown import in_markdown
-from conspect.core.percentages import percent
+from conspect.core.percentages import percent, percent_range
 from conspect.report.drawing import bars_svg, heatmap_svg
 from conspect.report.wording import findings, trust_rows
 from conspect.results.monitor import Kept
@@ -110,7 +110,7 @@ def _text(results: Results, pictures: dict[str, str]) -> str:
 
 
 def _interval(share: Share) -> str:
-    return f"{percent(share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+    return f"{percent(share.value)} ({percent_range(share.low, share.high)})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

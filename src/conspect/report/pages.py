@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conspect.core.chances import p_value_cell, p_value_words
-from conspect.core.percentages import percent
+from conspect.core.percentages import percent, percent_range
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,5 @@ def environment() -> Environment:
     made.filters["p_value"] = p_value_words
     made.filters["chance"] = p_value_cell
     made.filters["number"] = lambda count: f"{count:,}"
-    made.filters["interval"] = lambda share: f"{100 * share.low:.1f} to {100 * share.high:.1f} %"
+    made.filters["interval"] = lambda share: percent_range(share.low, share.high)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conspect.core.percentages import percent
+from conspect.core.percentages import percent, percent_range
 from conspect.results.diagnosis import CauseName
 from conspect.results.results import Results
 
@@ -55,7 +55,7 @@ def cards(results: Results) -> list[Card]:
             "How often is it right?",
             percent(model.accuracy),
             f"{results.localization.failures:,} of {data.readable:,} {data.split} images of {data.name} come out wrong. On "
-            f"images like these: {100 * interval.low:.1f} to {100 * interval.high:.1f} % right "
+            f"images like these: {percent_range(interval.low, interval.high)} right "
             f"({100 * results.asked.confidence:g} % confidence).",
             "classes",
         ),

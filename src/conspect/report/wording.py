@@ -203,8 +203,8 @@ def trust_rows(results: Results) -> list[TrustRow]:
                 f"The right caption among {captions.captions:,}",
                 percent(captions.first.value),
                 f"Of {captions.images:,} photographs of {captions.pack}, which nobody fitted anything on; by chance "
-                f"{100 * captions.chance:.1f} %. Among the five nearest captions: {percent(captions.in_five.value)}, by chance "
-                f"{100 * captions.chance_in_five:.1f} %. This is how far words that nobody prepared can be trusted.",
+                f"{percent(captions.chance)}. Among the five nearest captions: {percent(captions.in_five.value)}, by chance "
+                f"{percent(captions.chance_in_five)}. This is how far words that nobody prepared can be trusted.",
             )
         )
     return rows

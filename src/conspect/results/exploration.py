@@ -82,7 +82,9 @@ class FoundGroup(msgspec.Struct, frozen=True):
 
 
 class StudyOverview(msgspec.Struct, frozen=True):
-    """What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name."""
+    """What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name;
+    `has_files`: images are files, which the file manager can show.
+    """
 
     name: str
     state: StudyState
@@ -109,6 +111,7 @@ class StudyOverview(msgspec.Struct, frozen=True):
     broken_pairs: tuple[CountedPair, ...] = ()
     verdicts: dict[str, int] = {}
     compared: str | None = None
+    has_files: bool = False
 
 
 class Confusion(msgspec.Struct, frozen=True):
@@ -242,7 +245,9 @@ class ComparedImages(msgspec.Struct, frozen=True):
 
 
 class ImagePage(msgspec.Struct, frozen=True):
-    """All that is known of one image. `in_label`, `in_output`: what its concepts' percentiles are among."""
+    """All that is known of one image. `in_label`, `in_output`: what its concepts' percentiles are among; `file`: where it lies,
+    None where it is no file of its own.
+    """
 
     image: ImageRow
     logits: tuple[float, ...]
@@ -257,6 +262,15 @@ class ImagePage(msgspec.Struct, frozen=True):
     metadata: dict[str, str]
     in_label: ComparedImages
     in_output: ComparedImages
+    file: str | None = None
+
+
+class ShownFiles(msgspec.Struct, frozen=True):
+    """Files of images. `shown`: the file manager was opened on them; `why_not`: else why not, and `paths` say where they are."""
+
+    shown: bool
+    why_not: str | None
+    paths: tuple[str, ...]
 
 
 class Decision(Enum):

@@ -20,6 +20,7 @@ from conspect.comparison.gate import Tolerances
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.files import read_text
 from conspect.core.toml import TomlValue, toml_table
+from conspect.core.toml_entries import toml_string
 
 # What file systems take: bytes of a name, characters of a path; and characters of a wrong value that a message shows.
 LISTS_OF_FILES = ("files",)
@@ -319,21 +320,7 @@ def _wrong(path: Path, problem: str, given: str, known: tuple[str, ...]) -> User
 
 def _toml_value(value: object) -> str:
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml_string(str(entry)) for entry in value) + "]"
+        return "[" + ", ".join(toml_string(str(entry)) for entry in value) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    return _toml_string(value) if isinstance(value, str) else str(value)
-
-
-def _toml_string(text: str) -> str:
-    escaped = "".join(
-        f"\\{c}"
-        if c in '"\\'
-        else c
-        if c.isprintable()
-        else f"\\u{ord(c):04x}"
-        if ord(c) < 0x10000
-        else f"\\U{ord(c):08x}"
-        for c in text
-    )
-    return f'"{escaped}"'
+    return toml_string(value) if isinstance(value, str) else str(value)

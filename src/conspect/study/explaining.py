@@ -27,8 +27,9 @@ from conspect.analysis.explanation.minimal_sets import (
 )
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import user_error
+from conspect.core.percentages import rounded_share
 from conspect.core.protocols import VisionModel
-from conspect.core.spaces import Float64, Lens
+from conspect.core.spaces import Float64, Lens, softmax
 from conspect.results import explanations as records
 from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
@@ -130,7 +131,6 @@ class ImageExplainer:
         embedding = measured.test.model_embeddings(np.array([row]))[0]
         logits = self.inputs.model.head.logits(embedding[None])[0]
         against = self._against(label, output, logits)
-        shares = np.exp(logits - logits.max())
         strengths = measured.lens.strengths(embedding[None])[0]
         explanation = self.explainer.explanation(strengths, against, output, failed=label != output)
         left_out = [] if self.without_sets is None else [f"minimal sets and counterfactuals: {self.without_sets}"]
@@ -142,7 +142,7 @@ class ImageExplainer:
             label=classes[label],
             output=classes[output],
             against=classes[against],
-            confidence=round(float(shares[output] / shares.sum()), 4),
+            confidence=rounded_share(softmax(logits)[output]),
             explanation=explanation,
             sets=self._sets(embedding.astype(np.float64), output) if self.without_sets is None else None,
             counterfactual=self._counterfactual(row, embedding, output, against) if self.without_sets is None else None,

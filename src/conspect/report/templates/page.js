@@ -12,7 +12,13 @@ const el = (name, attributes = {}, ...children) => {
   node.append(...children);
   return node;
 };
-const percent = (share) => (share === null ? "none" : (100 * share).toFixed(1) + " %");
+// As core/percentages.py: what is nearly all is not all, and what is nearly none not none.
+function percent(share) {
+  if (share === null) return "none";
+  const text = (100 * share).toFixed(1);
+  if (share < 1 && Number(text) === 100) return "over 99.9 %";
+  return share > 0 && Number(text) === 0 ? "under 0.1 %" : `${text} %`;
+}
 const points = (difference) => (difference > 0 ? "+" : "") + (100 * difference).toFixed(1) + " points";
 const number = (count) => count.toLocaleString("en-US");
 const picture = (id, alt) => (data.thumbnails[id] ? el("img", { src: data.thumbnails[id], alt, loading: "lazy" }) : el("span", { class: "blank" }, "no room for its picture on this page"));

@@ -16,6 +16,7 @@ from conspect.adapters.store.pairs import StoredPairs
 from conspect.adapters.store.places import Store
 from conspect.analysis.diagnosis.labels import sharpness
 from conspect.analysis.localization import Blame, Culprit, part_losses, swap_test
+from conspect.core.chances import p_value_words
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.protocols import ProgressBar, VisionModel, silent
 from conspect.core.spaces import Float64, Floats, Head
@@ -281,13 +282,37 @@ def broken_parts(parts: Sequence[PartLoss], right: Sequence[NDArray[np.bool_]]) 
 
 
 def swap_sentence(parts: Sequence[PartLoss], broken: Sequence[PartLoss]) -> str:
-    """What is broken, from the loss of each part."""
-    same = [f"The {part.part} is unchanged." for part in parts if not part.changed]
+    """What is broken, from the loss of each part, and why nothing is where a part loses more than chance explains."""
+    same = [_unchanged(part) for part in parts if not part.changed]
     if not broken:
-        return " ".join(["Neither part loses accuracy for sure.", *same])
+        surely = [part for part in parts if part.changed and part.p_value < ERROR]
+        nothing = "No part is called broken." if surely else "Neither part loses accuracy for sure."
+        return " ".join([nothing, *map(_not_called_broken, surely), *same])
     costs = " and ".join(f"the {loss.part} {100 * loss.loss:.1f} points" for loss in broken)
     both = "Both parts are broken: " if len(broken) == 2 else f"The {broken[0].part} is broken: "
     return " ".join([f"{both}{costs} of accuracy lost (Shapley values of the exchange).", *same])
+
+
+def _unchanged(part: PartLoss) -> str:
+    if part.p_value >= ERROR:
+        return f"The {part.part} is unchanged."
+    # Embeddings that are the same but for rounding turn outputs that hang by a hair.
+    return (
+        f"The {part.part} is unchanged but for rounding, which alone costs {_points(part.alone)} "
+        f"({p_value_words(part.p_value)})."
+    )
+
+
+def _not_called_broken(part: PartLoss) -> str:
+    """Why a part that loses more than chance explains is not called broken."""
+    loses = f"Exchanging the {part.part} costs more than chance explains ({p_value_words(part.p_value)})"
+    if part.loss < LEAST_LOSS:
+        return f"{loses}, but {_points(part.loss)}: a part is called broken from {_points(LEAST_LOSS)} of accuracy on."
+    return f"{loses}, which the other part makes up for: the two versions as they are do not differ for sure."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.2g} points"
 
 
 def counts(blames: list[Blame]) -> CulpritCounts:

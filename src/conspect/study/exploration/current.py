@@ -9,6 +9,7 @@ from threading import Lock, Thread
 
 from conspect.core.diagnostics import ConspectError, user_error
 from conspect.results.exploration import CurrentState, StudyState
+from conspect.study.config import read_config
 from conspect.study.exploration.opening import OpenedStudy
 from conspect.study.running import is_running
 from conspect.study.study import CONFIG_FILE, MANIFEST_FILE, RESULTS_FILE, Study
@@ -24,9 +25,11 @@ class Current:
     def __init__(self, folder: Path, opener: Callable[[], OpenedStudy], opened: OpenedStudy | None = None) -> None:
         """`opener`: opens what lies in `folder`; `opened`: what it gave just now, None while the first run is under way."""
         self._folder, self._opener, self._opened = folder, opener, opened
-        self._stamp: Stamp | None = self._stamped() if opened is not None else None
         self._state, self._message = StudyState.FINISHED, ""
         self._looked_at = 0.0
+        # The tables of concepts that study.toml names, as it was when it had this stamp.
+        self._named: tuple[tuple[int, int] | None, tuple[str, ...]] = (None, ())
+        self._stamp: Stamp | None = self._stamped() if opened is not None else None
         self._opening = False
         self._lock = Lock()
 
@@ -89,11 +92,25 @@ class Current:
 
     def _stamped(self) -> Stamp:
         """Time and size of the files that tell one run from another."""
-        stamps: list[tuple[int, int] | None] = []
-        for name in (CONFIG_FILE, RESULTS_FILE, MANIFEST_FILE):
-            try:
-                known = (self._folder / name).stat()
-                stamps.append((known.st_mtime_ns, known.st_size))
-            except OSError:
-                stamps.append(None)
-        return tuple(stamps)
+        config = _stamp_of(self._folder / CONFIG_FILE)
+        if self._named[0] != config:
+            self._named = config, _concept_files(self._folder)
+        names = (RESULTS_FILE, MANIFEST_FILE, *self._named[1])
+        return (config, *(_stamp_of(self._folder / name) for name in names))
+
+
+def _stamp_of(path: Path) -> tuple[int, int] | None:
+    try:
+        known = path.stat()
+    except OSError:
+        return None
+    return known.st_mtime_ns, known.st_size
+
+
+def _concept_files(folder: Path) -> tuple[str, ...]:
+    """The files of concepts that study.toml names; none where it cannot be read."""
+    try:
+        concepts = read_config(folder / CONFIG_FILE).concepts
+    except ConspectError:
+        return ()
+    return tuple(name for name in (concepts.file, concepts.class_attributes) if name is not None)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import ConspectError, user_error
 from conspect.core.spaces import Float64
+from conspect.results.additions import ConceptAddition
 from conspect.results.explanations import ConceptMaps, ImageExplanation
 from conspect.results.exploration import (
     Answer,
@@ -23,14 +24,17 @@ from conspect.results.exploration import (
     LabelDecision,
     Order,
     Recount,
+    ShownFiles,
     StudyOverview,
     StudyState,
     SuspectQueue,
 )
 from conspect.results.results import Results
+from conspect.study.concept_additions import Shares
 from conspect.study.exploration.asking import answer
 from conspect.study.exploration.filters import Annotations, ImageFilter, Selection, select
 from conspect.study.exploration.findings import Findings
+from conspect.study.exploration.folders import Desktop, Folders, printable
 from conspect.study.exploration.image_page import image_page, row_of
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.lists import as_csv, confusion, heatmap, image_list, image_row, ordered
@@ -46,7 +50,7 @@ MOST_MAPS = 60
 
 
 class Exploration:
-    """Questions to one finished study. Safe to ask from several threads; only `decide` and `tag` change anything."""
+    """Questions to one finished study, from several threads. Only `decide`, `tag` and `add_concepts` change anything."""
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Exploration:
         metadata: Mapping[str, Sequence[str | None]],
         digest: str,
         views: Views,
+        folders: Folders,
     ) -> None:
         """`digest`: of the results, for addresses of pictures and for telling that a study was run again."""
         self.index, self.notes, self.proving, self.digest, self.views = index, notes, proving, digest, views
@@ -76,7 +81,8 @@ class Exploration:
             pair: frozenset(index.row_of[name] for name in names if name in index.row_of)
             for pair, names in findings.broken.items()
         }
-        self._encoding, self._explaining = Lock(), Lock()
+        self._folders = folders
+        self._encoding, self._explaining, self._adding = Lock(), Lock(), Lock()
 
     @property
     def annotations(self) -> Annotations:
@@ -111,6 +117,7 @@ class Exploration:
             sentences=findings.sentences,
             digest=self.digest,
             compared=self.views.before,
+            has_files=self._folders.any,
         )
 
     def images(self, asked: ImageFilter, *, order: Order, offset: int, limit: int) -> ImageList:
@@ -145,7 +152,20 @@ class Exploration:
         grades = {entry.name: entry.grade for entry in self._findings.concepts if entry.grade is not None}
         monitor = self.views.opinion(self.index.embedding(row_of(self.index, name)))
         finding = self._findings.images.get(name)
-        return image_page(self.index, self.annotations, name, grades=grades, finding=finding, monitor=monitor)
+        path = self._folders.file(row_of(self.index, name))
+        file = None if path is None else printable(path)
+        return image_page(
+            self.index, self.annotations, name, grades=grades, finding=finding, monitor=monitor, file=file
+        )
+
+    def show(self, names: Sequence[str]) -> ShownFiles:
+        """Files of images in the file manager. Raises UserError EXPLORE002 for too many, EXPLORE003 for one that is no file."""
+        return self._folders.show([row_of(self.index, name) for name in names], Desktop.own())
+
+    def add_concepts(self, words: Sequence[str], shares: Shares, *, write: bool) -> ConceptAddition:
+        """What makes words concepts; with `write` it is written. Raises UserError STUDY009, OutsideError STORE001."""
+        with self._adding:
+            return self.views.add_concepts(words, shares, write=write)
 
     def explanation(self, name: str) -> ImageExplanation:
         """One image in concepts: minimal sets, the smallest change that helps, maps. Raises UserError EXPLORE003."""

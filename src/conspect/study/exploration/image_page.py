@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
-from conspect.core.spaces import Float64
+from conspect.core.percentages import rounded_share
+from conspect.core.spaces import Float64, softmax
 from conspect.results.exploration import ImagePage, MonitorOpinion, Neighbour, Opinion, Strength
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.findings import ImageFinding
@@ -34,8 +35,10 @@ def image_page(
     grades: Mapping[str, str],
     finding: ImageFinding | None,
     monitor: MonitorOpinion | None = None,
+    file: str | None = None,
 ) -> ImagePage:
-    """The page of the image called `name`. `finding`: what the run said of it, None for an image that is right.
+    """The page of the image called `name`. `finding`: what the run said of it, None for an image that is right; `file`:
+    where it lies.
 
     Raises UserError EXPLORE003 where there is no such image.
     """
@@ -47,7 +50,7 @@ def image_page(
     return ImagePage(
         image=image_row(index, annotations, row, None),
         logits=tuple(round(float(v), 4) for v in logits),
-        probabilities=tuple(round(float(v), 5) for v in probabilities),
+        probabilities=tuple(rounded_share(v, 5) for v in probabilities),
         diagnosis_sentence=None if finding is None else finding.diagnosis_sentence,
         explanation=None if finding is None else finding.explanation,
         opinions=opinions(index, row, near),
@@ -60,13 +63,8 @@ def image_page(
         },
         in_label=index.usual(int(index.labels[row])).compared,
         in_output=index.usual(int(index.outputs[row])).compared,
+        file=file,
     )
-
-
-def softmax(logits: Float64) -> Float64:
-    """Probabilities `[class]` of `logits [class]`."""
-    shares = np.exp(logits - logits.max())
-    return np.asarray(shares / shares.sum())
 
 
 def opinions(index: StudyIndex, row: int, near: NDArray[np.float32]) -> tuple[Opinion, ...]:

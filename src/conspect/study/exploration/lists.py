@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import by_group
+from conspect.core.percentages import rounded_share
 from conspect.core.spaces import Float64
 from conspect.monitor.runtime import VERDICTS
 from conspect.results.exploration import Confusion, HeatmapView, ImageList, ImageRow, Order
@@ -32,7 +33,7 @@ def image_row(index: StudyIndex, annotations: Annotations, row: int, margin: Flo
         id=index.ids[row],
         label=index.class_names[index.labels[row]],
         output=index.class_names[index.outputs[row]],
-        confidence=round(float(index.confidence[row]), 4),
+        confidence=rounded_share(index.confidence[row]),
         diagnosis=annotations.diagnoses.get(row),
         margin=None if margin is None else round(float(margin[row]), 5),
         tags=annotations.tags.get(index.ids[row], ()),

@@ -9,12 +9,12 @@ from threading import Lock
 import numpy as np
 
 from conspect.core.diagnostics import user_error
+from conspect.core.percentages import rounded_share
 from conspect.core.protocols import UnreadableImage, VisionModel
-from conspect.core.spaces import Float64
+from conspect.core.spaces import Float64, softmax
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.live import ClassShare, ConceptStrength, LiveVerdict
 from conspect.study.explaining import concept_maps
-from conspect.study.exploration.image_page import softmax
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.reality import Reality
 from conspect.study.monitor.received import received_image
@@ -59,7 +59,7 @@ class Live:
             width=image.shape[1],
             height=image.shape[0],
             output=index.class_names[output],
-            classes=tuple(ClassShare(index.class_names[k], round(float(shares[k]), 5)) for k in order),
+            classes=tuple(ClassShare(index.class_names[k], rounded_share(shares[k], 5)) for k in order),
             monitor=self._watch(point),
             strengths=strengths[:SHOWN_CONCEPTS],
             nearest=tuple(near for near, _ in self._reality.nearest(point, SHOWN_NEAREST)),

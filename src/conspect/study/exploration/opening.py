@@ -18,6 +18,7 @@ from conspect.core.protocols import ImageDataset, ProgressBar, VisionLanguageMod
 from conspect.report.wording import findings
 from conspect.study.exploration.exploration import Exploration
 from conspect.study.exploration.findings import findings_of
+from conspect.study.exploration.folders import Folders
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.notes import Notes
 from conspect.study.exploration.phrases import Phrases, TextEncoder
@@ -95,6 +96,7 @@ def opened_study(
         },
         digest=digest_file(study.folder / RESULTS_FILE)[:32],
         views=Views(study, results, index, before),
+        folders=Folders(inputs.test, measured.test.rows.tolist()),
     )
     if before is not None:
         _ = exploration.views.compared  # what is wrong with it is said now

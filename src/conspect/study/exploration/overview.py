@@ -26,6 +26,7 @@ def overview(
     sentences: tuple[Sentence, ...],
     digest: str,
     compared: str | None,
+    has_files: bool,
 ) -> StudyOverview:
     """What the first screen shows of a study."""
     accuracy = results.model.accuracy_interval
@@ -65,6 +66,7 @@ def overview(
         ),
         verdicts={} if annotations.verdicts is None else _counted(annotations.verdicts),
         compared=compared,
+        has_files=has_files,
     )
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from conspect.analysis.explanation.counterfactual import concept_moves
 from conspect.core.diagnostics import user_error
-from conspect.core.spaces import Float64, Lens
+from conspect.core.percentages import rounded_share
+from conspect.core.spaces import Float64, Lens, softmax
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.sliders import ConceptSlider, SliderPage
 from conspect.study.exploration.filters import Annotations
-from conspect.study.exploration.image_page import row_of, softmax
+from conspect.study.exploration.image_page import row_of
 from conspect.study.exploration.index import StudyIndex, evenly
 from conspect.study.exploration.lists import image_row
 from conspect.study.exploration.reality import Reality
@@ -72,10 +73,10 @@ class Sliders:
             image=image_row(index, annotations, row, None),
             output=index.class_names[output],
             output_before=index.class_names[int(before.argmax())],
-            probabilities=tuple(round(float(p), 5) for p in softmax(after)),
-            probabilities_before=tuple(round(float(p), 5) for p in softmax(before)),
+            probabilities=tuple(rounded_share(p, 5) for p in softmax(after)),
+            probabilities_before=tuple(rounded_share(p, 5) for p in softmax(before)),
             distance=0.0 if relative is None else relative,
-            extent=round(self._reality.extent(distance), 4),
+            extent=rounded_share(self._reality.extent(distance)),
             monitor=self._watch(moved),
             sliders=tuple(
                 ConceptSlider(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from conspect.core.percentages import rounded_share
 from conspect.results.exploration import Decision, LabelDecision, Recount, SuspectLabel, SuspectQueue
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.findings import SuspectFinding
@@ -30,7 +31,7 @@ def suspect_queue(
     suspects = tuple(
         SuspectLabel(
             image=image_row(index, annotations, row, None),
-            score=round(scores[row].score, 4),
+            score=rounded_share(scores[row].score),
             suggested=scores[row].suggested,
             opinions=opinions(index, row, near[k]),
             decision=decisions.get(index.ids[row]),

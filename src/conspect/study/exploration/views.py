@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 from conspect.core.diagnostics import ConspectError, user_error
 from conspect.core.spaces import Floats
+from conspect.results.additions import ConceptAddition
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.results import Results
+from conspect.study.concept_additions import Shares, add_concepts
 from conspect.study.explaining import ImageExplainer
 from conspect.study.exploration.comparing import StudyPair
 from conspect.study.exploration.index import StudyIndex
@@ -66,6 +69,10 @@ class Views:
     def explainer(self) -> ImageExplainer:
         """Single images explained in concepts."""
         return ImageExplainer(self._study.inputs, self._study.measurements(counted=False), EXPLAINING_SECONDS)
+
+    def add_concepts(self, words: Sequence[str], shares: Shares, *, write: bool) -> ConceptAddition:
+        """Words made concepts of the study, in its files. Raises UserError STUDY009, OutsideError STORE001."""
+        return add_concepts(self._study, words, shares, write=write)
 
     @cached_property
     def compared(self) -> StudyPair:

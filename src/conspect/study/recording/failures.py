@@ -12,6 +12,7 @@ from conspect.adapters.exports.arrow import Columns, ColumnType, write_stream
 from conspect.analysis.diagnosis.images import ImageDiagnosis
 from conspect.analysis.localization import Culprit, Localization, localize
 from conspect.core.capabilities import metadata_of
+from conspect.core.percentages import rounded_share
 from conspect.core.protocols import Engine, ProgressBar
 from conspect.core.spaces import Head
 from conspect.results.localization import Failure, slice_column
@@ -102,7 +103,7 @@ class FailureWriter:
             id=self.measured.ids[verdict.row],
             label=classes[verdict.label],
             output=classes[verdict.output],
-            confidence=round(float(part.confidence[k]), 4),
+            confidence=rounded_share(part.confidence[k]),
             cause=diagnosis.cause.value,
             label_wrong=round(diagnosis.label_wrong, 4),
             label_instead=classes[diagnosis.instead],
@@ -129,7 +130,7 @@ class FailureWriter:
             "id": [self.measured.ids[verdict.row] for verdict in verdicts],
             "label": [classes[verdict.label] for verdict in verdicts],
             "output": [classes[verdict.output] for verdict in verdicts],
-            "confidence": np.round(part.confidence, 4).tolist(),
+            "confidence": [rounded_share(value) for value in part.confidence],
             "cause": [diagnosis.cause.value for diagnosis in diagnoses],
             "label_wrong": [round(diagnosis.label_wrong, 4) for diagnosis in diagnoses],
             "label_instead": [classes[diagnosis.instead] for diagnosis in diagnoses],

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from conspect.core.diagnostics import user_error
-from conspect.results import compared_views, explanations, live, localization, sliders, witnesses
+from conspect.results import additions, compared_views, explanations, live, localization, sliders, witnesses
 from conspect.results import exploration as records
 from conspect.study.exploration.exploration import Exploration
 from conspect.web.explorer import queries
@@ -87,6 +87,11 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
              lambda study, asked: study.undecide(asked.id)),
     Endpoint(Method.POST, "/api/tag", "Tag images", queries.TagChange, records.Done,
              lambda study, asked: study.tag(asked.ids, asked.tag, remove=asked.remove)),
+    Endpoint(Method.POST, "/api/show", "Files of images, shown in the file manager", queries.SeveralImages, records.ShownFiles,
+             lambda study, asked: study.show(asked.ids)),
+    Endpoint(Method.POST, "/api/concepts/add", "Words made concepts of the study: the lines, or their writing",
+             queries.NewConcepts, additions.ConceptAddition,
+             lambda study, asked: study.add_concepts(asked.words, asked.shares, write=asked.write)),
     Endpoint(Method.POST, "/api/specification/check", "What is wrong with a specification, and what it says in English",
              queries.SpecificationText, records.CheckedText, lambda study, asked: study.proving.check(asked.text)),
     Endpoint(Method.POST, "/api/specification/verify", "A verdict for each property of a specification",

@@ -106,6 +106,20 @@ class OneImage(Struct, frozen=True, forbid_unknown_fields=True):
     id: Text
 
 
+class SeveralImages(Struct, frozen=True, forbid_unknown_fields=True):
+    """Images by their ids."""
+
+    ids: Annotated[tuple[Text, ...], Meta(max_length=10_000)]
+
+
+class NewConcepts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Words that become concepts; `shares`: word to class to the share of its images that show it. `write`: not only shown."""
+
+    words: Annotated[tuple[Text, ...], Meta(max_length=100)]
+    shares: dict[str, dict[str, float]] = {}
+    write: bool = False
+
+
 class TagChange(Struct, frozen=True, forbid_unknown_fields=True):
     """Images and a tag to give them, or to take away."""
 

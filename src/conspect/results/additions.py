@@ -1,0 +1,28 @@
+"""What adding concepts to a study writes: the answer of `conspect concepts add` and of the explorer."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class FileAddition(Struct, frozen=True, kw_only=True):
+    """Lines that one of the study's files gains. `file`: as study.toml names it; `new`: it was not there."""
+
+    file: str
+    new: bool
+    lines: tuple[str, ...]
+
+
+class ConceptAddition(Struct, frozen=True, kw_only=True):
+    """Words that become concepts. `classes`: those of the study's class-attribute table, which wants a share of each; none where
+    the study has no table. `missing`: those of them for which no share was given of some word. `written`: the files are as
+    `files` says; otherwise nothing was changed. `notes`: what whoever adds them should know; `run`: the call that counts anew.
+    """
+
+    words: tuple[str, ...]
+    files: tuple[FileAddition, ...]
+    classes: tuple[str, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    written: bool
+    run: str
