@@ -22,5 +22,5 @@ def test_the_demo_finds_attacks_and_a_second_look_beats_softmax(tmp_path: Path) 
     by_lens = next(
         attacked for attacked in results["adversarial_localization"] if attacked["attack"] == "PGD-20 at 8/255"
     )
-    assert by_lens["counts"]["encoder"] >= by_lens["counts"]["head"]
+    assert by_lens["paper_counts"]["encoder"] >= by_lens["paper_counts"]["head"]
     assert by_lens["refitted_head_counts"]["encoder"] > by_lens["refitted_head_counts"]["head"]

@@ -73,7 +73,7 @@ def test_a_run_whose_worker_is_killed_says_the_same(
     assert (folder / "killed").exists()
     theirs = finished.results()
     assert ours.heatmaps == theirs.heatmaps
-    assert ours.localization.cross_table == theirs.localization.cross_table
+    assert ours.localization.paper_oracle == theirs.localization.paper_oracle
     assert ours.model.confusion == theirs.model.confusion
     a, b = said(ours), said(theirs)
     for results in (a, b):

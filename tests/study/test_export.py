@@ -27,13 +27,13 @@ def test_every_readable_image_is_exported_with_what_was_planted(finished: Study,
     with (tmp_path / "study.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len({row["id"] for row in rows}) == 75
-    verdicts = [row["verdict"] for row in rows if row["correct"] == "False"]
+    verdicts = [row["paper_verdict"] for row in rows if row["correct"] == "False"]
     assert {v: verdicts.count(v) for v in set(verdicts)} == {"head": 6, "encoder": 4, "undecided": 3}
     for row in rows:
         planted = Path(row["path"]).stem.rsplit("-", 1)[0]
         assert row["id"] == Path(row["path"]).relative_to((finished.folder / "images/test").resolve()).as_posix()
         assert (row["label"] == row["output"]) == (row["correct"] == "True") == (planted in ("right", "vlm-blind"))
-        assert row["verdict"] == ("" if row["correct"] == "True" else planted)
+        assert row["paper_verdict"] == ("" if row["correct"] == "True" else planted)
         assert 1 / len(CLASSES) <= float(row["confidence"]) <= 1
         if planted == "encoder":
             assert "greenish > bluish" in row["broken"].split("; ")

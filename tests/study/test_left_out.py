@@ -95,13 +95,14 @@ def test_a_study_of_a_model_without_a_head_runs_and_blames_neither_part(
 ) -> None:
     done, results, report = ran(Headless(), write_study(tmp_path), monkeypatch)
     located, failures = results.localization, results.localization.failures
+    oracle = located.paper_oracle
     assert failures > 0
     assert located.left_out is not None
     assert "No head was found in planted" in done.stderr
     assert "No head was found in planted" in report
     assert results.model.head == "none found"
-    assert (located.counts.head, located.counts.encoder, located.counts.undecided) == (0, 0, failures)
-    assert (located.refitted_head_counts.head, located.refitted_head_counts.encoder) == (0, 0)
+    assert (oracle.counts.head, oracle.counts.encoder, oracle.counts.undecided) == (0, 0, failures)
+    assert (oracle.refitted_head_counts.head, oracle.refitted_head_counts.encoder) == (0, 0)
     assert {image.refitted_head_verdict for image in located.images} == {"undecided"}
     assert results.diagnosis.named not in {("head",), ("encoder",)}
     assert not {cause.cause for cause in results.diagnosis.causes if cause.count} & {"head", "encoder"}

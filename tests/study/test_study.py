@@ -77,22 +77,25 @@ def test_the_alignment_recovers_the_affine_relation_of_the_two(results: dict, fi
 def test_localization_finds_the_planted_culprits(results: dict) -> None:
     located = results["localization"]
     assert located["failures"] == FAILURES
-    assert located["counts"] == {"head": 6, "encoder": 4, "undecided": 3}
+    assert located["paper_oracle"]["counts"] == {"head": 6, "encoder": 4, "undecided": 3}
     for image in located["images"]:
-        assert Path(image["id"]).name.startswith(image["verdict"])
+        assert Path(image["id"]).name.startswith(image["paper_verdict"])
         assert (image["label"], image["output"]) == ("green", "blue")
-    assert Counter(image["refitted_head_verdict"] for image in located["images"]) == located["refitted_head_counts"]
-    assert located["refitted_head_counts"] == {"head": 6, "encoder": 7}
-    assert located["cross_table"]["undecided"] == {"head": 0, "encoder": 3}
-    assert (located["oracle_agreement"], located["kappa"]) == (1.0, 1.0)
-    assert located["refitted_head_accuracy"] == 68 / READABLE
+    assert (
+        Counter(image["refitted_head_verdict"] for image in located["images"])
+        == located["paper_oracle"]["refitted_head_counts"]
+    )
+    assert located["paper_oracle"]["refitted_head_counts"] == {"head": 6, "encoder": 7}
+    assert located["paper_oracle"]["cross_table"]["undecided"] == {"head": 0, "encoder": 3}
+    assert (located["paper_oracle"]["agreement"], located["paper_oracle"]["kappa"]) == (1.0, 1.0)
+    assert located["paper_oracle"]["refitted_head_accuracy"] == 68 / READABLE
 
 
 def test_what_went_wrong_is_said_in_concepts(results: dict) -> None:
-    assert {image["verdict"] for image in results["localization"]["images"]} >= {"head", "encoder"}
+    assert {image["paper_verdict"] for image in results["localization"]["images"]} >= {"head", "encoder"}
     for image in results["localization"]["images"]:
         broken = [(pair["stronger"], pair["weaker"]) for pair in image["went_wrong"]]
-        if image["verdict"] == "head":  # nothing is wrong with what the encoder saw
+        if image["paper_verdict"] == "head":  # nothing is wrong with what the encoder saw
             assert ("greenish", "bluish") not in broken
         else:
             assert broken[0] == ("greenish", "bluish")
@@ -151,8 +154,8 @@ def test_validation_shows_every_expected_pair_both_ways(results: dict) -> None:
 PROMISED = """
 dataset.name dataset.split dataset.images dataset.digest model.name model.accuracy model.digest vlm.name
 vlm.zero_shot_accuracy vlm.pair_agreement vlm.pair_agreement_unseen_words alignment.r2 alignment.mean_cosine
-alignment.zero_shot_accuracy alignment.agreement localization.counts.head localization.counts.encoder
-localization.counts.undecided localization.oracle_agreement timings
+alignment.zero_shot_accuracy alignment.agreement localization.paper_oracle.counts.head localization.paper_oracle.counts.encoder
+localization.paper_oracle.counts.undecided localization.paper_oracle.agreement timings
 """
 
 
@@ -249,7 +252,7 @@ def test_the_table_beside_the_results_holds_every_failure(finished: Study, resul
     located = results["localization"]
     assert located["table"] == "failures.arrows"
     assert len(table["id"]) == located["failures"] == 13
-    for name in ("id", "label", "output", "confidence", "verdict", "refitted_head_verdict", "vlm_says"):
+    for name in ("id", "label", "output", "confidence", "paper_verdict", "refitted_head_verdict", "vlm_says"):
         assert list(table[name]) == [image[name] for image in located["images"]]
     concepts = [concept["name"] for concept in results["concepts"]]
     assert [table[f"strength {name}"][3] for name in concepts] == located["images"][3]["strengths"]
@@ -315,4 +318,6 @@ def test_every_interval_has_the_confidence_that_was_asked_for(folder: Path) -> N
     for share in shares:
         low, high = wilson(share["successes"], share["n"], 0.8)
         assert (share["low"], share["high"]) == (float(low), float(high))
-    assert list(results["localization"]["oracle_agreement_interval"]) == [float(v) for v in wilson(10, 10, 0.8)]
+    assert list(results["localization"]["paper_oracle"]["agreement_interval"]) == [
+        float(v) for v in wilson(10, 10, 0.8)
+    ]

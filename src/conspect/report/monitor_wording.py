@@ -49,9 +49,9 @@ def _attack(attack: AttackRow, evaluation: MonitorEvaluation) -> str:
 
 
 def _culprit(located: AttackLocalization) -> str:
-    lens, refitted = located.counts, located.refitted_head_counts
+    lens, refitted = located.paper_counts, located.refitted_head_counts
     return (
-        f"Failures under {located.attack}, by the lens: encoder {lens.encoder}, head {lens.head}, undecided "
+        f"Failures under {located.attack}, by the paper's oracle: encoder {lens.encoder}, head {lens.head}, undecided "
         f"{lens.undecided}; by the refitted head: encoder {refitted.encoder}, head {refitted.head}."
     )
 

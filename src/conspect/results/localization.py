@@ -70,7 +70,8 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One misclassified image. `confidence`: the output's softmax; `strengths`: the cosine of each concept.
 
     `cause` is the answer of the diagnosis, `label_wrong` the probability that the label is wrong and `label_instead` what the
-    judges say instead; `verdict` is the paper's oracle (the lens), `refitted_head_verdict` another.
+    judges say instead. `paper_verdict` is what the paper's oracle (the lens) says, which blames encoder or head whether or not a
+    part is broken, `refitted_head_verdict` what another says; neither is the answer.
     """
 
     id: str
@@ -80,7 +81,7 @@ class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cause: CauseName
     label_wrong: Fraction
     label_instead: str
-    verdict: Culprit
+    paper_verdict: Culprit
     refitted_head_verdict: Culprit
     vlm_says: str
     vlm_says_through_lens: str
@@ -153,24 +154,31 @@ class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     images: tuple[SwappedFailure, ...]
 
 
-class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Verdicts of the paper's oracle (the lens) and of a refitted head, and every failure with what it is put down to.
+class PaperOracle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The paper's oracle (the lens) on all failures, beside a refitted head: for comparison with the papers, not the answer.
 
-    `left_out`: why nothing is said of head and encoder, null where something is; the counts are then all undecided.
-    `mostly`: the part to which the lens puts most failures; null when it decides none. `oracle_agreement` and `kappa`: of lens
-    and refitted head over the failures that the lens decides. `worst`: null without failures. `images`: the first thousand;
-    the file `table` beside results.json, an Arrow stream, has all.
+    Both blame encoder or head whether or not a part is broken. `agreement` and `kappa`: of the two over the failures that the
+    lens decides, null when it decides none.
     """
 
-    failures: Count
     counts: CulpritCounts
-    mostly: Part | None
     refitted_head_counts: PartCounts
     refitted_head_accuracy: Fraction
     cross_table: CrossTable
-    oracle_agreement: Fraction | None
-    oracle_agreement_interval: tuple[Fraction, Fraction] | None
+    agreement: Fraction | None
+    agreement_interval: tuple[Fraction, Fraction] | None
     kappa: float | None
+
+
+class Localization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every failure with what the diagnosis puts it down to, and the paper's oracle for comparison.
+
+    `left_out`: why nothing is said of head and encoder, null where something is; the oracle's counts are then all undecided.
+    `worst`: null without failures. `images`: the first thousand; the file `table` beside results.json, an Arrow stream, has all.
+    """
+
+    failures: Count
+    paper_oracle: PaperOracle
     by_class: tuple[ClassFailures, ...]
     worst: WorstClass | None
     images: tuple[Failure, ...]

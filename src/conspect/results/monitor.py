@@ -136,11 +136,11 @@ class AttackRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class AttackLocalization(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Encoder or head, for the failures under one attack: by the lens and by the refitted head."""
+    """Encoder or head, for the failures under one attack: by the paper's oracle (the lens) and by the refitted head."""
 
     attack: str
     failures: Count
-    counts: CulpritCounts
+    paper_counts: CulpritCounts
     refitted_head_counts: PartCounts
 
 

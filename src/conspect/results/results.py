@@ -18,7 +18,7 @@ from conspect.results.validation import Validation
 from conspect.results.verification import Verification
 
 # Grows when a field changes its meaning.
-SCHEMA = 3
+SCHEMA = 4
 
 
 class Results(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

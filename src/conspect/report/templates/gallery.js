@@ -17,7 +17,7 @@ function card(f) {
     el("p", { class: "said" }, f.explanation.sentence + "."),
     el("p", {}, el("span", { class: `tag ${["head", "encoder"].includes(f.cause) ? f.cause : "undecided"}` }, cause), " ", el("span", { class: "note" }, `the model is ${percent(f.confidence)} sure`)),
     el("details", {}, el("summary", {}, "More about it"),
-      el("p", { class: "note" }, `The words' own model says ${f.vlm_says}. The paper's oracle says ${f.verdict}, a refitted head ${f.refitted_head_verdict}.`),
+      el("p", { class: "note" }, `The words' own model says ${f.vlm_says}. The paper's oracle says ${f.paper_verdict}, a refitted head ${f.refitted_head_verdict}.`),
       broken.length ? el("ul", {}, ...broken) : el("p", { class: "note" }, "It breaks no order of concepts that its class usually keeps."),
       link));
 }

@@ -172,7 +172,7 @@ def localized(fitted: FittedMonitor, others: Sequence[Defect]) -> tuple[AttackLo
             AttackLocalization(
                 attack=attack.name,
                 failures=summary.failures,
-                counts=CulpritCounts(**summary.by_vlm),
+                paper_counts=CulpritCounts(**summary.by_vlm),
                 refitted_head_counts=PartCounts(**summary.by_refitted_head),
             )
         )

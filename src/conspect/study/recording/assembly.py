@@ -20,7 +20,7 @@ from conspect.core.statements import statement_of
 from conspect.core.version import VERSION
 from conspect.results.data import Dataset, Environment, StudyChoices, TrainImages, Unreadable
 from conspect.results.heatmaps import Heatmaps
-from conspect.results.localization import ClassFailures, CrossTable, Failure, Localization, WorstClass
+from conspect.results.localization import ClassFailures, CrossTable, Failure, Localization, PaperOracle, WorstClass
 from conspect.results.models import Alignment, ClassOrder, ClassQuality, Model, MovedClass, Vlm
 from conspect.results.results import Results
 from conspect.results.shares import CulpritCounts, PartCounts
@@ -313,22 +313,22 @@ def _localization(
     summary = oracles.localization(confidence)
     if left_out is not None:
         summary = undivided(summary.failures)
-    counts, cross = CulpritCounts(**summary.by_vlm), summary.cross_table
-    decided = counts.head + counts.encoder
+    cross = summary.cross_table
     return Localization(
         failures=summary.failures,
-        counts=counts,
-        mostly=None if not decided else "encoder" if counts.encoder >= counts.head else "head",
-        refitted_head_counts=PartCounts(**summary.by_refitted_head),
-        refitted_head_accuracy=oracles.refitted_right / oracles.images,
-        cross_table=CrossTable(
-            head=PartCounts(**cross["head"]),
-            encoder=PartCounts(**cross["encoder"]),
-            undecided=PartCounts(**cross["undecided"]),
+        paper_oracle=PaperOracle(
+            counts=CulpritCounts(**summary.by_vlm),
+            refitted_head_counts=PartCounts(**summary.by_refitted_head),
+            refitted_head_accuracy=oracles.refitted_right / oracles.images,
+            cross_table=CrossTable(
+                head=PartCounts(**cross["head"]),
+                encoder=PartCounts(**cross["encoder"]),
+                undecided=PartCounts(**cross["undecided"]),
+            ),
+            agreement=summary.oracle_agreement,
+            agreement_interval=summary.oracle_agreement_interval,
+            kappa=summary.kappa,
         ),
-        oracle_agreement=summary.oracle_agreement,
-        oracle_agreement_interval=summary.oracle_agreement_interval,
-        kappa=summary.kappa,
         by_class=by_class,
         worst=_worst_class(measured.tallies.heatmaps.confusion, by_class, maps, headlines),
         images=failures,
