@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
-from conspect.core.spaces import AffineMap, Head, Lens, softmax
+from conspect.core.spaces import AffineMap, Head, Lens
 
 
 def test_an_affine_map_by_hand() -> None:
@@ -48,13 +48,3 @@ def test_unseen_words_name_their_concept_alone() -> None:
     concepts = ConceptSet((Concept("hairy", ("hair",)), Concept("wet", ("wet",))), unseen_words=(("hairy", "fur"),))
     assert concepts.names == ("hairy", "wet")
     assert concepts.unseen() == (Concept("hairy", ("fur",)),)
-
-
-def test_a_softmax_adds_up_to_one_and_says_neither_all_nor_nothing() -> None:
-    logits = np.array([[0.0, np.log(3.0)], [1000.0, 0.0], [-1e100, 1e100]])
-    shares = softmax(logits)
-    assert shares[0] == pytest.approx([0.25, 0.75])
-    assert shares.sum(axis=1) == pytest.approx(1, abs=1e-7)
-    assert ((shares.astype(np.float32) > 0) & (shares.astype(np.float32) < 1)).all()
-    assert softmax(np.array([3.0])).tolist() == [1.0]
-    assert softmax(np.array([1.0, 1.0])).tolist() == [0.5, 0.5]

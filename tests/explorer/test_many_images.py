@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conspect.core.protocols import silent
 from conspect.results.exploration import ImageSet, Order
 from conspect.study.exploration.filters import ImageFilter
-from conspect.study.exploration.image_page import cosines_to, nearness, neighbours, opinions
+from conspect.study.exploration.image_page import nearness, neighbours, opinions
 from conspect.study.exploration.index import FLOAT32, StudyIndex, evenly, lowest
 from conspect.study.exploration.lists import heatmap, ordered
 from conspect.study.exploration.opening import OpenedStudy, opened
@@ -42,7 +42,7 @@ def test_the_nearest_images_are_those_of_plain_cosines(study: OpenedStudy) -> No
             neighbours(index, row, nearness(index, np.array([row]))[0]), (~index.wrong, index.wrong), strict=True
         ):
             others = np.array([k for k in np.flatnonzero(among) if k != row])
-            plain = others[np.lexsort((others, -cosines_to(every[row], every[others])))][: len(near)]
+            plain = others[np.lexsort((others, -cosines(every[row], every[others])))][: len(near)]
             assert [n.row for n in near] == plain.tolist()
             assert [n.cosine for n in near] == pytest.approx(cosines[plain], abs=6e-5)
 

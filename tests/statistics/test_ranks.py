@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from conspect.statistics.ranks import ranked_area, ranked_areas
+from conspect.statistics.ranks import class_areas, ranked_area, ranked_areas
 
 
 def test_the_interval_is_that_of_hanley_and_mcneil() -> None:
@@ -60,3 +60,14 @@ def test_areas_of_many_groups_are_those_of_scipys_test_of_each(seed: int, many: 
         test = stats.mannwhitneyu(members, others, alternative="two-sided", method="asymptotic")
         assert ranked.area == pytest.approx(float(test.statistic) / (len(members) * len(others)))
         assert ranked.p == pytest.approx(float(test.pvalue) if np.isfinite(test.pvalue) else 1.0)
+
+
+def test_areas_of_many_scores_are_those_of_each_score_alone() -> None:
+    rng = np.random.default_rng(2)
+    scores, groups = rng.integers(0, 6, (60, 4)).astype(float), rng.integers(0, 3, 60)
+    areas = class_areas(scores, groups, 4)
+    for group in range(3):
+        expected = [ranked_area(column[groups == group], column[groups != group]).area for column in scores.T]
+        np.testing.assert_allclose(areas[group], expected, rtol=1e-12)
+    assert areas[3].tolist() == [0.5] * 4  # no image of this group
+    assert class_areas(scores, np.zeros(60, dtype=int), 1).tolist() == [[0.5] * 4]  # no image of another

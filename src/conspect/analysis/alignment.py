@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conspect.core.spaces import AffineMap, Float64, Floats
+from conspect.core.vectors import cosines
 
 PENALTIES = tuple(10.0**power for power in np.arange(-6, 1.01, 0.5))
 
@@ -189,6 +189,5 @@ def quality(fitted: AffineMap, x: Floats, y: Floats) -> AlignmentQuality:
     mapped, target = fitted(x), np.asarray(y, dtype=np.float64)
     residual = float(np.square(target - mapped).sum())
     variation = float(np.square(target - target.mean(0)).sum())
-    norms = np.linalg.norm(mapped, axis=1) * np.linalg.norm(target, axis=1)
-    cosines: NDArray[np.float64] = np.sum(mapped * target, axis=1) / np.where(norms > 0, norms, 1.0)
-    return AlignmentQuality(1.0 - residual / variation if variation > 0 else 0.0, float(cosines.mean()), len(target))
+    r2 = 1.0 - residual / variation if variation > 0 else 0.0
+    return AlignmentQuality(r2, float(cosines(mapped, target).mean()), len(target))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.spaces import Floats
+from conspect.core.vectors import unit
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,9 @@ class RetrievalRanks:
 
 def retrieval_ranks(images: Floats, captions: Floats, right: NDArray[np.int64]) -> RetrievalRanks:
     """`images [image, E]`, `captions [caption, E]`, `right [image]`: the caption of each. By cosine; ties count against."""
-    cosines = _unit(images) @ _unit(captions).T
+    cosines = unit(images) @ unit(captions).T
     own = cosines[np.arange(len(right)), right]
     ranks = (cosines >= own[:, None]).sum(axis=1)
     return RetrievalRanks(
         len(right), len(captions), int((ranks == 1).sum()), int((ranks <= 5).sum()), float(np.median(ranks))
     )
-
-
-def _unit(vectors: Floats) -> Floats:
-    exact = np.asarray(vectors, dtype=np.float64)
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(exact / np.where(lengths > 0, lengths, 1.0))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from conspect.core.concepts import Concept
 from conspect.core.spaces import Float64
+from conspect.core.vectors import unit
 
 TextEncoder = Callable[[list[str]], NDArray[np.float32]]
 
@@ -21,12 +22,11 @@ def concept_directions(concepts: Sequence[Concept], templates: Sequence[str], en
     """
     prompts = [_prompts(concept, templates) for concept in concepts]
     embedded = np.asarray(encode([prompt for group in prompts for prompt in group]), dtype=np.float64)
-    lengths = np.linalg.norm(embedded, axis=1, keepdims=True)
-    unit = embedded / np.where(lengths > 0, lengths, 1.0)
-    directions = np.empty((len(concepts), unit.shape[1]))
+    units = unit(embedded)
+    directions = np.empty((len(concepts), units.shape[1]))
     start = 0
     for index, group in enumerate(prompts):
-        mean = unit[start : start + len(group)].mean(axis=0)
+        mean = units[start : start + len(group)].mean(axis=0)
         norm = float(np.linalg.norm(mean))
         if not norm > 1e-9:
             raise ValueError(

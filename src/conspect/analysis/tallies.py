@@ -24,6 +24,7 @@ from conspect.analysis.localization import LocalizationSummary, count_verdicts, 
 from conspect.analysis.slices import satisfied_shares
 from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Float64, Floats, Lens
+from conspect.core.vectors import cosines
 
 Labels = NDArray[np.int64]
 Record = TypeVar("Record", "HeatmapTallies", "OracleTallies", "QualitySums", "Tallies", AlignmentSums)
@@ -145,10 +146,10 @@ class QualitySums:
     def of(cls, mapped: Floats, y: Floats) -> QualitySums:
         """Of `mapped [image, E]`, what the alignment makes of the model's embeddings, and the VLM's `y [image, E]`."""
         target = np.asarray(y, dtype=np.float64)
-        norms = np.linalg.norm(mapped, axis=1) * np.linalg.norm(target, axis=1)
-        cosines = np.sum(mapped * target, axis=1) / np.where(norms > 0, norms, 1.0)
         residual = float(np.square(target - mapped).sum())
-        return cls(len(target), residual, float(cosines.sum()), target.sum(0), float(np.square(target).sum()))
+        return cls(
+            len(target), residual, float(cosines(mapped, target).sum()), target.sum(0), float(np.square(target).sum())
+        )
 
     def __add__(self, other: QualitySums) -> QualitySums:
         return QualitySums(*_sums(self, other))

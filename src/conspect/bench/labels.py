@@ -17,6 +17,7 @@ from conspect.analysis.diagnosis.labels import calibrated
 from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.spaces import Float64
+from conspect.core.vectors import unit
 from conspect.statistics.threads import one_thread
 from conspect.study import Study
 from conspect.study.diagnosing.gathering import FITTED_IMAGES, Images, label_judgement, vlm_probe, vlm_scores
@@ -65,8 +66,8 @@ def replace_labels(images: Images, labels: Labels) -> Images:
 
 def similar_classes(directions: Float64) -> Labels:
     """For each class the one whose direction is closest."""
-    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    likeness = unit @ unit.T
+    units = unit(directions)
+    likeness = units @ units.T
     np.fill_diagonal(likeness, -np.inf)
     return np.asarray(likeness.argmax(1), dtype=np.int64)
 

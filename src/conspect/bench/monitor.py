@@ -10,6 +10,7 @@ import numpy as np
 
 from conspect.bench.rows import Row, row
 from conspect.core.spaces import AffineMap, Lens
+from conspect.core.vectors import unit
 from conspect.monitor.fitting.calibration import calibrate
 from conspect.monitor.fitting.fusion import ModelOutputs, Readout, fit
 from conspect.monitor.runtime import Monitor
@@ -27,8 +28,7 @@ def synthetic_monitor(seed: int = 0, *, dimension: int = DIMENSION) -> tuple[Mon
     generator = np.random.default_rng(seed)
     means = generator.normal(size=(CLASSES, dimension))
     head = AffineMap(means / np.sqrt(dimension), -np.square(means).sum(1) / 2 / np.sqrt(dimension))
-    directions = generator.normal(size=(CONCEPTS + CLASSES, SPACE))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = unit(generator.normal(size=(CONCEPTS + CLASSES, SPACE)))
     alignment = AffineMap(generator.normal(size=(SPACE, dimension)), generator.normal(size=SPACE))
     names = tuple(f"concept {k}" for k in range(CONCEPTS))
     readout = Readout.of(Lens(alignment, names, directions[:CONCEPTS]), directions[CONCEPTS:])

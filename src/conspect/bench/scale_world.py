@@ -16,6 +16,7 @@ from conspect.adapters.store.embeddings import place_of_embeddings, shard_ranges
 from conspect.adapters.store.places import Store
 from conspect.core.concepts import ClassAttributes, Concept, ConceptSet
 from conspect.core.spaces import Float64, Head
+from conspect.core.vectors import unit
 from conspect.study.inputs import StudyInputs
 
 DIMENSIONS, CLASSES, CONCEPTS, SEED = 512, 10, 100, 0
@@ -39,7 +40,7 @@ class World:
         self.head = Head.linear(self.centres.astype(np.float64), -np.square(self.centres, dtype=np.float64).sum(1) / 2)
         self.directions: Float64 = rng.standard_normal((concepts, DIMENSIONS))
         means = self.centres.astype(np.float64) @ self.true
-        self.classes: Float64 = means / np.linalg.norm(means, axis=1, keepdims=True)
+        self.classes: Float64 = unit(means)
         shares = np.round(rng.random((CLASSES, concepts)), 2)
         self.attributes = ClassAttributes(CLASS_NAMES, self.concept_names, shares)
 

@@ -22,6 +22,7 @@ from conspect.bench.rows import Row, row
 from conspect.checker import check
 from conspect.core.regions import Region, estimate_region
 from conspect.core.spaces import AffineMap, Float64, Head, Lens
+from conspect.core.vectors import unit
 from conspect.language.syntax.tree import Focus, ForAll, Implies, Predict, Stronger
 from conspect.verification.certificates.claims import Claim, region_claim
 from conspect.verification.certificates.writing import bundle, write_bundle
@@ -60,8 +61,7 @@ def setting(seed: int = 0, *, dimension: int = DIMENSION, classes: int = CLASSES
     weight = (means - means.mean(axis=0)).astype(np.float64)
     offset = -0.5 * np.square(means).sum(axis=1)
     alignment = generator.normal(size=(WIDTH if dimension == DIMENSION else dimension, dimension)) / np.sqrt(dimension)
-    directions = factors @ alignment.T + 0.1 * generator.normal(size=(concepts, alignment.shape[0]))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = unit(factors @ alignment.T + 0.1 * generator.normal(size=(concepts, alignment.shape[0])))
     names = tuple(f"concept{k}" for k in range(concepts))
     lens = Lens(AffineMap(alignment, np.zeros(alignment.shape[0])), names, directions)
     none = EmbeddingSplit(np.zeros((0, dimension)), np.zeros(0, dtype=np.int64), ())

@@ -15,17 +15,6 @@ Floats: TypeAlias = NDArray[np.floating]
 Float64: TypeAlias = NDArray[np.float64]
 
 
-# A softmax of several classes is neither 1 nor 0, though float32 rounds it to that.
-_LEAST, _MOST = float(np.finfo(np.float32).tiny), 1 - 2.0**-24
-
-
-def softmax(logits: Float64) -> Float64:
-    """Shares `[..., class]` of `logits [..., class]`, which add up to 1; of several classes none is 1 or 0."""
-    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares /= shares.sum(axis=-1, keepdims=True)
-    return np.asarray(np.clip(shares, _LEAST, _MOST) if logits.shape[-1] > 1 else shares)
-
-
 @dataclass(frozen=True, eq=False)
 class AffineMap:
     """z -> weight z + offset, with `weight [out, in]` and `offset [out]`, both float64."""

@@ -12,6 +12,7 @@ from scipy import special
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Floats
+from conspect.core.vectors import softmax
 from conspect.monitor.detectors import baselines
 from conspect.monitor.detectors.paper import CosineHeatmaps, LikelihoodRatio, StoredHeatmaps
 from conspect.monitor.detectors.vlm_tier import VlmEvidence, VlmTier
@@ -187,7 +188,7 @@ class Detectors:
 
 def mean_softmax(logits: Floats) -> Score:
     """Mean softmax probability over `logits [image, look, class]` of the first look's output, higher = normal."""
-    probabilities = special.softmax(np.asarray(logits, dtype=np.float64), axis=2).mean(1)
+    probabilities = softmax(logits).mean(1)
     return Score(probabilities[np.arange(len(logits)), logits[:, 0].argmax(1)], "normal")
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize
+
+from conspect.core.vectors import log_softmax
 
 Float64 = NDArray[np.float64]
 
@@ -82,7 +84,7 @@ def choose_penalty(
         for k in np.unique(fold):
             held = fold == k
             model = fit_corrected(features[~held], given[~held], labels[~held], penalty=penalty)
-            scores = special.log_softmax(model.scores(features[held], given[held]), axis=1)
+            scores = log_softmax(model.scores(features[held], given[held]))
             total -= float(scores[np.arange(int(held.sum())), labels[held]].sum())
         losses.append(total)
     return float(penalties[int(np.argmin(losses))])

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize
 
+from conspect.core.vectors import log_softmax, softmax
 from conspect.statistics.threads import one_thread
 
 
@@ -21,7 +22,7 @@ class LogisticModel:
 
     def probabilities(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """`[row, class]`, each row sums to 1."""
-        return np.asarray(special.softmax(features @ self.weight + self.bias, axis=1))
+        return softmax(features @ self.weight + self.bias)
 
 
 def fit_logistic(
@@ -48,7 +49,7 @@ def fit_logistic(
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters = flat.reshape(width + 1, classes)
         scores = offset + x @ parameters[:-1] + parameters[-1]
-        log_probability = scores - special.logsumexp(scores, axis=1, keepdims=True)
+        log_probability = log_softmax(scores)
         residual = (np.exp(log_probability) - one_hot) / rows
         gradient = np.vstack([x.T @ residual + penalty * parameters[:-1], residual.sum(0, keepdims=True)])
         value = -float(np.sum(log_probability * one_hot)) / rows + penalty / 2 * float(np.square(parameters[:-1]).sum())

@@ -61,6 +61,20 @@ def ranked_areas(
     ]
 
 
+def class_areas(scores: NDArray[np.floating], groups: NDArray[np.integer], number: int) -> NDArray[np.float64]:
+    """`[group, score]`: the area alone, of each of `number` groups over all others, for `scores [image, score]` of any order.
+
+    `groups [image]` in 0..number-1. 0.5 for a group that has no images, or all of them. Each score is ranked once for all
+    groups. Source: Mann and Whitney (1947), U over the product of the sample sizes.
+    """
+    # By rows of the transposed array, which lie together in memory.
+    ranks = stats.rankdata(np.ascontiguousarray(np.asarray(scores, dtype=np.float64).T), axis=1).T
+    sizes = np.bincount(groups, minlength=number).astype(np.float64)[:, None]
+    sums = np.stack([ranks[groups == group].sum(axis=0) for group in range(number)])
+    pairs = sizes * (len(groups) - sizes)
+    return np.where(pairs > 0, (sums - sizes * (sizes + 1) / 2) / np.maximum(pairs, 1.0), 0.5)
+
+
 def _area(statistic: float, m: int, n: int, ties: float, confidence: float) -> RankedArea:
     """From Mann and Whitney's statistic of `m` members against `n` others; `ties`: the sum of t^3 - t over tied groups."""
     area = statistic / (m * n)

@@ -29,7 +29,8 @@ from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import user_error
 from conspect.core.percentages import rounded_share
 from conspect.core.protocols import VisionModel
-from conspect.core.spaces import Float64, Lens, softmax
+from conspect.core.spaces import Float64, Lens
+from conspect.core.vectors import confidences
 from conspect.results import explanations as records
 from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
@@ -142,7 +143,7 @@ class ImageExplainer:
             label=classes[label],
             output=classes[output],
             against=classes[against],
-            confidence=rounded_share(softmax(logits)[output]),
+            confidence=rounded_share(confidences(logits)[output]),
             explanation=explanation,
             sets=self._sets(embedding.astype(np.float64), output) if self.without_sets is None else None,
             counterfactual=self._counterfactual(row, embedding, output, against) if self.without_sets is None else None,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conspect.analysis.diagnosis.labels import calibrated, judge_labels, log_softmax
+from conspect.analysis.diagnosis.labels import calibrated, judge_labels
+from conspect.core.vectors import log_softmax
 
 CLASSES = 5
 

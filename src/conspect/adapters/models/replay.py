@@ -9,6 +9,7 @@ import numpy as np
 
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.spaces import AffineMap, Float64, Floats, Head
+from conspect.core.vectors import log_softmax, softmax
 
 SHOWN = 12
 TINY = 1e-12
@@ -19,22 +20,13 @@ def _unchanged(logits: Float64) -> Float64:
     return logits
 
 
-def _log_softmax(logits: Float64) -> Float64:
-    shifted = logits - logits.max(1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
-
-
-def _softmax(logits: Float64) -> Float64:
-    return np.exp(_log_softmax(logits))
-
-
 def _sigmoid(logits: Float64) -> Float64:
     return 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
 
 
 # What a model may do to its logits at the very end. All keep their order, and the head's logits are those before it.
 ENDINGS: dict[str, Callable[[Float64], Float64]] = {
-    "logits": _unchanged, "softmax": _softmax, "log-softmax": _log_softmax, "sigmoid": _sigmoid,
+    "logits": _unchanged, "softmax": softmax, "log-softmax": log_softmax, "sigmoid": _sigmoid,
 }  # fmt: skip
 
 

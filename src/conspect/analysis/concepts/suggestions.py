@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from conspect.analysis.concepts.meaningless import SPEAKS, Variation, p_values_beyond
 from conspect.core.spaces import Float64, Floats
+from conspect.statistics.ranks import class_areas
 from conspect.statistics.testing import holm
 
 # A candidate is dropped for a better one that its strengths follow this closely, or whose direction is this near.
@@ -163,13 +163,7 @@ def _within(strengths: Floats, labels: NDArray[np.int64]) -> Float64:
 
 def _best_class(strengths: Floats, labels: NDArray[np.int64], classes: int) -> tuple[NDArray[np.int64], Float64]:
     """The class that each candidate tells best from the others, and its AUROC (below 0.5: its images show it less)."""
-    # By rows of the transposed array, which lie together in memory.
-    ranks = rankdata(np.ascontiguousarray(strengths.T), axis=1).T
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    sums = np.stack([ranks[labels == index].sum(axis=0) for index in range(classes)])
-    pairs = counts * (len(labels) - counts)
-    wins = sums - (counts * (counts + 1) / 2)[:, None]
-    aurocs = np.where(pairs[:, None] > 0, wins / np.maximum(pairs, 1)[:, None], 0.5)
+    aurocs = class_areas(strengths, labels, classes)
     best = np.abs(aurocs - 0.5).argmax(axis=0)
     return best, aurocs[best, np.arange(strengths.shape[1])]
 

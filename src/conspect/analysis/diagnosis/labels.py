@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.spaces import Float64
+from conspect.core.vectors import log_softmax
 
 Classes = NDArray[np.int64]
 # Share of errors assumed at first, rounds of estimation, and how many errors of the mean pair of classes each pair is given.
@@ -48,13 +49,6 @@ class LabelJudgement:
     def order(self) -> NDArray[np.int64]:
         """Rows, the most suspect label first."""
         return np.argsort(-self.wrong, kind="stable").astype(np.int64)
-
-
-def log_softmax(scores: Float64) -> Float64:
-    """`[image, class]`, along the classes."""
-    # The largest score at 0, so that no exponential overflows; `logaddexp.reduce` takes twice as long.
-    below = scores - scores.max(axis=1, keepdims=True)
-    return np.asarray(below - np.log(np.exp(below).sum(axis=1, keepdims=True)), dtype=np.float64)
 
 
 def calibrated(

@@ -8,10 +8,10 @@ from enum import Enum, IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from conspect.core.concept_words import quoted
 from conspect.core.spaces import Float64, Floats
+from conspect.statistics.ranks import class_areas
 
 # An image stands out when this share of its class shows the concept less (or more). So many concepts are named, of each class
 # its most telling one first.
@@ -81,17 +81,7 @@ def belonging_by_strength(strengths: Floats, labels: NDArray[np.int64], classes:
 
     `strengths [image, concept]`: the VLM's own, for studies without a table of attributes.
     """
-    belongs = np.zeros((classes, strengths.shape[1]), dtype=bool)
-    # Each concept is ranked once for all classes: AUROC is the rank sum of a class's images, less its least possible value,
-    # over the number of pairs (Mann and Whitney 1947); images of equal strength share their mean rank.
-    ranks = rankdata(np.asarray(strengths, dtype=np.float64), axis=0)
-    for index in range(classes):
-        mine = labels == index
-        own, others = int(mine.sum()), int((~mine).sum())
-        if own and others:
-            wins = ranks[mine].sum(axis=0) - own * (own + 1) / 2
-            belongs[index] = wins / (own * others) >= BELONGS_AUROC
-    return belongs
+    return np.asarray(class_areas(strengths, labels, classes) >= BELONGS_AUROC)
 
 
 @dataclass(frozen=True, eq=False)

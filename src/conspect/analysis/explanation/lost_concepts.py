@@ -28,6 +28,7 @@ from conspect.analysis.explanation.lost_signs import (
     remembered_departure,
 )
 from conspect.core.spaces import Float64, Floats
+from conspect.core.vectors import softmax
 
 # A class shows a concept whose mean is at least this; an image shows it above the second. Groups of images smaller than
 # the third are not compared.
@@ -106,9 +107,9 @@ def _ranked(
         return ()
     allowed = np.ones(len(own), dtype=bool) if candidates is None else np.isin(own, list(candidates))
     own, scores = own[allowed], features[allowed] @ np.asarray(weights)
-    shares = np.exp(scores - scores.max(initial=-np.inf))
+    shares = softmax(scores)
     order = np.argsort(-scores, kind="stable")
-    return tuple(LostConcept(int(own[k]), float(shares[k] / shares.sum())) for k in order)
+    return tuple(LostConcept(int(own[k]), float(shares[k])) for k in order)
 
 
 def blind_features(images: SeenImages, label: int) -> Float64 | None:

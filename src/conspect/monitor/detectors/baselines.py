@@ -14,6 +14,7 @@ from scipy import special
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Float64, Floats
+from conspect.core.vectors import log_softmax, softmax, unit
 from conspect.statistics.detection import Score
 
 # Embeddings compared with the training set at once: bounds the memory of `NearestNeighbours.score`.
@@ -24,7 +25,7 @@ SCATTER_FLOOR = 1e-6
 
 def maximum_softmax(logits: Floats) -> Score:
     """Largest softmax probability, 0..1, higher = normal. Source: Hendrycks and Gimpel (ICLR 2017)."""
-    return Score(special.softmax(np.asarray(logits, dtype=np.float64), axis=1).max(1), "normal")
+    return Score(softmax(logits).max(1), "normal")
 
 
 def maximum_logit(logits: Floats) -> Score:
@@ -40,7 +41,7 @@ def energy(logits: Floats, *, temperature: float = 1.0) -> Score:
 
 def entropy(logits: Floats) -> Score:
     """Entropy of the softmax in nats, 0..log C, higher = suspect. Source: Shannon (1948)."""
-    logarithms = special.log_softmax(np.asarray(logits, dtype=np.float64), axis=1)
+    logarithms = log_softmax(logits)
     return Score(-np.sum(np.exp(logarithms) * logarithms, axis=1), "suspect")
 
 
@@ -91,11 +92,11 @@ class NearestNeighbours:
         if not 1 <= k <= len(embeddings):
             fix = f"use more training images, or a k of at most {len(embeddings)}"
             raise user_error("MONITOR003", f"neighbour {k} of {len(embeddings)} training embeddings", fix)
-        return cls(_unit(embeddings), k)
+        return cls(unit(embeddings), k)
 
     def score(self, embeddings: Floats) -> Score:
         """Euclidean distance, 0..2, to the k-th nearest training embedding, both of unit length; higher = suspect."""
-        queries = _unit(embeddings)
+        queries = unit(embeddings)
         # 1 each, but 0 for an embedding that is nothing but zeros and so has no unit length.
         lengths, trained = np.square(queries).sum(1), np.square(self.units).sum(1)
         nearest = np.empty(len(queries))
@@ -139,9 +140,3 @@ class VirtualLogit:
         shifted = np.asarray(embeddings, dtype=np.float64) - self.origin
         virtual = self.scale * np.linalg.norm(shifted @ self.residual_space, axis=1)
         return Score(virtual - special.logsumexp(np.asarray(logits, dtype=np.float64), axis=1), "suspect")
-
-
-def _unit(embeddings: Floats) -> Float64:
-    x = np.asarray(embeddings, dtype=np.float64)
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.where(norms > 0, norms, 1.0))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64, Floats
+from conspect.core.vectors import unit
 from conspect.statistics.detection import Score
 
 # Weight of the class's overall heatmap in its two halves, in images: a cell seen in fewer says little by itself.
@@ -125,5 +126,4 @@ def flags(score: Score) -> NDArray[np.bool_]:
 def _directions(counts: Float64) -> Float64:
     pooled = counts.sum(0)
     filled = np.where(counts.any(axis=1, keepdims=True), counts, pooled)
-    lengths = np.linalg.norm(filled, axis=1, keepdims=True)
-    return np.asarray(filled / np.where(lengths > 0, lengths, 1.0))
+    return unit(filled)

@@ -11,6 +11,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.vectors import log_softmax
 from conspect.monitor.runtime.detector import Float32
 
 # What the head makes of the embedding again may differ from what is returned by this, relative to the largest logit.
@@ -63,7 +64,7 @@ def replay_of(made: Float32, returned: Float32, *, tolerance: float = TOLERANCE)
     counted = returned > LEAST_SHARE if shares else np.ones(returned.shape, dtype=bool)
     logs = np.log(np.maximum(returned, LEAST_SHARE)) if shares else returned
     scale = _scale(_centred(made, counted), _centred(logs, counted))
-    again = _log_softmax(scale * made)
+    again = log_softmax(scale * made)
     fits = np.allclose(np.exp(again) if shares else again, returned, rtol=0, atol=limit)
     # A scale near 1 that is rounding alone would move every logit a little.
     return Replay(ending, 1.0 if abs(scale - 1) < tolerance else scale) if scale > 0 and fits else None
@@ -79,8 +80,3 @@ def _centred(values: NDArray[np.floating], counted: NDArray[np.bool_]) -> NDArra
     """Each row's counted values around their mean, 0 elsewhere: a softmax does not change with a shift of its row."""
     means = (values * counted).sum(1, keepdims=True) / np.maximum(counted.sum(1, keepdims=True), 1)
     return np.asarray(np.where(counted, values - means, 0.0))
-
-
-def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    shifted = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))

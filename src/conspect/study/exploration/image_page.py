@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.diagnostics import user_error
 from conspect.core.percentages import rounded_share
-from conspect.core.spaces import Float64, softmax
+from conspect.core.spaces import Float64
+from conspect.core.vectors import confidences, cosines
 from conspect.results.exploration import ImagePage, MonitorOpinion, Neighbour, Opinion, Strength
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.findings import ImageFinding
@@ -44,7 +45,7 @@ def image_page(
     """
     row = row_of(index, name)
     logits = index.head.logits(index.embedding(row)[None])[0]
-    probabilities = softmax(logits)
+    probabilities = confidences(logits)
     near = nearness(index, np.array([row]))[0]
     right, wrong = neighbours(index, row, near)
     return ImagePage(
@@ -102,9 +103,9 @@ def closest(index: StudyIndex, row: int, near: NDArray[np.float32], count: int) 
     """
     own = index.embedding(row)
     rows = lowest(near, count, slack=4 * len(own) * FLOAT32)
-    cosines = cosines_to(own, index.model_space.taken(rows))
-    order = np.lexsort((rows, -cosines))[:count]
-    return rows[order], cosines[order]
+    exact = cosines(own, index.model_space.taken(rows))
+    order = np.lexsort((rows, -exact))[:count]
+    return rows[order], exact[order]
 
 
 def neighbours(
@@ -116,7 +117,7 @@ def neighbours(
     """
 
     def nearest(among: NDArray[np.bool_]) -> tuple[Neighbour, ...]:
-        rows, cosines = closest(index, row, np.where(among, near, np.inf), NEIGHBOURS)
+        rows, near_by = closest(index, row, np.where(among, near, np.inf), NEIGHBOURS)
         return tuple(
             Neighbour(
                 int(k),
@@ -125,17 +126,10 @@ def neighbours(
                 index.class_names[index.outputs[k]],
                 round(float(cosine), 4),
             )
-            for k, cosine in zip(rows, cosines, strict=True)
+            for k, cosine in zip(rows, near_by, strict=True)
         )
 
     return nearest(~index.wrong), nearest(index.wrong)
-
-
-def cosines_to(own: NDArray[np.float32], others: NDArray[np.float32]) -> Float64:
-    """Cosines `[image]` of `own [D]` and `others [image, D]`, in float64; 0 where one vanishes."""
-    exact, point = others.astype(np.float64), own.astype(np.float64)
-    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(point)
-    return np.asarray(exact @ point / np.where(lengths > 0, lengths, 1.0))
 
 
 def _strengths(index: StudyIndex, row: int, grades: Mapping[str, str]) -> tuple[Strength, ...]:

@@ -11,7 +11,8 @@ import numpy as np
 from conspect.core.diagnostics import user_error
 from conspect.core.percentages import rounded_share
 from conspect.core.protocols import UnreadableImage, VisionModel
-from conspect.core.spaces import Float64, softmax
+from conspect.core.spaces import Float64
+from conspect.core.vectors import confidences
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.live import ClassShare, ConceptStrength, LiveVerdict
 from conspect.study.explaining import concept_maps
@@ -49,7 +50,7 @@ class Live:
                 raise user_error(
                     "EXPLORE009", "the model answers with no numbers", "the picture is outside what it can take"
                 )
-            shares, output = softmax(logits), int(logits.argmax())
+            shares, output = confidences(logits), int(logits.argmax())
             strengths = self._strengths(point, output)
             maps = concept_maps(
                 self._model, index.lens, image, [strength.concept for strength in strengths[:SHOWN_MAPS]]

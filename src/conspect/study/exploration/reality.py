@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.spaces import Float64
+from conspect.core.vectors import cosines
 from conspect.results.exploration import Neighbour
 from conspect.study.exploration.index import FLOAT32, StudyIndex, evenly, lowest
 
@@ -87,10 +88,9 @@ class Reality:
 
     def nearest(self, point: Float64, count: int, *, without: int | None = None) -> tuple[tuple[Neighbour, float], ...]:
         """The images next to `point [D]`, nearest first, each with its distance; `cosine` as between embeddings."""
-        length, closest = float(np.linalg.norm(point)), []
+        closest = []
         for row, distance in self.closest(point, count, without=without):
-            own = self._index.embedding(row).astype(np.float64)
-            cosine = float(own @ point) / max(length * float(np.linalg.norm(own)), 1e-300)
+            cosine = float(cosines(self._index.embedding(row), point))
             names = self._index.class_names
             label, output = names[self._index.labels[row]], names[self._index.outputs[row]]
             closest.append((Neighbour(row, self._index.ids[row], label, output, round(cosine, 4)), distance))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from conspect.analysis.explanation.counterfactual import concept_moves
 from conspect.core.diagnostics import user_error
 from conspect.core.percentages import rounded_share
-from conspect.core.spaces import Float64, Lens, softmax
+from conspect.core.spaces import Float64, Lens
+from conspect.core.vectors import confidences
 from conspect.results.exploration import MonitorOpinion
 from conspect.results.sliders import ConceptSlider, SliderPage
 from conspect.study.exploration.filters import Annotations
@@ -73,8 +74,8 @@ class Sliders:
             image=image_row(index, annotations, row, None),
             output=index.class_names[output],
             output_before=index.class_names[int(before.argmax())],
-            probabilities=tuple(rounded_share(p, 5) for p in softmax(after)),
-            probabilities_before=tuple(rounded_share(p, 5) for p in softmax(before)),
+            probabilities=tuple(rounded_share(p, 5) for p in confidences(after)),
+            probabilities_before=tuple(rounded_share(p, 5) for p in confidences(before)),
             distance=0.0 if relative is None else relative,
             extent=rounded_share(self._reality.extent(distance)),
             monitor=self._watch(moved),

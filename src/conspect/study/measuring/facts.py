@@ -12,7 +12,8 @@ from conspect.adapters.store.kept import kept_arrays
 from conspect.adapters.store.places import Store
 from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.protocols import ProgressBar
-from conspect.core.spaces import Float64, Head, Lens, softmax
+from conspect.core.spaces import Float64, Head, Lens
+from conspect.core.vectors import confidences
 from conspect.study.measuring.split import StoredSplit
 from conspect.study.measuring.streaming import FOLDS, SAMPLE, Answers, Labels
 
@@ -71,7 +72,7 @@ def looked_at(split: StoredSplit, lens: Lens, head: Head, bar: ProgressBar) -> I
 
 def confidence_of(logits: Float64) -> Float64:
     """Softmax `[image]` of the largest of `logits [image, class]`."""
-    return np.asarray(softmax(logits).max(axis=1))
+    return np.asarray(confidences(logits).max(axis=1))
 
 
 def kept_refitted(split: StoredSplit, store: Store, seed: int, make: Callable[[], Labels]) -> Labels:

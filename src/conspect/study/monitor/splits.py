@@ -13,6 +13,7 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import Store
 from conspect.core.protocols import ImageDataset, ProgressBar
 from conspect.core.spaces import Floats
+from conspect.core.vectors import unit
 from conspect.monitor.detectors.vlm_tier import VlmEvidence
 from conspect.monitor.fitting.fusion import ModelOutputs
 from conspect.monitor.runtime.looks import LOOKS
@@ -169,9 +170,7 @@ def witness(
 
 def vlm_evidence_of(measured: Measurements, embeddings: Floats, vlm_embeddings: Floats) -> VlmEvidence:
     """From the model's and the VLM's embeddings `[image, D]` and `[image, E]` of the same images."""
-    seen = np.asarray(vlm_embeddings, dtype=np.float64)
-    lengths = np.linalg.norm(seen, axis=1, keepdims=True)
-    units = seen / np.where(lengths > 0, lengths, 1.0)
+    units = unit(vlm_embeddings)
     return VlmEvidence(
         units @ measured.class_directions.T, units @ measured.lens.directions.T, measured.lens.strengths(embeddings)
     )

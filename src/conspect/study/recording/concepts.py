@@ -22,6 +22,7 @@ from conspect.analysis.explanation.contrast import (
 )
 from conspect.core.capabilities import concept_labels_of
 from conspect.core.spaces import Float64
+from conspect.core.vectors import unit
 from conspect.results.concepts import Concept, ConceptMeasures, ConceptScores
 from conspect.results.localization import Explanation, Reason
 from conspect.study.inputs import StudyInputs
@@ -67,7 +68,7 @@ class ConceptSample:
 
 def graded(inputs: StudyInputs, measured: Measurements, sample: ConceptSample) -> list[GradedConcept]:
     """A grade for each concept of the study, on its test images."""
-    seen = _directions(sample.vlm_embeddings)
+    seen = unit(sample.vlm_embeddings)
     return grade_concepts(
         ConceptEvidence(
             by_vlm=sample.by_vlm,
@@ -100,13 +101,6 @@ def words_rank(sample: ConceptSample) -> int:
     """In how many independent ways the concepts' strengths vary over the images, seen by the VLM: at most their number."""
     values = np.linalg.svd(sample.by_vlm - sample.by_vlm.mean(axis=0), compute_uv=False)
     return int((values > RANK_CUTOFF * values.max(initial=0.0)).sum())
-
-
-def _directions(embeddings: NDArray[np.float32]) -> Float64:
-    """The embeddings `[image, E]` at length 1, a vanishing one at 0: their products with unit directions are cosines."""
-    exact = np.asarray(embeddings, dtype=np.float64)  # float32 may overflow when it is squared
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(exact / np.where(lengths > 0, lengths, 1.0))
 
 
 def concept_results(inputs: StudyInputs, grades: list[GradedConcept]) -> tuple[Concept, ...]:

@@ -14,6 +14,7 @@ from conspect.core.digests import digest_json
 from conspect.core.percentages import narrow
 from conspect.core.spaces import Float64, Floats
 from conspect.language.syntax.tree import ORDINARY
+from conspect.statistics.intervals import normal_quantile
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid, conformal_radius, least_extent_ellipsoid
 from conspect.verification.neighbourhoods.extents import Extents
@@ -77,7 +78,7 @@ class Neighbourhood:
         inside = self.measured <= float(radius)
         own = inside.mean(axis=1)
         share = float(own.mean()) if len(own) else 0.0
-        half = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
+        half = normal_quantile(0.95) * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
         kinds = dict.fromkeys(picture.kind for picture in self.pictures)
         by_change = {
             kind: float(inside[:, [p.kind == kind for p in self.pictures]].mean()) if len(own) else 0.0
