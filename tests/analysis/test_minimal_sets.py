@@ -125,6 +125,15 @@ def test_a_set_that_changes_the_output_is_known_where_there_is_one(seed: int, co
     assert all(not keeps(mask(frozenset(members), concepts)[None])[0] for members in minimal.contrastive.sets)
 
 
+def test_a_set_that_changes_the_output_holds_what_lowers_the_nearest_margin_and_no_other() -> None:
+    change = np.array([[-1.0, 0.5], [0.0, -0.5], [-1.0, -0.5], [0.5, 0.0]])
+    assert (additive_flip(np.array([2.0, 2.0]), change) == [True, False, True, False]).all()  # 0 is no lead any more
+    assert additive_flip(np.array([2.5, 2.0]), change) is None
+    nearer = additive_flip(np.array([2.5, 0.5]), change)
+    assert nearer is not None
+    assert nearer.tolist() == [False, True, True, False]
+
+
 @given(st.integers(0, 2**31), st.integers(4, 8))
 @settings(max_examples=60, deadline=None)
 def test_no_small_set_is_missed_where_erasing_more_brings_the_output_back(seed: int, concepts: int) -> None:
@@ -232,6 +241,40 @@ def test_the_budget_ends_the_search() -> None:
     sets = minimal_sets(keeps, 60, order=range(60), seconds=0.05, at_most=10**6)
     assert time.perf_counter() - start < 2
     assert not sets.complete
+
+
+def test_small_sets_are_tried_in_half_of_the_time_and_larger_ones_in_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a second whenever somebody looks: 60 concepts have one block of single ones and of pairs."""
+    keeps = additive_keeps(np.full(1, 25.0), -np.ones((60, 1)))
+    for seconds, tried, known in ((6, (2, 1), 1), (8, (2, 2), 2), (2, (1, 0), 1), (12, (2, 2), 4)):
+        clock = itertools.count()
+        monkeypatch.setattr(time, "monotonic", lambda clock=clock: float(next(clock)))
+        sets = minimal_sets(keeps, 60, order=range(60), seconds=seconds, at_most=10**6)
+        assert (sets.abductive.all_up_to, sets.contrastive.all_up_to) == tried
+        assert sets.abductive.known + sets.contrastive.known == known
+        assert not sets.complete
+
+
+@pytest.mark.parametrize("at_most", [2, 3, 7])
+def test_the_search_ends_when_as_many_sets_are_known_as_are_asked_for(at_most: int) -> None:
+    def erases_eight(erased: np.ndarray) -> np.ndarray:
+        return np.asarray(erased[:, :20].sum(axis=1) < 8)
+
+    sets = minimal_sets(erases_eight, 20, order=range(20), seconds=60, at_most=at_most)
+    assert sets.abductive.known + sets.contrastive.known == at_most
+    assert len(sets.abductive.sets) + len(sets.contrastive.sets) == at_most
+
+    def erases_four_to_eight(erased: np.ndarray) -> np.ndarray:
+        """Erasing all keeps it again, so that the empty set is abductive and hitting sets end at once."""
+        number = erased.sum(axis=1)
+        return np.asarray((number < 4) | (number > 8))
+
+    flip = np.arange(20) < 6
+    sets = minimal_sets(erases_four_to_eight, 20, order=range(20), seconds=60, at_most=at_most, flip=flip)
+    assert (sets.abductive.known, sets.contrastive.known) == (1, at_most - 1)
+    every = minimal_sets(erases_four_to_eight, 20, order=range(20), seconds=60, at_most=100, flip=flip)
+    assert (every.abductive.sets, every.contrastive.known) == (((),), 15)
+    assert not every.complete
 
 
 @pytest.mark.parametrize("along_variation", [False, True])

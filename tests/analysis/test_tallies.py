@@ -100,7 +100,12 @@ def test_what_follows_from_the_tallies_is_what_the_arrays_give(example) -> None:
         refitted=data["refitted"],
     )
     assert tallies.oracles.localization(0.9) == summarise(verdicts, 0.9)
-    assert tallies.oracles.vlm_right == (zero_shot(data["y"], interpreted.classes) == labels).sum()
+    on_image, on_mapped = (zero_shot(rows, interpreted.classes) for rows in (data["y"], mapped))
+    assert tallies.oracles.images == len(labels)
+    assert tallies.oracles.vlm_right == (on_image == labels).sum()
+    assert tallies.oracles.mapped_right == (on_mapped == labels).sum()
+    assert tallies.oracles.agreed == (on_image == on_mapped).sum()
+    assert tallies.oracles.refitted_right == (data["refitted"] == labels).sum()
     whole = quality(interpreted.lens.alignment, data["z"], data["y"])
     assert tallies.quality.quality().r2 == pytest.approx(whole.r2, rel=1e-10, abs=1e-10)
     assert tallies.quality.quality().mean_cosine == pytest.approx(whole.mean_cosine, rel=1e-10, abs=1e-12)

@@ -14,17 +14,33 @@ from conspect.core.regions import Box
 from conspect.core.spaces import AffineMap, Head, Lens
 from conspect.core.verdicts import HOLDS, VIOLATED
 from conspect.language import check_text, parse
-from conspect.language.syntax.tree import Focus, Stronger
+from conspect.language.syntax.tree import (
+    And,
+    Focus,
+    Formula,
+    HasConcept,
+    Iff,
+    Implies,
+    Not,
+    Predict,
+    Stronger,
+)
 from conspect.verification.certificates.binding import Comparison, _about_sizes, _short, _size
 from conspect.verification.certificates.writing import thresholds_of, tie_of
 from conspect.verification.engine.prover import Proof
+from conspect.verification.engine.rounding import DOUBLE
 from conspect.verification.engine.steps import Close, Open
 from conspect.verification.extents.classes import _curve, class_extents, extent_name
 from conspect.verification.images.describing import NEIGHBOURS, Describer
+from conspect.verification.images.exact_truth import ExactTruth, SplitReadouts
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around
 from conspect.verification.neighbourhoods.centres import Centres
+from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid
+from conspect.verification.neighbourhoods.extents import Extents
+from conspect.verification.neighbourhoods.learning import MeasuredShare, Neighbourhood, kinds_near
 from conspect.verification.neighbourhoods.proving import Case
 from conspect.verification.neighbourhoods.verdicts import refuting
+from conspect.verification.queries.changed import PictureName
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.regions.focus import LARGEST, RARE, FocusRegions, caveats_of, rarity, rate
@@ -539,3 +555,101 @@ def test_what_readouts_are_is_said_in_words_and_what_they_cover() -> None:
     assert not whole.covers(ReadoutKinds(1, (2,), EACH))
     assert not ReadoutKinds(1, (0, 1), EACH).covers(whole)
     assert not ReadoutKinds(None, (0, 1), LENGTH).covers(whole)
+
+
+# ---------------------------------------------------------------- what floats can tell
+
+
+def truths(formula: Formula, **read: Any) -> tuple[bool, bool]:
+    """Of one image of the plane: certainly true, and possibly."""
+    nothing: dict[str, Any] = {
+        "logits": [0.0, 0.0], "numerators": [0.0, 0.0], "norm": 1.0,
+        "logit_errors": [0.0, 0.0], "numerator_errors": [0.0, 0.0], "norm_errors": 0.0,
+    }  # fmt: skip
+    model = plane(thresholds={"right": 0.5, "up": -0.25})
+    bounds = ExactTruth(model).bounds(
+        formula, SplitReadouts(**{name: np.array([value]) for name, value in (nothing | read).items()})
+    )
+    return bool(bounds.surely[0]), bool(bounds.maybe[0])
+
+
+YES, OPEN, NO = (True, True), (False, True), (False, False)
+
+
+@pytest.mark.parametrize(
+    ("formula", "read", "told"),
+    [
+        (Stronger("right", "up"), {"numerators": [2.0, 1.5], "numerator_errors": [0.25, 0.125]}, YES),
+        (Stronger("right", "up"), {"numerators": [2.0, 1.5], "numerator_errors": [0.25, 0.25]}, OPEN),
+        (Stronger("right", "up"), {"numerators": [1.5, 2.0], "numerator_errors": [0.25, 0.25]}, OPEN),
+        (Stronger("right", "up"), {"numerators": [1.5, 2.0], "numerator_errors": [0.125, 0.25]}, NO),
+        # Four units for both numbers: 1 and what is k units below it.
+        (Stronger("right", "up"), {"numerators": [1.0, 1 - 7 * DOUBLE]}, OPEN),
+        (Stronger("right", "up"), {"numerators": [1.0, 1 - 9 * DOUBLE]}, YES),
+        (Stronger("right", "up"), {"numerators": [-1 - 16 * DOUBLE, -1.0]}, NO),
+        (Stronger("right", "up"), {"numerators": [-1 - 6 * DOUBLE, -1.0]}, OPEN),
+        (Stronger("right", "up"), {"numerators": [np.nan, 1.0]}, OPEN),
+        (Predict("east"), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.125]}, YES),
+        (Predict("east"), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.25]}, OPEN),
+        (Predict("west"), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.125]}, NO),
+        (Predict("west"), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.25]}, OPEN),
+        (Predict("east", Fraction(1, 4)), {"logits": [2.0, 1.5], "logit_errors": [0.125, 0.0]}, YES),
+        (Predict("east", Fraction(1, 4)), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.0]}, OPEN),
+        (Predict("east", Fraction(1)), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.125]}, NO),
+        (Predict("east", Fraction(1)), {"logits": [2.0, 1.5], "logit_errors": [0.25, 0.25]}, OPEN),
+        (Predict("east", Fraction(1)), {"logits": [2.0, 1.0 - 17 * DOUBLE]}, YES),
+        (Predict("east", Fraction(1)), {"logits": [2.0, 1.0 - 11 * DOUBLE]}, OPEN),
+        # 1 against a threshold of 1/2 times the length.
+        (HasConcept("right"), {"numerators": [1.0, 0.0], "norm": 1.5, "norm_errors": 0.25}, YES),
+        (HasConcept("right"), {"numerators": [1.0, 0.0], "norm": 1.5, "norm_errors": 0.5}, OPEN),
+        (HasConcept("right"), {"numerators": [1.0, 0.0], "norm": 2.5, "norm_errors": 0.25}, NO),
+        (HasConcept("right"), {"numerators": [1.0, 0.0], "norm": 2.5, "norm_errors": 0.5}, OPEN),
+        (HasConcept("right"), {"numerators": [1.0, 0.0], "norm": 1.5, "numerator_errors": [0.25, 0.0]}, OPEN),
+        (HasConcept("up"), {"numerators": [0.0, -0.25], "norm": 2.0, "norm_errors": 0.5}, YES),
+        (HasConcept("up"), {"numerators": [0.0, -0.25], "norm": 2.0, "norm_errors": 1.0}, OPEN),
+        # Where the length may be 0 nothing is present, and no one can tell.
+        (HasConcept("up"), {"numerators": [0.0, 1.0], "norm": 0.5, "norm_errors": 0.5}, OPEN),
+        (HasConcept("up"), {"numerators": [0.0, -1.0], "norm": 0.5, "norm_errors": 0.5}, OPEN),
+        (HasConcept("up"), {"numerators": [0.0, -1.0], "norm": 0.5, "norm_errors": 0.25}, NO),
+    ],
+)
+def test_floats_say_what_is_true_beyond_their_rounding_and_leave_the_rest_open(
+    formula: Formula, read: dict[str, Any], told: tuple[bool, bool]
+) -> None:
+    assert truths(formula, **read) == told
+    denied = {YES: NO, NO: YES, OPEN: OPEN}[told]
+    assert truths(Not(formula), **read) == denied
+    assert truths(Iff(formula, formula), **read) == (OPEN if told == OPEN else YES)
+    assert truths(Implies(formula, Not(formula)), **read) == denied
+    assert truths(And((formula, Not(formula))), **read) == (OPEN if told == OPEN else NO)
+
+
+def test_the_share_of_pictures_inside_is_that_of_images_by_change_and_by_class() -> None:
+    ellipsoid = ChangeEllipsoid(np.eye(1), np.eye(1))
+    pictures = (PictureName("mirror", "m"), PictureName("shift", "left"), PictureName("shift", "right"))
+
+    def measured(sizes: Any, classes: list[str]) -> MeasuredShare:
+        values = np.array(sizes, dtype=float).reshape(-1, 3)
+        hood = Neighbourhood(
+            ReadoutKinds(0, (), EACH), "ordinary", pictures, ellipsoid, Extents(np.eye(1)), values, values,
+            np.array(classes), 9,
+        )  # fmt: skip
+        return hood.measure(Fraction(2))
+
+    share = measured([[1, 2, 3], [2, 2, 2], [3, 3, 1], [1, 1, 4]], ["a", "b", "b", "a"])
+    own = np.array([2 / 3, 1, 1 / 3, 2 / 3])
+    half = 1.96 * own.std(ddof=1) / 2
+    assert (share.share, share.images) == (pytest.approx(own.mean()), 4)
+    assert (share.low, share.high) == pytest.approx((own.mean() - half, min(1.0, own.mean() + half)))
+    assert share.by_change == {"mirror": 0.75, "shift": 0.625}
+    assert share.by_class == pytest.approx({"a": 2 / 3, "b": 2 / 3})
+    alone = measured([[1, 2, 3]], ["a"])
+    assert (alone.share, alone.low, alone.high) == (pytest.approx(2 / 3), 0.0, 1.0)
+    nothing = measured([], [])
+    assert (nothing.share, nothing.low, nothing.high, nothing.images) == (0.0, 0.0, 1.0, 0)
+    assert nothing.by_change == {"mirror": 0.0, "shift": 0.0}
+
+
+def test_a_neighbourhood_reads_all_concepts_and_the_length_where_it_asks_for_presence() -> None:
+    assert kinds_near((("stronger", 0, 1),), 3) == ReadoutKinds(0, (0, 1, 2), RELATIVE)
+    assert kinds_near((("predict", 1), ("has", 2), ("or", 0, 1)), 3) == ReadoutKinds(0, (0, 1, 2), LENGTH)

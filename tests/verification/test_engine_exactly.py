@@ -643,6 +643,8 @@ def test_many_questions_are_answered_as_each_alone(norm: Any, tight: bool) -> No
     slopes[3], offsets[3] = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [1e-10, 1e-10, 1.0]  # within the tolerance of one
     slopes[4] *= 1e6
     offsets[4] *= 1e6
+    slopes[5], offsets[5] = 1e6 * slopes[3], 1e6 * offsets[3]
+    slopes[6], offsets[6] = slopes[5], [-1e-4, -1e-4, 1e6]
     seen = set()
     for steps in (1, 2, 5, 100):
         answers = barrier.answer(slopes, offsets, norm, steps=steps, tolerance=1e-9, tight=tight)

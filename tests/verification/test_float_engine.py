@@ -1,7 +1,9 @@
 """What the float engine hands on: largest values of literals, corners and margins, the rows and plans of splits, all by value."""
 
+import time
 from collections import defaultdict
 from fractions import Fraction
+from itertools import count
 from math import inf
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from conspect.core.regions import Box, Ellipsoid, PrincipalBox, Region
 from conspect.core.spaces import AffineMap, Head, Lens
+from conspect.language import check_text
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import Branch, RegionForms, examine, new_task
 from conspect.verification.engine.decider import Decider, base_forms
@@ -27,6 +30,7 @@ from conspect.verification.engine.prover import Proof, linear_literals
 from conspect.verification.engine.steps import Close, Halve, Open, SplitNeuron
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.negation import AtomRows, ConeLiteral, LinearLiteral, State
+from conspect.verification.queries.planning import plan
 
 # Strengths are x and y at the embedding (x, y), then their mean; logits x, y and 1.
 LENS = Lens(AffineMap(np.eye(2), np.zeros(2)), ("k0", "k1", "k2"), np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]))
@@ -308,3 +312,47 @@ def test_steps_are_written_down_as_the_checker_reads_them() -> None:
     )
     assert Proof().steps == []
     assert linear_literals(State((X_ABOVE, ConeLiteral(0, True), Y_ABOVE), ())) == (X_ABOVE, Y_ABOVE)
+
+
+def test_what_is_linear_depends_on_the_head_and_on_thresholds() -> None:
+    strengths: Any = (("stronger", 0, 1),)
+    mixed: Any = (("predict", 0), ("stronger", 0, 1), ("implies", 0, 1))
+    present: Any = (("has", 0), ("has", 1), ("or", 0, 1))
+    thresholds = {"k0": 0.0, "k1": 0.5}
+
+    def linear(head: Head, table: Any, cut: int | None = None, **options: Any) -> bool:
+        of = decider(head, thresholds, **options)
+        return of.is_linear(new_task(table, of.rows, 0, cut))
+
+    assert linear(LINEAR, mixed)
+    assert linear(LINEAR, mixed, 1)
+    assert linear(RELU, strengths)
+    assert not linear(RELU, mixed)
+    assert not linear(RELU, strengths, 1)
+    assert linear(LINEAR, present[:1])
+    assert not linear(LINEAR, present)
+    assert linear(LINEAR, present, linear_norm=True)
+
+
+def test_the_time_of_all_is_shared_out_and_each_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a second whenever somebody looks."""
+    model = model_of()
+    jobs = plan(check_text("property p: for all x in focus(c0): k0 > k1").require(), model) * 4
+    of = Decider(model, VerifyOptions(search_gamma=False))
+    for number, shared in ((1, 1.0), (2, 0.5), (4, 0.25)):
+        clock = count()
+        monkeypatch.setattr(time, "perf_counter", lambda clock=clock: float(next(clock)))
+        assert [answer.seconds for answer in of.decide([(job, BOX) for job in jobs[:number]])] == [1 + shared] * number
+    assert of.decide([]) == []
+
+
+def test_decisions_without_a_search_keep_what_is_known() -> None:
+    of = Decider(model_of(), VerifyOptions(cross_check="scip"), leads=(Fraction(1, 2),))
+    forms = of.forms(BOX)
+    other = of.without_search()
+    assert (other.options.search_gamma, other.options.cross_check, other.leads) == (False, "none", of.leads)
+    assert other.exact_region(BOX) is of.exact_region(BOX)
+    assert other.forms(BOX).slopes is not None
+    assert (other.forms(BOX).slopes == forms.slopes).all()
+    failed = Decider.guarded(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    assert failed.verdict.reason.startswith("the arithmetic of this property failed (ZeroDivisionError: ")

@@ -107,7 +107,7 @@ def _is_shown(confusion: NDArray[np.int64], pairs: Sequence[tuple[int, int]], cl
     One class alone whose images go to another is a confusion, not a wrong name: the other class keeps its own.
     """
     shown = [sign_test(confusion[label, output], confusion[label, label]) < ERROR / classes for label, output in pairs]
-    return len(pairs) > 1 and sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs)
+    return sum(shown) > 1 and sum(shown) >= SHOWN_BY * len(pairs)
 
 
 def _shown_together(
