@@ -74,6 +74,7 @@ def test_a_suggestion_says_which_class_and_which_images() -> None:
     lost = by_name["lost on failures"]
     assert lost.failures < -0.8
     assert lost.p_value < 1e-6
+    assert lost.tells_failures
 
 
 def test_every_number_of_a_suggestion_is_that_of_other_libraries() -> None:
@@ -139,7 +140,7 @@ def test_every_number_of_a_suggestion_is_that_of_other_libraries() -> None:
 def test_without_failures_no_shift_is_said() -> None:
     candidates, labels, _ = planted()
     (suggestion,) = suggest(candidates, labels, labels, limit=10).suggestions
-    assert (suggestion.failures, suggestion.p_value) == (0.0, 1.0)
+    assert (suggestion.failures, suggestion.p_value, suggestion.tells_failures) == (0.0, 1.0, False)
 
 
 def test_a_class_that_fails_more_is_no_sign_of_its_concepts() -> None:
@@ -148,6 +149,7 @@ def test_a_class_that_fails_more_is_no_sign_of_its_concepts() -> None:
     by_name = {NAMES[s.candidate]: s for s in suggest(candidates, labels, outputs, limit=10).suggestions}
     stripes = by_name.get("stripes") or by_name["stripes again"]
     assert stripes.p_value > 0.05
+    assert not stripes.tells_failures
 
 
 def test_the_limit_keeps_the_most_telling() -> None:

@@ -281,15 +281,15 @@ def test_a_vlm_fitted_on_other_classes_is_warned_of_in_the_first_lines(finished:
 
 def test_a_vlm_that_is_no_better_than_guessing_is_warned_of_in_the_first_lines(finished: Study) -> None:
     results = finished.results()
-    interval = results.vlm.zero_shot_interval
-    guess = msgspec.structs.replace(interval, low=0.2, value=0.25, high=0.3)
-    guessing = msgspec.structs.replace(results.vlm, zero_shot_accuracy=0.25, zero_shot_interval=guess)
+    assert results.vlm.chance == 1 / len(results.classes)
+    assert results.vlm.above_chance == (results.vlm.zero_shot_interval.low > 1 / len(results.classes))
+    guessing = msgspec.structs.replace(results.vlm, zero_shot_accuracy=0.25, chance=0.25, above_chance=False)
     lines = findings(msgspec.structs.replace(results, vlm=guessing))
     assert lines[2] == (
         f"Careful: asked for the classes by name, {results.vlm.name} is right on 25.0 % of the images, and guessing on 25.0 %. "
         "Nothing that is said here in its words should be believed."
     )
-    better = msgspec.structs.replace(guessing, zero_shot_interval=msgspec.structs.replace(guess, low=0.26))
+    better = msgspec.structs.replace(guessing, above_chance=True)
     assert "guessing" not in " ".join(findings(msgspec.structs.replace(results, vlm=better)))
 
 

@@ -197,7 +197,7 @@ def suggest(  # noqa: PLR0917 (click passes by name)
         fails = (
             f"; failures show it {direction}, by {abs(concept.failures):.2f} standard deviations "
             f"({p_value_words(concept.p_value, 1)})"
-            if concept.p_value < 0.05
+            if concept.tells_failures
             else ""
         )
         click.echo(on_one_line(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}"))

@@ -47,12 +47,11 @@ def warnings(results: Results) -> list[str]:
             f"Careful: {results.vlm.name} was not fitted on {which}: {shown}. What it says of {them} means "
             "nothing; take a VLM that was trained on captions."
         )
-    chance = 1 / len(results.classes)
-    if results.vlm.zero_shot_interval.low <= chance:
+    if not results.vlm.above_chance:
         lines.append(
             f"Careful: asked for the classes by name, {results.vlm.name} is right on "
-            f"{percent(results.vlm.zero_shot_accuracy)} of the images, and guessing on {percent(chance)}. Nothing that is said "
-            "here in its words should be believed."
+            f"{percent(results.vlm.zero_shot_accuracy)} of the images, and guessing on {percent(results.vlm.chance)}. Nothing "
+            "that is said here in its words should be believed."
         )
     lines += concept_warnings(results.concepts)
     if results.model.class_order is not None:

@@ -56,7 +56,7 @@ class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     whose images show it `more`, or less. `speaks`: share of words without meaning in which images vary less. `failures`: by how
     many standard deviations failures show it more than right images of their class do, beyond what class strengths say;
     `p_value` of there being no such shift, or none beyond that of words without meaning, corrected for all candidates.
-    `examples`: ids of the images that show it most.
+    `tells_failures`: that is small enough to be told. `examples`: ids of the images that show it most.
     """
 
     name: str
@@ -68,6 +68,7 @@ class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     speaks: Fraction
     failures: float
     p_value: Fraction
+    tells_failures: bool
     examples: tuple[str, ...]
 
 

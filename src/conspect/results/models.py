@@ -76,7 +76,8 @@ class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The VLM: zero-shot accuracy of its own image embeddings; pair agreement, null without a class-attribute table.
 
     `pair_agreement`: share of (image, relevant concept, irrelevant concept) in the right order; also with words that the
-    VLM was not fitted on, by class, and read off the model's embedding.
+    VLM was not fitted on, by class, and read off the model's embedding. `above_chance`: the lower end of `zero_shot_interval`
+    lies above `chance`, what guessing among the classes gives; where it does not, nothing said in its words should be believed.
     """
 
     name: str
@@ -85,6 +86,8 @@ class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statement: Statement
     zero_shot_accuracy: Fraction
     zero_shot_interval: Share
+    chance: Fraction | None = None
+    above_chance: bool = True
     pair_agreement: Fraction | None = None
     pair_agreement_unseen_words: Fraction | None = None
     pair_agreement_by_class: tuple[Fraction | None, ...] | None = None

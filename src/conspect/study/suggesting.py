@@ -71,6 +71,7 @@ def suggest_concepts(
                 speaks=round(suggestion.speaks, 4),
                 failures=round(suggestion.failures, 4),
                 p_value=suggestion.p_value,
+                tells_failures=suggestion.tells_failures,
                 examples=tuple(measured.ids[sample.images[row]] for row in suggestion.examples),
             )
             for suggestion in suggested.suggestions

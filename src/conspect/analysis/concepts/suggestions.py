@@ -30,7 +30,8 @@ class Suggestion:
     class whose images the VLM's strength tells best from others, and how well, 0.5..1; `more`: they show it more. `speaks`:
     share of words without meaning in which images vary less. `failures`: mean difference, in standard deviations within classes,
     of failures from right images, read off the model, beyond what its class strengths say; `p_value` of there being none, or none
-    beyond that of words without meaning, corrected for all candidates (Holm). `examples`: rows of images that show it most.
+    beyond that of words without meaning, corrected for all candidates (Holm), `tells_failures`: it is below alpha. `examples`:
+    rows of images that show it most.
     """
 
     candidate: int
@@ -42,6 +43,7 @@ class Suggestion:
     speaks: float
     failures: float
     p_value: float
+    tells_failures: bool
     examples: tuple[int, ...]
 
 
@@ -100,11 +102,10 @@ def suggest(
     followed = (agreement >= READABLE) & (own_share >= OWN_SHARE)
     speaks = Variation.of(candidates.by_vlm, labels).share_below(Variation.of(candidates.meaningless_by_vlm, labels))
     readable = followed & (speaks >= SPEAKS)
-    telling = (np.abs(auroc - 0.5) + 0.5 >= TELLS_CLASSES) | (corrected < alpha)
+    significant = corrected < alpha
+    telling = (np.abs(auroc - 0.5) + 0.5 >= TELLS_CLASSES) | significant
     # One scale for both uses: how far the AUROC is from a coin, and the size of the shift where it is significant.
-    worth = (
-        np.maximum(np.abs(auroc - 0.5), np.where(corrected < alpha, np.abs(failures) / 2, 0.0)) * agreement * own_share
-    )
+    worth = np.maximum(np.abs(auroc - 0.5), np.where(significant, np.abs(failures) / 2, 0.0)) * agreement * own_share
     usable = np.flatnonzero(~named & readable & telling)
     order = usable[np.argsort(-worth[usable], kind="stable")]
     chosen: list[int] = []
@@ -129,6 +130,7 @@ def suggest(
                 speaks=float(speaks[k]),
                 failures=float(failures[k]),
                 p_value=float(corrected[k]),
+                tells_failures=bool(significant[k]),
                 examples=tuple(int(row) for row in np.argsort(-vlm[:, k], kind="stable")[:EXAMPLES]),
             )
             for k in chosen

@@ -203,6 +203,7 @@ def _vlm(
 ) -> Vlm:
     counts = measured.tallies
     hits, images = counts.oracles.vlm_right, counts.oracles.images
+    zero_shot, chance = share(hits, images, confidence), 1 / len(inputs.model.class_names)
     table, by_vlm, by_lens, unseen = inputs.attributes, None, None, None
     if table is not None:
         by_vlm = lens_quality.pair_agreement(counts.ground_truth_by_vlm(), table)
@@ -216,7 +217,9 @@ def _vlm(
         preprocessing=inputs.vlm.preprocessing,
         statement=statement_of(inputs.vlm),
         zero_shot_accuracy=hits / images,
-        zero_shot_interval=share(hits, images, confidence),
+        zero_shot_interval=zero_shot,
+        chance=chance,
+        above_chance=zero_shot.low > chance,
         pair_agreement=None if by_vlm is None else finite_or_none(by_vlm.mean),
         pair_agreement_unseen_words=None if unseen is None else finite_or_none(unseen.mean),
         pair_agreement_by_class=None if by_vlm is None else tuple(finite_or_none(v) for v in by_vlm.by_class),
