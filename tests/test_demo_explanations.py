@@ -19,11 +19,11 @@ def test_the_demos_explanations_name_concepts_that_are_seen_and_belong_to_one_of
 ) -> None:
     study = demo_study(tmp_path / "demo", images=800)
     inputs, measured = study.inputs, study.measurements()
-    sample = ConceptSample.of(inputs, measured)
+    sample = ConceptSample.of(measured)
     grades = graded(inputs, measured, sample)
     speaking, table, names = believed(grades), inputs.attributes, inputs.concepts.names
     assert table is not None
-    explainer = Explainer.of(inputs, measured, sample, grades)
+    explainer = Explainer.of(inputs, sample, grades)
     good = []
     failures = np.flatnonzero(sample.labels != sample.outputs)
     for row in failures:

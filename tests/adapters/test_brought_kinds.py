@@ -1136,7 +1136,7 @@ def test_15_a_graph_is_written_of_a_network_of_any_form(
     model = MODELS[adapter](FORMS[form]().eval(), tmp_path, 2 if "one " in form and "batch" not in form else 3)
     graph = encoder_graph(model)
     # What looks again at every image must know how wide each output is.
-    looking = around(graph, LOOKS, 17)
+    looking = around(graph, LOOKS)
     onnx.checker.check_model(looking, full_check=True)
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     for number in (1, 6):

@@ -75,13 +75,13 @@ def started(command: list[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        said: list[str] = []
+        complaints: list[str] = []
         for line in process.stderr:
-            said.append(line)
+            complaints.append(line)
             if "http://" in line:
                 yield "http://" + line.split("http://", 1)[1].strip(), process
                 return
-        raise RuntimeError(f"the explorer did not start: {''.join(said)[-300:]}")
+        raise RuntimeError(f"the explorer did not start: {''.join(complaints)[-300:]}")
     finally:
         process.terminate()
         # A server that reads millions of embeddings from a disk that others want ends when it has read what it is at.
@@ -151,7 +151,7 @@ def answered(
     witness()  # regions and readings of the split are estimated once
     client.ask("/api/live", picture)  # the model is loaded
     names = client.record("/api/images?order=file&limit=1")["images"][0]["id"][:3]
-    told: list[tuple[str, float, float]] = [
+    figures: list[tuple[str, float, float]] = [
         (
             "the first page of all images",
             timed(lambda: client.ask("/api/images?order=confident&limit=120"), repeats),
@@ -172,11 +172,11 @@ def answered(
         ("filters and a pair together", timed(filtered, repeats), 100),
     ]
     if compared:
-        told += [
+        figures += [
             ("two studies compared", timed(lambda: client.ask("/api/compare"), repeats), 2000),
             ("heatmap difference", timed(lambda: client.ask("/api/compare/heatmap"), repeats), 2000),
         ]
-    return told
+    return figures
 
 
 def checked(client: Client, text: str) -> None:

@@ -28,11 +28,11 @@ def measure(study: Path | None, bar: ProgressBar = silent) -> Measurement:
 
 def rows_of(cases: list[JudgedCase]) -> list[Row]:
     """With one network alone its kinds are left out, but not the network: there would be nothing to fit on."""
-    said = kinds_left_out(cases)
-    models, images = score_models(cases, said), score_images(cases, said)
+    answers = kinds_left_out(cases)
+    models, images = score_models(cases, answers), score_images(cases, answers)
     since = score_informed(cases)
     by_kind: dict[str, list[bool]] = {}
-    for case, diagnosis in zip(cases, said, strict=True):
+    for case, diagnosis in zip(cases, answers, strict=True):
         if case.part is Part.INPUT:
             by_kind.setdefault(case.kind, []).append(diagnosis.suspect is Suspect.INPUT)
     kinds, named = len(by_kind), sum(2 * sum(hits) >= len(hits) for hits in by_kind.values())

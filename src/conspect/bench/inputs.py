@@ -39,8 +39,8 @@ def measure(folder: Path, bar: ProgressBar = silent) -> Measurement:
         done(1)
         if sound - accuracy >= LEAST_DROP:
             costly.append(kind.is_named(diagnosis))
-            said = " or ".join(suspect.value for suspect in diagnosis.named)
-            what = f"{kind.pipeline.name}: {100 * sound:.1f} % becomes {100 * accuracy:.1f} %; named: {said}"
+            named = " or ".join(suspect.value for suspect in diagnosis.named)
+            what = f"{kind.pipeline.name}: {100 * sound:.1f} % becomes {100 * accuracy:.1f} %; named: {named}"
             rows.append(row(what, float(costly[-1]), "yes or no"))
     share = round(sum(costly) / max(len(costly), 1), 4)
     return {

@@ -38,7 +38,7 @@ GOOD_PAUSE, HOSTILE_PAUSE, SAMPLE_SECONDS = 0.05, 0.3, 2.0
 HOSTILE_WARM = 6
 
 
-class Answer(TypedDict):
+class ServedAnswer(TypedDict):
     """What is compared of one answer of /v1/check."""
 
     output: str
@@ -166,7 +166,7 @@ class Load:
         body = b"\r\n".join(parts) + b"\r\n--b0undary--\r\n"
         return kind, "multipart/form-data; boundary=b0undary", body, rows, self.of_images
 
-    def _compare(self, kind: str, results: list[Answer], rows: list[int], expected: Decisions) -> None:
+    def _compare(self, kind: str, results: list[ServedAnswer], rows: list[int], expected: Decisions) -> None:
         if len(results) != len(rows):
             self.wrong.append(f"{kind}: {len(results)} answers to {len(rows)} inputs")
             return

@@ -34,7 +34,7 @@ from conspect.checker import check
 from conspect.language.syntax.tree import Focus, ForAll, Not
 from conspect.verification.certificates.claims import Claim, ExtentClaim, RegionClaim, coverage_claim, region_claim
 from conspect.verification.certificates.writing import CertificateBody, bundle, sealed
-from conspect.verification.engine.decider import Answer, Decider
+from conspect.verification.engine.decider import Decider, RegionDecision
 from conspect.verification.engine.sizes import SizeSearch
 from conspect.verification.extents.search import ExtentSearch
 from conspect.verification.queries.formula_table import leads_asked
@@ -236,7 +236,7 @@ def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], t
 
 
 def _ends(
-    case: Case, answer: Answer, search: SizeSearch, independent: Independent, tally: Tally
+    case: Case, answer: RegionDecision, search: SizeSearch, independent: Independent, tally: Tally
 ) -> Iterator[RegionClaim]:
     """Both ends of the bracket of sizes, each as a claim of its own: proved at the lower, refuted at the upper."""
     bracket = search.bracket(case.job, case.region, answer.outcome, OPTIONS.seconds_budget)

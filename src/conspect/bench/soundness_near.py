@@ -41,8 +41,8 @@ def _compare_images(job: Obligation, subject: VerificationModel, claim: Neighbou
     polyhedra = Polyhedra(subject, claim.reads, claim.factor, claim.radius)
     centres = claim.centres.floats
     for place, true in enumerate(polyhedra.true_around(job.formula, centres)):
-        said = "holds" if claim.proved[place] else "violated" if place in claim.refuted else "unknown"
-        tally.compare("near image", f"{job.name} around {claim.image_ids[place]}", said, true)
+        verdict = "holds" if claim.proved[place] else "violated" if place in claim.refuted else "unknown"
+        tally.compare("near image", f"{job.name} around {claim.image_ids[place]}", verdict, true)
         exact = readouts_of(subject, claim.reads, claim.embeddings[place])
         unit = Fraction(1, 1 << claim.centres.shift)
         if any(not -unit <= Fraction(c) - v <= unit for c, v in zip(centres[place].tolist(), exact, strict=True)):

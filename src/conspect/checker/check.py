@@ -817,6 +817,9 @@ def check_proof(steps: Any, formula: Table, region: Place, size: Fraction, cut: 
 
 def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
     """Refuses unless the multipliers exclude that any embedding of the branch satisfies its literals."""
+    # The sum of all literals, each times its multiplier, is bounded from above on the branch. Every literal says that something
+    # is above 0 (or not below it), so a sum that cannot be contradicts them together: Farkas, with `parts` in the place of what
+    # is not linear. All is in integers, in units of the base forms.
     model = region.model
     need(step[0] == "close" and 2 <= len(step) <= 4, "a closing step has the wrong shape")
     bounds = dict_of(step[2]) if len(step) > 2 else {}
@@ -833,6 +836,7 @@ def close(step: Any, branch: Branch, region: Region, size: Fraction) -> None:
     if not region.linear and (len(step) > 3 or any(weights.get(row) for row in range(model.classes))):
         parts.append(relaxed_head(weights, step[3] if len(step) > 3 else [], region, (size, branch.phases)))
         weights = {row: weight for row, weight in weights.items() if row >= model.classes}
+    # Of a box that is whole and forms that are linear the dual norm is kept by combination of rows; all else is added up anew.
     base = tuple((row, weight) for row, weight in sorted(weights.items()) if weight)
     if not parts and not branch.ends:
         reach, middle, common = region.reach(base) if base else (0, 0, 1)
@@ -927,11 +931,14 @@ def cone(literal: Any, bound: Any, region: Region, state: Any) -> tuple[list[Par
     mapped, unit = region.mapped, 1 << region.exponent
     scale = model.mapped.shift + region.shift
     parts: list[Part] = [(sign, *region.row(model.classes + concept))]
+    # Wanted with t > 0, or denied with t < 0, |y| stands with a minus: a lower end of |y| bounds the literal from above.
     if (threshold > 0) == wanted:
         _, p, shift = floats(bound, (len(mapped),), "a cone's vector", model.budget)
         need(sum(map(mul, p, p)) <= 1 << 2 * shift, "a cone's vector is longer than 1")
         factor = -abs(threshold) * Fraction(unit, 1 << shift + scale)
         return parts + [(factor * v, *form) for v, form in zip(p, mapped) if v], Fraction(0)
+    # Else |y| stands with a plus, and an upper end is needed: (|y| - s)^2 >= 0 gives (|y|^2 + s^2) / 2s, and each square of |y|^2
+    # is at most (low + high) y_e - low high wherever low <= y_e <= high.
     s = rational(bound, "a cone's scale")
     need(s > 0, "a cone's scale is not positive")
     factor, start = abs(threshold) * Fraction(unit, 2 * s) * Fraction(1, 1 << 2 * scale), Fraction(0)
@@ -988,6 +995,8 @@ def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
     given = {(e[0], e[1]): rational(e[2], "a slope") for e in slopes}
     need(len(given) == len(slopes), "a neuron has two slopes")
     need(all(value >= 0 for value in given.values()), "a slope is negative")
+    # From the logits back to w: `outer` weighs what a layer gives, `inner` what it is given. In between each weight * relu(z) is
+    # replaced by a line in z that lies above it wherever z may be on the branch.
     outer: list[Any] = [weights.get(c, 0) for c in range(model.classes)]
     constant = Fraction(0)
     for depth in reversed(range(len(model.layers))):
@@ -1004,15 +1013,15 @@ def relaxed_head(weights: Any, slopes: Any, region: Region, state: Any) -> Part:
         for neuron, number in enumerate(inner):
             key, (low, high), weight = (depth - 1, neuron), ends[neuron], Fraction(number, unit)
             slope = given.get(key, Fraction(0))
-            if phases.get(key, low >= 0):
+            if phases.get(key, low >= 0):  # active: relu(z) = z, and slope * z >= 0 may be added
                 outer.append(weight + slope)
-            elif key in phases or high <= 0:
+            elif key in phases or high <= 0:  # idle: relu(z) = 0, and -slope * z >= 0 may be added
                 outer.append(-slope)
-            elif weight > 0:
+            elif weight > 0:  # the chord from (low, 0) to (high, high) lies above relu
                 chord = weight * Fraction(high, high - low)
                 outer.append(chord)
                 constant -= chord * Fraction(low, bounds[depth - 1][1])
-            else:
+            else:  # slope * z lies below relu for every slope in 0..1, and the weight is not positive
                 need(slope <= 1, "a slope is larger than 1")
                 outer.append(weight * slope)
     common = unit * Fraction(constant.denominator, unit).numerator

@@ -131,10 +131,10 @@ class _CertificateReading:
         name = shown(self.file)
         if self.reasons:
             return [f"{name}: REFUSED: {shown(reason)}" for reason in self.reasons]
-        said = [f"{claim.verdict:8} {quoted(claim.name)}: {claim.statement}" for claim in self.claims]
+        lines = [f"{claim.verdict:8} {quoted(claim.name)}: {claim.statement}" for claim in self.claims]
         how = "compared: exactly the claims of the specification, about this study" if compared else NOT_COMPARED
-        said += [f"unknown  {shown(reason)}" for reason in self.silent]
-        return [*said, f"{name}: {summary(self.claims)}", how]
+        lines += [f"unknown  {shown(reason)}" for reason in self.silent]
+        return [*lines, f"{name}: {summary(self.claims)}", how]
 
 
 def _checked(

@@ -122,8 +122,8 @@ def captions(study: Path, folder: Path | None, as_json: bool) -> None:
         ("the right caption is the nearest", retrieval.first, retrieval.chance),
         ("it is among the five nearest", retrieval.in_five, retrieval.chance_in_five),
     ):
-        told = f"{percent(share.successes / share.n)} ({percent_range(share.low, share.high)})"
-        click.echo(f"{what}: {told} of {share.n:,} photographs; by chance {percent(chance)}")
+        shown = f"{percent(share.successes / share.n)} ({percent_range(share.low, share.high)})"
+        click.echo(f"{what}: {shown} of {share.n:,} photographs; by chance {percent(chance)}")
     click.echo(
         f"median rank: {retrieval.median_rank:g} of {retrieval.captions:,} captions; by chance {(retrieval.captions + 1) / 2:g}"
     )

@@ -141,8 +141,8 @@ def fmt(files: tuple[Path, ...], spelling: str | None, in_place: bool, only_chec
         for note in notes:
             click.echo(f"note: {note}", err=True)
         if only_check or in_place:
-            told = "not in house layout" if only_check and changed else "changed" if changed else "as it was"
-            click.echo(f"{on_one_line(str(file))}: {told}")
+            outcome = "not in house layout" if only_check and changed else "changed" if changed else "as it was"
+            click.echo(f"{on_one_line(str(file))}: {outcome}")
         else:
             click.echo(text.replace("\r\n", "\n"), nl=False)
     if as_json:

@@ -344,8 +344,8 @@ def _guarded(work: Callable[[], R], path: Path) -> R:
 def stop(error: ConspectError, as_json: bool, records: str = "properties") -> NoReturn:
     """Prints what is wrong and ends with its exit code; `records`: the key that a good answer would have."""
     if as_json:
-        told = [diagnostic.to_object() for diagnostic in error.diagnostics]
-        click.echo(json.dumps({records: [], "diagnostics": told}))
+        objects = [diagnostic.to_object() for diagnostic in error.diagnostics]
+        click.echo(json.dumps({records: [], "diagnostics": objects}))
     else:
         for diagnostic in error.diagnostics:
             click.echo(str(diagnostic), err=True)

@@ -192,13 +192,13 @@ def _group_change(before: FoundGroup | None, after: FoundGroup | None) -> FoundG
     shown = after or before
     assert shown is not None
     if after is None:
-        said = (
+        sentence = (
             f"A group of failures that was found before is not found now (such images may still fail): {shown.sentence}"
         )
     elif before is None:
-        said = f"A group of failures that was not found before: {shown.sentence}"
+        sentence = f"A group of failures that was not found before: {shown.sentence}"
     else:
-        said = (
+        sentence = (
             f"A group of failures is in both; {_rate(before.inside)} of its images failed before. Now: {shown.sentence}"
         )
     return FoundGroupChange(
@@ -207,7 +207,7 @@ def _group_change(before: FoundGroup | None, after: FoundGroup | None) -> FoundG
         conditions=shown.conditions,
         before=None if before is None else before.inside,
         after=None if after is None else after.inside,
-        sentence=said,
+        sentence=sentence,
     )
 
 

@@ -70,8 +70,8 @@ def _loss(name: str, change: ShareChange, tolerance: float) -> GateRule:
         return _unmeasured(name, tolerance, "one of the studies has no images of it")
     loss, low, high = -change.difference, -change.high, -change.low
     outcome = outcome_of(low, high, tolerance)
-    said = f"lost {points(loss, tolerance)}" if loss > -ROUNDING else f"gained {points(-loss)}"
-    sentence = f"{name}: {said} ({_between('loss', low, high, tolerance)}: {outcome}."
+    lost_or_gained = f"lost {points(loss, tolerance)}" if loss > -ROUNDING else f"gained {points(-loss)}"
+    sentence = f"{name}: {lost_or_gained} ({_between('loss', low, high, tolerance)}: {outcome}."
     return GateRule(name=name, tolerance=tolerance, loss=loss, low=low, high=high, outcome=outcome, sentence=sentence)
 
 

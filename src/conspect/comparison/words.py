@@ -23,44 +23,44 @@ CLASSES_NAMED, GROUPS_NAMED, CELLS_NAMED, FLIPS_NAMED = 3, 3, 3, 5
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
     """The whole comparison in words; a change that may be chance is called so."""
-    said: list[str] = []
+    lines: list[str] = []
     alpha = 1 - comparison.confidence
     if comparison.same_model and comparison.same_images:
-        said.append("The model and the images are the same in both studies: only settings, lens or code can differ.")
+        lines.append("The model and the images are the same in both studies: only settings, lens or code can differ.")
     if comparison.accuracy is not None:
-        said += _accuracy(comparison.accuracy, alpha, comparison.confidence)
-        said += _what_was_lost(comparison, alpha)
+        lines += _accuracy(comparison.accuracy, alpha, comparison.confidence)
+        lines += _what_was_lost(comparison, alpha)
     for group in comparison.failure_groups[:GROUPS_NAMED]:
         word = "grew" if group.after * group.images_before > group.before * group.images_after else "shrank"
-        said.append(
+        lines.append(
             f'"{group.label}" taken for "{group.output}" {word}: {group.before:,} of {group.images_before:,} images before, '
             f"{group.after:,} of {group.images_after:,} now{_moved(group)}."
         )
-    said += [group.sentence for group in comparison.found_groups[:GROUPS_NAMED]]
+    lines += [group.sentence for group in comparison.found_groups[:GROUPS_NAMED]]
     if comparison.heatmaps is not None:
         changed = comparison.heatmaps
-        said.append(
+        lines.append(
             f"{changed.changed:,} of {changed.tested:,} heatmap cells changed beyond chance ({_cells_met(changed)}; corrected "
             "over all of them)."
         )
-        said += [_cell(cell) for cell in changed.cells[:CELLS_NAMED]]
+        lines += [_cell(cell) for cell in changed.cells[:CELLS_NAMED]]
     for concept in comparison.concepts[:GROUPS_NAMED]:
-        said.append(
+        lines.append(
             f'Failures that lose "{concept.concept}" (it is weaker than another that it exceeds as a rule in their class): '
             f"{concept.before:,} of {concept.failures_before:,} before, {concept.after:,} of {concept.failures_after:,} now."
         )
     if comparison.properties is not None:
-        said += _properties(comparison.properties)
+        lines += _properties(comparison.properties)
         if comparison.properties.flipped and not comparison.same_lens:
-            said.append("The lenses differ, so a verdict may be another one because of the lens alone.")
+            lines.append("The lenses differ, so a verdict may be another one because of the lens alone.")
     if comparison.monitor is not None:
-        said += [
+        lines += [
             f"The monitor's rate of {rate.rate}: {_percent(rate.before)} before, {_percent(rate.after)} now."
             for rate in comparison.monitor.kept
             if rate.before_high < rate.after_low or rate.after_high < rate.before_low
         ] or ["No rate of the monitor changed beyond its intervals."]
-    said += [f"Not compared: {entry.what}, because {entry.why}." for entry in comparison.not_compared]
-    return tuple(said)
+    lines += [f"Not compared: {entry.what}, because {entry.why}." for entry in comparison.not_compared]
+    return tuple(lines)
 
 
 def _moved(group: FailureGroup) -> str:
@@ -75,10 +75,12 @@ def _cells_met(changed: HeatmapChange) -> str:
 
 def _cell(cell: ChangedCell) -> str:
     order = f"{cell.stronger} > {cell.weaker}"
-    said = f'In "{cell.class_name}", {order} holds on {narrow(cell.after)} of the images; it was {narrow(cell.before)}'
+    sentence = (
+        f'In "{cell.class_name}", {order} holds on {narrow(cell.after)} of the images; it was {narrow(cell.before)}'
+    )
     if cell.gained is None:
-        return f"{said}."
-    return f"{said} ({cell.gained:,} images gained this order, {cell.lost:,} lost it)."
+        return f"{sentence}."
+    return f"{sentence} ({cell.gained:,} images gained this order, {cell.lost:,} lost it)."
 
 
 def change_in_words(change: ShareChange, alpha: float) -> str:
@@ -95,21 +97,21 @@ def change_in_words(change: ShareChange, alpha: float) -> str:
 
 def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
     overall = accuracy.overall
-    said = [f"Accuracy {change_in_words(overall, alpha)}."]
+    lines = [f"Accuracy {change_in_words(overall, alpha)}."]
     if overall.pairing == "paired" and not overall.fixed and not overall.broken:
-        said.append("Both are right on the same images.")
+        lines.append("Both are right on the same images.")
     elif overall.pairing == "paired":
-        said.append(
+        lines.append(
             f"{overall.fixed:,} images are right now that were wrong, and {overall.broken:,} are wrong now that were right."
         )
     moved = sorted(
         (change for change in (*accuracy.by_class, *accuracy.by_slice) if change.p_value < alpha),
         key=lambda change: change.difference or 0.0,
     )
-    said += [f'Accuracy on "{change.name}" {change_in_words(change, alpha)}.' for change in moved[:CLASSES_NAMED]]
+    lines += [f'Accuracy on "{change.name}" {change_in_words(change, alpha)}.' for change in moved[:CLASSES_NAMED]]
     if not moved and accuracy.by_class:
-        said.append(f"No single class changed beyond chance (corrected, at {narrow(confidence, 0)}).")
-    return said
+        lines.append(f"No single class changed beyond chance (corrected, at {narrow(confidence, 0)}).")
+    return lines
 
 
 def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
@@ -133,24 +135,24 @@ def _properties(properties: Properties) -> list[str]:
     lost = [flip for flip in properties.flipped if flip.before == "holds"]
     won = [flip for flip in properties.flipped if flip.after == "holds"]
     both = f"the {_counted(properties.in_both, 'property', 'properties')} in both"
-    said = [
+    lines = [
         f"{len(properties.flipped):,} of {both} have another verdict: {len(lost):,} no longer hold, {len(won):,} hold now."
         if properties.flipped
         else f"No verdict changed on {both}."
     ]
-    said += [f"{flip.id} held and {NOW[flip.after]}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
+    lines += [f"{flip.id} held and {NOW[flip.after]}: {flip.statement}." for flip in lost[:FLIPS_NAMED]]
     for singular, plural, names in (
         ("is gone", "are gone", properties.only_before),
         ("is new", "are new", properties.only_after),
         ("claims something else now", "claim something else now", properties.restated),
     ):
         if names:
-            said.append(
+            lines.append(
                 f"The property {names[0]} {singular}."
                 if len(names) == 1
                 else f"{len(names):,} properties {plural}, such as {names[0]}."
             )
-    return said
+    return lines
 
 
 def _counted(count: int, singular: str, plural: str) -> str:

@@ -31,7 +31,7 @@ def doctor_junit(diagnosis: Diagnosis) -> str:
         case = ET.SubElement(suite, "testcase", name=in_xml(suspect), classname="conspect.doctor")
         if suspect in named:
             kind = "failure" if decided else "error"
-            said = in_xml(diagnosis.sentence)
-            ET.SubElement(case, kind, message=said, type="broken" if decided else "undecided").text = said
+            sentence = in_xml(diagnosis.sentence)
+            ET.SubElement(case, kind, message=sentence, type="broken" if decided else "undecided").text = sentence
     ET.SubElement(suite, "system-out").text = in_xml("\n".join((diagnosis.headline, *diagnosis.evidence)))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")

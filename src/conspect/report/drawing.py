@@ -26,10 +26,10 @@ def heatmap_svg(title: str, names: Sequence[str], counts: CountMatrix) -> str:
         for j, second in enumerate(names):
             if i != j and counts.images:
                 share = counts.greater[i][j] / counts.images
-                said = f"{first} > {second}: {percent(share)}"
+                caption = f"{first} > {second}: {percent(share)}"
                 cells.append(
                     f'<rect x="{left + CELL * j}" y="{top + CELL * i}" width="{CELL - 1}" height="{CELL - 1}" '
-                    f'fill="{_colour(2 * share - 1)}"><title>{_text(said)}</title></rect>'
+                    f'fill="{_colour(2 * share - 1)}"><title>{_text(caption)}</title></rect>'
                 )
     return _svg(left + CELL * len(names) + 60, top + CELL * len(names) + 10, title, cells)
 

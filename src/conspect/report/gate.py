@@ -73,8 +73,8 @@ def gate_junit(verdict: GateVerdict) -> str:
             ET.SubElement(case, "system-out").text = in_xml(rule.sentence)
         else:
             kind = "failure" if rule.outcome == "fail" else "error"
-            said = in_xml(rule.sentence)
-            ET.SubElement(case, kind, message=said, type=rule.outcome).text = said
+            sentence = in_xml(rule.sentence)
+            ET.SubElement(case, kind, message=sentence, type=rule.outcome).text = sentence
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode")
 
 

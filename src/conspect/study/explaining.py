@@ -107,9 +107,9 @@ class ImageExplainer:
     """What the explanations of one study's images share. `taken`: the first concept of each group of equals that takes part."""
 
     def __init__(self, inputs: StudyInputs, measured: Measurements, seconds: float) -> None:
-        self.sample = ConceptSample.of(inputs, measured)
+        self.sample = ConceptSample.of(measured)
         self.inputs, self.measured, self.seconds = inputs, measured, seconds
-        self.explainer = Explainer.of(inputs, measured, self.sample, graded(inputs, measured, self.sample))
+        self.explainer = Explainer.of(inputs, self.sample, graded(inputs, measured, self.sample))
         # Of concepts that cannot be told apart one stands for all, or erasing one would leave its twin.
         self.taken = self.explainer.vocabulary.firsts()
         lens, names = measured.lens, measured.lens.concept_names

@@ -77,6 +77,6 @@ def require(needs: Mapping[str, Needs]) -> None:
     lacking = {part: packages for part, packages in missing.items() if packages[1]}
     if len(lacking) < 2 and not LATE & lacking.keys():
         return
-    told = "; ".join(f"for {part} {', '.join(names)}" for part, (_, names) in lacking.items())
+    listed = "; ".join(f"for {part} {', '.join(names)}" for part, (_, names) in lacking.items())
     extras = ",".join(dict.fromkeys(extra for extra, _ in lacking.values()))
-    raise outside_error("STUDY007", f"packages are missing: {told}", f"pip install 'conspect[{extras}]'")
+    raise outside_error("STUDY007", f"packages are missing: {listed}", f"pip install 'conspect[{extras}]'")

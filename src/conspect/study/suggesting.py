@@ -35,7 +35,7 @@ def suggest_concepts(
     nonsense_lens = Lens(measured.lens.alignment, nonsense, nonsense_directions)
     classes = inputs.model.class_names
     class_lens = Lens(measured.lens.alignment, classes, measured.class_directions)
-    sample = ConceptSample.of(inputs, measured)
+    sample = ConceptSample.of(measured)
     suggested = suggest(
         Candidates(
             words,

@@ -145,9 +145,9 @@ class PropertyItem(pytest.Item):
     def _warn_of_little(self, result: PropertyResult) -> None:
         """What passes and says almost nothing is told among pytest's warnings: a region without images, a premise never met."""
         empty = [caveat for caveat in result.caveats if caveat.startswith("This region contains")]
-        said = "; ".join([*([result.verdict.reason] if result.vacuous else []), *empty])
-        if said:
-            warnings.warn(PropertyWarning(on_one_line(f"{self.name} holds, but: {said}")), stacklevel=1)
+        reasons = "; ".join([*([result.verdict.reason] if result.vacuous else []), *empty])
+        if reasons:
+            warnings.warn(PropertyWarning(on_one_line(f"{self.name} holds, but: {reasons}")), stacklevel=1)
 
     def _unknown(self) -> str:
         choice = self.config.getoption("--conspect-unknown") or self.config.getini("conspect_unknown")

@@ -75,9 +75,9 @@ def kind_of(value: object) -> str:
     if isinstance(value, dict):
         return f"a struct of {', '.join(sorted(map(str, value))) or 'nothing'}"
     if isinstance(value, str):
-        told = f"the text {value[:40]!r}"
+        shown = f"the text {value[:40]!r}"
         web = value[:8].lower().startswith(("http://", "https://"))
-        return f"{told}, an address" if web else f"{told}, neither base64 nor the path of a file beside the table"
+        return f"{shown}, an address" if web else f"{shown}, neither base64 nor the path of a file beside the table"
     if isinstance(value, bytes):
         return f"bytes such as {value[:8]!r} ({not_an_image(value[:LOOKED_AT])})"
     if isinstance(value, list):

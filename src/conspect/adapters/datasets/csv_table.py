@@ -84,13 +84,15 @@ def _read(path: Path, columns: Columns) -> _Table:
         text = read_text(path)
         if "\0" in text:
             raise ValueError("it holds null bytes, as UTF-16 without a byte order mark does")
-        said = SEPARATOR_LINE.match(text)
-        text = text[said.end() :] if said else text
-        separator = said[1] if said else _separator(text, columns)
+        separator_line = SEPARATOR_LINE.match(text)
+        text = text[separator_line.end() :] if separator_line else text
+        separator = separator_line[1] if separator_line else _separator(text, columns)
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
         # Rows without a word, such as the rest of a sheet, count as rows and hold nothing.
         filled = [
-            (number, row) for number, row in enumerate(lines, 2 if said else 1) if any(cell.strip() for cell in row)
+            (number, row)
+            for number, row in enumerate(lines, 2 if separator_line else 1)
+            if any(cell.strip() for cell in row)
         ]
     except (OSError, ValueError, csv.Error) as error:
         if "field limit" in str(error):
@@ -106,8 +108,8 @@ def _read(path: Path, columns: Columns) -> _Table:
         if len(row) != len(header):
             problem = f"row {number} has {len(row)} cells, the header {len(header)} ({', '.join(header)[:60]}); "
             fix = f"mend that row; quote cells that hold {separator!r}; nothing stands before the header"
-            told = f"{problem}cells are separated by {separator!r}"
-            raise user_error("DATA007", told, fix, SourceLocation(str(path)))
+            hint = f"{problem}cells are separated by {separator!r}"
+            raise user_error("DATA007", hint, fix, SourceLocation(str(path)))
     cells = {name: [row[column] for _, row in filled[1:]] for column, name in enumerate(header)}
     return _Table(cells, [number for number, _ in filled[1:]])
 

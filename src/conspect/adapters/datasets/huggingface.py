@@ -63,7 +63,7 @@ def load(
     if features is not None:
         require(columns, features, Path(str(origin)))
         columns = _with_class_names(columns, features, origin)
-    data = _undecoded(data, columns, origin)
+    data = _undecoded(data, columns)
     table: Table
     if streaming:
         key = digest_json([str(origin), origin.revision, _stamp(origin), split, columns.image, columns.wanted, images])
@@ -124,7 +124,7 @@ def _opened(origin: Origin, split: str, cache: Path, streaming: bool) -> Any:
         raise outside_error("DATA001", f"{origin}, split {split!r}: {reason}", fix) from error
 
 
-def _undecoded(data: Any, columns: Columns, origin: Origin) -> Any:
+def _undecoded(data: Any, columns: Columns) -> Any:
     """With the image column as bytes and path: images are decoded by Conspect's own reader, with its limits."""
     import datasets
 

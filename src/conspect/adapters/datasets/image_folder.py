@@ -45,14 +45,14 @@ class _Omitted:
 
     def sentences(self) -> tuple[str, ...]:
         """One a reason, with the number and the first few."""
-        told = []
+        sentences = []
         for reason, paths in sorted(self.found.items()):
             endings = Counter(Path(path).suffix.lower() or "none" for path in paths)
             kinds = ", ".join(f"{ending} {count}" for ending, count in endings.most_common(SHOWN))
             more = ", ..." if len(paths) > SHOWN else ""
             shown = ", ".join(sorted(paths)[:SHOWN])
-            told.append(f"{len(paths)} {reason}{f' ({kinds})' if 'ending' in reason else ''}: {shown}{more}")
-        return tuple(told)
+            sentences.append(f"{len(paths)} {reason}{f' ({kinds})' if 'ending' in reason else ''}: {shown}{more}")
+        return tuple(sentences)
 
 
 def load(

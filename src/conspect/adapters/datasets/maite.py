@@ -73,12 +73,12 @@ def from_maite(
             raise user_error("DATA007", f"the target of datum {index} has shape {scores.shape}", fix)
         largest = np.flatnonzero(scores == scores.max())
         if len(largest) > 1 or not scores.any():
-            told = (
+            scored = (
                 "0 for every class"
                 if not scores.any()
                 else f"{scores.max():.3g} for {' and for '.join(repr(str(names[int(place)])) for place in largest[:3])}"
             )
-            problem = f"the target of datum {index} ({str(metadata.get('id', index))!r}) gives no class: it is {told}"
+            problem = f"the target of datum {index} ({str(metadata.get('id', index))!r}) gives no class: it is {scored}"
             raise user_error("DATA007", problem, "give every image one class that scores more than all others")
         labels.append(int(scores.argmax()))
         details.append(metadata)
@@ -171,9 +171,9 @@ class _Ranges:
             if self.dark:
                 self._refuse_mixed()
             return 255.0
-        told = f"images are {' and '.join(sorted(self.types))}, from {self.low:.3g} to {self.high:.3g}"
+        ranges = f"images are {' and '.join(sorted(self.types))}, from {self.low:.3g} to {self.high:.3g}"
         fix = "say it: white=1 for images of floats in 0..1, white=65535 for 16 bits; from black, 0"
-        raise user_error("DATA007", f"{told}: which value is white?", fix)
+        raise user_error("DATA007", f"{ranges}: which value is white?", fix)
 
     def _refuse_mixed(self) -> None:
         shown = ", ".join(map(repr, self.dark[:3])) + (", ..." if len(self.dark) > 3 else "")

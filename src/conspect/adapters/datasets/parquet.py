@@ -194,11 +194,11 @@ def _with_class_names(columns: Columns, metadata: Sequence[Mapping[bytes, bytes]
         if names != first:
             shared = min(len(first), len(names))
             number = next((k for k in range(shared) if first[k] != names[k]), shared)
-            told = " and ".join(
+            kinds = " and ".join(
                 f"{list(listed)[number]!r} in {place.name}" if number < len(listed) else f"nothing in {place.name}"
                 for listed, place in ((first, file), (names, other))
             )
-            problem = f"the files have other class names each: {number} in {columns.label!r} is {told}"
+            problem = f"the files have other class names each: {number} in {columns.label!r} is {kinds}"
             raise user_error("DATA007", problem, "write them again with one order of names", SourceLocation(str(other)))
     return columns.with_classes(first, file)
 

@@ -52,12 +52,12 @@ def not_an_image(head: bytes) -> str:
         return "not an image that is read here: HEIC (of telephones); convert it to JPEG or PNG"
     if head[128:132] == b"DICM":
         return "not an image that is read here: DICOM; convert it to PNG, with the window that people look at"
-    told = next((what for beginning, what in BEGINNINGS if head.startswith(beginning)), None)
-    if told is None and (markup := MARKUP.match(head)):
+    kind = next((what for beginning, what in BEGINNINGS if head.startswith(beginning)), None)
+    if kind is None and (markup := MARKUP.match(head)):
         svg = markup[1].lower() == b"svg" or b"<svg" in head.lower()
-        told = (
+        kind = (
             "SVG; draw it into a PNG"
             if svg
             else "a web page, such as what a server says in place of an image; fetch it again"
         )
-    return "not an image" if told is None else f"not an image that is read here: {told}"
+    return "not an image" if kind is None else f"not an image that is read here: {kind}"

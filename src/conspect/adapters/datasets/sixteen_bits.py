@@ -91,8 +91,8 @@ def declared_bits(source: Path | BinaryIO, tags: dict[int, Any], kind: str | Non
     not the largest sample that happens to be there), a PNG's sBIT; None where it says nothing of fewer.
     """
     if kind == "TIFF":
-        said = next((tags[tag] for tag in MAXIMUM_TAGS if tag in tags), WHITE)
-        values = {*said} if isinstance(said, tuple) else {said}
+        largest = next((tags[tag] for tag in MAXIMUM_TAGS if tag in tags), WHITE)
+        values = {*largest} if isinstance(largest, tuple) else {largest}
         value = int(max(values)) if values and all(float(number).is_integer() for number in values) else WHITE
         return value.bit_length() if 255 <= value < WHITE and value & (value + 1) == 0 else None
     if kind == "PNG":

@@ -73,9 +73,9 @@ def load(pattern: str, *, folder: Path, split: str, columns: Columns, bar: Progr
         fix = "write images as KEY.jpg or KEY.png; arrays (.npy) are not read, and .seg.png is no ending of an image"
         raise user_error("DATA003", problem, fix, SourceLocation(str(place)))
     if not samples:
-        told = f": {', '.join(strays[:3])} belong to none" if strays else ""
+        strange = f": {', '.join(strays[:3])} belong to none" if strays else ""
         fix = "name members KEY.jpg and KEY.cls; a key ends at the first dot of a name, so that it can hold none"
-        raise user_error("DATA003", f"there is no sample in it{told}", fix, SourceLocation(str(place)))
+        raise user_error("DATA003", f"there is no sample in it{strange}", fix, SourceLocation(str(place)))
     require(columns, dict.fromkeys(name for sample in samples for name in sample.fields), place, image=False)
     table = {name: [sample.fields.get(name) for sample in samples] for name in columns.wanted}
     about = describe(table, columns, place, lambda row: f"sample {samples[row].key!r} of {samples[row].shard.name}")

@@ -125,8 +125,8 @@ def _chosen(outputs: list[fx.Node], classes: int, named: str | None, name: str) 
         for index, node in enumerate(outputs):
             if named in (str(index), node.name):
                 return node
-        told = "; ".join(f"{index}: {list(node.meta['val'].shape)}" for index, node in enumerate(outputs))
-        raise user_error("MODEL002", f"{name} has no output {named!r}", f"name one with `output`: {told}")
+        listed = "; ".join(f"{index}: {list(node.meta['val'].shape)}" for index, node in enumerate(outputs))
+        raise user_error("MODEL002", f"{name} has no output {named!r}", f"name one with `output`: {listed}")
     real = [node for node in outputs if node.meta["val"].is_floating_point()]
     if not real:
         problem = f"{name} gives whole numbers, such as classes; logits are floats"
@@ -160,8 +160,8 @@ def _head(module: fx.GraphModule, logits: fx.Node, named: str | None, name: str)
         for layer in every:
             if layer.node.name == named:
                 return layer
-        told = [f"{layer.node.name} ({layer.weight.shape[1]} -> {layer.weight.shape[0]})" for layer in every]
-        raise no_head(name, f"it has no linear operation called {named!r}", told)
+        listed = [f"{layer.node.name} ({layer.weight.shape[1]} -> {layer.weight.shape[0]})" for layer in every]
+        raise no_head(name, f"it has no linear operation called {named!r}", listed)
     node: fx.Node | None = logits
     while node is not None and node.op == "call_function" and node.target in ENDS:
         node = next((source for source in node.all_input_nodes if constant(source) is None), None)

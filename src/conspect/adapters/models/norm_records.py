@@ -88,10 +88,10 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Runs the operation as it is."""
         if func in NORMALISING:
             names = [argument.name for argument in func._schema.arguments]
-            said = dict(zip(names, args, strict=False)) | (kwargs or {})
-            mean, variance = said.get(MEAN), said.get(VARIANCE)
+            arguments = dict(zip(names, args, strict=False)) | (kwargs or {})
+            mean, variance = arguments.get(MEAN), arguments.get(VARIANCE)
             if isinstance(mean, Tensor) and isinstance(variance, Tensor):
-                epsilon = next((said[name] for name in ("eps", "epsilon") if name in said), EPSILON)
+                epsilon = next((arguments[name] for name in ("eps", "epsilon") if name in arguments), EPSILON)
                 self._met.add(mean, variance, float(epsilon), args[0])
         return func(*args, **(kwargs or {}))
 

@@ -60,7 +60,7 @@ def load(request: Request) -> TorchModel:
     files = files_digests(sources, remembered, request.folder)
     import torch
 
-    told = "" if request.path is None else load_weights(network, request.path)
+    weights_left_out = "" if request.path is None else load_weights(network, request.path)
     steps = request.own_preprocessing()
     if steps is None:
         raise user_error(
@@ -75,7 +75,7 @@ def load(request: Request) -> TorchModel:
         output=request.output,
         device=request.device,
         precision=request.precision,
-        library=f"torch {torch.__version__}{told}",
+        library=f"torch {torch.__version__}{weights_left_out}",
     )
     model.digest = digest_json([model.digest, files])
     return model

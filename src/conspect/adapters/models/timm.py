@@ -37,7 +37,7 @@ def load(request: Request) -> TorchModel:
     need("torch, torchvision, timm", "MODEL001", "a timm model", "timm")
     import timm
 
-    network, told = _network(request)
+    network, weights_left_out = _network(request)
     data = timm.data.resolve_model_data_config(network)
     names = request.class_names(lambda: _class_names(network))
     return torch_model(
@@ -49,7 +49,7 @@ def load(request: Request) -> TorchModel:
         output=request.output,
         device=request.device,
         precision=request.precision,
-        library=f"timm {timm.__version__}{told}",
+        library=f"timm {timm.__version__}{weights_left_out}",
     )
 
 

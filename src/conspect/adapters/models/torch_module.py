@@ -120,9 +120,9 @@ class TorchModel:
             confirm_logits(made, name, pictures=head == NOTHING)
         if self.head.classes != len(self.class_names):
             number = self._returned(probes).shape[1]
-            told = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
+            count = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
             named = "1 class name" if len(self.class_names) == 1 else f"{len(self.class_names)} class names"
-            problem = f"{name} has {told} and {named}"
+            problem = f"{name} has {count} and {named}"
             fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
             raise user_error("MODEL002", problem, fix)
         self.preprocessing = self._prepare.sentence
@@ -175,9 +175,9 @@ class TorchModel:
         return np.concatenate([rows[np.isfinite(rows).all(axis=1)] for rows in given])
 
     def _checked(self, key: str) -> list[str]:
-        told = [f"the head ({key}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"]
+        sentences = [f"the head ({key}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"]
         return [
-            *(told if key != NOTHING else []),
+            *(sentences if key != NOTHING else []),
             "probe images have the same embeddings together, again, and alone",
             *(["it takes one channel, and is given grey images"] if self._form.grey else []),
             *([self._form.tried] if self._form.tried else []),

@@ -95,6 +95,6 @@ def _described(value: Any) -> str:
 
 def no_output(why: str, parts: Mapping[str, Any]) -> UserError:
     """The error that lists what a network returned."""
-    told = [f"{name}: {_described(value)}" for name, value in parts.items()]
+    listed = [f"{name}: {_described(value)}" for name, value in parts.items()]
     fix = "say which part holds the logits with `output`, or let the network return them as a tensor [image, class] of floats"
-    return user_error("MODEL003", f"the model: {why}; it returns {', '.join(told)}", fix)
+    return user_error("MODEL003", f"the model: {why}; it returns {', '.join(listed)}", fix)

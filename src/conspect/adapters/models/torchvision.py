@@ -37,9 +37,9 @@ def load(request: Request) -> TorchModel:
     entry = _entry(name, request.weights)
     names = request.class_names(lambda: unique(tuple(entry.meta["categories"])))
     network = models.get_model(name, weights=None, num_classes=len(names))
-    told = ""
+    weights_left_out = ""
     if request.path is not None:
-        told = load_weights(network, request.path)
+        weights_left_out = load_weights(network, request.path)
     else:
         with fetching(f"{name} ({entry.name})", "download.pytorch.org"):
             state = entry.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -58,7 +58,7 @@ def load(request: Request) -> TorchModel:
         output=request.output,
         device=request.device,
         precision=request.precision,
-        library=f"torchvision {torchvision.__version__}{told}",
+        library=f"torchvision {torchvision.__version__}{weights_left_out}",
     )
 
 

@@ -102,8 +102,8 @@ def asked_words(
     headers = {"Content-Type": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
     try:
         content = post(Sending(request.url, request.body.encode(), headers, seconds), bar)
-        said = json.loads(content)["choices"][0]["message"]["content"]
-        if not isinstance(said, str):
+        reply = json.loads(content)["choices"][0]["message"]["content"]
+        if not isinstance(reply, str):
             raise NoAnswer("the answer holds no text")
     except NoAnswer as error:
         raise _no_words(request.url, str(error), key) from None
@@ -113,13 +113,13 @@ def asked_words(
         raise _no_words(request.url, "the answer is not JSON", key) from None
     except (LookupError, TypeError):
         raise _no_words(request.url, "the answer has no choices[0].message.content", key) from None
-    return answered_words(said, most=2 * request.number, key=key)
+    return answered_words(reply, most=2 * request.number, key=key)
 
 
 def _no_words(url: str, why: str, key: str | None) -> OutsideError:
     """`why` may hold what the server said, and the server knows the key."""
-    told = why if key is None else why.replace(key, "(the key)")
-    first = f"{told[:LONGEST_REASON]} ..." if len(told) > LONGEST_REASON else told
+    without_key = why if key is None else why.replace(key, "(the key)")
+    first = f"{without_key[:LONGEST_REASON]} ..." if len(without_key) > LONGEST_REASON else without_key
     return outside_error(
         "MODEL008", f"{url} gives no words: {first}", "check the address, the model's name and the key"
     )

@@ -90,8 +90,8 @@ def files_digests(sources: Iterable[Path], reads: Iterable[str] = (), folder: Pa
     """
     here = None if folder is None else folder.resolve()
     modules, named = _closure(sources, here)
-    told = {*reads, *(name for module in modules for name in _IMPORTED.get(str(module), ()))}
-    data = {path for name in told if (path := _source(name)) is not None}
+    opened = {*reads, *(name for module in modules for name in _IMPORTED.get(str(module), ()))}
+    data = {path for name in opened if (path := _source(name)) is not None}
     # Modules elsewhere are opened only once a process: they are followed through import statements alone.
     data = {path for path in data if path.suffix not in CODE or (here is not None and path.is_relative_to(here))}
     files = {path for path in modules | named | data if not is_installed(path) and path.is_file()}

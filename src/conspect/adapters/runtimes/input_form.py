@@ -113,10 +113,10 @@ def taken_form(readings: Readings, run: Callable[[InputForm], Floats], name: str
             raise user_error("MODEL002", problem, fix)
         if taken:
             form = taken[0][0]
-            told = (
+            by_trying = (
                 f"it takes images as {_axes(form)}, which was found out by trying: {len(refusals)} other forms failed"
             )
-            return replace(form, tried=told if refusals else "")
+            return replace(form, tried=by_trying if refusals else "")
     raise refusals[0]
 
 

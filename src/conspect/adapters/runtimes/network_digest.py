@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def network_digest(network: nn.Module) -> str:
     """SHA-256 over tensors, structure, attributes, hooks and sources. Equal for a network made again from the same files."""
     walk = Walk()
-    told = walk.described(network)
-    return digest_json([tensors_digest(network), str(network), told, files_digests(walk.files)])
+    description = walk.described(network)
+    return digest_json([tensors_digest(network), str(network), description, files_digests(walk.files)])
 
 
 def tensors_digest(network: nn.Module) -> str:

@@ -61,29 +61,32 @@ class Walk:
         return self._composed(value, depth - 1)
 
     def _composed(self, value: Any, depth: int) -> Any:
-        told: Any
+        description: Any
         if isinstance(value, list | tuple):
-            told = [_kind(type(value)), *(self.described(part, depth) for part in value)]
+            description = [_kind(type(value)), *(self.described(part, depth) for part in value)]
         elif isinstance(value, set | frozenset):
-            told = sorted((_simple(part) or _kind(type(part)) for part in value), key=repr)
+            description = sorted((_simple(part) or _kind(type(part)) for part in value), key=repr)
         elif isinstance(value, Mapping):
-            told = [[self.described(key, depth), self.described(part, depth)] for key, part in value.items()]
+            description = [[self.described(key, depth), self.described(part, depth)] for key, part in value.items()]
         elif isinstance(value, functools.partial):
-            told = ["partial", *(self.described(part, depth) for part in (value.func, value.args, value.keywords))]
+            description = [
+                "partial",
+                *(self.described(part, depth) for part in (value.func, value.args, value.keywords)),
+            ]
         elif isinstance(value, MethodType):
-            told = ["method", self.described(value.__func__, depth), self.described(value.__self__, depth)]
+            description = ["method", self.described(value.__func__, depth), self.described(value.__self__, depth)]
         elif isinstance(value, FunctionType):
-            told = self._function(value, depth)
+            description = self._function(value, depth)
         elif isinstance(value, property):
-            told = [self.described(part, depth) for part in (value.fget, value.fset)]
+            description = [self.described(part, depth) for part in (value.fget, value.fset)]
         elif isinstance(value, staticmethod | classmethod):
-            told = self.described(value.__func__, depth)
+            description = self.described(value.__func__, depth)
         elif isinstance(value, ModuleType):
             self._file(value)
-            told = f"module {value.__name__}"
+            description = f"module {value.__name__}"
         else:
-            told = self._class(value, depth) if isinstance(value, type) else self._object(value, depth)
-        return told
+            description = self._class(value, depth) if isinstance(value, type) else self._object(value, depth)
+        return description
 
     def _function(self, value: FunctionType, depth: int) -> Any:
         self._file(value)
@@ -151,26 +154,26 @@ def _constant(value: Any) -> str:
 
 def _simple(value: Any) -> Any:
     """What needs no walk; None for the rest."""
-    told: Any = None
+    description: Any = None
     if value is None:
-        told = "None"
+        description = "None"
     elif isinstance(value, enum.Enum):
-        told = [_kind(type(value)), value.name]
+        description = [_kind(type(value)), value.name]
     elif isinstance(value, bool | int | float | complex | bytes):
-        told = [type(value).__name__, repr(value)]
+        description = [type(value).__name__, repr(value)]
     elif isinstance(value, str | os.PathLike):
         text = os.fspath(value)
-        told = ["text", _content(text) if isinstance(text, str) else repr(text)]
+        description = ["text", _content(text) if isinstance(text, str) else repr(text)]
     elif isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
-        told = digest_arrays({"": array}) if array.dtype.kind in "biufcSUmM" else "objects"
+        description = digest_arrays({"": array}) if array.dtype.kind in "biufcSUmM" else "objects"
     elif hasattr(value, "detach") and hasattr(value, "contiguous"):
-        told = tensor_digest(value)
+        description = tensor_digest(value)
     elif type(value).__module__ == "torch" and type(value).__name__ in ("dtype", "device", "memory_format"):
-        told = str(value)
+        description = str(value)
     elif isinstance(value, BuiltinFunctionType | np.ufunc):
-        told = f"{getattr(value, '__module__', '')}.{value.__name__}"
-    return told
+        description = f"{getattr(value, '__module__', '')}.{value.__name__}"
+    return description
 
 
 def _content(text: str) -> str:

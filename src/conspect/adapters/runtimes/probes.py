@@ -36,8 +36,8 @@ def prepared_probes(prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
         prepared = [np.asarray(prepare(image)) for image in known_images()]
     shapes = sorted({image.shape for image in prepared})
     if len(shapes) > 1:
-        told = " and ".join(str(list(shape)) for shape in shapes[:2])
-        problem = f"{name}: the preprocessing has no fixed size: images of different sizes come out as {told}"
+        listed = " and ".join(str(list(shape)) for shape in shapes[:2])
+        problem = f"{name}: the preprocessing has no fixed size: images of different sizes come out as {listed}"
         fix = 'ask for one: "size" with height and width, or "do_center_crop" with "crop_size"'
         raise user_error("MODEL002", problem, fix)
     return np.stack(prepared)

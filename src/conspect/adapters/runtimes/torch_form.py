@@ -21,9 +21,9 @@ def readings_of_network(network: nn.Module) -> Readings:
 
     Where a network for colour or grey does not take the channels first, as is torch's custom, they are tried last.
     """
-    said = getattr(network, "readings", None)
-    if isinstance(said, tuple | list) and all(isinstance(form, InputForm) for group in said for form in group):
-        return said
+    readings = getattr(network, "readings", None)
+    if isinstance(readings, tuple | list) and all(isinstance(form, InputForm) for group in readings for form in group):
+        return readings
     floating = (parameter.dtype for parameter in network.parameters() if parameter.dtype.is_floating_point)
     kind = str(next(floating, torch.float32)).removeprefix("torch.")
     layers = (module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
@@ -31,11 +31,11 @@ def readings_of_network(network: nn.Module) -> Readings:
     if first is None:
         form = InputForm(f"its weights are {kind}", type=kind)
     elif isinstance(first, nn.Conv2d):
-        told = f"its first convolution takes {first.in_channels} channels, its weights are {kind}"
-        form = InputForm(told, grey=first.in_channels == 1, type=kind)
+        evidence = f"its first convolution takes {first.in_channels} channels, its weights are {kind}"
+        form = InputForm(evidence, grey=first.in_channels == 1, type=kind)
     else:
-        told = f"its first linear layer takes {first.in_features:,} numbers an image, its weights are {kind}"
-        form = InputForm(told, type=kind)
+        evidence = f"its first linear layer takes {first.in_features:,} numbers an image, its weights are {kind}"
+        form = InputForm(evidence, type=kind)
     of_images = isinstance(first, nn.Conv2d) and first.in_channels in (1, 3)
     return ((form,), (replace(form, channels_last=True),)) if of_images else ((form,),)
 

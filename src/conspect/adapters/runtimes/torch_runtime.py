@@ -56,8 +56,8 @@ def _fitting() -> str:
     """How to replace a torchvision that was built for another torch."""
     from importlib.metadata import version
 
-    told = f"torch {version('torch')} is there, and torchvision was built for another; the pair that fits"
-    return f"{told}: {_pair(' --force-reinstall')}"
+    problem = f"torch {version('torch')} is there, and torchvision was built for another; the pair that fits"
+    return f"{problem}: {_pair(' --force-reinstall')}"
 
 
 def _pair(options: str = "") -> str:

@@ -159,9 +159,9 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
         place, prefix, state = fitting[0]
         twice = [other for other in fitting[1:] if other[0] == place or place.rpartition("/")[2] not in INSIDE]
         if twice and (prefix or twice[0][0] != place):
-            told = " and ".join(repr(f"{where}/{begins}".strip("/")) for where, begins, _ in (fitting[0], twice[0]))
+            left_out = " and ".join(repr(f"{where}/{begins}".strip("/")) for where, begins, _ in (fitting[0], twice[0]))
             fix = "save the state_dict() of the part that is meant alone"
-            problem = f"the network's weights are there twice, under {told}"
+            problem = f"the network's weights are there twice, under {left_out}"
             raise user_error(code, problem, fix, SourceLocation(str(path)))
         chosen, taken = (
             {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)},
@@ -178,11 +178,11 @@ def load_weights(network: nn.Module, path: Path, code: str = "MODEL002") -> str:
     misfits += [f"{name} {why}" for name in wanted if name in chosen and (why := _unfit(chosen[name], wanted[name]))]
     complain(path, code, given=first, missing=missing, unexpected=unexpected, misfits=misfits)
     network.load_state_dict(chosen, strict=False)
-    told = f"; {len(other)} tensors of {path.name} belong to other parts ({_first(other)})" if other else ""
+    left_out = f"; {len(other)} tensors of {path.name} belong to other parts ({_first(other)})" if other else ""
     stray = _other_states(content, states, network, taken)
     if stray:
-        told += f"; of {path.name} {taken or 'the outermost state'!r} was taken, and left out {_first(stray)}"
-    return told
+        left_out += f"; of {path.name} {taken or 'the outermost state'!r} was taken, and left out {_first(stray)}"
+    return left_out
 
 
 def _other_states(content: Any, states: Mapping[str, Any], network: nn.Module, taken: str) -> list[str]:
@@ -227,12 +227,12 @@ def complain(place: object, code: str, *, given: Iterable[str] = (), **kinds: li
 
     `given`: all names in the file, which may say what was done to the network.
     """
-    told = [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds.items() if names]
-    if told:
+    misfits = [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds.items() if names]
+    if misfits:
         error = outside_error if code == "VLM002" else user_error
         marked = (fix for mark, fix in MARKS.items() if any(mark in name for name in given))
         fix = next(marked, "give the weights of this very architecture, with as many classes")
-        raise error(code, f"weights did not load: {'; '.join(told)}", fix, SourceLocation(str(place)))
+        raise error(code, f"weights did not load: {'; '.join(misfits)}", fix, SourceLocation(str(place)))
 
 
 def _first(names: list[str]) -> str:

@@ -36,8 +36,10 @@ def fetching(name: str, host: str = HUB) -> Iterator[None]:
         yield
     except Exception as error:
         text = str(error)
-        told = isinstance(error, OSError | RuntimeError | ValueError) and any(sign in text.lower() for sign in SIGNS)
-        if not (told or is_of_network(error)):
+        is_of_the_hub = isinstance(error, OSError | RuntimeError | ValueError) and any(
+            sign in text.lower() for sign in SIGNS
+        )
+        if not (is_of_the_hub or is_of_network(error)):
             raise
         first = shorten(text.strip().splitlines()[0], 200, placeholder=" ...") if text.strip() else type(error).__name__
         fix = "check the name and the connection, or give a local copy with `path`; HF_HOME says where copies are kept"

@@ -43,5 +43,5 @@ def confirm_known_output(model: Any, path: Path, precision: str) -> None:
         fix = "the preprocessing, the weights or the order of the classes is another one than where the file was made"
         raise user_error("MODEL007", problem, fix, SourceLocation(str(path)))
     statement = statement_of(model)
-    said = f"the known {part} in {path.name} came out again, to {off:.1g} of the largest"
-    model.statement = replace(statement, checked=(*statement.checked, said))
+    sentence = f"the known {part} in {path.name} came out again, to {off:.1g} of the largest"
+    model.statement = replace(statement, checked=(*statement.checked, sentence))

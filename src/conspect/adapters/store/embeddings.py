@@ -257,8 +257,8 @@ def _read_flags(place: Place, rows: range) -> tuple[NDArray[np.bool_], dict[int,
 
 def _flags(stored: safe_open, rows: range) -> tuple[NDArray[np.bool_], dict[int, str]]:
     readable: NDArray[np.bool_] = stored.get_tensor("readable").astype(bool)  # type: ignore[no-untyped-call]
-    told = json.loads(stored.metadata()["unreadable"])  # type: ignore[no-untyped-call]
-    reasons = {int(row): str(why) for row, why in told.items()}
+    unreadable = json.loads(stored.metadata()["unreadable"])  # type: ignore[no-untyped-call]
+    reasons = {int(row): str(why) for row, why in unreadable.items()}
     if readable.shape != (len(rows),):
         raise ValueError(f"{readable.shape} marks of which rows are readable")
     if sorted(reasons) != [rows[offset] for offset in np.flatnonzero(~readable)]:

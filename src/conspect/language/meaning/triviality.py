@@ -113,14 +113,16 @@ def _consistent(newest: Atom, assigned: dict[Atom, bool]) -> bool:
     if isinstance(newest, HasConcept):
         return True
     if isinstance(newest, Predict):
-        said = [(atom, truth) for atom, truth in assigned.items() if isinstance(atom, Predict)]
+        predictions = [(atom, truth) for atom, truth in assigned.items() if isinstance(atom, Predict)]
         leads = {
-            atom.class_name: max(a.lead for a, t in said if t and a.class_name == atom.class_name)
-            for atom, truth in said
+            atom.class_name: max(a.lead for a, t in predictions if t and a.class_name == atom.class_name)
+            for atom, truth in predictions
             if truth
         }
         # At most one class is assigned, and whoever leads by 4 leads by 2 as well.
-        return len(leads) <= 1 and all(truth or atom.lead > leads.get(atom.class_name, -1) for atom, truth in said)
+        return len(leads) <= 1 and all(
+            truth or atom.lead > leads.get(atom.class_name, -1) for atom, truth in predictions
+        )
     # a > b is the edge a -> b with weight 1, its denial the edge b -> a with weight 0: no cycle may hold a 1.
     edges: dict[str, list[tuple[str, bool]]] = {}
     for atom, truth in assigned.items():

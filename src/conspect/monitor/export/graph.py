@@ -125,7 +125,7 @@ def attached(
     _require_outputs(encoder, {EMBEDDING: folded.weight.shape[1], LOGITS: folded.classes})
     encoder.ir_version = own.ir_version = max(encoder.ir_version, IR_VERSION)
     if second_look:
-        encoder = around(encoder, monitor.required_second_look().required_looks(), opset)
+        encoder = around(encoder, monitor.required_second_look().required_looks())
     outputs = [FIRST_LOGITS if second_look else LOGITS, *OUTPUTS]
     whole = compose.merge_models(encoder, own, io_map=[(EMBEDDING, EMBEDDING), (LOGITS, LOGITS)], outputs=outputs)
     whole.producer_name = "conspect"
@@ -235,9 +235,11 @@ def _decide(arrays: OnnxArrays, suspicion: Node, output: Node, thresholds: Thres
 def _metadata(monitor: Monitor, guarantee: Guarantee | None) -> dict[str, str]:
     """`conspect.NAME` to JSON: what `monitor.json` says, and what the verdicts mean."""
     _, header = contents(monitor, guarantee=guarantee)
-    said = {**asdict(header), "verdicts": VERDICTS}
+    metadata = {**asdict(header), "verdicts": VERDICTS}
     return {
-        f"conspect.{name}": json.dumps(value, ensure_ascii=False) for name, value in said.items() if name != "arrays"
+        f"conspect.{name}": json.dumps(value, ensure_ascii=False)
+        for name, value in metadata.items()
+        if name != "arrays"
     }
 
 

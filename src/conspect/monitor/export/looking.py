@@ -18,7 +18,7 @@ PREFIX = "encoder/"
 FIRST_LOGITS = "first_logits"
 
 
-def around(encoder: onnx.ModelProto, looks: Sequence[Look], opset: int) -> onnx.ModelProto:
+def around(encoder: onnx.ModelProto, looks: Sequence[Look]) -> onnx.ModelProto:
     """`image [image, y, x, 3]` to `embedding [image, look, D]`, `logits [image, look, class]` and `FIRST_LOGITS`.
 
     `encoder`: the same image to `embedding [image, D]` and `logits [image, class]`. Raises UserError MONITOR001 for a

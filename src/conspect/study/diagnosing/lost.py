@@ -34,7 +34,7 @@ def lost_results(
     asked = [label for label, number in new.most_common() if number >= LEAST_NEW and 2 * encoder[label] > number]
     if not asked:
         return ()
-    sample = ConceptSample.of(inputs, measured)
+    sample = ConceptSample.of(measured)
     grades = graded(inputs, measured, sample)
     speaking = believed(grades)
     # Of concepts that cannot be told apart the first stands for all.

@@ -72,7 +72,7 @@ def opinions(index: StudyIndex, row: int, near: NDArray[np.float32]) -> tuple[Op
     """What model, refitted head, VLM, lens and nearest images say that the image in `row` shows; `near`: its `nearness`."""
     label = index.labels[row]
     mapped = index.lens.alignment(index.embedding(row)[None])
-    said = [
+    answers = [
         ("the model", int(index.outputs[row]), float(index.confidence[row])),
         ("a head fitted anew to its embeddings", int(index.refitted[row]), None),
         ("the VLM, on the image", int(zero_shot(index.vlm_embedding(row)[None], index.class_directions)[0]), None),
@@ -83,8 +83,8 @@ def opinions(index: StudyIndex, row: int, near: NDArray[np.float32]) -> tuple[Op
         votes = np.bincount(index.labels[rows], minlength=len(index.class_names))
         # Of labels that are equally frequent, that of the nearest image.
         most = next(int(index.labels[k]) for k in rows if votes[index.labels[k]] == votes.max())
-        said.append((f"labels of the nearest images ({votes[most]} of {len(rows)})", most, None))
-    return tuple(Opinion(who, index.class_names[what], sure, bool(what == label)) for who, what, sure in said)
+        answers.append((f"labels of the nearest images ({votes[most]} of {len(rows)})", most, None))
+    return tuple(Opinion(who, index.class_names[what], sure, bool(what == label)) for who, what, sure in answers)
 
 
 def nearness(index: StudyIndex, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -191,8 +191,8 @@ def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, t
 def _left_out(unreadable: Sequence[tuple[str, str, str]], without: Sequence[tuple[str, str, str]]) -> str:
     """What is said of images that were left out, of those `without` a finite embedding apart."""
     damaged = [listed for listed in unreadable if NOT_FINITE not in listed[2]]
-    said = f"; {len(damaged)} cannot be read, such as {damaged[0][1]}" if damaged else ""
-    return said + (f"; of {len(without)}, such as {without[0][1]}, {without[0][2]}" if without else "")
+    damage = f"; {len(damaged)} cannot be read, such as {damaged[0][1]}" if damaged else ""
+    return damage + (f"; of {len(without)}, such as {without[0][1]}, {without[0][2]}" if without else "")
 
 
 def _unreadable(dataset: ImageDataset, z: Shards, y: Shards) -> tuple[tuple[str, str, str], ...]:

@@ -168,8 +168,8 @@ def _measured(
     split = measure_images(chain, place.inputs, store, stage=stage, bar=place.bar, labelled=labelled)
     split = look_again(split, place.inputs, store, stage=f"{stage}: second look", bar=place.bar)
     if seen:
-        told = witness(split, place.inputs, place.measured, store, stage=f"{stage}: VLM", bar=place.bar)
-        split = replace(split, witnessed=told)
+        evidence = witness(split, place.inputs, place.measured, store, stage=f"{stage}: VLM", bar=place.bar)
+        split = replace(split, witnessed=evidence)
     kept = split.dataset.rows if isinstance(split.dataset, Subset) else np.arange(len(chain))
     ends = np.searchsorted(kept, chain.starts)
     return split, [np.arange(start, stop) for start, stop in pairwise(ends)]

@@ -21,31 +21,31 @@ def unclaimed(record: Verification, file: str, claims: Claims, covered: Claims |
     looked at). What no certificate carries (margins, intervals, satisfaction over regions) is not compared.
     """
     properties = [entry for entry in record.properties if entry.file == file]
-    told = [f"{entry.id}: {line}" for entry in properties for line in _about_property(entry, claims)]
-    told += miscounted(record)
+    differences = [f"{entry.id}: {line}" for entry in properties for line in _about_property(entry, claims)]
+    differences += miscounted(record)
     known = {entry.id for entry in properties}
     ends = {f"{name} {end}" for name in known for end in END_NAMES}
-    told += [f"{name}: claimed, and not among the results" for name in claims if name not in known | ends]
-    return told if covered is None else told + _about_coverage(record, file, covered)
+    differences += [f"{name}: claimed, and not among the results" for name in claims if name not in known | ends]
+    return differences if covered is None else differences + _about_coverage(record, file, covered)
 
 
 def _about_property(entry: Property, claims: Claims) -> list[str]:
     claim = claims.get(entry.id)
     if claim is None:
         return [] if entry.verdict == "unknown" and entry.region is None else ["its verdict is not claimed"]
-    told = []
+    differences = []
     if claim.verdict != entry.verdict:
-        told.append(f"the results say {entry.verdict}, its certificate {claim.verdict}")
+        differences.append(f"the results say {entry.verdict}, its certificate {claim.verdict}")
     if entry.certificate not in (claim.digest, None):
-        told.append("the results name another claim than its certificate has")
+        differences.append("the results name another claim than its certificate has")
     if isinstance(claim, CarriedRegion):
-        told += _about_region(entry, claim)
-        told += _about_sizes(entry, _end(claims, entry, END_NAMES.low), _end(claims, entry, END_NAMES.high))
+        differences += _about_region(entry, claim)
+        differences += _about_sizes(entry, _end(claims, entry, END_NAMES.low), _end(claims, entry, END_NAMES.high))
     elif isinstance(claim, CarriedShare):
         counts = entry.satisfaction
         if counts is None or counts.n != claim.trials or not _is_share(counts.rate, claim.successes, counts.n):
-            told.append("the results say another share of images than its certificate")
-    return told
+            differences.append("the results say another share of images than its certificate")
+    return differences
 
 
 def _end(claims: Claims, entry: Property, name: str) -> CarriedRegion | None:
@@ -55,32 +55,32 @@ def _end(claims: Claims, entry: Property, name: str) -> CarriedRegion | None:
 
 
 def _about_region(entry: Property, claim: CarriedRegion) -> list[str]:
-    told = []
+    differences = []
     if entry.region is None or entry.region.digest != claim.region_digest:
-        told.append("the results speak of another region than its certificate")
+        differences.append("the results speak of another region than its certificate")
     counts, coverage = claim.coverage, entry.coverage_interval
     if coverage is None or counts is None or coverage.n != counts.images:
-        told.append("the results say another number of images than its certificate")
+        differences.append("the results say another number of images than its certificate")
     elif not _is_share(coverage.rate, counts.inside, coverage.n):
-        told.append("the results say another coverage than its certificate")
-    return told
+        differences.append("the results say another coverage than its certificate")
+    return differences
 
 
 def _about_sizes(entry: Property, low: CarriedRegion | None, high: CarriedRegion | None) -> list[str]:
-    told = []
+    differences = []
     proved, refuted, _ = entry.gamma_max_bracket or (None, None, None)
     for what, printed, end in (("largest size proved", proved, low), ("smallest size refuted", refuted, high)):
         if printed is not None and end is None:
-            told.append(f"the {what} is not claimed")
+            differences.append(f"the {what} is not claimed")
         elif end is not None and (printed is None or Fraction(printed) != Fraction(end.size)):
-            told.append(f"the {what} is {printed}, and another is claimed")
+            differences.append(f"the {what} is {printed}, and another is claimed")
     if entry.gamma_max_bracket is None:
-        return told
+        return differences
     if entry.gamma_max != proved:
-        told.append("two largest sizes are printed")
+        differences.append("two largest sizes are printed")
     if any(point.verdict != _implied(point, low, high) for point in entry.curve):
-        told.append("a point of its curve does not follow from the two sizes claimed")
-    return told
+        differences.append("a point of its curve does not follow from the two sizes claimed")
+    return differences
 
 
 def _implied(point: CurvePoint, low: CarriedRegion | None, high: CarriedRegion | None) -> str:
@@ -91,7 +91,7 @@ def _implied(point: CurvePoint, low: CarriedRegion | None, high: CarriedRegion |
 
 
 def _about_coverage(record: Verification, file: str, covered: Claims) -> list[str]:
-    told = []
+    differences = []
     proved = record.provable_coverage
     shapes: dict[str, ProvedShape] = {}
     for entry in () if proved is None else proved.properties:
@@ -100,13 +100,13 @@ def _about_coverage(record: Verification, file: str, covered: Claims) -> list[st
     for name, shape_entry in shapes.items():
         claim = covered.get(name)
         if not isinstance(claim, CarriedRegion) or Fraction(claim.size) != Fraction(shape_entry.size):
-            told.append(f"{name}: what is proved there is not claimed")
+            differences.append(f"{name}: what is proved there is not claimed")
         elif (claim.part == "conclusion") != shape_entry.premise_dropped:
-            told.append(f"{name}: the certificate proves another part of the property")
+            differences.append(f"{name}: the certificate proves another part of the property")
         elif claim.coverage is not None and not _is_share(
             shape_entry.measured.rate, claim.coverage.inside, shape_entry.measured.n
         ):
-            told.append(f"{name}: the results say another coverage than its certificate")
+            differences.append(f"{name}: the results say another coverage than its certificate")
     tables: set[str] = set()
     regions = [entry.id for entry in record.properties if entry.file == file and entry.kind == "region"]
     others: Counter[str] = Counter(e.verdict for e in record.properties if e.kind != "region")
@@ -118,25 +118,27 @@ def _about_coverage(record: Verification, file: str, covered: Claims) -> list[st
         counts = others + Counter(covered[name].verdict for name in names if name in covered)
         missing = [name for name in names if name not in covered]
         if missing and counts["unknown"] + len(missing) != row.unknown:
-            told += [f"{name}: nothing is claimed of it" for name in missing]
+            differences += [f"{name}: nothing is claimed of it" for name in missing]
         if (counts["holds"], counts["violated"]) != (row.holds, row.violated):
-            told.append(f"the row of a coverage of {row.coverage:g} counts otherwise than its certificate")
-    told += [f"{name}: claimed, and not among the results" for name in covered if name not in shapes.keys() | tables]
-    return told
+            differences.append(f"the row of a coverage of {row.coverage:g} counts otherwise than its certificate")
+    differences += [
+        f"{name}: claimed, and not among the results" for name in covered if name not in shapes.keys() | tables
+    ]
+    return differences
 
 
 def unclaimed_around(record: Verification, file: str, claims: Claims) -> list[str]:
     """Where the summary of neighbourhoods prints other counts than the certificate of a file claims."""
     summed = record.neighbourhoods
-    told = []
+    differences = []
     for entry in () if summed is None else summed.properties:
         claim = claims.get(around_images(entry.id))
         if entry.file != file or not entry.images:
             continue
         printed = entry.images, entry.proved, entry.refuted_by_picture + entry.refuted_by_embedding
         if not isinstance(claim, CarriedNeighbourhood) or printed != (claim.trials, claim.proved, claim.refuted):
-            told.append(f"{entry.id}: the results say other counts around images than its certificate")
-    return told
+            differences.append(f"{entry.id}: the results say other counts around images than its certificate")
+    return differences
 
 
 def _is_share(printed: float | None, successes: int, trials: int) -> bool:

@@ -117,12 +117,12 @@ class StudyCertificates:
             trees = [(source.name, source.tree) for source in sources]
             claims = neighbourhoods_of(trees, self.subject, self.neighbourhoods, bar=silent)[2]
             self._known[key] = [(s, [expected(claim) for claim in claims if claim.file == s.name]) for s in sources], []
-        told = Comparison(self.subject, self._known[key][0]).differences(body)
+        differences = Comparison(self.subject, self._known[key][0]).differences(body)
         for target, file in zip(certificate_paths(self.files, self.folder), self.files, strict=True):
             beside = path.with_name(path.name.removesuffix(NEAR_SUFFIX) + ".json")
             if self.record is not None and target.resolve() == beside.resolve():
-                told += unclaimed_around(self.record, file.name, certificate.by_name())
-        return CertificateComparison(told, [])
+                differences += unclaimed_around(self.record, file.name, certificate.by_name())
+        return CertificateComparison(differences, [])
 
     def _sources_for(self, certificate: Certificate) -> list[Source]:
         """The files given; of the study's own files those that the certificate speaks of, or all if of none."""

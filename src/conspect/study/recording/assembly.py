@@ -67,7 +67,7 @@ def assemble(
     """Everything the report shows but verification and monitor; writes the table of failures to `table`, and orders beside it."""
     confidence = config.settings.confidence
     with timings.stage("concepts"):
-        seen = ConceptSample.of(inputs, measured, seed=config.settings.seed)
+        seen = ConceptSample.of(measured, seed=config.settings.seed)
         grades = graded(inputs, measured, seen)
         may_speak = believed(grades)
     with timings.stage("heatmaps"):
@@ -85,7 +85,7 @@ def assemble(
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
         diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed, reported=config.model.reported_accuracy)
-        explainer = Explainer.of(inputs, measured, seen, grades)
+        explainer = Explainer.of(inputs, seen, grades)
         writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer, config.data.slices or ())
         failures = writer.write(table, engine=engine, bar=bar)
         classes = inputs.model.class_names

@@ -51,7 +51,7 @@ class ConceptSample:
     by_vlm: Float64
 
     @classmethod
-    def of(cls, inputs: StudyInputs, measured: Measurements, *, seed: int = 0) -> ConceptSample:
+    def of(cls, measured: Measurements, *, seed: int = 0) -> ConceptSample:
         """All test images, or a sample drawn with `seed`."""
         images, lens = measured.test.sample(GRADED, seed), measured.lens
         z, seen = measured.test.model_embeddings(images), measured.test.vlm_embeddings(images)
@@ -129,7 +129,7 @@ def concept_results(inputs: StudyInputs, grades: list[GradedConcept]) -> tuple[C
 
 def concept_scores(inputs: StudyInputs, measured: Measurements) -> ConceptScores:
     """The grades of a study's concepts alone."""
-    sample = ConceptSample.of(inputs, measured)
+    sample = ConceptSample.of(measured)
     return ConceptScores(concepts=concept_results(inputs, graded(inputs, measured, sample)))
 
 
@@ -170,9 +170,7 @@ class Explainer:
     usual: tuple[Float64, ...]
 
     @classmethod
-    def of(
-        cls, inputs: StudyInputs, measured: Measurements, sample: ConceptSample, grades: Sequence[GradedConcept]
-    ) -> Explainer:
+    def of(cls, inputs: StudyInputs, sample: ConceptSample, grades: Sequence[GradedConcept]) -> Explainer:
         """With the `grades` of the study's concepts."""
         classes = inputs.model.class_names
         # The first member stands for a group.

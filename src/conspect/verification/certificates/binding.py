@@ -31,31 +31,33 @@ class Comparison:
 
     def differences(self, body: CertificateBody) -> list[str]:
         """Where an accepted certificate says other things than it should, more, or less; empty when it does not."""
-        told = self._about_model(body)
+        differences = self._about_model(body)
         carried = {digest: name for name, digest in body["sources"].items()}
         wanted = {source.digest for source, _ in self.sources}
-        told += [f"{s.name}: its text is not among the sources" for s, _ in self.sources if s.digest not in carried]
-        told += [
+        differences += [
+            f"{s.name}: its text is not among the sources" for s, _ in self.sources if s.digest not in carried
+        ]
+        differences += [
             f"the certificate also speaks of {name!a}, a text that was not given"
             for name, digest in body["sources"].items()
             if digest not in wanted
         ]
         if len(carried) < len(body["sources"]):
-            told.append("two sources of the certificate are one text")
+            differences.append("two sources of the certificate are one text")
         claims = {(str(claim["file"]), str(claim["name"])): claim for claim in body["claims"]}
         for source, expected in self.sources:
             name = carried.get(source.digest, source.name)
-            told += _about_sizes(claims, name, expected)
+            differences += _about_sizes(claims, name, expected)
             for entry in expected:
                 claim = claims.pop((name, entry.name), None)
                 if claim is not None:
-                    told += [f"{entry.name}: {line}" for line in _between(claim, entry)]
+                    differences += [f"{entry.name}: {line}" for line in _between(claim, entry)]
                 elif entry.required or entry.reached() is not None:
-                    told.append(f"{entry.name}: nothing is claimed of it")
-        return told + [f"{name!a}: the specification gives rise to no such claim" for _, name in claims]
+                    differences.append(f"{entry.name}: nothing is claimed of it")
+        return differences + [f"{name!a}: the specification gives rise to no such claim" for _, name in claims]
 
     def _about_model(self, body: CertificateBody) -> list[str]:
-        told = []
+        differences = []
         subject = self.subject
         names = body["names"]
         for kind, carried, expected in (
@@ -63,24 +65,24 @@ class Comparison:
             ("concepts", names["concepts"], list(subject.concept_names)),
         ):
             if carried != expected:
-                told.append(f"its {kind} are {carried!a:.200}, those of the study {expected!a:.200}")
+                differences.append(f"its {kind} are {carried!a:.200}, those of the study {expected!a:.200}")
         thresholds = thresholds_of(subject)
         for name in sorted(thresholds.keys() | body["thresholds"].keys()):
             here, there = body["thresholds"].get(name), thresholds.get(name)
             if here != there:
-                told.append(f"the threshold of {name!a} is {here}, in the study {there}")
+                differences.append(f"the threshold of {name!a} is {here}, in the study {there}")
         tie = tie_of(subject)
-        told += [f"its {part} is not that of the study" for part in tie if body["digests"][part] != tie[part]]
+        differences += [f"its {part} is not that of the study" for part in tie if body["digests"][part] != tie[part]]
         if body["study"] != dict(subject.digests):
-            told.append("the digests of the study (model, data, preprocessing) are others")
-        return told
+            differences.append("the digests of the study (model, data, preprocessing) are others")
+        return differences
 
 
 def _about_sizes(
     claims: Mapping[tuple[str, str], ClaimFields], file: str, expected: Sequence[ExpectedClaim]
 ) -> list[str]:
     """A verdict and the ends of its sizes belong together: what holds does so up to some size, at least its own."""
-    told = []
+    differences = []
     names = {entry.name for entry in expected}
     for verdict, end, sign in (("holds", END_NAMES.low, 1), ("violated", END_NAMES.high, -1)):
         for name in sorted(names):
@@ -88,7 +90,7 @@ def _about_sizes(
             if claim is None or other is None or f"{name} {end}" not in names or claim["verdict"] == verdict:
                 continue
             if other["verdict"] == verdict and sign * (_size(other) - _size(claim)) >= 0:
-                told.append(
+                differences.append(
                     f"{name}: {claim['verdict']} at {_short(claim['size'])}, though {end} it {verdict} there, too"
                 )
         for name in sorted(names):
@@ -96,12 +98,12 @@ def _about_sizes(
             if claim is None or claim["verdict"] != verdict or f"{name} {end}" not in names:
                 continue
             if other is None:
-                told.append(f"{name} {end}: nothing is claimed of it")
+                differences.append(f"{name} {end}: nothing is claimed of it")
             elif sign * (_size(other) - _size(claim)) < 0:
-                told.append(
+                differences.append(
                     f"{name} {end}: that is {_short(other['size'])}, though it {verdict} at {_short(claim['size'])}"
                 )
-    return told
+    return differences
 
 
 def _size(claim: ClaimFields) -> Fraction:
@@ -116,14 +118,14 @@ def _between(claim: ClaimFields, expected: ExpectedClaim) -> list[str]:
         return [f"its size is {_short(claim.get('size'))}, with which no region can be computed"]
     if wanted is None:
         return ["its conclusion is claimed alone, and it has none"]
-    told = []
+    differences = []
     for key in sorted(wanted.keys() | claim.keys() - set(OWN)):
         if key not in OWN and claim.get(key) != wanted.get(key):
-            told.append(f"{key} is {_short(claim.get(key))}, and should be {_short(wanted.get(key))}")
+            differences.append(f"{key} is {_short(claim.get(key))}, and should be {_short(wanted.get(key))}")
     verdicts = expected.verdicts or (wanted["verdict"],)
     if claim["verdict"] not in verdicts:
-        told.append(f"verdict is {_short(claim['verdict'])}, and should be {' or '.join(map(str, verdicts))}")
-    return told or _less(claim, expected)
+        differences.append(f"verdict is {_short(claim['verdict'])}, and should be {' or '.join(map(str, verdicts))}")
+    return differences or _less(claim, expected)
 
 
 def _less(claim: ClaimFields, expected: ExpectedClaim) -> list[str]:

@@ -24,7 +24,7 @@ FRACTIONS = (1.0, 0.5, 0.2, 0.07, 0.02)
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Bounds:
     """`status [question]` (OPEN, CLOSED or POINT), `multipliers [question, L]` >= 0 with sum 1, `points [question, D]`.
 
     `lower [question]` and `upper [question]` enclose max_u min_l, up to rounding. All are hints: what is claimed is
@@ -47,8 +47,8 @@ def dual_norm(vectors: Float64, norm: Norm) -> Float64:
 
 def answer(
     slopes: Float64, offsets: Float64, norm: Norm, *, steps: int = 100, tolerance: float = 1e-9, tight: bool = False
-) -> Answers:
-    """Answers for `slopes [question, L, D]` and `offsets [question, L]`.
+) -> Bounds:
+    """Bounds for `slopes [question, L, D]` and `offsets [question, L]`.
 
     A question is CLOSED when the bound is below -tolerance times its scale, POINT when all values exceed it.
     With `tight` the iteration goes on after that, for multipliers whose bound is close to the best.
@@ -56,7 +56,7 @@ def answer(
     count, literals, dimension = slopes.shape
     scale = np.maximum(np.abs(offsets), dual_norm(slopes, norm)).max(axis=1) if count else np.zeros(0)
     scale = np.where(scale > 0, scale, 1.0)
-    result = Answers(
+    result = Bounds(
         np.zeros(count, np.int8),
         np.full((count, literals), 1.0 / literals),
         np.zeros((count, dimension)),
@@ -98,7 +98,7 @@ def _inner(v: Float64, smoothing: Float64, norm: Norm) -> tuple[Float64, Float64
 
 
 def _record(
-    result: Answers, live: NDArray[np.intp], values: tuple[Float64, Float64], u: Float64, weights: Float64
+    result: Bounds, live: NDArray[np.intp], values: tuple[Float64, Float64], u: Float64, weights: Float64
 ) -> None:
     worst, bound = values
     better = worst > result.lower[live]

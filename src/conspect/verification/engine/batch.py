@@ -1,4 +1,4 @@
-"""Settles the conjuncts of thousands of properties together, in float64: hints for the exact check that follows.
+"""Decides the conjuncts of thousands of properties together, in float64: hints for the exact check that follows.
 
 Each round looks at one state per open branch, all regions and properties at once: first the largest value of each single
 literal over the region and the corner where it is attained (closed forms, one table per region), then the barrier
@@ -218,6 +218,10 @@ def _true(index: int, values: Float64, table: FormulaTable, reading: AtomRows) -
 
 def examine(branches: list[Branch], forms: RegionForms, *, tight: bool = False) -> list[Float64 | None]:
     """Closes branches or finds points for their literals, in place; None where neither succeeded."""
+    # A single literal whose largest value is negative closes its conjunction, and where it is largest the others may hold too:
+    # a few array operations for all conjunctions. What they leave goes to the barrier method in groups of equal length, lengths
+    # above 16 rounded up to a power of two, so that few shapes of arrays occur. `tight` asks for the best multipliers of all
+    # literals together, which no single one gives.
     literals = [_linear(branch.state) for branch in branches]
     points: list[Float64 | None] = [None] * len(branches)
     rest: list[int] = []

@@ -1,4 +1,4 @@
-"""Settles jobs over their regions: the batch first, the exact check of all of it, then the sizes at which they change."""
+"""Decides obligations over their regions: the batch first, the exact check of all of it, then the sizes at which they change."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from conspect.verification.results import CurvePoint
 
 
 @dataclass(eq=False)
-class Answer:
-    """What is known of one job over its region."""
+class RegionDecision:
+    """What is known of one obligation over its region."""
 
     outcome: Outcome
     margin: float | None = None
@@ -147,7 +147,7 @@ class Decider:
         names = (self.subject.class_names, self.subject.concept_names)
         return Prover(sized, self.options.node_budget, self.options.seconds_budget, names)
 
-    def decide(self, jobs: Sequence[tuple[Obligation, Region]]) -> list[Answer]:
+    def decide(self, jobs: Sequence[tuple[Obligation, Region]]) -> list[RegionDecision]:
         """Answers in the order of the jobs."""
         started = time.perf_counter()
         keys: dict[str, int] = {}
@@ -184,7 +184,7 @@ class Decider:
             for task in linear:
                 task.restart()
 
-    def _concluded(self, task: Task, prover: Prover, share: float) -> Answer:
+    def _concluded(self, task: Task, prover: Prover, share: float) -> RegionDecision:
         started = time.perf_counter()
         outcome = certifiable(self.guarded(lambda: prover.conclude(task)))
         caveats: tuple[str, ...] = ()
@@ -192,7 +192,7 @@ class Decider:
             caveats = (scip.opinion(task.root, prover.sized.forms, outcome.verdict.outcome),)
         spent = share + time.perf_counter() - started
         self.progress(1)
-        return Answer(outcome, margin=outcome.margin, caveats=caveats, seconds=spent)
+        return RegionDecision(outcome, margin=outcome.margin, caveats=caveats, seconds=spent)
 
     @staticmethod
     def guarded(decide: Callable[[], Outcome]) -> Outcome:
@@ -203,7 +203,7 @@ class Decider:
         except (ArithmeticError, np.linalg.LinAlgError, ValueError, MemoryError, RecursionError) as error:
             return Outcome(unknown(f"the arithmetic of this property failed ({type(error).__name__}: {error})"[:200]))
 
-    def _search_sizes(self, jobs: Sequence[tuple[Obligation, Region]], answers: list[Answer]) -> None:
+    def _search_sizes(self, jobs: Sequence[tuple[Obligation, Region]], answers: list[RegionDecision]) -> None:
         search = SizeSearch(self)
         brackets = []
         for (job, region), answer in zip(jobs, answers, strict=True):
@@ -218,7 +218,7 @@ class Decider:
             answer.curve = curve
         self._tighten(jobs, answers)
 
-    def _tighten(self, jobs: Sequence[tuple[Obligation, Region]], answers: list[Answer]) -> None:
+    def _tighten(self, jobs: Sequence[tuple[Obligation, Region]], answers: list[RegionDecision]) -> None:
         """Margins near the best where something holds: the first multipliers found only had the right sign.
 
         What is kept is what the better multipliers prove in exact arithmetic, never the float estimate.

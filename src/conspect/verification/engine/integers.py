@@ -75,6 +75,8 @@ def products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> l
     fewest = min(len(first), len(second))
     if (left[0] and len(left[0]) * fewest << 2 * DIGIT > 1 << 53) or len(first) * len(second) > MOST_DIGITS:
         return [[dot(row, column) for column in right] for row in left]
+    # Digits i and j multiply into place i + j, as by hand, with 2**16 for ten. In one place at most `fewest` pairs meet, each a
+    # sum of len(left[0]) products below 2**32: the bound above keeps all of it below 2**53.
     total = [[0] * len(right) for _ in left]
     for place in range(len(first) + len(second) - 1):
         pairs = [(i, place - i) for i in range(len(first)) if 0 <= place - i < len(second)]

@@ -40,7 +40,7 @@ class EmptyState:
 
 
 @dataclass(frozen=True, eq=False)
-class PointFound:
+class SatisfyingPoint:
     """A point satisfies the literals of the state."""
 
     point: WitnessPoint
@@ -48,14 +48,14 @@ class PointFound:
 
 
 @dataclass(frozen=True, eq=False)
-class SplitMade:
+class CaseSplit:
     """Bounds do not decide; the state falls into two cases."""
 
     step: Halve | SplitNeuron
     how: str = ""
 
 
-Decision: TypeAlias = EmptyState | PointFound | SplitMade
+Decision: TypeAlias = EmptyState | SatisfyingPoint | CaseSplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ class Nonlinear:
 
     def decide(self, state: State, limits: Limits, phases: Phases, deadline: float) -> Decision | str:
         """A decision on one state, or why there is none; `deadline` on the monotonic clock."""
+        # Two kinds of |y|: where a literal wants |y| small against q'y it is convex, and cutting planes |y| >= p'y through what
+        # was tried last close in on it; where it wants |y| large, chords above |y|^2 relax it, and halving the box tightens them.
         region, size = self.sized.forms.region, self.sized.size
         low, high = np.full(region.dimension, -1.0), np.ones(region.dimension)
         for axis, (start, end) in limits.items():
@@ -167,6 +169,7 @@ class Nonlinear:
             rows = self._rows(state, phases)
             for index, vector in cuts:
                 rows.add(*self.cones.cut(cones[index], vector), CutTag(index, vector))
+            # |y| <= (|y|^2 + s^2) / 2s for every s > 0, tight at s = |y|: s follows the point of the round before.
             scale = max(float(np.linalg.norm(self.cones.mapped(u))), 1e-9)
             for index, literal in slack.items():
                 rows.add(*self.cones.chord(literal, scale, low, high), ChordTag(index, scale))
@@ -181,13 +184,16 @@ class Nonlinear:
                 state, phases, u, part=(middle, half), slack=slack, cuts=[(cones[k], k, p) for k, p in cuts]
             )
             if at is not None:
-                return PointFound(at, how=HOW)
+                return SatisfyingPoint(at, how=HOW)
+            # The next cut touches |y| at about the point that satisfied the relaxation and not the literals. It is shortened, so
+            # that rounding leaves |p| <= 1, which the checker asks exactly.
             direction = shortened(self.cones.mapped(u) / scale if turn == 0 else self._direction(u))
             fresh = [(k, direction) for k in convex]
+            # Without cuts to add only the scale of the chords changes, which after a few rounds moves little.
             if not cones or (not fresh and turn > 2):
                 break
             cuts += fresh
-        return self._split(phases, half, slack, limits)
+        return self._split(phases, half, slack)
 
     def _direction(self, u: Float64) -> Float64:
         mapped = self.cones.mapped(u)
@@ -256,17 +262,17 @@ class Nonlinear:
             u = moved
         return None
 
-    def _split(self, phases: Phases, half: Float64, slack: dict[int, ConeLiteral], limits: Limits) -> SplitMade | str:
+    def _split(self, phases: Phases, half: Float64, slack: dict[int, ConeLiteral]) -> CaseSplit | str:
         if self.relu is not None:
             neurons = self.relu.unstable(phases)
             if neurons:
                 room = {n: min(self.relu.high[n[0]][n[1]], -self.relu.low[n[0]][n[1]]) for n in neurons}
-                return SplitMade(SplitNeuron(max(neurons, key=lambda n: (-n[0], room[n]))), how=HOW)
+                return CaseSplit(SplitNeuron(max(neurons, key=lambda n: (-n[0], room[n]))), how=HOW)
         if slack and self.sized.forms.region.norm == "max":
             widths = np.linalg.norm(self.cones.slopes, axis=0) * half
             axis = int(widths.argmax())
             if widths[axis] > 1e-9:
-                return SplitMade(Halve(axis), how=HOW)
+                return CaseSplit(Halve(axis), how=HOW)
         if slack:
             return "hasCon asks for a set that is not convex, and its bounds do not decide it"
         return "a tie, or nearly one, that float solvers cannot tell apart"

@@ -17,7 +17,7 @@ from conspect.verification.engine.batch import Branch, Task, examine
 from conspect.verification.engine.exact import Closure
 from conspect.verification.engine.exact_point import ExactPoint
 from conspect.verification.engine.integers import RationalVector
-from conspect.verification.engine.nonlinear import Decision, EmptyState, Nonlinear, PointFound, SplitMade
+from conspect.verification.engine.nonlinear import CaseSplit, Decision, EmptyState, Nonlinear, SatisfyingPoint
 from conspect.verification.engine.points import SizedRegion, Witness
 from conspect.verification.engine.steps import Close, Halve, Multipliers, Open, SplitNeuron, Step
 from conspect.verification.queries.negation import (
@@ -92,11 +92,14 @@ class Prover:
                 return Outcome(unknown(f"more than {self.node_budget} conjuncts to examine"), decided_by=decided_by)
             if time.monotonic() >= deadline:
                 return Outcome(self._out_of_time(), decided_by=decided_by)
+            # Divided already, by the float engine or a moment ago: the tree is taken over, and only its leaves are decided here.
             if branch.step is not None or branch.which >= 0:
                 steps.append(branch.step or Open(branch.which))
                 stack.extend(reversed(branch.children))
                 continue
             decision = self._decided(branch, deadline)
+            # Undecided, but with a disjunction still closed: each alternative adds literals, and may yet contradict itself. The
+            # shortest one first, since a proof must close every alternative.
             if isinstance(decision, str) and self.proofs_only and branch.state.pending:
                 which = min(range(len(branch.state.pending)), key=lambda k: (len(branch.state.pending[k]), k))
                 self._open(branch, task, which)
@@ -105,14 +108,17 @@ class Prover:
             if isinstance(decision, str):
                 return Outcome(unknown(decision), decided_by=decided_by)
             decided_by = decision.how or decided_by
+            # The whole is proved by no more than its weakest branch: margin and carried size are minima over the leaves.
             if isinstance(decision, EmptyState):
                 steps.append(decision.step)
                 margin, carries = min(margin, decision.margin), min(carries, decision.carries)
                 continue
-            if isinstance(decision, SplitMade):
+            if isinstance(decision, CaseSplit):
                 self._split(branch, decision.step)
                 stack.append(branch)
                 continue
+            # The point makes all literals true. What it refutes is only known once every pending disjunction has an alternative
+            # that it makes true as well; of those that have none the shortest is opened, and the point is forgotten.
             at = decision.point
             unmet = [k for k, d in enumerate(branch.state.pending) if not self._opened_by(d, task, at.point)]
             if not unmet:
@@ -121,7 +127,7 @@ class Prover:
                 return Outcome(VIOLATED, witness=at.witness, decided_by=decided_by)
             self._open(branch, task, min(unmet, key=lambda k: (len(branch.state.pending[k]), k)))
             stack.append(branch)
-            examined -= 1
+            examined -= 1  # it is taken up again at once, now with children: one conjunct, not two
         proved = margin if isfinite(margin) and margin >= 0 else None
         return Outcome(HOLDS, Proof(steps), None, decided_by, proved, carries)
 
@@ -192,6 +198,8 @@ class Prover:
                 return EmptyState(Close(tuple((index, 1) for index in cycle)), margin=0.0, carries=inf)
         if not self._is_linear(branch.state):
             return self.nonlinear().decide(branch.state, branch.limits, branch.phases, deadline)
+        # From here on all is linear. Cheap first: what floats propose and integers confirm (multipliers that close the state, a
+        # cycle, a point); a rational simplex, which is exact in itself and dear, only for what is left.
         literals = linear_literals(branch.state)
         point = examine([branch], self.sized.forms)[0] if branch.multipliers is None else None
         closed = self._closure(branch)
@@ -205,14 +213,15 @@ class Prover:
         if point is not None:
             at = self.sized.inside(point)
             if at is not None and all(at.point.satisfies(literal) for literal in literals):
-                return PointFound(at)
+                return SatisfyingPoint(at)
+        # Over an ellipsoid the optimum may have irrational coordinates, and no vertex stands for it.
         if self.sized.region.region.norm != "max":
             return "a tie, or nearly one, on the surface of an ellipsoid"
         answer = exact_vertex.decide(self.sized.region, literals, self.sized.size, deadline)
         if isinstance(answer, str):
             return answer
         if isinstance(answer, RationalVector):
-            return PointFound(self.sized.at_coordinates(answer), how=VERTEX)
+            return SatisfyingPoint(self.sized.at_coordinates(answer), how=VERTEX)
         closure = self.sized.region.closing(literals, answer, self.sized.size)
         assert closure is not None
         return EmptyState(Close(answer), margin=closure.margin, carries=closure.carries, how=VERTEX)

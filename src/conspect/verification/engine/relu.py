@@ -101,6 +101,9 @@ class ReluHead:
         self, weights: dict[int, int], phases: Phases, slopes: dict[Neuron, Fraction]
     ) -> tuple[list[Fraction], Fraction]:
         """The same backward pass exactly, as a form in w in units of the region's forms."""
+        # `outer` weighs what a layer gives, `inner` what it is given. Backwards, each weight * relu(z) is replaced by a line in z
+        # that lies above it, so that the form at the end lies above the weighted logits on the whole region (CROWN, Zhang et al.
+        # 2018; the sign conditions of a split enter with multipliers, as in beta-CROWN, Wang et al. 2021).
         outer = [Fraction(weights.get(c, 0)) for c in range(self.head.classes)]
         constant = Fraction(0)
         inner = outer
@@ -120,13 +123,17 @@ class ReluHead:
             for k, weight in enumerate(inner):
                 low, high = self.bounds[depth - 1][k]
                 slope, assumed = slopes.get((depth - 1, k), Fraction(0)), phases.get((depth - 1, k))
+                # Active, relu(z) = z; a multiplier times z >= 0 may be added on top.
                 if assumed is True or (assumed is None and low >= 0):
                     outer.append(weight + slope)
+                # Idle, relu(z) = 0; a multiplier times -z >= 0 may be added.
                 elif assumed is False or high <= 0:
                     outer.append(-slope)
+                # Undecided and wanted large: the chord from (low, 0) to (high, high) lies above relu on the whole interval.
                 elif weight > 0:
                     outer.append(weight * high / (high - low))
                     constant -= weight * high / (high - low) * low
+                # Undecided and wanted small: any line alpha z with alpha in 0..1 lies below relu.
                 else:
                     outer.append(weight * slope)
         common = lcm(*(v.denominator for v in [*inner, constant]))

@@ -180,6 +180,7 @@ def _assume(
         return
     index, wanted = part
     kind = table[index][0]
+    # A prediction is a conjunction (above every other class); denied, one of these comparisons fails, and which is open.
     if kind == "predict":
         above = _predicted(int(table[index][1]), lead_of(table[index]), reading)
         if wanted:
@@ -195,12 +196,15 @@ def _assume(
         literals.append(_has(args[0], wanted, reading))
     elif kind == "not":
         _assume(Assumption(args[0], not wanted), table, reading, literals, pending)
+    # Wanted, both or neither; denied, one without the other: two alternatives either way, each with both sides decided.
     elif kind == "iff":
         left, right = args
         both = (Assumption(left, True), Assumption(right, wanted))
         neither = (Assumption(left, False), Assumption(right, not wanted))
         pending.append((both, neither))
     else:
+        # and, or, implies. By De Morgan only two cases are left: a wanted "and", a denied "or" or a denied "implies" (its premise
+        # wanted, the rest denied) adds all its parts; any other adds one of them, left pending until a branch opens it.
         polarities = [(not wanted if kind == "implies" and place == 0 else wanted) for place in range(len(args))]
         children: list[Part] = [Assumption(a, polarity) for a, polarity in zip(args, polarities, strict=True)]
         if (kind == "and") == wanted or len(children) == 1:

@@ -44,11 +44,11 @@ def about(name: str, place: SourceLocation | None) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        told = (
+        problems = (
             entry if entry.place else replace(entry, problem=f"property {name!r}: {entry.problem}", place=place)
             for entry in error.diagnostics
         )
-        raise UserError(*told) from None
+        raise UserError(*problems) from None
 
 
 UNIT = 1e-5  # how far the length of a direction may be from 1

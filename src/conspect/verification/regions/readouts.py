@@ -212,8 +212,8 @@ class AllReadouts:
         data = np.asarray(embeddings, dtype=np.float64)
         mapped = model.lens.alignment(data)
         strengths = mapped @ np.asarray(model.lens.directions, dtype=np.float64).T
-        said = np.asarray(model.head.logits(data), dtype=np.float64) if logits else None
-        return cls(strengths, np.linalg.norm(mapped, axis=1), said)
+        logits_of_data = np.asarray(model.head.logits(data), dtype=np.float64) if logits else None
+        return cls(strengths, np.linalg.norm(mapped, axis=1), logits_of_data)
 
     def taken(self, rows: NDArray[np.intp]) -> AllReadouts:
         """Of some of the images."""

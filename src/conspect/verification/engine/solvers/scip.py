@@ -18,14 +18,14 @@ def opinion(root: Branch, forms: RegionForms, outcome: str) -> str:
     """What SCIP says of the closed branches of a property, as a sentence. VERIFY008 without pyscipopt."""
     if outcome != "holds":
         return "SCIP was not asked: only held properties are cross-checked"
-    said: list[str] = []
+    messages: list[str] = []
     for leaf in _leaves(root):
         if any(isinstance(literal, ConeLiteral) for literal in leaf.state.literals) or leaf.limits or leaf.phases:
             return "SCIP was not asked: only linear literals are cross-checked"
-        said.append(_says(leaf, forms))
-    if all(word == "closed" for word in said):
-        return f"SCIP agrees: no counterexample in {len(said)} conjuncts"
-    if "open" in said:
+        messages.append(_says(leaf, forms))
+    if all(word == "closed" for word in messages):
+        return f"SCIP agrees: no counterexample in {len(messages)} conjuncts"
+    if "open" in messages:
         return "SCIP DISAGREES beyond its tolerance: please report this property with its certificate"
     return "SCIP could not say"
 
