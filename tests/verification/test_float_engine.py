@@ -268,18 +268,18 @@ def test_what_bounds_do_not_decide_is_split_where_it_is_widest() -> None:
     own = nonlinear(LINEAR, BOX, THRESHOLDS)
     slack: Any = {0: ConeLiteral(0, False)}
     # Halves of the axes: y moves by (1, 0) and by (0, 1/4).
-    assert own._split({}, np.array([1.0, 1.0]), slack, {}).step == Halve(0)  # type: ignore[union-attr]
-    assert own._split({}, np.array([0.1, 1.0]), slack, {}).step == Halve(1)  # type: ignore[union-attr]
-    assert "not convex" in str(own._split({}, np.zeros(2), slack, {}))
-    assert "a tie, or nearly one" in str(own._split({}, np.ones(2), {}, {}))
-    assert "not convex" in str(nonlinear(LINEAR, BALL, THRESHOLDS)._split({}, np.ones(2), slack, {}))
+    assert own._split({}, np.array([1.0, 1.0]), slack).step == Halve(0)  # type: ignore[union-attr]
+    assert own._split({}, np.array([0.1, 1.0]), slack).step == Halve(1)  # type: ignore[union-attr]
+    assert "not convex" in str(own._split({}, np.zeros(2), slack))
+    assert "a tie, or nearly one" in str(own._split({}, np.ones(2), {}))
+    assert "not convex" in str(nonlinear(LINEAR, BALL, THRESHOLDS)._split({}, np.ones(2), slack))
     deep = nonlinear(RELU, BOX)
     relu = deep.sized.relu
     assert relu is not None
     # Pre-activations: x from 0 to 2, y + 1/2 from -7/4 to -5/4, 1/4 - x from -7/4 to 1/4: one of either sign.
     assert relu.unstable({}) == [(0, 2)]
-    assert deep._split({}, np.ones(2), {}, {}).step == SplitNeuron((0, 2))  # type: ignore[union-attr]
-    assert "a tie, or nearly one" in str(deep._split({(0, 2): True}, np.ones(2), {}, {}))
+    assert deep._split({}, np.ones(2), {}).step == SplitNeuron((0, 2))  # type: ignore[union-attr]
+    assert "a tie, or nearly one" in str(deep._split({(0, 2): True}, np.ones(2), {}))
 
 
 def test_rows_are_answered_over_the_part_that_is_looked_at() -> None:

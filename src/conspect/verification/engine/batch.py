@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from conspect.core.spaces import AffineMap, Float64
 from conspect.language.syntax.tree import Formula
 from conspect.verification.engine import barrier
 from conspect.verification.engine.steps import Halve, SplitNeuron
-from conspect.verification.queries.formula_table import FormulaTable, lead_of
+from conspect.verification.queries.formula_table import FormulaNode, FormulaTable, NodeKind, lead_of, truth
 from conspect.verification.queries.negation import Alternative, AtomRows, LinearLiteral, State, negation, opened
 
 TOLERANCE = 1e-9
@@ -194,26 +195,20 @@ def _met(alternative: Alternative, values: Float64, task: Task, reading: AtomRow
     )
 
 
-def _true(index: int, values: Float64, table: FormulaTable, reading: AtomRows) -> bool:  # noqa: PLR0911 (one for each kind)
-    kind = table[index][0]
-    if kind == "predict":
-        own, lead = int(table[index][1]), lead_of(table[index])
-        others = (k for k in range(reading.classes) if k != own)
-        return all(values[own] > values[reading.raised_row(k, lead)] for k in others)
-    args = [int(number) for number in table[index][1:]]
-    if kind == "stronger":
-        return bool(values[reading.classes + args[0]] > values[reading.classes + args[1]])
-    if kind == "has":
-        bar = values[reading.threshold_row(args[0])] if reading.linear_norm else 0.0
-        return bool(values[reading.classes + args[0]] > bar)
-    parts = [_true(a, values, table, reading) for a in args]
-    if kind == "not":
-        return not parts[0]
-    if kind == "and":
-        return all(parts)
-    if kind == "or":
-        return any(parts)
-    return (not parts[0] or parts[1]) if kind == "implies" else parts[0] == parts[1]
+def _true(index: int, values: Float64, table: FormulaTable, reading: AtomRows) -> bool:
+    return truth(table, partial(_has_atom, values=values, reading=reading), index)
+
+
+def _has_atom(atom: FormulaNode, values: Float64, reading: AtomRows) -> bool:
+    first = int(atom[1])
+    if atom[0] == NodeKind.PREDICT:
+        lead = lead_of(atom)
+        others = (k for k in range(reading.classes) if k != first)
+        return all(values[first] > values[reading.raised_row(k, lead)] for k in others)
+    if atom[0] == NodeKind.STRONGER:
+        return bool(values[reading.classes + first] > values[reading.classes + int(atom[2])])
+    bar = values[reading.threshold_row(first)] if reading.linear_norm else 0.0
+    return bool(values[reading.classes + first] > bar)
 
 
 def examine(branches: list[Branch], forms: RegionForms, *, tight: bool = False) -> list[Float64 | None]:

@@ -20,6 +20,7 @@ from conspect.verification.engine.points import SizedRegion
 from conspect.verification.engine.prover import Outcome, Prover
 from conspect.verification.engine.sizes import Bracket, SizeSearch
 from conspect.verification.engine.solvers import scip
+from conspect.verification.queries.formula_table import concepts_asked, predicts
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.queries.planning import Obligation
@@ -169,9 +170,9 @@ class Decider:
 
     def is_linear(self, task: Task) -> bool:
         """Whether all literals of a task are linear in the embedding."""
-        asked = {int(node[1]) for node in task.table if node[0] == "has"}
-        predicts = task.cut is not None or any(node[0] == "predict" for node in task.table)
-        return all(map(self.rows.is_linear, asked)) and (self.subject.head.is_linear or not predicts)
+        speaks_of_logits = task.cut is not None or predicts(task.table)
+        is_linear = self.subject.head.is_linear or not speaks_of_logits
+        return is_linear and all(map(self.rows.is_linear, concepts_asked(task.table)))
 
     def decide_in_floats(self, tasks: Sequence[Task], forms: list[RegionForms], *, tight: bool = False) -> None:
         """Hints for all tasks that are linear; where floats fail the tasks stay open, and exact search begins anew."""

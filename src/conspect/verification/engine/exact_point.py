@@ -10,7 +10,17 @@ from functools import cached_property
 from conspect.language.meaning.exact import ExactReadouts, exceeds
 from conspect.verification.engine.exact import ExactModel
 from conspect.verification.engine.integers import RationalVector
-from conspect.verification.queries.formula_table import FormulaTable, lead_of, leads_asked
+from conspect.verification.queries.formula_table import (
+    FormulaNode,
+    FormulaTable,
+    NodeKind,
+    concepts_asked,
+    concepts_compared,
+    lead_of,
+    leads_asked,
+    predicts,
+    truth,
+)
 from conspect.verification.queries.negation import AtomRows, ConeLiteral, Literal
 
 
@@ -55,8 +65,7 @@ class ExactPoint:
         Only what the formula mentions is computed. Without `hasCon` strengths share one positive factor, and without a lead
         logits do, which no comparison can see and which spares their reduction to lowest terms.
         """
-        asked = {int(node[1]) for node in table if node[0] == "has"}
-        compared = {int(k) for node in table if node[0] == "stronger" for k in node[1:]}
+        asked, compared = concepts_asked(table), concepts_compared(table)
         numerators = [Fraction(0)] * len(names[1])
         for k in compared:
             numerators[k] = Fraction(self.value(self.model.classes + k))
@@ -65,7 +74,7 @@ class ExactPoint:
             squared = self.squared_norm()
             for k in compared | asked:
                 numerators[k] = self.numerator(k)
-        predicted = any(node[0] == "predict" for node in table)
+        predicted = predicts(table)
         unit = self._unit(table)
         logits = [self.value(k) / unit if predicted else Fraction(0) for k in range(self.model.classes)]
         thresholds = tuple(self.rows.thresholds.get(k) for k in range(len(names[1])))
@@ -99,25 +108,12 @@ class ExactPoint:
 
     def makes_true(self, table: FormulaTable) -> bool:
         """Truth of a formula here, under the meaning of the language, exactly."""
-        truth: list[bool] = []
-        for node in table:
-            kind = node[0]
-            if kind == "predict":
-                truth.append(self.predicts(int(node[1]), lead_of(node)))
-                continue
-            args = [int(number) for number in node[1:]]
-            if kind == "stronger":
-                truth.append(self.value(self.model.classes + args[0]) > self.value(self.model.classes + args[1]))
-            elif kind == "has":
-                truth.append(self.has_concept(args[0]))
-            elif kind == "not":
-                truth.append(not truth[args[0]])
-            elif kind == "and":
-                truth.append(all(truth[a] for a in args))
-            elif kind == "or":
-                truth.append(any(truth[a] for a in args))
-            elif kind == "implies":
-                truth.append(not truth[args[0]] or truth[args[1]])
-            else:
-                truth.append(truth[args[0]] == truth[args[1]])
-        return truth[-1]
+        return truth(table, self._has_atom)
+
+    def _has_atom(self, atom: FormulaNode) -> bool:
+        if atom[0] == NodeKind.PREDICT:
+            return self.predicts(int(atom[1]), lead_of(atom))
+        if atom[0] == NodeKind.HAS:
+            return self.has_concept(int(atom[1]))
+        first, second = (self.value(self.model.classes + int(concept)) for concept in atom[1:])
+        return first > second

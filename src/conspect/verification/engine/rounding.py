@@ -13,7 +13,7 @@ import numpy as np
 
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap, Float64
-from conspect.verification.queries.formula_table import FormulaTable, lead_of
+from conspect.verification.queries.formula_table import FormulaTable, NodeKind, lead_of
 from conspect.verification.queries.model import VerificationModel
 
 DOUBLE, SINGLE = 2.0**-53, 2.0**-24
@@ -67,16 +67,16 @@ def formula_slack(model: VerificationModel, region: Region, table: FormulaTable)
     logits, numerators, norm = errors.logits[0], errors.numerators[0], float(errors.norm[0])
     slack = 0.0
     for node in table:
-        args = [int(value) for value in node[1:]] if node[0] in ("stronger", "has") else []
-        if node[0] == "predict":
+        args = [int(value) for value in node[1:]] if node[0] in (NodeKind.STRONGER, NodeKind.HAS) else []
+        if node[0] == NodeKind.PREDICT:
             own = int(node[1])
             others = np.delete(logits, own)
             # A lead is rounded itself, and so is the difference of logits that it is compared with.
             lead = 2 * SINGLE * _WIDER * float(lead_of(node))
             slack = max(slack, float(logits[own] + others.max(initial=0.0)) + lead)
-        elif node[0] == "stronger":
+        elif node[0] == NodeKind.STRONGER:
             slack = max(slack, float(numerators[args[0]] + numerators[args[1]]))
-        elif node[0] == "has":
+        elif node[0] == NodeKind.HAS:
             threshold = abs(model.thresholds[model.concept_names[args[0]]])
             slack = max(slack, float(numerators[args[0]]) + threshold * norm)
     return slack

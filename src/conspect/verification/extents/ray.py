@@ -13,7 +13,7 @@ from conspect.core.spaces import Float64
 from conspect.verification.engine.exact import ExactModel
 from conspect.verification.engine.integers import RationalVector, float_vector
 from conspect.verification.engine.steps import Close, Multipliers, Open, Step
-from conspect.verification.queries.formula_table import FormulaTable, lead_of
+from conspect.verification.queries.formula_table import ATOMS, FormulaTable, NodeKind, lead_of, truth
 from conspect.verification.queries.negation import AtomRows, LinearLiteral, negation, opened
 
 
@@ -80,20 +80,7 @@ class Ray:
 
     def makes_true(self, table: FormulaTable, w: Fraction) -> bool:
         """The truth of a formula at a place."""
-        truth: list[bool] = []
-        for node in table:
-            kind, args = node[0], node[1:]
-            if kind in ("predict", "stronger", "has"):
-                truth.append(all(self._is_met(literal, w) for literal in literals_of(node, self.rows)))
-                continue
-            parts = [truth[int(a)] for a in args]
-            if kind in ("and", "or"):
-                truth.append(all(parts) if kind == "and" else any(parts))
-            elif kind == "not":
-                truth.append(not parts[0])
-            else:
-                truth.append((not parts[0] or parts[1]) if kind == "implies" else parts[0] == parts[1])
-        return truth[-1]
+        return truth(table, lambda atom: all(self._is_met(literal, w) for literal in literals_of(atom, self.rows)))
 
     def _is_met(self, literal: LinearLiteral, w: Fraction) -> bool:
         value = self.gap(literal).at(w)
@@ -103,7 +90,7 @@ class Ray:
         """Every place where the truth of a formula can change, in order."""
         places: set[Fraction] = set()
         for node in table:
-            if node[0] in ("predict", "stronger", "has"):
+            if node[0] in ATOMS:
                 gaps = [self.gap(literal) for literal in literals_of(node, self.rows)]
                 places.update(Fraction(-gap.start) / gap.slope for gap in gaps if gap.slope)
         return sorted(places)
@@ -143,12 +130,13 @@ class Ray:
 
 def literals_of(node: tuple[int | str, ...], rows: AtomRows) -> list[LinearLiteral]:
     """What an atom asks for together: comparisons of base rows. `hasCon` is one where its threshold is 0."""
-    kind, args = node[0], [int(a) for a in node[1:3]] if node[0] != "predict" else [int(node[1])]
-    if kind == "predict":
+    predicts = node[0] == NodeKind.PREDICT
+    args = [int(node[1])] if predicts else [int(a) for a in node[1:]]
+    if predicts:
         lead = lead_of(node)
         others = [k for k in range(rows.classes) if k != args[0]]
         return [LinearLiteral(args[0], rows.raised_row(k, lead), lead == 0) for k in others]
-    second = rows.zero_row if kind == "has" else rows.classes + args[1]
+    second = rows.zero_row if node[0] == NodeKind.HAS else rows.classes + args[1]
     return [LinearLiteral(rows.classes + args[0], second, True)]
 
 

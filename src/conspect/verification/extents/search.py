@@ -19,7 +19,7 @@ from conspect.core.spaces import Float64
 from conspect.verification.engine.exact import ExactModel
 from conspect.verification.engine.steps import Step
 from conspect.verification.extents.ray import Direction, Ray
-from conspect.verification.queries.formula_table import FormulaTable, leads_asked
+from conspect.verification.queries.formula_table import FormulaTable, NodeKind, concepts_asked, leads_asked
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.negation import AtomRows
 
@@ -117,7 +117,7 @@ class ExtentSearch:
 
     @staticmethod
     def _require_linear(table: FormulaTable, thresholds: dict[int, Fraction]) -> None:
-        if any(node[0] == "has" and thresholds.get(int(node[1])) != 0 for node in table):
+        if any(thresholds.get(concept) != 0 for concept in concepts_asked(table)):
             raise user_error(
                 "VERIFY015",
                 "the extent of a property with hasCon is not known in closed form: its threshold bends with the length",
@@ -127,7 +127,7 @@ class ExtentSearch:
 
 def output_table(class_index: int) -> FormulaTable:
     """The formula that a class is predicted."""
-    return (("predict", class_index),)
+    return ((NodeKind.PREDICT, class_index),)
 
 
 def _end(

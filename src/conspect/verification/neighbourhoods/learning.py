@@ -20,7 +20,7 @@ from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid, conf
 from conspect.verification.neighbourhoods.extents import Extents
 from conspect.verification.neighbourhoods.rows import ReadoutRows
 from conspect.verification.queries.changed import ChangedPictures, PictureName
-from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.queries.formula_table import FormulaTable, concepts_asked
 from conspect.verification.queries.model import VerificationModel
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.regions.readouts import ReadoutKinds, ReadoutSpace, StrengthForm
@@ -30,8 +30,8 @@ def kinds_near(table: FormulaTable, concepts: int) -> ReadoutKinds:
     """The readouts that a neighbourhood is made of: logits relative to the first class and strengths of all `concepts`
     relative to the first, whatever the formula reads of them, so that one set serves all formulas and all classes; for
     one that says `hasCon` the strengths themselves and the length."""
-    has = any(node[0] == "has" for node in table)
-    return ReadoutKinds(0, tuple(range(concepts)), StrengthForm.LENGTH if has else StrengthForm.RELATIVE)
+    form = StrengthForm.LENGTH if concepts_asked(table) else StrengthForm.RELATIVE
+    return ReadoutKinds(0, tuple(range(concepts)), form)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from conspect.verification.queries.formula_table import FormulaTable, lead_of
+from conspect.verification.queries.formula_table import FormulaTable, NodeKind, lead_of
 
 
 class LinearLiteral(NamedTuple):
@@ -179,9 +179,9 @@ def _assume(
         literals.append(part)
         return
     index, wanted = part
-    kind = table[index][0]
+    kind = NodeKind(table[index][0])
     # A prediction is a conjunction (above every other class); denied, one of these comparisons fails, and which is open.
-    if kind == "predict":
+    if kind is NodeKind.PREDICT:
         above = _predicted(int(table[index][1]), lead_of(table[index]), reading)
         if wanted:
             literals += above
@@ -189,15 +189,15 @@ def _assume(
             pending.append(tuple((denied(literal),) for literal in above))
         return
     args = [int(number) for number in table[index][1:]]
-    if kind == "stronger":
+    if kind is NodeKind.STRONGER:
         first, second = reading.classes + args[0], reading.classes + args[1]
         literals.append(LinearLiteral(first, second, True) if wanted else LinearLiteral(second, first, False))
-    elif kind == "has":
+    elif kind is NodeKind.HAS:
         literals.append(_has(args[0], wanted, reading))
-    elif kind == "not":
+    elif kind is NodeKind.NOT:
         _assume(Assumption(args[0], not wanted), table, reading, literals, pending)
     # Wanted, both or neither; denied, one without the other: two alternatives either way, each with both sides decided.
-    elif kind == "iff":
+    elif kind is NodeKind.IFF:
         left, right = args
         both = (Assumption(left, True), Assumption(right, wanted))
         neither = (Assumption(left, False), Assumption(right, not wanted))
@@ -205,9 +205,9 @@ def _assume(
     else:
         # and, or, implies. By De Morgan only two cases are left: a wanted "and", a denied "or" or a denied "implies" (its premise
         # wanted, the rest denied) adds all its parts; any other adds one of them, left pending until a branch opens it.
-        polarities = [(not wanted if kind == "implies" and place == 0 else wanted) for place in range(len(args))]
+        polarities = [(not wanted if kind is NodeKind.IMPLIES and place == 0 else wanted) for place in range(len(args))]
         children: list[Part] = [Assumption(a, polarity) for a, polarity in zip(args, polarities, strict=True)]
-        if (kind == "and") == wanted or len(children) == 1:
+        if (kind is NodeKind.AND) == wanted or len(children) == 1:
             for child in children:
                 _assume(child, table, reading, literals, pending)
         else:

@@ -23,7 +23,7 @@ from conspect.core.spaces import AffineMap, Float64, Floats, Head, Lens
 from conspect.verification.engine.exact import ExactModel
 from conspect.verification.engine.integers import RationalVector, float_vector
 from conspect.verification.engine.relu import exact_logits
-from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.queries.formula_table import FormulaTable, concepts_asked, concepts_compared, predicts
 from conspect.verification.queries.model import VerificationModel
 
 Interval: TypeAlias = tuple[Fraction, Fraction]
@@ -92,10 +92,10 @@ class ReadoutKinds:
 
 def kinds_read(table: FormulaTable, class_index: int) -> ReadoutKinds:
     """The readouts of one formula alone: strengths of concepts that it names, logits for `predict`, |y| for `hasCon`."""
-    atoms = {node[0] for node in table}
-    named = {int(k) for node in table if node[0] in ("stronger", "has") for k in node[1:]}
-    form = StrengthForm.LENGTH if "has" in atoms else StrengthForm.EACH
-    return ReadoutKinds(class_index if "predict" in atoms else None, tuple(sorted(named)), form)
+    asked = concepts_asked(table)
+    form = StrengthForm.LENGTH if asked else StrengthForm.EACH
+    named = tuple(sorted(asked | concepts_compared(table)))
+    return ReadoutKinds(class_index if predicts(table) else None, named, form)
 
 
 def kinds_joint(table: FormulaTable, class_index: int, concepts: int) -> ReadoutKinds:
