@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conspect.core.percentages import narrow, percent, percent_range, rounded_share
+from conspect.core.percentages import level, narrow, percent, percent_range, rounded_share
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,15 @@ def test_a_rounded_share_is_all_or_none_only_where_the_share_is(share: float, di
     rounded = rounded_share(share, digits)
     assert (rounded == 1, rounded == 0) == (share == 1, share == 0)
     assert abs(rounded - share) <= 10**-digits
+
+
+def test_a_level_that_was_asked_for_has_the_digits_that_it_has() -> None:
+    assert [level(share) for share in (0.9, 0.95, 0.975, 0.07, 1.0, 1e-5)] == [
+        "90 %",
+        "95 %",
+        "97.5 %",
+        "7 %",
+        "100 %",
+        "0.001 %",
+    ]
+    assert level(0.9999, "%") == "99.99%"

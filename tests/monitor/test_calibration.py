@@ -8,7 +8,7 @@ import pytest
 from conspect.core.diagnostics import UserError
 from conspect.monitor.fitting.calibration import report, thresholds
 from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Reason, Thresholds
-from conspect.monitor.runtime.guarantee import TargetRates
+from conspect.monitor.runtime.guarantee import Guarantee, TargetRates
 from conspect.statistics.detection import Score
 from tests.monitor.fitted import HELD, TEST, TRAIN, WANTED, fitted, monitor_and_guarantee
 from tests.monitor.world import CLASS_NAMES, CONCEPT_NAMES, READOUT
@@ -80,7 +80,7 @@ def test_a_bound_on_errors_of_all_inputs_lowers_the_accept_threshold():
     assert tight.accept < loose.accept
     accepted = split[0].suspicion <= tight.accept
     assert (accepted & split[1]).mean() <= 0.005
-    assert "0.50%" in guarantee.sentences()[2]
+    assert "0.5%," in guarantee.sentences()[2]
 
 
 def test_too_small_a_calibration_split_is_an_error():
@@ -143,3 +143,16 @@ def test_where_nothing_can_be_accepted_it_says_how_many_inputs_would_do() -> Non
     _, none = thresholds(hopeless, hopeless, TargetRates(accepted_errors=0.001))
     assert none.needed is None
     assert "More of them would not either" in " ".join(none.sentences())
+
+
+def test_a_small_rate_is_promised_as_it_was_asked_and_no_confidence_is_rounded_to_certainty():
+    strict = Guarantee(TargetRates(1e-5, 0.0005, 0.9995), images=10, wrong=1, accepts=True)
+    first, second = strict.sentences()
+    assert first.startswith("With confidence 99.95%, at most 0.001% of the right outputs are called suspect")
+    assert second.startswith("With confidence 99.95%, at most 0.05% of the accepted outputs are wrong")
+
+
+def test_a_share_next_to_all_or_nothing_is_not_told_as_either():
+    assert str(Reason("truck", "ears", "metallic", 0.999, 0.001)).endswith(
+        "so in over 99% of the inputs rightly called truck and in under 1% of those wrongly called so"
+    )

@@ -144,7 +144,7 @@ def test_the_command_fits_writes_and_compares(study: Study, results: dict, monke
     monkeypatch.setattr(Study, "open", classmethod(lambda cls, folder, **_: study))
     done = CliRunner().invoke(main, ["monitor", "fit", "--study", str(study.folder), "--false-alarms", "0.2"])
     assert done.exit_code == 0, done.output
-    assert "at most 20.00% of the right outputs are called suspect" in done.stdout
+    assert "at most 20% of the right outputs are called suspect" in done.stdout
     assert Monitor.load(study.monitor_folder).class_names == CLASSES
     assert rates_of(study.monitor_folder) == TargetRates(0.2, 0.1, 0.95)
     done = CliRunner().invoke(main, ["monitor", "eval", "--study", str(study.folder), "--json"])

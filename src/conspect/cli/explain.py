@@ -10,6 +10,7 @@ import click
 
 from conspect.cli.progress import terminal_bar
 from conspect.core.concept_words import quoted
+from conspect.core.percentages import level
 from conspect.core.terminal import on_one_line
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _sets(sets: MinimalSets, share: float | None = None) -> list[str]:
     """Sets of both kinds in words, the smallest first; `share`: of a behaviour, see `BehaviourExplanation`."""
     of, more = "", ""
     if share is not None:
-        of, more = f" on at least {100 * share:g} % of them", f" on more than {100 * (1 - share):g} %"
+        of, more = f" on at least {level(share)} of them", f" on more than {level(1 - share)}"
     keeps = f"  alone keeps it{of}: {_listed(sets.abductive, sets.complete)}"
     changes = f"  without these it changes{more}: {_listed(sets.contrastive, sets.complete)}"
     if sets.needs_none:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from conspect.core.percentages import level
 from conspect.results.comparison import HeldShare, Properties, PropertyChange
 from conspect.results.verification import Property, Verification
 
@@ -56,12 +57,14 @@ def _held(before: Verification, after: Verification) -> tuple[HeldShare, ...]:
     old_covers = {row.coverage: row for row in before.by_coverage}
     for cover in after.by_coverage:
         if cover.coverage in old_covers:
-            rows.append(_share(f"boxes that cover {cover.coverage:.0%} of images", old_covers[cover.coverage], cover))
+            rows.append(
+                _share(f"boxes that cover {level(cover.coverage, '%')} of images", old_covers[cover.coverage], cover)
+            )
     old_samples = {row.share_of_images: row for row in before.statistically}
     for sample in after.statistically:
         if sample.share_of_images in old_samples:
             old = old_samples[sample.share_of_images]
-            rows.append(_share(f"at least {sample.share_of_images:.0%} of images", old, sample))
+            rows.append(_share(f"at least {level(sample.share_of_images, '%')} of images", old, sample))
     return tuple(rows)
 
 

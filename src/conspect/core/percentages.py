@@ -21,6 +21,11 @@ def narrow(share: float | None, digits: int = 1) -> str:
     return percent(share, digits, "%")
 
 
+def level(share: float, unit: str = " %") -> str:
+    """A share that was asked for, such as a coverage, with the digits that it has: 0.9 is "90 %", 0.975 is "97.5 %"."""
+    return f"{round(100 * share, 10):.12g}{unit}"
+
+
 def percent_range(low: float, high: float, digits: int = 1, unit: str = " %") -> str:
     """An interval of shares: "93.1 to 95.0 %". Where it does not reach 1 or 0 its ends are not printed as 100 or 0."""
     step = 10**-digits

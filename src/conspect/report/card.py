@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from conspect.core.json_value import JsonObject, JsonValue
 from conspect.core.markdown import in_markdown
-from conspect.core.percentages import percent, percent_range
+from conspect.core.percentages import level, percent, percent_range
 from conspect.report.drawing import bars_svg, heatmap_svg
 from conspect.report.wording import findings, trust_rows
 from conspect.results.monitor import Kept
@@ -156,7 +156,7 @@ def _proved(results: Results) -> str:
         f"class, in which few of the class's held-out images may lie.{most}"
     ]
     lines += [
-        f"* On at least {100 * row.share_of_images:g} % of the held-out images: {row.holds:,} of {row.properties:,} hold "
+        f"* On at least {level(row.share_of_images)} of the held-out images: {row.holds:,} of {row.properties:,} hold "
         "(exact bounds)."
         for row in verification.statistically
     ]

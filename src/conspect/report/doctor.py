@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from conspect.core.percentages import percent
 from conspect.report.plain import in_xml
 from conspect.results.diagnosis import Diagnosis
 
@@ -11,7 +12,7 @@ from conspect.results.diagnosis import Diagnosis
 def doctor_lines(diagnosis: Diagnosis) -> list[str]:
     """The headline, the suspects with their probabilities, and a line for each kind of evidence."""
     chances = sorted(diagnosis.suspects, key=lambda suspect: -suspect.probability)
-    suspects = ", ".join(f"{chance.suspect} {100 * chance.probability:.0f} %" for chance in chances)
+    suspects = ", ".join(f"{chance.suspect} {percent(chance.probability, 0)}" for chance in chances)
     return [diagnosis.headline, f"Suspects: {suspects}.", *(f"- {line}" for line in diagnosis.evidence)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conspect.core.percentages import percent, percent_range
+from conspect.core.percentages import level, percent, percent_range
 from conspect.results.diagnosis import CauseName
 from conspect.results.results import Results
 
@@ -56,7 +56,7 @@ def cards(results: Results) -> list[Card]:
             percent(model.accuracy),
             f"{results.localization.failures:,} of {data.readable:,} {data.split} images of {data.name} come out wrong. On "
             f"images like these: {percent_range(interval.low, interval.high)} right "
-            f"({100 * results.asked.confidence:g} % confidence).",
+            f"({level(results.asked.confidence)} confidence).",
             "classes",
         ),
         Card(

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import islice
 from math import isfinite
 
-from conspect.core.percentages import narrow
+from conspect.core.percentages import level, narrow
 from conspect.core.terminal import on_one_line
 from conspect.results.extents import ClassExtents
 from conspect.results.leads import LeadRow
@@ -82,7 +82,7 @@ def lead_lines(leads: Sequence[LeadRow], shape: str) -> str:
     """A table: how many properties are proved over regions that hold so many images, by the lead that outputs must have."""
     if not leads:
         return "no property here speaks of a class"
-    head = "".join(f"{f'{100 * entry.coverage:g} %':>9}" for entry in leads[0].proved)
+    head = "".join(f"{level(entry.coverage):>9}" for entry in leads[0].proved)
     lines = [f"{'lead':>8}{'images that lead so':>22}{head}{'median':>10}   of {leads[0].properties} properties"]
     for row in leads:
         share = narrow(row.share)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conspect.core.concept_words import negation_warning, negations
-from conspect.core.percentages import percent
+from conspect.core.percentages import level, percent
 from conspect.results.concepts import Concept
 from conspect.results.localization import WorstClass
 from conspect.results.results import Results
@@ -84,7 +84,7 @@ def proofs(results: Results) -> list[str]:
     if verification is None or not verification.properties:
         return []
     by_gamma = ", ".join(f"{row.gamma:g}: {percent(row.share)}" for row in verification.by_gamma)
-    by_coverage = ", ".join(f"{100 * row.coverage:g} %: {percent(row.share)}" for row in verification.by_coverage)
+    by_coverage = ", ".join(f"{level(row.coverage)}: {percent(row.share)}" for row in verification.by_coverage)
     headline = []
     coverage = verification.provable_coverage
     if coverage is not None:
@@ -111,9 +111,7 @@ def proofs(results: Results) -> list[str]:
             f"{percent(near.measured_share)}); {near.properties_proved_around_90:,} of {len(near.properties):,} properties "
             f"around at least 90 % of the images."
         )
-    on_images = ", ".join(
-        f"{100 * row.share_of_images:g} %: {percent(row.share)}" for row in verification.statistically
-    )
+    on_images = ", ".join(f"{level(row.share_of_images)}: {percent(row.share)}" for row in verification.statistically)
     return [
         *headline,
         f"Share of {len(verification.properties):,} properties that holds, formally, over boxes of gamma {by_gamma}.",

@@ -411,7 +411,10 @@ def test_a_group_of_failures_in_words() -> None:
         (Rate(99, 100), "99 %"),
         (Rate(0, 100), "0 %"),
         (Rate(0, 0), "0 %"),
-        (Rate(1, 101), "under 1 %"),
+        (Rate(1, 101), "1 %"),
+        (Rate(1, 201), "under 1 %"),
+        (Rate(199, 200), "over 99 %"),
+        (Rate(200, 200), "100 %"),
     ):
         assert f"of other bee images, {share} (" in group_sentence(
             replace(group(1, 2, Condition(0, True)), outside=rate), CONCEPTS, NAMES, 0.25

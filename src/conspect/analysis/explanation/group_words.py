@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conspect.analysis.explanation.failure_groups import FailureGroup, FailureSearch, Rate
+from conspect.analysis.explanation.failure_groups import FailureGroup, FailureSearch
 from conspect.analysis.explanation.thin_combinations import ThinCombination
 from conspect.core.concept_words import quoted
+from conspect.core.percentages import percent
 
 
 def group_sentence(
@@ -27,9 +28,9 @@ def group_sentence(
     fails = "are misclassified" if output is None else f"are taken for {output}"
     inside, outside, failures = group.inside, group.outside, len(group.failures)
     return (
-        f"Of {whose}, {_percent(inside)} {fails} ({inside.failures:,} of the {inside.images:,} checked); of other {images}, "
-        f"{_percent(outside)} ({outside.failures:,} of {outside.images:,}). Both halves together: {failures:,} "
-        f"{'failure' if failures == 1 else 'failures'}, {round(100 * share_of_failures)} % of all."
+        f"Of {whose}, {percent(inside.share, 0)} {fails} ({inside.failures:,} of the {inside.images:,} checked); of other "
+        f"{images}, {percent(outside.share, 0)} ({outside.failures:,} of {outside.images:,}). Both halves together: {failures:,} "
+        f"{'failure' if failures == 1 else 'failures'}, {percent(share_of_failures, 0)} of all."
     )
 
 
@@ -58,10 +59,6 @@ def search_sentence(search: FailureSearch, images: int, failures: int) -> str:
     if not search.groups:
         return f"{checked}, and none held. No group of failures stands out beyond chance."
     return f"{checked}, and {len(search.groups):,} held there beyond chance (corrected for those checked)."
-
-
-def _percent(rate: Rate) -> str:
-    return f"{round(100 * rate.share)} %" if rate.share == 0 or rate.share >= 0.01 else "under 1 %"
 
 
 def _are(number: int, what: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+from conspect.core.percentages import narrow
 
 VerdictName: TypeAlias = Literal["accept", "uncertain", "suspect"]
 VERDICTS: tuple[VerdictName, ...] = ("accept", "uncertain", "suspect")
@@ -57,6 +58,6 @@ class Reason:
 
     def __str__(self) -> str:
         return (
-            f"{self.stronger} is stronger than {self.weaker}: so in {self.among_right:.0%} of the inputs rightly called "
-            f"{self.output} and in {self.among_wrong:.0%} of those wrongly called so"
+            f"{self.stronger} is stronger than {self.weaker}: so in {narrow(self.among_right, 0)} of the inputs rightly called "
+            f"{self.output} and in {narrow(self.among_wrong, 0)} of those wrongly called so"
         )

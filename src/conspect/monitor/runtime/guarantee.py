@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conspect.core.percentages import level
+
 
 @dataclass(frozen=True, slots=True)
 class TargetRates:
@@ -36,18 +38,18 @@ class Guarantee:
     def sentences(self) -> list[str]:
         """The guarantees in words, each with its assumption."""
         wanted, like = self.wanted, "for inputs like those of the calibration split"
-        sure = f"With confidence {wanted.confidence:.0%}, at most"
-        lines = [f"{sure} {wanted.false_alarms:.2%} of the right outputs are called suspect, {like}."]
+        sure = f"With confidence {level(wanted.confidence, '%')}, at most"
+        lines = [f"{sure} {level(wanted.false_alarms, '%')} of the right outputs are called suspect, {like}."]
         if self.accepts:
-            lines.append(f"{sure} {wanted.accepted_errors:.2%} of the accepted outputs are wrong, {like}.")
+            lines.append(f"{sure} {level(wanted.accepted_errors, '%')} of the accepted outputs are wrong, {like}.")
             if wanted.errors_of_all is not None:
                 lines.append(
-                    f"An input is accepted and wrong with probability at most {wanted.errors_of_all:.2%}, {like}."
+                    f"An input is accepted and wrong with probability at most {level(wanted.errors_of_all, '%')}, {like}."
                 )
         else:
             lines.append(
                 f"Nothing is accepted: {self.images} calibration inputs do not certify that at most "
-                f"{wanted.accepted_errors:.2%} of the accepted are wrong. {self._advice()}"
+                f"{level(wanted.accepted_errors, '%')} of the accepted are wrong. {self._advice()}"
             )
         return lines
 
