@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class Reach:
         )
 
     def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
-        """The tests that run the mutant's statement, the quickest first; and those that may see it all the same.
+        """The tests that run the mutant's statement, those that are most about its file first; and those that may see it all
+        the same.
 
         A statement that runs at import is seen by those that run anything of its file. The others are those of the same test
         files, since what one of them made may be kept for the next. Both are empty where no test runs it.
@@ -60,16 +62,29 @@ class Reach:
         seeing = frozenset[str]().union(*(reached.get(line, frozenset()) for line in lines))
         files = {file_of(test) for test in seeing}
         others = frozenset(test for test in self.seconds if file_of(test) in files)
-        return self._quickest(seeing), self._quickest(others - seeing)
+        return self._ordered(seeing, mutant.file), self._ordered(others - seeing, mutant.file)
 
-    def _quickest(self, tests: Iterable[str]) -> list[str]:
-        """Those under a second first; the tests of a file together, so that what they share is made once; files by the time
-        until the first of them is done."""
+    def _ordered(self, tests: Iterable[str], file: str) -> list[str]:
+        """Those under a second first; the tests of one test file together, the quickest first, so that what they share is made
+        once; test files by how much of what they run lies in the mutant's, then by the time until the first of them is done.
+
+        Hundreds of tests run what everything needs; the few that are about it see most.
+        """
         chosen = sorted((test for test in tests if test in self.seconds), key=lambda test: (self.seconds[test], test))
-        files: dict[str, float] = {}
+        within = Counter(test for those in self.lines.get(file, {}).values() for test in those)
+        first: dict[str, float] = {}
+        about: dict[str, float] = {}
         for test in chosen:
-            files.setdefault(file_of(test), self.imports.get(file_of(test), 0.0) + self.seconds[test])
-        return sorted(chosen, key=lambda test: (self.seconds[test] > 1, files[file_of(test)], file_of(test)))
+            name = file_of(test)
+            first.setdefault(name, self.imports.get(name, 0.0) + self.seconds[test])
+            about[name] = max(about.get(name, 0.0), within[test] / max(self._spread[test], 1))
+        places = {name: (-round(about[name], 2), first[name], name) for name in first}
+        return sorted(chosen, key=lambda test: (self.seconds[test] > 1, places[file_of(test)]))
+
+    @cached_property
+    def _spread(self) -> Counter[str]:
+        """How many lines each test runs."""
+        return Counter(test for lines in self.lines.values() for those in lines.values() for test in those)
 
 
 def file_of(test: str) -> str:

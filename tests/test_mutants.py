@@ -146,6 +146,16 @@ def test_a_mutant_meets_the_tests_that_run_its_statement_before_the_others_of_th
     assert reach.tests_of(named(toy, 30, "1 for 2")) == ([], [])
 
 
+def test_tests_that_are_most_about_a_file_come_before_quicker_ones_that_run_everything(toy: Path) -> None:
+    everything = {"a::whole", "a::slow"}
+    lines = {
+        "numbers.py": {16: frozenset(everything | {"b::narrow"}), 8: frozenset({"b::narrow"})},
+        "others.py": {line: frozenset(everything) for line in range(20)},
+    }
+    reach = Reach({"a::whole": 0.1, "a::slow": 3.0, "b::narrow": 0.9}, {}, lines)
+    assert reach.tests_of(named(toy, 16, "Gt for GtE")) == (["b::narrow", "a::whole", "a::slow"], [])
+
+
 @pytest.mark.slow
 def test_lines_are_recorded_by_test_and_what_a_shared_fixture_runs_belongs_to_all_that_use_it(toy: Path) -> None:
     judge = Judge([""])
