@@ -23,6 +23,7 @@ from conspect.verification.engine.nonlinear import (
     LiteralTag,
     Nonlinear,
     Plan,
+    PointFound,
     Rows,
     SignTag,
 )
@@ -356,3 +357,38 @@ def test_decisions_without_a_search_keep_what_is_known() -> None:
     assert (other.forms(BOX).slopes == forms.slopes).all()
     failed = Decider.guarded(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
     assert failed.verdict.reason.startswith("the arithmetic of this property failed (ZeroDivisionError: ")
+
+
+@pytest.mark.parametrize("region", [BOX, BALL])
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_point_of_a_set_that_is_not_convex_is_found_from_inside(region: Region, wanted: bool) -> None:
+    """k0 is absent where x is at most half of the length, and present with the threshold -1/2 where it is above minus that."""
+    of = decider(LINEAR, {"k0": -0.5 if wanted else 0.5})
+    region = region.resized(Fraction(3))
+    search = of.prover(region).nonlinear()
+    literal = ConeLiteral(0, wanted)
+    assert not search.cones.is_convex(literal)
+    state = State((literal,), ())
+    part = (np.zeros(2), np.ones(2))
+    far = np.array([-0.99, 0.0] if wanted else [0.99, 0.0])  # x = 1 -+ 6: nearly all of the length, on the wrong side
+    assert search._satisfying(far, state) is None
+    at = search._from_inside(state, {}, far, part=part, slack={0: literal}, cuts=[])
+    assert at is not None
+    x, y = at.witness.floats
+    assert (x > -0.5 * np.hypot(x, y)) if wanted else (x <= 0.5 * np.hypot(x, y))
+    assert search._from_inside(state, {}, far, part=part, slack={}, cuts=[]) is None
+    # A part in which nothing of it lies: x is at least 5.5 there, and y between -5 and 1.
+    if not wanted:
+        narrow = (np.array([0.95, 0.0]), np.array([0.05, 1.0]))
+        assert search._from_inside(state, {}, far, part=narrow, slack={0: literal}, cuts=[]) is None
+
+
+def test_what_is_not_convex_is_found_by_itself_or_halved() -> None:
+    of = decider(LINEAR, {"k0": 0.5})
+    search = of.prover(BOX.resized(Fraction(3))).nonlinear()
+    found = search.decide(State((ConeLiteral(0, False),), ()), {}, {}, inf)
+    assert isinstance(found, PointFound)
+    x, y = found.point.witness.floats
+    assert x <= 0.5 * np.hypot(x, y)
+    late = search.decide(State((ConeLiteral(0, False),), ()), {}, {}, 0.0)
+    assert late == "more time needed than the budget has"
