@@ -127,7 +127,9 @@ def test_a_set_that_changes_the_output_is_known_where_there_is_one(seed: int, co
 
 def test_a_set_that_changes_the_output_holds_what_lowers_the_nearest_margin_and_no_other() -> None:
     change = np.array([[-1.0, 0.5], [0.0, -0.5], [-1.0, -0.5], [0.5, 0.0]])
-    assert (additive_flip(np.array([2.0, 2.0]), change) == [True, False, True, False]).all()  # 0 is no lead any more
+    at_a_tie = additive_flip(np.array([2.0, 2.0]), change)  # 0 is no lead any more
+    assert at_a_tie is not None
+    assert at_a_tie.tolist() == [True, False, True, False]
     assert additive_flip(np.array([2.5, 2.0]), change) is None
     nearer = additive_flip(np.array([2.5, 0.5]), change)
     assert nearer is not None

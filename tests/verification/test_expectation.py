@@ -106,11 +106,12 @@ def test_the_certificate_of_a_study_differs_in_nothing(results: list[PropertyRes
     body: Any = json.loads(json.dumps(bundle(subject(), claims, {"f.cspec": source().digest})))
     comparison = Comparison(subject(), [(source(), list(wanted.values()))])
     assert comparison.differences(body) == []
-    dropped = {**body, "claims": [claim for claim in body["claims"] if claim["name"] != "most"]}
+    dropped: Any = body | {"claims": [claim for claim in body["claims"] if claim["name"] != "most"]}
     assert comparison.differences(dropped) == ["most: nothing is claimed of it"]
-    twice = {**body, "sources": {"f.cspec": source().digest, "g.cspec": "0"}}
+    twice: Any = body | {"sources": {"f.cspec": source().digest, "g.cspec": "0"}}
     assert comparison.differences(twice) == ["the certificate also speaks of 'g.cspec', a text that was not given"]
-    assert comparison.differences({**body, "sources": {}})[0] == "f.cspec: its text is not among the sources"
+    without: Any = body | {"sources": {}}
+    assert comparison.differences(without)[0] == "f.cspec: its text is not among the sources"
     for name, key, value, told in (
         ("held", "statement", "up > right", "held: statement is 'up > right', and should be 'right > up'"),
         ("most", "share", "1/3", "most: share is '1/3', and should be '1/2'"),
