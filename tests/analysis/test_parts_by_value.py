@@ -17,7 +17,7 @@ from conspect.analysis.caption_retrieval import retrieval_ranks
 from conspect.analysis.class_order import order_in
 from conspect.analysis.concepts import suggestions
 from conspect.analysis.concepts.grades import ConceptMeasures, Grade, _correlation, _graded, _shown, _unexplained
-from conspect.analysis.diagnosis.labels import calibrated, judge_labels, log_softmax, sharpness
+from conspect.analysis.diagnosis.labels import calibrated, judge_labels, sharpness
 from conspect.analysis.explanation import failure_groups
 from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few, smallest_shift
 from conspect.analysis.explanation.maps import concept_map
@@ -25,6 +25,7 @@ from conspect.analysis.explanation.standing_out import Sayable
 from conspect.analysis.localization import Blame, Culprit, blame_of, part_losses, summary_of, undivided
 from conspect.analysis.thresholds import _best_cut
 from conspect.core.spaces import AffineMap, Head, Lens
+from conspect.core.vectors import log_softmax
 
 # ---------------------------------------------------------------- counts
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, norm
 
 from conspect.core.diagnostics import UserError
 from conspect.core.regions import Box
@@ -638,7 +638,7 @@ def test_the_share_of_pictures_inside_is_that_of_images_by_change_and_by_class()
 
     share = measured([[1, 2, 3], [2, 2, 2], [3, 3, 1], [1, 1, 4]], ["a", "b", "b", "a"])
     own = np.array([2 / 3, 1, 1 / 3, 2 / 3])
-    half = 1.96 * own.std(ddof=1) / 2
+    half = norm.ppf(0.975) * own.std(ddof=1) / 2
     assert share.share == pytest.approx(own.mean())
     assert share.images == 4
     assert (share.low, share.high) == pytest.approx((own.mean() - half, min(1.0, own.mean() + half)))

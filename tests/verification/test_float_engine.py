@@ -23,8 +23,8 @@ from conspect.verification.engine.nonlinear import (
     LiteralTag,
     Nonlinear,
     Plan,
-    PointFound,
     Rows,
+    SatisfyingPoint,
     SignTag,
 )
 from conspect.verification.engine.prover import Proof, linear_literals
@@ -387,7 +387,7 @@ def test_what_is_not_convex_is_found_by_itself_or_halved() -> None:
     of = decider(LINEAR, {"k0": 0.5})
     search = of.prover(BOX.resized(Fraction(3))).nonlinear()
     found = search.decide(State((ConeLiteral(0, False),), ()), {}, {}, inf)
-    assert isinstance(found, PointFound)
+    assert isinstance(found, SatisfyingPoint)
     x, y = found.point.witness.floats
     assert x <= 0.5 * np.hypot(x, y)
     late = search.decide(State((ConeLiteral(0, False),), ()), {}, {}, 0.0)
