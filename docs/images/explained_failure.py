@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from conspect.study import Study
-from conspect.study.explaining import Asked, explain
+from conspect.study.explaining import ExplanationRequest, explain
 
 SIDE, GAP, TEXT = 220, 16, 84
 
@@ -22,16 +22,16 @@ def main(folder: Path, name: str, out: Path) -> None:
     """Image first, then one map for each concept of the sentence: bright where it is read most."""
     study = Study.open(folder)
     measured = study.measurements()
-    found = explain(study.inputs, measured, Asked(images=[name])).images[0]
+    explained = explain(study.inputs, measured, ExplanationRequest(images=[name])).images[0]
     pixels = study.inputs.test.image(int(measured.test.rows[measured.ids.index(name)]))
     picture = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     panels = [("", picture)]
-    for one in found.maps:
-        values = np.array(one.values)
+    for concept_map in explained.maps:
+        values = np.array(concept_map.values)
         scaled = (values - values.min()) / max(float(np.ptp(values)), 1e-12)
         shade = Image.fromarray((255 * scaled).astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         dark = Image.blend(picture, Image.new("RGB", picture.size), 0.75)
-        panels.append((one.concept.replace("-", " "), Image.composite(picture, dark, shade)))
+        panels.append((concept_map.concept.replace("-", " "), Image.composite(picture, dark, shade)))
     width = len(panels) * (SIDE + GAP) + GAP
     sheet = Image.new("RGB", (width, SIDE + TEXT + 3 * GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=17)
@@ -39,7 +39,7 @@ def main(folder: Path, name: str, out: Path) -> None:
         x = GAP + number * (SIDE + GAP)
         pen.text((x, 4), title, fill="black", font=font)
         sheet.paste(panel, (x, GAP + 10))
-    lines = textwrap.wrap(found.explanation.sentence + ".", width // 9)
+    lines = textwrap.wrap(explained.explanation.sentence + ".", width // 9)
     pen.text((GAP, SIDE + 2 * GAP + 14), "\n".join(lines), fill="black", font=font)
     sheet.save(out)
 

@@ -1,5 +1,6 @@
 """Folders, tables and arrays as people have them: read as they are meant, or refused with the true cause."""
 
+import dataclasses
 import io
 import json
 import re
@@ -82,6 +83,31 @@ def test_pixels_that_go_up_to_1_are_refused_and_black_is_not() -> None:
 def test_names_ids_and_labels_that_do_not_fit_are_refused(names: Any, ids: Any, labels: Any) -> None:
     with pytest.raises(UserError, match="DATA007"):
         ArrayDataset("a", "test", names, ids, np.array(labels), np.zeros((2, 4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize("given", [[[1.0, 0.0]], [[0.5], [1.0]], [["yes"], ["no"]], [[2], [0]]])
+def test_concept_labels_that_are_no_labels_of_the_images_are_refused(given: Any) -> None:
+    pixels = np.full((2, 4, 4, 3), 9, np.uint8)
+    with pytest.raises(UserError, match=r"DATA007: concept labels of 'a' are"):
+        ArrayDataset(
+            "a",
+            "test",
+            ("cat", "dog"),
+            ("0", "1"),
+            np.array([0, 1]),
+            pixels,
+            concept_names=("tail",),
+            concept_labels=given,
+        )
+
+
+def test_concept_labels_of_images_in_memory_are_kept_and_leave_the_digest_alone() -> None:
+    pixels = np.full((2, 4, 4, 3), 9, np.uint8)
+    plain = ArrayDataset("a", "test", ("cat", "dog"), ("0", "1"), np.array([0, 1]), pixels)
+    labelled = dataclasses.replace(plain, concept_names=("tail",), concept_labels=np.array([[1.0], [np.nan]]))
+    np.testing.assert_array_equal(labelled.concept_labels, [[1.0], [np.nan]])
+    assert plain.concept_labels.shape == (2, 0)
+    assert labelled.digest == plain.digest
 
 
 # --- image folders

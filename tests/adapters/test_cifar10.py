@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from conspect.adapters.datasets import cifar10
+from conspect.assets import LabelByEye
 from conspect.core.diagnostics import ConspectError
 from tests.adapters.old_pickles import python2_batch
 from tests.adapters.small_cifar10 import ROWS, small, write_binary
@@ -54,6 +55,24 @@ def test_every_layout_gives_the_same_data_set(tmp_path: Path, small, layout: str
     assert np.array_equal(train.pixels[ROWS:], small["data_batch_2"][0][:5])
     assert len(train) == 25
     assert not (tmp_path / "unused").exists()
+
+
+def test_test_images_carry_the_labels_by_eye_and_training_images_none(tmp_path: Path, small, monkeypatch) -> None:
+    write_binary(tmp_path, small)
+    labels = (
+        LabelByEye("cat", "tail", 3, True),
+        LabelByEye("cat", "tail", 4, None),
+        LabelByEye("dog", "ears", 3, False),
+        LabelByEye("dog", "ears", ROWS + 5, True),
+    )
+    monkeypatch.setattr(cifar10, "demo_labels_by_eye", lambda: labels)
+    test = cifar10.load("test", directory=tmp_path, cache=tmp_path)
+    expected = np.full((ROWS, 2), np.nan)
+    expected[3] = (0.0, 1.0)
+    assert test.concept_names == ("ears", "tail")
+    np.testing.assert_array_equal(test.concept_labels, expected)
+    train = cifar10.load("train", directory=tmp_path, cache=tmp_path)
+    assert (train.concept_names, train.concept_labels.shape) == ((), (5 * ROWS, 0))
 
 
 def test_a_batch_of_other_content_is_refused(tmp_path: Path, small) -> None:

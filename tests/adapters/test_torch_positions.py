@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from torch import Tensor, nn  # noqa: E402
 from conspect.adapters.models.torch_module import torch_model  # noqa: E402
 from conspect.adapters.preprocessing import Preprocessing  # noqa: E402
 from conspect.core.capabilities import HasPositions  # noqa: E402
+from tests.adapters.brought import as_program  # noqa: E402
 
 
 class Tokens(nn.Module):
@@ -50,6 +53,15 @@ class Functional(nn.Module):
         return out
 
 
+class Rectified(Functional):
+    """Rectified and averaged by functions, so that no layer takes or gives what is averaged."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        out: Tensor = self.head(nn.functional.relu(self.stem(x)).mean((2, 3)))
+        return out
+
+
 def convolutional(pool: nn.Module, *after: nn.Module) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 10, 3), pool, nn.Flatten(), *after, nn.Linear(10, 3)
@@ -60,6 +72,7 @@ NETWORKS = {
     "average pooling": (convolutional(nn.AdaptiveAvgPool2d(1)), (5, 5, 10)),
     "average pooling, dropout": (convolutional(nn.AdaptiveAvgPool2d(1), nn.Dropout(0.3)), (5, 5, 10)),
     "a mean by a function": (Functional(), (7, 7, 7)),
+    "a function before the mean": (Rectified(), (7, 7, 7)),
     "a 1 x 1 convolution as head": (
         nn.Sequential(nn.Conv2d(3, 6, 3, 2), nn.ReLU(), nn.Conv2d(6, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         (7, 7, 6),
@@ -105,3 +118,18 @@ def test_positions_lie_as_in_the_image() -> None:
     positions = model.positions(model.prepare(picture)[None])
     assert positions is not None
     assert np.unravel_index(positions[0].sum(axis=2).argmax(), (4, 4)) == (0, 3)
+
+
+@pytest.mark.parametrize("what", ["average pooling", "a function before the mean", "mean of tokens", "largest values"])
+def test_an_exported_program_has_the_positions_of_its_network(tmp_path: Path, what: str) -> None:
+    network, shape = NETWORKS[what]
+    model = as_program(network, tmp_path, classes=3)
+    assert isinstance(model, HasPositions)
+    given = np.random.default_rng(2).random((3, 3, 16, 16), dtype=np.float32)
+    positions = model.positions(given)
+    if shape is None:
+        assert positions is None
+    else:
+        assert positions is not None
+        assert positions.shape == (3, *shape)
+        np.testing.assert_allclose(positions.mean((1, 2)), model.embed(given), atol=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conspect.analysis.concepts.grades import ConceptEvidence, Grade, grade_concepts
+from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConcept, grade_concepts
 from conspect.analysis.concepts.groups import identifiability
 from conspect.core.concepts import ClassAttributes
 
@@ -131,3 +131,70 @@ def test_a_class_name_that_nothing_checks_takes_no_part_and_a_negation_is_not_se
     assert "“no wheels” is a negation" in denied.reasons[0]
     checked = grade_concepts(evidence(phrases=[("no class 0",)], class_names=names))[0]
     assert checked.grade is Grade.SEEN
+
+
+def test_few_labels_doubt_a_concept_and_many_fail_it() -> None:
+    rng = np.random.default_rng(8)
+    shown = (rng.random(IMAGES) < 0.5).astype(float)[:, None]
+    few = np.where(np.arange(IMAGES)[:, None] < 30, shown, np.nan)
+    doubted, failed = (grade_concepts(evidence(presence=presence))[0] for presence in (few, shown))
+    assert doubted.measures.shown_images == 30
+    assert doubted.grade is Grade.PARTLY
+    assert "30 images" in doubted.reasons[0]
+    assert failed.grade is Grade.NOT_SEEN
+    assert "600 images" in failed.reasons[0]
+
+
+def two_unchecked(meaning: object, **changes: object) -> list[GradedConcept]:
+    rng = np.random.default_rng(9)
+    strengths = rng.normal(size=(IMAGES, 2))
+    return grade_concepts(
+        evidence(
+            by_vlm=strengths,
+            by_model=strengths,
+            variants=[np.tile(column[:, None], 2) for column in strengths.T],
+            table=None,
+            meaning=meaning,
+            phrases=[("wheels",), ("xyzzy",)],
+            **changes,
+        )
+    )
+
+
+def test_of_concepts_that_nothing_checks_one_that_behaves_like_no_word_at_all_is_not_seen() -> None:
+    wheels, xyzzy = two_unchecked(lambda concepts: np.array([0.004, 0.7])[list(concepts)])
+    assert (wheels.grade, wheels.measures.meaning) == (Grade.PARTLY, 0.008)
+    assert (xyzzy.grade, xyzzy.measures.meaning, xyzzy.speaks) == (Grade.NOT_SEEN, 0.7, False)
+    assert xyzzy.reasons[0] == "on these images it behaves like a word without meaning (p = 0.7)"
+
+
+def test_the_more_concepts_are_asked_the_less_is_one_p_value_worth() -> None:
+    alone = two_unchecked(lambda concepts: np.array([0.008, 0.008])[list(concepts)])
+    beside = two_unchecked(lambda concepts: np.array([0.008, 0.9])[list(concepts)])
+    assert [concept.grade for concept in alone] == [Grade.PARTLY, Grade.PARTLY]
+    assert beside[0].grade is Grade.NOT_SEEN
+
+
+def test_a_concept_that_a_table_or_labels_check_is_not_asked_for_its_meaning() -> None:
+    def never(concepts: object) -> np.ndarray:
+        raise AssertionError("asked")
+
+    assert grade_concepts(evidence(meaning=never))[0].grade is Grade.SEEN
+    shown = np.stack([np.ones(IMAGES), np.ones(IMAGES)], axis=1)
+    shown[::2] = 0
+    graded = two_unchecked(never, presence=shown)
+    assert [concept.measures.meaning for concept in graded] == [None, None]
+
+
+def test_phrases_that_are_texts_are_not_seen_where_nothing_checks_them() -> None:
+    asked: list[int] = []
+
+    def meaning(concepts: object) -> np.ndarray:
+        asked.extend(concepts)
+        return np.zeros(len(asked))
+
+    long = grade_concepts(evidence(table=None, meaning=meaning, phrases=[("na " * 40,)]))[0]
+    assert asked == []
+    assert long.grade is Grade.NOT_SEEN
+    assert long.reasons[0].startswith("its phrases are too long")
+    assert grade_concepts(evidence(phrases=[("na " * 40,)]))[0].grade is Grade.SEEN

@@ -16,7 +16,7 @@ from conspect.analysis.alignment import AlignmentSums, fit_arrays, fold_sums, qu
 from conspect.analysis.caption_retrieval import retrieval_ranks
 from conspect.analysis.class_order import order_in
 from conspect.analysis.concepts import suggestions
-from conspect.analysis.concepts.grades import ConceptMeasures, Grade, _correlation, _graded, _shown, _unexplained
+from conspect.analysis.concepts.grades import ConceptMeasures, Grade, _correlation, _graded, _Shown, _unexplained
 from conspect.analysis.diagnosis.labels import calibrated, judge_labels, sharpness
 from conspect.analysis.explanation import failure_groups
 from conspect.analysis.explanation.counterfactual import concept_moves, counterfactual, shift_of_few, smallest_shift
@@ -26,6 +26,7 @@ from conspect.analysis.localization import Blame, Culprit, blame_of, part_losses
 from conspect.analysis.thresholds import _best_cut
 from conspect.core.spaces import AffineMap, Head, Lens
 from conspect.core.vectors import log_softmax
+from conspect.statistics.intervals import auroc_interval
 
 # ---------------------------------------------------------------- counts
 
@@ -340,7 +341,10 @@ GOOD = ConceptMeasures(0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5, ())
         ({"separation": 0.6}, Grade.PARTLY, "AUROC 0.60"), ({"separation": 0.59}, Grade.NOT_SEEN, "AUROC 0.59"),
         ({"shown": 0.7}, Grade.SEEN, None), ({"shown": 0.69}, Grade.PARTLY, "AUROC 0.69"),
         ({"shown": 0.6}, Grade.PARTLY, "AUROC 0.60"),
-        ({"shown": 0.59}, Grade.NOT_SEEN, "AUROC 0.59"), ({"stability": 0.6}, Grade.SEEN, None),
+        ({"shown": 0.59, "shown_high": 0.69}, Grade.NOT_SEEN, "AUROC 0.59"),
+        ({"shown": 0.59, "shown_high": 0.7}, Grade.PARTLY, "AUROC 0.59"),
+        ({"meaning": 0.009, "separation": None, "shown": None}, Grade.PARTLY, "nothing says"),
+        ({"stability": 0.6}, Grade.SEEN, None),
         ({"stability": 0.59}, Grade.PARTLY, "correlation 0.59"), ({"stability": 0.3}, Grade.PARTLY, "correlation 0.30"),
         ({"stability": 0.29}, Grade.NOT_SEEN, "correlation 0.29"), ({"agreement": 0.6}, Grade.SEEN, None),
         ({"agreement": 0.59}, Grade.PARTLY, "correlation 0.59"), ({"agreement": 0.3}, Grade.PARTLY, "correlation 0.30"),
@@ -372,8 +376,13 @@ def test_measures_of_concepts_are_those_of_plain_statistics() -> None:
             if labels[i] == labels[j] and presence[i] == 1 and presence[j] == 0:
                 pairs += 1
                 wins += float(strength[i] > strength[j]) + 0.5 * float(strength[i] == strength[j])
-    assert _shown(strength, presence, labels) == pytest.approx(wins / pairs)
-    assert _shown(strength, np.ones(40), labels) is None
+    shown = _Shown.of(strength, presence, labels)
+    assert shown is not None
+    assert shown.value == pytest.approx(wins / pairs)
+    assert shown.images == int((~np.isnan(presence)).sum())
+    kinds = [int((presence == kind).sum()) for kind in (1, 0)]
+    assert shown.high == auroc_interval(shown.value, *kinds)[1]
+    assert _Shown.of(strength, np.ones(40), labels) is None
     other = rng.normal(size=40)
     assert _correlation(strength, other) == pytest.approx(np.corrcoef(strength, other)[0, 1])
     assert _correlation(strength, np.ones(40)) == 0.0

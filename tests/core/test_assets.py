@@ -1,7 +1,10 @@
 import csv
+from collections import Counter
+
+import numpy as np
 
 from conspect.adapters.datasets.cifar10 import CLASS_NAMES
-from conspect.assets import demo_class_attributes, demo_concepts
+from conspect.assets import demo_class_attributes, demo_concepts, demo_labels_by_eye
 from tests.documentation import PACKAGE
 
 ASSETS = PACKAGE / "assets"
@@ -40,3 +43,30 @@ def test_the_shipped_weights_are_as_small_as_promised() -> None:
     sizes = {path.name: path.stat().st_size for path in ASSETS.glob("*.safetensors")}
     assert len(sizes) >= 2
     assert max(sizes.values()) <= 4_000_000
+
+
+def test_the_labels_by_eye_are_of_the_demos_concepts_and_images_and_say_what_is_unsure() -> None:
+    labels = demo_labels_by_eye()
+    assert {label.class_name for label in labels} == set(CLASS_NAMES)
+    concepts = {label.concept for label in labels}
+    assert concepts <= set(demo_concepts().names)
+    assert len(concepts) >= 6
+    assert Counter((label.class_name, label.concept, label.row) for label in labels).most_common(1)[0][1] == 1
+    assert len({label.row for label in labels}) == 480
+    assert all(0 <= label.row < 10_000 for label in labels)
+    unsure = sum(label.shown is None for label in labels)
+    assert 0.1 < unsure / len(labels) < 0.5
+    for concept in concepts:
+        known = Counter(label.shown for label in labels if label.concept == concept)
+        assert min(known[True], known[False]) >= 5, concept
+
+
+def test_the_sheets_of_the_demo_hold_the_images_that_it_draws_first() -> None:
+    order = np.random.default_rng(0).permutation(10_000)
+    place = np.argsort(order)
+    last: dict[str, int] = {}
+    for label in demo_labels_by_eye():
+        last[label.class_name] = max(last.get(label.class_name, 0), int(place[label.row]))
+    assert set(last) == set(CLASS_NAMES)
+    assert min(last.values()) > 300
+    assert max(last.values()) < 700

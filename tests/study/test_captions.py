@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,4 +85,37 @@ def test_a_run_records_it_where_the_package_is_installed(
     results: Results = study.run()
     assert results.vlm.caption_retrieval is not None
     assert results.vlm.caption_retrieval.pack == "tuxpaint-stamps-default"
+    assert results.vlm.caption_retrieval_left_out is None
     assert "The right caption among 2" in (study.folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (lambda folder: None, "there is no folder of captioned photographs"),
+        (lambda folder: folder.mkdir(), "fewer than two images here have captions"),
+        (
+            lambda folder: [broken_stamp(folder, name) for name in ("a", "b")],
+            "none of the captioned photographs can be read",
+        ),
+    ],
+    ids=["not installed", "empty", "unreadable"],
+)
+def test_a_run_without_readable_photographs_says_why_and_ends_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Callable[[Path], object], why: str
+) -> None:
+    broken(tmp_path / "stamps")
+    monkeypatch.setattr(captions, "STAMPS", tmp_path / "stamps")
+    monkeypatch.setattr(inputs, "model_of", lambda request: FakeModel())
+    monkeypatch.setattr(inputs, "vlm_of", lambda request, cache: FakeVlm())
+    results: Results = Study.open(write_study(tmp_path / "study")).run()
+    assert results.vlm.caption_retrieval is None
+    assert results.vlm.caption_retrieval_left_out is not None
+    assert results.vlm.caption_retrieval_left_out.startswith(why)
+    assert "install" in results.vlm.caption_retrieval_left_out
+
+
+def broken_stamp(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.png").write_bytes(b"no picture")
+    (folder / f"{name}.txt").write_text(f"A {name}.", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from conspect.adapters.models import load_model
+from conspect.adapters.models.onnx import OnnxModel
 from conspect.analysis.explanation.maps import concept_map
 from conspect.cli.concepts import concepts
 from conspect.cli.explain import _map, _sets
@@ -24,7 +26,7 @@ from conspect.results.explanations import ConceptMap, FoundSets, MinimalSets, Se
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import ExplanationRequest, ImageExplainer, concept_maps, explain
+from conspect.study.explaining import ExplanationRequest, ImageExplainer, concept_maps, explain, why_no_maps
 from tests.fakes import FakeModel
 
 
@@ -256,6 +258,40 @@ def test_maps_are_drawn_where_a_model_has_positions_and_refused_where_it_says_th
     assert concept_maps(FakeModel(), lens, image, ["b-c"]) is None
 
 
+class OfOtherPositions(Averaging):
+    """Says positions whose mean is not its embedding, or that have another form."""
+
+    def __init__(self, made: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(averages=True)
+        self.made = made
+
+    def positions(self, batch: np.ndarray) -> np.ndarray:
+        return self.made(batch)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda batch: batch,
+        lambda batch: batch.mean((1, 2)),
+        lambda batch: batch[:, 5:11, 5:11, :2],
+        lambda batch: batch[0],
+    ],
+    ids=["another mean", "no places", "another size", "no batch"],
+)
+def test_positions_whose_mean_is_not_the_embedding_make_no_map(made: Callable[[np.ndarray], np.ndarray]) -> None:
+    lens = Lens(AffineMap(np.eye(3), np.zeros(3)), ("a",), np.eye(3)[:1])
+    image = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert concept_maps(OfOtherPositions(made), lens, image, ["a"]) is None
+
+
+def test_a_map_is_refused_by_what_the_model_is() -> None:
+    assert "class token" in why_no_maps(Averaging(averages=False))
+    assert why_no_maps(FakeModel()).startswith("FakeModel is a model of your own without a method `positions`")
+    opened = OnnxModel.__new__(OnnxModel)
+    assert why_no_maps(opened).startswith("an ONNX file gives what it was exported to give")
+
+
 def test_the_mean_over_the_demo_models_positions_is_its_embedding() -> None:
     pytest.importorskip("torch")
     model = load_model("demo-resnet", None)
@@ -300,9 +336,26 @@ def test_the_demo_takes_another_vlm_by_one_word(tmp_path: Path) -> None:
     assert demo_vlm("transformers:openai/clip-vit-base-patch32").name == "openai/clip-vit-base-patch32"
     assert demo_vlm(f"open-clip:{tmp_path}").path == str(tmp_path.resolve())
     assert demo_vlm("pocket") == VlmConfig()
-    for wrong in ("ViT-B-32", "open-clip:", "open-clip:ViT-B-32", "onnx:x"):
-        with pytest.raises(UserError):
-            demo_vlm(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("ViT-B-32", "names no VLM"),
+        ("open-clip:", "names no VLM"),
+        ("open-clip:ViT-B-32", "names no VLM"),
+        ("onnx:x", "names no VLM"),
+        ("", "names no VLM"),
+        ("open-clip:./weights/here", "there is no file or folder weights/here"),
+        ("transformers:/nowhere/clip", "there is no file or folder /nowhere/clip"),
+        ("open-clip:~/no/such/folder", "there is no file or folder"),
+    ],
+)
+def test_what_names_no_vlm_is_refused_before_anything_is_fetched(wrong: str, told: str) -> None:
+    with pytest.raises(UserError) as refused:
+        demo_vlm(wrong)
+    assert refused.value.diagnostics[0].code == "CLI004"
+    assert told in refused.value.diagnostics[0].problem
 
 
 def test_a_study_of_concepts_that_nothing_checks_says_so_first_and_warns_of_negations(finished: Study) -> None:

@@ -26,21 +26,22 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: six take a study, five take long.
+# Not among those that run together: seven take a study, five take long.
 EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS = "explore", "explore-scale", "faults", "forgeries", "inputs"
-LABELS, LOST, PRESENCE = "labels", "lost", "presence"
-OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE)
+LABELS, LOST, PRESENCE, WORDS = "labels", "lost", "presence", "words"
+OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE, WORDS)
 
 
 @click.command()
 @click.argument(
-    "name", type=click.Choice([*BENCHES, EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, PRESENCE])
+    "name",
+    type=click.Choice([*BENCHES, EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, PRESENCE, WORDS]),
 )
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
     help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore, forgeries, "
-    "inputs, labels and presence: it.",
+    "inputs, labels, presence and words: it.",
 )
 @click.option(
     "--small",
@@ -66,13 +67,13 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
 
     if study is not None and name not in OF_STUDIES:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    if study is None and name in {FORGERIES, INPUTS, LABELS, PRESENCE}:
+    if study is None and name in {FORGERIES, INPUTS, LABELS, PRESENCE, WORDS}:
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
         measured: Measurement = {"rows": _explored(study)}
     elif name == EXPLORE_SCALE:
         measured = {"rows": importlib.import_module("conspect.bench.explore_scale").rows(keep=keep, **options)}
-    elif name in {FORGERIES, PRESENCE} and study is not None:
+    elif name in {FORGERIES, PRESENCE, WORDS} and study is not None:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(study)}
     elif name in {FAULTS, INPUTS, LABELS, LOST}:
         measured = _planted(name, study, keep)

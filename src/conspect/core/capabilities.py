@@ -83,6 +83,15 @@ class HasPositions(Protocol):
 
 
 @runtime_checkable
+class HidesPositions(Protocol):
+    """A vision model that can never show positions, and says why."""
+
+    @property
+    def without_positions(self) -> str:
+        """The reason as a clause, and what shows them in its place."""
+
+
+@runtime_checkable
 class _OffersGradients(Protocol):
     def framed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
     def differentiable(self) -> Any: ...

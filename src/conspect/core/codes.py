@@ -54,7 +54,7 @@ CODES: dict[str, str] = {
     "CLI001": "a file or a folder is already in use",
     "CLI002": "a package that the editor's server needs is missing",
     "CLI003": "the system allows the process too little memory",
-    "CLI004": "an option names an address, a key or a place that cannot be used",
+    "CLI004": "an option names an address, a key, a VLM or a place that cannot be used",
     "CLI005": "a question was answered with no, or by nobody",
     "VLM001": "a package that the VLM needs is missing",
     "VLM002": "weights of the VLM did not load",

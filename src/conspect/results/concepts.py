@@ -18,11 +18,13 @@ class ConceptMeasures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     images labelled as showing it and others of the same class. `stability`: mean correlation of one phrase and template with
     all. `agreement`: correlation over images of the model's reading with the VLM's; `r2`: share of variance the reading has in
     common with it, 1 = the same. `beyond_classes`: share of its variance within classes that class strengths do not explain.
+    `meaning`: how likely words without meaning behave so on these images, of concepts that nothing checks.
     `tolerance`: share of its variance that the other concepts do not explain.
     """
 
     separation: Fraction | None
     shown: Fraction | None
+    meaning: Fraction | None = None
     stability: float | None
     agreement: float
     r2: float

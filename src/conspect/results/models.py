@@ -78,6 +78,7 @@ class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `pair_agreement`: share of (image, relevant concept, irrelevant concept) in the right order; also with words that the
     VLM was not fitted on, by class, and read off the model's embedding. `above_chance`: the lower end of `zero_shot_interval`
     lies above `chance`, what guessing among the classes gives; where it does not, nothing said in its words should be believed.
+    `caption_retrieval_left_out`: why there is none.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Vlm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     within_class_auroc: Fraction | None = None
     words_rank: Count
     caption_retrieval: CaptionRetrieval | None = None
+    caption_retrieval_left_out: str | None = None
 
 
 class Alignment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

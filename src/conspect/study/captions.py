@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import Store
 from conspect.adapters.store.texts import cached_text_encoder
 from conspect.analysis.caption_retrieval import retrieval_ranks
-from conspect.core.diagnostics import user_error
+from conspect.core.diagnostics import UserError, user_error
 from conspect.core.protocols import ProgressBar, VisionLanguageModel, silent
 from conspect.results.models import CaptionRetrieval
 from conspect.study.recording.shares import share
@@ -48,6 +49,18 @@ def caption_retrieval(
     )
 
 
-def installed() -> bool:
-    """Whether Debian's package is on this machine."""
-    return STAMPS.is_dir()
+@dataclass(frozen=True)
+class CaptionTest:
+    """The test that a run makes by itself: `retrieval`, or why there is none (`left_out`)."""
+
+    retrieval: CaptionRetrieval | None
+    left_out: str | None
+
+    @classmethod
+    def of(cls, vlm: VisionLanguageModel, store: Store, *, confidence: float, bar: ProgressBar = silent) -> CaptionTest:
+        """On the stamps that Debian installs. What is wrong with them is said, and costs a study nothing else."""
+        try:
+            return cls(caption_retrieval(vlm, store, confidence=confidence, bar=bar), None)
+        except UserError as error:
+            first = error.diagnostics[0]
+            return cls(None, f"{first.problem}: {first.fix}")

@@ -56,13 +56,16 @@ def demo_study(
 def demo_vlm(text: str) -> VlmConfig:
     """The VLM that `KIND:NAME` names: open-clip:MODEL/WEIGHTS, transformers:NAME, or a local file or folder after either kind.
 
-    Raises UserError CLI001 for anything else.
+    Raises UserError CLI004 for anything else, and for a place where there is nothing.
     """
     kind, _, name = text.partition(":")
     if name and kind in {"open-clip", "transformers"}:
-        place = Path(name)
+        place = Path(name).expanduser()
         if place.exists():
             return VlmConfig(kind=kind, path=str(place.resolve()))  # type: ignore[arg-type]
+        # A name of the hub never begins so; asked for there, a mistyped folder would be a failed download.
+        if name.startswith((".", "/", "~")):
+            raise user_error("CLI004", f"there is no file or folder {str(place)[:200]}", "correct the path after --vlm")
         model, _, weights = name.rpartition("/")
         if kind == "transformers":
             return VlmConfig(kind="transformers", name=name)
@@ -71,7 +74,7 @@ def demo_vlm(text: str) -> VlmConfig:
     if text == "pocket":
         return VlmConfig()
     fix = "for instance open-clip:ViT-B-32/laion2b_s34b_b79k, transformers:openai/clip-vit-base-patch32, or open-clip:FOLDER"
-    raise user_error("CLI001", f"{text[:80]!r} names no VLM", fix)
+    raise user_error("CLI004", f"--vlm: {text[:80]!r} names no VLM", fix)
 
 
 def demo_monitor(images: int) -> MonitorConfig:

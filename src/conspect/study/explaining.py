@@ -25,7 +25,7 @@ from conspect.analysis.explanation.minimal_sets import (
     every_minimal_set,
     minimal_sets,
 )
-from conspect.core.capabilities import HasPositions
+from conspect.core.capabilities import HasPositions, HidesPositions
 from conspect.core.diagnostics import user_error
 from conspect.core.percentages import rounded_share
 from conspect.core.protocols import VisionModel
@@ -41,13 +41,11 @@ SETS, SHOWN_SHIFTS = 20, 5
 BEHAVIOUR_IMAGES = 200
 # A concept counts by its presence in a behaviour where so many of the images show it more than the mean image, or by its lack.
 MOSTLY = 0.8
+# Of the largest number of an embedding: so far may the mean over positions be from it, by rounding alone.
+MEAN_TOLERANCE = 1e-2
 NO_AVERAGE = (
-    "where concepts are: the embedding is no average over positions of the image, but a class token, a largest value, a norm "
-    "after the average, or the like"
-)
-NO_POSITIONS = (
-    "where concepts are: what runs this model shows no positions inside it, as with an ONNX file or a function of one's own; the "
-    "torch network that it was made from does"
+    "the embedding is no average over positions of the image, but a class token, a largest value, a norm after the average, or "
+    "the like"
 )
 
 
@@ -301,7 +299,7 @@ class ImageExplainer:
     @property
     def without_maps(self) -> str:
         """Why there are no maps."""
-        return NO_AVERAGE if isinstance(self.inputs.model, HasPositions) else NO_POSITIONS
+        return f"where concepts are: {why_no_maps(self.inputs.model)}"
 
     @staticmethod
     def _against(label: int, output: int, logits: Float64) -> int:
@@ -320,8 +318,9 @@ def concept_maps(
     """Where in an `image [height, width, 3]` the concepts are; None where the encoder does not average positions."""
     if not isinstance(model, HasPositions):
         return None
-    positions = model.positions(model.prepare(image)[None])
-    if positions is None:
+    prepared = model.prepare(image)[None]
+    positions = model.positions(prepared)
+    if positions is None or not _is_mean_of(positions, model.embed(prepared)):
         return None
     maps, names = concept_map(lens, positions[0]), lens.concept_names
     return tuple(
@@ -330,3 +329,23 @@ def concept_maps(
         )
         for name in concepts
     )
+
+
+def why_no_maps(model: VisionModel) -> str:
+    """Why a model whose maps are refused has none: by what it is."""
+    if isinstance(model, HasPositions):
+        return NO_AVERAGE
+    if isinstance(model, HidesPositions):
+        return model.without_positions
+    return (
+        f"{type(model).__name__} is a model of your own without a method `positions`, which would give [image, y, x, D] of "
+        "prepared images, whose mean is the embedding"
+    )
+
+
+def _is_mean_of(positions: NDArray[np.float32], embeddings: NDArray[np.float32]) -> bool:
+    """Whether the mean over y and x of `positions [image, y, x, D]` is the embedding `[image, D]`, so that maps add up to it."""
+    if positions.ndim != 4 or positions.shape[:: len(positions.shape) - 1] != embeddings.shape:
+        return False
+    means = np.asarray(positions, dtype=np.float64).mean(axis=(1, 2))
+    return bool(np.abs(means - embeddings).max(initial=0.0) <= MEAN_TOLERANCE * np.abs(embeddings).max(initial=0.0))

@@ -20,7 +20,7 @@ from conspect.core.version import VERSION
 from conspect.monitor.runtime.guarantee import TargetRates
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest, Results
-from conspect.study.captions import caption_retrieval, installed
+from conspect.study.captions import CaptionTest
 from conspect.study.config import MonitorConfig, NeighbourhoodsConfig, StudyConfig, read_config
 from conspect.study.digests import digest_of_config, digest_of_metadata, digests_of
 from conspect.study.inputs import StudyInputs, load_inputs
@@ -143,12 +143,14 @@ class Study:
             engine=self.store.engine,
             bar=bar,
         )
-        if installed():
-            with self.timings.stage("captions"):
-                retrieval = caption_retrieval(
-                    self.inputs.vlm, self.store, confidence=self.config.settings.confidence, bar=bar
-                )
-            results = replace(results, vlm=replace(results.vlm, caption_retrieval=retrieval))
+        with self.timings.stage("captions"):
+            captions = CaptionTest.of(self.inputs.vlm, self.store, confidence=self.config.settings.confidence, bar=bar)
+        results = replace(
+            results,
+            vlm=replace(
+                results.vlm, caption_retrieval=captions.retrieval, caption_retrieval_left_out=captions.left_out
+            ),
+        )
         if self.config.properties.files:
             from conspect.study.proving.properties import property_results, with_neighbourhoods
 

@@ -14,10 +14,7 @@ from conspect.core.spaces import Lens
 from conspect.results.concepts import SuggestedConcept, SuggestedConcepts
 from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
-from conspect.study.recording.concepts import ConceptSample
-
-# Words without meaning that candidates are held against, always the same ones: their texts are embedded once and kept.
-MEANINGLESS, MEANINGLESS_SEED = 300, 0
+from conspect.study.recording.concepts import MEANINGLESS, MEANINGLESS_SEED, ConceptSample
 
 
 def suggest_concepts(

@@ -24,6 +24,7 @@ class ArrayDataset:
     """Images `[image, height, width, 3]` uint8 with ids and labels (index into `class_names`, int64).
 
     Pixels and labels may be given as anything that NumPy takes as an array, such as a list or a tensor in main memory.
+    `concept_labels [image, concept]`: 1 shown, 0 not shown, NaN not known, of `concept_names`; neither is part of the digest.
     """
 
     name: str
@@ -33,6 +34,8 @@ class ArrayDataset:
     labels: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    concept_names: tuple[str, ...] = ()
+    concept_labels: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
         """Raises UserError DATA007 for pixels, ids, labels or names that are not as they should be."""
@@ -56,6 +59,7 @@ class ArrayDataset:
             raise user_error("DATA007", f"labels of {self.name!r} are {labels.dtype}, or outside its classes", fix)
         check_names(self.class_names, self.ids, self.split)
         object.__setattr__(self, "pixels", pixels)
+        object.__setattr__(self, "concept_labels", self._checked_concept_labels())
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
 
     def _array(self, name: str) -> NDArray[Any]:
@@ -70,6 +74,18 @@ class ArrayDataset:
             raise user_error(
                 "DATA007", problem, f"give {name} as a NumPy array, such as tensor.cpu().numpy()"
             ) from error
+
+    def _checked_concept_labels(self) -> NDArray[np.float64]:
+        """Raises UserError DATA007 for other labels than 1, 0 and NaN, one for each image and concept."""
+        if not self.concept_names:
+            return np.zeros((len(self.ids), 0))
+        given, images, concepts = self._array("concept_labels"), len(self.ids), len(self.concept_names)
+        fitting = given.shape == (images, concepts) and given.dtype.kind in "biuf"
+        if not fitting or not (np.isnan(given) | (given == 0) | (given == 1)).all():
+            problem = f"concept labels of {self.name!r} are {given.dtype} {list(given.shape)}, or other numbers than 0, 1 and NaN"
+            fix = f"give a row for each of the {images} images, with a column for each of the {concepts} names"
+            raise user_error("DATA007", problem, fix)
+        return given.astype(np.float64, copy=False)
 
     def _refuse_black(self, pixels: NDArray[np.uint8]) -> None:
         """Images that go from 0 to 1 are floats that were cast, or masks: all of them, or more than a handful."""

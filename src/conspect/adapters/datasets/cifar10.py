@@ -24,6 +24,7 @@ from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.cifar_files import from_planes, read_python_batch
 from conspect.adapters.datasets.download import download
 from conspect.adapters.datasets.image_files import read_image
+from conspect.assets import demo_labels_by_eye
 from conspect.core.diagnostics import outside_error, user_error
 from conspect.core.digests import digest_bytes
 from conspect.core.network import announce
@@ -74,9 +75,31 @@ def load(split: str, *, directory: Path | None = None, cache: Path, images: int 
     all_pixels = np.concatenate(pixels)[:wanted]
     all_labels = np.concatenate(labels)[:wanted]
     ids = tuple(f"{split}/{row:05d}" for row in range(len(all_labels)))
+    names, presence = _seen_by_eye(len(all_labels)) if split == "test" else ((), np.zeros((len(all_labels), 0)))
     return ArrayDataset(
-        name="cifar10", split=split, class_names=CLASS_NAMES, ids=ids, labels=all_labels, pixels=all_pixels
+        name="cifar10",
+        split=split,
+        class_names=CLASS_NAMES,
+        ids=ids,
+        labels=all_labels,
+        pixels=all_pixels,
+        concept_names=names,
+        concept_labels=presence,
     )
+
+
+def _seen_by_eye(images: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The project's labels by eye of the test split's first `images`: concepts, and `[image, concept]` 1, 0, NaN for unknown.
+
+    Test images alone are labelled here: labels of training images would make a class-attribute table.
+    """
+    labels = demo_labels_by_eye()
+    names = tuple(sorted({label.concept for label in labels}))
+    presence = np.full((images, len(names)), np.nan)
+    for label in labels:
+        if label.shown is not None and label.row < images:
+            presence[label.row, names.index(label.concept)] = float(label.shown)
+    return names, presence
 
 
 def _read_checked(root: Path, batch: str) -> Batch:

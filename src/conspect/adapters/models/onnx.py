@@ -83,6 +83,11 @@ def load(request: Request) -> OnnxModel:
 class OnnxModel:
     """`head . encoder` of an ONNX graph. Fulfils `VisionModel`."""
 
+    without_positions = (
+        "an ONNX file gives what it was exported to give, and shows no positions inside it; the torch network that it was made "
+        "from, or that network's torch.export program, does"
+    )
+
     def __init__(
         self,
         path: Path,

@@ -290,7 +290,7 @@ class TorchModel:
         given = np.repeat(batch, 2, axis=0) if self._pairs and len(batch) == 1 else batch
         with self._runtime.running(), self._calling(given):
             tensor = self._tensor(self._runtime, given)
-            positions = averaged_positions(self._network, lambda: self._watched(tensor)[0])
+            positions = averaged_positions(lambda: self._watched(tensor)[0])
         return None if positions is None else np.asarray(positions.cpu().numpy()[: len(batch)], dtype=np.float32)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 
 from conspect.analysis.concepts.groups import Identifiability, identifiability
+from conspect.analysis.concepts.meaningless import MEANS, MOST_WORDS, too_long
 from conspect.core.concept_words import negations, quoted
 from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Float64, Floats
 from conspect.statistics.detection import Score, auroc, tally
+from conspect.statistics.intervals import auroc_interval
 
 
 class Grade(Enum):
@@ -34,6 +37,8 @@ class Limits:
 
 
 SEPARATION, SHOWN = Limits(0.6, 0.8), Limits(0.6, 0.7)
+# Labels by eye are few: they fail a concept where it is below the upper limit with this confidence, else they raise a doubt.
+SURE = 0.95
 STABILITY, AGREEMENT = Limits(0.3, 0.6), Limits(0.3, 0.6)
 BEYOND_CLASSES, TOLERANCE = 0.05, 0.02
 # A strength that follows the strength of a class's name so closely over the images is that name.
@@ -45,7 +50,9 @@ class ConceptMeasures:
     """What is measured of a concept; None where a study has nothing to measure it with.
 
     `separation`: AUROC of the VLM's strength between images of classes that carry the concept and of classes that do not.
-    `shown`: the same between images labelled as showing it and others, of the same class only.
+    `shown`: the same between images labelled as showing it and others, of the same class only; `shown_high`: what it is at most,
+    with 95 % confidence, `shown_images`: of how many images. `meaning`: how likely words without meaning behave so on these
+    images, corrected for the concepts that were asked; of concepts that neither table nor labels check.
     `stability`: mean correlation between the strength by one phrase and template and the concept's own.
     `agreement`: correlation of the model's reading with the VLM's over images; `r2` of this direction, 1 = the same.
     `beyond_classes`: share of the variance of the VLM's strength within classes that class strengths do not explain.
@@ -60,6 +67,14 @@ class ConceptMeasures:
     beyond_classes: float
     tolerance: float
     group: tuple[int, ...]
+    shown_high: float | None = None
+    shown_images: int = 0
+    meaning: float | None = None
+
+    @property
+    def checked(self) -> bool:
+        """A table or labels say which images should show it."""
+        return self.separation is not None or self.shown is not None
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ class GradedConcept:
     @property
     def checked(self) -> bool:
         """A table or labels say which images should show it."""
-        return self.measures.separation is not None or self.measures.shown is not None
+        return self.measures.checked
 
     @property
     def speaks(self) -> bool:
@@ -92,7 +107,8 @@ class ConceptEvidence:
     """What concepts are graded on. Both strengths `[image, concept]`; `labels [image]`; `classes [image, class]`: strengths of
     class names on the image. `variants`: by concept, strengths `[image, variant]` by one phrase and template each. `presence
     [image, concept]`: 1 shown, 0 not shown, NaN not known. `phrases`, by concept, and `class_names`: to know which
-    concepts deny something, and which name a class.
+    concepts deny something, and which name a class. `meaning`: of concepts, by number, the p-values of behaving on these images
+    like words without meaning (`p_values_of_meaning`); it is asked of concepts that nothing checks alone.
     """
 
     by_vlm: Floats
@@ -104,6 +120,7 @@ class ConceptEvidence:
     presence: Float64 | None
     phrases: Sequence[Sequence[str]] = ()
     class_names: Sequence[str] = ()
+    meaning: Callable[[Sequence[int]], Float64] | None = None
 
 
 def grade_concepts(evidence: ConceptEvidence) -> list[GradedConcept]:
@@ -112,14 +129,15 @@ def grade_concepts(evidence: ConceptEvidence) -> list[GradedConcept]:
     classes = _within(evidence.classes, evidence.labels)
     beyond = _unexplained(_within(evidence.by_vlm, evidence.labels), classes)
     named = _named_classes(evidence, told_apart)
-    return [
-        _graded(
-            _measures(evidence, concept, told_apart, beyond),
-            named[concept],
-            negations(evidence.phrases[concept]) if evidence.phrases else (),
-        )
-        for concept in range(evidence.by_vlm.shape[1])
-    ]
+    phrases = evidence.phrases or [()] * evidence.by_vlm.shape[1]
+    measures = [_measures(evidence, concept, told_apart, beyond) for concept in range(len(phrases))]
+    unchecked = [k for k, measured in enumerate(measures) if not measured.checked and not too_long(phrases[k])]
+    if evidence.meaning is not None and unchecked:
+        # Of the concepts that are taken to mean something, this share at most does not (Benjamini and Hochberg, 1995).
+        corrected = false_discovery_control(evidence.meaning(unchecked))
+        for concept, p_value in zip(unchecked, corrected, strict=True):
+            measures[concept] = replace(measures[concept], meaning=float(p_value))
+    return [_graded(measures[k], named[k], phrases[k]) for k in range(len(phrases))]
 
 
 def _named_classes(evidence: ConceptEvidence, told_apart: Identifiability) -> list[str | None]:
@@ -159,9 +177,12 @@ def _measures(evidence: ConceptEvidence, concept: int, told_apart: Identifiabili
     model = np.asarray(evidence.by_model[:, concept], dtype=np.float64)
     variance = float(vlm.var())
     stability = [_correlation(variant, vlm) for variant in np.asarray(evidence.variants[concept], dtype=np.float64).T]
+    shown = None if evidence.presence is None else _Shown.of(vlm, evidence.presence[:, concept], evidence.labels)
     return ConceptMeasures(
         separation=_separation(vlm, evidence, concept),
-        shown=None if evidence.presence is None else _shown(vlm, evidence.presence[:, concept], evidence.labels),
+        shown=None if shown is None else shown.value,
+        shown_high=None if shown is None else shown.high,
+        shown_images=0 if shown is None else shown.images,
         stability=float(np.mean(stability)) if len(stability) > 1 else None,
         agreement=_correlation(vlm, model),
         r2=1.0 - float(np.square(vlm - model).mean()) / variance if variance > 0 else 0.0,
@@ -179,15 +200,29 @@ def _separation(strength: Float64, evidence: ConceptEvidence, concept: int) -> f
     return _auroc(strength[carry | lack], carry[carry | lack])
 
 
-def _shown(strength: Float64, presence: Float64, labels: NDArray[np.int64]) -> float | None:
-    wins = pairs = 0.0
-    for index in np.unique(labels):
-        rows = (labels == index) & ~np.isnan(presence)
-        value = _auroc(strength[rows], presence[rows] == 1)
-        if value is not None:
-            number = float((presence[rows] == 1).sum()) * float((presence[rows] == 0).sum())
-            wins, pairs = wins + value * number, pairs + number
-    return wins / pairs if pairs else None
+@dataclass(frozen=True)
+class _Shown:
+    """AUROC over pairs of images of one class that show a concept and do not, of `images` images; `high`: at most."""
+
+    value: float
+    high: float
+    images: int
+
+    @classmethod
+    def of(cls, strength: Float64, presence: Float64, labels: NDArray[np.int64]) -> _Shown | None:
+        """None where no class has images of both kinds."""
+        wins = pairs = 0.0
+        shown = not_shown = 0
+        for index in np.unique(labels):
+            rows = (labels == index) & ~np.isnan(presence)
+            value = _auroc(strength[rows], presence[rows] == 1)
+            if value is not None:
+                positives, negatives = int((presence[rows] == 1).sum()), int((presence[rows] == 0).sum())
+                wins, pairs = wins + value * positives * negatives, pairs + positives * negatives
+                shown, not_shown = shown + positives, not_shown + negatives
+        if not pairs:
+            return None
+        return cls(wins / pairs, auroc_interval(wins / pairs, shown, not_shown, SURE)[1], shown + not_shown)
 
 
 def _auroc(strength: Float64, positive: NDArray[np.bool_]) -> float | None:
@@ -223,7 +258,8 @@ def _unexplained(strengths: Float64, classes: Float64) -> Float64:
     return np.asarray(np.where(constant, 0.0, np.clip(left / np.where(constant, 1.0, total), 0.0, 1.0)))
 
 
-def _graded(measures: ConceptMeasures, class_name: str | None = None, negated: Sequence[str] = ()) -> GradedConcept:
+def _graded(measures: ConceptMeasures, class_name: str | None = None, phrases: Sequence[str] = ()) -> GradedConcept:
+    negated = negations(phrases)
     failed: list[str] = []
     doubted: list[str] = []
 
@@ -234,10 +270,19 @@ def _graded(measures: ConceptMeasures, class_name: str | None = None, negated: S
     judge(
         measures.separation, SEPARATION, "it hardly separates the classes that carry it from the others (AUROC {:.2f})"
     )
-    judge(measures.shown, SHOWN, "it hardly separates images of a class that show it from others (AUROC {:.2f})")
+    if measures.shown is not None and measures.shown < SHOWN.doubts:
+        surely = measures.shown < SHOWN.fails and measures.shown_high is not None and measures.shown_high < SHOWN.doubts
+        (failed if surely else doubted).append(
+            f"it hardly separates images of a class that show it from others (AUROC {measures.shown:.2f}, "
+            f"{measures.shown_images:,} images)"
+        )
     judge(measures.stability, STABILITY, "other phrases for it say something else (correlation {:.2f})")
     judge(measures.agreement, AGREEMENT, "what is read off the model is not what the VLM sees (correlation {:.2f})")
-    checked = measures.separation is not None or measures.shown is not None
+    checked = measures.checked
+    if measures.meaning is not None and measures.meaning >= MEANS:
+        failed.append(f"on these images it behaves like a word without meaning (p = {measures.meaning:.2g})")
+    if not checked and too_long(phrases):
+        failed.append(f"its phrases are too long to be told from text without meaning (more than {MOST_WORDS} words)")
     if negated and not checked:
         failed.append(f"{quoted(negated[0])} is a negation, which text encoders hardly understand")
     if not checked:

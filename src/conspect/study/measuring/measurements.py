@@ -35,6 +35,7 @@ from conspect.study.measuring.streaming import (
 )
 
 ALIGNMENT_MINIMUM = 20
+TEXTS_AT_ONCE = 128
 
 
 @dataclass
@@ -63,7 +64,8 @@ class Measurements:
     """What the analyses take. Images are the readable ones; class indices are the model's. No embedding matrix is held.
 
     `count`: counts all pairs of concepts over the test images, which takes long where both are many; called when it is first
-    asked for. `look` gives what is known of each image by itself, `refit` what heads fitted anew say of it. `unreadable`:
+    asked for. `look` gives what is known of each image by itself, `refit` what heads fitted anew say of it, `read` the VLM's
+    embeddings of further texts, `[text, E]`. `unreadable`:
     split, id and reason of each image of either split that was left out. `variant_directions`: by concept, of each phrase
     in each template alone, `[variant, E]`.
     """
@@ -79,6 +81,7 @@ class Measurements:
     count: Callable[[], PassTallies]
     look: Callable[[StoredSplit], ImageFacts]
     refit: Callable[[], Labels]
+    read: Callable[[list[str]], NDArray[np.float32]]
 
     @cached_property
     def counted(self) -> PassTallies:
@@ -173,6 +176,15 @@ def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, t
     def refit() -> Labels:
         return kept_refitted(test, store, seed, lambda: refitted_answers(test, answering()))
 
+    encode = cached_text_encoder(inputs.vlm, store)
+
+    def read(texts: list[str]) -> NDArray[np.float32]:
+        advance, parts = bar("further texts", len(texts)), []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            parts.append(encode(texts[start : start + TEXTS_AT_ONCE]))
+            advance(len(parts[-1]))
+        return np.concatenate(parts)
+
     return Measurements(
         train=train,
         test=test,
@@ -185,6 +197,7 @@ def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, t
         count=count,
         refit=refit,
         look=lambda split: image_facts(split, lens, model.head, store, bar),
+        read=read,
     )
 
 

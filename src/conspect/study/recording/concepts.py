@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.concepts.grades import ConceptEvidence, Grade, GradedConcept, grade_concepts
+from conspect.analysis.concepts.meaningless import (
+    MOST_WORDS,
+    Behaviour,
+    length_in_words,
+    meaningless_texts,
+    p_values_of_meaning,
+)
 from conspect.analysis.explanation.contrast import (
     LEAST_USUAL,
     ContrastCase,
@@ -20,7 +27,9 @@ from conspect.analysis.explanation.contrast import (
     sentence,
     unusual_unknown,
 )
+from conspect.analysis.prompts import concept_directions, variant_directions
 from conspect.core.capabilities import concept_labels_of
+from conspect.core.concepts import Concept as Word
 from conspect.core.spaces import Float64
 from conspect.core.vectors import unit
 from conspect.results.concepts import Concept, ConceptMeasures, ConceptScores
@@ -32,6 +41,11 @@ from conspect.study.recording.shares import finite_or_none
 RANK_CUTOFF = 1e-4
 # Grades are of so many images at most, and what is usual of a class is read off them.
 GRADED = 20_000
+# Texts without meaning that concepts are held against are always the same ones: they are embedded once and kept. Longer ones take
+# longer, and few concepts are so long.
+MEANINGLESS, MEANINGLESS_LONG, MEANINGLESS_SEED = 300, 100, 0
+TWO_WORDS = 2
+LENGTHS = (TWO_WORDS, 4, MOST_WORDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +94,38 @@ def graded(inputs: StudyInputs, measured: Measurements, sample: ConceptSample) -
             presence=_presence(inputs, measured.test.rows[sample.images]),
             phrases=[concept.phrases for concept in inputs.concepts.concepts],
             class_names=inputs.model.class_names,
+            meaning=lambda concepts: _meaning(inputs, measured, seen, sample.labels, concepts),
         )
     )
+
+
+def _meaning(
+    inputs: StudyInputs, measured: Measurements, seen: Float64, labels: NDArray[np.int64], concepts: Sequence[int]
+) -> Float64:
+    """p-values of `concepts` behaving like words without meaning of their length; `seen [image, E]`: unit embeddings."""
+    templates, p_values = inputs.concepts.concept_templates, np.ones(len(concepts))
+    lengths = np.array([_length(inputs.concepts.concepts[k].phrases) for k in concepts])
+    for length in np.unique(lengths):
+        count = MEANINGLESS if length <= TWO_WORDS else MEANINGLESS_LONG
+        nonsense = [Word(text, (text,)) for text in meaningless_texts(count, int(length), MEANINGLESS_SEED)]
+        places = np.flatnonzero(lengths == length)
+        asked = [concepts[place] for place in places]
+        theirs = Behaviour.of(
+            measured.lens.directions[asked], [measured.variant_directions[k] for k in asked], seen, labels
+        )
+        try:
+            directions = concept_directions(nonsense, templates, measured.read)
+            null = Behaviour.of(directions, variant_directions(nonsense, templates, measured.read), seen, labels)
+        except ValueError:
+            p_values[places] = 0.0  # a VLM that gives them no direction tells them from all others itself
+        else:
+            p_values[places] = p_values_of_meaning(theirs, null)
+    return p_values
+
+
+def _length(phrases: Sequence[str]) -> int:
+    """The length in words that texts without meaning are made in for these phrases: 2, 4 or 8."""
+    return next(length for length in LENGTHS if length >= min(length_in_words(phrases), LENGTHS[-1]))
 
 
 def _presence(inputs: StudyInputs, rows: NDArray[np.int64]) -> Float64 | None:
@@ -116,6 +160,7 @@ def concept_results(inputs: StudyInputs, grades: list[GradedConcept]) -> tuple[C
             measures=ConceptMeasures(
                 separation=_rounded(grade.measures.separation),
                 shown=_rounded(grade.measures.shown),
+                meaning=_rounded(grade.measures.meaning),
                 stability=_rounded(grade.measures.stability),
                 agreement=round(grade.measures.agreement, 4),
                 r2=round(grade.measures.r2, 4),
