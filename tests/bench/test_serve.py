@@ -21,7 +21,7 @@ def test_a_wrong_answer_is_noticed():
     load.monitor, load.wrong, load.statuses = monitor(), [], Counter()
     suspicion = np.array([-3.0, 2.0], np.float32)
     expected = Decisions(np.array([1, 2]), suspicion, np.array([0, 2], np.int8))
-    right: list[serve_load.Answer] = [
+    right: list[serve_load.ServedAnswer] = [
         {"output": "class 1", "verdict": "accept", "suspicion": -3.0, "reasons": []},
         {"output": "class 2", "verdict": "suspect", "suspicion": 2.0, "reasons": ["because"]},
     ]
@@ -34,7 +34,7 @@ def test_a_wrong_answer_is_noticed():
         {"reasons": ["why"]},
     ]
     for change in changes:
-        load._compare("json", [cast("serve_load.Answer", {**right[0], **change}), right[1]], [0, 1], expected)
+        load._compare("json", [cast("serve_load.ServedAnswer", {**right[0], **change}), right[1]], [0, 1], expected)
     load._compare("json", right[:1], [0, 1], expected)
     assert len(load.wrong) == len(changes) + 1
 

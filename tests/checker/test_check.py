@@ -15,11 +15,12 @@ import pytest
 from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated
 from conspect.bench.mutations_near import retied
 from conspect.bench.random_properties import batches
-from conspect.bench.soundness import OPTIONS, bodies, certificate_of, over_regions
+from conspect.bench.soundness import OPTIONS, bodies, over_regions
 from conspect.bench.soundness_near import around_images
 from conspect.bench.tally import Tally
 from conspect.checker import check
 from conspect.verification.certificates.writing import bundle, sealed
+from tests.verification.batches import certificate_of
 
 FILE = Path(check.__file__)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.editor import text
-from conspect.editor.study import StudyNames, names_of, study_beside
+from conspect.editor.study import StudyNames, folder_beside, names_in, names_of
 from conspect.results.results import Results
 
 KNOWN = {"metallic": "concept, seen; phrases: metallic", "long-snout": "concept, not seen"}
@@ -154,8 +154,10 @@ def test_the_study_beside_a_file_is_the_nearest_above_it(
 ) -> None:
     deep = finished_folder / "claims" / "deep"
     deep.mkdir(parents=True, exist_ok=True)
-    assert study_beside(deep / "a.cspec") == names_of(before, finished_folder.resolve())
-    assert study_beside(tmp_path / "a.cspec") is None
+    folder = folder_beside(deep / "a.cspec")
+    assert folder == finished_folder.resolve()
+    assert names_in(folder) == names_of(before, folder)
+    assert folder_beside(tmp_path / "a.cspec") is None
     assert names_of(before, tmp_path).concepts["reddish"].startswith("concept, ")
 
 

@@ -16,13 +16,12 @@ from conspect.adapters.datasets import image_folder
 from conspect.core.concepts import Concept, ConceptSet
 from conspect.report.html import render
 from conspect.results.diagnosis import CauseName, SuspectName
-from conspect.results.files import record_of
 from conspect.results.results import Results
 from conspect.study import Study, StudyConfig, StudyInputs
 from conspect.study.config import PropertiesConfig
 from tests.fakes import CLASSES, COLOURS, FakeModel, FakeVlm, picture
 from tests.hostile.files import NAMES
-from tests.records import plain
+from tests.records import plain, record_of
 from tests.report.pages import Page
 
 # No file system has a slash in a name; this one only looks like it.

@@ -8,12 +8,11 @@ import pytest
 
 from conspect.report.html import render
 from conspect.report.pictures import pictured
-from conspect.results.files import record_of
 from conspect.results.results import Results
 from conspect.study import Study, inputs
 from conspect.study.pictures import thumbnails
 from tests.fakes import FakeModel, FakeVlm, write_study
-from tests.records import plain
+from tests.records import plain, record_of
 
 from .pages import Page
 

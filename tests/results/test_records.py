@@ -20,9 +20,9 @@ from conspect.results import (
     validation,
     verification,
 )
-from conspect.results.files import decoded, encoded, record_of, write_record
+from conspect.results.files import decoded, encoded, write_record
 from conspect.results.results import Manifest
-from conspect.results.shares import Interval, Share
+from conspect.results.shares import Share
 
 MANIFEST = Manifest(conspect="0", config="a", results="b", failures="d", seed=0, digests={"model": "c"})
 MODULES = (data, heatmaps, localization, models, monitor, results, shares, slices, validation, verification)
@@ -45,9 +45,6 @@ def test_a_value_that_the_type_does_not_allow_is_never_written(value: float) -> 
 def test_numbers_of_numpy_are_written_as_numbers() -> None:
     share = Share(value=np.float64(0.5), low=np.float32(0.25), high=1, successes=np.int64(1), n=np.int32(2))  # type: ignore[arg-type]
     assert json.loads(encoded(share)) == {"value": 0.5, "low": 0.25, "high": 1, "successes": 1, "n": 2}
-    assert record_of({"value": None, "low": np.float64(0), "high": 1.0}, Interval) == Interval(
-        value=None, low=0, high=1
-    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from conspect.statistics.logistic import cross_validated_probabilities, fit_logistic
+from conspect.statistics.logistic import fit_logistic
 
 
 @pytest.fixture(scope="module")
@@ -35,30 +35,6 @@ def test_a_class_without_rows_gets_next_to_no_probability(clouds) -> None:
     probabilities = fit_logistic(features, labels, 4).probabilities(features)
     np.testing.assert_allclose(probabilities.sum(1), 1)
     assert probabilities[:, 3].max() < 0.01
-
-
-def test_cross_validation_judges_no_row_by_a_model_fitted_on_it() -> None:
-    """Labels are noise and features tell rows apart: fitted on itself a row is right, held out it is a coin toss."""
-    rng = np.random.default_rng(1)
-    features, labels = np.eye(120), rng.integers(0, 2, 120)
-    own = fit_logistic(features, labels, 2, penalty=1e-6).probabilities(features).argmax(1)
-    held_out = cross_validated_probabilities(features, labels, 2).argmax(1)
-    assert (own == labels).mean() > 0.99
-    assert (held_out == labels).mean() < 0.65
-
-
-def test_folds_come_from_the_seed(clouds) -> None:
-    features, labels = clouds
-    first, same, other = (cross_validated_probabilities(features, labels, 3, seed=seed) for seed in (3, 3, 4))
-    assert np.array_equal(first, same)
-    assert not np.array_equal(first, other)
-
-
-def test_every_fold_is_told_once(clouds) -> None:
-    features, labels = clouds
-    told: list[int] = []
-    cross_validated_probabilities(features, labels, 3, folds=4, progress=told.append)
-    assert told == [1, 1, 1, 1]
 
 
 def test_an_offset_is_corrected_and_not_repeated() -> None:

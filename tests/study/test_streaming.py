@@ -12,7 +12,8 @@ from conspect.analysis.tallies import Interpreter
 from conspect.core.spaces import Head, Lens
 from conspect.statistics.logistic import fit_logistic
 from conspect.study.measuring import streaming
-from conspect.study.measuring.streaming import ComputedAnswers, KnownAnswers, aligned, folds_of, refitted_heads, tallied
+from conspect.study.measuring.streaming import ComputedAnswers, aligned, counted, folds_of, refitted_heads
+from tests.study.known_answers import KnownAnswers
 
 IMAGES, CLASSES = 700, 10
 
@@ -57,7 +58,8 @@ def test_tallies_of_parts_are_what_the_arrays_give(written) -> None:
     outputs, refitted = (np.where(rng.random(IMAGES) < 0.3, rng.integers(0, CLASSES, IMAGES), labels) for _ in range(2))
     rows: list[int] = []
     engine = LocalEngine()
-    tallies = tallied(pairs, interpreted, KnownAnswers(labels, outputs, refitted), engine, progress=rows.append)
+    answers = KnownAnswers(labels, outputs, refitted)
+    tallies = counted(pairs, interpreted, answers, engine, progress=rows.append).tallies
     assert sum(rows) == IMAGES
     for ours, groups in ((tallies.heatmaps.ground_truth(), labels), (tallies.heatmaps.output_label(), outputs)):
         for a, b in zip(ours, by_group(interpreted.lens.folded(z), groups, CLASSES), strict=True):

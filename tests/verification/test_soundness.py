@@ -9,7 +9,7 @@ from conspect.bench.independent_near import Polyhedra
 from conspect.bench.mutations import mutated
 from conspect.bench.mutations_near import NEAR
 from conspect.bench.random_properties import batches, near_obligations, subject_with_changes
-from conspect.bench.soundness import KINDS, NEW_KINDS, OPTIONS, certificate_of, figures, part, rows_of, run
+from conspect.bench.soundness import KINDS, NEW_KINDS, OPTIONS, figures, part, rows_of, run
 from conspect.bench.soundness_near import around_images
 from conspect.bench.tally import Tally
 from conspect.checker import check
@@ -17,6 +17,7 @@ from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.neighbourhoods.proving import NeighbourhoodProver
 from conspect.verification.verify import Verification
+from tests.verification.batches import certificate_of
 
 
 def test_no_verdict_is_wrong_and_the_checker_accepts_exactly_the_good_certificates():

@@ -33,7 +33,7 @@ from conspect.bench.tally import Tally
 from conspect.checker import check
 from conspect.language.syntax.tree import Focus, ForAll, Not
 from conspect.verification.certificates.claims import Claim, ExtentClaim, RegionClaim, coverage_claim, region_claim
-from conspect.verification.certificates.writing import CertificateBody, bundle, sealed
+from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.engine.decider import Decider, RegionDecision
 from conspect.verification.engine.sizes import SizeSearch
 from conspect.verification.extents.search import ExtentSearch
@@ -350,15 +350,6 @@ def _accepted(kind: str, subject: VerificationModel, claims: Sequence[Claim], ta
         tally.bad.append(f"certificate refused ({kind}): {reason}")
     body: CertificateTree = json.loads(data)
     return body
-
-
-def certificate_of(subject: VerificationModel, cases: Sequence[Case]) -> CertificateBody:
-    """The certificate of a batch of cases, as it is written."""
-    leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
-    decider = Decider(subject, VerifyOptions(search_gamma=False), leads=leads)
-    answers = decider.decide([(case.job, case.region) for case in cases])
-    pairs = zip(cases, answers, strict=True)
-    return bundle(subject, [region_claim(c.job, c.region, a.outcome) for c, a in pairs])
 
 
 def _mutate(kind: str, body: CertificateTree | None, count: int, rng: random.Random, tally: Tally) -> int:

@@ -26,12 +26,6 @@ class StudyNames:
         return Vocabulary(self.classes, tuple(self.concepts))
 
 
-def study_beside(file: Path) -> StudyNames | None:
-    """Of the nearest folder above `file` that holds a study that was run; None without one, or when it cannot be read."""
-    folder = folder_beside(file)
-    return None if folder is None else names_in(folder)
-
-
 def folder_beside(file: Path) -> Path | None:
     """The nearest folder above `file` that holds a study that was run."""
     folders = file.resolve().parents

@@ -43,11 +43,6 @@ def _written(value: object) -> object:
     return value
 
 
-def record_of(value: object, kind: type[Record]) -> Record:
-    """The record that plain values (mappings, sequences, numbers) make. Raises ValueError for one that does not fit."""
-    return decoded(msgspec.json.encode(value, enc_hook=_plain_number), kind)
-
-
 def decoded(content: bytes, kind: type[Record]) -> Record:
     """The record that `content` holds. Raises ValueError naming the first field that is not as `kind` says."""
     try:

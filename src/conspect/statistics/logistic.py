@@ -1,8 +1,7 @@
-"""Multinomial logistic regression with an L2 penalty, by L-BFGS, and its cross-validated predictions."""
+"""Multinomial logistic regression with an L2 penalty, by L-BFGS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from conspect.core.vectors import log_softmax, softmax
-from conspect.statistics.threads import one_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,28 +58,3 @@ def fit_logistic(
     parameters = np.asarray(optimum.x).reshape(width + 1, classes)
     weight = parameters[:-1] / scale[:, None]
     return LogisticModel(weight, parameters[-1] - mean @ weight)
-
-
-def cross_validated_probabilities(
-    features: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    classes: int,
-    *,
-    folds: int = 5,
-    penalty: float = 3e-2,
-    seed: int = 0,
-    progress: Callable[[int], None] = lambda folds: None,
-) -> NDArray[np.float64]:
-    """Probabilities `[row, class]`, each row's from a model that was not fitted on it. Folds are random, from `seed`.
-
-    `progress(1)` is called after each fold.
-    """
-    fold = np.random.default_rng(seed).permutation(len(labels)) % folds
-    probabilities = np.empty((len(labels), classes))
-    for k in range(folds):
-        held = fold == k
-        with one_thread():
-            model = fit_logistic(features[~held], labels[~held], classes, penalty=penalty)
-            probabilities[held] = model.probabilities(features[held])
-        progress(1)
-    return probabilities

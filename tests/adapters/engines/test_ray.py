@@ -19,10 +19,11 @@ from conspect.bench.scale_world import World
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.spaces import Lens
 from conspect.study.measuring import streaming
-from conspect.study.measuring.streaming import KnownAnswers, aligned, fold_sums_of, tallied
+from conspect.study.measuring.streaming import aligned, counted, fold_sums_of
 from tests.adapters.slow_embedding import SlowEncoder, dataset
 from tests.fakes import FakeModel, colour_dataset
 from tests.sockets import family, listened_on
+from tests.study.known_answers import KnownAnswers
 
 pytestmark = pytest.mark.slow
 IMAGES, CLASSES = 3000, 10
@@ -197,7 +198,7 @@ def test_sums_and_counts_are_those_of_the_local_engine(engine, written, killed: 
     rng = np.random.default_rng(2)
     outputs, refitted = (np.where(rng.random(IMAGES) < 0.3, rng.integers(0, CLASSES, IMAGES), labels) for _ in range(2))
     answers, reading = KnownAnswers(labels, outputs, refitted), interpreter(pairs)
-    by_ray, here = (tallied(p, reading, answers, e) for p, e in ((own, engine), (pairs, LocalEngine())))
+    by_ray, here = (counted(p, reading, answers, e).tallies for p, e in ((own, engine), (pairs, LocalEngine())))
     assert isinstance(by_ray, Tallies)
     assert differences(by_ray, here) == []
     assert mark.exists() == killed

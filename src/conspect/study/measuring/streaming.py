@@ -87,28 +87,6 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class KnownAnswers:
-    """Answers that are arrays `[image]` already, of the images from `start` on."""
-
-    labels: Labels
-    outputs: Labels
-    refitted: Labels
-    start: int = 0
-
-    def part(self, rows: range) -> KnownAnswers:
-        """Those of consecutive `rows`."""
-        return KnownAnswers(*self._cut(rows), start=rows.start)
-
-    def of(self, rows: range, z: Floats) -> tuple[Labels, Labels, Labels]:
-        """Those of consecutive `rows`."""
-        return self._cut(rows)
-
-    def _cut(self, rows: range) -> tuple[Labels, Labels, Labels]:
-        own = slice(rows.start - self.start, rows.stop - self.start)
-        return self.labels[own], self.outputs[own], self.refitted[own]
-
-
-@dataclass(frozen=True, eq=False)
 class ComputedAnswers:
     """Outputs by the model's head; refitted ones by `heads`, of which head k was not fitted on the images of fold k.
 
@@ -197,13 +175,6 @@ def counted(
     if total is None:
         raise ValueError("there are no images to count")
     return PassTallies(total, ImageAnswers.joined(each))
-
-
-def tallied(
-    pairs: PairedRows, interpreter: Interpreter, answers: Answers, engine: Engine, *, progress: Progress = unseen
-) -> Tallies:
-    """The tallies of `counted` alone."""
-    return counted(pairs, interpreter, answers, engine, progress=progress).tallies
 
 
 def _fold_sums(pairs: PairedRows, folds: int, rows: range, progress: Progress) -> list[AlignmentSums]:

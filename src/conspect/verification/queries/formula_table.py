@@ -93,6 +93,11 @@ def tabulate(formula: tree.Formula, names: Names) -> FormulaTable:
     return nodes if root == len(nodes) - 1 else (*nodes, (NodeKind.AND, root))
 
 
+def kind_of(node: FormulaNode) -> NodeKind:
+    """The kind of a node. Raises ValueError for one of no kind."""
+    return NodeKind(str(node[0]))
+
+
 def truth(table: FormulaTable, atom: Callable[[FormulaNode], bool], root: int = -1) -> bool:
     """Truth of the node at `root`, by default of the whole formula, where `atom` says that of `predict`, `stronger`, `has`.
 
@@ -107,7 +112,7 @@ def truth(table: FormulaTable, atom: Callable[[FormulaNode], bool], root: int = 
         return known[place]
 
     def decided(node: FormulaNode) -> bool:
-        kind = NodeKind(node[0])
+        kind = kind_of(node)
         match kind:
             case NodeKind.PREDICT | NodeKind.STRONGER | NodeKind.HAS:
                 return atom(node)

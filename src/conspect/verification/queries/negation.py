@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from conspect.verification.queries.formula_table import FormulaTable, NodeKind, lead_of
+from conspect.verification.queries.formula_table import FormulaTable, NodeKind, kind_of, lead_of
 
 
 class LinearLiteral(NamedTuple):
@@ -179,7 +179,7 @@ def _assume(
         literals.append(part)
         return
     index, wanted = part
-    kind = NodeKind(table[index][0])
+    kind = kind_of(table[index])
     # A prediction is a conjunction (above every other class); denied, one of these comparisons fails, and which is open.
     if kind is NodeKind.PREDICT:
         above = _predicted(int(table[index][1]), lead_of(table[index]), reading)
