@@ -1,1 +1,1 @@
-"""Queries."""
+"""From a property to what must be decided: formula tables, premises, the states of the negation, plans."""
