@@ -71,7 +71,7 @@ class _World:
         for start in range(0, len(words), BESIDE):
             asked = [word for word in words[start : start + BESIDE] if word not in beside]
             inputs, measured = self.with_words([*asked, *beside])
-            grades = graded(inputs, measured, ConceptSample.of(inputs, measured))
+            grades = graded(inputs, measured, ConceptSample.of(measured))
             failed += sum(grade.grade is Grade.NOT_SEEN for grade in grades[: len(asked)])
         return round(100 * failed / len(words), 1)
 
@@ -101,7 +101,7 @@ def _explained(world: _World) -> list[Row]:
     """Time and number of the minimal sets of failures, of a study of so many words that a hundred and more take part."""
     words = [word for word in built_in_words() if word not in world.inputs.model.class_names][:WORDS]
     inputs, measured = world.with_words(words)
-    inputs = replace(inputs, attributes=_agreeable(inputs, ConceptSample.of(inputs, measured)))
+    inputs = replace(inputs, attributes=_agreeable(inputs, ConceptSample.of(measured)))
     explainer = ImageExplainer(inputs, measured, SECONDS)
     failures = np.flatnonzero(measured.labels != measured.outputs)[:FAILURES]
     seconds, sets = [], []
