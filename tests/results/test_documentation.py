@@ -49,7 +49,9 @@ def documented_in(text: str) -> set[str]:
 
 def test_every_field_of_the_results_is_documented_and_every_documented_one_is_there() -> None:
     page, rest = text_of("results.md").split("Fields of a difference")
-    differences, monitor = rest.split("## Fields of `monitor`")
+    differences, rest = rest.split("## Fields of `verification`")
+    verification, monitor = rest.split("## Fields of `monitor`")
+    assert documented_in(verification) == fields_of(Verification)
     # Sections that have a page or a table of their own.
     elsewhere = (*WHOLE, Slices, ConceptLabels, Verification, MonitorEvaluation, CrossTable)
     assert documented_in(page) == fields_of(Results, whole=elsewhere)

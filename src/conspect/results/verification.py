@@ -89,7 +89,7 @@ class NeighbourhoodCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything said about one property; docs/verification.md has the fields.
+    """Everything said about one property; docs/results.md has the fields.
 
     `quantifier`: for which inputs the statement is claimed, as the language writes it, with the sizes that options filled in;
     empty in results of older versions. `vacuous`: it holds because its premise never does.
