@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
-from conspect.core.spaces import AffineMap
+from conspect.core.spaces import AffineMap, Head
 from conspect.language import check_text
 from conspect.language.syntax.tree import Formula
 from conspect.verification.queries.formula_table import tabulate
@@ -153,3 +154,37 @@ def test_a_presence_that_no_image_and_no_line_refutes_is_refuted_by_an_embedding
     between = outcomes()
     assert [b for a, b in zip(aimed, between, strict=True) if b not in ("unknown", a)] == []
     assert aimed.count("unknown") < between.count("unknown")
+
+
+@pytest.mark.parametrize("text", ["a > b", "c > a"])
+def test_over_a_band_a_lone_comparison_is_aimed_at_the_answer_of_a_linear_program(text: str) -> None:
+    model = model_with_images(3, dimension=9)
+    formula = formula_of(model, text)
+    readouts, place = region_of(model, formula, "band", "2")
+    (aimed,) = AimedEmbeddings(readouts, place).against(formula, model.splits["test"].embeddings[0].astype(np.float64))
+    names = model.concept_names
+    left, right = names.index(text[0]), names.index(text[-1])
+    pairs = [(first - 3, second - 3) for first, second in readouts.pairs(place.kinds)]
+    lines = [[float(k == b) - float(k == a) for k in range(4)] for a, b in pairs]
+    limits = -(place.region.centre - 2 * place.region.factor)
+    cost = [float(k == left) - float(k == right) for k in range(4)]
+    least = linprog(cost, lines, limits, bounds=[(None, None)] * 4)
+    assert least.status == 0
+    strengths = model.lens.folded(aimed[None, :])[0]
+    assert strengths[left] - strengths[right] == pytest.approx(least.fun, rel=1e-4, abs=1e-4)
+
+
+def test_a_head_with_layers_is_not_aimed_at_and_directions_that_move_nothing_have_no_rank() -> None:
+    nothing = ReadoutMoves.of(np.zeros((0, 9)), with_full_lens(0).lens.alignment)
+    assert (nothing.moves.shape, nothing.spans.shape) == ((9, 0), (0, 0))
+    flat = ReadoutMoves.of(np.zeros((2, 9)), with_full_lens(0).lens.alignment)
+    assert flat.moves.shape == (9, 0)
+    thin = ReadoutMoves.of(np.diag([1.0, 2e-6, 0.5e-6]), AffineMap(np.eye(3), np.zeros(3)))
+    assert thin.moves.shape == (3, 2)
+    assert np.abs(thin.moves).max(axis=0) == pytest.approx([1.0, 5e5])
+    model = model_with_images(3, dimension=9)
+    layered = replace(model, head=Head((model.head.layers[0], AffineMap(np.eye(3), np.zeros(3)))))
+    formula = formula_of(layered, "predict(x, car) implies a > b")
+    readouts, place = region_of(layered, formula, "span", "2")
+    aimed = AimedEmbeddings(readouts, place).against(formula, np.zeros(9))
+    assert aimed.shape == (0, 9)

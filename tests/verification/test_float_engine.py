@@ -13,12 +13,13 @@ import pytest
 from conspect.core.regions import Box, Ellipsoid, PrincipalBox, Region
 from conspect.core.spaces import AffineMap, Head, Lens
 from conspect.language import check_text
-from conspect.verification.engine import batch
+from conspect.verification.engine import batch, exact_vertex
 from conspect.verification.engine.batch import Branch, RegionForms, examine, new_task
 from conspect.verification.engine.decider import Decider, base_forms
 from conspect.verification.engine.nonlinear import (
     ChordTag,
     CutTag,
+    EmptyState,
     InnerTag,
     LiteralTag,
     Nonlinear,
@@ -392,3 +393,38 @@ def test_what_is_not_convex_is_found_by_itself_or_halved() -> None:
     assert x <= 0.5 * np.hypot(x, y)
     late = search.decide(State((ConeLiteral(0, False),), ()), {}, {}, 0.0)
     assert late == "more time needed than the budget has"
+
+
+def test_a_state_that_is_not_convex_is_closed_by_a_chord_or_halved() -> None:
+    """x is at least 9 and y at most 2 in size: k0 is above half of the length everywhere."""
+    of = decider(LINEAR, {"k0": 0.5})
+    far = Box(np.array([10.0, 0.0]), np.array([1.0, 2.0]), Fraction(1))
+    absent = State((ConeLiteral(0, False),), ())
+    closed = of.prover(far).nonlinear().decide(absent, {}, {}, inf)
+    assert isinstance(closed, EmptyState)
+    assert isinstance(closed.step, Close)
+    (index, bound), *rest = closed.step.bounds
+    assert (index, rest) == (0, [])
+    assert float(bound) == pytest.approx(10.0, rel=0.2)  # the length in the middle
+    ball = Ellipsoid(np.array([10.0, 0.0]), np.diag([1.0, 2.0]), Fraction(1))
+    assert isinstance(of.prover(ball).nonlinear().decide(absent, {}, {}, inf), EmptyState)
+    present = State((ConeLiteral(0, True),), ())
+    found = of.prover(far).nonlinear().decide(present, {}, {}, inf)
+    assert isinstance(found, SatisfyingPoint)
+    assert found.how == "bounds and splits"
+
+
+def test_a_deadline_that_has_come_ends_every_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still, at the deadline itself."""
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    of = decider(LINEAR, {"k0": 0.5})
+    state = State((ConeLiteral(0, False),), ())
+    assert of.prover(BOX).nonlinear().decide(state, {}, {}, 5.0) == "more time needed than the budget has"
+    task = new_task((("stronger", 0, 1),), of.rows, 0, None)
+    batch.decide([task], [of.forms(BOX)], of.rows, 9, deadline=5.0)
+    assert task.nodes == 0
+    assert exact_vertex.solve([[1]], [Fraction(1)], 5.0) == exact_vertex.OUT_OF_TIME
+    assert exact_vertex.solve([[1]], [Fraction(1)], 6.0) == [1]
+    prover = of.prover(BOX)
+    prover.seconds_budget = 0.0
+    assert prover.conclude(task).verdict.reason == "more than 0 s needed"

@@ -301,3 +301,31 @@ def test_shares_of_images_that_stand_a_change_are_counted_at_twenty_steps() -> N
     assert _curve([], 12) == ()
     assert _curve(extents, 0) == ()
     assert _curve(extents[:1], 4)[-1].change == 1.0
+
+
+def test_what_floats_call_closed_and_integers_do_not_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = prover([[-4, 0], [-6, 0], [7, 0]])
+    monkeypatch.setattr(NeighbourhoodProver, "closes", lambda self, *asked: np.zeros(len(asked[2]), dtype=bool))
+    (nothing,) = own.prove([((("stronger", 0, 1),), np.arange(3))], Fraction(1))  # type: ignore[arg-type]
+    assert nothing.images.tolist() == [False] * 3
+    assert nothing.tree.alternatives == []
+
+
+def test_of_many_literals_the_nearest_to_breaking_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = prover([[-4, 0], [-6, 0]])
+    literals = tuple(LinearLiteral(3 + k, 3 + (k + 1) % 3, True) for k in range(3))
+    case = _Open(0, Case(), State(literals, ()), np.arange(2), np.zeros(2, dtype=bool))
+    whole = own._search(case, np.arange(2), np.arange(2), Fraction(2))
+    assert whole.literals.tolist() == [0, 1, 2]
+    forms = [own._float(literal) for literal in literals]
+    values = np.array([[own._floats[row] @ form[0] + form[1] for form in forms] for row in range(2)])
+    assert whole.offsets == pytest.approx(values)
+    assert whole.slopes == pytest.approx(2 * np.array([form[2] for form in forms]))
+    lengths = np.array([form[3] for form in forms])
+    order = np.argsort((values / np.maximum(lengths, 1e-300)).min(axis=0))
+    for most in (1, 2):
+        monkeypatch.setattr(proving, "MOST_LITERALS", most)
+        few = own._search(case, np.arange(2), np.arange(2), Fraction(2))
+        assert few.literals.tolist() == sorted(order[:most].tolist())
+        assert few.offsets == pytest.approx(values[:, few.literals])
+        assert few.slopes == pytest.approx(whole.slopes[few.literals])

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from conspect.core.diagnostics import UserError
 from conspect.core.regions import Box
+from conspect.language import check_text
 from conspect.language.syntax.tree import Formula, HasConcept, Implies, Predict, Stronger
 from conspect.verification.queries.formula_table import tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.numbers import require_squarable
-from conspect.verification.queries.planning import names_of
+from conspect.verification.queries.planning import names_of, plan
 from conspect.verification.regions.focus import FocusRegions
 from conspect.verification.regions.membership import Membership
 from conspect.verification.regions.provable import LARGEST, Candidate, ProvableCoverage, _within
@@ -188,3 +189,14 @@ def test_regions_of_readouts_are_estimated_on_one_split_sized_on_a_second_and_me
     assert moved.region.provenance == f"{place.region.provenance}; a note"
     assert isinstance(moved.region, Band) == (shape == "band")
     assert readouts.place("car", tabulate(Stronger("a", "b"), names_of(model)), shape) is place
+
+
+def test_only_properties_of_regions_have_a_largest_region() -> None:
+    model = model_with_images(1)
+    text = (
+        "property p: for 50% of x in images(car): a > b or b > a\nproperty q: for all x in focus(car): a > b or b > a\n"
+    )
+    jobs = plan(check_text(text).require(), model)
+    shares, regions = ProvableCoverage.of(jobs, model, VerifyOptions()).search(jobs, ["span", "band"])
+    assert shares == {}
+    assert set(regions) == {"span", "band"}
