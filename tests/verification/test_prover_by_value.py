@@ -175,3 +175,23 @@ def test_what_is_proved_everywhere_is_proved_up_to_the_limit_and_what_fails_at_t
     assert (nowhere.low, nowhere.fails_at_centre, nowhere.searched) == (None, True, 8.0)
     assert nowhere.high is not None
     assert nowhere.high.size == 0.0
+
+
+def test_margins_of_what_holds_are_made_as_large_as_multipliers_prove() -> None:
+    """x - y or y / 5 - 3 x / 5 is above nought where y is below -1 and x is within 4: neither alone, both together."""
+    wide = Box(np.array([0.0, -2.0]), np.array([4.0, 1.0]), Fraction(1))
+    either: Any = (("stronger", 0, 1), ("stronger", 1, 2), ("or", 0, 1))
+    offsets, slopes = np.array([2.0, -0.4]), np.array([[4.0, -1.0], [-2.4, 0.2]])
+    shares = np.linspace(0, 1, 10_001)[:, None]
+    mixed = shares * slopes[0] + (1 - shares) * slopes[1]
+    best = float((shares[:, 0] * offsets[0] + (1 - shares[:, 0]) * offsets[1] - np.abs(mixed).sum(axis=1)).max())
+    of = Decider(MODEL, VerifyOptions(curve_gammas=(Fraction(1),)))
+    plainly = Decider(MODEL, VerifyOptions(search_gamma=False))
+    (answer,), (first,) = (each.decide([(job(either), wide)]) for each in (of, plainly))
+    assert answer.outcome.verdict == first.outcome.verdict == HOLDS
+    assert first.margin is not None
+    assert answer.margin is not None
+    assert first.margin < 0.9 * best
+    assert answer.margin == pytest.approx(best, rel=1e-3)
+    assert answer.margin <= best * (1 + 1e-9)
+    assert answer.curve[0].margin == pytest.approx(best, rel=1e-3)
