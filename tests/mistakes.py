@@ -174,13 +174,18 @@ def mutated(mutant: Mutant) -> CodeType:
     return compile(ast.fix_missing_locations(tree), str(path), "exec")
 
 
+def module_of(path: Path) -> str:
+    """The name that a file of the sources is imported by."""
+    parts = path.relative_to(SOURCES.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module of the project from the mutant's code, and all others as ever."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.path, self.code = SOURCES / mutant.file, mutated(mutant)
-        parts = self.path.relative_to(SOURCES.parent).with_suffix("").parts
-        self.module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        self.module = module_of(self.path)
         self.imported = False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:

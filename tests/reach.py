@@ -8,7 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,18 @@ class Reach:
         """The tests that run the mutant's statement, those that are most about its file first; and those that may see it all
         the same.
 
-        A statement that runs at import is seen by those that run anything of its file. The others are those of the same test
-        files, since what one of them made may be kept for the next. Both are empty where no test runs it.
+        A statement that runs at import is seen by those that run anything of its file, and by those of test files that import
+        it. The others are those of the same test files, since what one of them made may be kept for the next. Both are empty
+        where no test runs it.
         """
         extent = mistakes.extents(ast.parse((mistakes.SOURCES / mutant.file).read_text(encoding="utf-8")))[mutant.line]
         reached = self.lines.get(mutant.file, {})
         lines = reached.keys() if extent.at_import else extent.lines
         seeing = frozenset[str]().union(*(reached.get(line, frozenset()) for line in lines))
+        if extent.at_import:
+            module = mistakes.module_of(mistakes.SOURCES / mutant.file)
+            importing = {file for file in self.imports if imports_module(mistakes.ROOT / file, module)}
+            seeing |= {test for test in self.seconds if file_of(test) in importing}
         files = {file_of(test) for test in seeing}
         others = frozenset(test for test in self.seconds if file_of(test) in files)
         return self._ordered(seeing, mutant.file), self._ordered(others - seeing, mutant.file)
@@ -77,7 +82,10 @@ class Reach:
         for test in chosen:
             name = file_of(test)
             first.setdefault(name, self.imports.get(name, 0.0) + self.seconds[test])
-            about[name] = max(about.get(name, 0.0), within[test] / max(self._spread[test], 1))
+            share = (
+                within[test] / self._spread[test] if self._spread[test] else 1.0
+            )  # a test that reads constants alone
+            about[name] = max(about.get(name, 0.0), share)
         places = {name: (-round(about[name], 2), first[name], name) for name in first}
         return sorted(chosen, key=lambda test: (self.seconds[test] > 1, places[file_of(test)]))
 
@@ -85,6 +93,21 @@ class Reach:
     def _spread(self) -> Counter[str]:
         """How many lines each test runs."""
         return Counter(test for lines in self.lines.values() for those in lines.values() for test in those)
+
+
+@cache
+def imports_module(file: Path, module: str) -> bool:
+    """Whether a test file imports a module, or something of it, by name."""
+    if not file.is_file():
+        return False
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import) and any(alias.name == module for alias in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            if module in names:
+                return True
+    return False
 
 
 def file_of(test: str) -> str:

@@ -156,6 +156,18 @@ def test_tests_that_are_most_about_a_file_come_before_quicker_ones_that_run_ever
     assert reach.tests_of(named(toy, 16, "Gt for GtE")) == (["b::narrow", "a::whole", "a::slow"], [])
 
 
+def test_a_constant_is_seen_by_tests_that_import_its_module_and_run_nothing_of_it(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mistakes, "ROOT", tmp_path)
+    for name, text in (("a", "from toy import numbers"), ("b", "from toy.numbers import LEAST"), ("c", "import toy")):
+        (tmp_path / name).write_text(text + "\n")
+    seconds = {"a::limits": 0.1, "b::limits": 0.2, "c::far": 0.1}
+    reach = Reach(seconds, dict.fromkeys("abc", 0.1), {"numbers.py": {16: frozenset()}})
+    assert reach.tests_of(named(toy, 8, "3 for 4")) == (["a::limits", "b::limits"], [])
+    assert reach.tests_of(named(toy, 16, "Gt for GtE")) == ([], [])
+
+
 @pytest.mark.slow
 def test_lines_are_recorded_by_test_and_what_a_shared_fixture_runs_belongs_to_all_that_use_it(toy: Path) -> None:
     judge = Judge([""])

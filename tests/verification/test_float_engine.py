@@ -424,7 +424,7 @@ def test_a_deadline_that_has_come_ends_every_search(monkeypatch: pytest.MonkeyPa
     batch.decide([task], [of.forms(BOX)], of.rows, 9, deadline=5.0)
     assert task.nodes == 0
     assert exact_vertex.solve([[1]], [Fraction(1)], 5.0) == exact_vertex.OUT_OF_TIME
-    assert exact_vertex.solve([[1]], [Fraction(1)], 6.0) == [1]
+    assert exact_vertex.solve([[1]], [Fraction(1)], 6.0) == [Fraction(1)]
     prover = of.prover(BOX)
     prover.seconds_budget = 0.0
     assert prover.conclude(task).verdict.reason == "more than 0 s needed"

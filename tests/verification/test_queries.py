@@ -306,7 +306,7 @@ def test_shares_of_images_that_stand_a_change_are_counted_at_twenty_steps() -> N
 def test_what_floats_call_closed_and_integers_do_not_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     own = prover([[-4, 0], [-6, 0], [7, 0]])
     monkeypatch.setattr(NeighbourhoodProver, "closes", lambda self, *asked: np.zeros(len(asked[2]), dtype=bool))
-    (nothing,) = own.prove([((("stronger", 0, 1),), np.arange(3))], Fraction(1))  # type: ignore[arg-type]
+    (nothing,) = own.prove([((("stronger", 0, 1),), np.arange(3))], Fraction(1))
     assert nothing.images.tolist() == [False] * 3
     assert nothing.tree.alternatives == []
 
