@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -189,7 +191,7 @@ def test_a_concept_that_a_table_or_labels_check_is_not_asked_for_its_meaning() -
 def test_phrases_that_are_texts_are_not_seen_where_nothing_checks_them() -> None:
     asked: list[int] = []
 
-    def meaning(concepts: object) -> np.ndarray:
+    def meaning(concepts: Sequence[int]) -> np.ndarray:
         asked.extend(concepts)
         return np.zeros(len(asked))
 

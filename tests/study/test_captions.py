@@ -95,7 +95,7 @@ def test_a_run_records_it_where_the_package_is_installed(
         (lambda folder: None, "there is no folder of captioned photographs"),
         (lambda folder: folder.mkdir(), "fewer than two images here have captions"),
         (
-            lambda folder: [broken_stamp(folder, name) for name in ("a", "b")],
+            lambda folder: broken_stamps(folder, ("a", "b")),
             "none of the captioned photographs can be read",
         ),
     ],
@@ -115,7 +115,8 @@ def test_a_run_without_readable_photographs_says_why_and_ends_all_the_same(
     assert "install" in results.vlm.caption_retrieval_left_out
 
 
-def broken_stamp(folder: Path, name: str) -> None:
+def broken_stamps(folder: Path, names: tuple[str, ...]) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.png").write_bytes(b"no picture")
-    (folder / f"{name}.txt").write_text(f"A {name}.", encoding="utf-8")
+    for name in names:
+        (folder / f"{name}.png").write_bytes(b"no picture")
+        (folder / f"{name}.txt").write_text(f"A {name}.", encoding="utf-8")

@@ -109,7 +109,7 @@ def _meaning(
         count = MEANINGLESS if length <= TWO_WORDS else MEANINGLESS_LONG
         nonsense = [Word(text, (text,)) for text in meaningless_texts(count, int(length), MEANINGLESS_SEED)]
         places = np.flatnonzero(lengths == length)
-        asked = [concepts[place] for place in places]
+        asked = [concepts[int(place)] for place in places]
         theirs = Behaviour.of(
             measured.lens.directions[asked], [measured.variant_directions[k] for k in asked], seen, labels
         )
