@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conspect.study import Study
 from conspect.web.explorer.document import text
 
 EXPLORER = Path(__file__).parents[2] / "explorer"
@@ -62,6 +63,8 @@ def walked(script: str, study: Path, earlier: Path | None, *options: str) -> lis
         ("plain", "browser.mjs", ()),
         ("plain", "accessible.mjs", ()),
         ("plain", "addresses.mjs", ()),
+        ("plain", "keyboard.mjs", ()),
+        ("plain", "keyboard.mjs", ("400",)),
         ("hostile", "browser.mjs", ()),
         ("hostile", "accessible.mjs", ("400,1280",)),
     ],
@@ -79,3 +82,40 @@ def test_every_view_shows_what_it_counts_to_everybody_in_a_real_browser(
 @in_a_browser
 def test_a_webcam_is_judged_and_what_is_wrong_with_it_is_said(finished_folder: Path, tmp_path: Path) -> None:
     assert walked("webcam.mjs", shutil.copytree(finished_folder, tmp_path / "study"), None) == []
+
+
+@pytest.mark.slow
+@in_a_browser
+def test_two_tabs_a_run_underneath_and_a_killed_server_lose_nothing(finished_folder: Path, tmp_path: Path) -> None:
+    study = shutil.copytree(finished_folder, tmp_path / "study")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.explorer.fake_server", str(study)],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=EXPLORER.parent,
+    )
+    assert server.stderr is not None
+    address = next(line.split()[-1] for line in server.stderr if "http://" in line)
+    script = subprocess.Popen(
+        [str(NODE), "tests/tabs.mjs", address, str(CHROMIUM), str(server.pid)],
+        cwd=EXPLORER,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert script.stderr is not None
+        assert next(script.stderr, "") == "decided\n"
+        config = study / "study.toml"
+        config.write_text(config.read_text() + "\n[settings]\nconfidence = 0.9\n")
+        Study.open(study).run()
+        told, wrong = script.communicate(timeout=200)
+        assert script.returncode == 0, wrong
+        assert json.loads(told)["problems"] == []
+        decisions = (study / "label_decisions.csv").read_text().splitlines()
+        assert (decisions[0], len(decisions)) == ("id,decision,label", 3)
+    finally:
+        script.kill()
+        server.kill()
+        script.wait(20)
+        server.wait(20)

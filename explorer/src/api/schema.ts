@@ -1476,6 +1476,15 @@ export interface components {
             verdict: ("holds" | "unknown" | "violated") | null;
         };
         /**
+         * ProvedShare
+         * @description Of `properties`, those `proved` over regions that hold this share, `coverage` in 0..1, of the images of their class.
+         */
+        ProvedShare: {
+            coverage: number;
+            properties: number;
+            proved: number;
+        };
+        /**
          * Question
          * @description A concept or a pair in plain words.
          */
@@ -1726,7 +1735,7 @@ export interface components {
         /**
          * StudyOverview
          * @description What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name;
-         *         `has_files`: images are files, which the file manager can show.
+         *         `has_files`: images are files, which the file manager can show; `proved`: the headline of its proofs, where it has some.
          */
         StudyOverview: {
             accuracy: number;
@@ -1752,6 +1761,8 @@ export interface components {
             lens: string;
             model: string;
             name: string;
+            /** @default null */
+            proved: components["schemas"]["ProvedShare"] | null;
             sentences: components["schemas"]["Sentence"][];
             slices: {
                 [key: string]: string[];

@@ -79,6 +79,26 @@ export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** The same with an end: reasons and remarks come as parts of a line. */
+export function closed(text: string): string {
+  return sentence(text) + (/[.!?:]$/.test(text) ? "" : ".");
+}
+
+/** What the size of a region of some shape counts. */
+export function sizeWords(shape: string | null | undefined): string {
+  const words: Record<string, string> = {
+    box: "half its width, in standard deviations of each dimension",
+    "pca-box": "half its width, in standard deviations along each principal axis",
+    ellipsoid: "the Mahalanobis distance of its edge from the mean: in one dimension, standard deviations",
+  };
+  return words[shape ?? ""] ?? "0 is the mean alone, and the larger it is, the more images lie inside";
+}
+
+/** A property over the region that the study's own proofs are told for: of what it reads, holding nine of ten images. */
+export function overSpan(name: string, className: string, formula: string): string {
+  return `# Try it: change a name, or the share of images that the region holds, then prove (Ctrl+Enter).\nproperty ${name}:\n    for all x in focus(${specName(className)}, coverage = 90%, shape = span):\n        ${formula}\n`;
+}
+
 /** Where in a list an address begins to read it: what is no place in a list is its beginning. */
 export function placeIn(text: string | undefined): number {
   const place = Number(text ?? 0);

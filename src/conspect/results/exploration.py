@@ -81,9 +81,17 @@ class FoundGroup(msgspec.Struct, frozen=True):
     images: tuple[str, ...]
 
 
+class ProvedShare(msgspec.Struct, frozen=True):
+    """Of `properties`, those `proved` over regions that hold this share, `coverage` in 0..1, of the images of their class."""
+
+    coverage: float
+    proved: int
+    properties: int
+
+
 class StudyOverview(msgspec.Struct, frozen=True):
     """What the first screen shows. `accuracy` and its interval are shares in 0..1; `compared`: the earlier study's name;
-    `has_files`: images are files, which the file manager can show.
+    `has_files`: images are files, which the file manager can show; `proved`: the headline of its proofs, where it has some.
     """
 
     name: str
@@ -112,6 +120,7 @@ class StudyOverview(msgspec.Struct, frozen=True):
     verdicts: dict[str, int] = {}
     compared: str | None = None
     has_files: bool = False
+    proved: ProvedShare | None = None
 
 
 class Confusion(msgspec.Struct, frozen=True):

@@ -6,13 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.monitor.runtime import VERDICTS
-from conspect.results.exploration import ConceptEntry, CountedPair, FoundGroup, Sentence, StudyOverview, StudyState
+from conspect.results.exploration import (
+    ConceptEntry,
+    CountedPair,
+    FoundGroup,
+    ProvedShare,
+    Sentence,
+    StudyOverview,
+    StudyState,
+)
 from conspect.results.results import Results
 from conspect.study.exploration.filters import Annotations
 from conspect.study.exploration.index import StudyIndex
 
 MOST_SLICE_VALUES = 100
 MOST_PAIRS = 40
+# Proofs are told for regions that hold this share of the images of their class.
+HEADLINE = 0.9
 
 
 def overview(
@@ -67,7 +77,17 @@ def overview(
         verdicts={} if annotations.verdicts is None else _counted(annotations.verdicts),
         compared=compared,
         has_files=has_files,
+        proved=_proved(results),
     )
+
+
+def _proved(results: Results) -> ProvedShare | None:
+    """The headline of the proofs: over regions of the study's own, whatever region the specifications name."""
+    coverage = None if results.verification is None else results.verification.provable_coverage
+    if coverage is None or not coverage.properties:
+        return None
+    rows = [row for row in coverage.best.rows if row.coverage == HEADLINE]
+    return ProvedShare(HEADLINE, rows[0].proved, len(coverage.properties)) if rows else None
 
 
 def _counted(verdicts: NDArray[np.int8]) -> dict[str, int]:
