@@ -99,6 +99,20 @@ def test_a_heatmap_is_the_same_whether_columns_are_kept_or_rows_are_read(
     assert len(index._columns) <= max(1, kept // len(index)) + len(index.lens.concept_names)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 10**6])
+@pytest.mark.parametrize("directions", [1, 2, 6])
+def test_a_scan_by_parts_reads_what_plain_arithmetic_does(
+    study: OpenedStudy, monkeypatch: pytest.MonkeyPatch, rows: int, directions: int
+) -> None:
+    monkeypatch.setattr("conspect.study.exploration.index.CACHED_ROWS", rows)
+    index = replace(study.exploration.index, _columns=type(study.exploration.index._columns)())
+    asked = np.random.default_rng(0).normal(size=(directions, index.lens.directions.shape[1]))
+    mapped = index.lens.alignment(embeddings(index))
+    assert index.numerators(asked) == pytest.approx(mapped @ asked.T, rel=1e-12, abs=1e-12)
+    few = np.array([5, 2])
+    assert np.array_equal(index.numerators(asked, few), index.numerators(asked)[few])
+
+
 def test_a_heatmap_that_would_take_too_long_is_of_a_sample_and_says_so(
     study: OpenedStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
