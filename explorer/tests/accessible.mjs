@@ -31,6 +31,17 @@ const judge = async (page) => {
   await page.locator("section[aria-label='The picture'] .output").waitFor();
 };
 
+const add = async (page) => {
+  await page.getByRole("button", { name: "Add to the study" }).click();
+  await page.getByRole("region", { name: "Add to the study" }).waitFor();
+};
+const show = async (page) => {
+  const button = page.getByRole("button", { name: "Show in its folder" });
+  if (!(await button.count())) return;
+  await button.click();
+  await page.getByText("The file is here").waitFor();
+};
+
 for (const scheme of ["light", "dark"]) {
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 1280, height: 900 }, reducedMotion: scheme === "dark" ? "reduce" : "no-preference" });
   const page = await context.newPage();
@@ -45,8 +56,8 @@ for (const scheme of ["light", "dark"]) {
   const views = [
     ["study", "study"], ["keys", "study", keys], ["images", "images"], ["pair", `images&set=wrong&pair=${pair}&order=strongest`],
     ["none", "images&text=no%20such%20name"], ["refused", "images&label=no%20such%20class"], ["heatmap", "heatmap"], ["ask", "ask"],
-    ["asked", `ask&q=${pair}`], ["concept", `ask&q=${encodeURIComponent(first)}`], ["image", `image&id=${id}`],
-    ["map", `image&id=${id}&map=${encodeURIComponent(first)}`], ["lost", "image&id=nowhere"], ["labels", "labels"], ["prove", "prove"],
+    ["asked", `ask&q=${pair}`], ["concept", `ask&q=${encodeURIComponent(first)}`], ["adding", "ask&q=a%20word%20of%20its%20own", add], ["image", `image&id=${id}`],
+    ["map", `image&id=${id}&map=${encodeURIComponent(first)}`], ["shown", `image&id=${id}`, show], ["lost", "image&id=nowhere"], ["labels", "labels"], ["prove", "prove"],
     ["proved", "prove", prove], ["witness", "witness"], ["sliders", `sliders&id=${id}`], ["moved", `sliders&id=${id}`, slide], ["live", "live"],
     ["judged", "live", judge], ["summary", "summary"], ...(study.compared ? [["compare", "compare"]] : []),
   ];

@@ -191,6 +191,30 @@ const pdf = (await page.pdf({ format: "A4", margin: { top: "12mm", bottom: "12mm
 const sheets = (pdf.match(/\/Type\s*\/Page\b(?!s)/g) ?? []).length;
 expect(sheets === 1, `the summary prints on ${sheets} pages`);
 
+// On paper names stand where they are pressed on the screen, and what acts is left out.
+await page.goto(`${origin}/?view=image&id=${encodeURIComponent(wrong.id)}`, { waitUntil: "networkidle" });
+await page.emulateMedia({ media: "print", colorScheme: "dark" });
+expect(await page.locator("table th[scope=row] button").last().isVisible(), "the names of concepts are not printed");
+expect(!(await page.getByRole("button", { name: "Move its concepts" }).isVisible()), "buttons are printed");
+expect((await page.evaluate(() => getComputedStyle(document.querySelector("table th")).color)) === "rgb(0, 0, 0)", "a dark page is printed in light letters");
+await page.emulateMedia({ media: "screen", colorScheme: "light" });
+
+// A word that the study does not have: the lines are shown before anything is written, and nothing is.
+await page.goto(`${origin}/?view=ask&q=${encodeURIComponent("<b>new</b>")}`, { waitUntil: "networkidle" });
+await page.getByRole("button", { name: "Add to the study" }).click();
+await page.getByText('"<b>new</b>" = ["<b>new</b>"]').waitFor();
+expect(await page.getByRole("button", { name: /missing|Write it/ }).isVisible(), "nothing asks whether to write");
+await page.getByRole("button", { name: "Leave it" }).click();
+
+// An image that is a file is shown in its folder, or its path is given where there is no desktop.
+const file = page.getByRole("button", { name: "Show in its folder" });
+await page.goto(`${origin}/?view=image&id=${encodeURIComponent(wrong.id)}`, { waitUntil: "networkidle" });
+if (await file.count()) {
+  await file.click();
+  await page.getByText("The file is here").waitFor();
+  expect((await page.locator(".wide pre").textContent()).endsWith(wrong.id.split("/").at(-1)), "the path is not that of the image");
+}
+
 // Keys: the list opens by its own key and closes by Escape.
 await page.goto(`${origin}/?view=study`, { waitUntil: "networkidle" });
 await page.keyboard.press("?");

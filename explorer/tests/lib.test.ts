@@ -4,7 +4,7 @@ import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { mapWords, shadesOf } from "../src/lib/maps";
 import { csv } from "../src/lib/saving";
-import { atLeast, atMost, many, ordinal, percent, percentAtMost, placeIn, percentile, pValue, short, sized } from "../src/lib/words";
+import { atLeast, atMost, closed, many, ordinal, overSpan, percent, percentAtMost, placeIn, percentile, pValue, short, sized, sizeWords } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -80,6 +80,20 @@ describe("a concept's map", () => {
     expect(mapWords({ ...map, usual: 1 }, "truck")).toContain("the median of truck images");
     expect(mapWords({ ...map, usual: 1 }, "truck")).toContain("more than that");
     expect(mapWords({ ...map, usual: null }, "truck")).toContain("more than the mean over the picture");
+  });
+});
+
+describe("a property over a span", () => {
+  it("takes names as the language does", () => {
+    expect(overSpan("p", "fire truck", "predict(x, \"fire truck\") implies a > b")).toContain('focus("fire truck", coverage = 90%, shape = span):');
+  });
+});
+
+describe("parts of lines", () => {
+  it("become sentences, once", () => {
+    expect(["a reason", "A sentence.", "why?"].map(closed)).toEqual(["A reason.", "A sentence.", "Why?"]);
+    expect(sizeWords("box")).toContain("standard deviations");
+    expect(sizeWords(undefined)).toEqual(sizeWords("span"));
   });
 });
 

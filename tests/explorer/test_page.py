@@ -1,6 +1,7 @@
 """The page in a real browser, and that its types are those of the server."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ def test_the_front_ends_types_come_from_the_records_as_they_are() -> None:
     assert (EXPLORER / "openapi.json").read_text() == text()
 
 
+# No window is opened on the desktop of whoever runs the tests.
+WITHOUT_DESKTOP = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
 in_a_browser = pytest.mark.skipif(
     CHROMIUM is None or NODE is None or not (EXPLORER / "node_modules/playwright-core").is_dir(),
     reason="needs chromium, node and the page: make explorer",
@@ -35,6 +38,7 @@ def walked(script: str, study: Path, earlier: Path | None, *options: str) -> lis
         stderr=subprocess.PIPE,
         text=True,
         cwd=EXPLORER.parent,
+        env=WITHOUT_DESKTOP,
     )
     try:
         assert server.stderr is not None
@@ -93,6 +97,7 @@ def test_two_tabs_a_run_underneath_and_a_killed_server_lose_nothing(finished_fol
         stderr=subprocess.PIPE,
         text=True,
         cwd=EXPLORER.parent,
+        env=WITHOUT_DESKTOP,
     )
     assert server.stderr is not None
     address = next(line.split()[-1] for line in server.stderr if "http://" in line)

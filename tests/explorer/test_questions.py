@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from conspect.core.concepts import Concept
 from conspect.core.diagnostics import UserError
-from conspect.results.exploration import Decision, ImageSet, LabelDecision, Order
+from conspect.results.exploration import Decision, ImageSet, LabelDecision, Order, ProvedShare
+from conspect.results.verification import PropertyCoverage, ProvableCoverage, ShapeCoverage, ShapeRow, Verification
 from conspect.study import Study
 from conspect.study.exploration.filters import ImageFilter
 from conspect.study.exploration.notes import read_decisions
@@ -22,6 +24,22 @@ from conspect.web.explorer.queries import Listing
 
 def code_of(error: pytest.ExceptionInfo[UserError]) -> str:
     return error.value.diagnostics[0].code
+
+
+def test_the_headline_of_the_proofs_is_over_regions_that_hold_nine_images_of_ten(study: OpenedStudy) -> None:
+    rows = tuple(ShapeRow(coverage=share, proved=n, share=n / 3) for share, n in ((0.5, 3), (0.9, 2), (0.95, 1)))
+    curve = ShapeCoverage(rows=rows, median=0.9, measured_median=None)
+    claims = tuple(
+        PropertyCoverage(id=name, file="f", best=None, coverage=0.0, measured=None, ceiling=None, by_shape={})
+        for name in "abc"
+    )
+    coverage = ProvableCoverage(by_shape={}, ceiling=curve, best=curve, definition_only=0, properties=claims)
+    verified = Verification(
+        files=("f",), by_gamma=(), by_coverage=(), statistically=(), properties=(), provable_coverage=coverage
+    )
+    assert study.exploration.overview().proved is None
+    study.exploration._results = replace(study.exploration._results, verification=verified)
+    assert study.exploration.overview().proved == ProvedShare(0.9, 2, 3)
 
 
 def test_a_confusion_cell_opens_exactly_its_images(study: OpenedStudy) -> None:
