@@ -4,7 +4,7 @@ import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { mapWords, shadesOf } from "../src/lib/maps";
 import { csv } from "../src/lib/saving";
-import { atLeast, atMost, closed, many, ordinal, overSpan, percent, percentAtMost, placeIn, percentile, pValue, short, sized, sizeWords } from "../src/lib/words";
+import { atLeast, atMost, closed, heldShare, many, ordinal, overSpan, percent, percentAtMost, placeIn, percentile, pValue, short, sized, sizeWords } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -86,6 +86,8 @@ describe("a concept's map", () => {
 describe("a property over a span", () => {
   it("takes names as the language does", () => {
     expect(overSpan("p", "fire truck", "predict(x, \"fire truck\") implies a > b")).toContain('focus("fire truck", coverage = 90%, shape = span):');
+    expect(overSpan("p", "cat", "a > b", heldShare(20))).toContain("coverage = 80%");
+    expect([heldShare(400), heldShare(3)]).toEqual([90, 50]);
   });
 });
 
