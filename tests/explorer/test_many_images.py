@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.core.protocols import silent
+from conspect.core.vectors import cosines
 from conspect.results.exploration import ImageSet, Order
 from conspect.study.exploration.filters import ImageFilter
 from conspect.study.exploration.image_page import nearness, neighbours, opinions
@@ -37,14 +38,14 @@ def test_the_nearest_images_are_those_of_plain_cosines(study: OpenedStudy) -> No
     rows = range(0, len(every), 11)
     assert len(rows) > 5
     for row in rows:
-        cosines = unit @ unit[row]
+        of_units = unit @ unit[row]
         for near, among in zip(
             neighbours(index, row, nearness(index, np.array([row]))[0]), (~index.wrong, index.wrong), strict=True
         ):
             others = np.array([k for k in np.flatnonzero(among) if k != row])
             plain = others[np.lexsort((others, -cosines(every[row], every[others])))][: len(near)]
             assert [n.row for n in near] == plain.tolist()
-            assert [n.cosine for n in near] == pytest.approx(cosines[plain], abs=6e-5)
+            assert [n.cosine for n in near] == pytest.approx(of_units[plain], abs=6e-5)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 7), st.booleans())

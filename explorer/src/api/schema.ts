@@ -1359,7 +1359,7 @@ export interface components {
         };
         /**
          * Property
-         * @description Everything said about one property; docs/verification.md has the fields.
+         * @description Everything said about one property; docs/results.md has the fields.
          *
          *         `quantifier`: for which inputs the statement is claimed, as the language writes it, with the sizes that options filled in;
          *         empty in results of older versions. `vacuous`: it holds because its premise never does.
