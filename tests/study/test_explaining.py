@@ -21,8 +21,10 @@ from conspect.cli.explain import explain as explain_command
 from conspect.core.capabilities import HasPositions
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Lens
-from conspect.report.wording import concept_warnings, findings
+from conspect.report.wording import concept_warnings, findings, trust_rows
 from conspect.results.explanations import ConceptMap, FoundSets, MinimalSets, SetMember
+from conspect.results.heatmaps import LostPair
+from conspect.results.localization import WorstClass
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
@@ -358,6 +360,34 @@ def test_what_names_no_vlm_is_refused_before_anything_is_fetched(wrong: str, tol
     assert told in refused.value.diagnostics[0].problem
 
 
+def test_the_report_says_how_well_images_of_one_class_are_told_apart_where_labels_say_it(finished: Study) -> None:
+    results = finished.results()
+    assert not any(row.name == "Images of one class told apart" for row in trust_rows(results))
+    labelled = msgspec.structs.replace(results, vlm=msgspec.structs.replace(results.vlm, within_class_auroc=0.7264))
+    row = next(row for row in trust_rows(labelled) if row.name == "Images of one class told apart")
+    assert row.value == "0.73"
+
+
+def test_the_first_lines_say_a_pair_in_words(finished: Study) -> None:
+    results = finished.results()
+    shares = {
+        "correct_share": 0.9,
+        "incorrect_share": 0.25,
+        "difference": 0.65,
+        "low": 0.5,
+        "high": 0.8,
+        "p_value": 0.01,
+    }
+    lost = LostPair(stronger="floppy-ears", weaker="red", **shares)
+    worst = WorstClass(class_name="green", failures=7, taken_for="blue", times=5, lost=lost)
+    localization = msgspec.structs.replace(results.localization, worst=worst)
+    assert any(
+        "“floppy ears” is stronger than “red” in 90.0 % of the green images it gets right and in 25.0 % of those it gets"
+        in line
+        for line in findings(msgspec.structs.replace(results, localization=localization))
+    )
+
+
 def test_a_study_of_concepts_that_nothing_checks_says_so_first_and_warns_of_negations(finished: Study) -> None:
     results = finished.results()
     assert not concept_warnings(results.concepts)
@@ -370,6 +400,8 @@ def test_a_study_of_concepts_that_nothing_checks_says_so_first_and_warns_of_nega
         for concept in results.concepts[:1]
     ]
     unchecked, negation = concept_warnings(bare)
-    assert "none was checked" in unchecked
+    assert (
+        "none was checked: only those that behave on these images like words without meaning are left out" in unchecked
+    )
     assert "“no fur”" in negation
     assert concept_warnings([*bare, *results.concepts[1:]]) == [negation]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conspect.core.concept_words import negation_warning, negations
+from conspect.core.concept_words import negation_warning, negations, quoted
 from conspect.core.percentages import level, percent
 from conspect.results.concepts import Concept
 from conspect.results.localization import WorstClass
@@ -67,7 +67,8 @@ def concept_warnings(concepts: Sequence[Concept]) -> list[str]:
     if concepts and all(c.measures.separation is None and c.measures.shown is None for c in concepts):
         lines.append(
             "Careful: neither a class-attribute table nor labels say which images should show which concept, so none was "
-            "checked; a word without meaning would be told of like the others. Name a table with class_attributes."
+            "checked: only those that behave on these images like words without meaning are left out. Name a table with "
+            "class_attributes."
         )
     denied = [(concept.name, negations(concept.phrases)) for concept in concepts]
     lines += [negation_warning(name, phrases[0]) for name, phrases in denied if phrases]
@@ -127,8 +128,8 @@ def _worst_class(worst: WorstClass) -> str:
     )
     if worst.lost is not None:
         line += (
-            f" What its failures lose: “{worst.lost.stronger} > {worst.lost.weaker}” holds for "
-            f"{percent(worst.lost.correct_share)} of the {worst.class_name} images it gets right and for "
+            f" What its failures lose: {quoted(worst.lost.stronger)} is stronger than {quoted(worst.lost.weaker)} in "
+            f"{percent(worst.lost.correct_share)} of the {worst.class_name} images it gets right and in "
             f"{percent(worst.lost.incorrect_share)} of those it gets wrong."
         )
     return line
@@ -191,6 +192,16 @@ def trust_rows(results: Results) -> list[TrustRow]:
                 "The same, in words the VLM was not fitted on",
                 percent(vlm.pair_agreement_unseen_words),
                 "How far the words generalise (“fur” for hairy). New concepts deserve no more trust than this.",
+            )
+        )
+    if vlm.within_class_auroc is not None:
+        rows.append(
+            TrustRow(
+                "Images of one class told apart",
+                f"{vlm.within_class_auroc:.2f}",
+                "How often an image that is labelled as showing a concept is stronger in it than one of the same class that is "
+                "labelled as not showing it, in the mean over concepts; 0.5 is guessing. What a sentence says of a single image "
+                "deserves no more trust than this.",
             )
         )
     captions = vlm.caption_retrieval
