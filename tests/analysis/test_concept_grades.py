@@ -200,3 +200,10 @@ def test_phrases_that_are_texts_are_not_seen_where_nothing_checks_them() -> None
     assert long.grade is Grade.NOT_SEEN
     assert long.reasons[0].startswith("its phrases are too long")
     assert grade_concepts(evidence(phrases=[("na " * 40,)]))[0].grade is Grade.SEEN
+
+
+def test_one_phrase_and_template_alone_says_nothing_of_others() -> None:
+    strength = evidence().by_vlm
+    alone, two = (grade_concepts(evidence(variants=[np.tile(strength, number)]))[0] for number in (1, 2))
+    assert alone.measures.stability is None
+    assert two.measures.stability == pytest.approx(1.0)

@@ -156,3 +156,18 @@ def test_the_limit_keeps_the_most_telling() -> None:
     candidates, labels, outputs = planted()
     suggestions = suggest(candidates, labels, outputs, limit=1)
     assert len(suggestions.suggestions) == 1
+
+
+def test_suggestions_come_in_the_order_of_what_they_are_worth() -> None:
+    """One tells a class worse than the stripes do, and is read better: only what failures say for sure counts beside that."""
+    candidates, labels, outputs = planted()
+    rng = np.random.default_rng(4)
+    candidates.by_vlm[:, 3] = rng.normal(size=IMAGES) + 1.6 * (labels == 2)
+    candidates.by_model[:, 3] = candidates.by_vlm[:, 3]
+    candidates.by_model[:, 0] += 0.6 * rng.normal(size=IMAGES)
+    candidates.by_model[:, 1] = rng.normal(size=IMAGES)
+    first, second = (s for s in suggest(candidates, labels, outputs, limit=10).suggestions if not s.tells_failures)
+    assert [NAMES[s.candidate] for s in (first, second)] == ["stripes", "nothing"]
+    assert first.agreement * first.own_share < second.agreement * second.own_share
+    worth = [(s.auroc - 0.5) * s.agreement * s.own_share for s in (first, second)]
+    assert worth[0] > worth[1]

@@ -483,6 +483,13 @@ def backwards(weights: Any, slopes: Any, size: Fraction, phases: Any, last: int 
     raise AssertionError
 
 
+def test_logits_that_are_not_named_have_no_weight() -> None:
+    relu = relu_of("box", Fraction(1, 3))
+    for named in ({0: 2}, {1: -3, 2: 3}):
+        whole = {k: named.get(k, 0) for k in range(3)}
+        assert relu.exact_row(named, {}, {}) == relu.exact_row(whole, {}, {})
+
+
 @pytest.mark.parametrize("size", [Fraction(1), Fraction(1, 3), Fraction(2)])
 def test_neurons_are_bounded_by_interval_arithmetic(size: Fraction) -> None:
     relu, expected = relu_of("box", size), bounds_of(size)

@@ -523,6 +523,13 @@ def test_an_extent_ends_where_its_line_crosses_and_nowhere_else() -> None:
         Fraction(nextafter(0.75, 0.0)),
         Fraction(nextafter(0.75, inf)),
     )
+    for further in ([Fraction(2)], [Fraction(2), Fraction(3)]):
+        assert _end(ray, table, [Fraction(3, 4), *further], value=False) == (
+            Fraction(nextafter(0.75, 0.0)),
+            Fraction(nextafter(0.75, inf)),
+        )
+    for places in ([Fraction(1, 4), Fraction(3, 4)], [Fraction(1, 4), Fraction(3, 4), Fraction(2)]):
+        assert _end(ray, table, places, value=False)[0] == Fraction(nextafter(0.75, 0.0))
     assert _end(ray, table, [], value=False) == (Fraction(64), None)
     assert _end(ray, table, [], value=False, sign=-1) == (Fraction(-64), None)
     assert _end(ray, table, [Fraction(3, 4)], value=True) == (None, Fraction(3, 4))

@@ -195,3 +195,18 @@ def test_margins_of_what_holds_are_made_as_large_as_multipliers_prove() -> None:
     assert answer.margin == pytest.approx(best, rel=1e-3)
     assert answer.margin <= best * (1 + 1e-9)
     assert answer.curve[0].margin == pytest.approx(best, rel=1e-3)
+
+
+def test_a_search_ends_as_soon_as_both_ends_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, decided = decider(), []
+    real = SizeSearch.proved_at
+
+    def counted(self: SizeSearch, *asked: Any, **options: Any) -> End:
+        decided.append(asked[3])
+        return real(self, *asked, **options)
+
+    monkeypatch.setattr(SizeSearch, "proved_at", counted)
+    outcome = of.prover(BOX).conclude(new_task(ONE, of.rows, 0, None))
+    SizeSearch(of).bracket(job(ONE), BOX, outcome, 60.0)
+    # Just within what the proof carries, and just beyond.
+    assert decided == pytest.approx([1.2, 1.2], rel=1e-4)

@@ -67,6 +67,26 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
         replace(EVIDENCE, head=replace(HEAD, corrected=Exchange(900, 0, 1000))),
         BY_HEAD | {"surprise at what a corrected head fixes": 2.0},
     ),
+    "the largest surprise, of which a whole one counts beside biases": (
+        replace(EVIDENCE, head=replace(HEAD, corrected=Exchange(900, 0, 1000), biases=Exchange(900, 0, 1000))),
+        BY_HEAD
+        | {
+            "surprise at what a corrected head fixes": 2.0,
+            "surprise at what other biases alone fix": 2.0,
+            "part of what a corrected head fixes that other biases fix": 1.0,
+        },
+    ),
+    "the largest surprise beside norms off their records": (
+        replace(
+            EVIDENCE, head=replace(HEAD, corrected=Exchange(900, 0, 1000)), departures=departed(0.15 * np.exp(1.0), 0.1)
+        ),
+        WITH_NORMS
+        | {
+            "surprise at what a corrected head fixes": 2.0,
+            "the same, with norms off their records": 2.0,
+            "departure of the norms, where a corrected head helps": 1.0,
+        },
+    ),
     "what breaks more than it fixes": (
         replace(EVIDENCE, head=replace(HEAD, corrected=Exchange(10, 35, 400))),
         BY_HEAD | {"surprise at what a corrected head fixes": 0.0},

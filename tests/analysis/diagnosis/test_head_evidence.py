@@ -90,3 +90,12 @@ def test_one_class_that_is_nothing_leaves_the_others_as_they_are() -> None:
     assert shape.argmax() == 1
     assert np.delete(shape, 1).max() < 0.5 * shape[1]
     assert shift.max() < 0.2
+
+
+def test_a_scale_of_the_logits_is_no_misfit_and_a_shift_of_one_class_is() -> None:
+    other = 0.1 * np.random.default_rng(3).normal(size=(400, 5))
+    shape, shift = misfit(4 * other, other)
+    assert shape == pytest.approx(0, abs=1e-9)
+    assert shift == pytest.approx(0, abs=1e-9)
+    raised = 4 * other + np.array([0.0, 0.0, 0.0, 0.0, -9.0])  # so far down that no median changes but by rank
+    assert misfit(raised, other)[1].argmax() == 4
