@@ -66,7 +66,7 @@ def test_the_files_gain_lines_lose_nothing_and_the_study_runs_with_the_word(stud
 def test_without_shares_it_is_said_which_are_missing_and_nothing_is_written(study: Study) -> None:
     before = contents(study.folder)
     draft = add_concepts(study, ["striped"], {"striped": {"red": 1.0}}, write=False)
-    assert draft.missing == ("green", "blue", "yellow")
+    assert (draft.unlisted, draft.missing) == (("striped",), ("green", "blue", "yellow"))
     assert draft.classes == ("red", "green", "blue", "yellow")
     assert [entry.file for entry in draft.files] == ["concepts.toml"]
     with pytest.raises(UserError, match="for green, blue, yellow"):
@@ -135,7 +135,7 @@ def test_a_study_that_names_no_file_gets_the_demos_concepts_and_the_table_as_fil
     opened = Study.open(study.folder)
     known = demo_or_own_concepts(opened.config, study.folder)
     table = ClassAttributes(("red", "green", "blue", "yellow"), known.names, np.zeros((4, len(known.names))))
-    monkeypatch.setattr(concept_additions, "attributes_of", lambda *_: table)
+    monkeypatch.setattr(concept_additions, "attributes_of", lambda *asked: table if asked[-1] == known.names else None)
     monkeypatch.setattr(Study, "inputs", SimpleNamespace(train=None, model=SimpleNamespace(class_names=())))
     draft = add_concepts(opened, ["striped"], SHARES, write=True)
     assert [(entry.file, entry.new) for entry in draft.files] == [
@@ -149,6 +149,21 @@ def test_a_study_that_names_no_file_gets_the_demos_concepts_and_the_table_as_fil
     assert own.shares[:, -1].tolist() == [0.9, 0.0, 0.25, 0.0]
     assert config.read_text().startswith("# mine\n[concepts]\n")
     assert config.read_text().endswith(NAMED)
+
+
+def test_a_table_that_has_the_word_already_is_asked_for_nothing(study: Study) -> None:
+    table = study.folder / "attributes.csv"
+    lines = table.read_text().splitlines()
+    wider = [
+        line + (",striped" if k == 0 else ",0.5" if not line.startswith("#") else "") for k, line in enumerate(lines)
+    ]
+    table.write_text("\n".join(wider))
+    written = add_concepts(study, ["striped"], {}, write=True)
+    assert ([entry.file for entry in written.files], written.classes) == (["concepts.toml"], ())
+    assert table.read_text() == "\n".join(wider)
+    assert not any("nothing checks" in note for note in written.notes)
+    both = add_concepts(study, ["dotted"], {"dotted": SHARES["striped"]}, write=False)
+    assert both.files[0].lines == ("dotted: red 0.9, green 0, blue 0.25, yellow 0",)
 
 
 def test_a_file_that_nobody_names_is_not_written_over(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

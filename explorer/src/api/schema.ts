@@ -615,9 +615,10 @@ export interface components {
         };
         /**
          * ConceptAddition
-         * @description Words that become concepts. `classes`: those of the study's class-attribute table, which wants a share of each; none where
-         *         the study has no table. `missing`: those of them for which no share was given of some word. `written`: the files are as
-         *         `files` says; otherwise nothing was changed. `notes`: what whoever adds them should know; `run`: the call that counts anew.
+         * @description Words that become concepts. `unlisted`: those that the study's class-attribute table has no column for; of them it wants a
+         *         share for each of `classes`. Both are empty where nothing is wanted. `missing`: classes for which one was not given.
+         *         `written`: the files are as `files` says; otherwise nothing was changed. `notes`: what whoever adds them should know;
+         *         `run`: the call that counts anew.
          */
         ConceptAddition: {
             classes: string[];
@@ -625,6 +626,7 @@ export interface components {
             missing: string[];
             notes: string[];
             run: string;
+            unlisted: string[];
             words: string[];
             written: boolean;
         };

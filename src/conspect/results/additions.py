@@ -14,12 +14,14 @@ class FileAddition(Struct, frozen=True, kw_only=True):
 
 
 class ConceptAddition(Struct, frozen=True, kw_only=True):
-    """Words that become concepts. `classes`: those of the study's class-attribute table, which wants a share of each; none where
-    the study has no table. `missing`: those of them for which no share was given of some word. `written`: the files are as
-    `files` says; otherwise nothing was changed. `notes`: what whoever adds them should know; `run`: the call that counts anew.
+    """Words that become concepts. `unlisted`: those that the study's class-attribute table has no column for; of them it wants a
+    share for each of `classes`. Both are empty where nothing is wanted. `missing`: classes for which one was not given.
+    `written`: the files are as `files` says; otherwise nothing was changed. `notes`: what whoever adds them should know;
+    `run`: the call that counts anew.
     """
 
     words: tuple[str, ...]
+    unlisted: tuple[str, ...]
     files: tuple[FileAddition, ...]
     classes: tuple[str, ...]
     missing: tuple[str, ...]

@@ -41,6 +41,17 @@ class _Draft:
         return FileAddition(file=self.name, new=self.before is None, lines=self.lines)
 
 
+@dataclass(frozen=True)
+class _Table:
+    """Which share of a class shows what. `path`: its file, None where it comes from labels or is the demo's; `lacks`: words that
+    have no column in it.
+    """
+
+    path: Path | None
+    shares: ClassAttributes
+    lacks: tuple[str, ...]
+
+
 def add_concepts(study: Study, words: Sequence[str], shares: Shares, *, write: bool) -> ConceptAddition:
     """What makes `words` concepts of `study`; with `write` it is written.
 
@@ -55,9 +66,10 @@ def add_concepts(study: Study, words: Sequence[str], shares: Shares, *, write: b
         )
     config = read_config(path)
     plain = _checked(config, study.folder, words)
-    table = _table(study, config)
-    classes = () if table is None else table[1].class_names
-    missing = tuple(name for name in classes if any(name not in shares.get(word, {}) for word in plain))
+    table = _table(study, config, plain)
+    classes = table.shares.class_names if table is not None and table.lacks else ()
+    lacking = () if table is None else table.lacks
+    missing = tuple(name for name in classes if any(name not in shares.get(word, {}) for word in lacking))
     _require_shares(plain, shares, classes)
     if write and missing:
         named = ", ".join(missing[:MOST_CLASSES_NAMED])
@@ -71,10 +83,11 @@ def add_concepts(study: Study, words: Sequence[str], shares: Shares, *, write: b
                 write_atomically(draft.path, draft.after.encode())
     return ConceptAddition(
         words=plain,
+        unlisted=lacking,
         files=tuple(draft.shown() for draft in drafts),
         classes=classes,
         missing=missing,
-        notes=tuple(_notes(config, plain, classes)),
+        notes=tuple(_notes(config, plain, checked=table is not None)),
         written=write,
         run=f"conspect run {shlex.quote(str(study.folder))}",
     )
@@ -96,15 +109,20 @@ def _checked(config: StudyConfig, folder: Path, words: Sequence[str]) -> tuple[s
     return plain
 
 
-def _table(study: Study, config: StudyConfig) -> tuple[Path | None, ClassAttributes] | None:
-    """The class-attribute table that the study is checked by, and its file; None for the file where it comes from elsewhere."""
+def _table(study: Study, config: StudyConfig, words: Sequence[str]) -> _Table | None:
+    """The class-attribute table that the study is checked by; None where it is checked by none."""
     named = config.concepts.class_attributes
     if named is not None:
         path = study.folder / named
-        return path, read_attribute_table(_text(path, study.folder), str(path))
-    inputs, concepts = study.inputs, demo_or_own_concepts(config, study.folder)
-    table = attributes_of(None, inputs.train, inputs.model.class_names, concepts.names)
-    return None if table is None else (None, table)
+        table = read_attribute_table(_text(path, study.folder), str(path))
+        return _Table(path, table, tuple(word for word in words if word not in table.concept_names))
+    inputs, names = study.inputs, demo_or_own_concepts(config, study.folder).names
+    known = [
+        attributes_of(None, inputs.train, inputs.model.class_names, concepts) for concepts in ((*names, *words), names)
+    ]
+    if known[0] is not None:
+        return _Table(None, known[0], ())
+    return None if known[1] is None else _Table(None, known[1], tuple(words))
 
 
 def _require_shares(words: Sequence[str], shares: Shares, classes: Sequence[str]) -> None:
@@ -124,12 +142,12 @@ def _drafts(
     config: StudyConfig,
     words: Sequence[str],
     shares: Shares | None,
-    table: tuple[Path | None, ClassAttributes] | None,
+    table: _Table | None,
 ) -> list[_Draft]:
     """In the order in which they are written: study.toml names nothing that is not there, the table lacks no concept."""
     drafts, named = [], {}
-    if table is not None and shares is not None:
-        draft = _in_table(folder, config, words, shares, table)
+    if table is not None and table.lacks and shares is not None:
+        draft = _in_table(folder, config, shares, table)
         drafts.append(draft)
         if config.concepts.class_attributes is None:
             named["class_attributes"] = draft.name
@@ -170,25 +188,18 @@ def _written(
     return _Draft(path, name, before, mark + after, tuple(line for line in lines if line))
 
 
-def _in_table(
-    folder: Path,
-    config: StudyConfig,
-    words: Sequence[str],
-    shares: Shares,
-    known: tuple[Path | None, ClassAttributes],
-) -> _Draft:
-    path, table = known
-    before = attribute_table_text(table) if path is None else _text(path, folder)
+def _in_table(folder: Path, config: StudyConfig, shares: Shares, table: _Table) -> _Draft:
+    path, known = table.path, table.shares
+    before = attribute_table_text(known) if path is None else _text(path, folder)
     mark, after = MARK if before.startswith(MARK) else "", before.removeprefix(MARK)
-    for word in words:
+    for word in table.lacks:
         try:
             after = with_attribute(after, word, shares[word])
         except (ValueError, UserError) as error:
-            raise _refused(
-                f"no column can be added to the class-attribute table: {error}", BY_HAND, path or folder
-            ) from error
+            problem = f"no column can be added to the class-attribute table: {error}"
+            raise _refused(problem, BY_HAND, path or folder) from error
     lines = tuple(
-        f"{word}: {', '.join(f'{name} {shares[word][name]:g}' for name in table.class_names)}" for word in words
+        f"{word}: {', '.join(f'{name} {shares[word][name]:g}' for name in known.class_names)}" for word in table.lacks
     )
     if path is None:
         draft = _Draft(folder / TABLE_FILE, TABLE_FILE, None, after, lines)
@@ -224,11 +235,11 @@ def _text(path: Path, folder: Path) -> str:
         raise _refused(f"{path} cannot be read as UTF-8: {error}", "save it as UTF-8", path) from error
 
 
-def _notes(config: StudyConfig, words: Sequence[str], classes: Sequence[str]) -> Iterator[str]:
+def _notes(config: StudyConfig, words: Sequence[str], *, checked: bool) -> Iterator[str]:
     if config.concepts.file is None:
         known = len(assets.demo_concepts().concepts)
         yield f"study.toml names no concepts file: the demo's {known} concepts are written to {CONCEPTS_FILE} first, unchanged."
-    if not classes:
+    if not checked:
         yield "The study has no class-attribute table: nothing checks whether the lens sees what is added."
     for word in words:
         if is_negation(word):
