@@ -1,10 +1,14 @@
 """Changes of the input that may help are tried on further images."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
+from conspect.core.protocols import LayerDeparture
 from conspect.core.spaces import Head
-from conspect.study.diagnosing.gathering import Images, mendings, unsteadiness
+from conspect.study.diagnosing.feeding import PICTURE_CHANGES
+from conspect.study.diagnosing.gathering import Images, clipped_share, closeness, mendings, unsteadiness
 
 # Red images are of class 0, blue ones of class 1; the network is fed BGR where it was trained on RGB.
 RED, BLUE = (200, 40, 20), (20, 40, 200)
@@ -79,3 +83,43 @@ def test_embeddings_that_depend_on_their_company_are_not_steady() -> None:
     assert moved > 0.1
     assert unsteadiness(Noisy(2.0), seen, np.arange(20)) > moved
     assert unsteadiness(Noisy(0.5), seen, np.arange(1)) == 0
+
+
+def test_clipped_embeddings_are_told_from_others() -> None:
+    z = np.random.default_rng(0).normal(size=(500, 8)).astype(np.float32)
+    assert clipped_share(z) < 0.005
+    assert clipped_share(np.maximum(z, 0)) < 0.005  # zeros of a ReLU are no bound
+    assert clipped_share(np.clip(z, -1, 1)) == pytest.approx(0.317, abs=0.02)
+    constant = z.copy()
+    constant[:, 0] = 3.0
+    assert clipped_share(constant) < 0.005
+    assert clipped_share(np.ones((4, 2), np.float32)) == 0
+
+
+@pytest.mark.parametrize("degrees", [60, -60])
+def test_turned_hues_are_turned_back(degrees: int) -> None:
+    pictures = {"red": (220, 30, 30), "green": (30, 220, 30), "blue": (30, 30, 220)}
+    turned = {change.name: change.picture for change in PICTURE_CHANGES}
+    forth, back = "hues turned by 60 degrees", "hues turned back by 60 degrees"
+    for name in (forth, back) if degrees > 0 else (back, forth):
+        change = turned[name]
+        assert change is not None
+        pictures = {
+            colour: np.atleast_3d(change(np.full((4, 4, 3), rgb, np.uint8)))[0, 0] for colour, rgb in pictures.items()
+        }
+    assert np.abs(np.array(list(pictures.values())) - [(220, 30, 30), (30, 220, 30), (30, 30, 220)]).max() <= 8
+
+
+class Recorded(Noisy):
+    """Its norms depart by chance: less, the more images they see."""
+
+    def departures(self, batches: Iterable[np.ndarray]) -> tuple[LayerDeparture, ...]:
+        return (LayerDeparture("norm", 2 / sum(map(len, batches)) ** 0.5), LayerDeparture("other", 0.0))
+
+
+def test_norms_that_seem_close_are_measured_on_more_images() -> None:
+    model, train = Recorded(0.0), images(2000)
+    assert closeness(model, train, (), seed=0) is None
+    assert closeness(model, train, [LayerDeparture("norm", 0.12)], seed=0) == 0.12
+    assert closeness(model, train, [LayerDeparture("norm", 0.119)], seed=0) == pytest.approx(2 / 1536**0.5)
+    assert closeness(model, images(100), [LayerDeparture("norm", 0.1)], seed=0) == pytest.approx(0.2)

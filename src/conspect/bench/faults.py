@@ -7,29 +7,35 @@ from pathlib import Path
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
+from conspect.faults.case_tables import failures_of
 from conspect.faults.cases import Part
-from conspect.faults.judging import JudgedCase, judged_cases, kinds_left_out
+from conspect.faults.judging import JudgedCase, judged_cases
+from conspect.faults.keeping import CaseFolder
+from conspect.faults.left_out import left_out
 from conspect.faults.scoring import score_images, score_informed, score_models
 from conspect.faults.subject_sources import subjects
 
 NETWORKS = Path("training/kept/networks")
 
 
-def measure(study: Path | None, bar: ProgressBar = silent) -> Measurement:
+def measure(study: Path | None, keep: Path | None = None, bar: ProgressBar = silent) -> Measurement:
     """The benchmark on the network on rendered scenes; with a study of CIFAR-10, on its model and the networks of `NETWORKS` too.
 
+    `keep`: a folder of what was judged, gone on from.
     Raises UserError BENCH001 for a study in whose model faults cannot be planted.
     """
     cases: list[JudgedCase] = []
     for number, subject in enumerate(subjects(NETWORKS, study, bar)):
-        cases += judged_cases(subject, number, bar(f"cases of {subject.name}", 50))
+        kept = None if keep is None else CaseFolder(keep / subject.name.replace(" ", "-"))
+        cases += judged_cases(subject, number, bar(f"cases of {subject.name}", 50), kept=kept)
     return {"networks": sorted({case.network for case in cases}), "cases": len(cases), "rows": rows_of(cases)}
 
 
 def rows_of(cases: list[JudgedCase]) -> list[Row]:
     """With one network alone its kinds are left out, but not the network: there would be nothing to fit on."""
-    answers = kinds_left_out(cases)
-    models, images = score_models(cases, answers), score_images(cases, answers)
+    judged = left_out(cases, failures_of(cases))
+    answers = [of_case.answer for of_case in judged]
+    models, images = score_models(cases, answers), score_images(cases, [of_case.causes for of_case in judged])
     since = score_informed(cases)
     by_kind: dict[str, list[bool]] = {}
     for case, diagnosis in zip(cases, answers, strict=True):

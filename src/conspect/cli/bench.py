@@ -28,20 +28,22 @@ BENCHES = (
 )
 # Not among those that run together: seven take a study, five take long.
 EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS = "explore", "explore-scale", "faults", "forgeries", "inputs"
-LABELS, LOST, PRESENCE, WORDS = "labels", "lost", "presence", "words"
-OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE, WORDS)
+LABELS, LOST, MUTANTS, PRESENCE, WORDS = "labels", "lost", "mutants", "presence", "words"
+OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, MUTANTS, PRESENCE, WORDS)
 
 
 @click.command()
 @click.argument(
     "name",
-    type=click.Choice([*BENCHES, EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, PRESENCE, WORDS]),
+    type=click.Choice(
+        [*BENCHES, EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS, LABELS, LOST, MUTANTS, PRESENCE, WORDS]
+    ),
 )
 @click.option(
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
     help="For faults: plant them in this study's model (default: in a network on rendered scenes). For explore, forgeries, "
-    "inputs, labels, presence and words: it.",
+    "inputs, labels, mutants, presence and words: it.",
 )
 @click.option(
     "--small",
@@ -51,8 +53,8 @@ OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, PRESENCE, WORDS)
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
-    help="For lost: a folder where what has been planted is kept, class by class, and gone on from. For explore-scale: a folder "
-    "where its study is kept.",
+    help="For faults, inputs, lost and mutants: a folder where what has been planted is kept, and gone on from. For "
+    "explore-scale: a folder where its study is kept.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json: bool) -> None:
@@ -61,13 +63,13 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
 
     if small and name not in {"scale", EXPLORE_SCALE}:
         raise click.UsageError(f"benchmark {name} takes no --small")
-    if keep is not None and name not in {LOST, EXPLORE_SCALE}:
+    if keep is not None and name not in {EXPLORE_SCALE, FAULTS, INPUTS, LOST, MUTANTS}:
         raise click.UsageError(f"benchmark {name} takes no --keep")
     options = {"small": True} if small else {}
 
     if study is not None and name not in OF_STUDIES:
         raise click.UsageError(f"benchmark {name} takes no --study")
-    if study is None and name in {FORGERIES, INPUTS, LABELS, PRESENCE, WORDS}:
+    if study is None and name in {FORGERIES, INPUTS, LABELS, MUTANTS, PRESENCE, WORDS}:
         raise click.UsageError(f"benchmark {name} needs --study")
     if name == EXPLORE:
         measured: Measurement = {"rows": _explored(study)}
@@ -75,7 +77,7 @@ def bench(name: str, study: Path | None, small: bool, keep: Path | None, as_json
         measured = {"rows": importlib.import_module("conspect.bench.explore_scale").rows(keep=keep, **options)}
     elif name in {FORGERIES, PRESENCE, WORDS} and study is not None:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(study)}
-    elif name in {FAULTS, INPUTS, LABELS, LOST}:
+    elif name in {FAULTS, INPUTS, LABELS, LOST, MUTANTS}:
         measured = _planted(name, study, keep)
     else:
         measured = {"rows": importlib.import_module(f"conspect.bench.{name}").rows(**options)}
@@ -99,11 +101,13 @@ def _explored(study: Path | None) -> list[Row]:
 
 
 def _planted(name: str, study: Path | None, keep: Path | None) -> Measurement:
-    from conspect.bench import faults, inputs, labels, lost
+    from conspect.bench import faults, inputs, labels, lost, mutants
     from conspect.cli.progress import terminal_bar
 
     if name == LABELS and study is not None:
         return labels.measure(study, terminal_bar)
     if name == INPUTS and study is not None:
-        return inputs.measure(study, terminal_bar)
-    return faults.measure(study, terminal_bar) if name == FAULTS else lost.measure(keep, terminal_bar)
+        return inputs.measure(study, keep, terminal_bar)
+    if name == MUTANTS and study is not None:
+        return mutants.measure(study, keep, terminal_bar)
+    return faults.measure(study, keep, terminal_bar) if name == FAULTS else lost.measure(keep, terminal_bar)

@@ -22,11 +22,11 @@ from conspect.adapters.models.norm_records import layer_departures
 from conspect.adapters.models.weight_marks import layer_marks, module_weights
 from conspect.core.protocols import LayerDeparture, LayerMark
 from conspect.core.spaces import AffineMap, Head
-from conspect.faults import encoders, fourth, further, second, third
+from conspect.faults import encoders, fifth, fourth, further, second, third
 from conspect.faults.further import Change
 from conspect.faults.heads import HeadMutator, head_mutators
 from conspect.faults.pipelines import PIPELINES, Pipeline
-from conspect.faults.severity import severities
+from conspect.faults.strengths import Strengths
 from conspect.faults.subjects import TEST, TRAIN, Labels, SoundNetwork
 
 SEARCH_IMAGES, LEAST_DROP, BATCH = 400, 0.015, 256
@@ -44,13 +44,15 @@ class Series(StrEnum):
     """When a kind of fault was made, which says what was fitted on it.
 
     `FIRST`: from the beginning. `SECOND`, `THIRD`: each made when weights had been fitted on those before, judged once, and
-    fitted on since. `FOURTH`: after all that; nothing is fitted on it.
+    fitted on since. `FOURTH`: after all that, judged twice (what showed the second time was in view while weights changed).
+    `FIFTH`: after those weights were fixed, judged once. Nothing is fitted on the last two.
     """
 
     FIRST = "first"
     SECOND = "second"
     THIRD = "third"
     FOURTH = "fourth"
+    FIFTH = "fifth"
 
 
 class Part(StrEnum):
@@ -128,10 +130,19 @@ def embed(encoder: nn.Module, prepared: NDArray[np.float32]) -> NDArray[np.float
 
 
 class Cases:
-    """All cases of one subject in one series of kinds. `number` says which strengths its kinds are planted at."""
+    """All cases of one subject in one series of kinds. `number` says which drops its kinds are planted at; `strengths` keeps
+    those that were searched for."""
 
-    def __init__(self, subject: SoundNetwork, number: int, *, series: Series = Series.FIRST) -> None:
+    def __init__(
+        self,
+        subject: SoundNetwork,
+        number: int,
+        *,
+        series: Series = Series.FIRST,
+        strengths: Strengths | None = None,
+    ) -> None:
         self.subject, self.number, self.series = subject, number, series
+        self.strengths = Strengths() if strengths is None else strengths
         self.prepared = {split: subject.prepared(pixels) for split, pixels in subject.pixels.items()}
         self.search = self.prepared[TEST][:SEARCH_IMAGES]
         self.truth = subject.labels[TEST][:SEARCH_IMAGES]
@@ -157,6 +168,8 @@ class Cases:
                 yield from self._third()
             case Series.FOURTH:
                 yield from self._fourth()
+            case Series.FIFTH:
+                yield from self._fifth()
             case _ as never:
                 assert_never(never)
 
@@ -221,6 +234,17 @@ class Cases:
         yield from self._both({mutator.name: mutator for mutator in mutators}, faults, fourth.BOTH)
         yield from self._pipelines(fourth.PIPELINES)
 
+    def _fifth(self) -> Iterator[Case]:
+        subject, test = self.subject, len(self.subject.labels[TEST])
+        yield self._case("sound, sharper", Part.NONE, 0.0, head=fifth.sharper(subject.head))
+        encoder, head = fifth.mirrored(subject.encoder, subject.head, seed=self.number)
+        yield self._case("sound, dimensions mirrored", Part.NONE, 0.0, encoder=encoder, head=head)
+        yield self._case("sound, the later half of the images", Part.NONE, 0.0, rows=np.arange(test)[test // 2 :])
+        yield from self._label_cases(fifth.label_mistakes(subject.head.offset.size))
+        yield from self._heads(fifth.HEADS)
+        yield from self._encoders(fifth.encoder_faults(self.network))
+        yield from self._pipelines(fifth.PIPELINES)
+
     def _accuracy(self, z: NDArray[np.float32], head: AffineMap) -> float:
         return float((head(z).argmax(1) == self.truth[: len(z)]).mean())
 
@@ -266,24 +290,26 @@ class Cases:
 
     def _heads(self, mutators: Iterable[HeadMutator]) -> Iterator[Case]:
         for seed, mutator in enumerate(mutators):
-            head, drop = self._changed_head(mutator, seed, self._wanted())
+            head, drop = self._changed_head(mutator.name, mutator, seed, self._wanted())
             if drop >= LEAST_DROP:
                 yield self._case(mutator.name, Part.HEAD, drop, head=head)
 
-    def _changed_head(self, mutator: HeadMutator, seed: int, wanted: float) -> tuple[AffineMap, float]:
+    def _changed_head(self, kind: str, mutator: HeadMutator, seed: int, wanted: float) -> tuple[AffineMap, float]:
         z = self.sound[TEST][:SEARCH_IMAGES]
 
         def mutated(strength: float) -> AffineMap:
             return mutator.mutate(self.subject.head, strength, np.random.default_rng([self.number, seed]))
 
-        severity = severities(lambda strength: self.accuracy - self._accuracy(z, mutated(strength)), (wanted,))[0]
+        severity = self.strengths.severity(
+            kind, lambda strength: self.accuracy - self._accuracy(z, mutated(strength)), wanted
+        )
         return mutated(severity.strength), severity.drop
 
-    def _changed_encoder(self, change: Callable[[float], nn.Module]) -> tuple[nn.Module, float] | None:
+    def _changed_encoder(self, kind: str, change: Callable[[float], nn.Module]) -> tuple[nn.Module, float] | None:
         def drop(strength: float) -> float:
             return self.accuracy - self._accuracy(embed(change(strength), self.search), self.subject.head)
 
-        severity = severities(drop, (self._wanted(),))[0]
+        severity = self.strengths.severity(kind, drop, self._wanted())
         return (change(severity.strength), severity.drop) if severity.drop >= LEAST_DROP else None
 
     def _known_encoders(self) -> Iterator[tuple[str, Change]]:
@@ -293,7 +319,7 @@ class Cases:
 
     def _encoders(self, faults: Iterable[tuple[str, Change]]) -> Iterator[Case]:
         for name, change in faults:
-            made = self._changed_encoder(change)
+            made = self._changed_encoder(name, change)
             if made is not None:
                 yield self._case(name, Part.ENCODER, made[1], encoder=made[0])
 
@@ -301,12 +327,12 @@ class Cases:
         self, heads: Mapping[str, HeadMutator], stages: Mapping[str, Change], pairs: Iterable[tuple[str, str]]
     ) -> Iterator[Case]:
         for head_name, stage_name in pairs:
-            made = self._changed_encoder(stages[stage_name])
+            name = f"{head_name} and {stage_name}"
+            made = self._changed_encoder(f"{name}: the encoder", stages[stage_name])
             if made is None:
                 continue
-            head, _ = self._changed_head(heads[head_name], 9, DROPS[0])
+            head, _ = self._changed_head(f"{name}: the head", heads[head_name], 9, DROPS[0])
             drop = self.accuracy - self._accuracy(embed(made[0], self.search), head)
-            name = f"{head_name} and {stage_name}"
             yield self._case(name, Part.BOTH, drop, encoder=made[0], head=head)
 
     def _pipelines(self, pipelines: Iterable[Pipeline]) -> Iterator[Case]:

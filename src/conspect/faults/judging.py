@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.diagnosis.evidence import ModelEvidence, features
-from conspect.analysis.diagnosis.images import ImageEvidence, views_of
-from conspect.analysis.diagnosis.weighing import (
-    SUSPECTS,
-    Answer,
-    EvidenceWeights,
-    Suspect,
-    fit_weights,
-    order_posterior,
-)
-from conspect.core.spaces import Float64
-from conspect.faults.cases import Case, CaseModel, Cases, Part, Series
+from conspect.analysis.diagnosis.blame import BlameWeights
+from conspect.analysis.diagnosis.evidence import features
+from conspect.analysis.diagnosis.images import Cause, ImageEvidence, views_of
+from conspect.analysis.diagnosis.weighing import Answer, order_posterior
+from conspect.faults.case_evidence import CaseEvidence, traced
+from conspect.faults.cases import Case, CaseModel, Cases, Series
 from conspect.faults.informed import Version, VersionJudgement, informed
+from conspect.faults.strengths import Strengths
 from conspect.faults.subjects import TEST, TRAIN, Labels, SoundNetwork
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
@@ -29,36 +25,14 @@ from conspect.study.diagnosing.gathering import Images, gather, vlm_probe, vlm_s
 
 # Pictures of each split that a case is judged on, and that each change of the input is tried on.
 TRAIN_IMAGES, TEST_IMAGES, CHANGED_IMAGES = 2000, 1000, 100
-SUSPECTED = {
-    Part.NONE: {Suspect.NONE},
-    Part.LABELS: {Suspect.LABELS},
-    Part.INPUT: {Suspect.INPUT},
-    Part.HEAD: {Suspect.HEAD},
-    Part.ENCODER: {Suspect.ENCODER},
-    Part.BOTH: {Suspect.HEAD, Suspect.ENCODER},
-}
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedCase:
-    """A case with what is known of it. All `[image]`: `labels` as given, `truth` as they are, `outputs`, and `sound`, those of
-    the sound network.
-
-    `blind`, `reported [feature]`: the evidence as numbers, without and with the accuracy that the sound network has;
-    `order [suspect]`: the answer where the class names are in another order, else None. `traced`: whether the fault left a
-    trace that its part can be known by (an input that can be mended, or that loses something). `informed`: what the
-    fingerprint of the sound network says.
+class JudgedCase(CaseEvidence):
+    """A case with all that is known of its images, and of it. All `[image]`: `labels` as given, `truth` as they are, `outputs`,
+    and `sound`, those of the sound network. `informed`: what the fingerprint of the sound network says.
     """
 
-    network: str
-    kind: str
-    part: Part
-    drop: float
-    series: Series
-    traced: bool
-    blind: Float64
-    reported: Float64
-    order: Float64 | None
     images: ImageEvidence
     labels: Labels
     truth: Labels
@@ -66,16 +40,31 @@ class JudgedCase:
     sound: Labels
     informed: VersionJudgement
 
-    @property
-    def fittable(self) -> bool:
-        """Whether the weights of the evidence may be fitted on it: one known suspect, that left a trace, and no other order."""
-        return self.part is not Part.BOTH and self.order is None and self.traced and self.series is not Series.FOURTH
+    def causes(self, answer: Answer, weights: BlameWeights) -> list[Cause | None]:
+        """Of each image, were it a failure: what it is put down to where `answer` is said of the model."""
+        return self.images.causes(answer, weights)
 
-    def answer(self, weights: EvidenceWeights, *, reported: bool = False) -> Answer:
-        """What is said of the model, knowing the accuracy that it had or not."""
-        if self.order is not None:
-            return Answer.of(self.order)
-        return Answer.of(weights.posterior(self.reported if reported else self.blind))
+    @property
+    def new(self) -> NDArray[np.bool_]:
+        """`[image]`: failures that the sound network does not have."""
+        return np.asarray((self.outputs != self.labels) & (self.sound == self.truth))
+
+    @property
+    def old(self) -> NDArray[np.bool_]:
+        """`[image]`: failures that it has as well."""
+        return np.asarray((self.outputs != self.labels) & (self.sound != self.truth))
+
+
+class KeptCases(Protocol):
+    """Where judged cases of one network in one series are kept."""
+
+    strengths: Strengths
+
+    def read(self, place: int, kind: str) -> JudgedCase | None:
+        """The case at this place, where it was kept and is of this kind."""
+
+    def write(self, place: int, case: JudgedCase) -> None:
+        """Keeps a case."""
 
 
 def judged_cases(
@@ -85,17 +74,35 @@ def judged_cases(
     *,
     series: Series = Series.FIRST,
     changed: int | None = None,
+    kept: KeptCases | None = None,
 ) -> Iterator[JudgedCase]:
     """All cases of one network in one series of kinds with their evidence; `done(1)` after each.
 
-    `changed`: pictures that each change of the input is tried on (default: `CHANGED_IMAGES`).
+    `changed`: pictures that each change of the input is tried on (default: `CHANGED_IMAGES`). `kept`: where cases that were
+    judged before are, and new ones go.
     """
-    subject = subject.first(TRAIN_IMAGES, TEST_IMAGES)
-    cases = Cases(subject, number, series=series)
+    strengths = None if kept is None else kept.strengths
+    cases = Cases(subject.first(TRAIN_IMAGES, TEST_IMAGES), number, series=series, strengths=strengths)
+    yield from judged_among(cases, cases, done, changed=changed, kept=kept)
+
+
+def judged_among(
+    planted: Iterable[Case],
+    cases: Cases,
+    done: Callable[[int], None] = lambda cases: None,
+    *,
+    changed: int | None = None,
+    kept: KeptCases | None = None,
+) -> Iterator[JudgedCase]:
+    """Cases `planted` in the network that `cases` are of, otherwise as `judged_cases`."""
     probes: dict[bytes, LogisticModel] = {}
-    for case in cases:
-        with one_thread():
-            judged = _judged(case, cases, probes, CHANGED_IMAGES if changed is None else changed)
+    for place, case in enumerate(planted):
+        judged = None if kept is None else kept.read(place, case.kind)
+        if judged is None:
+            with one_thread():
+                judged = _judged(case, cases, probes, CHANGED_IMAGES if changed is None else changed)
+            if kept is not None:
+                kept.write(place, judged)
         yield judged
         done(1)
 
@@ -124,9 +131,10 @@ def _judged(case: Case, cases: Cases, probes: dict[bytes, LogisticModel], change
         part=case.part,
         drop=case.drop,
         series=cases.series,
-        traced=case.part is not Part.INPUT or _traced(evidence),
+        traced=traced(case.part, evidence),
         blind=features(evidence),
         reported=features(reported),
+        too_close=evidence.too_close,
         order=order_posterior(evidence),
         images=views_of(evidence, test.labels, vlm_scores(test.vlm, directions, probe)).evidence(),
         labels=test.labels,
@@ -147,29 +155,3 @@ def _informed(model: CaseModel, cases: Cases, rows: NDArray[np.int64], test: Ima
     now = Version(coarse_grid(given), test.embeddings, case.head)
     before = Version(coarse_grid(plain), cases.sound[TEST][rows], subject.head)
     return informed(now, before, test.labels, subject.class_names)
-
-
-def _traced(evidence: ModelEvidence) -> bool:
-    return evidence.mending is not None or (evidence.preparation is not None and bool(evidence.preparation.lost))
-
-
-def weights_of(cases: Sequence[JudgedCase]) -> EvidenceWeights:
-    """Weights of the evidence fitted on those of the cases that are `fittable`, without and with the accuracy that was."""
-    fitted = [case for case in cases if case.fittable]
-    truth = [SUSPECTS.index(next(iter(SUSPECTED[case.part]))) for case in fitted]
-    known = np.stack([case.blind for case in fitted] + [case.reported for case in fitted])
-    return fit_weights(known, np.array(2 * truth, dtype=np.int64))
-
-
-def kinds_left_out(cases: Sequence[JudgedCase], *, reported: bool = False) -> list[Answer]:
-    """Each case diagnosed by weights for which neither its kind nor, where there are several, its network was seen."""
-    several = len({case.network for case in cases}) > 1
-    known: dict[tuple[str, str], EvidenceWeights] = {}
-    said = []
-    for case in cases:
-        key = case.kind, case.network
-        if key not in known:
-            others = [other for other in cases if other.kind != case.kind]
-            known[key] = weights_of([other for other in others if not several or other.network != case.network])
-        said.append(case.answer(known[key], reported=reported))
-    return said

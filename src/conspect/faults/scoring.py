@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.images import Cause
 from conspect.analysis.diagnosis.weighing import Answer
+from conspect.faults.case_evidence import SUSPECTED, CaseEvidence
 from conspect.faults.cases import Part
-from conspect.faults.judging import SUSPECTED, JudgedCase
+from conspect.faults.judging import JudgedCase
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class ModelScore:
         )
 
 
-def score_models(cases: Sequence[JudgedCase], said: Sequence[Answer]) -> ModelScore:
+def score_models(cases: Sequence[CaseEvidence], said: Sequence[Answer]) -> ModelScore:
     """Counts by part."""
     parts = [part for part in Part if any(case.part is part for case in cases)]
     right, decided, number = (dict.fromkeys([*parts, Part.NONE], 0) for _ in range(3))
@@ -73,22 +74,19 @@ class ImageScore:
         return float(np.mean(shares)) if shares else float("nan")
 
 
-def score_images(cases: Sequence[JudgedCase], said: Sequence[Answer]) -> ImageScore:
-    """Over all cases in which head or encoder is broken."""
+def score_images(cases: Sequence[JudgedCase], said: Sequence[Sequence[Cause | None]]) -> ImageScore:
+    """Over all cases in which head or encoder is broken; `said`: what each image of each case is put down to, if it failed."""
     blamed, undecided, old, old_blamed = np.zeros((2, 2), dtype=np.int64), 0, 0, 0
-    causes = (Cause.HEAD, Cause.ENCODER)
-    for case, answer in zip(cases, said, strict=True):
+    parts = (Cause.HEAD, Cause.ENCODER)
+    for case, causes in zip(cases, said, strict=True):
         if case.part not in {Part.HEAD, Part.ENCODER}:
             continue
-        for row in np.flatnonzero(case.outputs != case.labels):
-            cause = case.images.cause(int(row), answer.suspect)
-            if case.sound[row] != case.truth[row]:
-                old += 1
-                old_blamed += cause in causes
-            elif cause in causes:
-                blamed[int(case.part is Part.ENCODER), causes.index(cause)] += 1
-            else:
-                undecided += 1
+        of_part = np.array([parts.index(cause) if cause in parts else -1 for cause in causes])
+        old += int(case.old.sum())
+        old_blamed += int((of_part[case.old] >= 0).sum())
+        new = of_part[case.new]
+        blamed[int(case.part is Part.ENCODER)] += np.bincount(new[new >= 0], minlength=2)
+        undecided += int((new < 0).sum())
     return ImageScore(blamed, undecided, old, old_blamed)
 
 
@@ -134,8 +132,7 @@ def score_informed(cases: Sequence[JudgedCase]) -> InformedScore:
         number[case.part] += 1
         named[case.part] += set(case.informed.broken) == set(NAMED_OF[case.part])
         if case.part in {Part.HEAD, Part.ENCODER}:
-            new = (case.outputs != case.labels) & (case.sound == case.truth)
-            codes = np.bincount(case.informed.blames[new], minlength=3)
+            codes = np.bincount(case.informed.blames[case.new], minlength=3)
             blamed[int(case.part is Part.ENCODER)] += codes[1:3]
             undecided += int(codes[0])
     return InformedScore(named, number, blamed, undecided)

@@ -31,11 +31,13 @@ def fit_logistic(
     penalty: float = 3e-2,
     iterations: int = 200,
     offset: NDArray[np.floating] | float = 0.0,
+    tolerance: float | None = None,
 ) -> LogisticModel:
     """Minimises mean cross-entropy + penalty * ||weight||^2 / 2 over standardised `features [row, feature]`.
 
     The penalty is per row and on the standardised scale; constant features get weight 0. The bias is not penalised.
     With `offset [row, class]` the model is a correction: it is fitted to what has to be added to these scores.
+    `tolerance`: stop only where no gradient is larger, so that the last digits do not depend on the machine.
     """
     mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale = np.where(deviation > 0, deviation, np.inf)
@@ -54,7 +56,11 @@ def fit_logistic(
         return value, gradient.ravel()
 
     start = np.zeros((width + 1) * classes)
-    optimum = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    if tolerance is None:
+        optimum = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    else:
+        until = {"maxiter": iterations, "gtol": tolerance, "ftol": 0.0}
+        optimum = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options=until)  # type: ignore[call-overload]
     parameters = np.asarray(optimum.x).reshape(width + 1, classes)
     weight = parameters[:-1] / scale[:, None]
     return LogisticModel(weight, parameters[-1] - mean @ weight)

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from conspect.analysis.class_order import class_order
+from conspect.analysis.diagnosis.blame import LEAST_BROKEN, LEAST_NEW, SIGNS, BlameWeights
 from conspect.analysis.diagnosis.evidence import FEATURES, ModelEvidence, features
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.head import head_evidence
-from conspect.analysis.diagnosis.images import Cause, Views, count_causes, diagnose_images, views_of
+from conspect.analysis.diagnosis.images import Cause, ImageEvidence, Views, count_causes, diagnose_images, views_of
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
 from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
 from conspect.analysis.diagnosis.preparation import Preparation
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
+    Answer,
     ModelDiagnosis,
     Suspect,
     diagnose,
@@ -25,7 +27,7 @@ from conspect.analysis.diagnosis.weighing import (
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence
 from conspect.core.protocols import LayerDeparture
 from conspect.core.spaces import Head
-from conspect.study.diagnosing.record import evidence_weights
+from conspect.study.diagnosing.record import blame_weights, evidence_weights
 
 CLASSES, SIZE = 6, 12
 NAMES = tuple("abcdef")
@@ -59,8 +61,8 @@ def evidence_of(head: Head, move: float = 0.0, wrong: int = 0, names: np.ndarray
 
 
 def failures_of(evidence: ModelEvidence, labels: np.ndarray, outputs: np.ndarray, vlm: tuple) -> list:
-    suspect = diagnose(evidence, evidence_weights()).suspect
-    return diagnose_images(suspect, views_of(evidence, labels, vlm), outputs)
+    answer = diagnose(evidence, evidence_weights())
+    return diagnose_images(answer, views_of(evidence, labels, vlm), outputs, blame_weights())
 
 
 SOUND = Head.linear(4 * np.eye(CLASSES, SIZE), np.zeros(CLASSES))
@@ -93,6 +95,32 @@ def test_norms_depart_where_they_are_further_off_than_those_before_them(values: 
     evidence = replace(evidence_of(SOUND)[0], departures=layers)
     assert evidence.beginning == (None if place is None else layers[place])
     assert (evidence.departed > 0.3) == (place is not None)
+
+
+@pytest.mark.parametrize(("departure", "cleared"), [(0.001, False), (0.059, False), (0.061, True)])
+def test_norms_that_fit_too_well_clear_nothing(departure: float, cleared: bool) -> None:
+    weights = evidence_weights()
+    evidence = replace(evidence_of(SOUND)[0], departures=(LayerDeparture("bn", departure),))
+    answer = diagnose(evidence, weights)
+    assert (answer.suspect is Suspect.NONE) == cleared
+    assert answer.posterior.sum() == pytest.approx(1)
+    if not cleared:
+        assert set(answer.named) == {Suspect.NONE, Suspect.ENCODER, Suspect.HEAD}
+        biased = replace(evidence_of(BIASED)[0], departures=(LayerDeparture("bn", departure),))
+        assert set(diagnose(biased, weights).named) == {Suspect.ENCODER, Suspect.HEAD}
+    measured = diagnose(replace(evidence, closeness=0.061 if cleared else 0.059), weights)
+    assert (measured.suspect is Suspect.NONE) == cleared
+    # Where the accuracy is known to be what it was, nothing is taken off.
+    known = diagnose(replace(evidence, reported=evidence.head.accuracy), weights)
+    assert known.suspect is Suspect.NONE
+
+
+def test_where_accuracy_was_lost_it_is_not_said_that_nothing_is_broken() -> None:
+    weights, evidence = evidence_weights(), replace(evidence_of(SOUND)[0], departures=(LayerDeparture("bn", 0.1),))
+    assert diagnose(evidence, weights).suspect is Suspect.NONE
+    lost = diagnose(replace(evidence, reported=min(evidence.head.accuracy + 0.08, 1.0)), weights)
+    assert lost.suspect is not Suspect.NONE
+    assert lost.posterior.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.5, 20.0])
@@ -226,15 +254,35 @@ def test_a_label_is_suspect_where_more_than_half_of_the_judges_say_the_same_othe
     labels = np.array([0, 1, 2, 0, 1, 2])
     right = 9.0 * np.eye(3)[labels]
     judged = LabelJudgement(np.full(6, wrong), (labels + 1) % 3, np.eye(3)[labels], np.full(6, votes), tuple("abcd"))
-    judgements = Views(labels, judged, right, (right, right)).evidence()
+    judgements = Views(labels, judged, right, right, (right, right)).evidence()
     assert judgements.label_suspect.tolist() == [suspect] * 6
-    assert judgements.repaired.all()
     assert judgements.visible.all()
-    assert judgements.cause(0, Suspect.HEAD) is (Cause.LABEL if suspect else Cause.HEAD)
-    assert judgements.cause(0, Suspect.NONE) is (Cause.LABEL if suspect else None)
+    everything = BlameWeights(np.zeros((2, len(SIGNS))), np.full(2, 9.0))
+    for named, part in ((Suspect.HEAD, Cause.HEAD), (Suspect.NONE, None)):
+        answer = Answer(np.eye(len(SUSPECTS))[SUSPECTS.index(named)], (named,))
+        assert judgements.causes(answer, everything) == [Cause.LABEL if suspect else part] * 6
     other = 9.0 * np.eye(3)[(labels + 1) % 3]
-    assert not Views(labels, judged, other, (right,)).evidence().repaired.any()
-    assert not Views(labels, judged, right, (other,)).evidence().visible.any()
+    assert not Views(labels, judged, other, right, (other,)).evidence().visible.any()
+    assert Views(labels, judged, right, other, (other,)).evidence().visible.all()
+    assert Views(labels, judged, other, other, (right,)).evidence().visible.all()
+
+
+@pytest.mark.parametrize(
+    ("named", "part"), [(Suspect.HEAD, Cause.HEAD), (Suspect.ENCODER, Cause.ENCODER), (Suspect.INPUT, Cause.INPUT)]
+)
+def test_a_failure_is_put_down_to_a_part_that_is_surely_broken_where_it_would_be_right_without(
+    named: Suspect, part: Cause
+) -> None:
+    odds = np.array([[4.0, -0.1, -4.0], [-4.0, -6.0, 4.0], [0.0, 0.0, 0.0]])
+    images = ImageEvidence(np.zeros(3, bool), odds)
+    # The third image is as likely to be new as the least that is put down.
+    weights = BlameWeights(np.tile([1.0, 0.0], (2, 1)), np.full(2, np.log(LEAST_NEW / (1 - LEAST_NEW)) + 1e-9))
+    for broken in (1.0, LEAST_BROKEN, LEAST_BROKEN - 1e-9):
+        posterior = np.full(len(SUSPECTS), (1 - broken) / (len(SUSPECTS) - 1))
+        posterior[SUSPECTS.index(named)] = broken
+        expected = [part, None, part] if broken >= LEAST_BROKEN else [None] * 3
+        assert images.causes(Answer(posterior, (named,)), weights) == expected
+    assert images.causes(Answer(np.full(5, 0.2), (Suspect.HEAD, Suspect.ENCODER)), weights) == [None] * 3
 
 
 def test_counts_add_up_and_lie_in_their_intervals() -> None:

@@ -34,6 +34,7 @@ HEAD = HeadEvidence(
     distinct=1.0,
     refitted_test=NOTHING,
     corrected_test=NOTHING,
+    given_test=NOTHING,
     correction=CorrectedModel(1.0, NOTHING, NOTHING[0]),
     refit=LogisticModel(NOTHING, NOTHING[0]),
     scale=1.0,
@@ -180,11 +181,11 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
     ),
     "a pruned layer": (
         replace(EVIDENCE, marks=(LayerMark("first", 0.2, 0.35), LayerMark("second", 0.21, 0.0))),
-        BY_HEAD | {"encoder pruned or rounded, where something is off": min(SURPRISE, 1)},
+        BY_HEAD | {"encoder pruned, rounded or clipped, where something is off": min(SURPRISE, 1)},
     ),
     "a rounded layer": (
         replace(EVIDENCE, marks=(LayerMark("first", 0.0, 0.36),)),
-        BY_HEAD | {"encoder pruned or rounded, where something is off": min(SURPRISE, 1)},
+        BY_HEAD | {"encoder pruned, rounded or clipped, where something is off": min(SURPRISE, 1)},
     ),
     "layers as trained": (replace(EVIDENCE, marks=(LayerMark("first", 0.2, 0.35),)), BY_HEAD),
     "an input in grey": (

@@ -15,9 +15,7 @@ from conspect.analysis.diagnosis.images import (
     Cause,
     CauseCount,
     ImageDiagnosis,
-    ImageEvidence,
     count_causes,
-    part_cause,
 )
 from conspect.analysis.diagnosis.labels import LabelJudgement
 from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
@@ -45,7 +43,7 @@ HEAD = HeadEvidence(
     accuracy=0.8, biases=Exchange(0, 0, 400), unbiased=Exchange(0, 0, 400),
     corrected=Exchange(3, 4, 400), refitted=Exchange(3, 4, 400),
     shape=np.array([0.1, 0.2, 0.3, 0.31]), shift=np.zeros(4), zeros=0.0, distinct=1.0, refitted_test=NOTHING,
-    corrected_test=NOTHING, correction=CorrectedModel(1.0, NOTHING, NOTHING[0]),
+    corrected_test=NOTHING, given_test=NOTHING, correction=CorrectedModel(1.0, NOTHING, NOTHING[0]),
     refit=LogisticModel(NOTHING, NOTHING[0]), scale=1.0,
 )  # fmt: skip
 PLAIN = ModelEvidence(HEAD, ORDERED, ORDERED)
@@ -66,7 +64,8 @@ def test_that_nothing_was_found_is_said_with_what_it_could_not_be_found_by() -> 
     assert named_sentence(diagnosis(Suspect.NONE)) == "No sign of a broken part."
     again = diagnosis(Suspect.NONE, departures=(LayerDeparture("norm", 0.02),))
     assert named_sentence(again) == (
-        "No sign of a broken part, but the norms were estimated again on images like these: their records say nothing."
+        "No sign of a broken part, but the norms fit these images as if they had been estimated again on them: their records "
+        "say nothing."
     )
 
 
@@ -109,6 +108,13 @@ def test_what_is_said_of_norms() -> None:
         "The batch norms fit these images to 0.030 deviations, closer than training leaves them: they were estimated again, so "
         "their records say nothing."
     )
+    assert norms_say(LayerDeparture("a", 0.0599), LayerDeparture("b", 0.01)) == (
+        "The batch norms fit these images to 0.060 deviations, as closely as if they had been estimated again on images like "
+        "them: that clears nothing."
+    )
+    assert norms_say(LayerDeparture("a", 0.06)) == (
+        "The batch norms are within 0.06 deviations of their records, as those of sound networks."
+    )
     assert norms_say(LayerDeparture("a", 0.1), LayerDeparture("b", 0.03)) == (
         "The batch norms are within 0.10 deviations of their records, as those of sound networks."
     )
@@ -120,6 +126,15 @@ def test_what_is_said_of_norms() -> None:
         "The batch norms depart from their records by up to 5.00 deviations, from layer 'b' on (2 of 2): "
         "those before it do not."
     )
+
+
+def test_clipped_embeddings_are_said_above_their_limit() -> None:
+    said = evidence_sentences(replace(PLAIN, clipped=0.123), NAMES)
+    assert (
+        "12 % of the embeddings' values lie exactly at the largest or smallest of their dimension: they are clipped. If accuracy "
+        "was lost, look there."
+    ) in said
+    assert evidence_sentences(replace(PLAIN, clipped=0.02), NAMES) == evidence_sentences(PLAIN, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +265,8 @@ def test_what_is_left_open_says_why() -> None:
         "Not decided between: head or encoder. No head was found in this model, so that it cannot be told from the encoder."
     )
     assert named_sentence(diagnosis(*pair, departures=(LayerDeparture("a", 0.01),))).endswith(
-        "The norms were estimated again on images like these, so their records say nothing."
+        "The norms fit these images as closely as if they had been estimated again on them, so their records say nothing; the "
+        "accuracy that the model once had (reported_accuracy) or an earlier version (--sound) would tell."
     )
     assert named_sentence(diagnosis(Suspect.HEAD, Suspect.NONE)) == (
         "Not decided between: head or nothing at all. The encoder keeps no records of its training; an "
@@ -313,20 +329,6 @@ def test_so_many_suspects_are_named(posterior: list[float], named: int) -> None:
     suspects = named_suspects(np.array(posterior))
     assert len(suspects) == named
     assert list(suspects) == [SUSPECTS[k] for k in np.argsort(-np.array(posterior), kind="stable")[:named]]
-
-
-@pytest.mark.parametrize("suspect", [*Suspect, None])
-@pytest.mark.parametrize("repaired", [False, True])
-@pytest.mark.parametrize("visible", [False, True])
-def test_a_part_is_blamed_for_what_it_can_have_cost(suspect: Suspect | None, repaired: bool, visible: bool) -> None:
-    expected = {
-        Suspect.HEAD: Cause.HEAD if repaired else None, Suspect.ENCODER: Cause.ENCODER if repaired or visible else None,
-        Suspect.INPUT: Cause.INPUT if repaired or visible else None,
-    }  # fmt: skip
-    cause = None if suspect is None else expected.get(suspect)
-    assert part_cause(suspect, repaired=repaired, visible=visible) == cause
-    each = ImageEvidence(np.array([False, True]), np.array([repaired] * 2), np.array([visible] * 2))
-    assert (each.cause(0, suspect), each.cause(1, suspect)) == (cause, Cause.LABEL)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ FURTHEST = 1e6
 AT_RECORD = 0.3
 # Norms that were estimated again on these very images are closer to their records than training leaves them.
 REESTIMATED = 0.03
+# Norms that were estimated again on other images of this kind are this close to what they see; those of networks trained with
+# augmentation never are, those of others may be: which of the two it is, nothing tells. Few images depart by chance, so that
+# norms below the second are measured on more.
+TOO_CLOSE, MAYBE_CLOSE = 0.06, 0.12
 # A head with more exact zeros than this is pruned, one with fewer different weights in a row is rounded.
 PRUNED, ROUNDED = 0.05, 0.7
 # A layer of the encoder with more exact zeros than the first is pruned, one whose 16 commonest values make up more of it than
@@ -39,6 +43,8 @@ ROW_STANDS_OUT = 0.6
 # A loss against the reported accuracy below the first is none; so many standard errors are taken off it.
 LEAST_LOSS, LOSS_ERRORS = 0.01, 1.64
 LARGEST_SURPRISE, LEAST_SURPRISE, LEAST_SHARE = 8.0, 0.1, 0.015
+# Embeddings of which more than this share lies exactly at the largest or smallest value of its dimension are clipped.
+LEAST_CLIPPED = 0.02
 # An embedding that moves by more than this of the deviation over images, with what stands beside the image, is not steady.
 LEAST_UNSTEADY = 0.02
 # Class names fit in another order when the order alone gives this part of what another head gains.
@@ -55,7 +61,7 @@ FEATURES = (
     "misfit of the third class",
     "misfit of the worst class beyond it",
     "head pruned or rounded, where something is off",
-    "encoder pruned or rounded, where something is off",
+    "encoder pruned, rounded or clipped, where something is off",
     "norms at their records",
     "departure of the norms, where a corrected head helps",
     "an input that mends",
@@ -75,7 +81,9 @@ class ModelEvidence:
     `order` compares the labels with the model's outputs, `order_by_vlm` with what the VLM's texts say. `departures`: of norms on
     training images, in call order; `test_departures`: on test images of the same classes. `divided`: a head was found, so that
     it can be told from the encoder. `marks`: of the encoder's layers. `unsteady`: how far an image's embedding lies from its
-    embedding in other company, in deviations over images. `reported`: the accuracy that the model is said to have had, 0..1.
+    embedding in other company, in deviations over images. `clipped`: share of the embeddings' values that lie at a bound.
+    `closeness`: the largest departure on more training images, where the first were close. `reported`: the accuracy that the
+    model is said to have had, 0..1.
     """
 
     head: HeadEvidence
@@ -88,6 +96,8 @@ class ModelEvidence:
     divided: bool = True
     marks: tuple[LayerMark, ...] = ()
     unsteady: float = 0.0
+    clipped: float = 0.0
+    closeness: float | None = None
     preparation: Preparation | None = None
     reported: float | None = None
 
@@ -139,6 +149,16 @@ class ModelEvidence:
         return self.departure is not None and self.departure < REESTIMATED
 
     @property
+    def closest(self) -> float | None:
+        """How closely the norms fit the images, measured on as many as there are; None without a record."""
+        return self.departure if self.closeness is None else self.closeness
+
+    @property
+    def too_close(self) -> bool:
+        """Whether the norms fit these images as closely as if they had been estimated again: that they do clears nothing."""
+        return self.closest is not None and self.closest < TOO_CLOSE
+
+    @property
     def row_stands_out(self) -> bool:
         """Whether norms depart from their records, and one row of the head is further off than an encoder's fault puts rows."""
         shape = np.sort(self.head.shape)[::-1]
@@ -149,6 +169,11 @@ class ModelEvidence:
     def marked(self) -> LayerMark | None:
         """The first layer of the encoder that is pruned or rounded; None where none is."""
         return next((mark for mark in self.marks if mark.zeros > LAYER_PRUNED or mark.repeated > LAYER_ROUNDED), None)
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether many values of embeddings are the same bound."""
+        return self.clipped > LEAST_CLIPPED
 
     @property
     def is_unsteady(self) -> bool:
@@ -207,7 +232,7 @@ def features(evidence: ModelEvidence) -> Float64:
             shapes[1],
             shapes[0] - shapes[1],
             off * float(head.zeros > PRUNED or head.distinct < ROUNDED),
-            off * float(evidence.marked is not None),
+            off * float(evidence.marked is not None or evidence.is_clipped),
             float(at_record),
             departed * min(surprise, 1.0),
             float(evidence.mending is not None),

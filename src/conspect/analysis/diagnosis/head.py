@@ -28,9 +28,9 @@ class HeadEvidence:
     `unbiased`: the head with no biases at all, which nothing was fitted for.
     `shape [class]`: how far the given logit of each class is from the refitted one over images, in deviations of the
     refitted logits, apart from its mean; `shift [class]`: the difference of the means, less its median over classes.
-    `refitted_test`, `corrected_test [image, class]`: logits of the test images by both. `zeros`: share of the last layer's
-    weights that are exactly 0; `distinct`: different weights of a row over all of it, small after rounding. `correction`,
-    `refit`: both fitted heads, for logits over `scale`.
+    `refitted_test`, `corrected_test [image, class]`: logits of the test images by both; `given_test`: by the head itself, over
+    `scale`. `zeros`: share of the last layer's weights that are exactly 0; `distinct`: different weights of a row over all of
+    it, small after rounding. `correction`, `refit`: both fitted heads, for logits over `scale`.
     """
 
     accuracy: float
@@ -44,6 +44,7 @@ class HeadEvidence:
     distinct: float
     refitted_test: Float64
     corrected_test: Float64
+    given_test: Float64
     correction: CorrectedModel
     refit: LogisticModel
     scale: float
@@ -95,6 +96,7 @@ def head_evidence(
         distinct=float(np.mean([len(np.unique(row)) / len(row) for row in weight])),
         refitted_test=other_test,
         corrected_test=corrected_test,
+        given_test=given_test,
         correction=corrected,
         refit=refitted,
         scale=scale,

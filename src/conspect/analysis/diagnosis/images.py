@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.analysis.diagnosis.blame import LEAST_BROKEN, LEAST_NEW, SIGNS, BlameWeights, log_odds
 from conspect.analysis.diagnosis.evidence import ModelEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement, calibrated
-from conspect.analysis.diagnosis.weighing import Suspect
+from conspect.analysis.diagnosis.weighing import SUSPECTS, Answer, Suspect
 from conspect.core.spaces import Float64
 from conspect.statistics.intervals import wilson
 
@@ -21,8 +21,8 @@ from conspect.statistics.intervals import wilson
 LEAST_WRONG = 0.9
 # Two classes are plausible when the judges' common probability of each is at least this, and of both together at least that.
 PLAUSIBLE, PLAUSIBLE_TOGETHER = 0.2, 0.75
-# Another head, or the VLM, sees the class of an image when it gives it this probability.
-SEEN = 0.5
+# A corrected head, or the VLM, sees the class of an image when it gives it these log-odds: when it is as likely as not.
+SEEN_ODDS = 0.0
 Classes = NDArray[np.int64]
 
 
@@ -36,6 +36,10 @@ class Cause(StrEnum):
     INPUT = "input pipeline"
     HARD = "hard for everybody"
     UNDECIDED = "undecided"
+
+
+# What a failure of a model is put down to where this is named for the model.
+PART_CAUSES = {Suspect.HEAD: Cause.HEAD, Suspect.ENCODER: Cause.ENCODER, Suspect.INPUT: Cause.INPUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +64,43 @@ class CauseCount:
 
 @dataclass(frozen=True, eq=False)
 class ImageEvidence:
-    """Of each image, `[image]` booleans: its label looks wrong; a corrected head gets it right; the VLM sees its class."""
+    """Of each image: `label_suspect [image]`, whether its label looks wrong; `odds [image, 3]`, log-odds of its label by a
+    corrected head, by the model itself and by the VLM.
+    """
 
     label_suspect: NDArray[np.bool_]
-    repaired: NDArray[np.bool_]
-    visible: NDArray[np.bool_]
+    odds: Float64
 
-    def cause(self, row: int, suspect: Suspect | None) -> Cause | None:
-        """Label or part that the failure is put down to, where the answer about the model is `suspect`; None: neither."""
-        if self.label_suspect[row]:
-            return Cause.LABEL
-        return part_cause(suspect, repaired=bool(self.repaired[row]), visible=bool(self.visible[row]))
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """`[image]`: whether a corrected head or the VLM sees the class."""
+        return np.asarray((self.odds[:, [0, 2]] >= SEEN_ODDS).any(1))
+
+    @property
+    def signs(self) -> Float64:
+        """`[image, sign]` in the order of `SIGNS`."""
+        return self.odds[:, : len(SIGNS)]
+
+    def causes(self, answer: Answer, weights: BlameWeights) -> list[Cause | None]:
+        """Of each image, were it a failure: the label or the part that it is put down to; None: neither.
+
+        A part is put down only where the answer about the model names it alone and is sure enough of it, and for images that
+        are likely to be right without its fault.
+        """
+        part, blamed = PART_CAUSES.get(answer.suspect), np.zeros(len(self.odds), dtype=bool)
+        if answer.suspect is not None and part is not None:
+            sure = answer.posterior[SUSPECTS.index(answer.suspect)] >= LEAST_BROKEN
+            blamed = np.asarray(sure & (weights.new(answer.suspect, self.signs) >= LEAST_NEW))
+        return [
+            Cause.LABEL if label else part if cost else None
+            for label, cost in zip(self.label_suspect.tolist(), blamed.tolist(), strict=True)
+        ]
 
 
 @dataclass(frozen=True, eq=False)
 class Views:
     """How images look to those who judge them: `labels [image]`, the judgement of them, and scores `[image, class]` of a
-    corrected head and of the judges that see by the VLM alone.
+    corrected head, of the model itself, and of the judges that see by the VLM alone.
 
     `among [image]`: the images that temperatures are found on; None: all.
     """
@@ -84,55 +108,39 @@ class Views:
     labels: Classes
     judged: LabelJudgement
     corrected: Float64
+    given: Float64
     vlm: Sequence[Float64]
     among: NDArray[np.bool_] | None = None
 
     def evidence(self) -> ImageEvidence:
         """What speaks for each cause."""
         labels, judged, rows = self.labels, self.judged, np.arange(len(self.labels))
-        corrected = np.exp(calibrated(self.corrected, labels, by=self.among))[rows, labels]
-        seen = np.exp(np.mean([calibrated(scores, labels, by=self.among) for scores in self.vlm], axis=0))[rows, labels]
+        corrected, given = (
+            calibrated(scores, labels, by=self.among)[rows, labels] for scores in (self.corrected, self.given)
+        )
+        seen = np.mean([calibrated(scores, labels, by=self.among) for scores in self.vlm], axis=0)[rows, labels]
         suspect = (judged.wrong >= LEAST_WRONG) & (2 * judged.votes > len(judged.judges))
-        return ImageEvidence(np.asarray(suspect), np.asarray(corrected >= SEEN), np.asarray(seen >= SEEN))
+        odds = np.column_stack([log_odds(logs) for logs in (corrected, given, seen)])
+        return ImageEvidence(np.asarray(suspect), odds)
 
 
 def views_of(evidence: ModelEvidence, labels: Classes, vlm: Sequence[Float64]) -> Views:
     """Of the test images that the evidence is about. Raises ValueError without a judgement of their labels."""
     if evidence.labels is None:
         raise ValueError("images are diagnosed with a judgement of their labels")
-    return Views(labels, evidence.labels, evidence.head.corrected_test, vlm)
+    head = evidence.head
+    return Views(labels, evidence.labels, head.corrected_test, head.given_test, vlm)
 
 
-def diagnose_images(suspect: Suspect | None, views: Views, outputs: Classes) -> list[ImageDiagnosis]:
-    """Every image with `outputs != labels`, in order; `suspect`: the answer about the model.
-
-    A part is blamed only where the model's diagnosis names it, and only for images that the part can have cost: those that
-    a corrected head gets right, or, for encoder and input, those whose class the VLM sees.
-    """
+def diagnose_images(answer: Answer, views: Views, outputs: Classes, weights: BlameWeights) -> list[ImageDiagnosis]:
+    """Every image with `outputs != labels`, in order; `answer`: the one about the model."""
     each, judged, labels = views.evidence(), views.judged, views.labels
+    causes, visible = each.causes(answer, weights), each.visible
     diagnoses = []
     for row in np.flatnonzero(outputs != labels):
-        cause = each.cause(int(row), suspect)
-        if cause is None:
-            visible = bool(each.repaired[row] or each.visible[row])
-            cause = _no_part(judged, int(row), int(labels[row]), visible=visible)
+        cause = causes[row] or _no_part(judged, int(row), int(labels[row]), visible=bool(visible[row]))
         diagnoses.append(ImageDiagnosis(int(row), cause, float(judged.wrong[row]), int(judged.instead[row])))
     return diagnoses
-
-
-def part_cause(suspect: Suspect | None, *, repaired: bool, visible: bool) -> Cause | None:
-    """The part that the diagnosis of the model names, where it can have cost this image; None: no part."""
-    match suspect:
-        case Suspect.HEAD:
-            return Cause.HEAD if repaired else None
-        case Suspect.ENCODER:
-            return Cause.ENCODER if repaired or visible else None
-        case Suspect.INPUT:
-            return Cause.INPUT if repaired or visible else None
-        case Suspect.LABELS | Suspect.NONE | None:
-            return None
-        case _ as never:
-            assert_never(never)
 
 
 def _no_part(judged: LabelJudgement, row: int, label: int, *, visible: bool) -> Cause:

@@ -17,7 +17,10 @@ from conspect.statistics.logistic import LogisticModel, fit_logistic
 LEAST_CONFIDENCE, LEAST_SOUND, LEAST_TOGETHER = 0.55, 0.5, 0.85
 # No part is called broken alone where nothing being broken is as likely as this.
 MOST_NONE = 0.2
-FIT_PENALTY, FIT_ITERATIONS = 1e-2, 500
+# Nothing being broken is never likelier than this where the norms' records say nothing, or accuracy was lost. What is taken from
+# it goes to encoder and head in these shares: most of what is wrong with a head another one would mend, and that would show.
+MOST_UNKNOWN, UNKNOWN_SHARES = 0.45, np.array([0.8, 0.2])
+FIT_PENALTY, FIT_ITERATIONS, FIT_TOLERANCE = 1e-2, 3000, 1e-8
 
 
 class Suspect(StrEnum):
@@ -31,8 +34,18 @@ class Suspect(StrEnum):
 
 
 SUSPECTS = tuple(Suspect)
-INPUT, ENCODER, NONE = (SUSPECTS.index(suspect) for suspect in (Suspect.INPUT, Suspect.ENCODER, Suspect.NONE))
-MENDS, UNSTEADY = (FEATURES.index(name) for name in ("an input that mends", "embeddings that are not steady"))
+INPUT, ENCODER, HEAD, NONE = (
+    SUSPECTS.index(suspect) for suspect in (Suspect.INPUT, Suspect.ENCODER, Suspect.HEAD, Suspect.NONE)
+)
+MENDS, UNSTEADY, UNHARMED, LOST = (
+    FEATURES.index(name)
+    for name in (
+        "an input that mends",
+        "embeddings that are not steady",
+        "nothing lost against the reported accuracy",
+        "accuracy lost against the reported one",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +76,27 @@ class EvidenceWeights:
         rows = (tuple(row) for row in self.model.weight.round(5).tolist())
         return WeightsTable(FEATURES, SUSPECTS, tuple(rows), tuple(self.model.bias.round(5).tolist()))
 
-    def posterior(self, evidence: Float64) -> Float64:
+    def posterior(self, evidence: Float64, *, too_close: bool = False) -> Float64:
         """`[suspect]` for numbers `[feature]`. Where a change of the input mends, or an image has more than one embedding,
-        something is broken: what would be put down to nothing is put down to the input, or to the encoder."""
+        something is broken: what would be put down to nothing is put down to the input, or to the encoder.
+
+        Where norms fit the images as closely as if they had been estimated again on them (`too_close`), a broken encoder may
+        have left no trace in them, and what another head mends may be wrong in the encoder as well: nothing being broken gets
+        `MOST_UNKNOWN` at most, and encoder and head are as likely, unless the accuracy is known to be what it was. Where
+        accuracy was lost for sure, nothing being broken gets no more than that either.
+        """
         posterior = np.asarray(self.model.probabilities(evidence[None])[0])
         for feature, broken in ((MENDS, INPUT), (UNSTEADY, ENCODER)):
             if evidence[feature] > 0:
                 posterior[broken] += posterior[NONE]
                 posterior[NONE] = 0.0
+        more = posterior[NONE] - MOST_UNKNOWN
+        silent = too_close and not evidence[UNHARMED]
+        if more > 0 and (silent or evidence[LOST] > 0):
+            posterior[NONE] -= more
+            posterior[[ENCODER, HEAD]] += more * UNKNOWN_SHARES
+        if silent:
+            posterior[[ENCODER, HEAD]] = posterior[[ENCODER, HEAD]].mean()
         return posterior
 
 
@@ -80,7 +106,14 @@ def fit_weights(evidence: Float64, truth: NDArray[np.int64], *, penalty: float =
     groups = [np.flatnonzero(truth == suspect) for suspect in np.unique(truth)]
     most = max(map(len, groups))
     rows = np.concatenate([np.resize(group, most) for group in groups])
-    fitted = fit_logistic(evidence[rows], truth[rows], len(SUSPECTS), penalty=penalty, iterations=FIT_ITERATIONS)
+    fitted = fit_logistic(
+        evidence[rows],
+        truth[rows],
+        len(SUSPECTS),
+        penalty=penalty,
+        iterations=FIT_ITERATIONS,
+        tolerance=FIT_TOLERANCE,
+    )
     return EvidenceWeights(fitted)
 
 
@@ -119,7 +152,7 @@ def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosi
     """The evidence weighed; class names in another order are named before anything else is believed."""
     posterior = order_posterior(evidence)
     if posterior is None:
-        posterior = weights.posterior(features(evidence))
+        posterior = weights.posterior(features(evidence), too_close=evidence.too_close)
     if not evidence.divided:
         # No head was found: what speaks against it speaks against the encoder as well.
         parts = [SUSPECTS.index(Suspect.ENCODER), SUSPECTS.index(Suspect.HEAD)]

@@ -42,8 +42,11 @@ def named_sentence(diagnosis: ModelDiagnosis, counts: Sequence[CauseCount] | Non
 
 def _nothing(evidence: ModelEvidence) -> str:
     """That nothing was found, and where there is nothing to find it by."""
-    if evidence.reestimated:
-        return "No sign of a broken part, but the norms were estimated again on images like these: their records say nothing."
+    if evidence.too_close:
+        return (
+            "No sign of a broken part, but the norms fit these images as if they had been estimated again on them: their records "
+            "say nothing."
+        )
     return "No sign of a broken part."
 
 
@@ -82,8 +85,11 @@ def _why_open(diagnosis: ModelDiagnosis) -> str:
     if {Suspect.HEAD, Suspect.ENCODER} & set(diagnosis.named):
         if not evidence.divided:
             return "No head was found in this model, so that it cannot be told from the encoder."
-        if evidence.reestimated:
-            return "The norms were estimated again on images like these, so their records say nothing."
+        if evidence.too_close:
+            return (
+                "The norms fit these images as closely as if they had been estimated again on them, so their records say "
+                "nothing; the accuracy that the model once had (reported_accuracy) or an earlier version (--sound) would tell."
+            )
         if evidence.departure is None:
             return "The encoder keeps no records of its training; an earlier version of the model would tell (--sound)."
     return "The evidence below does not separate them."
@@ -100,6 +106,11 @@ def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> t
         )
     if evidence.marked is not None:
         sentences.append(_mark(evidence.marked))
+    if evidence.is_clipped:
+        sentences.append(
+            f"{100 * evidence.clipped:.0f} % of the embeddings' values lie exactly at the largest or smallest of their "
+            "dimension: they are clipped. If accuracy was lost, look there."
+        )
     if evidence.preparation is not None:
         sentences += [f"{clause[0].upper()}{clause[1:]}." for clause in evidence.preparation.lost]
     if evidence.mendings:
@@ -156,6 +167,11 @@ def _norms(evidence: ModelEvidence) -> str:
             "they were estimated again, so their records say nothing."
         )
     first = evidence.beginning
+    if evidence.too_close:
+        return (
+            f"The batch norms fit these images to {evidence.closest:.3f} deviations, as closely as if they had been estimated "
+            "again on images like them: that clears nothing."
+        )
     if first is None:
         return f"The batch norms are within {evidence.departure:.2f} deviations of their records, as those of sound networks."
     place = [departure.name for departure in evidence.departures].index(first.name) + 1

@@ -100,6 +100,19 @@ def _as_rgb(picture: Picture) -> Picture:
     return np.asarray(Image.frombuffer("YCbCr", picture.shape[1::-1], np.ascontiguousarray(picture)).convert("RGB"))
 
 
+def _from_hsv(picture: Picture) -> Picture:
+    return np.asarray(Image.frombuffer("HSV", picture.shape[1::-1], np.ascontiguousarray(picture)).convert("RGB"))
+
+
+def _hue_turned(degrees: float) -> Callable[[Picture], Picture]:
+    def change(picture: Picture) -> Picture:
+        hue = np.array(Image.fromarray(picture).convert("HSV"))
+        hue[..., 0] += np.uint8(round(degrees / 360 * 256) % 256)
+        return _from_hsv(hue)
+
+    return change
+
+
 def _gamma(exponent: float) -> Callable[[Picture], Picture]:
     table = np.rint(255 * (np.arange(256) / 255) ** exponent).astype(np.uint8)
     return lambda picture: table[picture]
@@ -128,6 +141,9 @@ PICTURE_CHANGES = (
         lambda p: np.ascontiguousarray(np.rot90(p, 3)),
     ),
     Change("YCbCr read as RGB", "convert the images from YCbCr to RGB", _as_rgb),
+    Change("HSV read as RGB", "convert the images from HSV to RGB", _from_hsv),
+    Change("hues turned by 60 degrees", "turn the hues by 60 degrees", _hue_turned(60)),
+    Change("hues turned back by 60 degrees", "turn the hues back by 60 degrees", _hue_turned(-60)),
     Change("brighter", "raise the values to the power 1/2.2 (they come in linear light)", _gamma(1 / 2.2)),
     Change("darker", "raise the values to the power 2.2 (they come too bright)", _gamma(2.2)),
     Change("inverted", "invert the values (255 - value)", lambda picture: np.asarray(255 - picture, dtype=np.uint8)),

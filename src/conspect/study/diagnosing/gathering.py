@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.class_order import class_order
-from conspect.analysis.diagnosis.evidence import ModelEvidence
+from conspect.analysis.diagnosis.evidence import MAYBE_CLOSE, ModelEvidence
 from conspect.analysis.diagnosis.exchange import Classes
 from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_evidence
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
@@ -26,6 +26,8 @@ from conspect.study.diagnosing.probing import PICTURES, preparation_of
 # Images that heads are fitted on, the VLM's head, that norms see, and that promising changes of the input are tried on again; how
 # many such changes; and images that are embedded among others than before.
 FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES, FURTHER_IMAGES, FINALISTS, STEADY_IMAGES = 3000, 10_000, 384, 400, 3, 32
+# Images that norms see where their records fit the first of them closely.
+CLOSE_IMAGES = 1536
 Prepare: TypeAlias = Callable[[Picture], NDArray[np.float32]]
 OWN_PREPARATION = ("as its own configuration says", "prepare the images as the model's own configuration says")
 PROBE_PENALTY, PROBE_ITERATIONS, COSINE_SCALE = 1e-3, 100, 100.0
@@ -172,6 +174,18 @@ def unsteadiness(model: DiagnosableModel, images: Images, rows: NDArray[np.int64
     return moved / deviation if deviation > 0 and np.isfinite(moved) else 0.0
 
 
+def clipped_share(embeddings: Floats) -> float:
+    """Share of the values of `embeddings [image, D]` that lie exactly at the largest or smallest of their dimension and are not
+    0; next to none where nothing clips them. Dimensions that are the same for all images do not count."""
+    z = np.asarray(embeddings)
+    low, high = z.min(0), z.max(0)
+    varied = low < high
+    if not varied.any():
+        return 0.0
+    at_bound = ((z == low) & (low != 0)) | ((z == high) & (high != 0))
+    return float(at_bound[:, varied].mean())
+
+
 def departures(model: DiagnosableModel, images: Images, rows: NDArray[np.int64]) -> tuple[LayerDeparture, ...]:
     """Of the model's norms on these images; empty where it keeps no record or none can be asked."""
     recording = records_of(model)
@@ -183,6 +197,14 @@ def departures(model: DiagnosableModel, images: Images, rows: NDArray[np.int64])
             yield prepared_by(model, [images.picture(int(row)) for row in rows[start : start + BATCH]])
 
     return tuple(recording.departures(batches()))
+
+
+def closeness(model: DiagnosableModel, train: Images, departed: Sequence[LayerDeparture], *, seed: int) -> float | None:
+    """The largest departure; where those `departed` on some images are small, measured again on `CLOSE_IMAGES`."""
+    largest = max((layer.value for layer in departed), default=None)
+    if largest is None or largest >= MAYBE_CLOSE:
+        return largest
+    return max(layer.value for layer in departures(model, train, train.some(CLOSE_IMAGES, seed=seed)))
 
 
 def gather(
@@ -221,6 +243,8 @@ def gather(
         divided=not model.head.is_identity,
         marks=marks_of(model),
         unsteady=unsteadiness(model, test, test.some(STEADY_IMAGES, seed=seed)),
+        clipped=clipped_share(train.embeddings),
+        closeness=closeness(model, train, on_train, seed=seed),
         preparation=preparation_of(model, [test.picture(row) for row in range(min(PICTURES, len(test.labels)))]),
         reported=reported,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.store.embeddings import NOT_FINITE
+from conspect.analysis.diagnosis.blame import BlameWeights, DiagnosisTable
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.images import (
     CauseCount,
@@ -20,7 +21,7 @@ from conspect.analysis.diagnosis.images import (
     diagnose_images,
     views_of,
 )
-from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, ModelDiagnosis, WeightsTable, diagnose
+from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, ModelDiagnosis, diagnose
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence, not_finite_sentence
 from conspect.assets import read_bytes
 from conspect.core.protocols import Progress, VisionModel, unseen
@@ -51,9 +52,20 @@ class StudyDiagnosis:
 
 
 @cache
+def _shipped() -> DiagnosisTable:
+    return msgspec.json.decode(read_bytes(ASSET), type=DiagnosisTable)
+
+
+@cache
 def evidence_weights() -> EvidenceWeights:
-    """The weights that ship, fitted on planted faults by training/fit_diagnosis.py."""
-    return EvidenceWeights.from_table(msgspec.json.decode(read_bytes(ASSET), type=WeightsTable))
+    """The weights of the evidence about a model that ship, fitted on planted faults by training/fit_diagnosis.py."""
+    return EvidenceWeights.from_table(_shipped().model)
+
+
+@cache
+def blame_weights() -> BlameWeights:
+    """Those of the evidence about a failure."""
+    return BlameWeights.from_table(_shipped().failures)
 
 
 def diagnose_study(
@@ -90,9 +102,8 @@ def diagnose_study(
         )
         model = diagnose(evidence, evidence_weights())
         by_vlm = vlm_scores(test.vlm, measured.class_directions, probe)
-        images = _at(
-            tested, diagnose_images(model.suspect, views_of(evidence, test.labels, by_vlm), measured.outputs[tested])
-        )
+        views = views_of(evidence, test.labels, by_vlm)
+        images = _at(tested, diagnose_images(model, views, measured.outputs[tested], blame_weights()))
         for rows in _further_failures(measured, tested):
             part = _Part(measured, np.concatenate([tested[:CONTEXT], rows]), len(rows))
             images += part.judged(model, inputs.model.head, probe)
@@ -146,9 +157,9 @@ class _Part:
         images = images_of(self.measured.test, self.rows)
         by_vlm = vlm_scores(images.vlm, self.measured.class_directions, probe)
         labels = label_judgement(head, model.evidence.head, images, by_vlm, among)
-        corrected = model.evidence.head.corrected_logits(head, images.embeddings)
-        views = Views(images.labels, labels, corrected, by_vlm, among)
-        said = diagnose_images(model.suspect, views, self.measured.outputs[self.rows])
+        corrected, given = model.evidence.head.corrected_logits(head, images.embeddings), head.logits(images.embeddings)
+        views = Views(images.labels, labels, corrected, given, by_vlm, among)
+        said = diagnose_images(model, views, self.measured.outputs[self.rows], blame_weights())
         return _at(self.rows, [diagnosis for diagnosis in said if diagnosis.row >= first])
 
 
