@@ -39,7 +39,7 @@ class Standing(IntEnum):
     # The only doubt is which concept of its group was meant; a sentence names them all.
     IN_GROUP = 1
     IN_PART = 2
-    # Neither a table nor labels say which images should show it: a word without meaning would do as well.
+    # Neither a table nor labels say which images should show it; it behaves unlike words without meaning, and no more is known.
     UNCHECKED = 3
     SILENT = 4
 
