@@ -426,6 +426,14 @@ def test_formulas_are_tables_of_nodes_each_after_its_parts(table: Any, why: str 
             check.read_formula(table, FORMULA_MODEL)
 
 
+@pytest.mark.parametrize("kind", ["and", "or"])
+def test_a_node_has_up_to_a_million_parts(kind: str) -> None:
+    parts = [0] * (1 << 20)
+    check.read_formula([["predict", 0], [kind, *parts]], FORMULA_MODEL)
+    with pytest.raises(check.Refused, match="wrong number of arguments"):
+        check.read_formula([["predict", 0], [kind, *parts, 0]], FORMULA_MODEL)
+
+
 # ---------------------------------------------------------------- shares
 
 

@@ -209,6 +209,11 @@ def test_an_array_takes_the_memory_of_its_longest_number() -> None:
     # From the lowest bit, 2**-100, to the top of 1: the exponents of both mantissas are 100 apart.
     assert 1_000_000 - budget.left == 2 * (40 + (100 + 53) // 7)
 
+    for nothing in (0.0, -0.0):
+        budget = check.Budget(megabytes=1)
+        read_floats([1.0, nothing], budget)
+        assert 1_000_000 - budget.left == 2 * (40 + 53 // 7)
+
 
 def test_a_matrix_is_read_row_by_row_over_the_finer_of_two_denominators() -> None:
     for weight, offset in (([1.0, 2.0, 3.0, 4.0], [0.5, 0.25]), ([0.5, 2.0, 0.125, 4.0], [3.0, 1.0])):
