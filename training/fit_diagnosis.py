@@ -71,8 +71,8 @@ def collect(networks: Sequence[tuple[int, SoundNetwork]], kept: Path, planted: S
                 terminal_bar(f"cases of {network.name}", 65),
                 CaseFolder(kept / short(network) / series.value),
             )
-            cases = sum(1 for _ in judged_cases(network, number, done, series=series, changed=changed, kept=folder))
-            print(f"{network.name}, {series.value}: {cases} cases kept", flush=True)
+            cases = list(judged_cases(network, number, done, series=series, changed=changed, kept=folder))
+            print(f"{network.name}, {series.value}: {len(cases)} cases kept", flush=True)
 
 
 def short(network: SoundNetwork) -> str:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TRAINING, WEIGHTS = ROOT / "training", ROOT / "src/conspect/assets/diagnosis.json"
 
 
-def case(seed: int, **changed: object) -> CaseEvidence:
+def case(seed: int, **changed: Any) -> CaseEvidence:
     rng = np.random.default_rng(seed)
     blind = rng.random(len(FEATURES)).round(5)
     plain = CaseEvidence(

@@ -223,7 +223,7 @@ def test_new_and_old_failures_are_counted_by_what_they_are_put_down_to() -> None
         case(Part.ENCODER, [True, False, False, False], [False, True, True, False]),
         case(Part.NONE, [True] * 4, [False] * 4),
     ]
-    said = [
+    said: list[list[Cause | None]] = [
         [Cause.HEAD, Cause.ENCODER, None, Cause.HEAD],
         [Cause.ENCODER, Cause.HEAD, Cause.LABEL, Cause.ENCODER],
         [Cause.HEAD] * 4,

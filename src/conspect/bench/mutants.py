@@ -19,7 +19,7 @@ from conspect.faults.scoring import score_images
 from conspect.faults.study_subject import study_subject
 from conspect.study.diagnosing.record import blame_weights, evidence_weights
 
-NUMBER, MOST = 9, 30
+NUMBER, MOST = 9, 28
 # No change of the input is tried: none of these faults is in it, and that would take most of the time.
 CHANGED = 0
 

@@ -137,11 +137,11 @@ def _in_corner(picture: Picture) -> Picture:
 
 def _poster(picture: Picture) -> Picture:
     step = 256 // POSTER
-    return (picture // step * step + step // 2).astype(np.uint8)
+    return np.asarray(picture // step * step + step // 2, dtype=np.uint8)
 
 
 def _warm(picture: Picture) -> Picture:
-    return np.clip(picture * BRIGHTER, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture * BRIGHTER, 0, 255), dtype=np.uint8)
 
 
 def _pixels_lost(picture: Picture) -> Picture:

@@ -58,7 +58,9 @@ class JudgedCase(CaseEvidence):
 class KeptCases(Protocol):
     """Where judged cases of one network in one series are kept."""
 
-    strengths: Strengths
+    @property
+    def strengths(self) -> Strengths:
+        """Those that were searched for."""
 
     def read(self, place: int, kind: str) -> JudgedCase | None:
         """The case at this place, where it was kept and is of this kind."""

@@ -73,7 +73,6 @@ def _encoders(network: Network) -> Iterator[Case]:
         ("2 bits in a late block", network.with_stage(late, encoders.quantise_weights, 0.6)),
         ("2 bits in the middle", network.with_stage(middle, encoders.quantise_weights, 0.8)),
         ("kernels flipped in the middle", network.with_stage(middle, further.mirrored_kernels, 0.7)),
-        ("kernels flipped in a late block", network.with_stage(late, further.mirrored_kernels, 0.7)),
         ("tuned on wrong labels", tuned_wrong),
         ("tuned to ignore a class", ignoring),
     )

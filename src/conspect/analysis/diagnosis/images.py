@@ -87,7 +87,8 @@ class ImageEvidence:
         A part is put down only where the answer about the model names it alone and is sure enough of it, and for images that
         are likely to be right without its fault.
         """
-        part, blamed = PART_CAUSES.get(answer.suspect), np.zeros(len(self.odds), dtype=bool)
+        part = None if answer.suspect is None else PART_CAUSES.get(answer.suspect)
+        blamed = np.zeros(len(self.odds), dtype=bool)
         if answer.suspect is not None and part is not None:
             sure = answer.posterior[SUSPECTS.index(answer.suspect)] >= LEAST_BROKEN
             blamed = np.asarray(sure & (weights.new(answer.suspect, self.signs) >= LEAST_NEW))
