@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.exchange import Exchange, exchange
+from conspect.core.percentages import percent
 from conspect.statistics.testing import holm
 
 # A mending is named when it gains this much accuracy, and its corrected p-value is below the error.
@@ -50,7 +51,7 @@ class Mending:
     @property
     def sentence(self) -> str:
         """`feed RGB: 81.7 % becomes 91.5 %`."""
-        return f"{self.fix}: {100 * self.accuracy:.1f} % becomes {100 * (self.accuracy + self.exchange.net):.1f} %"
+        return f"{self.fix}: {percent(self.accuracy)} becomes {percent(self.accuracy + self.exchange.net)}"
 
 
 def judge_mendings(

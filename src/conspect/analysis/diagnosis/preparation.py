@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conspect.core.percentages import percent
 from conspect.core.spaces import Float64
 
 # Below these, colour and detail are lost; above and below these, the picture is enlarged and its border cut off, or shrunk.
@@ -49,14 +50,14 @@ class Placement:
     def clauses(self) -> Iterator[str]:
         """What is unusual, each as a clause."""
         if self.scattered > MOST_SCATTERED:
-            yield f"parts of the images reach the model in other places than they belong ({100 * self.scattered:.0f} % of them)"
+            yield f"parts of the images reach the model in other places than they belong ({percent(self.scattered, 0)} of them)"
             return
         yield from self._orientation()
         least, most = min(self.sides), max(self.sides)
         if most > MOST_ENLARGED:
             yield f"the border of the images does not reach the model (about {100 / most:.0f} % of each side does)"
         elif least < LEAST_ENLARGED:
-            yield f"the images reach the model at {100 * least:.0f} % of the size that it takes"
+            yield f"the images reach the model at {percent(least, 0)} of the size that it takes"
         if self.off_centre > MOST_OFF_CENTRE:
             yield "the middle of the images does not reach the model in the middle"
 
@@ -124,7 +125,7 @@ class Preparation:
         elif self.mixed > MOST_MIXED:
             yield "colours are mixed before they reach the model (a channel answers to more than one of red, green and blue)"
         elif self.balance < LEAST_BALANCE:
-            yield f"one colour reaches the model at {100 * self.balance:.0f} % of the strength of the others"
+            yield f"one colour reaches the model at {percent(self.balance, 0)} of the strength of the others"
         if self.bent > MOST_BENT:
             yield "light and dark do not reach the model evenly (the levels are bent or clipped)"
         if self.inverted:

@@ -12,6 +12,7 @@ from conspect.analysis.diagnosis.images import Cause, CauseCount
 from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
 from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect
 from conspect.core.chances import p_value_words
+from conspect.core.percentages import percent
 from conspect.core.protocols import LayerMark
 
 # A correction's gain counts as one at this p-value.
@@ -101,14 +102,14 @@ def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> t
     sentences = [*([] if evidence.divided else [undivided]), _head(evidence, class_names), _norms(evidence)]
     if evidence.is_unsteady:
         sentences.append(
-            f"The same image gets another embedding beside other images ({100 * evidence.unsteady:.0f} % of the deviation over "
+            f"The same image gets another embedding beside other images ({percent(evidence.unsteady, 0)} of the deviation over "
             "images): dropout, noise or a norm of the batch is left on."
         )
     if evidence.marked is not None:
         sentences.append(_mark(evidence.marked))
     if evidence.is_clipped:
         sentences.append(
-            f"{100 * evidence.clipped:.0f} % of the embeddings' values lie exactly at the largest or smallest of their "
+            f"{percent(evidence.clipped, 0)} of the embeddings' values lie exactly at the largest or smallest of their "
             "dimension: they are clipped. If accuracy was lost, look there."
         )
     if evidence.preparation is not None:
@@ -153,7 +154,7 @@ def _head(evidence: ModelEvidence, class_names: Sequence[str]) -> str:
         text += (
             f"; of all classes {class_names[int(head.shape.argmax())]!r} is furthest from where another head puts it"
         )
-    marks = [f"{100 * head.zeros:.0f} % of the head's weights are exactly 0"] if head.zeros > PRUNED else []
+    marks = [f"{percent(head.zeros, 0)} of the head's weights are exactly 0"] if head.zeros > PRUNED else []
     marks += ["the head's weights are rounded"] if head.distinct < ROUNDED else []
     return ". ".join([text, *(mark[0].upper() + mark[1:] for mark in marks)]) + "."
 
@@ -188,10 +189,10 @@ def _mark(mark: LayerMark) -> str:
     """Of the first layer of the encoder that is pruned or rounded."""
     if mark.repeated > mark.zeros and mark.repeated > LAYER_ROUNDED:
         return (
-            f"The weights of layer {mark.name!r} are rounded: 16 values make up {100 * mark.repeated:.0f} % of them. If accuracy "
+            f"The weights of layer {mark.name!r} are rounded: 16 values make up {percent(mark.repeated, 0)} of them. If accuracy "
             "was lost, look there."
         )
-    pruned = f"The weights of layer {mark.name!r} are pruned: {100 * mark.zeros:.0f} % are exactly 0"
+    pruned = f"The weights of layer {mark.name!r} are pruned: {percent(mark.zeros, 0)} are exactly 0"
     return f"{pruned}. If accuracy was lost, look there."
 
 
@@ -199,11 +200,11 @@ def _reported(evidence: ModelEvidence, reported: float) -> str:
     """How much is lost against the reported accuracy, and how much of that a corrected head restores."""
     accuracy = evidence.head.accuracy
     if evidence.lost == 0:
-        said = f"Nothing is lost for sure against the reported accuracy of {100 * reported:.1f} %"
-        return f"{said}: {100 * accuracy:.1f} % are right."
+        said = f"Nothing is lost for sure against the reported accuracy of {percent(reported)}"
+        return f"{said}: {percent(accuracy)} are right."
     return (
-        f"Against the reported accuracy of {100 * reported:.1f} % the model loses {100 * (reported - accuracy):.1f} points; a "
-        f"corrected head restores {100 * evidence.restored:.0f} % of them: close to all where the head alone is broken, less "
+        f"Against the reported accuracy of {percent(reported)} the model loses {100 * (reported - accuracy):.1f} points; a "
+        f"corrected head restores {percent(evidence.restored, 0)} of them: close to all where the head alone is broken, less "
         "where the encoder is."
     )
 

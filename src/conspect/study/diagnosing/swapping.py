@@ -18,6 +18,7 @@ from conspect.analysis.diagnosis.labels import sharpness
 from conspect.analysis.localization import Blame, Culprit, part_losses, swap_test
 from conspect.core.chances import p_value_words
 from conspect.core.diagnostics import UserError, user_error
+from conspect.core.percentages import percent
 from conspect.core.protocols import ProgressBar, VisionModel, silent
 from conspect.core.spaces import Float64, Floats, Head
 from conspect.results.localization import PartLoss, SwappedFailure, SwapTest
@@ -179,8 +180,8 @@ def _nothing_in_common(
     """Why: an encoder that gives no numbers, or always the same; one that lost the classes; or another network."""
     sound, model = names
     figures = (
-        f"{sound} and {model} have no space in common: the head of each is right on {100 * right[2]:.1f} % and "
-        f"{100 * right[1]:.1f} % of what the other's encoder gives, and their dimensions do not go together ({common:.2f})"
+        f"{sound} and {model} have no space in common: the head of each is right on {percent(right[2])} and "
+        f"{percent(right[1])} of what the other's encoder gives, and their dimensions do not go together ({common:.2f})"
     )
     classes = int(truth.max()) + 1
     half = np.arange(len(truth)) % 2 == 0
@@ -198,11 +199,13 @@ def _nothing_in_common(
     chance = float(np.bincount(truth).max()) / len(truth)
     for name, share in zip(names, kept, strict=True):
         if share < 2 * chance:
-            problem = f"{figures}; a new head on the embeddings of {name} is right on {100 * share:.1f} % of images kept aside"
+            problem = (
+                f"{figures}; a new head on the embeddings of {name} is right on {percent(share)} of images kept aside"
+            )
             return user_error(
                 "STUDY002", problem, f"the encoder of {name} is broken: classes are not in its embeddings any more"
             )
-    both = f"{100 * kept[0]:.1f} % and {100 * kept[1]:.1f} %"
+    both = f"{percent(kept[0])} and {percent(kept[1])}"
     problem = f"{figures}; new heads are right on {both}, so both encoders know the classes"
     fix = (
         "the encoders were trained apart, or dimensions are in another order; give an earlier version of the same model"
