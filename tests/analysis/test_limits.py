@@ -8,7 +8,7 @@ import pytest
 
 from conspect.analysis import alignment, class_order, localization
 from conspect.analysis.concepts import grades, groups, meaningless, suggestions
-from conspect.analysis.diagnosis import evidence, head, images, labels, mendings, preparation, weighing, words
+from conspect.analysis.diagnosis import blame, evidence, head, images, labels, mendings, preparation, weighing, words
 from conspect.analysis.explanation import (
     contrast,
     counterfactual,
@@ -65,7 +65,7 @@ def test_when_a_suspect_is_named() -> None:
         0.55, 0.5, 0.85, 0.2,
     )  # fmt: skip
     assert localization.LEAST_CONFIDENCE == 0.6
-    assert (images.LEAST_WRONG, images.PLAUSIBLE, images.PLAUSIBLE_TOGETHER, images.SEEN) == (0.9, 0.2, 0.75, 0.5)
+    assert (images.LEAST_WRONG, images.PLAUSIBLE, images.PLAUSIBLE_TOGETHER, images.SEEN_ODDS) == (0.9, 0.2, 0.75, 0.0)
     assert (words.SIGNIFICANT, words.LEAST_MISLABELLED) == (0.01, 0.25)
     assert (mendings.LEAST_GAIN, mendings.ERROR, mendings.PROMISING) == (0.02, 0.01, 0.25)
 
@@ -87,7 +87,12 @@ def test_what_heads_and_labels_are_judged_with() -> None:
         100.0,
     )
     assert labels.TEMPERATURES[[0, 40, 70]] == pytest.approx([np.exp(-4), 1.0, np.exp(3)])
-    assert (weighing.FIT_PENALTY, weighing.FIT_ITERATIONS) == (0.01, 500)
+    assert (weighing.FIT_PENALTY, weighing.FIT_ITERATIONS, weighing.FIT_TOLERANCE) == (0.01, 3000, 1e-8)
+    assert weighing.MOST_UNKNOWN == 0.45
+    assert weighing.UNKNOWN_SHARES.tolist() == [0.8, 0.2]
+    assert (evidence.TOO_CLOSE, evidence.MAYBE_CLOSE, evidence.LEAST_CLIPPED) == (0.06, 0.12, 0.02)
+    assert (blame.MOST_ODDS, blame.LEAST_BROKEN, blame.LEAST_NEW) == (6.0, 0.7, 0.25)
+    assert (blame.BLAME_PENALTY, blame.BLAME_ITERATIONS) == (1e-3, 3000)
     assert [round(float(np.log10(penalty)), 6) for penalty in alignment.PENALTIES] == [k / 2 for k in range(-12, 3)]
 
 
