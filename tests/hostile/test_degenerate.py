@@ -199,7 +199,7 @@ def test_degenerate_data_have_defined_results_or_a_diagnostic(name: str, tmp_pat
     assert results["dataset"]["images"] - usable == len(
         [entry for entry in results["unreadable"] if entry["split"] == "test"]
     )
-    assert sum(results["localization"]["counts"].values()) == results["localization"]["failures"]
+    assert sum(results["localization"]["paper_oracle"]["counts"].values()) == results["localization"]["failures"]
     assert sum(map(sum, results["model"]["confusion"])) == usable
     for heatmap in results["heatmaps"]["ground_truth"]:
         greater = np.array(heatmap["greater"])

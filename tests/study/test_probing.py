@@ -75,7 +75,7 @@ LOST = {
     "red in all channels": "colours do not reach",
     "YCbCr": "colours are mixed",
     "blue at a quarter": "one colour reaches the model at 25 %",
-    "no blue": "one colour reaches the model at 0 %",
+    "no blue": "one colour reaches the model at under 1 %",
     "in linear light": "light and dark do not reach the model evenly",
     "too bright": "light and dark do not reach the model evenly",
     "bright values clipped": "light and dark do not reach the model evenly",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -107,13 +109,21 @@ def protocol(limits: Limits) -> type[H11Protocol]:
         def _abort_unread(self) -> None:
             self._unread = None
             if self.transport.get_write_buffer_size():
-                self.transport.abort()
+                self._reset()
 
         def _stalled(self) -> None:
             self._deadline = None
             waiting_for_client = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
             if waiting_for_client and not self.transport.is_closing():
                 self.transport.abort()
+
+        def _reset(self) -> None:
+            """Closes without waiting. What the kernel still holds for a client that does not read is dropped, and it is told:
+            otherwise megabytes of it stay, for minutes, for each connection that is gone."""
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
 
     return Connection
 
