@@ -92,7 +92,13 @@ def _finish(results: Results, folder: Path, as_json: bool) -> None:
     for line in [*left_out(results), *findings(results), *proofs(results)]:
         click.echo(line, err=True)
     if results.unreadable:
-        click.echo(f"{len(results.unreadable)} images could not be read; they are listed in results.json", err=True)
+        unreadable = len(results.unreadable)
+        told = (
+            "1 image could not be read; it is"
+            if unreadable == 1
+            else f"{unreadable:,} images could not be read; they are"
+        )
+        click.echo(f"{told} listed in results.json", err=True)
     if as_json:
         click.echo(encoded(results, indent=None), nl=False)
     else:

@@ -100,7 +100,9 @@ def _text(results: Results, pictures: dict[str, str]) -> str:
         "All figures hold for inputs like the images of the study and say nothing about others. Concepts are seen through a "
         "lens, whose quality is:",
         _table(("figure", "value", "meaning"), [(row.name, row.value, row.meaning) for row in trust_rows(results)]),
-        f"{len(results.unreadable):,} images could not be read and are in no figure.",
+        "1 image could not be read and is in no figure."
+        if len(results.unreadable) == 1
+        else f"{len(results.unreadable):,} images could not be read and are in no figure.",
         _table(
             ("what", "digest"),
             [("model", model.digest), ("data", data.digest), ("lens", results.alignment.lens_digest)],

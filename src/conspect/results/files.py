@@ -53,6 +53,15 @@ def decoded(content: bytes, kind: type[Record]) -> Record:
         raise ValueError("it is nested too deeply") from error
 
 
+def schema_of(content: bytes) -> int | None:
+    """The number of its format that a JSON object says under "schema"; None where it says none."""
+    try:
+        said = msgspec.json.decode(content, type=dict[str, msgspec.Raw]).get("schema")
+        return None if said is None else msgspec.json.decode(said, type=int)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
 def write_record(path: Path, record: msgspec.Struct) -> None:
     """Writes `encoded(record)`: a reader sees the old file or the new one."""
     write_atomically(path, encoded(record))

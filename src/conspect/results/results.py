@@ -9,6 +9,7 @@ from conspect.results.concepts import Concept
 from conspect.results.data import Dataset, Environment, StudyChoices, Unreadable
 from conspect.results.diagnosis import Diagnosis
 from conspect.results.failure_groups import FailureGroup, FailureSearch
+from conspect.results.files import decoded, schema_of
 from conspect.results.heatmaps import Heatmaps
 from conspect.results.localization import Localization
 from conspect.results.models import Alignment, Model, Vlm
@@ -61,3 +62,14 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     failures: str
     seed: int
     digests: dict[str, str]
+
+
+def decoded_results(content: bytes) -> Results:
+    """The results that `content` holds. Raises ValueError: of another schema than this version's, or naming what is wrong."""
+    try:
+        return decoded(content, Results)
+    except ValueError:
+        schema = schema_of(content)
+        if schema in (None, SCHEMA):
+            raise
+        raise ValueError(f"it is of schema {schema}, and this version reads schema {SCHEMA}") from None

@@ -11,10 +11,9 @@ from conspect.comparison.orders import Orders
 from conspect.core.diagnostics import user_error
 from conspect.core.files import read_content
 from conspect.results.comparison import ChangedImage
-from conspect.results.files import decoded
 from conspect.results.heatmaps import order_column
 from conspect.results.localization import slice_column
-from conspect.results.results import Results
+from conspect.results.results import Results, decoded_results
 from conspect.study.recording.orders import ORDERS_FILE
 from conspect.study.study import CONFIG_FILE, RESULTS_FILE, Study
 
@@ -28,7 +27,7 @@ def finished_results(place: Path) -> Results:
         return Study.open(place).results()
     path = place / RESULTS_FILE if place.is_dir() else place
     try:
-        return decoded(read_content(path), Results)
+        return decoded_results(read_content(path))
     except FileNotFoundError as error:
         raise user_error("STUDY003", f"there is no {path}", "name a study's folder, or a results.json") from error
     except (OSError, ValueError) as error:

@@ -19,7 +19,7 @@ from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
 from conspect.monitor.runtime.guarantee import TargetRates
 from conspect.results.files import decoded, write_record
-from conspect.results.results import Manifest, Results
+from conspect.results.results import Manifest, Results, decoded_results
 from conspect.study.captions import CaptionTest
 from conspect.study.config import MonitorConfig, NeighbourhoodsConfig, StudyConfig, read_config
 from conspect.study.digests import digest_of_config, digest_of_metadata, digests_of
@@ -186,7 +186,7 @@ class Study:
         path, fix = self.folder / RESULTS_FILE, f"conspect run {self.folder}"
         try:
             content = read_content(path)
-            results = decoded(content, Results)
+            results = decoded_results(content)
             manifest = decoded(read_content(self.folder / MANIFEST_FILE), Manifest)
         except FileNotFoundError as error:
             raise user_error("STUDY003", f"{self.folder} has not been run to its end", fix) from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from conspect.core.diagnostics import user_error
 from conspect.core.json_value import JsonObject
 
 # Of red, green and blue.
@@ -40,6 +42,24 @@ class Preprocessing:
     scale: float = 1 / 255
     mean: Triple = (0.0, 0.0, 0.0)
     deviation: Triple = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        """Numbers of other libraries become Python's. Raises UserError MODEL004 for what would make no image of an image."""
+        for name, numbers, length in (
+            ("mean", self.mean, 3),
+            ("deviation", self.deviation, 3),
+            ("scale", (self.scale,), 1),
+        ):
+            try:
+                values = tuple(float(number) for number in numbers)
+            except (TypeError, ValueError):
+                values = ()
+            divides = name != "mean"
+            if len(values) != length or not all(map(isfinite, values)) or (divides and min(map(abs, values)) == 0):
+                wanted = "a number" if length == 1 else "three numbers, of red, green and blue"
+                fix = f"give {wanted}, finite{' and not 0' if divides else ''}"
+                raise user_error("MODEL004", f"the preprocessing's {name} is {getattr(self, name)!r}", fix)
+            object.__setattr__(self, name, values if length == 3 else values[0])
 
     @property
     def side(self) -> tuple[int, int] | None:
