@@ -114,7 +114,7 @@ PATHS = {
 }  # fmt: skip
 CASES: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "no change": (lambda folder: None, 0, ""),
-    "a name that is not UTF-8 on an unreadable image": (named_in_latin, 0, "1 images could not be read"),
+    "a name that is not UTF-8 on an unreadable image": (named_in_latin, 0, "1 image could not be read"),
     "a confidence next to 1": (says("settings", "confidence = 0.9999999999999999"), 0, ""),
     "a confidence next to 0": (says("settings", "confidence = 5e-324"), 0, ""),
     "a cut next to 1": (says("settings", "binarize_at = 0.9999999999999999"), 0, ""),
