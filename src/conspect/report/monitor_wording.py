@@ -58,7 +58,7 @@ def _culprit(located: AttackLocalization) -> str:
 
 def _difference(gap: DetectorDifference) -> str:
     better = "above" if gap.better_by >= 0 else "below"
-    sure = "" if gap.low > 0 or gap.high < 0 else "; the interval holds 0"
+    sure = "" if gap.decided else "; the interval holds 0"
     return (
         f"{gap.defect}: {gap.detector} lies {abs(gap.better_by):.4f} AUROC {better} {gap.baseline} "
         f"(paired difference {gap.better_by:.4f} [{gap.low:.4f}, {gap.high:.4f}]{sure})."

@@ -89,19 +89,19 @@ def proofs(results: Results) -> list[str]:
     headline = []
     coverage = verification.provable_coverage
     if coverage is not None:
-        at = {row.coverage: row.proved for row in coverage.best.rows}
         headline.append(
             f"Proofs speak of regions that hold real images: the median property is proved over regions that contain "
             f"{percent(coverage.best.median)} of the real images of its class "
             f"(measured on held-out images: {percent(coverage.best.measured_median)}); "
-            f"{at[0.5]:,} of {len(coverage.properties):,} over at least half of them, {at[0.9]:,} over at least 90 %."
+            f"{coverage.best.proved_over(0.5):,} of {len(coverage.properties):,} over at least half of them, "
+            f"{coverage.best.proved_over(0.9):,} over at least 90 %."
         )
         band = coverage.by_shape.get("band")
         if band is not None:
-            together = {row.coverage: row.proved for row in band.rows}
             headline.append(
                 f"These regions differ from property to property; over one region for all properties of a class (the band), the "
-                f"median is {percent(band.median)} (measured: {percent(band.measured_median)}), and {together[0.9]:,} hold over "
+                f"median is {percent(band.median)} (measured: {percent(band.measured_median)}), and "
+                f"{band.proved_over(0.9):,} hold over "
                 "at least 90 %."
             )
     near = verification.neighbourhoods

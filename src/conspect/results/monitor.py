@@ -60,6 +60,11 @@ class DetectorDifference(Struct, frozen=True, kw_only=True, forbid_unknown_field
     low: float
     high: float
 
+    @property
+    def decided(self) -> bool:
+        """Whether the interval of the difference lies on one side of 0."""
+        return self.low > 0 or self.high < 0
+
 
 class DetectorCurve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The curves of a chosen detector on one defect."""

@@ -214,6 +214,13 @@ class ShapeCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     median: Fraction
     measured_median: Fraction | None
 
+    def proved_over(self, coverage: Fraction) -> Count:
+        """How many properties are proved over at least this share of real images, one of the shares of `rows`.
+
+        Raises: StopIteration for a share that is none of them.
+        """
+        return next(row.proved for row in self.rows if row.coverage == coverage)
+
 
 class ProvableCoverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The headline: the largest share of real images over which each property is proved, by shape of region.
