@@ -12,6 +12,9 @@ from tests.mistakes import Mutant
 from tests.mutants import Fate, Judge, Justification, Justified, KeptOutcomes, Outcome, Score, outcome
 from tests.reach import KeptReach, Reach
 
+NEEDS_SOURCES = pytest.mark.skipif(
+    not mistakes.SOURCES.is_dir(), reason="could not run: mistakes are made in the sources, which are not here"
+)
 SOURCE = '''"""Two numbers."""
 
 from typing import TYPE_CHECKING, TypeAlias
@@ -255,6 +258,7 @@ def test_a_room_whose_tests_fail_without_a_mutant_is_refused(toy: Path) -> None:
         Judge([""])
 
 
+@NEEDS_SOURCES
 def test_a_sample_is_drawn_by_its_seed_and_a_longer_one_begins_with_it() -> None:
     first = mutants.sample("statistics", 10, 0)
     assert first == mutants.sample("statistics", 10, 0)
@@ -265,6 +269,7 @@ def test_a_sample_is_drawn_by_its_seed_and_a_longer_one_begins_with_it() -> None
     assert len(everything) > 400
 
 
+@NEEDS_SOURCES
 def test_what_is_justified_is_still_there_and_is_one_mistake() -> None:
     known = mutants.justified()
     assert len(known.single) >= 30
@@ -280,6 +285,7 @@ def test_what_is_justified_is_still_there_and_is_one_mistake() -> None:
     assert all(entry.reason for entry in known.single)
 
 
+@NEEDS_SOURCES
 def test_a_kind_that_is_justified_has_mutants_in_every_room_but_the_checker() -> None:
     kinds = mutants.justified().kinds
     assert kinds.keys() == {mistakes.LOOSE}

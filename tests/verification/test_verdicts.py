@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, all_of, any_of, exit_code, unknown
@@ -70,6 +70,8 @@ def test_the_exit_code_tells_the_worst_verdict(verdicts, code):
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
+@example(5e-324, 5e-324)
+@example(1.2345678e-310, 2.2250738585072014e-308)
 def test_printed_sizes_are_rounded_towards_what_was_proved(low, high):
     result = PropertyResult("p", "region", HOLDS, margin=low, float32_slack=high, gamma_max=GammaMax(low, high, 8.0))
     facts = verdict_lines(property_record(result)).splitlines()[1]

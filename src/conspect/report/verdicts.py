@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import islice
 from math import isfinite
+from sys import float_info
 
 from conspect.core.percentages import level, narrow
 from conspect.core.terminal import on_one_line
@@ -140,4 +141,7 @@ def _up(value: float, digits: int = SIGNIFICANT) -> str:
 def _rounded(value: float, digits: int, rounding: str) -> str:
     if not isfinite(value):
         return f"{value:g}"
-    return f"{float(Context(prec=digits, rounding=rounding).create_decimal(Decimal(value))):.{digits}g}"
+    rounded = Context(prec=digits, rounding=rounding).create_decimal(Decimal(value))
+    if 0 < abs(value) < float_info.min:
+        return f"{rounded:e}"  # a float this small has fewer digits than are printed: it would round them anew
+    return f"{float(rounded):.{digits}g}"
