@@ -173,6 +173,20 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
             read_image(path)
 
 
+@pytest.mark.parametrize(("width", "height"), [(65_536, 1), (1, 65_536), (2001, 2), (1001, 1)])
+def test_a_picture_that_is_one_long_line_is_refused_before_its_shorter_edge_is_enlarged(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png_header(width, height))
+    with pytest.raises(
+        UnreadableImage, match=f"a.png: {width} x {height} pixels: one edge is more than 1,000 times as long"
+    ):
+        read_image(path)
+    Image.new("RGB", (1000, 1)).save(path)
+    assert read_image(path).shape == (1, 1000, 3)
+
+
 @given(st.data())
 def test_whatever_a_file_holds_it_is_a_picture_or_unreadable(tmp_path_factory, data) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzzed.png"

@@ -145,6 +145,18 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_at_once_and_a_common_one_is_not
     assert "segments" in require_failure(ask(content=segments, headers=JPEG), 422, "WEB110")["problem"]
 
 
+@pytest.mark.parametrize("end", [b"", b"\xd9", b"\xe1\0\2"])
+def test_a_jpeg_that_consists_of_fill_bytes_is_refused_before_they_are_read_one_by_one(ask, end):
+    filled = b"\xff\xd8" + b"\xff" * 5000 + end
+    assert received.scans_of_jpeg(filled)[1] >= 4999
+    assert "segments" in require_failure(ask(content=filled, headers=JPEG), 422, "WEB110")["problem"]
+    # A few are allowed, and so is any number of them in a scan or a segment.
+    few = with_scans(1)[:2] + b"\xff" * 9 + with_scans(1)[2:]
+    assert received.scans_of_jpeg(few)[1] == received.scans_of_jpeg(with_scans(1))[1] + 9
+    inside = b"\xff\xfe" + struct.pack(">H", 60_000) + b"\xff" * 59_998
+    assert ask(content=with_scans(1)[:2] + inside + with_scans(1)[2:], headers=JPEG).status_code == 200
+
+
 def test_pixels_of_one_request_are_counted_together(ask):
     parts = [("image", (f"{k}.png", file_of(1024))) for k in range(8)]
     told = require_failure(ask(files=parts), 422, "WEB110")

@@ -50,13 +50,18 @@ def multipart(*parts: bytes, end: bytes = b"--b--\r\n") -> dict:
     return {"content": body, "headers": {"content-type": "multipart/form-data; boundary=b"}}
 
 
-def large_png(side: int) -> bytes:
+def png_of(width: int, height: int) -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", (side, side)).save(out, format="PNG")
+    Image.new("RGB", (width, height)).save(out, format="PNG")
     return out.getvalue()
 
 
+def large_png(side: int) -> bytes:
+    return png_of(side, side)
+
+
 ROW = [0.0] * 8
+TWICE = b'{"embeddings": ' + json.dumps([ROW]).encode() + b', "%s": %s}'
 CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "not found": ({"method": "GET", "url": "/v2/check"}, "WEB103"),
     "get": ({"method": "GET"}, "WEB104"),
@@ -92,6 +97,13 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "logits alone": ({"json": {"logits": [[0.0] * 10]}}, "WEB109"),
     "unknown key": ({"json": {"embeddings": [ROW], "image": "x"}}, "WEB109"),
     "reasons": ({"json": {"embeddings": [ROW]}, "url": "/v1/check?reasons=why"}, "WEB109"),
+    "reasons twice": ({"json": {"embeddings": [ROW]}, "url": "/v1/check?reasons=all&reasons=none"}, "WEB109"),
+    "a parameter misspelt": ({"json": {"embeddings": [ROW]}, "url": "/v1/check?reason=all"}, "WEB109"),
+    "a parameter of no name": ({"json": {"embeddings": [ROW]}, "url": "/v1/check?=all"}, "WEB109"),
+    "a name twice": ({"content": TWICE % (b"embeddings", b"[[1]]"), "headers": JSON}, "WEB109"),
+    "a name twice, once in other letters": (
+        {"content": TWICE % (b"\\u0065mbeddings", json.dumps([ROW]).encode()), "headers": JSON}, "WEB109",
+    ),
     "not safetensors": ({"content": b"x" * 99, "headers": SAFETENSORS}, "WEB109"),
     "lying safetensors": ({"content": struct.pack("<Q", 1 << 60) + b"{}", "headers": SAFETENSORS}, "WEB109"),
     "no tensors": ({"content": struct.pack("<Q", 2) + b"{}", "headers": SAFETENSORS}, "WEB109"),
@@ -114,6 +126,11 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "bomb": ({"content": bomb(), "headers": PNG}, "WEB110"),
     "too many pixels": ({"content": large_png(101), "headers": PNG}, "WEB110"),
     "images from 0 to 1": ({"content": save({"images": images(1, side=4) // 128}), "headers": SAFETENSORS}, "WEB109"),
+    "one long row of pixels": ({"content": png_of(1001, 1), "headers": PNG}, "WEB110"),
+    "one long column of pixels": ({"content": png_of(1, 1001), "headers": PNG}, "WEB110"),
+    "one long row of pixels in safetensors": (
+        {"content": save({"images": np.ones((1, 1, 1001, 3), np.uint8)}), "headers": SAFETENSORS}, "WEB110",
+    ),
     "too many pixels in safetensors": ({"content": save({"images": images(1, side=101)}), "headers": SAFETENSORS}, "WEB110"),
     "one bad part": (multipart(large_png(4), b"x"), "WEB110"),
     "a part that is no file": (
@@ -278,7 +295,17 @@ def test_a_page_that_reaches_loopback_by_another_name_is_refused():
     ask = asking(LinearModel(), hosts=frozenset({"localhost", "127.0.0.1", "[::1]"}))
     for host in ("localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"):
         assert ask(method="GET", url="/healthz", headers={"host": host}).status_code == 200
-    for host in ("evil.example", "localhost.evil.example:80", "", "[::2]", "127.0.0.1.evil.example"):
+    for host in (
+        "evil.example",
+        "localhost.evil.example:80",
+        "",
+        "[::2]",
+        "127.0.0.1.evil.example",
+        "[::1]x",
+        "[::1]:80:80",
+        "localhost:80x",
+        "localhost:80:80",
+    ):
         require_failure(ask(method="GET", url="/healthz", headers={"host": host}), 400, "WEB101")
     ask.service.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
 from conspect.core.diagnostics import ConspectError, UserError, user_error
@@ -22,6 +23,7 @@ from conspect.web.log import Log
 from conspect.web.metrics import CONTENT_TYPE, Metrics
 from conspect.web.receiving import Receiver
 
+REASONS = "reasons is flagged, all or none, and the query has nothing else"
 CHECK, METRICS, SCHEMA = "/v1/check", "/metrics", "/openapi.json"
 _ROWS: JsonObject = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 _FILE: JsonObject = {"type": "string", "format": "binary"}
@@ -106,6 +108,7 @@ class Service:
         @app.post(CHECK, response_model=Answers, responses=FAILURES, openapi_extra={"requestBody": BODY})
         async def check(request: Request, reasons: Asked = "flagged") -> Response:
             """Say of each input whether the model's output can be believed. `reasons`: for whom to give them."""
+            _require_known(request.query_params)
             notes: RequestNotes = request.scope["conspect"]
             async with receiver.body(request) as body:
                 notes.bytes = len(body)
@@ -142,6 +145,15 @@ class Service:
         return app
 
 
+def _require_known(query: QueryParams) -> None:
+    """Raises UserError WEB109 for a parameter of another name, or one that is given twice: neither is left out in silence."""
+    names = [name for name, _ in query.multi_items()]
+    unknown = next((name for name in names if name != "reasons"), None)
+    if unknown is not None or len(names) > 1:
+        problem = "the query says reasons twice" if unknown is None else f"the query has {unknown[:40]!r}"
+        raise user_error("WEB109", problem, REASONS)
+
+
 def _told(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ConspectError):
         raise error
@@ -167,4 +179,4 @@ def _told_by_fastapi(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     where = ", ".join(".".join(str(part) for part in mistake["loc"]) for mistake in error.errors())
-    return _told(request, user_error("WEB109", f"{where[:200]} is wrong", "reasons is flagged, all or none"))
+    return _told(request, user_error("WEB109", f"{where[:200]} is wrong", REASONS))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.protocols import UnreadableImage
 from conspect.study.monitor.decoder import DECODED, LENGTH, REQUEST, SIZE
-from conspect.study.monitor.received import declared_pixels, received_image
+from conspect.study.monitor.received import declared_pixels, received_image, require_few_scans
 from conspect.web.failures import Busy
 from conspect.web.limits import Limits
 
@@ -84,6 +84,7 @@ class Decoders:
         allowance.seconds_left()
         if len(content) <= SMALL_BYTES and declared_pixels(content, "", pixels=self.limits.pixels) <= SMALL_PIXELS:
             return received_image(content, "", pixels=SMALL_PIXELS)
+        require_few_scans(content, "")
         try:
             decoder = self._free.get(timeout=allowance.seconds_left())
         except queue.Empty:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import time
 import traceback
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from conspect.web.log import Log
 if TYPE_CHECKING:
     from conspect.web.metrics import Metrics
 
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::[0-9]*)?")
 OPEN, ABOUT = "/healthz", "/"
 # Methods that change nothing, RFC 9110, 9.2.1; a page may read their answers no more than any other of another origin.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -150,8 +152,9 @@ def _has_two_lengths(scope: Scope) -> bool:
 
 
 def _without_port(host: str) -> str:
-    name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.split(":", 1)[0]
-    return name.lower().rstrip(".")
+    """The name in `NAME:PORT` or `[ADDRESS]:PORT`, as RFC 3986, 3.2.2 writes them; anything else stays whole, and is no name."""
+    written = _HOST.fullmatch(host)
+    return host if written is None else written[1].lower().rstrip(".")
 
 
 async def _send(error: ConspectError, send: Send) -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from conspect.adapters.datasets import sixteen_bits
 from conspect.adapters.datasets.signatures import LOOKED_AT, not_an_image
 from conspect.core.diagnostics import Diagnostic, SourceLocation, user_error
+from conspect.core.image_sizes import too_large
 from conspect.core.protocols import UnreadableImage
 
 # The decoders that are used, and no others: Pillow's own list holds one that runs Ghostscript and several of rare formats.
@@ -72,8 +73,9 @@ def _decoded(source: Path | BinaryIO) -> NDArray[np.uint8]:
         Image.init()
         formats = [name for name in FORMATS if name in Image.OPEN]
         with Image.open(source, formats=formats) as image:
-            if image.width * image.height > MAXIMUM_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels are more than {MAXIMUM_PIXELS:,}")
+            refusal = too_large(image.width, image.height, MAXIMUM_PIXELS)
+            if refusal is not None:
+                raise ValueError(refusal)
             image.seek(0)
             kind, tags = image.format, dict(getattr(image, "tag_v2", {}))
             sixteen_bits.check_unsigned(tags, image.mode)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
+from conspect.core.image_sizes import too_large
 from conspect.core.json_value import JsonValue
 from conspect.web.bodies.body import Body, InputShapes, refuse, refuse_number, require_finite
 from conspect.web.limits import Limits
@@ -121,9 +122,9 @@ def _images(array: _DeclaredArray, data: memoryview, limits: Limits) -> tuple[ND
     images, height, width = array.shape[:3]
     if images > limits.inputs:
         refuse_number(limits.inputs)
-    if height * width > limits.pixels:
-        problem = f"{width} x {height} pixels are more than {limits.pixels:,}"
-        raise user_error("WEB110", problem, "send smaller images")
+    refusal = too_large(width, height, limits.pixels)
+    if refusal is not None:
+        raise user_error("WEB110", refusal, "send smaller images")
     limits.require_pixels(images * height * width)
     pixels = _view(array, data).astype(np.uint8, copy=False)
     black = np.flatnonzero(pixels.max(axis=(1, 2, 3)) == 1)
