@@ -46,3 +46,12 @@ def test_the_penalty_is_small_where_features_help_and_large_where_they_do_not():
     assert choose_penalty(FEATURES, np.zeros((600, 3)), LABELS, fold, penalties) == 0.001
     noise = GENERATOR.normal(size=(600, 40))
     assert choose_penalty(noise, FEATURES @ TRUTH, LABELS, fold, penalties) == 10.0
+
+
+def test_given_scores_far_beyond_the_range_of_exponentials_are_brought_down():
+    # One of four rows is wrong: the best sharpness s has 1 / (1 + exp(-2000 s)) = 3 / 4.
+    given = np.array([[2000.0, 0.0], [0.0, 2000.0]] * 8)
+    labels = np.array([0, 1, 0, 1, 0, 1, 1, 0] * 2)
+    model = fit_corrected(np.zeros((16, 1)), given, labels, penalty=0.1, iterations=500)
+    assert model.bias == pytest.approx(np.zeros(2), abs=1e-3)
+    assert 2000 * model.sharpness == pytest.approx(np.log(3), rel=1e-3)

@@ -1,5 +1,6 @@
 """Detection metrics against scikit-learn and against their definitions, written out without any shortcut."""
 
+from dataclasses import astuple
 from itertools import pairwise, permutations
 from typing import get_args
 
@@ -12,7 +13,7 @@ from sklearn import metrics as sklearn_metrics
 from conspect.core.diagnostics import UserError
 from conspect.statistics import detection
 from conspect.statistics.detection import HIGHER_IS_BETTER, METRICS, Score, measure
-from conspect.statistics.detection_bootstrap import Estimate, resample
+from conspect.statistics.detection_bootstrap import Estimate, ResampledMetrics, resample
 
 samples = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=60).filter(
     lambda rows: len({kind for _, kind in rows}) == 2
@@ -92,9 +93,9 @@ def test_direction_belongs_to_the_score():
     assert measure(Score(values, "normal"), suspect) == measure(Score(-values, "suspect"), suspect)
 
 
-@pytest.mark.parametrize("suspect", [[True, True], [False, False]])
-def test_one_kind_of_sample_is_an_error(suspect):
-    with pytest.raises(UserError, match="MONITOR002"):
+@pytest.mark.parametrize(("suspect", "missing"), [([True, True], "normal"), ([False, False], "suspect")])
+def test_one_kind_of_sample_is_an_error(suspect, missing):
+    with pytest.raises(UserError, match=rf"(?s)MONITOR002.*none of the 2 samples is {missing}"):
         measure(Score(np.array([1.0, 2.0]), "suspect"), np.array(suspect))
 
 
@@ -140,6 +141,18 @@ def test_intervals_hold_the_value_and_paired_differences_are_narrower():
         assert (difference.low > 0) == HIGHER_IS_BETTER[metric]
     same = resample({"a": scores["good"], "b": scores["good"]}, suspect, resamples=50)
     assert same.difference("a", "b", "auroc") == Estimate(0.0, 0.0, 0.0)
+
+
+def test_an_interval_leaves_out_half_of_what_is_not_confidence_on_either_side():
+    # The samples' own value stands first and takes no part: quantiles are those of 0, 1, ..., 100.
+    drawn = np.concatenate([[1e6], np.arange(101.0)[::-1]])
+    samples = ResampledMetrics({"a": {"auroc": drawn}, "b": {"auroc": np.zeros(102)}})
+    for confidence, low, high in ((0.95, 2.5, 97.5), (0.9, 5.0, 95.0), (0.5, 25.0, 75.0)):
+        expected = pytest.approx((1e6, low, high))
+        assert astuple(samples.estimate("a", "auroc", confidence)) == expected
+        assert astuple(samples.difference("a", "b", "auroc", confidence)) == expected
+    assert samples.estimate("a", "auroc") == samples.estimate("a", "auroc", 0.95)
+    assert samples.difference("a", "b", "auroc") == samples.difference("a", "b", "auroc", 0.95)
 
 
 def test_one_resample_is_one_value_beside_the_samples_own_and_none_is_refused():

@@ -652,6 +652,9 @@ def test_many_questions_are_answered_as_each_alone(norm: Any, tight: bool) -> No
     offsets[4] *= 1e6
     slopes[5], offsets[5] = 1e6 * slopes[3], 1e6 * offsets[3]
     slopes[6], offsets[6] = slopes[5], [-1e-4, -1e-4, 1e6]
+    # The tolerance is of the scale, a hundred thousandth here: these are no ties.
+    slopes[7:9] = 1e-5 * slopes[3]
+    offsets[7], offsets[8] = [1e-10, 1e-10, 1e-5], [-1e-10, -1e-10, 1e-5]
     seen = set()
     for steps in (1, 2, 5, 100):
         answers = barrier.answer(slopes, offsets, norm, steps=steps, tolerance=1e-9, tight=tight)
@@ -665,6 +668,9 @@ def test_many_questions_are_answered_as_each_alone(norm: Any, tight: bool) -> No
             assert answers.points[k] == pytest.approx(point, abs=1e-6)
             seen.add(status)
     assert seen == {barrier.OPEN, barrier.CLOSED, barrier.POINT}
+    assert answers.status[7:9].tolist() == [barrier.POINT, barrier.CLOSED]
+    # Fractions of a step, the whole one first: more than that could leave the simplex.
+    assert barrier.FRACTIONS == tuple(sorted(barrier.FRACTIONS, reverse=True)) == (1.0, 0.5, 0.2, 0.07, 0.02)
     usual = barrier.answer(slopes, offsets, norm)
     asked = barrier.answer(slopes, offsets, norm, steps=100, tolerance=1e-9, tight=False)
     assert (usual.lower == asked.lower).all()

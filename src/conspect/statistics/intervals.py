@@ -11,9 +11,8 @@ Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def normal_quantile(confidence: float) -> float:
     """z of a two-sided interval: the standard normal's share between -z and z is `confidence`, 0 < confidence < 1."""
-    upper = 0.5 + confidence / 2
-    # Close to 1 the upper share is rounded to 1, whose quantile is infinite; the lower tail keeps its digits.
-    return float(special.ndtri(upper) if upper < 1 else -special.ndtri((1 - confidence) / 2))
+    # By the lower tail, which keeps its digits: close to 1 the share below z is rounded to 1, whose quantile is infinite.
+    return -float(special.ndtri((1 - confidence) / 2))
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95) -> Interval:

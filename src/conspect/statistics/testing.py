@@ -23,8 +23,9 @@ def fisher_two_sided(
     k, n = np.where(swapped, k2, k1), np.where(swapped, n2, n1)  # the sample with the smaller share: its lower tail
     hits, misses = k1 + k2, n1 + n2 - k1 - k2
     first = np.exp(_log_choose(hits, k) + _log_choose(misses, n - k) - _log_choose(hits + misses, n))
-    lower = _tail_below(first, k, n, hits, misses)
-    return np.asarray(np.minimum(1.0, 2 * np.minimum(lower, 1.0 - lower + first)))
+    # The other tail is never the smaller one by so much that it counts: k is not above the mean, and so not above the median,
+    # which lies within 1 of it (Siegel 2001); P(X >= k) is one half at least.
+    return np.asarray(np.minimum(1.0, 2 * _tail_below(first, k, n, hits, misses)))
 
 
 def _tail_below(

@@ -54,7 +54,7 @@ def answer(
     With `tight` the iteration goes on after that, for multipliers whose bound is close to the best.
     """
     count, literals, dimension = slopes.shape
-    scale = np.maximum(np.abs(offsets), dual_norm(slopes, norm)).max(axis=1) if count else np.zeros(0)
+    scale = np.maximum(np.abs(offsets), dual_norm(slopes, norm)).max(axis=1)
     scale = np.where(scale > 0, scale, 1.0)
     result = Bounds(
         np.zeros(count, np.int8),

@@ -72,11 +72,9 @@ def products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> l
     if not left or not right or not left[0]:
         return [[0] * len(right) for _ in left]
     first, second = _digits(left), _digits(right)
-    fewest = min(len(first), len(second))
-    if (left[0] and len(left[0]) * fewest << 2 * DIGIT > 1 << 53) or len(first) * len(second) > MOST_DIGITS:
+    if len(first) * len(second) > MOST_DIGITS or not _adds_up_in_floats(len(left[0]), min(len(first), len(second))):
         return [[dot(row, column) for column in right] for row in left]
-    # Digits i and j multiply into place i + j, as by hand, with 2**16 for ten. In one place at most `fewest` pairs meet, each a
-    # sum of len(left[0]) products below 2**32: the bound above keeps all of it below 2**53.
+    # Digits i and j multiply into place i + j, as by hand, with 2**16 for ten.
     total = [[0] * len(right) for _ in left]
     for place in range(len(first) + len(second) - 1):
         pairs = [(i, place - i) for i in range(len(first)) if 0 <= place - i < len(second)]
@@ -85,6 +83,14 @@ def products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> l
         for row, more in zip(total, np.asarray(part).astype(np.int64).tolist(), strict=True):
             row[:] = [value + (extra << lift) for value, extra in zip(row, more, strict=True)]
     return total
+
+
+def _adds_up_in_floats(terms: int, pairs: int) -> bool:
+    """Whether float64 holds all that meets in one place exactly: so many pairs of digits, each a sum of `terms` products.
+
+    A product of two digits lies below 2**32, and whole numbers are floats up to 2**53.
+    """
+    return terms * pairs <= 1 << 53 - 2 * DIGIT
 
 
 def _digits(rows: Sequence[Sequence[int]]) -> list[Float64]:

@@ -37,9 +37,7 @@ def readout_errors(model: VerificationModel, magnitudes: Float64, unit: float) -
     merely wider.
     """
     values, errors = magnitudes, unit * magnitudes
-    for depth, layer in enumerate(model.head.layers):
-        if depth:
-            values = np.maximum(values, 0.0)  # ReLU neither enlarges a value nor an error
+    for layer in model.head.layers:  # a ReLU between two of them enlarges neither sizes nor errors
         values, errors = _through(layer, values, errors, unit)
     logits = errors
     mapped, mapped_errors = _through(model.lens.alignment, magnitudes, unit * magnitudes, unit)

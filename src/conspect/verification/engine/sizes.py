@@ -42,7 +42,7 @@ class SizeDecider(Protocol):
     def forms(self, region: Region) -> RegionForms:
         """Base forms seen from a region."""
 
-    def decide_in_floats(self, tasks: Sequence[Task], forms: list[RegionForms], *, tight: bool = False) -> None:
+    def decide_in_floats(self, tasks: Sequence[Task], forms: list[RegionForms], *, tight: bool = ...) -> None:
         """Hints for all tasks that are linear."""
 
     def prover(self, region: Region, forms: RegionForms | None = None) -> Prover:
@@ -97,7 +97,7 @@ class SizeSearch:
         """Where the verdict changes, starting from the outcome at the region's own size."""
         deadline = time.monotonic() + seconds
         # Beyond a few times the largest size of an ordinary embedding nobody asks.
-        limit = 8.0 * max(1.0, float(region.size), math.sqrt(region.dimension) if region.norm == "euclid" else 0.0)
+        limit = 8.0 * max(float(region.size), math.sqrt(region.dimension) if region.norm == "euclid" else 1.0)
         low = high = None
         if outcome.verdict.outcome == "holds":
             low = End(below(region.size), region, outcome)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Membership:
     """Exact membership in the regions of readouts of one model."""
 
     model: VerificationModel
-    _exact: ExactModel | None = field(default=None, repr=False)
+    _exact: ExactModel | None = None
 
     def holds(self, place: ClassRegion, readouts: ReadoutRegions, embedding: Floats) -> bool:
         """Whether the readouts of one embedding `[D]` lie in a region at its size.
@@ -41,9 +42,7 @@ class Membership:
             return self._in_band(place, readouts, space, values)
         offset = [v - Fraction(c) for v, c in zip(values, place.region.centre.tolist(), strict=True)]
         factor = [[Fraction(v) for v in row] for row in place.region.factor.tolist()]
-        scale = max(
-            (v.denominator for row in factor for v in row), default=1
-        )  # dyadic: the largest is a multiple of all
+        scale = lcm(*(v.denominator for row in factor for v in row))
         w = solve([[int(v * scale) for v in row] for row in factor], [v * scale for v in offset], float("inf"))
         return isinstance(w, list) and sum((v * v for v in w), Fraction(0)) <= place.region.size**2
 
@@ -70,7 +69,7 @@ def _base_rows(rows: AtomRows, space: ReadoutSpace, values: list[Fraction]) -> d
     """Base rows of readouts: a logit or strength that the others are read relative to is 0."""
     kinds, zero = space.kinds, Fraction(0)
     own = kinds.class_index
-    base = dict.fromkeys(range(rows.zero_row + 1), zero)
+    base = dict.fromkeys(range(rows.zero_row), zero)
     others = [] if own is None else [k for k in range(rows.classes) if k != own]
     base |= dict(zip(others, values, strict=False))
     base |= {rows.classes + k: value for k, value in zip(kinds.strengths_read, values[len(others) :], strict=False)}
