@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -6,7 +7,14 @@ import pytest
 
 from conspect.core.diagnostics import OutsideError
 from conspect.core.digests import digest_arrays, digest_bytes, digest_file, digest_json
-from conspect.core.files import remove_leftovers, write_atomically, write_json, writing_to
+from conspect.core.files import (
+    remove_leftovers,
+    replacing,
+    require_replaceable,
+    write_atomically,
+    write_json,
+    writing_to,
+)
 
 
 def test_a_written_file_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -110,6 +118,38 @@ def test_what_the_system_refuses_while_writing_is_an_outside_error(tmp_path: Pat
         writing_to(tmp_path / "file", "maps"),
     ):
         raise AssertionError("the folder cannot be made, so nothing is written")
+    (tmp_path / "report.html").mkdir()
+    with (
+        pytest.raises(OutsideError, match=r"STORE001: cannot write report.html to .*: Is a directory") as refused,
+        writing_to(tmp_path),
+    ):
+        write_atomically(tmp_path / "report.html", b"y")
+    assert refused.value.diagnostics[0].fix == "move away the folder that has this name"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutsideError, match=r"STORE001: cannot write pipe to ") as refused, writing_to(tmp_path):
+        write_atomically(tmp_path / "pipe", b"y")
+    assert refused.value.diagnostics[0].fix == "move away the pipe that has this name: nobody reads it"
+    full = pytest.raises(OutsideError, match=r"STORE001: cannot write new.txt to .*: No space left")
+    with full as refused, writing_to(tmp_path), replacing(tmp_path / "new.txt") as out:
+        raise OSError(errno.ENOSPC, "No space left on device", out.name)
+    assert refused.value.diagnostics[0].fix == "free space there, or choose another folder"
     with writing_to(tmp_path / "a" / "b"):
         (tmp_path / "a" / "b" / "c").write_text("y")
     assert (tmp_path / "a/b/c").read_text() == "y"
+
+
+def test_what_cannot_be_replaced_is_said_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a.html", "b.json")
+    (tmp_path / "a.html").write_text("x")
+    require_replaceable(tmp_path, names)
+    (tmp_path / "b.json").mkdir()
+    with pytest.raises(OutsideError, match=r"STORE001: cannot write b.json to .*: Is a directory"):
+        require_replaceable(tmp_path, names)
+    (tmp_path / "b.json").rmdir()
+    os.mkfifo(tmp_path / "b.json")
+    with pytest.raises(OutsideError, match=r"STORE001: cannot write b.json to .*: No such device or address"):
+        require_replaceable(tmp_path, names)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(OutsideError, match=r"STORE001: cannot write to .*: Permission denied") as refused:
+        require_replaceable(tmp_path, ())
+    assert refused.value.diagnostics[0].fix == "let this user write there, or choose another folder"

@@ -113,6 +113,11 @@ PATHS = {
     ("model", "path"), ("model", "preprocessing"), ("vlm", "path"), ("vlm", "known"), ("data", "directory"),
 }  # fmt: skip
 CASES: dict[str, tuple[Callable[[Path], object], int, str]] = {
+    **{
+        f"{name} is a folder": (in_place_of(name, Path.mkdir), 4, f"STORE001: cannot write {name} to ")
+        for name in ("results.json", "report.html", "manifest.json", "failures.arrows", "orders.arrows")
+    },
+    "results.json is a pipe": (in_place_of("results.json", os.mkfifo), 4, "STORE001: cannot write results.json to "),
     "no change": (lambda folder: None, 0, ""),
     "a name that is not UTF-8 on an unreadable image": (named_in_latin, 0, "1 image could not be read"),
     "a confidence next to 1": (says("settings", "confidence = 0.9999999999999999"), 0, ""),

@@ -11,7 +11,7 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,15 @@ from conspect.core.terminal import plain
 
 LARGEST_TEXT, LARGEST_FILE = 1 << 26, 1 << 32
 LEFTOVER_SECONDS = 24 * 3600
+_MAKE_ROOM = "free space there, or choose another folder"
+_REMEDIES: dict[int | None, str] = {
+    errno.EISDIR: "move away the folder that has this name",
+    errno.ENXIO: "move away the pipe that has this name: nobody reads it",
+    **dict.fromkeys(
+        (errno.ENOTDIR, errno.EEXIST), "move away the file that stands where a folder belongs, or choose another folder"
+    ),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "let this user write there, or choose another folder"),
+}
 # The end of a temporary's name: process and random digits. Other programs' temporaries are left alone.
 LEFTOVER = re.compile(r"\.\d+\.[0-9a-f]{8}\.tmp$")
 
@@ -114,8 +123,18 @@ def writing_to(folder: Path, what: str = "") -> Iterator[None]:
         remove_leftovers(folder)
         yield
     except OSError as error:
-        problem = f"cannot write {what + ' ' if what else ''}to {folder}: {error.strerror or error}"
-        raise outside_error("STORE001", problem, "free space there, or choose another folder") from error
+        named = what or _file_below(folder, error)
+        problem = f"cannot write {named + ' ' if named else ''}to {folder}: {error.strerror or error}"
+        raise outside_error("STORE001", problem, _REMEDIES.get(error.errno, _MAKE_ROOM)) from error
+
+
+def _file_below(folder: Path, error: OSError) -> str:
+    """The name of the file that the system refused, if it lies in `folder`; of a temporary, what it was to become."""
+    path = error.filename2 or error.filename
+    if not isinstance(path, str | bytes) or Path(os.fsdecode(path)).parent != folder:
+        return ""
+    name = Path(os.fsdecode(path)).name
+    return LEFTOVER.sub("", name)[1:] if LEFTOVER.search(name) else name
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -126,6 +145,20 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with replacing(path) as out:
         out.write(content)
+
+
+def require_replaceable(folder: Path, names: Iterable[str]) -> None:
+    """Nothing when these files can be written to `folder`, as far as can be known before long work.
+
+    Raises OutsideError STORE001 where a folder or a pipe has such a name, and where this user may not write.
+    """
+    with writing_to(folder):
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        for path in (folder / name for name in names):
+            if path.is_dir() or path.is_fifo():
+                reason = errno.EISDIR if path.is_dir() else errno.ENXIO
+                raise OSError(reason, os.strerror(reason), str(path))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from conspect.adapters.store.places import Store, place_of
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.digests import digest_bytes, digest_file
-from conspect.core.files import read_content, write_atomically, writing_to
+from conspect.core.files import read_content, require_replaceable, write_atomically, writing_to
 from conspect.core.protocols import ProgressBar, silent
 from conspect.core.version import VERSION
 from conspect.monitor.runtime.guarantee import TargetRates
@@ -28,6 +28,7 @@ from conspect.study.measuring.measurements import Measurements, Timings, measure
 from conspect.study.notebooks import ClassHeatmap, HeatmapKind, PicturedFailure, class_heatmap
 from conspect.study.recording.assembly import assemble
 from conspect.study.recording.failures import FAILURES_FILE
+from conspect.study.recording.orders import ORDERS_FILE
 from conspect.study.running import running
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Study:
     def run(self, bar: ProgressBar = silent) -> Results:
         """Runs all analyses; writes results.json, manifest.json and report.html; returns the results."""
         with running(self.folder / CONFIG_FILE):
+            require_replaceable(self.folder, (RESULTS_FILE, REPORT_FILE, MANIFEST_FILE, FAILURES_FILE, ORDERS_FILE))
             return self._run(bar)
 
     def _run(self, bar: ProgressBar) -> Results:
