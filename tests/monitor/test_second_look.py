@@ -133,8 +133,14 @@ def test_a_saved_monitor_keeps_its_second_look(tmp_path) -> None:
     mine, theirs = (m.check_looks(TEST_LOOKS.embeddings, TEST_LOOKS.logits) for m in (monitor, loaded))
     assert np.array_equal(mine.suspicion, theirs.suspicion)
     assert np.array_equal(mine.verdicts, theirs.verdicts)
-    replace(monitor, second_look=None, second_thresholds=None).save(tmp_path)
-    assert Monitor.load(tmp_path).second_look is None
+    for missing in (
+        {"second_look": None, "second_thresholds": None},
+        {"second_look": None},
+        {"second_thresholds": None},
+    ):
+        replace(monitor, **missing).save(tmp_path)
+        again = Monitor.load(tmp_path)
+        assert (again.second_look, again.second_thresholds) == (None, None), missing
 
 
 def test_the_baseline_with_looks_is_the_mean_probability_of_the_first_output() -> None:

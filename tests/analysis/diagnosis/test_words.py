@@ -86,6 +86,13 @@ def test_what_is_said_of_a_head() -> None:
     assert said == "A corrected head fixes 1,035 images and breaks 10 (p = 1.1e-291)."
     both = head_says(**sure, biases=Exchange(35, 10, 400))
     assert "; other biases alone fixes 35 images and breaks 10 (p = 0.00012" in both
+    assert "without any biases" not in both
+    none = head_says(**sure, biases=Exchange(35, 10, 400), unbiased=Exchange(40, 10, 400), shape=np.full(4, 0.1))
+    assert (
+        none
+        == f"{both.split(';')[0]}; other biases alone fixes 35 images and breaks 10 (p = 0.00012); the head without any biases fixes 40 images and breaks 10 (p = 1.2e-05)."
+    )
+    assert "biases" not in head_says(**sure, unbiased=Exchange(40, 10, 400))
     # 1.5 times the third largest misfit, 0.2: 0.31 is above.
     assert head_says(**sure, shape=np.array([0.1, 0.2, 0.3, 0.31])).endswith(
         "; of all classes 'dog' is furthest from where another head puts it."

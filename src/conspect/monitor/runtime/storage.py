@@ -135,7 +135,9 @@ def _look_shapes(folded: FoldedReadings) -> dict[str, tuple[int, ...]]:
 
 
 def _arrays(monitor: MonitorRecord) -> dict[str, Float32]:
-    detector, second = monitor.detector, monitor.second_look
+    detector = monitor.detector
+    # A tier without thresholds decides nothing and is not said to be there, so its arrays are left out, too.
+    second = None if monitor.second_thresholds is None else monitor.second_look
     looks = {} if second is None else {f"look_{name}": getattr(second, name) for name in _look_shapes(detector.folded)}
     return {
         "weight": detector.folded.weight,
