@@ -17,6 +17,7 @@ from conspect.analysis.diagnosis.preparation import Preparation
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
     Answer,
+    EvidenceWeights,
     ModelDiagnosis,
     Suspect,
     diagnose,
@@ -27,6 +28,7 @@ from conspect.analysis.diagnosis.weighing import (
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence
 from conspect.core.protocols import LayerDeparture
 from conspect.core.spaces import Head
+from conspect.statistics.logistic import LogisticModel
 from conspect.study.diagnosing.record import blame_weights, evidence_weights
 
 CLASSES, SIZE = 6, 12
@@ -39,12 +41,16 @@ def world(seed: int, images: int = 1500) -> tuple[np.ndarray, np.ndarray]:
     return np.eye(SIZE)[labels] + 0.42 * rng.normal(size=(images, SIZE)), labels
 
 
-def evidence_of(head: Head, move: float = 0.0, wrong: int = 0, names: np.ndarray | None = None) -> tuple:
+def evidence_of(
+    head: Head, move: float = 0.0, wrong: int = 0, names: np.ndarray | None = None, *, merged: bool = False
+) -> tuple:
     (train, train_labels), (test, test_labels) = world(0), world(1)
     shift = move * np.random.default_rng(5).normal(size=SIZE)
     train, test = train + shift, test + shift
     given = test_labels.copy()
     given[:wrong] = (given[:wrong] + 1) % CLASSES
+    if merged:
+        given = np.where(given == 2, 1, given)
     if names is not None:
         train_labels, given = names[train_labels], names[given]
     seen = 6 * np.eye(CLASSES)[test_labels] + np.random.default_rng(2).normal(size=(len(test), CLASSES))
@@ -141,6 +147,46 @@ def test_a_change_of_the_input_that_mends_rules_out_that_nothing_is_broken() -> 
     assert diagnosis.posterior.sum() == pytest.approx(1)
     assert diagnosis.suspect is Suspect.INPUT
     assert named_sentence(diagnosis) == "The input pipeline looks broken: feed RGB: 80.0 % becomes 90.0 %."
+
+
+def certain_of_nothing() -> EvidenceWeights:
+    bias = np.array([0.0, 0.0, 0.0, 1.0, 3.0])
+    return EvidenceWeights(LogisticModel(np.zeros((len(FEATURES), len(SUSPECTS))), bias))
+
+
+@pytest.mark.parametrize(("fixes", "excluded"), [(34, False), (37, True)])
+def test_what_another_head_mends_for_sure_is_not_called_nothing(fixes: int, excluded: bool) -> None:
+    # 34 / sqrt(35) is 5.7 standard errors, 37 / sqrt(38) is 6.002.
+    evidence = evidence_of(SOUND)[0]
+    mended = replace(evidence, head=replace(evidence.head, corrected=Exchange(fixes, 0, 1000)))
+    answer = diagnose(mended, certain_of_nothing())
+    assert (answer.posterior[SUSPECTS.index(Suspect.NONE)] == 0) == excluded
+    assert answer.posterior.sum() == pytest.approx(1)
+    shares = answer.posterior[:4] / answer.posterior[0]
+    assert shares == pytest.approx([1, 1, 1, np.e])
+
+
+def test_classes_that_a_head_cannot_tell_apart_are_not_nothing() -> None:
+    evidence = evidence_of(SOUND)[0]
+    before = diagnose(evidence, evidence_weights())
+    shared = diagnose(replace(evidence, head=replace(evidence.head, same_rows=((1, 2),))), evidence_weights())
+    assert before.suspect is Suspect.NONE
+    assert shared.suspect is Suspect.HEAD
+    assert shared.posterior.sum() == pytest.approx(1)
+    assert any(
+        "'b' and 'c' have the same row in the head" in said for said in evidence_sentences(shared.evidence, NAMES)
+    )
+
+
+def test_a_class_whose_labels_are_all_another_s_is_told_and_its_images_are_suspect() -> None:
+    evidence, given, outputs, vlm = evidence_of(SOUND, merged=True)
+    assert any(
+        said.startswith("No image is labelled 'c', but every judge") for said in evidence_sentences(evidence, NAMES)
+    )
+    assert diagnose(evidence, evidence_weights()).suspect is Suspect.LABELS
+    merged = world(1)[1] == 2
+    causes = [image.cause for image in failures_of(evidence, given, outputs, vlm) if merged[image.row]]
+    assert causes.count(Cause.LABEL) > 0.85 * len(causes) > 200
 
 
 def test_embeddings_that_are_not_steady_rule_out_that_nothing_is_broken() -> None:

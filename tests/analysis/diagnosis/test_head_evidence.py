@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conspect.analysis.diagnosis.exchange import Exchange, exchange
-from conspect.analysis.diagnosis.head import balanced, head_evidence, misfit
+from conspect.analysis.diagnosis.head import balanced, head_evidence, misfit, same_rows
 from conspect.core.spaces import Head
 
 CLASSES, SIZE = 6, 12
@@ -38,6 +38,18 @@ def test_a_sound_head_gains_nothing_by_a_correction(data) -> None:
     evidence = head_evidence(sound_head(), *data)
     assert abs(evidence.corrected.net) < 0.02
     assert evidence.corrected.p_value > 0.01
+
+
+def test_classes_with_one_row_of_the_head_between_them_are_found(data) -> None:
+    weight, bias = 4 * np.eye(CLASSES, SIZE), np.zeros(CLASSES)
+    weight[[1, 3]] = (weight[1] + weight[3]) / 2
+    assert head_evidence(Head.linear(weight, bias), *data).same_rows == ((1, 3),)
+    assert head_evidence(sound_head(), *data).same_rows == ()
+    # Classes that no image is of may never have been trained; another bias, or weight, tells two classes apart; -0 is 0.
+    assert same_rows(Head.linear(weight, bias), np.array([0, 1, 2])) == ()
+    assert same_rows(Head.linear(weight, bias + np.arange(CLASSES)), np.arange(CLASSES)) == ()
+    zeros = Head.linear(np.array([[0.0], [-0.0], [1.0], [0.0]]), np.array([0.0, 0.0, 0.0, -0.0]))
+    assert same_rows(zeros, np.arange(4)) == ((0, 1, 3),)
 
 
 def test_a_raised_bias_is_mended_by_biases_and_shifts_one_class(data) -> None:

@@ -52,6 +52,23 @@ def test_a_class_that_no_image_has_is_out_of_the_question() -> None:
     judgement = judge_labels(scores, truth)
     assert judgement.wrong[:10].max() < 0.5
     assert (judgement.instead != CLASSES - 1).all()
+    assert judgement.unlabelled == ()
+
+
+def test_a_class_whose_labels_are_all_those_of_another_is_found() -> None:
+    truth = np.random.default_rng(0).integers(0, CLASSES, 400)
+    labels = np.where(truth == CLASSES - 1, 1, truth)
+    merged = truth == CLASSES - 1
+    judgement = judge_labels(judges(truth, 1), labels)
+    ((label, images),) = judgement.unlabelled
+    assert label == CLASSES - 1
+    assert 0.9 * merged.sum() <= images <= merged.sum()
+    assert (judgement.wrong[merged] >= 0.9).mean() > 0.9
+    assert (judgement.wrong[~merged] >= 0.9).sum() <= 2
+    assert judgement.expected == pytest.approx(merged.sum(), rel=0.1)
+    # Where nobody but one judge sees the class, the images are of it for nobody.
+    alone = {**judges(labels, 1), "one": judges(truth, 1)["one"]}
+    assert judge_labels(alone, labels).unlabelled == ()
 
 
 @given(st.floats(1e-3, 1e3), st.integers(0, 100))

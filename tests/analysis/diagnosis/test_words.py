@@ -106,6 +106,20 @@ def test_what_is_said_of_a_head() -> None:
     assert head_says(zeros=0.05, distinct=0.7).endswith("would mend.")
 
 
+def test_of_a_model_without_a_head_no_marks_in_it_are_told() -> None:
+    marked = replace(PLAIN, head=replace(HEAD, zeros=0.9, distinct=0.2), divided=False)
+    assert evidence_sentences(marked, NAMES)[1].endswith("no head fault that another head would mend.")
+    assert not any("exactly 0" in sentence or "rounded" in sentence for sentence in evidence_sentences(marked, NAMES))
+
+
+def test_classes_that_share_a_row_of_the_head_are_named() -> None:
+    assert head_says(same_rows=((1, 3),)).endswith(
+        "would mend. 'bee' and 'dog' have the same row in the head, so that it cannot tell them apart."
+    )
+    many = replace(PLAIN, head=replace(HEAD, same_rows=(tuple(range(9)),)))
+    assert "'0', '1', '2', '3' and 5 more classes have the same row" in evidence_sentences(many, "0123456789")[0]
+
+
 def norms_say(*departures: LayerDeparture) -> str:
     return evidence_sentences(replace(PLAIN, departures=departures), NAMES)[1]
 

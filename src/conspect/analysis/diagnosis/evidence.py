@@ -159,6 +159,16 @@ class ModelEvidence:
         return self.closest is not None and self.closest < TOO_CLOSE
 
     @property
+    def head_pruned(self) -> bool:
+        """Whether a head was found, and more of its weights are exactly 0 than training leaves."""
+        return self.divided and self.head.zeros > PRUNED
+
+    @property
+    def head_rounded(self) -> bool:
+        """Whether a head was found whose weights are few different numbers."""
+        return self.divided and self.head.distinct < ROUNDED
+
+    @property
     def row_stands_out(self) -> bool:
         """Whether norms depart from their records, and one row of the head is further off than an encoder's fault puts rows."""
         shape = np.sort(self.head.shape)[::-1]
@@ -231,7 +241,7 @@ def features(evidence: ModelEvidence) -> Float64:
             shifts[0] - shifts[1],
             shapes[1],
             shapes[0] - shapes[1],
-            off * float(head.zeros > PRUNED or head.distinct < ROUNDED),
+            off * float(evidence.head_pruned or evidence.head_rounded),
             off * float(evidence.marked is not None or evidence.is_clipped),
             float(at_record),
             departed * min(surprise, 1.0),

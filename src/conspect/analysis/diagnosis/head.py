@@ -30,7 +30,8 @@ class HeadEvidence:
     refitted logits, apart from its mean; `shift [class]`: the difference of the means, less its median over classes.
     `refitted_test`, `corrected_test [image, class]`: logits of the test images by both; `given_test`: by the head itself, over
     `scale`. `zeros`: share of the last layer's weights that are exactly 0; `distinct`: different weights of a row over all of
-    it, small after rounding. `correction`, `refit`: both fitted heads, for logits over `scale`.
+    it, small after rounding. `correction`, `refit`: both fitted heads, for logits over `scale`. `same_rows`: classes of the test
+    images whose rows of the last layer are one and the same, weights and bias.
     """
 
     accuracy: float
@@ -48,6 +49,7 @@ class HeadEvidence:
     correction: CorrectedModel
     refit: LogisticModel
     scale: float
+    same_rows: tuple[tuple[int, ...], ...] = ()
 
     def corrected_logits(self, head: Head, z: Floats) -> Float64:
         """Of embeddings `z [image, D]` by `head` with its correction, `[image, class]`."""
@@ -100,7 +102,19 @@ def head_evidence(
         correction=corrected,
         refit=refitted,
         scale=scale,
+        same_rows=same_rows(head, np.unique(test_labels)),
     )
+
+
+def same_rows(head: Head, classes: Classes) -> tuple[tuple[int, ...], ...]:
+    """Those of `classes` that the head cannot tell apart on any input, group by group: their last rows are equal to the bit."""
+    last = head.layers[-1]
+    groups: dict[bytes, list[int]] = {}
+    for label in classes.tolist():
+        # + 0.0: 0 and -0 are the same weight.
+        row = (np.append(last.weight[label], last.offset[label]) + 0.0).tobytes()
+        groups.setdefault(row, []).append(label)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
 def misfit(given: Float64, other: Float64) -> tuple[Float64, Float64]:

@@ -24,6 +24,9 @@ FIRST_SHARE, ROUNDS, SHRINKAGE = 0.02, 5, 0.5
 NEVER = 100.0
 # Rounds in which temperatures are found, each without the labels that looked wrong in the last: they would flatten everything.
 TRIMMED = 3
+# A class that no image is labelled with is in the question all the same where every judge sees it in so many images, and in such
+# a part of the number that a labelled class has on average: then its labels are those of another class.
+LEAST_UNLABELLED, LEAST_UNLABELLED_PART = 5, 0.3
 TEMPERATURES = np.exp(np.linspace(-4, 3, 71))
 
 
@@ -32,6 +35,7 @@ class LabelJudgement:
     """`wrong [image]`: probability that the label is wrong; `instead [image]`: the class that the judges say instead.
 
     `probabilities [image, class]`: the judges' common one. `votes [image]`: how many of the `judges` say `instead`.
+    `unlabelled`: classes that no image is labelled with although every judge sees them, each with the number of those images.
     """
 
     wrong: Float64
@@ -39,6 +43,7 @@ class LabelJudgement:
     probabilities: Float64
     votes: Classes
     judges: tuple[str, ...]
+    unlabelled: tuple[tuple[int, int], ...] = ()
 
     @property
     def expected(self) -> float:
@@ -77,10 +82,13 @@ def judge_labels(
 
     Temperatures and the labels' errors are estimated on the images `among [image]` (default: all); others, such as failures
     picked from a larger set, are judged by the same measure.
-    Classes that no image is labelled with are out of the question: a folder of animals alone has no mislabelled ships.
+    Classes that no image is labelled with are out of the question, for a folder of animals alone has no mislabelled ships; but
+    not where every judge sees them in many images (`unlabelled`).
     """
     known = np.ones(len(labels), dtype=bool) if among is None else among
     absent = np.bincount(labels[known], minlength=next(iter(scores.values())).shape[1]) == 0
+    unlabelled = _unlabelled(scores, known, absent)
+    absent[[label for label, _ in unlabelled]] = False
     kept = known
     for _ in range(TRIMMED):
         each = {
@@ -95,7 +103,18 @@ def judge_labels(
     others[np.arange(len(labels)), labels] = -np.inf
     instead = np.asarray(others.argmax(1), dtype=np.int64)
     votes = np.asarray(np.sum([logs.argmax(1) == instead for logs in each.values()], axis=0), dtype=np.int64)
-    return LabelJudgement(wrong, instead, probabilities, votes, tuple(each))
+    return LabelJudgement(wrong, instead, probabilities, votes, tuple(each), unlabelled)
+
+
+def _unlabelled(
+    scores: Mapping[str, Float64], known: NDArray[np.bool_], absent: NDArray[np.bool_]
+) -> tuple[tuple[int, int], ...]:
+    """Classes `absent [class]` from the labels that all judges see in many of the `known` images, with the number of those."""
+    said = np.stack([np.asarray(score)[known].argmax(1) for score in scores.values()])
+    agreed = said[0][(said == said[0]).all(0)]
+    counts = np.where(absent, np.bincount(agreed, minlength=len(absent)), 0)
+    least = max(LEAST_UNLABELLED, LEAST_UNLABELLED_PART * int(known.sum()) / max(int((~absent).sum()), 1))
+    return tuple((int(label), int(counts[label])) for label in np.flatnonzero(counts >= least))
 
 
 def _wrong(probabilities: Float64, labels: Classes, known: NDArray[np.bool_]) -> Float64:

@@ -20,6 +20,8 @@ MOST_NONE = 0.2
 # Nothing being broken is never likelier than this where the norms' records say nothing, or accuracy was lost. What is taken from
 # it goes to encoder and head in these shares: most of what is wrong with a head another one would mend, and that would show.
 MOST_UNKNOWN, UNKNOWN_SHARES = 0.45, np.array([0.8, 0.2])
+# Where a corrected head is better as surely as this, something is broken: 6 standard errors. Sound networks reached 3.6 at most.
+SURE_SURPRISE = 1.5
 FIT_PENALTY, FIT_ITERATIONS, FIT_TOLERANCE = 1e-2, 3000, 1e-8
 
 
@@ -37,9 +39,10 @@ SUSPECTS = tuple(Suspect)
 INPUT, ENCODER, HEAD, NONE = (
     SUSPECTS.index(suspect) for suspect in (Suspect.INPUT, Suspect.ENCODER, Suspect.HEAD, Suspect.NONE)
 )
-MENDS, UNSTEADY, UNHARMED, LOST = (
+SURPRISE, MENDS, UNSTEADY, UNHARMED, LOST = (
     FEATURES.index(name)
     for name in (
+        "surprise at what a corrected head fixes",
         "an input that mends",
         "embeddings that are not steady",
         "nothing lost against the reported accuracy",
@@ -78,7 +81,8 @@ class EvidenceWeights:
 
     def posterior(self, evidence: Float64, *, too_close: bool = False) -> Float64:
         """`[suspect]` for numbers `[feature]`. Where a change of the input mends, or an image has more than one embedding,
-        something is broken: what would be put down to nothing is put down to the input, or to the encoder.
+        something is broken: what would be put down to nothing is put down to the input, or to the encoder; to all other suspects
+        in proportion where a corrected head is better beyond what sound networks allow (`SURE_SURPRISE`).
 
         Where norms fit the images as closely as if they had been estimated again on them (`too_close`), a broken encoder may
         have left no trace in them, and what another head mends may be wrong in the encoder as well: nothing being broken gets
@@ -90,6 +94,9 @@ class EvidenceWeights:
             if evidence[feature] > 0:
                 posterior[broken] += posterior[NONE]
                 posterior[NONE] = 0.0
+        if evidence[SURPRISE] >= SURE_SURPRISE:
+            posterior[NONE] = 0.0
+            posterior /= posterior.sum()
         more = posterior[NONE] - MOST_UNKNOWN
         silent = too_close and not evidence[UNHARMED]
         if more > 0 and (silent or evidence[LOST] > 0):
@@ -153,6 +160,10 @@ def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosi
     posterior = order_posterior(evidence)
     if posterior is None:
         posterior = weights.posterior(features(evidence), too_close=evidence.too_close)
+        if evidence.head.same_rows:
+            # No input can tell these classes apart: of what would be put down to nothing.
+            posterior[HEAD] += posterior[NONE]
+            posterior[NONE] = 0.0
     if not evidence.divided:
         # No head was found: what speaks against it speaks against the encoder as well.
         parts = [SUSPECTS.index(Suspect.ENCODER), SUSPECTS.index(Suspect.HEAD)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conspect.analysis.diagnosis.evidence import LAYER_ROUNDED, PRUNED, ROUNDED, ModelEvidence
+from conspect.analysis.diagnosis.evidence import LAYER_ROUNDED, ModelEvidence
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.images import Cause, CauseCount
 from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
@@ -19,6 +19,8 @@ from conspect.core.protocols import LayerMark
 SIGNIFICANT = 0.01
 # The labels are called at fault, and the model not, where so large a part of the mistakes look mislabelled one by one.
 LEAST_MISLABELLED = 0.25
+# So many groups of classes with the same row in the head, and names in each, are listed.
+MOST_GROUPS, MOST_NAMES = 3, 5
 
 
 def named_sentence(diagnosis: ModelDiagnosis, counts: Sequence[CauseCount] | None = None) -> str:
@@ -122,6 +124,10 @@ def evidence_sentences(evidence: ModelEvidence, class_names: Sequence[str]) -> t
         sentences.append(
             f"About {evidence.labels.expected:.0f} of {len(evidence.labels.wrong):,} labels are expected to be wrong."
         )
+        sentences += [
+            f"No image is labelled {class_names[label]!r}, but every judge of the labels sees it in {images:,}."
+            for label, images in evidence.labels.unlabelled
+        ]
     if evidence.reported is not None:
         sentences.append(_reported(evidence, evidence.reported))
     return tuple(sentences)
@@ -154,9 +160,21 @@ def _head(evidence: ModelEvidence, class_names: Sequence[str]) -> str:
         text += (
             f"; of all classes {class_names[int(head.shape.argmax())]!r} is furthest from where another head puts it"
         )
-    marks = [f"{percent(head.zeros, 0)} of the head's weights are exactly 0"] if head.zeros > PRUNED else []
-    marks += ["the head's weights are rounded"] if head.distinct < ROUNDED else []
+    marks = [f"{percent(head.zeros, 0)} of the head's weights are exactly 0"] if evidence.head_pruned else []
+    marks += ["the head's weights are rounded"] if evidence.head_rounded else []
+    marks += [_same_rows(group, class_names) for group in head.same_rows[:MOST_GROUPS]]
     return ". ".join([text, *(mark[0].upper() + mark[1:] for mark in marks)]) + "."
+
+
+def _same_rows(classes: Sequence[int], class_names: Sequence[str]) -> str:
+    """Of classes that share one row of the head."""
+    names = [repr(class_names[label]) for label in classes]
+    listed = (
+        names
+        if len(names) <= MOST_NAMES
+        else [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1:,} more classes"]
+    )
+    return f"{', '.join(listed[:-1])} and {listed[-1]} have the same row in the head, so that it cannot tell them apart"
 
 
 def _norms(evidence: ModelEvidence) -> str:
