@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import os
 
 # Before NumPy is imported: small arrays are faster on one thread, and results do not depend on the machine's cores.
