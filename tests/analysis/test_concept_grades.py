@@ -120,7 +120,7 @@ def test_a_class_name_that_nothing_checks_takes_no_part_and_a_negation_is_not_se
     named = grade_concepts(evidence(table=None, phrases=[("a Class-0",)], class_names=names))[0]
     assert named.names_class
     assert not named.speaks
-    assert "it says no more than the class name “class 0”" in named.reasons
+    assert "it says no more than the class name “class 0”, so that it takes no part" in named.reasons
     by_strength = grade_concepts(
         evidence(table=None, phrases=[("kitty",)], class_names=names, classes=np.tile(evidence().by_vlm, (1, CLASSES)))
     )[0]
@@ -207,3 +207,34 @@ def test_one_phrase_and_template_alone_says_nothing_of_others() -> None:
     alone, two = (grade_concepts(evidence(variants=[np.tile(strength, number)]))[0] for number in (1, 2))
     assert alone.measures.stability is None
     assert two.measures.stability == pytest.approx(1.0)
+
+
+def test_a_concept_that_holds_a_class_name_takes_no_part_and_what_goes_with_it_may() -> None:
+    # "Taken for a dog: looks like a dog" says nothing, but ears that go with a dog's ears may still be ears.
+    own, table = evidence().by_vlm[:, 0], None
+    strengths = np.column_stack([own, own])
+    graded = grade_concepts(
+        evidence(
+            by_vlm=strengths, by_model=strengths, variants=[strengths, strengths], table=table, classes=noise(7),
+            phrases=[("looks like a class 0",), ("ears",)], class_names=tuple(f"class {k}" for k in range(CLASSES)),
+        )
+    )  # fmt: skip
+    assert not graded[0].speaks
+    assert "it holds the class name “class 0”, so that it takes no part" in graded[0].reasons
+    assert graded[1].speaks
+
+
+def test_a_group_of_which_a_concept_is_not_seen_is_not_seen_as_one() -> None:
+    # The table checks both; labels by eye find the second alone not seen, and the first cannot be told from it.
+    own = evidence().by_vlm[:, 0]
+    strengths = np.column_stack([own, own])
+    both = evidence().table
+    assert both is not None
+    table = ClassAttributes(both.class_names, ("horns", "fur"), np.tile(both.shares[:, :1], (1, 2)))
+    given = {"by_vlm": strengths, "by_model": strengths, "variants": [strengths, strengths], "table": table}
+    assert [concept.seen_as_group for concept in grade_concepts(evidence(**given))] == [True, True]
+    presence = np.column_stack([np.full(IMAGES, np.nan), np.random.default_rng(3).integers(0, 2, IMAGES)])
+    first, second = grade_concepts(evidence(**given, presence=presence))
+    assert second.grade is Grade.NOT_SEEN
+    assert first.grade is Grade.PARTLY
+    assert not first.seen_as_group

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,31 +107,36 @@ BOTH_CARRY = np.ones((2, 4))
         ),
         (
             vocabulary((SEEN, SILENT, SEEN, SEEN)),
-            "the only concept that is seen and belongs to one of the two does not stand out",
+            "“horns”, the only concept that is seen and belongs to one of the two, does not stand out",
         ),
         (
             vocabulary((PART, SILENT, SEEN, SEEN)),
-            "the only concept that is seen, if only in part, and belongs to one of the two does not stand out",
+            "“horns”, the only concept that is seen, if only in part, and belongs to one of the two, does not stand out",
         ),
         (
             vocabulary((UNCHECKED, SILENT, SEEN, SEEN)),
-            "the only concept that belongs to one of the two does not stand out (not checked by a table or labels)",
+            "“horns”, the only concept that belongs to one of the two, does not stand out (not checked by a table or labels)",
         ),
-        (vocabulary(), "none of the 2 concepts that are seen and belong to one of the two stands out"),
+        (
+            vocabulary(),
+            "none of the 2 concepts that are seen and belong to one of the two (“horns”, “colored eyes”) stands out",
+        ),
         (
             vocabulary((SEEN, PART, SEEN, SEEN)),
-            "none of the 2 concepts that are seen, if only in part, and belong to one of the two stands out",
+            "none of the 2 concepts that are seen, if only in part, and belong to one of the two "
+            "(“horns”, “colored eyes”) stands out",
         ),
         (
             vocabulary((SEEN, UNCHECKED, SEEN, SEEN)),
-            "none of the 2 concepts that belong to one of the two stands out (not checked by a table or labels)",
+            "none of the 2 concepts that belong to one of the two (“horns”, “colored eyes”) stands out "
+            "(not checked by a table or labels)",
         ),
     ],
 )
 def test_where_nothing_can_be_said_the_sentence_says_why_and_calls_seen_only_what_is(
     among: Vocabulary, said: str
 ) -> None:
-    assert nothing_stands_out(CAT_DEER, among, label=0, output=1) == f"cat taken for deer: {said}"
+    assert nothing_stands_out(CAT_DEER, CONCEPTS, among, label=0, output=1) == f"cat taken for deer: {said}"
 
 
 @pytest.mark.parametrize(
@@ -183,6 +190,8 @@ def test_of_concepts_that_nothing_checked_it_is_not_said_that_an_image_shows_the
         "cat taken for deer: reads more like “horns” than 49 of the 50 rightly classified cat images do, and less like "
         "“colored eyes” than 48 of them (not checked by a table or labels)"
     )
+    one = [replace(told[0], twins=(2,))]
+    assert words(one, standing=standing).endswith("images do (“horns” not checked by a table or labels)")
     checked = vocabulary((UNCHECKED, PART, SEEN, SEEN))
     assert reasons([48.5, 1.5, 0, 0], checked) == [Reason(1, Side.LABEL, 0.96, 50)]
 

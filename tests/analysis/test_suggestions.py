@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -171,3 +173,28 @@ def test_suggestions_come_in_the_order_of_what_they_are_worth() -> None:
     assert first.agreement * first.own_share < second.agreement * second.own_share
     worth = [(s.auroc - 0.5) * s.agreement * s.own_share for s in (first, second)]
     assert worth[0] > worth[1]
+
+
+def test_negations_and_plurals_are_left_out_and_what_the_study_has_is_marked() -> None:
+    candidates, labels, outputs = planted()
+    # By their strengths alone all three would be suggested.
+    vlm, model = np.array(candidates.by_vlm), np.array(candidates.by_model)
+    rng = np.random.default_rng(9)
+    for place in (2, 6):
+        vlm[:, place] = rng.normal(size=IMAGES) + 3.0 * (labels == place // 3)
+        model[:, place] = vlm[:, place] + 0.2 * rng.normal(size=IMAGES)
+    names = ("stripes", "stripes again", "stripe", "nothing", "unread", "lost on failures", "hairless", "blorf")
+    own = vlm[:, 5:6] + 0.01 * rng.normal(size=(IMAGES, 1))
+    given = replace(
+        candidates, names=names, by_vlm=vlm, by_model=model, known_phrases=[("a lost one",)], known_by_vlm=own
+    )
+    suggested = suggest(given, labels, outputs, limit=10)
+    shown = {names[s.candidate]: s.known for s in suggested.suggestions}
+    assert len(shown.keys() & {"stripes", "stripe", "stripes again"}) <= 2
+    assert not shown.keys() >= {"stripes", "stripe"}
+    assert "hairless" not in shown
+    assert shown["lost on failures"] == 0
+    by_word = suggest(
+        replace(given, known_phrases=[("lost on failure",)], known_by_vlm=None), labels, outputs, limit=10
+    )
+    assert {names[s.candidate]: s.known for s in by_word.suggestions}["lost on failures"] == 0

@@ -78,6 +78,7 @@ def test_without_shares_it_is_said_which_are_missing_and_nothing_is_written(stud
     ("words", "shares", "problem"),
     [
         (["REDDISH"], {}, "a concept 'reddish' already"),
+        (["a_reddish"], {}, "a concept 'reddish' already"),
         (["  "], {}, "no word"),
         (["a\u202eb"], {}, "no word"),
         (["x" * 201], {}, "no word"),
@@ -238,3 +239,18 @@ def test_a_share_of_nothing_is_refused(study: Study, share: str) -> None:
     assert code != 0
     assert error is not None
     assert contents(study.folder) == before
+
+
+def test_a_word_that_names_a_class_or_a_concept_in_the_plural_is_added_with_a_warning(study: Study) -> None:
+    draft = add_concepts(study, ["a red thing", "greys", "striped"], {}, write=False)
+    assert [note.split(":")[0] for note in draft.notes] == ["Careful", "Careful"]
+    assert "“a red thing” holds the name of the class “red”" in draft.notes[0]
+    assert "“greys” and the study's concept “grey” are the same words" in draft.notes[1]
+
+
+def test_a_class_with_two_shares_is_refused_by_name(study: Study) -> None:
+    call = ["add", str(study.folder), "striped", "--share", "red=0.5", "--share", "red=0.7", "--others", "0", "--yes"]
+    before = contents(study.folder)
+    refused = CliRunner().invoke(concepts, call)
+    assert (refused.exit_code, contents(study.folder)) == (2, before)
+    assert "'red' has two shares" in refused.output

@@ -185,10 +185,12 @@ def test_a_confusion_cell_is_explained_as_one_behaviour(finished: Study) -> None
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (ExplanationRequest(cells=["red"]), "'red' names no class, or no pair"),
+        (ExplanationRequest(cells=["red"]), "'red' names no pair of classes"),
         (ExplanationRequest(cells=["red:red"]), "red:red is no confusion"),
-        (ExplanationRequest(cells=["red:nothing"]), "names no class, or no pair"),
-        (ExplanationRequest(classes=["nothing"]), "names no class, or no pair"),
+        (ExplanationRequest(cells=["red:nothing"]), "names no pair of classes"),
+        (ExplanationRequest(classes=["nothing"]), "'nothing' names no class of this study"),
+        (ExplanationRequest(classes=["Rde"]), "(?s)'Rde' names no class of this study.*did you mean red"),
+        (ExplanationRequest(cells=["RED:gren"]), "(?s)'RED:gren' names no pair.*did you mean red:green"),
     ],
 )
 def test_a_cell_that_is_none_is_refused(finished: Study, asked: ExplanationRequest, said: str) -> None:

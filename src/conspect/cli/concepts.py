@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from conspect.cli.lazy import SuggestingGroup
+from conspect.cli.numbers import NumberRange
 from conspect.cli.progress import terminal_bar
 from conspect.core.diagnostics import user_error
 from conspect.core.terminal import on_one_line
@@ -52,7 +54,7 @@ def score(study: Path, as_json: bool) -> None:
     metavar="CLASS=SHARE",
     help="Share of a class's images that show it, 0 to 1: for each class, where STUDY has a class-attribute table.",
 )
-@click.option("--others", type=click.FloatRange(0, 1), help="The share of every class that no --share names.")
+@click.option("--others", type=NumberRange(0, 1), help="The share of every class that no --share names.")
 @click.option("--yes", is_flag=True, help="Write it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def add(study: Path, word: str, shares: tuple[str, ...], others: float | None, yes: bool, as_json: bool) -> None:  # noqa: PLR0917 (click passes by name)
@@ -65,7 +67,7 @@ def add(study: Path, word: str, shares: tuple[str, ...], others: float | None, y
     from conspect.study import Study
     from conspect.study.concept_additions import add_concepts
 
-    opened, given = Study.open(study), dict(_share(text) for text in shares)
+    opened, given = Study.open(study), _shares(shares)
     draft = add_concepts(opened, [word], {}, write=False)
     of_class = {name: share for name in draft.missing if (share := given.get(name, others)) is not None}
     of_word = {draft.words[0]: {**given, **of_class}}
@@ -83,6 +85,16 @@ def add(study: Path, word: str, shares: tuple[str, ...], others: float | None, y
         click.echo(encoded(written, indent=None), nl=False)
         return
     click.echo(on_one_line(f"“{written.words[0]}” is a concept of the study; run it again: {written.run}"))
+
+
+def _shares(texts: Sequence[str]) -> dict[str, float]:
+    """Class to share. Raises click.BadParameter where a class has two, or a text is none."""
+    given: dict[str, float] = {}
+    for name, share in map(_share, texts):
+        if name in given:
+            raise click.BadParameter(f"{name[:60]!r} has two shares", param_hint="--share")
+        given[name] = share
+    return given
 
 
 def _share(text: str) -> tuple[str, float]:
@@ -144,7 +156,7 @@ def captions(study: Path, folder: Path | None, as_json: bool) -> None:
 @click.option("--key-variable", metavar="NAME", help="The environment variable that holds the endpoint's key.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=1, max=3600),
+    type=NumberRange(min=1, max=3600),
     default=120.0,
     show_default=True,
     help="Seconds that the endpoint may take, from first to last.",
@@ -170,6 +182,7 @@ def suggest(  # noqa: PLR0917 (click passes by name)
     """
     from conspect.cli.asking import agreed_words, endpoint_of
     from conspect.core.chances import p_value_words
+    from conspect.core.concept_words import quoted
     from conspect.core.files import require_place
     from conspect.results.files import encoded
     from conspect.study import Study
@@ -200,7 +213,8 @@ def suggest(  # noqa: PLR0917 (click passes by name)
             if concept.tells_failures
             else ""
         )
-        click.echo(on_one_line(f"{concept.name}: {tells}{fails}; e.g. {', '.join(concept.examples)}"))
+        known = "" if concept.known is None else f" (the study has {quoted(concept.known)})"
+        click.echo(on_one_line(f"{concept.name}{known}: {tells}{fails}; e.g. {', '.join(concept.examples)}"))
     click.echo(
         f"{len(suggested.suggestions)} of {suggested.candidates:,} candidates; left out: {suggested.not_seen:,} not seen, "
         f"{suggested.like_meaningless:,} in which images vary no more than in words without meaning, "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from conspect.cli.numbers import NumberRange
 from conspect.cli.progress import terminal_bar
 from conspect.core.terminal import on_one_line
 
@@ -23,7 +24,7 @@ from conspect.core.terminal import on_one_line
 )
 @click.option(
     "--reported-accuracy",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     help="The accuracy that the model once had, 0 to 1 (default: reported_accuracy in study.toml): what was lost is weighed too.",
 )
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file: a test for each suspect.")

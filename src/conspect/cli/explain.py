@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conspect.cli.numbers import NumberRange
 from conspect.cli.progress import terminal_bar
 from conspect.core.concept_words import quoted
 from conspect.core.percentages import level
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Far above what is usual, above, about usual, below, far below.
 SHADES, LEGEND = ("##", "++", "..", "--", "=="), "## far above, ++ above, .. about, -- below, == far below"
 FAR, NEAR = 0.6, 0.2
+# Where no strength has to move further than this, in standard deviations, hardly anything has to change.
+ON_THE_BORDER = 0.05
 # So many sets of each kind are shown.
 SHOWN_SETS = 3
 
@@ -35,7 +38,7 @@ SHOWN_SETS = 3
 @click.argument("images", nargs=-1, metavar="[IMAGE...]")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0.001, max=600),
+    type=NumberRange(min=0.001, max=600),
     default=0.1,
     show_default=True,
     help="Time for the minimal sets of each image, cell or class.",
@@ -48,7 +51,7 @@ SHOWN_SETS = 3
 )
 @click.option(
     "--share",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=NumberRange(min=0, max=1, min_open=True),
     default=0.5,
     show_default=True,
     help="For --cell and --class: a set holds when it does on so many of the images.",
@@ -100,7 +103,7 @@ def _behaviour_lines(behaviour: BehaviourExplanation) -> list[str]:
     right = behaviour.label == behaviour.output
     what = f"{behaviour.label}, classified right" if right else f"{behaviour.label} taken for {behaviour.output}"
     of = (
-        f"{behaviour.images:,} images"
+        f"{behaviour.images:,} image{'s' * (behaviour.images != 1)}"
         if behaviour.taken == behaviour.images
         else f"{behaviour.taken:,} of {behaviour.images:,} images"
     )
@@ -160,10 +163,19 @@ def _counterfactual(change: Counterfactual, output: str) -> list[str]:
         )
     lines.append(
         "    (before strengths are divided by the length of the embedding; no other concept moves by that measure, and as "
-        f"cosines the others move by at most {ceil(100 * change.cosines_move) / 100:.2f})"
+        f"cosines the others move by {_at_most(change.cosines_move)})"
     )
-    lines.append(f"    that lies {change.distance:.1f} times as far from other images as they from one another")
+    if max(abs(shift.deviations) for shift in change.shifts) < ON_THE_BORDER:
+        lines.append("    (hardly any change: the image lies on the border between the two classes)")
+    lines.append(
+        f"    the embedding then lies {change.distance:.1f} times as far from its nearest images as images usually do from theirs"
+    )
     return lines
+
+
+def _at_most(deviations: float) -> str:
+    """Rounded up; the record has three decimals."""
+    return "less than 0.001" if deviations == 0 else f"at most {ceil(round(100 * deviations, 6)) / 100:.2f}"
 
 
 def _map(heat: ConceptMap, concepts: tuple[str, ...], usual_of: str) -> list[str]:

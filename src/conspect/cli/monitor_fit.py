@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from conspect.cli.numbers import NumberRange
 from conspect.cli.progress import terminal_bar
 from conspect.core.terminal import on_one_line
 
@@ -14,17 +15,17 @@ from conspect.core.terminal import on_one_line
 @click.option("--study", required=True, type=click.Path(path_type=Path, file_okay=False), help="The study's folder.")
 @click.option(
     "--false-alarms",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     help="At most this share of the right outputs is suspect; [monitor] false_alarms of study.toml otherwise.",
 )
 @click.option(
     "--accepted-errors",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     help="At most this share of the accepted outputs is wrong; [monitor] accepted_errors otherwise.",
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 1, max_open=True),
+    type=NumberRange(0.5, 1, max_open=True),
     default=0.95,
     show_default=True,
     help="With which both shares are kept.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from conspect.cli.numbers import NumberRange
 from conspect.core.diagnostics import outside_error, user_error
 
 
@@ -34,7 +35,7 @@ from conspect.core.diagnostics import outside_error, user_error
 @click.option(
     "--batch", type=click.IntRange(1), default=64, show_default=True, help="Images through the model at once."
 )
-@click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds to send in.")
+@click.option("--timeout", type=NumberRange(0.1), default=30.0, show_default=True, help="Seconds to send in.")
 def serve(  # noqa: PLR0917 (click passes every option by name)
     study: Path | None,
     monitor: Path | None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, NotRequired, TypedDict
 
 import click
 
+from conspect.cli.numbers import NumberRange
 from conspect.core.diagnostics import ConspectError, UserError, outside_error, user_error
 
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
@@ -108,7 +109,7 @@ def region_options(command: F) -> F:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--study", required=True, type=click.Path(path_type=Path), help="The study that says what is verified.")
 @region_options
-@click.option("--budget", type=float, default=60.0, show_default=True, help="Seconds for one property.")
+@click.option("--budget", type=NumberRange(0), default=60.0, show_default=True, help="Seconds for one property.")
 @click.option("--float32", is_flag=True, help="A property holds only where its margin exceeds float32 rounding.")
 @click.option("--no-gamma-search", is_flag=True, help="Skip the search for the largest gamma and its curve.")
 @click.option(

@@ -59,6 +59,7 @@ class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     many standard deviations failures show it more than right images of their class do, beyond what class strengths say;
     `p_value` of there being no such shift, or none beyond that of words without meaning, corrected for all candidates.
     `tells_failures`: that is small enough to be told. `examples`: ids of the images that show it most.
+    `known`: the study's concept that it is but for the wording, or that its strengths follow by 0.9.
     """
 
     name: str
@@ -72,6 +73,7 @@ class SuggestedConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     p_value: Fraction
     tells_failures: bool
     examples: tuple[str, ...]
+    known: str | None
 
 
 class SuggestedConcepts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

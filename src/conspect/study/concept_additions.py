@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conspect import assets
 from conspect.core.attribute_table import attribute_table_text, read_attribute_table, with_attribute
-from conspect.core.concept_words import is_negation, negation_warning
+from conspect.core.concept_words import class_named_in, is_negation, negation_warning, plain_words, quoted, same_word
 from conspect.core.concepts import ClassAttributes
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.files import read_text, write_atomically, writing_to
@@ -87,7 +87,7 @@ def add_concepts(study: Study, words: Sequence[str], shares: Shares, *, write: b
         files=tuple(draft.shown() for draft in drafts),
         classes=classes,
         missing=missing,
-        notes=tuple(_notes(config, plain, checked=table is not None)),
+        notes=tuple(_notes(config, study, plain, None if table is None else table.shares)),
         written=write,
         run=f"conspect run {shlex.quote(str(study.folder))}",
     )
@@ -98,14 +98,15 @@ def _checked(config: StudyConfig, folder: Path, words: Sequence[str]) -> tuple[s
     plain = tuple(" ".join(unicodedata.normalize("NFC", word).split()) for word in words)
     if not 1 <= len(plain) <= MOST_WORDS:
         raise user_error("STUDY009", f"{len(plain)} words at once", f"give 1 to {MOST_WORDS}")
-    taken = {name.casefold(): name for name in demo_or_own_concepts(config, folder).names}
+    known = demo_or_own_concepts(config, folder).concepts
+    taken = {plain_words(text): concept.name for concept in known for text in (concept.name, *concept.phrases)}
     for word in plain:
         if not word or len(word) > LONGEST_WORD or not word.isprintable():
             raise user_error("STUDY009", "that is no word", f"use 1 to {LONGEST_WORD} printable characters")
-        if word.casefold() in taken:
-            problem = f"the study has a concept {taken[word.casefold()][:100]!r} already"
+        if plain_words(word) in taken:
+            problem = f"the study has a concept {taken[plain_words(word)][:100]!r} already"
             raise user_error("STUDY009", problem, "nothing needs to be added; ask for it by that name")
-        taken[word.casefold()] = word
+        taken[plain_words(word)] = word
     return plain
 
 
@@ -235,15 +236,25 @@ def _text(path: Path, folder: Path) -> str:
         raise _refused(f"{path} cannot be read as UTF-8: {error}", "save it as UTF-8", path) from error
 
 
-def _notes(config: StudyConfig, words: Sequence[str], *, checked: bool) -> Iterator[str]:
+def _notes(config: StudyConfig, study: Study, words: Sequence[str], shares: ClassAttributes | None) -> Iterator[str]:
+    concepts = demo_or_own_concepts(config, study.folder).concepts
     if config.concepts.file is None:
-        known = len(assets.demo_concepts().concepts)
-        yield f"study.toml names no concepts file: the demo's {known} concepts are written to {CONCEPTS_FILE} first, unchanged."
-    if not checked:
+        written = f"the demo's {len(concepts)} concepts are written to {CONCEPTS_FILE} first, unchanged"
+        yield f"study.toml names no concepts file: {written}."
+    if shares is None:
         yield "The study has no class-attribute table: nothing checks whether the lens sees what is added."
+    class_names = study.inputs.model.class_names if shares is None else shares.class_names
     for word in words:
         if is_negation(word):
             yield negation_warning(word, word)
+        if (named := class_named_in(word, class_names)) is not None:
+            yield (
+                f"Careful: {quoted(word)} holds the name of the class {quoted(named)}: that a picture taken for one is like one "
+                "explains nothing. Name a part or a look of it instead."
+            )
+        near = (c.name for c in concepts if any(same_word(word, text) for text in (c.name, *c.phrases)))
+        if (known := next(near, None)) is not None:
+            yield f"Careful: {quoted(word)} and the study's concept {quoted(known)} are the same words in singular and plural."
 
 
 def _refused(problem: str, fix: str, path: Path) -> UserError:

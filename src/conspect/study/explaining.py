@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -78,7 +79,7 @@ def explain(
             name = inputs.model.class_names[label]
             problem = f"{name}:{name} is no confusion: its images are classified right"
             raise user_error("STUDY002", problem, f"explain them with --class {name}")
-    cells += [_cell(f"{name}:{name}", inputs.model.class_names, measured) for name in asked.classes]
+    cells += [_class(name, inputs.model.class_names, measured) for name in asked.classes]
     explaining = ImageExplainer(inputs, measured, seconds)
     return records.ImageExplanations(
         images=tuple(explaining.image(rows[name]) for name in asked.images),
@@ -91,9 +92,33 @@ def _cell(cell: str, classes: Sequence[str], measured: Measurements) -> tuple[in
     halves = [(cell[:place], cell[place + 1 :]) for place, letter in enumerate(cell) if letter == ":"]
     pairs = [(classes.index(a), classes.index(b)) for a, b in halves if a in classes and b in classes]
     if len(pairs) != 1:
+        first, _, second = cell.partition(":")
+        near = (_nearest(first, classes), _nearest(second, classes))
         fix = f"write two of the study's classes, as in --cell {classes[0]}:{classes[-1]}, or one of them after --class"
-        raise user_error("STUDY002", f"{cell[:80]!r} names no class, or no pair of classes, of this study", fix)
-    label, output = pairs[0]
+        if ":" in cell and near[0] is not None and near[1] is not None and near[0] != near[1]:
+            fix = f"did you mean {near[0]}:{near[1]}?"
+        raise user_error("STUDY002", f"{cell[:80]!r} names no pair of classes of this study", fix)
+    return _with_images(*pairs[0], classes, measured)
+
+
+def _class(name: str, classes: Sequence[str], measured: Measurements) -> tuple[int, int]:
+    """Label and output of the images of a class that are classified right."""
+    if name not in classes:
+        near = _nearest(name, classes)
+        fix = f"did you mean {near}?" if near is not None else f"write one of the study's classes, such as {classes[0]}"
+        raise user_error("STUDY002", f"{name[:80]!r} names no class of this study", fix)
+    return _with_images(classes.index(name), classes.index(name), classes, measured)
+
+
+def _nearest(name: str, classes: Sequence[str]) -> str | None:
+    """The class whose name was probably meant, whatever its case."""
+    by_case = {known.casefold(): known for known in classes}
+    close = difflib.get_close_matches(name.casefold(), by_case, n=1)
+    return by_case[close[0]] if close else None
+
+
+def _with_images(label: int, output: int, classes: Sequence[str], measured: Measurements) -> tuple[int, int]:
+    """Both. Raises UserError STUDY002 where no image is of them."""
     if not ((measured.labels == label) & (measured.outputs == output)).any():
         taken = "is classified right" if label == output else f"is taken for {classes[output]}"
         problem = f"no test image of {classes[label]} {taken}, so there is nothing to explain"

@@ -45,6 +45,8 @@ def suggest_concepts(
             class_lens.strengths(sample.embeddings),
             nonsense_lens.cosines(sample.vlm_embeddings),
             nonsense_lens.strengths(sample.embeddings),
+            [(concept.name, *concept.phrases) for concept in inputs.concepts.concepts],
+            sample.by_vlm,
         ),
         sample.labels,
         sample.outputs,
@@ -69,6 +71,7 @@ def suggest_concepts(
                 failures=round(suggestion.failures, 4),
                 p_value=suggestion.p_value,
                 tells_failures=suggestion.tells_failures,
+                known=None if suggestion.known is None else inputs.concepts.names[suggestion.known],
                 examples=tuple(measured.ids[sample.images[row]] for row in suggestion.examples),
             )
             for suggestion in suggested.suggestions

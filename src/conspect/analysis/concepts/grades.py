@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -13,7 +12,7 @@ from scipy.stats import false_discovery_control
 
 from conspect.analysis.concepts.groups import Identifiability, identifiability
 from conspect.analysis.concepts.meaningless import MEANS, MOST_WORDS, too_long
-from conspect.core.concept_words import negations, quoted
+from conspect.core.concept_words import class_named_in, negations, plain_words, quoted
 from conspect.core.concepts import ClassAttributes
 from conspect.core.spaces import Float64, Floats
 from conspect.statistics.detection import Score, auroc, tally
@@ -82,7 +81,7 @@ class GradedConcept:
     """A concept's measures, its grade, and the reasons why it is no better: none for `Grade.SEEN`.
 
     `seen_as_group`: the only doubt is that it cannot be told from its group, so that the group as one is seen.
-    `names_class`: it is a class's name, or cannot be told from one, and no table or labels say what else it means.
+    `names_class`: it holds a class's name, or cannot be told from one, and no table or labels say what else it means.
     """
 
     measures: ConceptMeasures
@@ -137,32 +136,49 @@ def grade_concepts(evidence: ConceptEvidence) -> list[GradedConcept]:
         corrected = false_discovery_control(evidence.meaning(unchecked))
         for concept, p_value in zip(unchecked, corrected, strict=True):
             measures[concept] = replace(measures[concept], meaning=float(p_value))
-    return [_graded(measures[k], named[k], phrases[k]) for k in range(len(phrases))]
-
-
-def _named_classes(evidence: ConceptEvidence, told_apart: Identifiability) -> list[str | None]:
-    """By concept the class that it names: by one of its phrases, by its strength, or by that of a concept of its group."""
-    names = {_bare(name): name for name in evidence.class_names}
-    named: list[str | None] = [None] * evidence.by_vlm.shape[1]
-    if not names:
-        return named
-    seen, classes = _scaled(evidence.by_vlm), _scaled(evidence.classes)
-    follows = seen.T @ classes
-    for concept in range(len(named)):
-        by_word = next((names[_bare(phrase)] for phrase in evidence.phrases[concept] if _bare(phrase) in names), None)
-        nearest = int(follows[concept].argmax())
-        named[concept] = by_word or (
-            evidence.class_names[nearest] if follows[concept, nearest] >= SAME_AS_CLASS else None
-        )
+    graded = [_graded(measures[k], named[k], phrases[k]) for k in range(len(phrases))]
+    # A group is seen as one where all of it may speak: what cannot be told from a concept that is not seen is in doubt.
     return [
-        next((named[k] for k in (concept, *told_apart.members(concept)) if named[k] is not None), None)
-        for concept in range(len(named))
+        replace(concept, seen_as_group=concept.seen_as_group and all(graded[k].speaks for k in concept.measures.group))
+        for concept in graded
     ]
 
 
-def _bare(words: str) -> str:
-    """Without case, article, and hyphens, so that "a fire-engine" is "fire engine"."""
-    return re.sub(r"^(a|an|the)\s+", "", " ".join(re.sub(r"[-_]", " ", words.casefold()).split()))
+@dataclass(frozen=True)
+class _NamedClass:
+    """The class that a concept names. `alone`: and says no more than it; else it holds the name, as “dog ears” does."""
+
+    name: str
+    alone: bool
+
+
+def _named_classes(evidence: ConceptEvidence, told_apart: Identifiability) -> list[_NamedClass | None]:
+    """By concept the class that it names: in one of its phrases, by its strength, or by that of a concept of its group."""
+    named: list[_NamedClass | None] = [None] * evidence.by_vlm.shape[1]
+    if not evidence.class_names:
+        return named
+    follows = _scaled(evidence.by_vlm).T @ _scaled(evidence.classes)
+    for concept in range(len(named)):
+        nearest = int(follows[concept].argmax())
+        named[concept] = _named_in(evidence.phrases[concept], evidence.class_names) or (
+            _NamedClass(evidence.class_names[nearest], alone=True)
+            if follows[concept, nearest] >= SAME_AS_CLASS
+            else None
+        )
+    # What cannot be told from a class's name is one; what cannot be told from a dog's ears may still be ears.
+    return [
+        own
+        or next((other for k in told_apart.members(concept) if (other := named[k]) is not None and other.alone), None)
+        for concept, own in enumerate(named)
+    ]
+
+
+def _named_in(phrases: Sequence[str], class_names: Sequence[str]) -> _NamedClass | None:
+    held = [(phrase, name) for phrase in phrases if (name := class_named_in(phrase, class_names)) is not None]
+    alone = next((name for phrase, name in held if plain_words(phrase) == plain_words(name)), None)
+    if alone is not None:
+        return _NamedClass(alone, alone=True)
+    return _NamedClass(held[0][1], alone=False) if held else None
 
 
 def _scaled(strengths: Floats) -> Float64:
@@ -258,7 +274,7 @@ def _unexplained(strengths: Float64, classes: Float64) -> Float64:
     return np.asarray(np.where(constant, 0.0, np.clip(left / np.where(constant, 1.0, total), 0.0, 1.0)))
 
 
-def _graded(measures: ConceptMeasures, class_name: str | None = None, phrases: Sequence[str] = ()) -> GradedConcept:
+def _graded(measures: ConceptMeasures, named: _NamedClass | None = None, phrases: Sequence[str] = ()) -> GradedConcept:
     negated = negations(phrases)
     failed: list[str] = []
     doubted: list[str] = []
@@ -290,9 +306,10 @@ def _graded(measures: ConceptMeasures, class_name: str | None = None, phrases: S
     if measures.beyond_classes < BEYOND_CLASSES:
         doubted.append("within a class it only restates how much an image looks like other classes")
     # A table or labels that name it say that it is meant as what images show.
-    names_class = class_name is not None and not checked
-    if class_name is not None and names_class:
-        doubted.append(f"it says no more than the class name {quoted(class_name)}")
+    names_class = named is not None and not checked
+    if named is not None and names_class:
+        says = "says no more than the class name" if named.alone else "holds the class name"
+        doubted.append(f"it {says} {quoted(named.name)}, so that it takes no part")
     seen_as_group = bool(measures.group) and not (failed or doubted)
     if measures.group:
         doubted.append("it cannot be told from other concepts")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from conspect.analysis.concepts.meaningless import SPEAKS, Variation, p_values_beyond
+from conspect.core.concept_words import class_named_in, is_negation, same_word
 from conspect.core.spaces import Float64, Floats
 from conspect.statistics.ranks import class_areas
 from conspect.statistics.testing import holm
@@ -31,7 +32,8 @@ class Suggestion:
     share of words without meaning in which images vary less. `failures`: mean difference, in standard deviations within classes,
     of failures from right images, read off the model, beyond what its class strengths say; `p_value` of there being none, or none
     beyond that of words without meaning, corrected for all candidates (Holm), `tells_failures`: it is below alpha. `examples`:
-    rows of images that show it most.
+    rows of images that show it most. `known`: the concept of the study that it is but for the wording, or whose strengths it
+    follows.
     """
 
     candidate: int
@@ -45,6 +47,7 @@ class Suggestion:
     p_value: float
     tells_failures: bool
     examples: tuple[int, ...]
+    known: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Suggestions:
 class Candidates:
     """`directions [candidate, E]`; strengths `by_vlm` and `by_model` `[image, candidate]`; `class_directions [class, E]`;
     strengths of class names `classes_by_vlm` and `classes_by_model` `[image, class]`, and of words without meaning
-    `meaningless_by_vlm` and `meaningless_by_model` `[image, word]`.
+    `meaningless_by_vlm` and `meaningless_by_model` `[image, word]`. Of the study's own concepts `known_phrases`, by concept, and
+    `known_by_vlm [image, concept]`, where there are any.
     """
 
     names: Sequence[str]
@@ -76,6 +80,8 @@ class Candidates:
     classes_by_model: Float64
     meaningless_by_vlm: Floats
     meaningless_by_model: Floats
+    known_phrases: Sequence[Sequence[str]] = ()
+    known_by_vlm: Floats | None = None
 
 
 def suggest(
@@ -83,7 +89,7 @@ def suggest(
 ) -> Suggestions:
     """At most `limit` of the candidates: not a class's name, seen (within classes the model's reading follows the VLM's, and
     images vary in it more than in words without meaning), telling one class from others or failures from right images, and no
-    near-duplicate of a better one. `labels`, `outputs` `[image]`.
+    near-duplicate of a better one; none that denies something. `labels`, `outputs` `[image]`.
     """
     vlm, model = _standardised(candidates.by_vlm), _standardised(candidates.by_model)
     vlm_within, model_within = _within(candidates.by_vlm, labels), _within(candidates.by_model, labels)
@@ -99,7 +105,8 @@ def suggest(
     # A finding is a shift, and one beyond that of words without meaning in the same direction.
     corrected = holm(np.maximum(by_test, p_values_beyond(failures, meaningless)))
     named = _names_a_class(candidates)
-    followed = (agreement >= READABLE) & (own_share >= OWN_SHARE)
+    denies = np.array([is_negation(name) for name in candidates.names], dtype=bool)
+    followed = (agreement >= READABLE) & (own_share >= OWN_SHARE) & ~denies
     speaks = Variation.of(candidates.by_vlm, labels).share_below(Variation.of(candidates.meaningless_by_vlm, labels))
     readable = followed & (speaks >= SPEAKS)
     significant = corrected < alpha
@@ -114,7 +121,8 @@ def suggest(
         kept = np.array(chosen, dtype=np.int64)
         same = np.abs(vlm[:, kept].T @ vlm[:, k]) / len(vlm) >= DUPLICATE
         near = candidates.directions[kept] @ candidates.directions[k] >= SAME_DIRECTION
-        if (same | near).any():
+        again = any(same_word(candidates.names[k], candidates.names[other]) for other in chosen)
+        if again or (same | near).any():
             duplicates += 1
         elif len(chosen) < limit:
             chosen.append(int(k))
@@ -132,6 +140,7 @@ def suggest(
                 p_value=float(corrected[k]),
                 tells_failures=bool(significant[k]),
                 examples=tuple(int(row) for row in np.argsort(-vlm[:, k], kind="stable")[:EXAMPLES]),
+                known=_known(candidates, k, vlm[:, k]),
             )
             for k in chosen
         ),
@@ -141,6 +150,18 @@ def suggest(
         tell_nothing=int((~named & readable & ~telling).sum()),
         near_duplicates=duplicates,
     )
+
+
+def _known(candidates: Candidates, candidate: int, strengths: Float64) -> int | None:
+    """The study's concept that a candidate is, by its words or else by its `strengths [image]`, in standard deviations."""
+    for concept, phrases in enumerate(candidates.known_phrases):
+        if any(same_word(candidates.names[candidate], phrase) for phrase in phrases):
+            return concept
+    if candidates.known_by_vlm is None or not candidates.known_phrases:
+        return None
+    follows = np.abs(strengths @ _standardised(candidates.known_by_vlm)) / len(strengths)
+    nearest = int(follows.argmax())
+    return nearest if follows[nearest] >= DUPLICATE else None
 
 
 def _standardised(strengths: Floats) -> Float64:
@@ -191,9 +212,6 @@ def _failures(strengths: Float64, labels: NDArray[np.int64], wrong: NDArray[np.b
 
 def _names_a_class(candidates: Candidates) -> NDArray[np.bool_]:
     """Candidates that contain a class's name as a word, or whose direction is a class's."""
-    words = {word for name in candidates.class_names for word in (name.lower(), f"{name.lower()}s")}
-    said = np.array(
-        [bool(words & ({name.lower()} | set(name.lower().split()))) for name in candidates.names], dtype=bool
-    )
+    said = np.array([class_named_in(name, candidates.class_names) is not None for name in candidates.names], dtype=bool)
     near = (candidates.directions @ candidates.class_directions.T >= SAME_DIRECTION).any(axis=1)
     return np.asarray(said | near, dtype=bool)

@@ -198,14 +198,16 @@ def sentence(
     `standing [concept]`: of concepts that were not checked it is not said that the image shows them.
     """
     named = [k for reason in reasons for k in reason.concepts]
-    unchecked = any(standing[k] == Standing.UNCHECKED for k in named)
+    not_checked = [quoted(concepts[k]) for k in named if standing[k] == Standing.UNCHECKED]
+    unchecked = bool(not_checked)
     ordered = sorted(reasons, key=lambda reason: reason.side is Side.LABEL)
     parts = [
         _part(reason, concepts, None if number else what.label, unchecked) for number, reason in enumerate(ordered)
     ]
     listed = ", and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     if unchecked:
-        return f"{what}: reads {listed} (not checked by a table or labels)"
+        which = "" if len(not_checked) == len(named) else f"{' and '.join(not_checked)} "
+        return f"{what}: reads {listed} ({which}not checked by a table or labels)"
     doubtful = [quoted(concepts[k]) for k in named if standing[k] == Standing.IN_PART]
     partly = ""
     if len(doubtful) == len(named):
@@ -215,8 +217,10 @@ def sentence(
     return f"{what}: shows {listed}{partly}"
 
 
-def nothing_stands_out(what: ContrastCase, vocabulary: Vocabulary, *, label: int, output: int) -> str:
-    """What is said instead of reasons where there are none."""
+def nothing_stands_out(
+    what: ContrastCase, concepts: Sequence[str], vocabulary: Vocabulary, *, label: int, output: int
+) -> str:
+    """What is said instead of reasons where there are none; `concepts`: the names of all."""
     speaking = vocabulary.firsts()
     if not speaking:
         return f"{what}: no concept of the study is seen, so none can say why"
@@ -233,10 +237,13 @@ def nothing_stands_out(what: ContrastCase, vocabulary: Vocabulary, *, label: int
         said = f"no concept {one} belongs to one of the two and not to the other{why}"
         return f"{what}: " + " ".join(said.split())
     also, belong = ("and ", "and belong") if one else ("that ", "that belong")
+    members = [(unit.concept, *unit.twins, *unit.opposites) for unit in units]
+    names = [" or ".join(quoted(concepts[k]) for k in group) for group in members[:NAMED]]
     if len(units) == 1:
-        said = f"the only concept {one} {also}belongs to one of the two does not stand out{why}"
+        said = f"{names[0]}, the only concept {one} {also}belongs to one of the two, does not stand out{why}"
     else:
-        said = f"none of the {len(units):,} concepts {many} {belong} to one of the two stands out{why}"
+        some = ", ".join(names) + (", ..." if len(units) > NAMED else "")
+        said = f"none of the {len(units):,} concepts {many} {belong} to one of the two ({some}) stands out{why}"
     return f"{what}: " + " ".join(said.split())
 
 

@@ -52,10 +52,12 @@ def search_sentence(search: FailureSearch, images: int, failures: int) -> str:
             "No group of failures could be looked for: that needs concepts graded seen, and classes of so many images that some "
             "in each half show a concept more than the others."
         )
-    looked = f"{search.tried:,} combinations of concepts were looked at on one half of {images:,} images"
+    many = "1 combination of concepts was" if search.tried == 1 else f"{search.tried:,} combinations of concepts were"
+    looked = f"{many} looked at on one half of {images:,} images"
     if not search.checked:
         return f"{looked}; none failed often enough to be checked on the other half. No group of failures stands out."
-    checked = f"{looked}, the {search.checked:,} most promising were checked on the other half"
+    which = "the most promising one was" if search.checked == 1 else f"the {search.checked:,} most promising were"
+    checked = f"{looked}, {which} checked on the other half"
     if not search.groups:
         return f"{checked}, and none held. No group of failures stands out beyond chance."
     return f"{checked}, and {len(search.groups):,} held there beyond chance (corrected for those checked)."

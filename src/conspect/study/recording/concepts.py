@@ -247,7 +247,7 @@ class Explainer:
         elif len(usual) < LEAST_USUAL:
             words = unusual_unknown(what, len(usual))
         else:
-            words = nothing_stands_out(what, vocabulary, label=label, output=output)
+            words = nothing_stands_out(what, self.concepts, vocabulary, label=label, output=output)
         return Explanation(
             sentence=words,
             reasons=tuple(
