@@ -13,11 +13,11 @@ from conspect.cli.numbers import NumberRange
 @pytest.mark.parametrize("text", ["nan", "-nan", "inf", "1e999", "0", "1.5"])
 def test_what_is_not_a_finite_number_of_the_range_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        NumberRange(0, 1, min_open=True).convert(text, None, None)
+        NumberRange(0, 1, min_open=True)(text)
 
 
 def test_a_number_of_the_range_is_taken_as_it_is() -> None:
-    assert NumberRange(0, 1).convert("0.25", None, None) == 0.25
+    assert NumberRange(0, 1)("0.25") == 0.25
 
 
 @pytest.mark.parametrize(

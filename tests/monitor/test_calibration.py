@@ -7,7 +7,7 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.monitor.fitting.calibration import report, thresholds
-from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Reason, Thresholds
+from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Monitor, Reason, Thresholds
 from conspect.monitor.runtime.guarantee import Guarantee, TargetRates
 from conspect.statistics.detection import Score
 from tests.monitor.fitted import HELD, TEST, TRAIN, WANTED, fitted, monitor_and_guarantee
@@ -118,6 +118,21 @@ def test_the_strongest_reason_is_the_pair_with_the_largest_ratio():
     best = max((wrong[i, j] / right[i, j], i, j) for i in range(6) for j in range(6) if numerators[i] > numerators[j])
     reason = MONITOR.reasons(embedding, output, limit=1)[0]
     assert (reason.stronger, reason.weaker) == (CONCEPT_NAMES[best[1]], CONCEPT_NAMES[best[2]])
+
+
+def test_concepts_that_are_not_seen_are_no_reason_and_stay_so_on_disk(tmp_path):
+    embedding, output = TEST.inputs.embeddings[0], int(TEST.inputs.outputs[0])
+    best = MONITOR.reasons(embedding, output, limit=1)[0]
+    replace(MONITOR, silent=(best.stronger,)).save(tmp_path)
+    loaded = Monitor.load(tmp_path)
+    assert loaded.silent == (best.stronger,)
+    every = [
+        loaded.reasons(row, int(out))
+        for row, out in zip(TEST.inputs.embeddings[:50], TEST.inputs.outputs, strict=False)
+    ]
+    named = {name for reasons in every for reason in reasons for name in (reason.stronger, reason.weaker)}
+    assert named == set(CONCEPT_NAMES) - {best.stronger}
+    assert replace(MONITOR, silent=tuple(CONCEPT_NAMES)).reasons(embedding, output) == []
 
 
 def test_a_reason_reads_as_a_sentence():

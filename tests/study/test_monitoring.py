@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from conspect.cli.main import main
+from conspect.core.concepts import Concept
 from conspect.core.diagnostics import UserError
 from conspect.monitor.evaluation import LOOKED_BASELINE
 from conspect.monitor.runtime import Monitor
@@ -23,6 +24,7 @@ from conspect.study.monitor.evaluation import curve
 from conspect.study.monitor.fitting import rates_of
 from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import measure_splits
+from conspect.study.recording.concepts import concept_scores
 from tests.fakes import CLASSES, FakeModel, FakeVlm
 from tests.records import plain
 from tests.study.monitored import CONFIG, noisy_colours
@@ -30,7 +32,8 @@ from tests.study.monitored import CONFIG, noisy_colours
 
 @pytest.fixture(scope="module")
 def concepts(pristine):
-    return demo_or_own_concepts(read_config(pristine / "study.toml"), pristine)
+    own = demo_or_own_concepts(read_config(pristine / "study.toml"), pristine)
+    return replace(own, concepts=(*own.concepts, Concept("no green", ("no green",))))
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,17 @@ def test_flagged_inputs_are_wrong_outputs_with_reasons(results: dict, study: Stu
         assert CLASSES[truth[flagged["id"]]] == flagged["label"] != flagged["output"]
         assert flagged["verdict"] == "suspect"
         assert all(reason["among_wrong"] > reason["among_right"] for reason in flagged["reasons"])
+
+
+def test_a_studys_monitor_gives_no_reason_in_concepts_that_are_graded_not_seen(
+    study: Study, evaluation: MonitorEvaluation
+) -> None:
+    scores = concept_scores(study.inputs, study.measurements()).concepts
+    not_seen = {concept.name for concept in scores if concept.grade == "not seen"}
+    assert "no green" in not_seen
+    assert set(Monitor.load(study.folder / "monitor").silent) >= not_seen
+    named = {reason.stronger for flagged in evaluation.flagged for reason in flagged.reasons}
+    assert not named & not_seen
 
 
 def test_a_curve_passes_through_its_ends_and_its_area_is_the_auroc() -> None:

@@ -10,7 +10,7 @@ import click
 class NumberRange(click.FloatRange):
     """A finite number in a range. Not-a-number is below and above nothing, so that click alone lets it through."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number. Raises click.BadParameter."""
         number = float(super().convert(value, param, ctx))
         if not isfinite(number):

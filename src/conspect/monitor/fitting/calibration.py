@@ -80,11 +80,12 @@ def calibrate(
     wanted: TargetRates | None = None,
     second_look: tuple[FittedSecondLook, Looks] | None = None,
     identity: Identity | None = None,
+    silent: tuple[str, ...] = (),
 ) -> tuple[Monitor, Guarantee]:
     """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits.
 
     `second_look`: that tier and the looks at the calibration split; its thresholds keep the same rates. `identity`: the
-    model and lens that the monitor belongs to.
+    model and lens that the monitor belongs to. `silent`: concepts that are given as no reason.
     """
     wanted = wanted or TargetRates()
     detector = fitted.detector
@@ -110,9 +111,8 @@ def calibrate(
         StoredHeatmaps.count(numerators, inputs.outputs, wrong, detector.folded.classes)
     )
     reference = stream_reference(detector, held.embeddings, held.logits)
-    monitor = Monitor(
-        detector, limits, class_names, concept_names, right_shares, wrong_shares, reference, tier, tier_limits, identity
-    )
+    arrays = right_shares, wrong_shares, reference
+    monitor = Monitor(detector, limits, class_names, concept_names, *arrays, tier, tier_limits, identity, silent)
     return monitor, guarantee
 
 

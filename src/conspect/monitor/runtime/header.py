@@ -53,7 +53,7 @@ class StoredIdentity:
 
 @dataclass(frozen=True, slots=True)
 class MonitorHeader:
-    """The whole file. `arrays`: name of the file beside it, whose digest is `sha256`."""
+    """The whole file. `arrays`: name of the file beside it, whose digest is `sha256`. `silent`: see `MonitorRecord`."""
 
     format: str
     version: int
@@ -66,6 +66,7 @@ class MonitorHeader:
     second_look: StoredLooks | None = None
     identity: StoredIdentity | None = None
     guarantee: Guarantee | None = None
+    silent: tuple[str, ...] = ()
 
 
 def header_of(content: JsonValue) -> MonitorHeader:
@@ -91,6 +92,8 @@ def header_of(content: JsonValue) -> MonitorHeader:
         None if looks is None else _looks(_table(looks, "second_look")),
         None if identity is None else _identity(_table(identity, "identity")),
         None if guarantee is None else _guarantee(_table(guarantee, "guarantee")),
+        # Older monitors do not say which concepts are not seen.
+        () if table.get("silent") is None else _texts(table, "silent"),
     )
     if not (header.classes and header.concepts):
         raise ValueError("classes and concepts are lists of names")

@@ -68,13 +68,15 @@ class Monitor(MonitorRecord):
 
         A pair speaks against the output by p log(p / r), with p its share among wrong and r among right outputs of that
         class: a pair that hardly ever occurs is no reason. Pairs that speak for it are left out. Each concept is named at
-        most once on each side.
+        most once on each side, and none of `silent`.
         """
         concepts = self.detector.folded.concepts
         numerators = self.numerators(np.asarray(embedding)[None])[:, 0]
         right = self.right_shares[output].reshape(concepts, concepts)
         wrong = self.wrong_shares[output].reshape(concepts, concepts)
-        against = np.where(numerators[:, None] > numerators[None, :], wrong * (np.log(wrong) - np.log(right)), -np.inf)
+        speaks = ~np.isin(self.concept_names, self.silent)
+        held = (numerators[:, None] > numerators[None, :]) & speaks[:, None] & speaks[None, :]
+        against = np.where(held, wrong * (np.log(wrong) - np.log(right)), -np.inf)
         listed: list[Reason] = []
         used: tuple[set[int], set[int]] = set(), set()
         for flat in np.argsort(-against, axis=None, kind="stable"):

@@ -17,7 +17,7 @@ class MonitorRecord:
     `right_shares`, `wrong_shares` `[class, concept * concept]`: shrunken shares of i > j among right and wrong outputs.
     `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion. `second_look` and its
     thresholds: an optional tier for several looks at each image. `identity`: the model and lens that it belongs to; None
-    where it was fitted on arrays alone.
+    where it was fitted on arrays alone. `silent`: names of concepts that are given as no reason, since they are not seen.
     """
 
     detector: Detector
@@ -30,3 +30,4 @@ class MonitorRecord:
     second_look: SecondLook | None = None
     second_thresholds: Thresholds | None = None
     identity: Identity | None = None
+    silent: tuple[str, ...] = ()

@@ -72,6 +72,7 @@ def contents(monitor: MonitorRecord, *, guarantee: Guarantee | None = None) -> t
         second_look=_stored_looks(monitor),
         identity=_stored_identity(monitor.identity),
         guarantee=guarantee,
+        silent=tuple(monitor.silent),
     )
     return content, header
 
@@ -207,6 +208,7 @@ def _assembled(arrays: dict[str, Float32], header: MonitorHeader) -> MonitorReco
         second,
         second_thresholds,
         identity,
+        header.silent,
     )
 
 

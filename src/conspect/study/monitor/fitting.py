@@ -25,6 +25,7 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
 from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import Split, Splits, measure_splits
+from conspect.study.recording.concepts import ConceptSample, believed, graded
 
 MONITOR_FOLDER = "monitor"
 # The baselines that need training images take so many at most, drawn at random.
@@ -94,10 +95,17 @@ def fit_monitor(
             wanted=wanted,
             second_look=_with_looks(detectors, splits.calibration),
             identity=_identity(inputs.model, splits.fit, measured),
+            silent=_not_seen(inputs, measured),
         )
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee)
     advance(1)
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
+
+
+def _not_seen(inputs: StudyInputs, measured: Measurements) -> tuple[str, ...]:
+    """Concepts that take no part in explanations, and so are no reason of a verdict either."""
+    speaks = believed(graded(inputs, measured, ConceptSample.of(measured)))
+    return tuple(name for name, heard in zip(inputs.concepts.names, speaks, strict=True) if not heard)
 
 
 def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looks] | None:

@@ -67,7 +67,7 @@ def assemble(
     """Everything the report shows but verification and monitor; writes the table of failures to `table`, and orders beside it."""
     confidence = config.settings.confidence
     with timings.stage("concepts"):
-        seen = ConceptSample.of(measured, seed=config.settings.seed)
+        seen = ConceptSample.of(measured)
         grades = graded(inputs, measured, seen)
         may_speak = believed(grades)
     with timings.stage("heatmaps"):

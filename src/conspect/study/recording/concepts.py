@@ -40,7 +40,7 @@ from conspect.study.recording.shares import finite_or_none
 
 RANK_CUTOFF = 1e-4
 # Grades are of so many images at most, and what is usual of a class is read off them.
-GRADED = 20_000
+GRADED, SAMPLE_SEED = 20_000, 0
 # Texts without meaning that concepts are held against are always the same ones: they are embedded once and kept. Longer ones take
 # longer, and few concepts are so long.
 MEANINGLESS, MEANINGLESS_LONG, MEANINGLESS_SEED = 300, 100, 0
@@ -65,9 +65,9 @@ class ConceptSample:
     by_vlm: Float64
 
     @classmethod
-    def of(cls, measured: Measurements, *, seed: int = 0) -> ConceptSample:
-        """All test images, or a sample drawn with `seed`."""
-        images, lens = measured.test.sample(GRADED, seed), measured.lens
+    def of(cls, measured: Measurements) -> ConceptSample:
+        """All test images, or a sample: the same one wherever grades are asked for, or a study would have two of them."""
+        images, lens = measured.test.sample(GRADED, SAMPLE_SEED), measured.lens
         z, seen = measured.test.model_embeddings(images), measured.test.vlm_embeddings(images)
         return cls(
             images,
