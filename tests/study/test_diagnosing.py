@@ -91,6 +91,9 @@ def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, mon
     other = shutil.copytree(folder, tmp_path / "other", ignore=shutil.ignore_patterns("embeddings"))
     results = Study.open(other).run()
     assert any("an embedding is NaN or infinite: they could be read" in line for line in results.diagnosis.evidence)
+    chances = {chance.suspect: chance.probability for chance in results.diagnosis.suspects}
+    assert chances["none"] == 0
+    assert "No sign of a broken part" not in results.diagnosis.headline
 
 
 def test_a_build_server_sees_what_is_named(finished: Study) -> None:

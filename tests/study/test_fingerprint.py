@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,20 @@ def test_the_layer_and_the_row_that_were_changed_are_named(cases, sound) -> None
     assert "encoder" in comparison.broken
     assert {concept.concept for concept in comparison.concepts} <= {"one", "two"}
     assert len(comparison.classes) == 8
+
+
+def test_a_head_that_changed_alone_is_no_layer_that_moved(cases, sound) -> None:
+    subject = cases.subject
+    weight = subject.head.weight.copy()
+    weight[5] = 0.0
+    later = taken(subject.encoder, AffineMap(weight, subject.head.offset), cases.prepared[TEST], subject.labels[TEST])
+    output = LayerMoments("head", np.zeros(8), np.ones(8))
+    comparison = compared(
+        replace(later, layers=(*later.layers, replace(output, mean=output.mean + 9))),
+        replace(sound, layers=(*sound.layers, output)),
+    )
+    assert (comparison.first_layer, comparison.layers) == (None, ())
+    assert comparison.sentence.endswith("The encoder is unchanged.")
 
 
 def test_each_failure_is_put_down_to_the_part_that_changed(cases, sound) -> None:

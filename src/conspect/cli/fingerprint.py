@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from conspect.cli.progress import terminal_bar
 from conspect.core.percentages import percent
 from conspect.core.terminal import on_one_line
+
+if TYPE_CHECKING:
+    from conspect.results.fingerprint import MovedLayer
 
 SHOWN = 6
 
@@ -70,7 +74,7 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
         put_down = f"{put.head:,} put down to the head, {put.encoder:,} to the {encoder}, {put.undecided:,} undecided"
         click.echo(f"{new:,} new failures: {put_down}.")
     for title, moved in (
-        ("Layers", [f"{layer.layer} {layer.moved:.2f}" for layer in comparison.layers]),
+        ("Layers", [_layer_words(layer) for layer in comparison.layers]),
         ("Concepts", [f"{concept.concept} {concept.moved:+.2f}" for concept in comparison.concepts]),
         ("Classes", [f"{moved_class.class_name} {moved_class.moved:.2f}" for moved_class in comparison.classes]),
         ("Rows of the head", list(comparison.head_rows)),
@@ -78,3 +82,10 @@ def fingerprint(folder: Path, against: Path | None, out: Path | None, as_json: b
         if moved:
             more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
             click.echo(on_one_line(f"{title} that moved: {', '.join(moved[:SHOWN])}{more}"))
+
+
+def _layer_words(layer: MovedLayer) -> str:
+    """How far a layer moved, and by what factor a channel's deviation changed where that is more to see."""
+    if layer.factor == 0:
+        return f"{layer.layer} (only in one version)"
+    return f"{layer.layer} {layer.moved:.2f}" if layer.moved >= 0.005 else f"{layer.layer} x{layer.factor:.2f}"

@@ -166,6 +166,24 @@ def test_what_another_head_mends_for_sure_is_not_called_nothing(fixes: int, excl
     assert shares == pytest.approx([1, 1, 1, np.e])
 
 
+@pytest.mark.parametrize(("images", "said"), [(1, "1 image"), (1200, "1,200 images")])
+def test_a_model_that_gives_no_number_for_an_image_is_not_sound(images: int, said: str) -> None:
+    answer = diagnose(replace(evidence_of(SOUND)[0], not_finite=images), evidence_weights())
+    assert answer.suspect is Suspect.ENCODER
+    assert answer.posterior[SUSPECTS.index(Suspect.NONE)] == 0
+    assert named_sentence(answer) == f"The encoder looks broken: for {said} its embedding is NaN or infinite."
+
+
+def test_where_norms_are_off_their_records_it_is_not_said_that_nothing_is_broken() -> None:
+    evidence = replace(evidence_of(SOUND)[0], departures=(LayerDeparture("bn", 0.5, 0.2), LayerDeparture("bn 2", 0.5)))
+    answer = diagnose(evidence, certain_of_nothing())
+    assert set(answer.named) >= {Suspect.NONE, Suspect.ENCODER, Suspect.INPUT}
+    assert answer.posterior.sum() == pytest.approx(1)
+    assert named_sentence(answer).endswith("other than in training, and nothing that was tried mends it.")
+    kept = diagnose(replace(evidence, reported=evidence.head.accuracy), certain_of_nothing())
+    assert kept.suspect is Suspect.NONE
+
+
 def test_classes_that_a_head_cannot_tell_apart_are_not_nothing() -> None:
     evidence = evidence_of(SOUND)[0]
     before = diagnose(evidence, evidence_weights())

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conspect.analysis.diagnosis.labels import calibrated, judge_labels
+from conspect.analysis.diagnosis.labels import calibrated, judge_labels, with_names_restored
 from conspect.core.vectors import log_softmax
 
 CLASSES = 5
@@ -53,6 +53,24 @@ def test_a_class_that_no_image_has_is_out_of_the_question() -> None:
     assert judgement.wrong[:10].max() < 0.5
     assert (judgement.instead != CLASSES - 1).all()
     assert judgement.unlabelled == ()
+
+
+def test_labels_under_other_names_are_all_wrong_but_those_that_were_wrong_before() -> None:
+    truth = np.random.default_rng(0).integers(0, CLASSES, 400)
+    names = np.array([1, 2, 0, 3, 4])
+    restored = truth.copy()
+    restored[:20] = (truth[:20] + 1) % CLASSES
+    labels = np.argsort(names)[restored]
+    scores = judges(truth, 1)
+    judgement = with_names_restored(scores, labels, names[labels])
+    renamed, slips = labels != restored, np.arange(400) < 20
+    assert judgement.wrong[renamed & ~slips].min() > 0.5
+    assert (judgement.instead[renamed] == restored[renamed]).all()
+    assert (judgement.votes[renamed & ~slips] >= 2).all()
+    assert (judgement.wrong[~renamed & slips] > 0.5).all()
+    assert judgement.wrong[~renamed & ~slips].max() < 0.5
+    # Without other names nothing is restored.
+    assert with_names_restored(scores, labels, labels).wrong == pytest.approx(judge_labels(scores, labels).wrong)
 
 
 def test_a_class_whose_labels_are_all_those_of_another_is_found() -> None:

@@ -231,7 +231,8 @@ def test_what_is_said_of_embeddings_that_are_no_numbers(images: int, said: str |
     sentences = not_finite_sentence(images)
     assert len(sentences) == (said is not None)
     if said is not None:
-        rest = "embedding is NaN or infinite: they could be read and are left out; a sound model gives a number for every image."
+        could = "it could be read and is" if images == 1 else "they could be read and are"
+        rest = f"embedding is NaN or infinite: {could} left out; a sound model gives a number for every image."
         assert sentences[0] == f"{said} {rest}"
     else:
         assert sentences == ()
@@ -245,6 +246,14 @@ def test_what_is_named_in_one_sentence() -> None:
     assert named_sentence(diagnosis(Suspect.NONE)) == "No sign of a broken part."
     assert named_sentence(diagnosis(Suspect.HEAD)) == "The head looks broken."
     assert named_sentence(diagnosis(Suspect.ENCODER)) == "The encoder looks broken."
+    off, on = LayerDeparture("b", 2.0, 2.0), LayerDeparture("a", 0.1)
+    assert named_sentence(diagnosis(Suspect.ENCODER, departures=(on, off))) == (
+        "The encoder looks broken: its norms depart from their records from layer 'b' on."
+    )
+    assert named_sentence(diagnosis(Suspect.ENCODER, departures=(off, on))) == (
+        "The encoder looks broken, or what is done to images before it: its norms depart from their records from the first one "
+        "on, layer 'b'."
+    )
     assert named_sentence(diagnosis(Suspect.INPUT)) == "The input pipeline looks broken."
     mending = Mending("BGR", "feed RGB", Exchange(40, 1, 400), 1e-6, 0.8)
     assert named_sentence(diagnosis(Suspect.INPUT, mendings=(mending,))) == (
@@ -273,10 +282,8 @@ def test_what_is_named_in_one_sentence() -> None:
 def test_a_row_that_stands_out_is_told_beside_a_broken_encoder(worst: float, both: bool) -> None:
     head = replace(HEAD, shape=np.array([0.1, worst, 0.1, 0.15]))
     said = named_sentence(diagnosis(Suspect.ENCODER, head=head, departures=(LayerDeparture("a", 0.9),)))
-    assert (
-        said
-        == "The encoder looks broken." + " One row of the head stands out too: the head may be broken as well." * both
-    )
+    row = " One row of the head stands out too: the head may be broken as well."
+    assert said.endswith(f"layer 'a'.{row if both else ''}")
     assert named_sentence(diagnosis(Suspect.ENCODER, head=head)) == "The encoder looks broken."
 
 

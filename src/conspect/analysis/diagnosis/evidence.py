@@ -83,7 +83,7 @@ class ModelEvidence:
     it can be told from the encoder. `marks`: of the encoder's layers. `unsteady`: how far an image's embedding lies from its
     embedding in other company, in deviations over images. `clipped`: share of the embeddings' values that lie at a bound.
     `closeness`: the largest departure on more training images, where the first were close. `reported`: the accuracy that the
-    model is said to have had, 0..1.
+    model is said to have had, 0..1. `not_finite`: images that the model gives NaN or infinity for.
     """
 
     head: HeadEvidence
@@ -100,6 +100,7 @@ class ModelEvidence:
     closeness: float | None = None
     preparation: Preparation | None = None
     reported: float | None = None
+    not_finite: int = 0
 
     @property
     def mending(self) -> Mending | None:
@@ -119,6 +120,12 @@ class ModelEvidence:
         """Whether another order of the class names explains what is wrong, as far as another head could mend it."""
         gain = self.order.assigned_accuracy - self.order.accuracy
         return self.order.looks_wrong and gain >= LEAST_ORDER * self.head.refitted.net
+
+    @property
+    def names_wrong(self) -> bool:
+        """Whether it is the names that are in another order: two that are exchanged while VLM and labels agree are as well two
+        exchanged rows of the head."""
+        return self.other_order and (len(self.order.moved) != 2 or self.order_by_vlm.looks_wrong)
 
     @property
     def label_share(self) -> float:
@@ -142,6 +149,11 @@ class ModelEvidence:
         """The first norm that departs from its record; None where none does."""
         beyond = zip(self.departures, _departed(self.departures), strict=True)
         return next((departure for departure, value in beyond if value >= AT_RECORD), None)
+
+    @property
+    def begins_at_input(self) -> bool:
+        """Whether it is the first norm of all that departs: the input may be other than in training, or the layers before it."""
+        return self.beginning is not None and self.beginning is self.departures[0]
 
     @property
     def reestimated(self) -> bool:
@@ -207,6 +219,11 @@ class ModelEvidence:
         return max(0.0, self.reported - accuracy - LOSS_ERRORS * float(error))
 
     @property
+    def unharmed(self) -> bool:
+        """Whether it is known that nothing was lost against the reported accuracy."""
+        return self.reported is not None and self.lost <= LEAST_LOSS
+
+    @property
     def restored(self) -> float:
         """Share of what was lost against the reported accuracy that a corrected head restores, 0..1; 0 where nothing was."""
         if self.reported is None or self.lost < LEAST_LOSS:
@@ -250,7 +267,7 @@ def features(evidence: ModelEvidence) -> Float64:
             float(evidence.is_unsteady),
             # Of few images the share is as uncertain as the errors of judges that are often wrong make it.
             np.sqrt(judged) * _log(evidence.label_share, LEAST_SHARE),
-            float(evidence.reported is not None and lost == 0),
+            float(evidence.unharmed),
             lost,
             min(lost, 1.0) * evidence.restored,
         ]

@@ -9,7 +9,7 @@ hit every class alike, so that the judges' own favourite mistakes (cat and dog) 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,23 @@ def judge_labels(
     instead = np.asarray(others.argmax(1), dtype=np.int64)
     votes = np.asarray(np.sum([logs.argmax(1) == instead for logs in each.values()], axis=0), dtype=np.int64)
     return LabelJudgement(wrong, instead, probabilities, votes, tuple(each), unlabelled)
+
+
+def with_names_restored(
+    scores: Mapping[str, Float64], labels: Classes, restored: Classes, *, among: NDArray[np.bool_] | None = None
+) -> LabelJudgement:
+    """Judgement of `labels [image]` under wrong class names, when `restored [image]` are the classes that were meant.
+
+    The restored labels are judged. One that was renamed is as likely wrong as the restored one is right, and that is what the
+    judges say instead.
+    """
+    judged = judge_labels(scores, restored, among=among)
+    renamed = labels != restored
+    wrong = np.where(renamed, 1 - judged.wrong, judged.wrong)
+    instead = np.where(renamed, restored, judged.instead)
+    said = np.stack([np.asarray(score).argmax(1) for score in scores.values()])
+    votes = np.where(renamed, (said == restored).sum(0), judged.votes)
+    return replace(judged, wrong=wrong, instead=instead, votes=votes)
 
 
 def _unlabelled(

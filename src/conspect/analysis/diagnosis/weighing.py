@@ -164,6 +164,15 @@ def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosi
             # No input can tell these classes apart: of what would be put down to nothing.
             posterior[HEAD] += posterior[NONE]
             posterior[NONE] = 0.0
+    more = posterior[NONE] - MOST_UNKNOWN
+    if more > 0 and evidence.beginning is not None and not evidence.unharmed:
+        # What the encoder sees is not what it saw in training, as in no sound network: it is another, or its input is.
+        posterior[NONE] -= more
+        posterior[[INPUT, ENCODER]] += more / 2
+    if evidence.not_finite:
+        # A sound model gives numbers for every image.
+        posterior[ENCODER] += posterior[NONE]
+        posterior[NONE] = 0.0
     if not evidence.divided:
         # No head was found: what speaks against it speaks against the encoder as well.
         parts = [SUSPECTS.index(Suspect.ENCODER), SUSPECTS.index(Suspect.HEAD)]
@@ -174,11 +183,11 @@ def diagnose(evidence: ModelEvidence, weights: EvidenceWeights) -> ModelDiagnosi
 def order_posterior(evidence: ModelEvidence) -> Float64 | None:
     """`[suspect]` where the class names are in another order, else None.
 
-    Two exchanged names on which VLM and labels agree are as well two exchanged rows of the head; else the names are wrong.
+    The names are wrong (`names_wrong`), or, of two that are exchanged, the rows of the head.
     """
     if not evidence.other_order:
         return None
-    labels = 0.25 if len(evidence.order.moved) == 2 and not evidence.order_by_vlm.looks_wrong else 0.95
+    labels = 0.95 if evidence.names_wrong else 0.25
     chances = {Suspect.LABELS: labels, Suspect.HEAD: 0.98 - labels}
     rest = (1 - sum(chances.values())) / (len(SUSPECTS) - 2)
     return np.array([chances.get(suspect, rest) for suspect in SUSPECTS])

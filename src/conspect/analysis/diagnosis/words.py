@@ -63,11 +63,26 @@ def _broken_input(evidence: ModelEvidence, mending: Mending | None) -> str:
 
 
 def _broken_encoder(evidence: ModelEvidence) -> str:
+    if evidence.not_finite:
+        images = f"{evidence.not_finite:,} image{'' if evidence.not_finite == 1 else 's'}"
+        return f"The encoder looks broken: for {images} its embedding is NaN or infinite."
     if evidence.is_unsteady:
         return "The encoder looks broken: the same image gets another embedding beside other images."
-    if evidence.row_stands_out:
-        return "The encoder looks broken. One row of the head stands out too: the head may be broken as well."
-    return "The encoder looks broken."
+    row = " One row of the head stands out too: the head may be broken as well." if evidence.row_stands_out else ""
+    return f"The encoder looks broken{_begins(evidence)}.{row}"
+
+
+def _begins(evidence: ModelEvidence) -> str:
+    """Where norms begin to depart from their records; nothing where none does."""
+    first = evidence.beginning
+    if first is None:
+        return ""
+    if evidence.begins_at_input:
+        return (
+            ", or what is done to images before it: its norms depart from their records from the first one on, layer "
+            f"{first.name!r}"
+        )
+    return f": its norms depart from their records from layer {first.name!r} on"
 
 
 def _labels(counts: Sequence[CauseCount] | None) -> str:
@@ -95,6 +110,8 @@ def _why_open(diagnosis: ModelDiagnosis) -> str:
             )
         if evidence.departure is None:
             return "The encoder keeps no records of its training; an earlier version of the model would tell (--sound)."
+    if evidence.beginning is not None and {Suspect.INPUT, Suspect.ENCODER} <= set(diagnosis.named):
+        return "What the encoder's layers see is other than in training, and nothing that was tried mends it."
     return "The evidence below does not separate them."
 
 
@@ -138,7 +155,8 @@ def not_finite_sentence(images: int) -> tuple[str, ...]:
     if not images:
         return ()
     said = f"For {images:,} image{'' if images == 1 else 's'} an embedding is NaN or infinite"
-    return (f"{said}: they could be read and are left out; a sound model gives a number for every image.",)
+    could = "it could be read and is left out" if images == 1 else "they could be read and are left out"
+    return (f"{said}: {could}; a sound model gives a number for every image.",)
 
 
 def exchange_sentence(exchange: Exchange) -> str:
@@ -195,7 +213,9 @@ def _norms(evidence: ModelEvidence) -> str:
         return f"The batch norms are within {evidence.departure:.2f} deviations of their records, as those of sound networks."
     place = [departure.name for departure in evidence.departures].index(first.name) + 1
     where = (
-        "so the input, or the layers before it, are other than in training" if place == 1 else "those before it do not"
+        "so the input, or the layers before it, are other than in training"
+        if evidence.begins_at_input
+        else "those before it do not"
     )
     return (
         f"The batch norms depart from their records by up to {evidence.departure:.2f} deviations, from layer "

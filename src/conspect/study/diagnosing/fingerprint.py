@@ -185,10 +185,11 @@ def compared(now: Fingerprint, sound: Fingerprint) -> FingerprintComparison:
     head_changed = not same_head(sound.head, now.head)
     parts = losses_of(right, changed=(head_changed, bool(moved)))
     broken = broken_parts(parts, right)
-    layers = _layers(now.layers, sound.layers)
     fed = now.fed.shape != sound.fed.shape or bool(
         np.abs(now.fed - sound.fed).max() > LEAST_FED * max(sound.fed.std(), 1e-9)
     )
+    # Where embeddings are what they were, the layer that moved is the head, which is compared by itself.
+    layers = _layers(now.layers, sound.layers) if moved or fed else ()
     first = next((layer.layer for layer in layers), None)
     return FingerprintComparison(
         model=now.model,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.analysis.class_order import class_order
+from conspect.analysis.class_order import ClassOrder, class_order
 from conspect.analysis.diagnosis.evidence import MAYBE_CLOSE, ModelEvidence
 from conspect.analysis.diagnosis.exchange import Classes
 from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_evidence
-from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels
+from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels, with_names_restored
 from conspect.analysis.diagnosis.mendings import Mending, judge_mendings
 from conspect.analysis.lens_quality import zero_shot
 from conspect.core.capabilities import marks_of, records_of
@@ -78,20 +78,26 @@ def label_judgement(
     evidence: HeadEvidence,
     images: Images,
     by_vlm: tuple[Float64, Float64],
+    *,
     among: NDArray[np.bool_] | None = None,
+    order: ClassOrder | None = None,
 ) -> LabelJudgement:
-    """The labels as judged by the model, another head on its embeddings, the VLM's texts, and a head on the VLM's embeddings."""
+    """The labels as judged by the model, another head on its embeddings, the VLM's texts, and a head on the VLM's embeddings.
+
+    `order`: where the names of the classes are in another order, this one; the labels are judged under the right names then.
+    """
     texts, probed = by_vlm
-    return judge_labels(
-        {
-            "the model": head.logits(images.embeddings),
-            "another head on its embeddings": evidence.refitted_logits(images.embeddings),
-            "the VLM's texts": texts,
-            "a head on the VLM's embeddings": probed,
-        },
-        images.labels,
-        among=among,
-    )
+    scores = {
+        "the model": head.logits(images.embeddings),
+        "another head on its embeddings": evidence.refitted_logits(images.embeddings),
+        "the VLM's texts": texts,
+        "a head on the VLM's embeddings": probed,
+    }
+    if order is None:
+        return judge_labels(scores, images.labels, among=among)
+    meant = np.arange(head.classes)
+    meant[[label for label, _ in order.moved]] = [output for _, output in order.moved]
+    return with_names_restored(scores, images.labels, meant[images.labels], among=among)
 
 
 def mendings(
@@ -218,10 +224,12 @@ def gather(
     changed: int = 400,
     reported: float | None = None,
     own: Prepare | None = None,
+    not_finite: int = 0,
     advance: Progress = unseen,
 ) -> ModelEvidence:
     """All evidence. `changed`: on how many images each change of the input is tried; `reported`: the accuracy that the model
-    is said to have had; `own`: how its own configuration prepares images, where the study does it otherwise."""
+    is said to have had; `own`: how its own configuration prepares images, where the study does it otherwise; `not_finite`:
+    images that it gives NaN or infinity for."""
     rows = train.some(FITTED_IMAGES, seed=seed)
     head = head_evidence(
         model.head, train.embeddings[rows], train.labels[rows], test.embeddings, test.labels, seed=seed
@@ -232,11 +240,10 @@ def gather(
     if compared and len(shared) < len(np.unique(train.labels)):
         compared = ()  # norms see one mix of classes in training and another here
     outputs = np.asarray(model.head.logits(test.embeddings).argmax(1), dtype=np.int64)
-    return ModelEvidence(
+    evidence = ModelEvidence(
         head=head,
         order=class_order(test.labels, outputs, model.head.classes),
         order_by_vlm=class_order(test.labels, zero_shot(test.vlm, class_directions), model.head.classes),
-        labels=label_judgement(model.head, head, test, vlm_scores(test.vlm, class_directions, probe)),
         mendings=mendings(model, train, test, changed, seed=seed, own=own, advance=advance),
         departures=on_train,
         test_departures=compared,
@@ -247,4 +254,13 @@ def gather(
         closeness=closeness(model, train, on_train, seed=seed),
         preparation=preparation_of(model, [test.picture(row) for row in range(min(PICTURES, len(test.labels)))]),
         reported=reported,
+        not_finite=not_finite,
     )
+    by_vlm = vlm_scores(test.vlm, class_directions, probe)
+    return replace(evidence, labels=label_judgement(model.head, head, test, by_vlm, order=names_of(evidence)))
+
+
+def names_of(evidence: ModelEvidence) -> ClassOrder | None:
+    """The order of the labels' class names that fits, where the VLM, too, sees that they are in another one; where it does not,
+    it is the model's names that are, and the labels are right."""
+    return evidence.order if evidence.names_wrong and evidence.order_by_vlm.looks_wrong else None

@@ -29,7 +29,7 @@ from conspect.core.spaces import Head
 from conspect.results.diagnosis import CauseCounted, ChangeEffect, Diagnosis, InputChange, NormDeparture, SuspectChance
 from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
-from conspect.study.diagnosing.gathering import Images, gather, label_judgement, vlm_probe, vlm_scores
+from conspect.study.diagnosing.gathering import Images, gather, label_judgement, names_of, vlm_probe, vlm_scores
 from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
@@ -97,6 +97,7 @@ def diagnose_study(
             seed=seed,
             changed=changed,
             reported=reported,
+            not_finite=not_finite(measured, inputs.model.name),
             own=None if own is None or not other_preparation(inputs.model, own) else own.prepare,
             advance=advance,
         )
@@ -156,16 +157,16 @@ class _Part:
         among = np.arange(len(self.rows)) < first
         images = images_of(self.measured.test, self.rows)
         by_vlm = vlm_scores(images.vlm, self.measured.class_directions, probe)
-        labels = label_judgement(head, model.evidence.head, images, by_vlm, among)
+        labels = label_judgement(head, model.evidence.head, images, by_vlm, among=among, order=names_of(model.evidence))
         corrected, given = model.evidence.head.corrected_logits(head, images.embeddings), head.logits(images.embeddings)
         views = Views(images.labels, labels, corrected, given, by_vlm, among)
         said = diagnose_images(model, views, self.measured.outputs[self.rows], blame_weights())
         return _at(self.rows, [diagnosis for diagnosis in said if diagnosis.row >= first])
 
 
-def not_finite(measured: Measurements) -> int:
-    """Images of both splits for which a model gave NaN or infinity."""
-    return sum(NOT_FINITE in reason for _, _, reason in measured.unreadable)
+def not_finite(measured: Measurements, encoder: str = "") -> int:
+    """Images of both splits for which a model, or the one called `encoder`, gave NaN or infinity."""
+    return sum(f"{encoder} {NOT_FINITE}" in reason for _, _, reason in measured.unreadable)
 
 
 def _record(
