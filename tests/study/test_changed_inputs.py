@@ -1,14 +1,24 @@
 """Changes of the input that may help are tried on further images."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from conspect.analysis.diagnosis.exchange import Exchange
+from conspect.analysis.diagnosis.mendings import Mending
 from conspect.core.protocols import LayerDeparture
 from conspect.core.spaces import Head
 from conspect.study.diagnosing.feeding import PICTURE_CHANGES
-from conspect.study.diagnosing.gathering import Images, clipped_share, closeness, mendings, unsteadiness
+from conspect.study.diagnosing.gathering import (
+    Images,
+    clipped_share,
+    closeness,
+    held_to_records,
+    mendings,
+    unsteadiness,
+)
 
 # Red images are of class 0, blue ones of class 1; the network is fed BGR where it was trained on RGB.
 RED, BLUE = (200, 40, 20), (20, 40, 200)
@@ -55,6 +65,29 @@ def test_a_sound_input_is_fed_once() -> None:
     changes = mendings(model, images(300), images(300), 6, seed=0)
     assert not any(change.is_named or change.is_promising for change in changes)
     assert model.fed == 6 * (len(changes) + 1)
+
+
+class RecordedColours(Bgr):
+    """A record of the mean colour, as norms keep one, of pictures in the right order of channels."""
+
+    def departures(self, batches: Iterable[np.ndarray]) -> tuple[LayerDeparture, ...]:
+        mean = np.concatenate([batch.mean((2, 3)) for batch in batches])[:, 0].mean()
+        return (LayerDeparture("first", abs(float(mean) - 110) / 100),)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_change_that_puts_the_first_norm_off_its_record_makes_up_for_something_else(recorded: bool) -> None:
+    helps = Mending("values raised", "add one deviation", Exchange(40, 0, 100), 1e-9, 0.5)
+    model = RecordedColours(False) if recorded else Bgr(False)
+    at_record, off = (LayerDeparture("first", 0.0),), (LayerDeparture("first", 0.9),)
+    (held,) = held_to_records(model, images(60), (helps,), at_record, seed=0)
+    assert held.off_record == recorded
+    other = replace(helps, name="mirrored")
+    assert held_to_records(model, images(60), (other,), at_record, seed=0) == (other,)
+    # Where the input as it is is off the record, a change has nothing to be held to; nor is one that nobody would name.
+    assert held_to_records(model, images(60), (helps,), off, seed=0) == (helps,)
+    useless = replace(helps, exchange=Exchange(0, 0, 100))
+    assert held_to_records(model, images(60), (useless,), at_record, seed=0) == (useless,)
 
 
 class Noisy:

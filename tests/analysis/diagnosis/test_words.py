@@ -106,6 +106,17 @@ def test_what_is_said_of_a_head() -> None:
     assert head_says(zeros=0.05, distinct=0.7).endswith("would mend.")
 
 
+def test_a_change_of_the_input_that_the_first_norm_denies_is_told_as_that() -> None:
+    contrast = Mending("double the contrast", "double the contrast", Exchange(32, 5, 100), 1e-4, 0.5, off_record=True)
+    denied = replace(PLAIN, mendings=(contrast,))
+    assert denied.mending is None
+    assert (
+        "A change of the input helps (double the contrast: 50.0 % becomes 77.0 %), but it puts the first norm off its record, "
+        "where it is without it: it makes up for something else."
+    ) in evidence_sentences(denied, NAMES)
+    assert replace(PLAIN, mendings=(replace(contrast, off_record=False),)).mending is not None
+
+
 def test_of_a_model_without_a_head_no_marks_in_it_are_told() -> None:
     marked = replace(PLAIN, head=replace(HEAD, zeros=0.9, distinct=0.2), divided=False)
     assert evidence_sentences(marked, NAMES)[1].endswith("no head fault that another head would mend.")

@@ -111,9 +111,11 @@ class ModelEvidence:
         """Whether a change of the input is one to name; none is while the class names are in another order.
 
         What is wrong with the input a change of it mends better than another head does: a change that mends less for sure makes
-        up for something else, as more contrast does for weights of the head that are too small.
+        up for something else, as more contrast does for weights of the head that are too small. So does one that gives the first
+        layers what they never saw in training, where the input as it is does not.
         """
-        return mending.is_named and not self.other_order and mending.most_gain >= self.head.corrected.net
+        helps = mending.is_named and not mending.off_record
+        return helps and not self.other_order and mending.most_gain >= self.head.corrected.net
 
     @property
     def other_order(self) -> bool:
@@ -229,6 +231,11 @@ class ModelEvidence:
         if self.reported is None or self.lost < LEAST_LOSS:
             return 0.0
         return float(np.clip(self.head.corrected.net / (self.reported - self.head.accuracy), 0, 1))
+
+
+def is_off_record(departure: LayerDeparture) -> bool:
+    """Whether a network's first norm is further from its record than those of sound networks are."""
+    return _departed((departure,))[0] >= AT_RECORD
 
 
 def features(evidence: ModelEvidence) -> Float64:

@@ -22,7 +22,9 @@ PLAINLY = "prepared plainly"
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """What one change of the input does. `fix`: what to do about it, an imperative; `p_value` is Holm's over all changes."""
+    """What one change of the input does. `fix`: what to do about it, an imperative; `p_value` is Holm's over all changes;
+    `off_record`: it puts the first norm off its record, which the input as it is does not.
+    """
 
     name: str
     fix: str
@@ -30,6 +32,7 @@ class Mending:
     p_value: float
     accuracy: float
     chance: float = 0.0
+    off_record: bool = False
 
     @property
     def is_named(self) -> bool:

@@ -251,7 +251,12 @@ def _input(evidence: ModelEvidence) -> str:
     mending = evidence.mending
     less = next((change for change in evidence.mendings if change.is_named), None)
     if mending is None and less is not None and not evidence.other_order:
-        return f"A change of the input helps ({less.sentence}), but another head helps more: it makes up for something else."
+        but = (
+            "it puts the first norm off its record, where it is without it"
+            if less.off_record
+            else "another head helps more"
+        )
+        return f"A change of the input helps ({less.sentence}), but {but}: it makes up for something else."
     if mending is None:
         return (
             f"None of {len(evidence.mendings)} usual changes of the input makes the model better by two points or more."

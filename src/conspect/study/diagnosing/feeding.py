@@ -222,11 +222,11 @@ def embedded(model: Feedable, prepared: Prepared, advance: Progress = unseen) ->
     return np.concatenate(parts)
 
 
-def changed_embeddings(
-    model: Feedable, pictures: Sequence[Picture], advance: Progress = unseen, *, only: frozenset[str] | None = None
-) -> Iterator[tuple[tuple[str, str], NDArray[np.float32]]]:
-    """((name, fix), embeddings `[image, D]`) of every change (or those called `only`) that leaves the network's input as large
-    as it is."""
+def changed_inputs(
+    model: Feedable, pictures: Sequence[Picture], *, only: frozenset[str] | None = None
+) -> Iterator[tuple[tuple[str, str], Prepared]]:
+    """((name, fix), what the network is fed `[image, ...]`) of every change (or those called `only`) that leaves the network's
+    input as large as it is."""
     plain = prepared_by(model, pictures)
     for change in changes_of(pictures, plain):
         if only is not None and change.name not in only:
@@ -239,11 +239,19 @@ def changed_embeddings(
         else:
             assert change.later is not None
             given = change.later(plain)
-        yield (change.name, change.fix), embedded(model, given, advance)
+        yield (change.name, change.fix), given
     plainly = plain_preparation(model, pictures[0], plain) if only is None or PLAINLY in only else None
     if plainly is not None:
         fix = "prepare the images plainly (the whole image, resized, in colour, its levels in a straight line)"
-        yield (PLAINLY, fix), embedded(model, np.stack([plainly(picture) for picture in pictures]), advance)
+        yield (PLAINLY, fix), np.stack([plainly(picture) for picture in pictures])
+
+
+def changed_embeddings(
+    model: Feedable, pictures: Sequence[Picture], advance: Progress = unseen, *, only: frozenset[str] | None = None
+) -> Iterator[tuple[tuple[str, str], NDArray[np.float32]]]:
+    """((name, fix), embeddings `[image, D]`) of each of `changed_inputs`."""
+    for key, given in changed_inputs(model, pictures, only=only):
+        yield key, embedded(model, given, advance)
 
 
 def plain_preparation(model: Feedable, picture: Picture, prepared: Prepared) -> Callable[[Picture], Prepared] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.class_order import ClassOrder, class_order
-from conspect.analysis.diagnosis.evidence import MAYBE_CLOSE, ModelEvidence
+from conspect.analysis.diagnosis.evidence import MAYBE_CLOSE, ModelEvidence, is_off_record
 from conspect.analysis.diagnosis.exchange import Classes
 from conspect.analysis.diagnosis.head import HeadEvidence, balanced, head_evidence
 from conspect.analysis.diagnosis.labels import LabelJudgement, judge_labels, with_names_restored
@@ -20,14 +20,22 @@ from conspect.core.capabilities import marks_of, records_of
 from conspect.core.protocols import LayerDeparture, Progress, unseen
 from conspect.core.spaces import Float64, Floats, Head
 from conspect.statistics.logistic import LogisticModel, fit_logistic
-from conspect.study.diagnosing.feeding import BATCH, Feedable, Picture, changed_embeddings, embedded, prepared_by
+from conspect.study.diagnosing.feeding import (
+    BATCH,
+    Feedable,
+    Picture,
+    changed_embeddings,
+    changed_inputs,
+    embedded,
+    prepared_by,
+)
 from conspect.study.diagnosing.probing import PICTURES, preparation_of
 
 # Images that heads are fitted on, the VLM's head, that norms see, and that promising changes of the input are tried on again; how
 # many such changes; and images that are embedded among others than before.
 FITTED_IMAGES, PROBE_IMAGES, RECORD_IMAGES, FURTHER_IMAGES, FINALISTS, STEADY_IMAGES = 3000, 10_000, 384, 400, 3, 32
-# Images that norms see where their records fit the first of them closely.
-CLOSE_IMAGES = 1536
+# Images that the first norm sees with a change of the input; and that norms see where records fit the first of them closely.
+HELD_IMAGES, CLOSE_IMAGES = 128, 1536
 Prepare: TypeAlias = Callable[[Picture], NDArray[np.float32]]
 OWN_PREPARATION = ("as its own configuration says", "prepare the images as the model's own configuration says")
 PROBE_PENALTY, PROBE_ITERATIONS, COSINE_SCALE = 1e-3, 100, 100.0
@@ -205,6 +213,30 @@ def departures(model: DiagnosableModel, images: Images, rows: NDArray[np.int64])
     return tuple(recording.departures(batches()))
 
 
+def held_to_records(
+    model: DiagnosableModel,
+    train: Images,
+    tried: tuple[Mending, ...],
+    departed: Sequence[LayerDeparture],
+    *,
+    seed: int,
+) -> tuple[Mending, ...]:
+    """The changes of the input; of those that would be named, one that puts the first norm off its record is marked, where that
+    of the input as it is, `departed [0]`, is at it. The values that reach the first layers are those of training then.
+    """
+    recording = records_of(model)
+    if recording is None or not departed or is_off_record(departed[0]):
+        return tried
+    pictures = [train.picture(int(row)) for row in train.some(HELD_IMAGES, seed=seed)]
+    named = frozenset(mending.name for mending in tried if mending.is_named)
+    off = set()
+    for (name, _), given in changed_inputs(model, pictures, only=named) if named else ():
+        seen = recording.departures(given[start : start + BATCH] for start in range(0, len(given), BATCH))
+        if is_off_record(seen[0]):
+            off.add(name)
+    return tuple(replace(mending, off_record=mending.name in off) for mending in tried)
+
+
 def closeness(model: DiagnosableModel, train: Images, departed: Sequence[LayerDeparture], *, seed: int) -> float | None:
     """The largest departure; where those `departed` on some images are small, measured again on `CLOSE_IMAGES`."""
     largest = max((layer.value for layer in departed), default=None)
@@ -239,12 +271,13 @@ def gather(
     compared = () if not on_train else departures(model, test, test.some(RECORD_IMAGES, seed=seed, among=shared))
     if compared and len(shared) < len(np.unique(train.labels)):
         compared = ()  # norms see one mix of classes in training and another here
+    tried = mendings(model, train, test, changed, seed=seed, own=own, advance=advance)
     outputs = np.asarray(model.head.logits(test.embeddings).argmax(1), dtype=np.int64)
     evidence = ModelEvidence(
         head=head,
         order=class_order(test.labels, outputs, model.head.classes),
         order_by_vlm=class_order(test.labels, zero_shot(test.vlm, class_directions), model.head.classes),
-        mendings=mendings(model, train, test, changed, seed=seed, own=own, advance=advance),
+        mendings=held_to_records(model, train, tried, on_train, seed=seed),
         departures=on_train,
         test_departures=compared,
         divided=not model.head.is_identity,
