@@ -89,12 +89,28 @@ def test_a_heatmap_cell_opens_as_many_images_as_it_counts(study: OpenedStudy) ->
 def test_words_that_are_no_concept_are_read_by_the_text_encoder(study: OpenedStudy) -> None:
     answer = study.exploration.ask("crimson > azure")
     assert not answer.in_study
-    assert answer.trust != "seen"
+    assert answer.trust == "not checked"
+    assert "nobody has checked" in answer.trust_reasons[1]
     assert all(image.label == "red" for image in answer.best)
     assert sum(answer.counts_right) + sum(answer.counts_wrong) == 75
     red = next(entry for entry in answer.classes if entry.group == "red")
     assert red.auroc > 0.9
     assert red.p < 0.001
+
+
+@pytest.mark.parametrize(
+    ("text", "trust", "said"),
+    [
+        ("xyzzy", "not checked", "“xyzzy” is none of the study's concepts: nobody has checked that the lens sees it"),
+        ("crimson > xyzzy", "not checked", "letters without meaning"),
+        ("no crimson", "not seen", "“no crimson” is a negation, which text encoders hardly understand."),
+        ("like a red", "not checked", "“like a red” holds the class name “red”"),
+    ],
+)
+def test_words_of_nobodys_list_are_not_said_to_be_seen(study: OpenedStudy, text: str, trust: str, said: str) -> None:
+    answer = study.exploration.ask(text)
+    assert answer.trust in {trust, "not seen"}
+    assert said in " ".join(answer.trust_reasons)
 
 
 @pytest.mark.parametrize("text", ["", " ", "a > b > c", "red > ", "> red", "x" * 201, "re\u202ed", "reddish > Reddish"])

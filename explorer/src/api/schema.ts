@@ -465,6 +465,7 @@ export interface components {
          * Answer
          * @description What the lens says to a concept or pair in plain words.
          *
+         *         `trust`: "seen", "partly", "not checked" (words of nobody's list, which may mean nothing to the lens) or "not seen".
          *         `bins` and `counts_right`, `counts_wrong`: a histogram of the strength (or margin) over all images.
          */
         Answer: {

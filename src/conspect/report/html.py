@@ -97,7 +97,7 @@ def _parts(results: Results, thumbnails: Mapping[str, str]) -> list[Part]:
     if results.monitor is not None:
         parts.append(monitor_part(results.monitor, thumbnails))
     if results.verification is not None:
-        parts.append(verification_part(results.verification, thumbnails))
+        parts.append(verification_part(results.verification, results.concepts, thumbnails))
     return parts
 
 

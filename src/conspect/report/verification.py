@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from conspect.core.concept_words import quoted
 from conspect.report.neighbourhoods import near_rows, neighbourhood_view
 from conspect.report.pages import Part, environment
+from conspect.results.concepts import Concept
 from conspect.results.verification import Property, ProvableCoverage, Verification, Witness
 
-WEAKEST = 10
+WEAKEST, NAMED = 10, 3
 LEFT, WIDTH, BOTTOM, HEIGHT = 44, 366, 165, 150
 
 
-def verification_part(verification: Verification, thumbnails: Mapping[str, str]) -> Part:
-    """The section on the properties that every run verifies."""
+def verification_part(verification: Verification, concepts: Sequence[Concept], thumbnails: Mapping[str, str]) -> Part:
+    """The section on the properties that every run verifies; `concepts` of the study, with their grades."""
     by_class = _region_properties(verification)
     properties = [property_ for some in by_class.values() for property_ in some]
     top = max((row.gamma for row in verification.by_gamma), default=1.0)
     page = environment().get_template("verification.html.j2")
     html = page.render(
         v=verification,
+        not_seen=not_seen_sentence(verification.properties, concepts),
         top=top,
         chart=_coverage_chart(verification.provable_coverage),
         near=neighbourhood_view(verification.neighbourhoods, thumbnails),
@@ -86,6 +90,26 @@ def witness_images(verification: Verification | None) -> list[str]:
     shown = [shown_witness(some) for some in _region_properties(verification).values()]
     witnesses = [chosen.witness for chosen in shown if chosen is not None and chosen.witness is not None]
     return [near.id for witness in witnesses for near in witness.nearest]
+
+
+def not_seen_sentence(properties: Sequence[Property], concepts: Sequence[Concept]) -> str:
+    """Of how many properties a concept is graded not seen, and what that means; empty where of none."""
+    not_seen = [concept.name for concept in concepts if concept.grade == "not seen"]
+    named = [[name for name in not_seen if _names(entry.statement, name)] for entry in properties]
+    number, some = sum(map(bool, named)), sorted({name for names in named for name in names}, key=not_seen.index)
+    if not number:
+        return ""
+    which = " or ".join(map(quoted, some[:NAMED])) + (" or others" if len(some) > NAMED else "")
+    says = "1 of them names" if number == 1 else f"{number:,} of them name"
+    return (
+        f"{says} a concept that is graded not seen ({which}): a verdict is as exact there, but speaks of where the lens puts the "
+        "word, not of what a picture shows."
+    )
+
+
+def _names(statement: str, concept: str) -> bool:
+    """Whether a concept's name is a word of the statement, or quoted in it."""
+    return re.search(rf"(?<![\w-]){re.escape(concept)}(?![\w-])", statement) is not None
 
 
 def shown_witness(properties: Sequence[Property]) -> Property | None:

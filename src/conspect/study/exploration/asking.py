@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.core.concept_words import class_named_in, is_negation, quoted
 from conspect.core.spaces import Float64
 from conspect.results.exploration import Answer, HeatmapCell, ImageRow, Separation
 from conspect.statistics.intervals import wilson
@@ -23,6 +24,8 @@ SHOWN_IMAGES, BINS = 12, 24
 LEAST_GROUP = 5
 # Below this agreement of the model's reading with the VLM's own, words of nobody's list are not worth much.
 FAIR_AGREEMENT, POOR_AGREEMENT = 0.6, 0.3
+# The model follows the VLM in letters without meaning as well, so that agreement alone makes no word one that is seen.
+NOBODY = "nobody has checked that the lens sees it, nor that it means more to the lens than letters without meaning"
 
 
 def answer(
@@ -152,7 +155,7 @@ def _trust(
         f"itself sees with a correlation of {agreement:.2f}."
     ]
     worst = "seen" if agreement >= FAIR_AGREEMENT else "partly" if agreement >= POOR_AGREEMENT else "not seen"
-    order = ("seen", "partly", "not seen")
+    order = ("seen", "partly", "not checked", "not seen")
     for name in names:
         if name in grades:
             grade, why = grades[name]
@@ -160,8 +163,15 @@ def _trust(
             worst = order[max(order.index(worst), order.index(grade))] if grade in order else worst
         else:
             known = "has no grade in this study" if phrases.knows(name) else "is none of the study's concepts"
-            reasons.append(f"“{name}” {known}: nobody has checked that the lens sees it.")
-            worst = order[max(order.index(worst), 1)]
+            reasons.append(f"{quoted(name)} {known}: {NOBODY}.")
+            worst = order[max(order.index(worst), order.index("not checked"))]
+            if is_negation(name):
+                reasons.append(f"{quoted(name)} is a negation, which text encoders hardly understand.")
+                worst = "not seen"
+            if (of_class := class_named_in(name, index.class_names)) is not None:
+                reasons.append(
+                    f"{quoted(name)} holds the class name {quoted(of_class)}: it says how like the class an image is."
+                )
     return worst, tuple(reasons)
 
 

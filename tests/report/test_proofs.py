@@ -1,0 +1,45 @@
+"""The report's words on proofs: what they are worth where a concept is not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+
+from conspect.report.verification import not_seen_sentence
+from conspect.results.concepts import Concept
+from conspect.results.verification import Property
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str
+    grade: str
+
+
+@dataclass(frozen=True)
+class Stated:
+    statement: str
+
+
+CONCEPTS = cast(
+    "Sequence[Concept]",
+    [Named("ears", "partly"), Named("hairy", "not seen"), Named("long", "not seen"), Named("blue sky", "not seen")],
+)
+
+
+def said(*statements: str) -> str:
+    return not_seen_sentence(cast("Sequence[Property]", [Stated(text) for text in statements]), CONCEPTS)
+
+
+@pytest.mark.parametrize("statement", ["predict(x, cat) implies ears > horns", "long-snout > ears", "hairy_x > ears"])
+def test_of_properties_in_concepts_that_are_seen_nothing_is_said(statement: str) -> None:
+    assert not said(statement)
+
+
+def test_properties_that_name_a_concept_graded_not_seen_are_counted_and_named() -> None:
+    told = said("ears > hairy and long > ears", "(hairy > ears)", '"blue sky" > ears', "ears > horns")
+    assert told.startswith("3 of them name a concept that is graded not seen (“hairy” or “long” or “blue sky”): ")
+    assert said("ears > hairy").startswith("1 of them names a concept that is graded not seen (“hairy”): ")
