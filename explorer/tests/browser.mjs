@@ -4,6 +4,8 @@ import { chromium } from "playwright-core";
 
 const [address, executablePath] = process.argv.slice(2);
 const origin = new URL(address).origin;
+/** A name as the page shows it. */
+const escaped = (name) => name.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const problems = [];
 const milliseconds = {};
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
@@ -129,6 +131,31 @@ expect(shown !== undefined && Number(shown) > 0 && Number(shown) <= Number(membe
 await page.waitForURL(/size=/);
 await page.getByRole("heading", { name: "Real images that break it" }).waitFor();
 
+// Nothing to prove is said in words.
+await page.goto(`${origin}/?view=prove&spec=${encodeURIComponent("# nothing yet\n")}`);
+await editor.waitFor();
+await page.getByRole("button", { name: "Prove", exact: true }).click();
+await page.getByText("There is no property here to prove").waitFor();
+
+// The last decision is taken back by its key, wherever the queue has gone on to, and its image is shown again.
+await page.goto(`${origin}/?view=labels`, { waitUntil: "networkidle" });
+const decided = page.locator("p[role=status]");
+if (await page.locator(".desk").count()) {
+  const [before, label] = [await decided.textContent(), await page.locator(".desk img").getAttribute("alt")];
+  for (const [key, done] of [["d", /1 dropped/], ["k", /1 kept, 0 relabelled, 1 dropped/], ["u", /0 kept, 0 relabelled, 1 dropped/], ["u", /0 dropped/]]) {
+    await page.keyboard.press(key);
+    await decided.filter({ hasText: done }).waitFor();
+  }
+  expect((await decided.textContent()) === before, `after undoing: ${await decided.textContent()}`);
+  expect((await page.locator(".desk img").getAttribute("alt")) === label, "undoing does not show the image again");
+}
+
+// No name turns the text around it.
+for (const view of ["study", "images", "labels", "heatmap", `image&id=${encodeURIComponent((await page.evaluate(async () => (await (await fetch("/api/images?set=wrong&limit=1")).json()).images[0])).id)}`, "compare"]) {
+  await page.goto(`${origin}/?view=${view}`, { waitUntil: "networkidle" });
+  expect(!/[\u0080-\u009f\u202a-\u202e\u2066-\u2069]/.test(await page.evaluate(() => document.body.innerText)), `${view} shows a mark that turns or hides text`);
+}
+
 // Concept sliders, by keyboard: the strength of the concept follows, and all goes back.
 const wrong = await page.evaluate(async () => (await (await fetch("/api/images?set=wrong&order=confident&limit=1")).json()).images[0]);
 await page.goto(`${origin}/?view=image&id=${encodeURIComponent(wrong.id)}`);
@@ -212,7 +239,7 @@ await page.goto(`${origin}/?view=image&id=${encodeURIComponent(wrong.id)}`, { wa
 if (await file.count()) {
   await file.click();
   await page.getByText("The file is here").waitFor();
-  expect((await page.locator(".wide pre").textContent()).endsWith(wrong.id.split("/").at(-1)), "the path is not that of the image");
+  expect((await page.locator(".wide pre").textContent()).endsWith(escaped(wrong.id.split("/").at(-1))), "the path is not that of the image");
 }
 
 // Keys: the list opens by its own key and closes by Escape.

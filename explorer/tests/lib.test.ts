@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
 import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
+import { everyText, original, parsed, visible } from "../src/lib/hidden";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { mapWords, shadesOf } from "../src/lib/maps";
 import { csv } from "../src/lib/saving";
-import { atLeast, atMost, closed, heldShare, many, ordinal, overSpan, percent, percentAtMost, placeIn, percentile, pValue, short, sized, sizeWords } from "../src/lib/words";
+import { atLeast, atMost, closed, heldShare, many, ordinal, overSpan, percent, percentAtMost, placeIn, percentile, pValue, sentence, short, sized, sizeWords, specName } from "../src/lib/words";
 
 describe("the address", () => {
   it("reads back what it writes, whatever stands in a value", () => {
@@ -164,5 +165,32 @@ describe("a size that was proved", () => {
         expect(high - low).toBeLessThanOrEqual(1.0001 * 10 ** (Math.floor(Math.log10(Math.abs(value))) - digits + 1));
       }
     }
+  });
+});
+
+describe("names that turn the text around them", () => {
+  const name = "a\u202eb\u0085\u200bc";
+  it("are shown with each such sign as its escape, and sent as they are", () => {
+    expect(visible(name)).toBe("a\\u202eb\\u0085\\u200bc");
+    expect(original(visible(name))).toBe(name);
+    expect(visible("naïve é 条纹 👩\u200d🌾\n")).toBe("naïve é 条纹 👩\u200d🌾\n");
+    expect(original("C:\\users\\u0041")).toBe("C:\\users\\u0041");
+  });
+  it("are made visible in answers, keys too, however the server escapes them", () => {
+    const shown = { id: visible(name), n: [1, null, true], by: { [visible(name)]: "x" } };
+    expect(parsed(JSON.stringify({ id: name, n: [1, null, true], by: { [name]: "x" } }))).toEqual(shown);
+    expect(parsed('{"id":"a\\u202eb\\u0085\\u200bc","n":[1,null,true],"by":{"a\\u202eb\\u0085\\u200bc":"x"}}')).toEqual(shown);
+    expect(everyText(shown, original, ["by"])).toEqual({ id: name, n: [1, null, true], by: { [visible(name)]: "x" } });
+  });
+  it("are escaped in specifications, and as they are in tables", () => {
+    expect(specName(visible(name))).toBe('"a\\u202eb\\u0085\\u200bc"');
+    expect(csv([[visible(name)]])).toBe(`${name}\r\n`);
+  });
+});
+
+describe("a sentence", () => {
+  it("begins with a capital, and a command as it has to be typed", () => {
+    expect(sentence("open it")).toBe("Open it");
+    expect(sentence("conspect explore BEFORE study")).toBe("conspect explore BEFORE study");
   });
 });

@@ -227,3 +227,7 @@ def test_a_bar_of_the_histogram_opens_exactly_its_images(study: OpenedStudy, wor
     assert counted == len(study.exploration.index)
     with pytest.raises(UserError, match="EXPLORE002"):
         study.exploration.images(Listing(margin_from=0.0).filter(), order=Order.FILE, offset=0, limit=0)
+
+
+def test_a_wide_sign_compares_as_a_narrow_one(study: OpenedStudy) -> None:
+    assert study.exploration.ask("reddish ＞ bluish").question == "reddish > bluish"

@@ -1,5 +1,6 @@
 /** Questions to the study; types are generated from the server's OpenAPI document. */
 import type { components, paths } from "../api/schema";
+import { everyText, original, parsed } from "./hidden";
 
 export type Schemas = components["schemas"];
 type Answers<P extends keyof paths> = paths[P] extends { get: { responses: { 200: { content: { "application/json": infer A } } } } }
@@ -27,10 +28,10 @@ const GONE: Diagnostic = {
 };
 
 async function answered(response: Response): Promise<unknown> {
-  if (response.ok) return response.json();
+  if (response.ok) return parsed(await response.text());
   let diagnostics: readonly Diagnostic[] = [];
   try {
-    diagnostics = ((await response.json()) as { diagnostics: Diagnostic[] }).diagnostics;
+    diagnostics = (parsed(await response.text()) as { diagnostics: Diagnostic[] }).diagnostics;
   } catch {
     // Not our own refusal: say what little is known.
   }
@@ -52,7 +53,7 @@ type Values = Readonly<Record<string, string | number | undefined>>;
 
 export function query(values: Values): string {
   const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(values)) if (value !== undefined && value !== "") search.set(key, String(value));
+  for (const [key, value] of Object.entries(values)) if (value !== undefined && value !== "") search.set(key, original(String(value)));
   const text = search.toString();
   return text ? `?${text}` : "";
 }
@@ -61,8 +62,11 @@ export async function ask<P extends keyof paths & string>(path: P, values: Value
   return (await asked(path + query(values), signal ? { signal } : undefined)) as Answers<P>;
 }
 
+// Con_spec has escapes of its own.
+const SPECIFICATIONS = ["text"];
+
 export async function tell<P extends keyof paths & string>(path: P, body: unknown, signal?: AbortSignal): Promise<Answers<P>> {
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...(signal ? { signal } : {}) };
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(everyText(body, original, SPECIFICATIONS)), ...(signal ? { signal } : {}) };
   return (await asked(path, options)) as Answers<P>;
 }
 

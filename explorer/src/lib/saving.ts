@@ -1,4 +1,5 @@
 /** Figures and tables as files. */
+import { original as ofStudy } from "./hidden";
 
 export function save(name: string, content: Blob): void {
   const link = document.createElement("a");
@@ -69,7 +70,8 @@ const FORMULA = /^[=+\-@\t\r]/;
 export function csv(rows: readonly (readonly (string | number)[])[]): string {
   const cell = (value: string | number): string => {
     if (typeof value === "number") return String(value);
-    const plain = FORMULA.test(value) ? `'${value}` : value;
+    const name = ofStudy(value);
+    const plain = FORMULA.test(name) ? `'${name}` : name;
     return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
   };
   return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";

@@ -1,4 +1,5 @@
 /** Numbers as people read them. */
+import { original, visible } from "./hidden";
 
 export function percent(share: number | null | undefined, digits = 1): string {
   if (share === null || share === undefined) return "–";
@@ -71,12 +72,12 @@ function towards(value: number, digits: number, sign: 1 | -1): string {
 
 /** A name as Con_spec takes it: bare where it can be, else in quotes. */
 export function specName(name: string): string {
-  return /^[\p{L}_][\p{L}\p{N}_]*(?:-[\p{L}\p{N}_]+)*$/u.test(name) ? name : JSON.stringify(name);
+  return /^[\p{L}_][\p{L}\p{N}_]*(?:-[\p{L}\p{N}_]+)*$/u.test(name) ? name : visible(JSON.stringify(original(name)));
 }
 
-/** A sentence that begins as sentences do. */
+/** A sentence that begins as sentences do; a command stays as it has to be typed. */
 export function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^(conspect|pip) /.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The same with an end: reasons and remarks come as parts of a line. */

@@ -41,7 +41,9 @@ class Live:
             image = received_image(content, "the picture", pixels=PIXELS)
         except UnreadableImage as error:
             problem = error.diagnostics[0].problem
-            raise user_error("EXPLORE009", problem, "give a PNG, JPEG, WebP, BMP or GIF file") from error
+            raise user_error(
+                "EXPLORE009", problem, f"give a PNG, JPEG, WebP, BMP or GIF file of at most {PIXELS:,} pixels"
+            ) from error
         with self._lock:
             embedding = np.asarray(self._model.embed(self._model.prepare(image)[None])[0])
             index, point = self._index, embedding.astype(np.float64)

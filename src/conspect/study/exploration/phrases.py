@@ -18,8 +18,8 @@ from conspect.study.exploration.index import StudyIndex
 
 MOST_CHARACTERS = 200
 # Signs and words that people write between two concepts, the larger first.
-_LARGER_FIRST = re.compile(r"\s*(?:>|≻|\bmore than\b|\bstronger than\b|\bover\b)\s*", re.IGNORECASE)
-_SMALLER_FIRST = re.compile(r"\s*(?:<|≺|\bless than\b|\bweaker than\b)\s*", re.IGNORECASE)
+_LARGER_FIRST = re.compile(r"\s*(?:>|＞|≻|\bmore than\b|\bstronger than\b|\bover\b)\s*", re.IGNORECASE)
+_SMALLER_FIRST = re.compile(r"\s*(?:<|＜|≺|\bless than\b|\bweaker than\b)\s*", re.IGNORECASE)
 TextEncoder = Callable[[list[str]], NDArray[np.float32]]
 
 
