@@ -22,7 +22,6 @@ import json
 import math
 import multiprocessing
 import os
-import random
 import resource
 import signal
 import sys
@@ -231,10 +230,18 @@ def justified() -> Justified:
 
 
 def sample(room: str, count: int, seed: int) -> list[Mutant]:
-    """The first `count` mutants of the room in an order drawn by the seed, those that are justified among them."""
-    everything = [mutant for file in sorted((SOURCES / room).rglob("*.py")) for mutant in mutants_of(file)]
-    random.Random(f"{room} {seed}").shuffle(everything)
-    return everything[:count]
+    """The first `count` mutants of the room in an order drawn by the seed, those that are justified among them.
+
+    A mutant's place in the order depends on its own line alone, so that survivors that were read stay in the sample whatever is
+    changed elsewhere.
+    """
+    drawn: list[tuple[bytes, str, int, Mutant]] = []
+    for file in sorted((SOURCES / room).rglob("*.py")):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        for mutant in mutants_of(file):
+            own = f"{seed}\n{mutant.file}\n{lines[mutant.line - 1].strip()}\n{mutant.what}\n{mutant.place}"
+            drawn.append((hashlib.sha256(own.encode()).digest(), mutant.file, mutant.number, mutant))
+    return [mutant for *_, mutant in sorted(drawn, key=lambda entry: entry[:3])[:count]]
 
 
 @dataclass(frozen=True)

@@ -364,6 +364,24 @@ def test_a_run_goes_on_where_it_was_and_tries_nothing_that_means_the_same(
         KeptOutcomes(file, "another")
 
 
+def test_a_line_that_is_added_moves_no_other_mutant_in_the_order(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutants, "SOURCES", toy)
+    text = (toy / "numbers.py").read_text()
+
+    def order() -> list[tuple[str, str, int]]:
+        return [(line_of(toy, mutant), mutant.what, mutant.place) for mutant in mutants.sample("", 1000, 5)]
+
+    before = order()
+    (toy / "numbers.py").write_text("ADDED = 7 - 5\n" + text)
+    after = order()
+    assert len(after) == len(before) + 3
+    assert [entry for entry in after if not entry[0].startswith("ADDED")] == before
+
+
+def line_of(toy: Path, mutant: Mutant) -> str:
+    return (toy / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
+
+
 @pytest.mark.parametrize("room", mutants.ROOMS)
 def test_every_room_has_its_tests(room: str) -> None:
     assert len(mutants.files_of_tests(room)) >= 3

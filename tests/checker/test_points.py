@@ -3,7 +3,9 @@
 import base64
 from collections.abc import Sequence
 from fractions import Fraction
+from math import sqrt
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -358,3 +360,20 @@ def test_signs_are_read_eight_to_a_byte(axes: int) -> None:
     data = base64.b64encode(signs.to_bytes((axes + 7) // 8, "little")).decode()
     point = check.Point({"kind": "corner", "signs": data, "size": "1", "region": 0}, model, regions)
     assert Fraction(point.value(0), point.unit) == 2 * signs - (2**axes - 1)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("limit", ["-1", "-1/2", "0", "1/2", "1", "3/2"])
+def test_a_concept_is_there_where_its_numerator_is_above_the_bar_in_the_smallest_integers(
+    shift: int, limit: str
+) -> None:
+    # Floats tell all of them apart: a root that is no whole number is far from every ratio that occurs.
+    model = SimpleNamespace(thresholds=[Fraction(limit)], directions=[[1, 0]], directions_shift=shift)
+    lengths = [(0, 0), *((numerator, squared) for numerator in range(-4, 5) for squared in range(1, 17))]
+    points: list[Any] = [
+        SimpleNamespace(model=model, image=([numerator, 0], squared)) for numerator, squared in lengths
+    ]
+    bar = float(Fraction(limit))
+    there = [numerator / 2**shift > bar * sqrt(squared) for numerator, squared in lengths]
+    assert [check.Point.has_concept(point, 0) for point in points] == there
+    assert len(set(there)) == 2

@@ -1,6 +1,7 @@
 """Small parts of verification at their very edges: what lies on a boundary, one step before it and one beyond."""
 
 from fractions import Fraction
+from itertools import product
 from math import inf, isqrt
 from typing import Any
 
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conspect.core.spaces import AffineMap, Head
+from conspect.language.syntax.tree import And, Formula, HasConcept, Iff, Implies, Not, Or, Predict, Stronger
 from conspect.verification.engine import integers
+from conspect.verification.engine.cones import _ends, shortened
+from conspect.verification.images.exact_truth import ExactTruth, SplitReadouts
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.regions.focus import FocusRegions
 from conspect.verification.regions.membership import Membership
@@ -189,3 +193,116 @@ def test_rows_are_combined_by_their_weights(rows: list[list[int]]) -> None:
     matrix = np.array(rows) / 4
     taken, shift = integers.scaled_rows(matrix)
     assert [[Fraction(v, 1 << shift) for v in row] for row in taken] == [[Fraction(v, 4) for v in row] for row in rows]
+
+
+SIGNED = st.integers(-9, 9)
+
+
+@given(
+    st.lists(SIGNED, min_size=3, max_size=3), SIGNED, st.fractions(0, 3, max_denominator=7),
+    st.dictionaries(st.integers(0, 2), st.tuples(st.fractions(-3, 3, max_denominator=7), st.fractions(0, 3, max_denominator=7))),
+)  # fmt: skip
+def test_ends_of_a_form_over_a_part_of_a_box_are_those_of_its_corners(
+    row: list[int], middle: int, size: Fraction, parts: dict[int, tuple[Fraction, Fraction]]
+) -> None:
+    limits = {axis: (start, start + length) for axis, (start, length) in parts.items()}
+    corners = product(*(limits.get(axis, (-size, size)) for axis in range(3)))
+    values = [middle + sum((v * w for v, w in zip(row, corner, strict=True)), Fraction(0)) for corner in corners]
+    assert _ends(row, middle, "max", size, limits) == (min(values), max(values))
+    # Over a ball the length of the row is rounded up to a whole number above it.
+    low, high = _ends(row, middle, "euclid", size, {})
+    whole = isqrt(sum(v * v for v in row)) + 1
+    assert (low, high) == (middle - size * whole, middle + size * whole)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=4))
+def test_a_shortened_vector_has_few_digits_and_is_of_length_one_at_most(vector: list[float]) -> None:
+    short = shortened(np.array(vector))
+    exact = [Fraction(v) for v in short.tolist()]
+    assert sum((v * v for v in exact), Fraction(0)) <= 1
+    assert all((v * 2**48).denominator == 1 for v in exact)
+    length = max(1.0, float(np.linalg.norm(vector)))
+    assert short == pytest.approx(np.array(vector) / length, abs=1e-12)
+
+
+# ---------------------------------------------------------------- what floats can tell of a formula
+
+ULP = 2.0**-53
+
+
+def told(formula: Formula, **parts: Any) -> tuple[bool, bool]:
+    """Surely and maybe true, of one image whose readouts and errors are as given; the others are 0."""
+    model = plane(thresholds={"right": 0.5, "up": -0.25})
+    zeros = {"logits": [0.0, 0.0], "numerators": [0.0, 0.0], "logit_errors": [0.0, 0.0], "numerator_errors": [0.0, 0.0]}
+    rows = {name: np.array([value]) for name, value in {**zeros, "norm": 0.0, "norm_errors": 0.0, **parts}.items()}
+    bounds = ExactTruth(model).bounds(formula, SplitReadouts(**rows))
+    return bool(bounds.surely[0]), bool(bounds.maybe[0])
+
+
+@pytest.mark.parametrize("shared", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_a_prediction_is_sure_beyond_the_errors_and_four_roundings_of_what_is_compared(
+    shared: tuple[float, float],
+) -> None:
+    # Logits 2 and 1: four roundings of 3. A gap of 1 is no more than the slack, and one unit less of error makes it sure.
+    def errors(roundings: int) -> list[float]:
+        return [share * (1 - roundings * ULP) for share in shared]
+
+    east, west = Predict("east"), Predict("west")
+    assert told(east, logits=[2.0, 1.0], logit_errors=errors(12)) == (False, True)
+    assert told(east, logits=[2.0, 1.0], logit_errors=errors(14)) == (True, True)
+    assert told(west, logits=[2.0, 1.0], logit_errors=errors(12)) == (False, True)
+    assert told(west, logits=[2.0, 1.0], logit_errors=errors(14)) == (False, False)
+    assert told(east, logits=[-1.0, -2.0], logit_errors=errors(12)) == (False, True)
+    assert told(east, logits=[-1.0, -2.0], logit_errors=errors(14)) == (True, True)
+    # With a lead of 1, 3 against 1, which is a gap of 1: four roundings of 5.
+    lead = Predict("east", Fraction(1))
+    assert told(lead, logits=[3.0, 1.0], logit_errors=errors(20)) == (False, True)
+    assert told(lead, logits=[3.0, 1.0], logit_errors=errors(22)) == (True, True)
+    assert told(lead, logits=[1.0, 1.0], logit_errors=errors(12)) == (False, True)
+    assert told(lead, logits=[1.0, 1.0], logit_errors=errors(14)) == (False, False)
+    assert told(east, logits=[1.0, 1.0]) == (False, True)
+
+
+def test_a_comparison_is_sure_beyond_its_errors_and_four_roundings() -> None:
+    right, up = Stronger("right", "up"), Stronger("up", "right")
+    for first, second in ((1.0, 0.0), (0.0, 1.0), (0.5, 0.5)):
+        for roundings, sure in ((12, False), (14, True)):
+            errors = [share * (1 - roundings * ULP) for share in (first, second)]
+            assert told(right, numerators=[2.0, 1.0], numerator_errors=errors) == (sure, True)
+            assert told(right, numerators=[-1.0, -2.0], numerator_errors=errors) == (sure, True)
+            assert told(up, numerators=[2.0, 1.0], numerator_errors=errors) == (False, not sure)
+    assert told(right, numerators=[float("nan"), 0.0]) == (False, True)
+
+
+def test_a_presence_is_sure_beyond_its_errors_and_where_the_embedding_is_not_nought() -> None:
+    right, up = HasConcept("right"), HasConcept("up")
+    # Half of a length of 2 is 1, against 2; a quarter of 4 with the other sign is -1, against -2.
+    for own, length in ((1.0, 0.0), (0.0, 2.0), (0.5, 1.0)):
+        for roundings, sure in ((12, False), (14, True)):
+            errors: dict[str, Any] = {"numerator_errors": [own * (1 - roundings * ULP), 0.0]}
+            errors["norm_errors"] = length * (1 - roundings * ULP)
+            if length < 2:
+                assert told(right, numerators=[2.0, 0.0], norm=2.0, **errors) == (sure, True)
+                assert told(right, numerators=[0.0, 0.0], norm=2.0, **errors)[0] is False
+            turned = {"numerator_errors": errors["numerator_errors"][::-1], "norm_errors": 2 * errors["norm_errors"]}
+            if length < 2:
+                assert told(up, numerators=[0.0, -2.0], norm=4.0, **turned) == (False, not sure)
+    # The length itself must be beyond its error.
+    assert told(right, numerators=[9.0, 0.0], norm=2.0, norm_errors=2.0) == (False, True)
+    assert told(right, numerators=[9.0, 0.0], norm=2.0, norm_errors=2 - 2.0**-50) == (True, True)
+    assert told(right, numerators=[-9.0, 0.0], norm=2.0, norm_errors=2.0) == (False, True)
+    assert told(right, numerators=[-9.0, 0.0], norm=2.0, norm_errors=2 - 2.0**-50) == (False, False)
+
+
+def test_truths_of_parts_are_put_together_by_kleene_s_rules() -> None:
+    # Sure, open and surely false: right above up by 1, a tie of logits, and up above right.
+    sure, no, unsure = Stronger("right", "up"), Stronger("up", "right"), Predict("east")
+    table: dict[Formula, tuple[bool, bool]] = {
+        sure: (True, True), no: (False, False), unsure: (False, True), Not(sure): (False, False), Not(no): (True, True),
+        Not(unsure): (False, True), And((sure, unsure)): (False, True), And((no, unsure)): (False, False),
+        And((sure, Not(no))): (True, True), Or((sure, unsure)): (True, True), Or((no, unsure)): (False, True),
+        Or((no, no)): (False, False), Implies(unsure, no): (False, True), Implies(no, unsure): (True, True),
+        Implies(sure, unsure): (False, True), Implies(sure, no): (False, False), Iff(sure, sure): (True, True),
+        Iff(sure, no): (False, False), Iff(no, no): (True, True), Iff(sure, unsure): (False, True),
+    }  # fmt: skip
+    assert {formula: told(formula, numerators=[2.0, 1.0]) for formula in table} == table
