@@ -197,6 +197,9 @@ def test_reasons_are_the_pairs_that_speak_most_against_each_concept_once_a_side(
         assert MONITOR.reasons(embedding, output, limit=9) == expected
         assert MONITOR.reasons(embedding, output) == expected[:3]
         assert MONITOR.reasons(embedding, output, limit=1) == expected[:1]
+    # What is as common among wrong outputs as among right ones is no reason.
+    alike = replace(MONITOR, wrong_shares=MONITOR.right_shares)
+    assert [alike.reasons(embedding, output) for output in range(4)] == [[]] * 4
 
 
 @pytest.mark.parametrize(

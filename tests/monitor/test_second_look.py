@@ -68,6 +68,17 @@ def test_features_are_what_their_names_say() -> None:
         assert by_name["movement"][k] == pytest.approx(moved, rel=1e-3)
 
 
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_stability_is_the_mean_over_the_further_looks_however_few_there_are(looks: int) -> None:
+    few = Looks(TEST_LOOKS.embeddings[:20, :looks], TEST_LOOKS.logits[:20, :looks])
+    features, _ = look_features(few, first_tier(TEST)[:20], FOLDED, np.ones(FOLDED.concepts))
+    for k, stability in enumerate(features[:, LOOK_FEATURES.index("stability")].tolist()):
+        gaps = [row[:, None] - row[None, :] for row in READOUT.concepts(few.embeddings[k])]
+        kept = [(np.abs(gaps[0]) * (gaps[0] * gap > 0)).sum() / np.abs(gaps[0]).sum() for gap in gaps[1:]]
+        assert stability == pytest.approx(np.mean(kept) if kept else 0.0, rel=1e-3)
+    assert features.shape == (20, len(LOOK_FEATURES))
+
+
 def test_a_concept_that_never_varied_moves_by_its_own_unit() -> None:
     first, still = first_tier(TEST), np.ones(FOLDED.concepts)
     still[0] = 0

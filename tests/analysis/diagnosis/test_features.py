@@ -144,6 +144,14 @@ CASES: dict[str, tuple[ModelEvidence, dict[str, float]]] = {
             "part of what a corrected head fixes that other biases fix": min(SURPRISE, 1),
         },
     ),
+    "biases that mend more, of which all that a corrected head mends is counted": (
+        replace(EVIDENCE, head=replace(HEAD, biases=Exchange(900, 0, 1000))),
+        BY_HEAD
+        | {
+            "surprise at what other biases alone fix": 2.0,
+            "part of what a corrected head fixes that other biases fix": min(SURPRISE, 1),
+        },
+    ),
     "biases that mend a part": (
         # 8 are fixed and none broken, of what 35 against 10 fix.
         replace(EVIDENCE, head=replace(HEAD, biases=Exchange(8, 0, 400))),
