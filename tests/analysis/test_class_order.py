@@ -55,7 +55,7 @@ def test_two_swapped_names_are_told_with_both_accuracies() -> None:
     told = order.sentence(NAMES)
     assert told is not None
     assert "'b' is called 'c', 'c' is called 'b'" in told
-    assert "would be 100.0%" in told
+    assert "would be 100.0 %" in told
 
 
 def test_labels_off_by_one_are_told_as_that_also_where_the_model_knows_more_classes() -> None:

@@ -184,8 +184,8 @@ def test_two_names_are_exchanged_where_both_show_it() -> None:
     assert order.looks_wrong
     said = order.sentence(("cat", "dog", "bird"))
     assert said == (
-        "your class order looks wrong: what is 'cat' is called 'dog', 'dog' is called 'cat'. Accuracy 52.0% would be 100.0% with "
-        "the names in the order that fits"
+        "your class order looks wrong: what is 'cat' is called 'dog', 'dog' is called 'cat'. Accuracy 52.0 % would be 100.0 % "
+        "with the names in the order that fits"
     )
 
 
@@ -194,7 +194,7 @@ def test_a_shift_in_a_circle_is_told_and_longer_lists_are_cut(step: int, shift: 
     order = order_in(confusion(5, {(k, (k + step) % 5): 20 for k in range(5)}))
     assert order.shift == shift
     said = order.sentence("abcde") or ""
-    assert f"; every label is off by {abs(shift)}. Accuracy 0.0% would be 100.0%" in said
+    assert f"; every label is off by {abs(shift)}. Accuracy 0.0 % would be 100.0 %" in said
     assert " and 1 more;" in said
     assert order_in(confusion(4, {(k, k): 9 for k in range(4)})).sentence("abcd") is None
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.core.percentages import narrow
+from conspect.core.percentages import percent
 from conspect.statistics.assignment import best_assignment
 from conspect.statistics.testing import sign_test
 
@@ -54,8 +54,8 @@ class ClassOrder:
         more = f" and {len(self.moved) - NAMED} more" if len(self.moved) > NAMED else ""
         off = f"; every label is off by {abs(self.shift)}" if self.shift is not None else ""
         return (
-            f"your class order looks wrong: what is {', '.join(pairs)}{more}{off}. Accuracy {narrow(self.accuracy)} would be "
-            f"{narrow(self.assigned_accuracy)} with the names in the order that fits"
+            f"your class order looks wrong: what is {', '.join(pairs)}{more}{off}. Accuracy {percent(self.accuracy)} would be "
+            f"{percent(self.assigned_accuracy)} with the names in the order that fits"
         )
 
 
