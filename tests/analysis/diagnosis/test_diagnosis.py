@@ -192,7 +192,7 @@ def test_classes_that_a_head_cannot_tell_apart_are_not_nothing() -> None:
     assert shared.suspect is Suspect.HEAD
     assert shared.posterior.sum() == pytest.approx(1)
     assert any(
-        "'b' and 'c' have the same row in the head" in said for said in evidence_sentences(shared.evidence, NAMES)
+        "'b' and 'c' have the same weights in the head" in said for said in evidence_sentences(shared.evidence, NAMES)
     )
 
 

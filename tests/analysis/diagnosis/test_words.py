@@ -106,6 +106,15 @@ def test_what_is_said_of_a_head() -> None:
     assert head_says(zeros=0.05, distinct=0.7).endswith("would mend.")
 
 
+def test_training_labels_that_are_others_are_told() -> None:
+    said = head_says(corrected=Exchange(5, 206, 400))
+    assert said.startswith(
+        "A corrected head fixes 5 images and breaks 206 (p = 1): what it learnt on the training images is not"
+    )
+    assert said.endswith("Compare the labels of the two splits.")
+    assert "no head fault" in head_says(corrected=Exchange(5, 204, 400))
+
+
 def test_a_change_of_the_input_that_the_first_norm_denies_is_told_as_that() -> None:
     contrast = Mending("double the contrast", "double the contrast", Exchange(32, 5, 100), 1e-4, 0.5, off_record=True)
     denied = replace(PLAIN, mendings=(contrast,))
@@ -125,10 +134,10 @@ def test_of_a_model_without_a_head_no_marks_in_it_are_told() -> None:
 
 def test_classes_that_share_a_row_of_the_head_are_named() -> None:
     assert head_says(same_rows=((1, 3),)).endswith(
-        "would mend. 'bee' and 'dog' have the same row in the head, so that it cannot tell them apart."
+        "would mend. 'bee' and 'dog' have the same weights in the head, so that it cannot tell them apart."
     )
     many = replace(PLAIN, head=replace(HEAD, same_rows=(tuple(range(9)),)))
-    assert "'0', '1', '2', '3' and 5 more classes have the same row" in evidence_sentences(many, "0123456789")[0]
+    assert "'0', '1', '2', '3' and 5 more classes have the same weights" in evidence_sentences(many, "0123456789")[0]
 
 
 def norms_say(*departures: LayerDeparture) -> str:

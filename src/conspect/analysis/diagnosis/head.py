@@ -31,7 +31,7 @@ class HeadEvidence:
     `refitted_test`, `corrected_test [image, class]`: logits of the test images by both; `given_test`: by the head itself, over
     `scale`. `zeros`: share of the last layer's weights that are exactly 0; `distinct`: different weights of a row over all of
     it, small after rounding. `correction`, `refit`: both fitted heads, for logits over `scale`. `same_rows`: classes of the test
-    images whose rows of the last layer are one and the same, weights and bias.
+    images whose weights in the last layer are the same.
     """
 
     accuracy: float
@@ -107,13 +107,13 @@ def head_evidence(
 
 
 def same_rows(head: Head, classes: Classes) -> tuple[tuple[int, ...], ...]:
-    """Those of `classes` that the head cannot tell apart on any input, group by group: their last rows are equal to the bit."""
+    """Those of `classes` that the head cannot tell apart on any input, group by group: the weights of their last rows are
+    equal to the bit."""
     last = head.layers[-1]
     groups: dict[bytes, list[int]] = {}
     for label in classes.tolist():
-        # + 0.0: 0 and -0 are the same weight.
-        row = (np.append(last.weight[label], last.offset[label]) + 0.0).tobytes()
-        groups.setdefault(row, []).append(label)
+        # Whatever their biases, one of them comes before the other for all inputs. + 0.0: 0 and -0 are the same weight.
+        groups.setdefault((last.weight[label] + 0.0).tobytes(), []).append(label)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 

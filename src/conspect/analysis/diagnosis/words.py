@@ -19,7 +19,9 @@ from conspect.core.protocols import LayerMark
 SIGNIFICANT = 0.01
 # The labels are called at fault, and the model not, where so large a part of the mistakes look mislabelled one by one.
 LEAST_MISLABELLED = 0.25
-# So many groups of classes with the same row in the head, and names in each, are listed.
+# A head fitted on training images that breaks a larger part of the test images than this learnt other labels.
+MOST_BROKEN = 0.5
+# So many groups of classes with the same weights in the head, and names in each, are listed.
 MOST_GROUPS, MOST_NAMES = 3, 5
 
 
@@ -167,7 +169,12 @@ def exchange_sentence(exchange: Exchange) -> str:
 def _head(evidence: ModelEvidence, class_names: Sequence[str]) -> str:
     head = evidence.head
     text = f"A corrected head {exchange_sentence(head.corrected)}"
-    if head.corrected.p_value >= SIGNIFICANT:
+    if head.corrected.net < -MOST_BROKEN:
+        text += (
+            ": what it learnt on the training images is not what the labels of the test images say. Compare the labels of the "
+            "two splits"
+        )
+    elif head.corrected.p_value >= SIGNIFICANT:
         text += ": no head fault that another head would mend"
     elif head.biases.p_value < SIGNIFICANT:
         text += f"; other biases alone {exchange_sentence(head.biases)}"
@@ -192,7 +199,7 @@ def _same_rows(classes: Sequence[int], class_names: Sequence[str]) -> str:
         if len(names) <= MOST_NAMES
         else [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1:,} more classes"]
     )
-    return f"{', '.join(listed[:-1])} and {listed[-1]} have the same row in the head, so that it cannot tell them apart"
+    return f"{', '.join(listed[:-1])} and {listed[-1]} have the same weights in the head, so that it cannot tell them apart"
 
 
 def _norms(evidence: ModelEvidence) -> str:
