@@ -102,7 +102,7 @@ def test_sets_are_told_with_their_lack_their_twins_and_how_many_more_there_are()
         concepts=58,
     )
     assert _sets(sets) == [
-        "  alone keeps it: lack of “long snout” and “ears” or “hairy” (there may be others of more than 2 concepts)",
+        "  alone keeps it: lack of “long snout” and (“ears” or “hairy”) (there may be others of more than 2 concepts)",
         "  without these it changes: “a”; or “b”; or “c”; and 64 more (there may be others of more than 2 concepts)",
         "  (seen only in part: “ears”, “hairy”)",
     ]

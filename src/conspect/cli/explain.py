@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FoundSets,
         ImageExplanation,
         MinimalSets,
+        SetMember,
     )
 
 # Far above what is usual, above, about usual, below, far below.
@@ -146,11 +147,17 @@ def _listed(kind: FoundSets, complete: bool) -> str:
     tried = "" if kind.all_up_to == 0 else f" of more than {kind.all_up_to:,} concept{'s' * (kind.all_up_to != 1)}"
     if not kind.sets:
         return "no set of concepts" if complete else f"none found; there may be some{tried}"
-    words = "; or ".join(" and ".join(member.words for member in members) for members in kind.sets[:SHOWN_SETS])
+    words = "; or ".join(map(_set, kind.sets[:SHOWN_SETS]))
     others = kind.known - min(SHOWN_SETS, len(kind.sets))
     if others:
         words += f"; and {others:,} more"
     return words if complete else f"{words} (there may be others{tried})"
+
+
+def _set(members: tuple[SetMember, ...]) -> str:
+    """In words; beside others, a group of concepts that cannot be told apart stands in brackets."""
+    groups = [bool(len(members) > 1 and (member.twins or member.opposites)) for member in members]
+    return " and ".join(f"({m.words})" if group else m.words for m, group in zip(members, groups, strict=True))
 
 
 def _counterfactual(change: Counterfactual, output: str) -> list[str]:
