@@ -133,7 +133,7 @@ test-wheel: ## the tests against the built wheel
 # The oldest version of every dependency that pyproject.toml allows, in an environment of its own.
 test-minimum: ## the tests with the oldest versions allowed
 	$(PYTHON) -m venv .venv-minimum
-	.venv-minimum/bin/python -m pip install -q -c constraints-minimum.txt -e '.[fast,ontology,test,torch,verify]'
+	.venv-minimum/bin/python -m pip install -q -c constraints-minimum.txt -e '.[export,fast,ontology,test,torch,verify]'
 	.venv-minimum/bin/python -m pytest -n 2 $(ARGS)
 
 $(PEERS)/.installed: pyproject.toml constraints.txt Makefile

@@ -288,12 +288,10 @@ def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:
 
 def _constants(graph: Any) -> dict[str, NDArray[Any]]:
     """Initializers, constants and what is computed from them alone, such as the normalised weight of a head of cosines."""
-    from onnx import numpy_helper
-
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    arrays = {tensor.name: _array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            arrays[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+            arrays[node.output[0]] = _array(node.attribute[0].t)
         elif node.op_type == "Identity" and node.input[0] in arrays:
             arrays[node.output[0]] = arrays[node.input[0]]
         elif node.op_type in FOLDED and all(name in arrays for name in node.input if name):
@@ -301,6 +299,17 @@ def _constants(graph: Any) -> dict[str, NDArray[Any]]:
             if made is not None:
                 arrays[node.output[0]] = made
     return arrays
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    """Raises UserError MODEL002 where the bytes are not those of the declared shape, which older onnx checks no earlier."""
+    from onnx import numpy_helper
+
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError) as error:
+        problem = f"the constant {tensor.name[:100]!r} of the graph does not hold what it declares: {error}"
+        raise user_error("MODEL002", problem, "export the file again") from error
 
 
 def _folded(node: Any, constants: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
