@@ -25,7 +25,7 @@ const id = encodeURIComponent(wrong.id);
 const NONSENSE = [
   ["study&x=1"], ["nothing"], ["images&offset=-5"], ["images&offset=99999999", /none from here on/], ["images&offset=abc"], ["images&order=sideways", /order/], ["images&set=maybe", /set/],
   ["images&least=2", /least/], ["images&least=abc", /least/], ["images&pair=%3E%3E", /not a concept or a pair/], ["images&monitor=angry", /monitor/], ["images&slice=nope", /slice/], ["images&slice=a=b", /column/],
-  ["images&diagnosis=zzz", /No image passes/], ["images&tag=zzz", /No image passes/], [`images&text=${"a".repeat(1500)}`, /No image passes/], [`images&text=${"a".repeat(3000)}`, /text/], [`images&label=${"x".repeat(1500)}`, /no class/],
+  ["images&diagnosis=zzz", /no diagnosis/], ["images&tag=zzz", /No image passes/], [`images&text=${"a".repeat(1500)}`, /No image passes/], [`images&text=${"a".repeat(3000)}`, /text/], [`images&label=${"x".repeat(1500)}`, /no class/],
   ["heatmap&pair=a%20%3E%20b%20%3E%20c", /not a concept or a pair/], ["ask&q=%3C%3E", /not a concept or a pair/], [`ask&q=${"word ".repeat(60)}`, /at most/], ["ask&q=%00", /printable/], ["image", /names no image/], ["image&id=../../etc/passwd", /no image/],
   [`image&id=${id}&map=nope`], ["sliders", /names no image/], ["sliders&id=nope", /no image/], [`sliders&id=${id}&shift=nope:1`, /cannot be moved/], [`sliders&id=${id}&shift=:::|||`], ["labels&offset=-3"], ["labels&offset=100000"],
   ["witness&size=abc"], ["prove&spec=property"], ["live&threshold=abc"], ["live&threshold=1e99"], ["summary&x=y"], ...(study.compared ? [["compare&offset=-1&class=zzz", /no class/]] : [["compare", /one study/]]),

@@ -231,3 +231,23 @@ def test_a_bar_of_the_histogram_opens_exactly_its_images(study: OpenedStudy, wor
 
 def test_a_wide_sign_compares_as_a_narrow_one(study: OpenedStudy) -> None:
     assert study.exploration.ask("reddish ＞ bluish").question == "reddish > bluish"
+
+
+def test_a_diagnosis_that_there_is_not_is_told_with_those_there_are(study: OpenedStudy) -> None:
+    with pytest.raises(UserError) as error:
+        study.exploration.confusion(ImageFilter(diagnosis="mislabelled"))
+    assert code_of(error) == "EXPLORE001"
+    assert "label suspect" in error.value.diagnostics[0].fix
+
+
+def test_a_relabelling_without_a_label_is_refused_in_words(study: OpenedStudy) -> None:
+    with pytest.raises(UserError) as error:
+        study.exploration.decide(LabelDecision(study.exploration.index.ids[0], Decision.RELABEL))
+    assert error.value.diagnostics[0].problem == "a relabelling without a label"
+
+
+@pytest.mark.parametrize("name", ["margin_from", "margin_below", "accepted_to"])
+def test_a_bound_that_is_no_number_is_refused(name: str) -> None:
+    with pytest.raises(UserError) as error:
+        replace(Listing(), **{name: float("nan")}).filter()
+    assert code_of(error) == "EXPLORE002"

@@ -196,6 +196,8 @@ class Exploration:
     def decide(self, decision: LabelDecision) -> Recount:
         """Keeps a decision. Raises UserError EXPLORE001 for a label, EXPLORE003 for an image that the study does not have."""
         row_of(self.index, decision.id)
+        if decision.decision is Decision.RELABEL and decision.label is None:
+            raise user_error("EXPLORE002", "a relabelling without a label", "say which class it is instead")
         if decision.decision is Decision.RELABEL and decision.label not in self.index.class_names:
             fix = f"classes: {', '.join(self.index.class_names[:20])}"
             raise user_error("EXPLORE001", f"the model has no class {str(decision.label)[:100]!r}", fix)

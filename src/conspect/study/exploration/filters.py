@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,12 @@ from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64
 from conspect.monitor.runtime import VERDICTS
 from conspect.monitor.runtime.decisions import VerdictName
+from conspect.results.diagnosis import CauseName
 from conspect.results.exploration import ChangedSide, ImageSet
 from conspect.study.exploration.index import StudyIndex
 from conspect.study.exploration.phrases import Phrases, Reading
+
+DIAGNOSES: tuple[str, ...] = get_args(CauseName)
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,10 @@ def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) 
         return members
 
     if asked.diagnosis is not None:
+        if asked.diagnosis not in DIAGNOSES:
+            raise user_error(
+                "EXPLORE001", f"there is no diagnosis {asked.diagnosis[:100]!r}", f"diagnoses: {', '.join(DIAGNOSES)}"
+            )
         passing &= among(row for row, diagnosis in annotations.diagnoses.items() if diagnosis == asked.diagnosis)
     if asked.tag is not None:
         tagged = [name for name, tags in annotations.tags.items() if asked.tag in tags]

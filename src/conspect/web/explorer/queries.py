@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isnan
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -56,6 +56,10 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             if not equals:
                 raise user_error("EXPLORE002", f"{self.slice[:60]!r} is no slice", 'write "column=value"')
             slices[column] = value
+        if any(
+            number is not None and isnan(number) for number in (self.margin_from, self.margin_below, self.accepted_to)
+        ):
+            raise user_error("EXPLORE002", "a bound that is no number", "give one such as -2.2, or leave it out")
         ranged = self.margin_from is not None or self.margin_below is not None
         low, high = (
             end if end is not None else far for end, far in ((self.margin_from, -inf), (self.margin_below, inf))
