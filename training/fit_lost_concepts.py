@@ -3,7 +3,7 @@
     python training/fit_lost_concepts.py [--keep FOLDER] [--tuned-only]
 
 Conditional logit over the concepts that a class shows, on the removals of the grounds that are tuned on; then, once, hits on the
-grounds that are judged on. Prints the weights and writes training/lost_concepts.log. About forty minutes on one core.
+grounds that are judged on. Prints the weights and writes training/lost_concepts.log. About an hour on one core.
 """
 
 from __future__ import annotations

@@ -15,11 +15,15 @@ from conspect.analysis.explanation.lost_concepts import (
     shown_of,
 )
 from conspect.analysis.explanation.lost_signs import (
+    STAYS,
+    fading,
+    hard_to_read,
     others_largest,
     others_least,
     others_mean,
     reading_lack,
     remembered_departure,
+    staying,
 )
 
 CLASSES = np.array(
@@ -134,6 +138,47 @@ def test_a_concept_that_is_read_less_off_a_class_than_off_others_is_hard_to_read
     everyone = np.ones(len(images.labels), dtype=bool)
     nothing = reading_lack(images.shown > 0.5, images.shown, images.embeddings, images.labels, everyone, least=8)
     np.testing.assert_array_equal(nothing, 0.0)
+
+
+def test_images_without_the_concept_stay_where_they_move_no_further_than_other_classes() -> None:
+    kinds = np.repeat(np.arange(3), 10)
+    showing, lacking, others = kinds == 0, kinds == 1, kinds == 2
+
+    def of(lacking_move: float, others_move: float) -> float:
+        moved = np.zeros((30, 3))
+        moved[:, 0] = np.array([4.0, lacking_move, others_move])[kinds]
+        moved[lacking, 1] = 7.0  # another way does not count
+        return staying(moved, showing, lacking, others)
+
+    assert of(0.0, 0.0) == 1.0
+    assert of(1.0, 1.0) == 1.0
+    assert of(0.4, 0.5) == 1.0
+    assert of(4 * STAYS, 0.0) == pytest.approx(np.exp(-1))
+    assert of(1 + 3 * STAYS, 1.0) == pytest.approx(np.exp(-1))
+    assert staying(np.zeros((30, 3)), showing, lacking, others) == 1.0
+    assert np.isfinite(staying(np.ones((30, 3)), showing, lacking, np.zeros(30, dtype=bool)))
+
+
+def test_what_tells_images_apart_fades_by_as_much_as_it_shrinks_across_the_way_of_all() -> None:
+    before = np.random.default_rng(4).normal(size=(200, 5))
+    way = np.array([3.0, 0, 0, 0, 0])
+    assert fading(before, before + way) == pytest.approx(0.0)
+    shrunk = before * [1, 0.25, 0.25, 0.25, 0.25] + way
+    shrunk -= shrunk.mean(axis=0) - before.mean(axis=0) - way
+    assert fading(before, shrunk) == pytest.approx(0.75)
+    assert fading(before, np.broadcast_to(before.mean(axis=0) + way, before.shape)) == pytest.approx(1.0)
+    assert fading(before, before * [-9, 1, 1, 1, 1] + 10 * before[:, :1].mean() * np.eye(5)[0] + way) == pytest.approx(
+        0.0
+    )
+    assert fading(np.zeros((4, 5)), np.ones((4, 5))) == 0.0
+
+
+def test_a_concept_is_as_hard_to_read_as_a_regression_on_embeddings_leaves_unexplained() -> None:
+    rng = np.random.default_rng(5)
+    embeddings = rng.normal(size=(4000, 3))
+    noise = rng.normal(size=4000)
+    shown = np.column_stack([embeddings[:, 0], embeddings[:, 1] + noise, noise, np.ones(4000)])
+    np.testing.assert_allclose(hard_to_read(shown, embeddings), [0.0, 0.5, 1.0, 1.0], atol=0.03)
 
 
 def test_what_is_said_of_the_other_concepts() -> None:

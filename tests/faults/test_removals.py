@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conspect.analysis.explanation.lost_concepts import lost_since
-from conspect.bench.lost import rows_of
+from conspect.analysis.explanation.lost_concepts import LostConcept, SeenImages, lost_since
+from conspect.bench.lost import chance, hit, rows_of
 from conspect.core.diagnostics import OutsideError
 from conspect.faults import removals as planting
-from conspect.faults.removal_grounds import GROUNDS, Ground, Purpose
-from conspect.faults.removals import KINDS, removals
+from conspect.faults.removal_grounds import GROUNDS, Ground, Purpose, mixed
+from conspect.faults.removals import KINDS, Removal, removals
 from conspect.faults.scenes import CONCEPTS, SHAPES, TEXTURES
 
 
@@ -24,11 +24,20 @@ def test_what_is_judged_on_has_other_classes_and_seeds_than_what_is_tuned_on() -
     assert judged
     known = {words for ground in tuned for words in ground.classes}
     assert not known & {words for ground in judged for words in ground.classes}
-    assert len({words for ground in judged for words in ground.classes}) == 8 * len(judged)
+    assert len({words for ground in judged for words in ground.classes}) == 16
     assert len({ground.seed for ground in GROUNDS}) == len(GROUNDS)
     for ground in GROUNDS:
         assert len({(shape, texture) for shape, texture, _ in ground.classes}) == 8
         assert all(shape in SHAPES and texture in TEXTURES for shape, texture, _ in ground.classes)
+
+
+def test_a_mixture_is_drawn_from_its_tables_and_no_two_classes_look_alike_but_for_color() -> None:
+    tables = (GROUNDS[0].classes, GROUNDS[1].classes)
+    drawn = {seed: mixed(tables, seed) for seed in range(20)}
+    assert len(set(drawn.values())) > 15
+    assert mixed(tables, 3) == drawn[3]
+    assert all(set(table) <= {*tables[0], *tables[1]} for table in drawn.values())
+    assert all(len({(shape, texture) for shape, texture, _ in table}) == 8 for table in drawn.values())
 
 
 def test_a_class_that_is_embedded_without_its_concept_loses_recall(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +57,21 @@ def test_a_class_that_is_embedded_without_its_concept_loses_recall(monkeypatch: 
         assert kept[0] - kept[1] < lost[0] - lost[1]
     rows = {row["what"]: row["value"] for row in rows_of(planted)}
     assert rows["with an earlier version: among the first three"] in {0.0, 0.5, 1.0}
+    assert rows["concepts"] == rows["identifiability groups among them, at least"] == len(CONCEPTS)
     assert len(lost_since(planted[0].images, planted[0].earlier, planted[0].label)) in {0, 2, 3}
+
+
+def test_a_hit_is_one_over_identifiability_groups() -> None:
+    shown = np.eye(4)[np.arange(40) % 4]
+    shown[:, 1] = shown[:, 0]  # no method can tell concept 1 from concept 0
+    labels = np.zeros(40, dtype=np.int64)
+    seen = SeenImages(shown, np.zeros((40, 2)), labels, labels, 1)
+    removal = Removal("shape", 0, 1, seen, seen)
+    order = tuple(LostConcept(concept, 0.25) for concept in (3, 0, 1, 2))
+    assert hit([(removal, order)], 1) == 0.0
+    assert hit([(removal, order)], 2) == 1.0
+    assert hit([(removal, order[1:]), (removal, ())], 1) == 0.5
+    assert chance([(removal, order), (removal, ())]) == round(1 / 6, 4)
 
 
 def test_what_was_planted_is_gone_on_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

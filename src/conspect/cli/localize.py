@@ -56,8 +56,5 @@ def localize(folder: Path, sound: str, kind: ModelKind | None, as_json: bool) ->
     click.echo(on_one_line(right))
     click.echo(f"New failures: head {counts.head:,}, encoder {counts.encoder:,}, undecided {counts.undecided:,}")
     for loss in swapped.lost:
-        named = ", ".join(
-            f"{' or '.join(f'“{name}”' for name in (lost.concept, *lost.twins))} ({percent(lost.probability, 0)})"
-            for lost in loss.concepts
-        )
+        named = ", ".join(f"{lost.words} ({percent(lost.probability, 0)})" for lost in loss.concepts)
         click.echo(on_one_line(f"{loss.class_name}, {loss.new_failures:,} new failures; most likely lost: {named}"))

@@ -1,12 +1,15 @@
 """The grounds that removals of a concept are planted on: a table of classes each, with the seed of its network and pictures.
 
-Whatever names the concept that was lost is tuned on some and judged on others, none of whose classes the former have.
+Whatever names the concept that was lost is tuned on some and judged on others, none of whose classes the former have. Two
+grounds take classes of the others of their purpose in another mixture, with another network and other pictures.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+import numpy as np
 
 from conspect.faults.scenes import CLASSES, ClassTable
 
@@ -48,12 +51,25 @@ class Ground:
     seed: int
 
 
-# The third and fourth were judged on once, before 41 and 51 were.
+def mixed(tables: tuple[ClassTable, ...], seed: int) -> ClassTable:
+    """Eight classes of these tables in an order drawn with the seed, no two of the same shape and texture."""
+    pool = [words for table in tables for words in table]
+    chosen: dict[tuple[str, str], tuple[str, str, str]] = {}
+    for place in np.random.default_rng(seed).permutation(len(pool)):
+        shape, texture, colour = pool[place]
+        chosen.setdefault((shape, texture), (shape, texture, colour))
+    return tuple(chosen.values())[:8]
+
+
+_TO_TUNE, _TO_JUDGE = (CLASSES, SECOND, THIRD, FOURTH), (FIFTH, SIXTH)
+# 21 and 31 were judged on once, before 41 and 51 were; these twice with other signs, before 101 was.
 GROUNDS = (
     Ground(Purpose.TUNED, CLASSES, 7),
     Ground(Purpose.TUNED, SECOND, 11),
     Ground(Purpose.TUNED, THIRD, 21),
     Ground(Purpose.TUNED, FOURTH, 31),
+    Ground(Purpose.TUNED, mixed(_TO_TUNE, 61), 61),
     Ground(Purpose.JUDGED, FIFTH, 41),
     Ground(Purpose.JUDGED, SIXTH, 51),
+    Ground(Purpose.JUDGED, mixed(_TO_JUDGE, 101), 101),
 )

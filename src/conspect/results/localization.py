@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from conspect.core.concept_words import quoted
 from conspect.core.notebooks import drawing_of
 from conspect.results.diagnosis import CauseCounted, CauseName
 from conspect.results.heatmaps import LostPair
@@ -105,11 +106,20 @@ class SwappedFailure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class LostConcept(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A concept, those that cannot be told from it here, and the probability that it is the one that was lost."""
+    """A concept and the probability that it is the one that was lost. `twins`: concepts that rise and fall with it, so that no
+    method can say which of them was lost; `opposites`: those that fall where it rises.
+    """
 
     concept: str
     twins: tuple[str, ...]
     probability: Fraction
+    opposites: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The whole group, as in: “colored eyes” or “floppy ears” (or lack of “wings”)."""
+        others = " or ".join(map(quoted, self.opposites))
+        return " or ".join(map(quoted, (self.concept, *self.twins))) + (f" (or lack of {others})" if others else "")
 
 
 class LostOfClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

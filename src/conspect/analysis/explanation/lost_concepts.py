@@ -3,10 +3,11 @@
 Candidates are the concepts that the class shows. Blind, with the broken model alone: what it is taken for lacks the concept;
 embeddings lie where images without it would, by what the other classes teach or by where the head expects the class; images
 that show it fail more than images of the class that do not. With an earlier version: the embeddings moved that way, and
-images that do not show the concept moved less. An object's shape takes its color and texture with it when it goes, a color
-takes nothing else: so it also counts how far what the class's *other* concepts say fell, the more for a concept that is
-hardest to read in this class. Each concept gets a score that is linear in these, and probabilities from the scores; the weights
-are fitted on planted removals (`conspect.faults.removals`).
+images that do not show the concept moved less, or no further than images of other classes. An object's shape takes its color
+and texture with it when it goes, a color takes nothing else: so it also counts how far what the class's *other* concepts say
+fell, the more for a concept that is hardest to read in this class, and, with an earlier version, how far what tells its images
+apart faded. Each concept gets a score that is linear in these, and probabilities from the scores; the weights are fitted on
+planted removals (`conspect.faults.removals`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from conspect.analysis.explanation.lost_signs import (
     SMALL,
     ExpectedEmbeddings,
     cosines,
+    fading,
+    hard_to_read,
     others_largest,
     others_least,
     others_mean,
     reading_lack,
     remembered_departure,
+    staying,
 )
 from conspect.core.spaces import Float64, Floats
 from conspect.core.vectors import softmax
@@ -37,8 +41,8 @@ LEAST_FAILURES = 5
 # How steeply the likelihood of a confusion falls with the concepts that it does not explain.
 FALL = 2.0
 # Weights of the features below, in their order; fitted by training/fit_lost_concepts.py, whose log says on what.
-BLIND_WEIGHTS: tuple[float, ...] = (-3.343, 7.745, 6.577, 0.737, -0.705, 0.863)
-PAIRED_WEIGHTS: tuple[float, ...] = (4.671, -5.926, 1.51, 1.464, 2.89, -1.756, -1.915, 0.509)
+BLIND_WEIGHTS: tuple[float, ...] = (-2.24, 5.496, 6.297, 0.757, -0.843, 0.79)
+PAIRED_WEIGHTS: tuple[float, ...] = (5.062, -4.808, 1.232, 1.255, 1.913, -1.166, -1.26, 0.61, 3.065, 13.135)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +161,9 @@ def paired_features(images: SeenImages, earlier: SeenImages, label: int) -> Floa
     concept; the mean of that over the others, times how hard the concept is to read in the class; how much more the class
     shows the concept than what the newly wrong are taken for, less the same of the earlier version's failures; how much
     further images that show it moved than images of the class that do not; whether there are such images; the first, in the
-    embeddings' own lengths; by how much images that show it fail more (`_failing_more`).
+    embeddings' own lengths; by how much images that show it fail more (`_failing_more`); how nearly images of the class that do
+    not show it stay where they were (`staying`), if there are such; how far what tells the class's images apart faded
+    (`fading`), times how hard the concept is to read off the earlier version, compared with the class's other concepts.
     """
     mine = images.labels == label
     wrong = mine & (images.outputs != label)
@@ -176,6 +182,9 @@ def paired_features(images: SeenImages, earlier: SeenImages, label: int) -> Floa
     distance = np.linalg.norm(moved / (earlier.embeddings.std(axis=0) + SMALL), axis=1)
     sound, mean_move = ExpectedEmbeddings.of(earlier.shown, earlier.embeddings), moved[mine].mean(axis=0)
     towards = sound.cosines(mean_move)[own]
+    hard = hard_to_read(earlier.shown, earlier.embeddings)[own]
+    usually = _showing_what_varies(images.shown, mine, own)
+    faded = fading(earlier.embeddings[usually], images.embeddings[usually])
     return np.stack(
         [
             towards,
@@ -186,6 +195,8 @@ def paired_features(images: SeenImages, earlier: SeenImages, label: int) -> Floa
             _varies(images.shown, mine)[own],
             cosines(sound.coefficients, mean_move)[own],
             _failing_more(images.shown, mine, wrong)[own],
+            _staying(moved, images.shown, mine)[own],
+            faded * (hard - hard.mean()),
         ],
         axis=1,
     )
@@ -239,6 +250,20 @@ def _ratio_of_those_that_show(sizes: Float64, shown: Float64, mine: NDArray[np.b
             for groups in _with_and_without(shown, mine)
         ]
     )
+
+
+def _staying(moved: Float64, shown: Float64, mine: NDArray[np.bool_]) -> Float64:
+    """By concept: `staying` of the images of the class that do not show it; 0 where unknown."""
+    return np.array(
+        [0.0 if groups is None else staying(moved, *groups, ~mine) for groups in _with_and_without(shown, mine)]
+    )
+
+
+def _showing_what_varies(shown: Float64, mine: NDArray[np.bool_], own: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The images of the class that show all of its concepts `own` that vary in it; all of the class where these are few."""
+    varying = own[_varies(shown, mine)[own] > 0]
+    usual = mine & (shown[:, varying] > IMAGE_SHOWS).all(axis=1)
+    return usual if usual.sum() >= LEAST_IMAGES else mine
 
 
 def _failing_more(shown: Float64, mine: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> Float64:

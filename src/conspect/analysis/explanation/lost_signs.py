@@ -13,7 +13,7 @@ from conspect.core.spaces import Float64
 RIDGE, SHRINKAGE, SMALL = 1.0, 0.05, 1e-9
 # Of class-to-class variance: so much of that within classes is added, and so much of its own mean.
 WITHIN, LEVEL = 0.1, 0.02
-READING_RIDGE, MOST_LACK = 1e-2, 5.0
+READING_RIDGE, MOST_LACK, STAYS = 1e-2, 5.0, 0.1
 
 
 def cosines(effects: Float64, move: Float64) -> Float64:
@@ -112,13 +112,7 @@ def reading_lack(
     lack = np.zeros(shown.shape[1])
     if not others.any():
         return lack
-    centre = embeddings[others].mean(axis=0)
-    centred = embeddings[others] - centre
-    covariance = centred.T @ centred / len(centred)
-    size = len(covariance)
-    covariance += (READING_RIDGE * np.trace(covariance) / size + SMALL) * np.eye(size)
-    weights = np.linalg.solve(covariance, centred.T @ (shown[others] - shown[others].mean(axis=0)) / len(centred))
-    readings = (embeddings - centre) @ weights
+    readings = _readings(shown, embeddings, others)
     for concept in range(shown.shape[1]):
         here, reading = shows[:, concept], readings[:, concept]
         groups = [here & (labels == index) for index in np.unique(labels[others])]
@@ -128,6 +122,51 @@ def reading_lack(
             lacking = float(carriers.mean() - reading[here & mine].mean())
             lack[concept] = np.clip(lacking / (carriers.std() + 0.2 * gap), -MOST_LACK, MOST_LACK)
     return lack
+
+
+def hard_to_read(shown: Float64, embeddings: Float64) -> Float64:
+    """`[concept]`: share of the variance of what images show that a reading off their embeddings leaves unexplained, 0..1."""
+    readings = _readings(shown, embeddings, np.ones(len(shown), dtype=bool))
+    centred, of_readings = shown - shown.mean(axis=0), readings - readings.mean(axis=0)
+    varies = np.square(centred).sum(axis=0) * np.square(of_readings).sum(axis=0)
+    together = np.square((centred * of_readings).sum(axis=0))
+    return np.asarray(1.0 - np.where(varies > SMALL, together / np.maximum(varies, SMALL), 0.0))
+
+
+def _readings(shown: Float64, embeddings: Float64, teach: NDArray[np.bool_]) -> Float64:
+    """`[image, concept]`: what a ridge regression on the images `teach` reads of concepts off embeddings, their means at 0."""
+    centre = embeddings[teach].mean(axis=0)
+    centred = embeddings[teach] - centre
+    covariance = centred.T @ centred / len(centred)
+    size = len(covariance)
+    covariance += (READING_RIDGE * np.trace(covariance) / size + SMALL) * np.eye(size)
+    weights = np.linalg.solve(covariance, centred.T @ (shown[teach] - shown[teach].mean(axis=0)) / len(centred))
+    return np.asarray((embeddings - centre) @ weights)
+
+
+def staying(moved: Float64, showing: NDArray[np.bool_], lacking: NDArray[np.bool_], others: NDArray[np.bool_]) -> float:
+    """0..1: how nearly the images `lacking` stay where they were, as those of `others` classes do, while those `showing` move.
+
+    `moved [image, D]`. Of the way that the images showing it move in the mean, beyond what others move along it, the share that
+    those lacking it move too: 1 where that is nothing, 1/e where it is `STAYS`.
+    """
+    way = moved[showing].mean(axis=0)
+    along = moved @ way / max(float(np.linalg.norm(way)), SMALL)
+    usual = along[others].mean() if others.any() else 0.0
+    share = float(along[lacking].mean() - usual) / max(float(along[showing].mean() - usual), SMALL)
+    return float(np.exp(-max(share, 0.0) / STAYS))
+
+
+def fading(before: Float64, after: Float64) -> float:
+    """Of what tells these images apart, `before [image, D]`, the share that is gone `after`, across the way that all of them
+    moved: 0 where they differ as before, 1 where nothing is left of it. An object that went takes all its looks along.
+    """
+    apart, still = before - before.mean(axis=0), after - after.mean(axis=0)
+    way = (after - before).mean(axis=0)
+    way = way / max(float(np.linalg.norm(way)), SMALL)
+    apart, still = (part - np.outer(part @ way, way) for part in (apart, still))
+    size = float(np.square(apart).sum())
+    return 1.0 - float((apart * still).sum()) / size if size > SMALL else 0.0
 
 
 def others_largest(values: Float64) -> Float64:

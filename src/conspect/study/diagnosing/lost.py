@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.adapters.store.pairs import StoredPairs
 from conspect.analysis.explanation.lost_concepts import SeenImages, lost_since, shown_of
 from conspect.analysis.localization import Blame, Culprit
-from conspect.core.spaces import Head
+from conspect.core.spaces import Float64, Head
 from conspect.results.localization import LostConcept, LostOfClass
 from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
@@ -37,10 +38,7 @@ def lost_results(
     sample = ConceptSample.of(measured)
     grades = graded(inputs, measured, sample)
     speaking = believed(grades)
-    # Of concepts that cannot be told apart the first stands for all.
-    candidates = [
-        k for k, grade in enumerate(grades) if speaking[k] and all(other > k for other in grade.measures.group)
-    ]
+    groups = speaking_groups(sample.by_vlm, [grade.measures.group for grade in grades], speaking)
     places = pairs.rows[sample.images]
     shown = shown_of(sample.by_vlm)
     earlier_embeddings = pairs.z.rows(places).astype(np.float64)
@@ -51,7 +49,7 @@ def lost_results(
     names = inputs.concepts.names
     lost_of_classes = []
     for label in asked:
-        lost = lost_since(images, earlier, label, candidates)[:NAMED]
+        lost = lost_since(images, earlier, label, list(groups))[:NAMED]
         if lost:
             lost_of_classes.append(
                 LostOfClass(
@@ -60,11 +58,28 @@ def lost_results(
                     concepts=tuple(
                         LostConcept(
                             concept=names[concept.concept],
-                            twins=tuple(names[k] for k in grades[concept.concept].measures.group),
+                            twins=tuple(names[k] for k in groups[concept.concept][0]),
                             probability=round(concept.probability, 4),
+                            opposites=tuple(names[k] for k in groups[concept.concept][1]),
                         )
                         for concept in lost
                     ),
                 )
             )
     return tuple(lost_of_classes)
+
+
+def speaking_groups(
+    strengths: Float64, groups: Sequence[tuple[int, ...]], speaking: NDArray[np.bool_]
+) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """By the first concept that speaks of each identifiability group: the others that speak and rise and fall with it in
+    `strengths [image, concept]`, and those that fall where it rises. `groups[k]`: the other members of the group of concept k.
+    """
+    centred = strengths - strengths.mean(axis=0)
+    named: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for concept in np.flatnonzero(speaking).tolist():
+        others = [k for k in groups[concept] if speaking[k]]
+        if all(other > concept for other in others):
+            falls = {k for k in others if float(centred[:, k] @ centred[:, concept]) < 0}
+            named[concept] = tuple(k for k in others if k not in falls), tuple(k for k in others if k in falls)
+    return named
