@@ -97,3 +97,13 @@ def test_the_interval_of_an_auroc_has_its_coverage_and_a_width_at_the_ends() -> 
     assert auroc_interval(0.5, 0, 3) == (0.0, 1.0)
     low, high = auroc_interval(0.8, 30, 50, 0.9)
     assert auroc_interval(0.2, 50, 30, 0.9) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(("value", "positives", "negatives"), [(0.8, 25, 40), (0.3, 2, 3), (0.99, 7, 60)])
+def test_at_either_end_of_the_interval_of_an_auroc_it_is_z_deviations_away(
+    value: float, positives: int, negatives: int
+) -> None:
+    n = (positives + negatives) / 2 - 1
+    ends = np.array(auroc_interval(value, positives, negatives, 0.9))
+    variance = ends * (1 - ends) * (1 + n * (1 - ends) / (2 - ends) + n * ends / (1 + ends)) / (positives * negatives)
+    assert np.abs(value - ends) == pytest.approx(normal_quantile(0.9) * np.sqrt(variance), rel=1e-6)

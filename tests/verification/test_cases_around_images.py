@@ -67,7 +67,7 @@ def test_literals_that_contradict_each_other_close_every_image_with_weight_one_e
 
 def test_multipliers_are_tried_from_the_lowest_sum_up_to_nought_as_whole_numbers_of_4096() -> None:
     own, tried = prover([(-6.0, 0.0)] * 4), list[Any]()
-    own._try = lambda case, multipliers, images, radius: tried.append(multipliers)  # type: ignore[assignment, misc]
+    own._try = lambda case, multipliers, images, radius: tried.append(multipliers)  # type: ignore[method-assign]
     case = case_of(4, SECOND, THIRD)
     sums = np.array([[-1e-9, 0.25, 0.75], [0.0, 1.0, 0.0], [-2.0, 1e-5, 1 - 1e-5], [-0.5, 0.5, 0.5]])
     own._alternatives(case, np.arange(4), sums, np.arange(4), ONE)

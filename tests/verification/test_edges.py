@@ -151,7 +151,12 @@ def test_python_multiplies_what_has_too_many_digits(
     first: int, second: int, one_by_one: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(integers, "dot", lambda a, b: asked.append((a, b)) or a[0] * b[0])
+
+    def counted(left: Any, right: Any) -> int:
+        asked.append((left, right))
+        return int(left[0] * right[0])
+
+    monkeypatch.setattr(integers, "dot", counted)
     a, b = (1 << 16 * first) - 1, (1 << 16 * second) - 1
     assert integers.products([[a]], [[b]]) == [[a * b]]
     assert len(asked) == one_by_one

@@ -205,7 +205,7 @@ def test_an_attempt_has_five_seconds_or_what_is_left(monkeypatch: pytest.MonkeyP
 
     class Prover:
         def __init__(self, budget: float) -> None:
-            self.seconds_budget, self.proofs_only = budget, None
+            self.seconds_budget, self.proofs_only = budget, False
 
         def conclude(self, task: Any) -> Outcome:
             given_budgets.append((self.seconds_budget, self.proofs_only))
