@@ -94,6 +94,9 @@ def test_embeddings_that_are_no_numbers_are_reported_as_such(tmp_path: Path, mon
     chances = {chance.suspect: chance.probability for chance in results.diagnosis.suspects}
     assert chances["none"] == 0
     assert "No sign of a broken part" not in results.diagnosis.headline
+    # The images that it is broken for are left out: no other failure is put down to that.
+    assert results.diagnosis.named == ("encoder",)
+    assert {cause.cause: cause.count for cause in results.diagnosis.causes}["encoder"] == 0
 
 
 def test_a_build_server_sees_what_is_named(finished: Study) -> None:

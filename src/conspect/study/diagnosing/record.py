@@ -102,12 +102,14 @@ def diagnose_study(
             advance=advance,
         )
         model = diagnose(evidence, evidence_weights())
+        # Images without a finite embedding are left out: the failures of the others are not for want of one.
+        of_finite = diagnose(replace(evidence, not_finite=0), evidence_weights())
         by_vlm = vlm_scores(test.vlm, measured.class_directions, probe)
         views = views_of(evidence, test.labels, by_vlm)
-        images = _at(tested, diagnose_images(model, views, measured.outputs[tested], blame_weights()))
+        images = _at(tested, diagnose_images(of_finite, views, measured.outputs[tested], blame_weights()))
         for rows in _further_failures(measured, tested):
             part = _Part(measured, np.concatenate([tested[:CONTEXT], rows]), len(rows))
-            images += part.judged(model, inputs.model.head, probe)
+            images += part.judged(of_finite, inputs.model.head, probe)
     images.sort(key=lambda image: image.row)
     facts = (*not_finite_sentence(not_finite(measured)), *other_preparation(inputs.model, own))
     return StudyDiagnosis(model, images, _record(model, images, inputs.model.class_names, facts))
