@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from conspect.analysis.explanation import lost_concepts, lost_signs
 from conspect.analysis.explanation.lost_concepts import (
@@ -159,7 +160,7 @@ def test_what_other_concepts_say() -> None:
     assert lost_signs.others_largest(values[:1]).tolist() == [0.0]
 
 
-def groups_of(images: SeenImages, label: int, concept: int) -> tuple[Float64, Float64] | None:
+def groups_of(images: SeenImages, label: int, concept: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
     mine, shows = images.labels == label, images.shown[:, concept] > 0.5
     if min((mine & shows).sum(), (mine & ~shows).sum()) < 8:
         return None
