@@ -213,7 +213,7 @@ def suggest(  # noqa: PLR0917 (click passes by name)
             if concept.tells_failures
             else ""
         )
-        known = "" if concept.known is None else f" (the study has {quoted(concept.known)})"
+        known = "" if concept.known is None else f" (goes with {quoted(concept.known)} of the study)"
         click.echo(on_one_line(f"{concept.name}{known}: {tells}{fails}; e.g. {', '.join(concept.examples)}"))
     click.echo(
         f"{len(suggested.suggestions)} of {suggested.candidates:,} candidates; left out: {suggested.not_seen:,} not seen, "
