@@ -1312,7 +1312,7 @@ def tail_excluded(k: int, n: int, share: Fraction, level: Fraction, *, upper: bo
     """
     p, q, rest = share.numerator, share.denominator, share.denominator - share.numerator
     if rest == 0:  # X = n with certainty
-        return (upper and k > n) or (not upper and k < n)
+        return level >= int(k <= n if upper else k >= n)
     # The event as a range of counts, then the end of 0..n that it or its complement reaches.
     low, high = (k, n) if upper else (0, k)
     inner = min(high - low + 1, n - (high - low))
