@@ -19,6 +19,7 @@ from conspect.study.exploration.notes import read_decisions
 from conspect.study.exploration.opening import OpenedStudy, opened
 from conspect.study.exploration.phrases import Phrases, Reading
 from conspect.study.exploration.suspects import recount
+from conspect.web.explorer.endpoints import answered
 from conspect.web.explorer.queries import Listing
 
 
@@ -251,3 +252,27 @@ def test_a_bound_that_is_no_number_is_refused(name: str) -> None:
     with pytest.raises(UserError) as error:
         replace(Listing(), **{name: float("nan")}).filter()
     assert code_of(error) == "EXPLORE002"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"least": 0.9, "most": 0.1}, "no confidence lies from 0.9 to 0.1"),
+        ({"margin_from": 2.0, "margin_below": 1.0}, "no number lies from 2 to below 1"),
+    ],
+)
+def test_bounds_the_wrong_way_round_are_refused(changes: dict[str, float], problem: str) -> None:
+    with pytest.raises(UserError) as error:
+        replace(Listing(), **changes).filter()
+    assert (code_of(error), error.value.diagnostics[0].problem) == ("EXPLORE002", problem)
+
+
+@pytest.mark.parametrize("address", ["/api/images?set=foo", "/api/images?order=foo", "/api/images?changed=foo"])
+def test_a_name_that_a_list_has_not_is_told_with_those_it_has(study: OpenedStudy, address: str) -> None:
+    field = address.partition("?")[2].partition("=")[0]
+    with pytest.raises(UserError) as error:
+        answered(study.exploration, address)
+    diagnostic = error.value.diagnostics[0]
+    assert (diagnostic.code, diagnostic.problem) == ("EXPLORE002", f"{field} cannot be 'foo'")
+    assert diagnostic.fix.startswith("it is one of: ")
+    assert {"set": "wrong", "order": "weakest", "changed": "fixed"}[field] in diagnostic.fix

@@ -83,7 +83,7 @@ def test_without_shares_it_is_said_which_are_missing_and_nothing_is_written(stud
         (["a\u202eb"], {}, "no word"),
         (["x" * 201], {}, "no word"),
         ([], {}, "0 words"),
-        (["striped", "Striped"], {}, "already"),
+        (["striped", "Striped"], {}, "'Striped' is given twice"),
         (["striped"], {"striped": {"purple": 1.0}}, "a class 'purple'"),
         (["striped"], {"striped": {"red": 1.5}}, "1.5 is not a share"),
         (["striped"], {"striped": {"red": float("nan")}}, "nan is not a share"),

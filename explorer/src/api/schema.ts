@@ -1158,10 +1158,13 @@ export interface components {
         };
         /**
          * LostConcept
-         * @description A concept, those that cannot be told from it here, and the probability that it is the one that was lost.
+         * @description A concept and the probability that it is the one that was lost. `twins`: concepts that rise and fall with it, so that no
+         *         method can say which of them was lost; `opposites`: those that fall where it rises.
          */
         LostConcept: {
             concept: string;
+            /** @default [] */
+            opposites: string[];
             probability: number;
             twins: string[];
         };

@@ -99,14 +99,17 @@ def _checked(config: StudyConfig, folder: Path, words: Sequence[str]) -> tuple[s
     if not 1 <= len(plain) <= MOST_WORDS:
         raise user_error("STUDY009", f"{len(plain)} words at once", f"give 1 to {MOST_WORDS}")
     known = demo_or_own_concepts(config, folder).concepts
+    given = set[str]()
     taken = {plain_words(text): concept.name for concept in known for text in (concept.name, *concept.phrases)}
     for word in plain:
         if not word or len(word) > LONGEST_WORD or not word.isprintable():
             raise user_error("STUDY009", "that is no word", f"use 1 to {LONGEST_WORD} printable characters")
+        if plain_words(word) in given:
+            raise user_error("STUDY009", f"{word[:100]!r} is given twice", "give each word once")
+        given.add(plain_words(word))
         if plain_words(word) in taken:
             problem = f"the study has a concept {taken[plain_words(word)][:100]!r} already"
             raise user_error("STUDY009", problem, "nothing needs to be added; ask for it by that name")
-        taken[plain_words(word)] = word
     return plain
 
 

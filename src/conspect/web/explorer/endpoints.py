@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Generic, TypeVar
+from enum import Enum, EnumType
+from typing import Any, Generic, TypeVar, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -17,6 +18,8 @@ from conspect.study.exploration.exploration import Exploration
 from conspect.web.explorer import queries
 
 Query = TypeVar("Query", bound=msgspec.Struct)
+# How msgspec refuses a name that an enumeration has not.
+_WRONG_NAME = re.compile(r"Invalid enum value '(?P<value>.*)' - at `\$\.(?P<field>\w+)`", re.DOTALL)
 
 
 class Method(Enum):
@@ -151,5 +154,12 @@ def table(study: Exploration, text: str) -> str:
 
 
 def _refused(endpoint: Endpoint[Any], error: Exception) -> Exception:
-    takes = ", ".join(field.encode_name for field in msgspec.structs.fields(endpoint.query)) or "nothing"
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(endpoint.query)}
+    unknown = _WRONG_NAME.fullmatch(str(error))
+    if unknown is not None and unknown["field"] in fields:
+        kinds = fields[unknown["field"]]
+        names = [kind.value for of in (kinds, *get_args(kinds)) if isinstance(of, EnumType) for kind in of]
+        problem = f"{unknown['field']} cannot be {unknown['value'][:100]!r}"
+        return user_error("EXPLORE002", problem, f"it is one of: {', '.join(map(str, names))}")
+    takes = ", ".join(fields) or "nothing"
     return user_error("EXPLORE002", f"{endpoint.path}: {str(error)[:300]}", f"it takes: {takes}")

@@ -60,10 +60,17 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             number is not None and isnan(number) for number in (self.margin_from, self.margin_below, self.accepted_to)
         ):
             raise user_error("EXPLORE002", "a bound that is no number", "give one such as -2.2, or leave it out")
+        if self.least > self.most:
+            problem = f"no confidence lies from {self.least:g} to {self.most:g}"
+            raise user_error("EXPLORE002", problem, "give the smaller number first")
         ranged = self.margin_from is not None or self.margin_below is not None
         low, high = (
             end if end is not None else far for end, far in ((self.margin_from, -inf), (self.margin_below, inf))
         )
+        if low > high:
+            raise user_error(
+                "EXPLORE002", f"no number lies from {low:g} to below {high:g}", "give the smaller number first"
+            )
         return ImageFilter(
             label=self.label,
             output=self.output,
