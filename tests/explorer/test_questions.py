@@ -276,3 +276,17 @@ def test_a_name_that_a_list_has_not_is_told_with_those_it_has(study: OpenedStudy
     assert (diagnostic.code, diagnostic.problem) == ("EXPLORE002", f"{field} cannot be 'foo'")
     assert diagnostic.fix.startswith("it is one of: ")
     assert {"set": "wrong", "order": "weakest", "changed": "fixed"}[field] in diagnostic.fix
+
+
+def test_pairs_that_mistakes_lose_are_listed_of_concepts_that_are_seen_alone(study: OpenedStudy) -> None:
+    every = study.exploration.overview().broken_pairs
+    assert every
+    name = every[0].pair.split(" > ")[0]
+    results = study.exploration._results
+    concepts = tuple(
+        replace(concept, grade="not seen" if concept.name == name else "seen") for concept in results.concepts
+    )
+    study.exploration._results = replace(results, concepts=concepts)
+    kept = study.exploration.overview().broken_pairs
+    assert {entry.pair for entry in every if name not in entry.pair.split(" > ")} <= {entry.pair for entry in kept}
+    assert all(name not in entry.pair.split(" > ") for entry in kept)

@@ -68,17 +68,23 @@ def overview(
         has_monitor=annotations.verdicts is not None,
         has_properties=results.verification is not None,
         digest=digest,
-        broken_pairs=tuple(
-            CountedPair(pair, len(rows))
-            for pair, rows in sorted(annotations.broken.items(), key=lambda entry: (-len(entry[1]), entry[0]))[
-                :MOST_PAIRS
-            ]
-        ),
+        broken_pairs=_broken_pairs(results, annotations),
         verdicts={} if annotations.verdicts is None else _counted(annotations.verdicts),
         compared=compared,
         has_files=has_files,
         proved=_proved(results),
     )
+
+
+def _broken_pairs(results: Results, annotations: Annotations) -> tuple[CountedPair, ...]:
+    """The pairs that most failures lack, of concepts that are seen at least in part: others take part in no summary."""
+    unseen = {concept.name for concept in results.concepts if concept.grade == "not seen"}
+    counted = [
+        CountedPair(pair, len(rows))
+        for pair, rows in annotations.broken.items()
+        if unseen.isdisjoint(pair.split(" > "))
+    ]
+    return tuple(sorted(counted, key=lambda entry: (-entry.failures, entry.pair))[:MOST_PAIRS])
 
 
 def _proved(results: Results) -> ProvedShare | None:
