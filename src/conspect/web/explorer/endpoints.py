@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, EnumType
+from enum import Enum
 from typing import Any, Generic, TypeVar, get_args
 from urllib.parse import parse_qsl, urlsplit
 
@@ -157,9 +157,11 @@ def _refused(endpoint: Endpoint[Any], error: Exception) -> Exception:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(endpoint.query)}
     unknown = _WRONG_NAME.fullmatch(str(error))
     if unknown is not None and unknown["field"] in fields:
-        kinds = fields[unknown["field"]]
-        names = [kind.value for of in (kinds, *get_args(kinds)) if isinstance(of, EnumType) for kind in of]
+        type_of_field = fields[unknown["field"]]
+        names: list[str] = []
+        for kind in (type_of_field, *get_args(type_of_field)):
+            names += [str(member.value) for member in kind] if isinstance(kind, type) and issubclass(kind, Enum) else []
         problem = f"{unknown['field']} cannot be {unknown['value'][:100]!r}"
-        return user_error("EXPLORE002", problem, f"it is one of: {', '.join(map(str, names))}")
+        return user_error("EXPLORE002", problem, f"it is one of: {', '.join(names)}")
     takes = ", ".join(fields) or "nothing"
     return user_error("EXPLORE002", f"{endpoint.path}: {str(error)[:300]}", f"it takes: {takes}")
