@@ -1,11 +1,12 @@
 """Thresholds, verdicts and reasons on a world whose answer is known."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from conspect.core.diagnostics import UserError
+from conspect.core.diagnostics import OutsideError, UserError
 from conspect.monitor.fitting.calibration import report, thresholds
 from conspect.monitor.runtime import ACCEPT, SUSPECT, UNCERTAIN, Monitor, Reason, Thresholds
 from conspect.monitor.runtime.guarantee import Guarantee, TargetRates
@@ -133,6 +134,32 @@ def test_concepts_that_are_not_seen_are_no_reason_and_stay_so_on_disk(tmp_path):
     named = {name for reasons in every for reason in reasons for name in (reason.stronger, reason.weaker)}
     assert named == set(CONCEPT_NAMES) - {best.stronger}
     assert replace(MONITOR, silent=tuple(CONCEPT_NAMES)).reasons(embedding, output) == []
+
+
+def test_what_is_weaker_in_a_reason_is_what_the_class_shows_where_that_is_known(tmp_path):
+    own = tuple((CONCEPT_NAMES[k % len(CONCEPT_NAMES)],) for k in range(len(MONITOR.class_names)))
+    replace(MONITOR, own=own).save(tmp_path)
+    loaded = Monitor.load(tmp_path)
+    assert loaded.own == own
+    seen = 0
+    for row, out in zip(TEST.inputs.embeddings[:50], TEST.inputs.outputs, strict=False):
+        names = own[int(out)]
+        reasons = loaded.reasons(row, int(out), limit=100)
+        kept = [reason for reason in MONITOR.reasons(row, int(out), limit=1) if reason.weaker in names]
+        assert all(reason.weaker in names for reason in reasons)
+        assert reasons[:1] == kept or not kept
+        seen += len(reasons)
+    assert seen > 10
+    assert replace(MONITOR, own=((),) * len(own)).reasons(TEST.inputs.embeddings[0], 0) == []
+
+
+@pytest.mark.parametrize("own", [[["a"]], ["a"], [[1], [2]], "ab"])
+def test_a_file_that_says_of_no_class_what_it_shows_is_refused(tmp_path, own):
+    MONITOR.save(tmp_path)
+    path = tmp_path / "monitor.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "own": own}))
+    with pytest.raises(OutsideError, match="MONITOR004"):
+        Monitor.load(tmp_path)
 
 
 def test_a_reason_reads_as_a_sentence():

@@ -141,6 +141,16 @@ def test_a_studys_monitor_gives_no_reason_in_concepts_that_are_graded_not_seen(
     assert not named & not_seen
 
 
+def test_a_studys_monitor_gives_reasons_that_name_what_the_outputs_class_shows(
+    study: Study, evaluation: MonitorEvaluation
+) -> None:
+    own = dict(zip(CLASSES, Monitor.load(study.folder / "monitor").own, strict=True))
+    table = {"red": {"reddish"}, "green": {"greenish"}, "blue": {"bluish"}, "yellow": set[str]()}
+    assert {name: set(shown) - {"no green"} for name, shown in own.items()} == table
+    pairs = [(own[flagged.output], reason) for flagged in evaluation.flagged for reason in flagged.reasons]
+    assert all(reason.weaker in names for names, reason in pairs)
+
+
 def test_a_curve_passes_through_its_ends_and_its_area_is_the_auroc() -> None:
     rng = np.random.default_rng(0)
     wrong = rng.random(2000) < 0.2

@@ -99,10 +99,15 @@ class Vocabulary:
     group: NDArray[np.int64]
     sign: NDArray[np.int64]
 
+    @property
+    def shows(self) -> NDArray[np.bool_]:
+        """`[class, concept]`: so many images of the class carry the concept that it is the class's own."""
+        return np.asarray(self.carried >= CARRIED, dtype=bool)
+
     def of_one(self, mine: int, other: int) -> NDArray[np.bool_]:
         """`[concept]`: class `mine` carries it, and class `other` at most half as often."""
         carried, others = self.carried[mine], self.carried[other]
-        return np.asarray((carried >= CARRIED) & (others <= OTHERS_SHARE * carried), dtype=bool)
+        return np.asarray(self.shows[mine] & (others <= OTHERS_SHARE * carried), dtype=bool)
 
     def members(self, concept: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The concepts of its group that may speak: those that rise and fall with it, itself among them, and their opposites."""

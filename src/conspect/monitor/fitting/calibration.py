@@ -81,11 +81,13 @@ def calibrate(
     second_look: tuple[FittedSecondLook, Looks] | None = None,
     identity: Identity | None = None,
     silent: tuple[str, ...] = (),
+    own: tuple[tuple[str, ...], ...] = (),
 ) -> tuple[Monitor, Guarantee]:
     """The monitor with its thresholds and reasons, from (inputs, true labels) of both splits.
 
     `second_look`: that tier and the looks at the calibration split; its thresholds keep the same rates. `identity`: the
-    model and lens that the monitor belongs to. `silent`: concepts that are given as no reason.
+    model and lens that the monitor belongs to. `silent`: concepts that are given as no reason. `own [class]`: concepts
+    that images of the class show, one of which is the weaker in each reason; empty where nobody knows.
     """
     wanted = wanted or TargetRates()
     detector = fitted.detector
@@ -112,7 +114,7 @@ def calibrate(
     )
     reference = stream_reference(detector, held.embeddings, held.logits)
     arrays = right_shares, wrong_shares, reference
-    monitor = Monitor(detector, limits, class_names, concept_names, *arrays, tier, tier_limits, identity, silent)
+    monitor = Monitor(detector, limits, class_names, concept_names, *arrays, tier, tier_limits, identity, silent, own)
     return monitor, guarantee
 
 

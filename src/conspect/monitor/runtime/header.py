@@ -53,7 +53,7 @@ class StoredIdentity:
 
 @dataclass(frozen=True, slots=True)
 class MonitorHeader:
-    """The whole file. `arrays`: name of the file beside it, whose digest is `sha256`. `silent`: see `MonitorRecord`."""
+    """The whole file. `arrays`: name of the file beside it, whose digest is `sha256`. `silent`, `own`: see `MonitorRecord`."""
 
     format: str
     version: int
@@ -67,6 +67,7 @@ class MonitorHeader:
     identity: StoredIdentity | None = None
     guarantee: Guarantee | None = None
     silent: tuple[str, ...] = ()
+    own: tuple[tuple[str, ...], ...] = ()
 
 
 def header_of(content: JsonValue) -> MonitorHeader:
@@ -92,11 +93,14 @@ def header_of(content: JsonValue) -> MonitorHeader:
         None if looks is None else _looks(_table(looks, "second_look")),
         None if identity is None else _identity(_table(identity, "identity")),
         None if guarantee is None else _guarantee(_table(guarantee, "guarantee")),
-        # Older monitors do not say which concepts are not seen.
+        # Older monitors do not say which concepts are not seen, nor which a class shows.
         () if table.get("silent") is None else _texts(table, "silent"),
+        () if table.get("own") is None else tuple(_texts_of(names, "own") for names in _list(table.get("own"), "own")),
     )
     if not (header.classes and header.concepts):
         raise ValueError("classes and concepts are lists of names")
+    if header.own and len(header.own) != len(header.classes):
+        raise ValueError("own has not one list for each class")
     return header
 
 
@@ -160,7 +164,11 @@ def _text(table: JsonObject, name: str) -> str:
 
 
 def _texts(table: JsonObject, name: str) -> tuple[str, ...]:
-    values = _list(table.get(name), name)
+    return _texts_of(table.get(name), name)
+
+
+def _texts_of(value: JsonValue, name: str) -> tuple[str, ...]:
+    values = _list(value, name)
     texts = tuple(value for value in values if isinstance(value, str))
     if len(texts) < len(values):
         raise ValueError(f"{name} is no list of texts")

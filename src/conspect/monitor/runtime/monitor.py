@@ -68,14 +68,15 @@ class Monitor(MonitorRecord):
 
         A pair speaks against the output by p log(p / r), with p its share among wrong and r among right outputs of that
         class: a pair that hardly ever occurs is no reason. Pairs that speak for it are left out. Each concept is named at
-        most once on each side, and none of `silent`.
+        most once on each side, and none of `silent`; the weaker is one that the class shows, where that is known.
         """
         concepts = self.detector.folded.concepts
         numerators = self.numerators(np.asarray(embedding)[None])[:, 0]
         right = self.right_shares[output].reshape(concepts, concepts)
         wrong = self.wrong_shares[output].reshape(concepts, concepts)
         speaks = ~np.isin(self.concept_names, self.silent)
-        held = (numerators[:, None] > numerators[None, :]) & speaks[:, None] & speaks[None, :]
+        own = np.isin(self.concept_names, self.own[output]) if self.own else speaks
+        held = (numerators[:, None] > numerators[None, :]) & speaks[:, None] & (speaks & own)[None, :]
         against = np.where(held, wrong * (np.log(wrong) - np.log(right)), -np.inf)
         listed: list[Reason] = []
         used: tuple[set[int], set[int]] = set(), set()

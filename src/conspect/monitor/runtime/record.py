@@ -18,6 +18,8 @@ class MonitorRecord:
     `reference [calibration image, concept + 1]`: strength numerators and, last, the suspicion. `second_look` and its
     thresholds: an optional tier for several looks at each image. `identity`: the model and lens that it belongs to; None
     where it was fitted on arrays alone. `silent`: names of concepts that are given as no reason, since they are not seen.
+    `own [class]`: names of the concepts that images of the class show, of which a reason against that class names one as
+    the weaker of its pair; empty where nobody knows.
     """
 
     detector: Detector
@@ -31,3 +33,4 @@ class MonitorRecord:
     second_thresholds: Thresholds | None = None
     identity: Identity | None = None
     silent: tuple[str, ...] = ()
+    own: tuple[tuple[str, ...], ...] = ()

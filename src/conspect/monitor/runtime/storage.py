@@ -73,6 +73,7 @@ def contents(monitor: MonitorRecord, *, guarantee: Guarantee | None = None) -> t
         identity=_stored_identity(monitor.identity),
         guarantee=guarantee,
         silent=tuple(monitor.silent),
+        own=tuple(map(tuple, monitor.own)),
     )
     return content, header
 
@@ -209,6 +210,7 @@ def _assembled(arrays: dict[str, Float32], header: MonitorHeader) -> MonitorReco
         second_thresholds,
         identity,
         header.silent,
+        header.own,
     )
 
 

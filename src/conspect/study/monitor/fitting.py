@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from conspect.adapters.store.places import Store
 from conspect.core.diagnostics import OutsideError
 from conspect.core.protocols import ProgressBar, VisionModel
@@ -25,7 +27,7 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.monitor.defects import DefectSource, attacks_to_learn_from
 from conspect.study.monitor.sizes import sizes_of
 from conspect.study.monitor.splits import Split, Splits, measure_splits
-from conspect.study.recording.concepts import ConceptSample, believed, graded
+from conspect.study.recording.concepts import ConceptSample, Explainer, believed, graded
 
 MONITOR_FOLDER = "monitor"
 # The baselines that need training images take so many at most, drawn at random.
@@ -86,6 +88,7 @@ def fit_monitor(
             further=LOOKS,
         )
         advance(1)
+        silent, own = _silent_and_own(inputs, measured)
         monitor, guarantee = calibrate(
             detectors.fused,
             (splits.fit.inputs, splits.fit.labels),
@@ -95,17 +98,22 @@ def fit_monitor(
             wanted=wanted,
             second_look=_with_looks(detectors, splits.calibration),
             identity=_identity(inputs.model, splits.fit, measured),
-            silent=_not_seen(inputs, measured),
+            silent=silent,
+            own=own,
         )
     monitor.save(folder / MONITOR_FOLDER, guarantee=guarantee)
     advance(1)
     return FittedMonitor(monitor, guarantee, detectors, splits, place, taught)
 
 
-def _not_seen(inputs: StudyInputs, measured: Measurements) -> tuple[str, ...]:
-    """Concepts that take no part in explanations, and so are no reason of a verdict either."""
-    speaks = believed(graded(inputs, measured, ConceptSample.of(measured)))
-    return tuple(name for name, heard in zip(inputs.concepts.names, speaks, strict=True) if not heard)
+def _silent_and_own(inputs: StudyInputs, measured: Measurements) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Concepts that take no part in explanations, and so are no reason of a verdict either; and those that each class shows."""
+    sample = ConceptSample.of(measured)
+    grades = graded(inputs, measured, sample)
+    names, speaks = inputs.concepts.names, believed(grades)
+    silent = tuple(names[place] for place in np.flatnonzero(~speaks))
+    shows = Explainer.of(inputs, sample, grades).vocabulary.shows
+    return silent, tuple(tuple(names[place] for place in np.flatnonzero(row)) for row in shows)
 
 
 def _with_looks(detectors: Detectors, calibration: Split) -> tuple[FittedSecondLook, Looks] | None:
