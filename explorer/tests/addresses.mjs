@@ -23,7 +23,7 @@ const id = encodeURIComponent(wrong.id);
 
 // What is said where something must be said; undefined where it is enough that the page stands.
 const NONSENSE = [
-  ["study&x=1"], ["nothing"], ["images&offset=-5"], ["images&offset=99999999", /none from here on/], ["images&offset=abc"], ["images&order=sideways", /order/], ["images&set=maybe", /set/],
+  ["study&x=1"], ["nothing"], ["images&offset=-5"], ["images&offset=99999999", /none from here on/], ["images&offset=abc"], ["images&order=sideways", /order cannot be/i], ["images&set=maybe", /set cannot be/i],
   ["images&least=2", /least/], ["images&least=abc", /least/], ["images&pair=%3E%3E", /not a concept or a pair/], ["images&monitor=angry", /monitor/], ["images&slice=nope", /slice/], ["images&slice=a=b", /column/],
   ["images&diagnosis=zzz", /no diagnosis/], ["images&tag=zzz", /No image passes/], [`images&text=${"a".repeat(1500)}`, /No image passes/], [`images&text=${"a".repeat(3000)}`, /text/], [`images&label=${"x".repeat(1500)}`, /no class/],
   ["heatmap&pair=a%20%3E%20b%20%3E%20c", /not a concept or a pair/], ["ask&q=%3C%3E", /not a concept or a pair/], [`ask&q=${"word ".repeat(60)}`, /at most/], ["ask&q=%00", /printable/], ["image", /names no image/], ["image&id=../../etc/passwd", /no image/],

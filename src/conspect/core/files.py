@@ -154,11 +154,15 @@ def require_replaceable(folder: Path, names: Iterable[str]) -> None:
     """
     with writing_to(folder):
         if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            locked = os.statvfs(folder).f_flag & os.ST_RDONLY
+            raise PermissionError(*_reason(errno.EROFS if locked else errno.EACCES))
         for path in (folder / name for name in names):
             if path.is_dir() or path.is_fifo():
-                reason = errno.EISDIR if path.is_dir() else errno.ENXIO
-                raise OSError(reason, os.strerror(reason), str(path))
+                raise OSError(*_reason(errno.EISDIR if path.is_dir() else errno.ENXIO), str(path))
+
+
+def _reason(number: int) -> tuple[int, str]:
+    return number, os.strerror(number)
 
 
 @contextmanager
