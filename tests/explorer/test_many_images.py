@@ -139,7 +139,7 @@ def test_percentiles_are_of_all_images_of_a_class_or_of_so_many_evenly_taken(
         if len(members) < 2:
             assert usual.percentiles(own) is None
             continue
-        assert usual.percentiles(own) == pytest.approx(100 * (every[members] <= own + 1e-12).mean(axis=0), abs=1e-9)
+        assert usual.percentiles(own) == pytest.approx(100 * (every[members] <= own + 1e-9).mean(axis=0), abs=1e-9)
     monkeypatch.setattr("conspect.study.exploration.index.USUAL_NUMBERS", 0)
     monkeypatch.setattr("conspect.study.exploration.index.LEAST_USUAL", 7)
     bounded = replace(index, _usual=type(index._usual)())

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from conspect.core.concepts import Concept
 from conspect.core.diagnostics import UserError
-from conspect.results.exploration import Decision, ImageSet, LabelDecision, Order, ProvedShare
+from conspect.results.exploration import ChangedSide, Decision, ImageSet, LabelDecision, Order, ProvedShare
 from conspect.results.verification import PropertyCoverage, ProvableCoverage, ShapeCoverage, ShapeRow, Verification
 from conspect.study import Study
 from conspect.study.exploration.filters import ImageFilter
@@ -19,7 +19,7 @@ from conspect.study.exploration.notes import read_decisions
 from conspect.study.exploration.opening import OpenedStudy, opened
 from conspect.study.exploration.phrases import Phrases, Reading
 from conspect.study.exploration.suspects import recount
-from conspect.web.explorer.endpoints import answered
+from conspect.web.explorer.endpoints import answered, table
 from conspect.web.explorer.queries import Listing
 
 
@@ -290,3 +290,28 @@ def test_pairs_that_mistakes_lose_are_listed_of_concepts_that_are_seen_alone(stu
     kept = study.exploration.overview().broken_pairs
     assert {entry.pair for entry in every if name not in entry.pair.split(" > ")} <= {entry.pair for entry in kept}
     assert all(name not in entry.pair.split(" > ") for entry in kept)
+
+
+@pytest.mark.parametrize(
+    ("question", "code", "problem"),
+    [
+        (Listing(broken="x > y"), "EXPLORE001", "no failure lost the pair 'x > y'"),
+        (
+            Listing(changed=ChangedSide.BROKEN),
+            "EXPLORE010",
+            "nothing is known to have changed: the explorer was opened on one study",
+        ),
+    ],
+)
+def test_a_condition_that_the_study_cannot_answer_is_refused(
+    study: OpenedStudy, question: Listing, code: str, problem: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        study.exploration.images(question.filter(), order=Order.FILE, offset=0, limit=0)
+    assert (code_of(error), error.value.diagnostics[0].problem) == (code, problem)
+
+
+def test_what_the_table_of_images_refuses_is_told_of_the_table(study: OpenedStudy) -> None:
+    with pytest.raises(UserError) as error:
+        table(study.exploration, "limit=many")
+    assert error.value.diagnostics[0].problem.startswith("/images.csv: ")

@@ -8,9 +8,10 @@ from typing import cast
 
 import pytest
 
+from conspect.report.summary import pairs_compared
 from conspect.report.verification import not_seen_sentence
 from conspect.results.concepts import Concept
-from conspect.results.verification import Property
+from conspect.results.verification import Property, ProvableCoverage
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Named:
 @dataclass(frozen=True)
 class Stated:
     statement: str
+
+
+@dataclass(frozen=True)
+class Covered:
+    definition_only: int
+    properties: tuple[str, ...]
 
 
 CONCEPTS = cast(
@@ -43,3 +50,11 @@ def test_properties_that_name_a_concept_graded_not_seen_are_counted_and_named() 
     told = said("ears > hairy and long > ears", "(hairy > ears)", '"blue sky" > ears', "ears > horns")
     assert told.startswith("3 of them name a concept that is graded not seen (“hairy” or “long” or “blue sky”): ")
     assert said("ears > hairy").startswith("1 of them names a concept that is graded not seen (“hairy”): ")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"), [(3, "All of them compare"), (1, "1 of them compares"), (2, "2 of them compare")]
+)
+def test_claims_that_compare_are_counted_or_all(pairs: int, words: str) -> None:
+    coverage = cast("ProvableCoverage", Covered(pairs, ("a", "b", "c")))
+    assert pairs_compared(coverage) == words

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from conspect.core.percentages import level, percent, percent_range
 from conspect.results.diagnosis import CauseName
 from conspect.results.results import Results
+from conspect.results.verification import ProvableCoverage
 
 PICTURES = 4
 # What a cause means, for a reader who meets it for the first time.
@@ -122,7 +123,14 @@ def _proofs(results: Results) -> list[Card]:
     note += "." if measured is None else f", and {percent(measured)} was measured on images held out."
     if coverage.definition_only:
         note += (
-            f" {coverage.definition_only:,} of them compare two concepts: their region is drawn from these two alone, or bounds "
-            "just their difference."
+            f" {pairs_compared(coverage)} two concepts: in a region of these alone, or bounding just their difference."
         )
     return [Card("What is proved?", percent(coverage.best.median), note, "proofs")]
+
+
+def pairs_compared(coverage: ProvableCoverage) -> str:
+    """How many of the claims compare, up to the words for what: "All of them compare"."""
+    pairs = coverage.definition_only
+    if pairs == len(coverage.properties):
+        return "All of them compare"
+    return "1 of them compares" if pairs == 1 else f"{pairs:,} of them compare"

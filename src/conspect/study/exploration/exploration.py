@@ -94,7 +94,7 @@ class Exploration:
             broken=self._broken,
             verdicts=self._verdicts,
             accepted=None if self._verdicts is None else self.views.watched.accepted,
-            changed={} if self.views.before is None else self.views.compared.sides,
+            changed=None if self.views.before is None else self.views.compared.sides,
         )
 
     @cached_property

@@ -62,7 +62,7 @@ class Annotations:
     metadata: Mapping[str, Sequence[str | None]]
     broken: Mapping[str, frozenset[int]] = field(default_factory=dict)
     verdicts: NDArray[np.int8] | None = None
-    changed: Mapping[int, ChangedSide] = field(default_factory=dict)
+    changed: Mapping[int, ChangedSide] | None = None
     accepted: Callable[[float], NDArray[np.bool_]] | None = None
 
 
@@ -78,8 +78,8 @@ class Selection:
 def select(index: StudyIndex, phrases: Phrases, annotations: Annotations, asked: ImageFilter) -> Selection:
     """The images that pass `asked`.
 
-    Raises UserError EXPLORE001 for a class, diagnosis or column that the study does not have, EXPLORE002 for a pair that
-    cannot be read.
+    Raises UserError EXPLORE001 for a class, diagnosis, lost pair or column that the study does not have, EXPLORE002 for a
+    pair that cannot be read, EXPLORE008 without a monitor, EXPLORE010 without an earlier study.
     """
     passing = np.ones(len(index), dtype=bool)
     if asked.label is not None:
@@ -125,7 +125,7 @@ def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) 
         tagged = [name for name, tags in annotations.tags.items() if asked.tag in tags]
         passing &= among(index.row_of[name] for name in tagged if name in index.row_of)
     if asked.broken is not None:
-        passing &= among(annotations.broken.get(asked.broken, ()))
+        passing &= among(_without(annotations, asked.broken))
     if asked.monitor is not None:
         if annotations.verdicts is None:
             raise _no_monitor()
@@ -135,7 +135,7 @@ def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) 
             raise _no_monitor()
         passing &= annotations.accepted(asked.accepted_to)
     if asked.changed is not None:
-        passing &= among(row for row, side in annotations.changed.items() if side is asked.changed)
+        passing &= among(_changed(annotations, asked.changed))
     if asked.text:
         passing &= index.named(asked.text)
     for column, value in asked.slices.items():
@@ -144,6 +144,22 @@ def _annotated(index: StudyIndex, annotations: Annotations, asked: ImageFilter) 
             raise user_error("EXPLORE001", f"the images have no column {column[:100]!r}", f"columns: {known}")
         passing &= np.asarray([entry == value for entry in annotations.metadata[column]], dtype=bool)
     return passing
+
+
+def _without(annotations: Annotations, pair: str) -> frozenset[int]:
+    """The failures that lost the pair "stronger > weaker"."""
+    if pair not in annotations.broken:
+        fix = f"pairs: {', '.join(list(annotations.broken)[:20]) or 'none'}"
+        raise user_error("EXPLORE001", f"no failure lost the pair {pair[:100]!r}", fix)
+    return annotations.broken[pair]
+
+
+def _changed(annotations: Annotations, side: ChangedSide) -> list[int]:
+    """The images that are on that side of the comparison with the earlier study."""
+    if annotations.changed is None:
+        problem = "nothing is known to have changed: the explorer was opened on one study"
+        raise user_error("EXPLORE010", problem, "conspect explore BEFORE AFTER")
+    return [row for row, there in annotations.changed.items() if there is side]
 
 
 def _no_monitor() -> Exception:

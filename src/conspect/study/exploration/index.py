@@ -33,6 +33,8 @@ FLOAT32 = 2.0**-24
 MOST_PROPOSED = 4096
 # Numbers of what is usual of one class, and classes whose are kept: 16 MB each. Never fewer images than a percentile needs.
 USUAL_NUMBERS, LEAST_USUAL, KEPT_CLASSES = 2_000_000, 1000, 16
+# Cosines that differ by less are one number, computed in another order.
+SAME = 1e-9
 
 
 class Usual(NamedTuple):
@@ -47,8 +49,11 @@ class Usual(NamedTuple):
         return ComparedImages(len(self.strengths), self.images)
 
     def percentiles(self, own: Float64) -> Float64 | None:
-        """Of strengths `own [concept]`, 0..100: the share of these images with no more; None where there are not two."""
-        return None if len(self.strengths) < 2 else np.asarray(100.0 * (self.strengths <= own).mean(axis=0))
+        """Of strengths `own [concept]`, 0..100: the share of these images with no more; None where there are not two.
+
+        An image counts as no stronger than itself: multiplied alone or among others, its strengths differ in their last digits.
+        """
+        return None if len(self.strengths) < 2 else np.asarray(100.0 * (self.strengths <= own + SAME).mean(axis=0))
 
 
 @dataclass(frozen=True, eq=False)

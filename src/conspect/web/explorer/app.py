@@ -21,10 +21,10 @@ from starlette.routing import Route
 from conspect.core.diagnostics import ConspectError, outside_error, user_error
 from conspect.study.exploration.current import Current
 from conspect.study.exploration.opening import OpenedStudy
-from conspect.web.explorer.endpoints import ENDPOINTS, STATE, Method, endpoint_at, read_body, read_query, table
+from conspect.web.explorer.endpoints import ENDPOINTS, STATE, TABLE, Method, endpoint_at, read_body, read_query, table
 from conspect.web.explorer.openapi import openapi
 from conspect.web.explorer.pictures import Pictures, pictures_of
-from conspect.web.explorer.printing import TABLE, side_of
+from conspect.web.explorer.printing import side_of
 from conspect.web.explorer.queries import PictureFile
 
 COOKIE = "conspect-explorer"

@@ -41,7 +41,7 @@ class Endpoint(Generic[Query]):
     answer: Callable[[Exploration, Query], msgspec.Struct]
 
 
-STATE, IMAGES = "/api/state", "/api/images"
+STATE, IMAGES, TABLE = "/api/state", "/api/images", "/images.csv"
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     Endpoint(Method.GET, STATE, "Whether what is shown is the last word", queries.Nothing, records.CurrentState,
              lambda study, _: records.CurrentState(study.state, study.digest)),
@@ -114,8 +114,11 @@ def endpoint_at(method: str, path: str) -> Endpoint[Any]:
     raise user_error("EXPLORE005", f"{path} is not asked by {method[:20]}", f"ask by {known[0].method.value}")
 
 
-def read_query(endpoint: Endpoint[Query], text: str) -> Query:
-    """The question in an address's query string. Raises UserError EXPLORE002 naming the value that is wrong."""
+def read_query(endpoint: Endpoint[Query], text: str, path: str | None = None) -> Query:
+    """The question in the query string of an address, at `path` where not at the endpoint's own.
+
+    Raises UserError EXPLORE002 naming the value that is wrong.
+    """
     pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=False, max_num_fields=50)
     values = {key: value for key, value in pairs if value != ""}
     if len(values) != len([pair for pair in pairs if pair[1] != ""]):
@@ -123,7 +126,7 @@ def read_query(endpoint: Endpoint[Query], text: str) -> Query:
     try:
         return msgspec.convert(values, endpoint.query, strict=False)
     except msgspec.ValidationError as error:
-        raise _refused(endpoint, error) from error
+        raise _refused(endpoint, error, path) from error
 
 
 def read_body(endpoint: Endpoint[Query], body: bytes) -> Query:
@@ -149,11 +152,11 @@ def answered(study: Exploration, address: str, body: bytes | None = None) -> byt
 
 def table(study: Exploration, text: str) -> str:
     """All images that pass the filter in an address's query string, as CSV. Raises as `answered` does."""
-    asked = read_query(endpoint_at(Method.GET.value, IMAGES), text)
+    asked = read_query(endpoint_at(Method.GET.value, IMAGES), text, TABLE)
     return study.csv(asked.filter(), asked.order)
 
 
-def _refused(endpoint: Endpoint[Any], error: Exception) -> Exception:
+def _refused(endpoint: Endpoint[Any], error: Exception, path: str | None = None) -> Exception:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(endpoint.query)}
     unknown = _WRONG_NAME.fullmatch(str(error))
     if unknown is not None and unknown["field"] in fields:
@@ -164,4 +167,4 @@ def _refused(endpoint: Endpoint[Any], error: Exception) -> Exception:
         problem = f"{unknown['field']} cannot be {unknown['value'][:100]!r}"
         return user_error("EXPLORE002", problem, f"it is one of: {', '.join(names)}")
     takes = ", ".join(fields) or "nothing"
-    return user_error("EXPLORE002", f"{endpoint.path}: {str(error)[:300]}", f"it takes: {takes}")
+    return user_error("EXPLORE002", f"{path or endpoint.path}: {str(error)[:300]}", f"it takes: {takes}")

@@ -7,10 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from conspect.core.diagnostics import user_error
 from conspect.study.exploration.opening import OpenedStudy
-from conspect.web.explorer.endpoints import answered, table
+from conspect.web.explorer.endpoints import TABLE, answered, table
 from conspect.web.explorer.pictures import pictures_of
 
-TABLE = "/images.csv"
 _PICTURE = re.compile(r"/picture/([0-9]{1,12})")
 
 
