@@ -19,8 +19,8 @@ QUIET = {"names": [], "connections": 0, "datagrams": 0, "unroutable": 0}
 ASK_THE_SERVICE = """
 import sys, tempfile, urllib.request
 from pathlib import Path
-from conspect.bench.serve_client import pixels, png
-from conspect.bench.served import served, write_demo_study
+from conspect.bench.service.client import pixels, png
+from conspect.bench.service.process import served, write_demo_study
 with tempfile.TemporaryDirectory() as name:
     folder = write_demo_study(Path(name))
     with served(folder, "--study", str(folder)) as service:

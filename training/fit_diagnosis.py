@@ -29,7 +29,8 @@ import msgspec
 from conspect.analysis.diagnosis.blame import BlameWeights, DiagnosisTable
 from conspect.analysis.diagnosis.weighing import EvidenceWeights
 from conspect.cli.progress import terminal_bar
-from conspect.faults.case_tables import (
+from conspect.faults.judgement.case_folder import CaseFolder
+from conspect.faults.judgement.case_tables import (
     failures_of,
     read_cases,
     read_failures,
@@ -37,13 +38,12 @@ from conspect.faults.case_tables import (
     write_cases,
     write_failures,
 )
-from conspect.faults.cases import Series
-from conspect.faults.judging import CHANGED_IMAGES, JudgedCase, judged_cases
-from conspect.faults.keeping import CaseFolder
-from conspect.faults.left_out import Judgement, by_shipped, left_out
-from conspect.faults.scoring import score_images, score_informed, score_models
-from conspect.faults.subject_sources import subjects
-from conspect.faults.subjects import SoundNetwork
+from conspect.faults.judgement.judging import CHANGED_IMAGES, JudgedCase, judged_cases
+from conspect.faults.judgement.left_out import Judgement, by_shipped, left_out
+from conspect.faults.judgement.scoring import score_images, score_informed, score_models
+from conspect.faults.planting.cases import Series
+from conspect.faults.subjects.sound_network import SoundNetwork
+from conspect.faults.subjects.subject_sources import subjects
 from conspect.study.diagnosing.record import ASSET
 
 FITTED = (Series.FIRST, Series.SECOND, Series.THIRD)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from conspect.analysis.explanation.lost_concepts import blind_features, own_concepts, paired_features
-from conspect.faults.removal_grounds import GROUNDS, Purpose
-from conspect.faults.removals import Removal, removals
+from conspect.faults.removals.grounds import GROUNDS, Purpose
+from conspect.faults.removals.removals import Removal, removals
 
 LOG = Path(__file__).resolve().parent / "lost_concepts.log"
 PENALTY = 1.0

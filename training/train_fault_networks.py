@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from conspect.adapters.datasets import cifar10
-from conspect.faults.networks import Kind, StagedNetwork, prepared
+from conspect.faults.subjects.networks import Kind, StagedNetwork, prepared
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT, LOG = ROOT / "training/kept/networks", ROOT / "training/fault_networks.log"

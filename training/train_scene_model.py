@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from conspect.faults.scene_model import ASSET, prepare
-from conspect.faults.scene_training import trained_network
-from conspect.faults.scenes import draw, scenes
+from conspect.faults.subjects.scene_model import ASSET, prepare
+from conspect.faults.subjects.scene_training import trained_network
+from conspect.faults.subjects.scenes import draw, scenes
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG = ROOT / "training/scene_model.log"

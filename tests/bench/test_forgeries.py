@@ -3,7 +3,7 @@
 import pytest
 
 from conspect.bench.forgeries import FORGERIES, judged, misprinted
-from conspect.bench.misprints import PRINTED
+from conspect.bench.forging.misprints import PRINTED
 from conspect.checker import check
 from conspect.core.protocols import silent
 from conspect.study.config import NeighbourhoodsConfig

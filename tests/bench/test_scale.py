@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from conspect.bench.scale import same_counts
-from conspect.bench.scale_world import World, filled_study_folder
+from conspect.bench.workloads.scale_world import World, filled_study_folder
 from conspect.results.results import Results
 from conspect.study.config import StudyConfig
 from conspect.study.study import Study

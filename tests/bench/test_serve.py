@@ -10,8 +10,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from conspect.bench import serve, serve_load
-from conspect.bench.serve_health import watched_health
+from conspect.bench import serve
+from conspect.bench.service import load as serve_load
+from conspect.bench.service.health import watched_health
 from conspect.monitor.runtime import Decisions
 from tests.web.asking import monitor
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conspect.bench.mutations import STRUCTURAL, TEXTUAL, mutated
-from conspect.bench.mutations_near import retied
-from conspect.bench.random_properties import batches
+from conspect.bench.forging.mutations import STRUCTURAL, TEXTUAL, mutated
+from conspect.bench.forging.mutations_near import retied
 from conspect.bench.soundness import OPTIONS, bodies, over_regions
 from conspect.bench.soundness_near import around_images
 from conspect.bench.tally import Tally
+from conspect.bench.workloads.random_properties import batches
 from conspect.checker import check
 from conspect.verification.certificates.writing import bundle, sealed
 from tests.verification.batches import certificate_of
@@ -79,8 +79,10 @@ def test_the_checker_runs_on_its_own(good, tmp_path):
 
 @pytest.mark.parametrize("how", [*TEXTUAL, *STRUCTURAL])
 def test_every_kind_of_mutation_is_refused(every, how, monkeypatch):
-    monkeypatch.setattr("conspect.bench.mutations.TEXTUAL", {k: v for k, v in TEXTUAL.items() if k == how})
-    monkeypatch.setattr("conspect.bench.mutations.STRUCTURAL", {k: v for k, v in STRUCTURAL.items() if k == how})
+    monkeypatch.setattr("conspect.bench.forging.mutations.TEXTUAL", {k: v for k, v in TEXTUAL.items() if k == how})
+    monkeypatch.setattr(
+        "conspect.bench.forging.mutations.STRUCTURAL", {k: v for k, v in STRUCTURAL.items() if k == how}
+    )
     mutants = [mutant for body in every for mutant in mutated(body, 5, random.Random(3))]
     assert len(mutants) >= 5
     for name, data in mutants:

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conspect.bench.mutations_near import retied
-from conspect.bench.random_properties import make_job, subject_with_images
+from conspect.bench.forging.mutations_near import retied
+from conspect.bench.workloads.random_properties import make_job, subject_with_images
 from conspect.checker import check
 from conspect.language.syntax.tree import Implies, Or, Predict, Stronger
 from conspect.verification.certificates.encoding import encoded

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conspect.bench.mutations_near import CertificateTree, retied
+from conspect.bench.forging.mutations_near import CertificateTree, retied
 from conspect.checker import check
 from conspect.language import check_text
 from conspect.verification.certificates.writing import bundle, sealed

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conspect.bench.mutations_near import retied
+from conspect.bench.forging.mutations_near import retied
 from conspect.checker import check
 from conspect.verification.certificates.writing import sealed
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conspect.bench.mutations_near import retied
+from conspect.bench.forging.mutations_near import retied
 from conspect.checker import check
 from conspect.core.spaces import AffineMap, Head, Lens
 from conspect.language.syntax.tree import And, Focus, ForAll, Formula, HasConcept, Implies, Not, Or, Predict, Stronger

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import conspect.study
-from conspect.bench.mutations_near import retied
+from conspect.bench.forging.mutations_near import retied
 from conspect.checker import check as checker
 from conspect.cli.certificate import certificate
 from conspect.cli.verify import verify

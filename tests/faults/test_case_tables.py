@@ -11,9 +11,9 @@ import pytest
 from conspect.analysis.diagnosis.blame import SIGNS
 from conspect.analysis.diagnosis.evidence import FEATURES
 from conspect.analysis.diagnosis.weighing import SUSPECTS
-from conspect.faults import case_tables
-from conspect.faults.case_evidence import CaseEvidence
-from conspect.faults.cases import Part, Series
+from conspect.faults.judgement import case_tables
+from conspect.faults.judgement.case_evidence import CaseEvidence
+from conspect.faults.planting.cases import Part, Series
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING, WEIGHTS = ROOT / "training", ROOT / "src/conspect/assets/diagnosis.json"

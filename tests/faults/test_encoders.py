@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from conspect.faults import scenes
-from conspect.faults.encoders import (
+from conspect.faults.planting.encoders import (
     BEYOND,
     blocks,
     blur_filters,
@@ -17,7 +16,8 @@ from conspect.faults.encoders import (
     towards,
     zero_channels,
 )
-from conspect.faults.scene_model import PlainBlock
+from conspect.faults.subjects import scenes
+from conspect.faults.subjects.scene_model import PlainBlock
 
 
 def encoder() -> nn.Sequential:

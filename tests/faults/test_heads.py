@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conspect.core.spaces import AffineMap
-from conspect.faults.heads import (
+from conspect.faults.planting.heads import (
     RAISE,
     head_mutators,
     mixed_labels,

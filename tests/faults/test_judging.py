@@ -12,16 +12,16 @@ from conspect.analysis.diagnosis.images import Cause
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench import faults as bench
 from conspect.core.spaces import AffineMap
-from conspect.faults import cases as planting
-from conspect.faults import judging, scoring
-from conspect.faults.broken_inputs import broken_inputs
-from conspect.faults.cases import Cases, Part, Series
-from conspect.faults.informed import NOT_COMPARED, Version, informed
-from conspect.faults.keeping import CaseFolder
-from conspect.faults.left_out import others
-from conspect.faults.pipelines import PIPELINES
-from conspect.faults.strengths import Strengths
-from conspect.faults.subjects import TEST, scene_subject
+from conspect.faults.judgement import judging, scoring
+from conspect.faults.judgement.case_folder import CaseFolder
+from conspect.faults.judgement.informed import NOT_COMPARED, Version, informed
+from conspect.faults.judgement.left_out import others
+from conspect.faults.planting import cases as planting
+from conspect.faults.planting.broken_inputs import broken_inputs
+from conspect.faults.planting.cases import Cases, Part, Series
+from conspect.faults.planting.pipelines import PIPELINES
+from conspect.faults.planting.strengths import Strengths
+from conspect.faults.subjects.sound_network import TEST, scene_subject
 from conspect.study.diagnosing.fingerprint import coarse_grid
 from conspect.study.diagnosing.record import evidence_weights
 

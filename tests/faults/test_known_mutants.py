@@ -9,10 +9,10 @@ import pytest
 from conspect.analysis.diagnosis.weighing import SUSPECTS, Answer, Suspect
 from conspect.bench import mutants as bench
 from conspect.bench.inputs import Answers, InputAnswer
-from conspect.faults.cases import Part
-from conspect.faults.known_mutants import known_mutants
-from conspect.faults.left_out import Judgement
-from conspect.faults.subjects import scene_subject
+from conspect.faults.judgement.left_out import Judgement
+from conspect.faults.planting.cases import Part
+from conspect.faults.planting.known_mutants import known_mutants
+from conspect.faults.subjects.sound_network import scene_subject
 
 
 @pytest.mark.slow

@@ -11,10 +11,10 @@ import pytest
 from conspect.analysis.explanation.lost_concepts import LostConcept, SeenImages, lost_since
 from conspect.bench.lost import chance, hit, rows_of
 from conspect.core.diagnostics import OutsideError
-from conspect.faults import removals as planting
-from conspect.faults.removal_grounds import GROUNDS, Ground, Purpose, mixed
-from conspect.faults.removals import KINDS, Removal, removals
-from conspect.faults.scenes import CONCEPTS, SHAPES, TEXTURES
+from conspect.faults.removals.grounds import GROUNDS, Ground, Purpose, mixed
+from conspect.faults.removals.removals import KINDS, Removal, removals
+from conspect.faults.removals.removals import removals as planting
+from conspect.faults.subjects.scenes import CONCEPTS, SHAPES, TEXTURES
 
 
 def test_what_is_judged_on_has_other_classes_and_seeds_than_what_is_tuned_on() -> None:

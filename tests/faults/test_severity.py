@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conspect.faults.severity import GRID, STEPS, TOLERANCE, severities
+from conspect.faults.planting.severity import GRID, STEPS, TOLERANCE, severities
 
 
 @given(st.floats(0.21, 1.0), st.floats(0.6, 3.0))

@@ -16,8 +16,8 @@ from conspect.cli.fingerprint import fingerprint as command
 from conspect.core.diagnostics import UserError
 from conspect.core.protocols import LayerMoments
 from conspect.core.spaces import AffineMap, Head
-from conspect.faults.cases import Cases
-from conspect.faults.subjects import TEST, scene_subject
+from conspect.faults.planting.cases import Cases
+from conspect.faults.subjects.sound_network import TEST, scene_subject
 from conspect.study import Study
 from conspect.study.diagnosing import fingerprint as taking
 from conspect.study.diagnosing.fingerprint import Fingerprint, compared, read_fingerprint, write_fingerprint

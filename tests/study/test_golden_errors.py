@@ -45,9 +45,9 @@ from conspect.cli.study import init
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError, OutsideError, outside_error
 from conspect.core.protocols import silent
-from conspect.faults.kept_removals import KeptRemovals
-from conspect.faults.removal_grounds import GROUNDS
-from conspect.faults.study_subject import study_subject
+from conspect.faults.removals.grounds import GROUNDS
+from conspect.faults.removals.removal_folder import KeptRemovals
+from conspect.faults.subjects.study_subject import study_subject
 from conspect.study import Study, StudyConfig, inputs
 from conspect.study import packages as study_packages
 from conspect.study.concept_additions import add_concepts

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from conspect.bench.mutations_near import retied
+from conspect.bench.forging.mutations_near import retied
 from conspect.checker import check
 from conspect.cli.certificate import certificate
 from conspect.cli.main import main

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from conspect.adapters.preprocessing import Preprocessing
-from conspect.faults import second, third
-from conspect.faults.broken_inputs import broken_inputs
-from conspect.faults.pipelines import PIPELINES, Pipeline
+from conspect.faults.planting import second_series as second
+from conspect.faults.planting import third_series as third
+from conspect.faults.planting.broken_inputs import broken_inputs
+from conspect.faults.planting.pipelines import PIPELINES, Pipeline
 from conspect.study.diagnosing.feeding import plain_preparation
 from conspect.study.diagnosing.placing import placement_of
 from conspect.study.diagnosing.probing import preparation_of

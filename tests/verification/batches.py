@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conspect.bench.random_properties import Case
+from conspect.bench.workloads.random_properties import Case
 from conspect.verification.certificates.claims import region_claim
 from conspect.verification.certificates.writing import CertificateBody, bundle
 from conspect.verification.engine.decider import Decider

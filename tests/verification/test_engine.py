@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
-from conspect.bench.random_properties import batches, random_region, random_subject
+from conspect.bench.workloads.random_properties import batches, random_region, random_subject
 from conspect.core.regions import Box
 from conspect.core.spaces import Head
 from conspect.language import ExactReadouts, holds_exactly

@@ -13,8 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import conspect.study
-from conspect.bench.mutations_near import retied
-from conspect.bench.random_properties import make_job, random_formula, subject_with_images
+from conspect.bench.forging.mutations_near import retied
+from conspect.bench.workloads.random_properties import make_job, random_formula, subject_with_images
 from conspect.checker import check
 from conspect.cli.certificate import certificate
 from conspect.cli.verify import verify

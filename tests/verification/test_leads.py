@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from conspect.bench.random_properties import make_job
+from conspect.bench.workloads.random_properties import make_job
 from conspect.core.regions import Box, Ellipsoid
 from conspect.core.spaces import AffineMap, Head
 from conspect.language.syntax.tree import Implies, Not, Predict, Stronger

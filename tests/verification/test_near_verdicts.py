@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from conspect.bench.mutations_near import retied
+from conspect.bench.forging.mutations_near import retied
 from conspect.checker import check
 from conspect.core.diagnostics import UserError
 from conspect.language import check_text

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.optimize import NonlinearConstraint, minimize
 
-from conspect.bench.random_properties import random_formula
+from conspect.bench.workloads.random_properties import random_formula
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import AffineMap, Head
 from conspect.language.syntax.tree import Formula, HasConcept, Implies, Predict, Stronger

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from conspect.bench.random_properties import random_formula, random_subject
+from conspect.bench.workloads.random_properties import random_formula, random_subject
 from conspect.core.spaces import AffineMap, Floats
 from conspect.language import ExactReadouts, check_text, holds_exactly
 from conspect.language.syntax.tree import And, Focus, ForAll, Formula, HasConcept, Implies, Not, Or, Predict, Stronger

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conspect.bench.random_properties import random_formula
+from conspect.bench.workloads.random_properties import random_formula
 from conspect.core.spaces import Lens
 from conspect.language import check_text
 from conspect.language.syntax.tree import (

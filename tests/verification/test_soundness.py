@@ -5,13 +5,13 @@ import random
 
 import numpy as np
 
-from conspect.bench.independent_near import Polyhedra
-from conspect.bench.mutations import mutated
-from conspect.bench.mutations_near import NEAR
-from conspect.bench.random_properties import batches, near_obligations, subject_with_changes
+from conspect.bench.forging.mutations import mutated
+from conspect.bench.forging.mutations_near import NEAR
+from conspect.bench.oracles.neighbourhoods import Polyhedra
 from conspect.bench.soundness import KINDS, NEW_KINDS, OPTIONS, figures, part, rows_of, run
 from conspect.bench.soundness_near import around_images
 from conspect.bench.tally import Tally
+from conspect.bench.workloads.random_properties import batches, near_obligations, subject_with_changes
 from conspect.checker import check
 from conspect.verification.certificates.writing import bundle, sealed
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim

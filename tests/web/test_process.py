@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from conspect.bench.serve_client import pixels, png
-from conspect.bench.serve_hostile import KEPT_OPEN, connected, head, never_read, status_of
-from conspect.bench.served import served, write_demo_study
+from conspect.bench.service.client import pixels, png
+from conspect.bench.service.hostile import KEPT_OPEN, connected, head, never_read, status_of
+from conspect.bench.service.process import served, write_demo_study
 from conspect.cli import monitor_serve
 from tests.web.asking import embeddings, monitor
 

@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from starlette.requests import Request
 from uvicorn.server import ServerState
 
-from conspect.bench.serve_hostile import bomb
+from conspect.bench.service.hostile import bomb
 from conspect.cli import monitor_serve
 from conspect.core.codes import CODES
 from conspect.core.diagnostics import ConspectError

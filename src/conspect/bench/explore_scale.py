@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from conspect.adapters.store.places import LocalPlace, Store
 from conspect.bench.explore import Client, answered, scrolled, started
 from conspect.bench.rows import Row, row
-from conspect.bench.scale_world import World
+from conspect.bench.workloads.scale_world import World
 from conspect.core.digests import digest_file
 from conspect.results.files import decoded, write_record
 from conspect.results.results import Manifest

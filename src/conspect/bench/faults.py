@@ -7,13 +7,13 @@ from pathlib import Path
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
-from conspect.faults.case_tables import failures_of
-from conspect.faults.cases import Part
-from conspect.faults.judging import JudgedCase, judged_cases
-from conspect.faults.keeping import CaseFolder
-from conspect.faults.left_out import left_out
-from conspect.faults.scoring import score_images, score_informed, score_models
-from conspect.faults.subject_sources import subjects
+from conspect.faults.judgement.case_folder import CaseFolder
+from conspect.faults.judgement.case_tables import failures_of
+from conspect.faults.judgement.judging import JudgedCase, judged_cases
+from conspect.faults.judgement.left_out import left_out
+from conspect.faults.judgement.scoring import score_images, score_informed, score_models
+from conspect.faults.planting.cases import Part
+from conspect.faults.subjects.subject_sources import subjects
 
 NETWORKS = Path("training/kept/networks")
 

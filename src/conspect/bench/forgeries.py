@@ -19,8 +19,8 @@ from typing import Any, cast
 
 import msgspec
 
-from conspect.bench.misprints import PRINTED
-from conspect.bench.mutations_near import CertificateTree, Claim, retied
+from conspect.bench.forging.misprints import PRINTED
+from conspect.bench.forging.mutations_near import CertificateTree, Claim, retied
 from conspect.bench.rows import Row, row
 from conspect.checker import check
 from conspect.results.verification import Verification

@@ -14,11 +14,11 @@ from conspect.analysis.diagnosis.weighing import ModelDiagnosis, Suspect, diagno
 from conspect.bench.rows import Measurement, row
 from conspect.core.files import write_atomically
 from conspect.core.protocols import ProgressBar, silent
-from conspect.faults.broken_inputs import BrokenInput, broken_inputs
-from conspect.faults.cases import LEAST_DROP, Case, CaseModel, Part
-from conspect.faults.pipelines import Pipeline
-from conspect.faults.study_subject import study_subject
-from conspect.faults.subjects import TEST, TRAIN, SoundNetwork
+from conspect.faults.planting.broken_inputs import BrokenInput, broken_inputs
+from conspect.faults.planting.cases import LEAST_DROP, Case, CaseModel, Part
+from conspect.faults.planting.pipelines import Pipeline
+from conspect.faults.subjects.sound_network import TEST, TRAIN, SoundNetwork
+from conspect.faults.subjects.study_subject import study_subject
 from conspect.statistics.threads import one_thread
 from conspect.study.diagnosing.gathering import Images, gather, vlm_probe
 from conspect.study.diagnosing.record import evidence_weights

@@ -12,8 +12,8 @@ from conspect.analysis.concepts.groups import Identifiability, identifiability
 from conspect.analysis.explanation.lost_concepts import LostConcept, lost_blind, lost_since
 from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
-from conspect.faults.removal_grounds import GROUNDS, Purpose
-from conspect.faults.removals import Removal, removals
+from conspect.faults.removals.grounds import GROUNDS, Purpose
+from conspect.faults.removals.removals import Removal, removals
 
 Named = tuple[Removal, tuple[LostConcept, ...]]
 

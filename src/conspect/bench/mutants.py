@@ -8,15 +8,15 @@ from pathlib import Path
 from conspect.analysis.diagnosis.weighing import Suspect
 from conspect.bench.rows import Measurement, Row, row
 from conspect.core.protocols import ProgressBar, silent
-from conspect.faults import judging
-from conspect.faults.case_evidence import SUSPECTED
-from conspect.faults.cases import LEAST_DROP, Cases, Part
-from conspect.faults.judging import JudgedCase, judged_among
-from conspect.faults.keeping import CaseFolder
-from conspect.faults.known_mutants import known_mutants
-from conspect.faults.left_out import Judgement, by_shipped
-from conspect.faults.scoring import score_images
-from conspect.faults.study_subject import study_subject
+from conspect.faults.judgement import judging
+from conspect.faults.judgement.case_evidence import SUSPECTED
+from conspect.faults.judgement.case_folder import CaseFolder
+from conspect.faults.judgement.judging import JudgedCase, judged_among
+from conspect.faults.judgement.left_out import Judgement, by_shipped
+from conspect.faults.judgement.scoring import score_images
+from conspect.faults.planting.cases import LEAST_DROP, Cases, Part
+from conspect.faults.planting.known_mutants import known_mutants
+from conspect.faults.subjects.study_subject import study_subject
 from conspect.study.diagnosing.record import blame_weights, evidence_weights
 
 NUMBER, MOST = 9, 28

@@ -12,10 +12,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from conspect.bench.drawn_pictures import DrawnPictures
-from conspect.bench.independent_near import Polyhedra
+from conspect.bench.oracles.neighbourhoods import Polyhedra
 from conspect.bench.rows import Row, row
 from conspect.bench.verify import setting
+from conspect.bench.workloads.drawn_pictures import DrawnPictures
 from conspect.checker import check
 from conspect.language.syntax.tree import ORDINARY, Near
 from conspect.verification.certificates.writing import bundle, sealed

@@ -12,7 +12,7 @@ import numpy as np
 from conspect.analysis.concepts.grades import Grade
 from conspect.analysis.heatmaps import by_group
 from conspect.bench.rows import Row, peak_memory, row
-from conspect.bench.scale_world import CLASSES, DIMENSIONS, World, filled_study_folder
+from conspect.bench.workloads.scale_world import CLASSES, DIMENSIONS, World, filled_study_folder
 from conspect.results.results import Results
 from conspect.study.config import StudyConfig
 from conspect.study.inputs import StudyInputs

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from conspect.adapters.models import load_model
 from conspect.bench.rows import Row, row
-from conspect.bench.serve_client import BATCH, ClientFigures, pixels
-from conspect.bench.served import Served, served, write_demo_study
+from conspect.bench.service.client import BATCH, ClientFigures, pixels
+from conspect.bench.service.process import Served, served, write_demo_study
 from conspect.core.protocols import VisionModel
 
 
@@ -91,7 +91,15 @@ def load(service: Served, kind: str, clients: int, seconds: float) -> LoadFigure
 
     Raises RuntimeError when not every answer was 200.
     """
-    command = [sys.executable, "-m", "conspect.bench.serve_client", "127.0.0.1", str(service.port), kind, str(clients)]
+    command = [
+        sys.executable,
+        "-m",
+        "conspect.bench.service.client",
+        "127.0.0.1",
+        str(service.port),
+        kind,
+        str(clients),
+    ]
     before = service.figures().get("cpu_seconds_total", np.nan)
     done = subprocess.run([*command, str(seconds)], check=True, capture_output=True)
     spent = service.figures().get("cpu_seconds_total", np.nan) - before

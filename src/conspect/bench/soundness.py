@@ -14,11 +14,14 @@ from typing import Literal, TypedDict
 
 import numpy as np
 
-from conspect.bench.independent import Independent, Over
-from conspect.bench.independent_images import holds_at_least, true_at
-from conspect.bench.mutations import mutated
-from conspect.bench.mutations_near import CertificateTree
-from conspect.bench.random_properties import (
+from conspect.bench.forging.mutations import mutated
+from conspect.bench.forging.mutations_near import CertificateTree
+from conspect.bench.oracles.decisions import Independent, Over
+from conspect.bench.oracles.images import holds_at_least, true_at
+from conspect.bench.rows import Row, row
+from conspect.bench.soundness_near import around_images
+from conspect.bench.tally import Tally
+from conspect.bench.workloads.random_properties import (
     Case,
     batches,
     image_properties,
@@ -27,9 +30,6 @@ from conspect.bench.random_properties import (
     readout_obligations,
     subject_with_images,
 )
-from conspect.bench.rows import Row, row
-from conspect.bench.soundness_near import around_images
-from conspect.bench.tally import Tally
 from conspect.checker import check
 from conspect.language.syntax.tree import Focus, ForAll, Not
 from conspect.verification.certificates.claims import Claim, ExtentClaim, RegionClaim, coverage_claim, region_claim

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from conspect.bench.independent_images import share_shown, true_of
-from conspect.bench.independent_near import Polyhedra, lies_inside, readouts_of
-from conspect.bench.random_properties import near_obligations, subject_with_changes
+from conspect.bench.oracles.images import share_shown, true_of
+from conspect.bench.oracles.neighbourhoods import Polyhedra, lies_inside, readouts_of
 from conspect.bench.tally import Tally
+from conspect.bench.workloads.random_properties import near_obligations, subject_with_changes
 from conspect.language.syntax.tree import ForShareNear
 from conspect.verification.certificates.claims import Claim
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim

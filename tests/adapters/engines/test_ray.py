@@ -15,7 +15,7 @@ from conspect.adapters.store.arrays import PairedFiles, paired_files
 from conspect.adapters.store.embeddings import embed
 from conspect.adapters.store.places import LocalPlace, Store
 from conspect.analysis.tallies import Interpreter, Tallies
-from conspect.bench.scale_world import World
+from conspect.bench.workloads.scale_world import World
 from conspect.core.diagnostics import UserError, user_error
 from conspect.core.spaces import Lens
 from conspect.study.measuring import streaming

@@ -7,7 +7,7 @@ images that do not show the concept moved less, or no further than images of oth
 and texture with it when it goes, a color takes nothing else: so it also counts how far what the class's *other* concepts say
 fell, the more for a concept that is hardest to read in this class, and, with an earlier version, how far what tells its images
 apart faded. Each concept gets a score that is linear in these, and probabilities from the scores; the weights are fitted on
-planted removals (`conspect.faults.removals`).
+planted removals (`conspect.faults.removals.removals`).
 """
 
 from __future__ import annotations

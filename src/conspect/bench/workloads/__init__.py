@@ -1,0 +1,1 @@
+"""What is measured on: random properties, drawn pictures, studies of any size."""

@@ -1,0 +1,1 @@
+"""What a diagnosis says of planted faults: asked case by case, kept, and scored."""
