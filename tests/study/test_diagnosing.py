@@ -1,22 +1,27 @@
 """A study's diagnosis: images beyond the sample, a reported accuracy, embeddings that are no numbers, JUnit."""
 
 import json
+import pickle
 import shutil
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from conspect.adapters.engines.local import LocalEngine
 from conspect.analysis.diagnosis.images import Cause
 from conspect.analysis.diagnosis.weighing import SUSPECTS
 from conspect.cli.doctor import doctor
 from conspect.core.diagnostics import UserError
+from conspect.core.protocols import Progress, Result, Task, unseen
 from conspect.report.doctor import doctor_junit
 from conspect.study import Study, inputs
-from conspect.study.diagnosing import record
+from conspect.study.diagnosing import further, record
 from conspect.study.diagnosing.record import diagnose_study, other_preparation
 from tests.fakes import FakeModel, write_study
 
@@ -25,7 +30,7 @@ def test_failures_beyond_the_sample_are_judged_by_its_measure(finished: Study, m
     measured = finished.measurements()
     whole = diagnose_study(finished.inputs, measured, seed=0, changed=0)
     monkeypatch.setattr(record, "MOST_IMAGES", 60)
-    monkeypatch.setattr(record, "CONTEXT", 50)
+    monkeypatch.setattr(further, "CONTEXT", 50)
     diagnosis = diagnose_study(finished.inputs, measured, seed=0, changed=0)
     assert [image.row for image in diagnosis.images] == [image.row for image in whole.images]
     assert len(diagnosis.images) == 13
@@ -37,6 +42,35 @@ def test_failures_beyond_the_sample_are_judged_by_its_measure(finished: Study, m
         assert image.label_wrong == pytest.approx(same.label_wrong, abs=0.35)
         assert image.label_wrong != 0.0 or same.label_wrong < 0.05
     assert sum(cause.count for cause in diagnosis.record.causes) == 13
+
+
+def test_failures_beyond_the_sample_stand_beside_images_of_all_classes_and_go_to_the_engine(
+    finished: Study, monkeypatch
+) -> None:
+    measured = finished.measurements()
+    asked: list[further.FurtherFailures] = []
+
+    class Sending(LocalEngine):
+        def map(
+            self, function: Callable[[Task, Progress], Result], tasks: Iterable[Task], progress: Progress = unseen
+        ) -> Iterator[Result]:
+            assert isinstance(function, partial)
+            asked.append(function.args[0])
+            sent: Callable[[Task, Progress], Result] = pickle.loads(pickle.dumps(function))
+            return super().map(sent, tasks, progress)
+
+    monkeypatch.setattr(record, "MOST_IMAGES", 60)
+    monkeypatch.setattr(further, "CONTEXT", 20)
+    monkeypatch.setattr(further, "PART", 3)
+    seen = measured.test.sample(60, 0)
+    # As a folder for each class lists them: the first third of the sample lacks a class.
+    assert len(np.unique(measured.labels[seen[:20]])) < len(np.unique(measured.labels))
+    diagnosis = diagnose_study(finished.inputs, measured, seed=0, changed=0, engine=Sending())
+    assert len(np.unique(asked[0].labels)) == len(np.unique(measured.labels))
+    assert len(asked[0].labels) == len(asked[0].z) == len(asked[0].y) == 20
+    monkeypatch.setattr(further, "PART", 5000)
+    whole = diagnose_study(finished.inputs, measured, seed=0, changed=0)
+    assert [image.row for image in diagnosis.images] == [image.row for image in whole.images]
 
 
 def test_a_reported_accuracy_is_weighed_and_said(finished: Study) -> None:

@@ -4,7 +4,6 @@ and, where it is installed, by cleanlab, all from the same outputs."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +19,7 @@ from conspect.core.spaces import Float64
 from conspect.core.vectors import unit
 from conspect.statistics.threads import one_thread
 from conspect.study import Study
-from conspect.study.diagnosing.gathering import FITTED_IMAGES, Images, label_judgement, vlm_probe, vlm_scores
+from conspect.study.diagnosing.gathering import FITTED_IMAGES, label_judgement, vlm_probe, vlm_scores
 from conspect.study.diagnosing.record import MOST_IMAGES, images_of
 
 Labels = NDArray[np.int64]
@@ -53,15 +52,10 @@ def measure(folder: Path, bar: ProgressBar = silent) -> Measurement:
         }
 
         def judged(labels: Labels) -> Float64:
-            return label_judgement(model.head, known, replace_labels(test, labels), by_vlm).wrong
+            return label_judgement(model.head, known, test.embeddings, labels, by_vlm).wrong
 
         nearest = similar_classes(measured.class_directions)
         return {"images": len(test.labels), "rows": list(rows_of(test.labels, scores, nearest, judged))}
-
-
-def replace_labels(images: Images, labels: Labels) -> Images:
-    """The same images with other labels."""
-    return replace(images, labels=labels)
 
 
 def similar_classes(directions: Float64) -> Labels:

@@ -84,28 +84,30 @@ def vlm_scores(vlm: Floats, class_directions: Float64, probe: LogisticModel) -> 
 def label_judgement(
     head: Head,
     evidence: HeadEvidence,
-    images: Images,
+    embeddings: Floats,
+    labels: Classes,
     by_vlm: tuple[Float64, Float64],
     *,
     among: NDArray[np.bool_] | None = None,
     order: ClassOrder | None = None,
 ) -> LabelJudgement:
-    """The labels as judged by the model, another head on its embeddings, the VLM's texts, and a head on the VLM's embeddings.
+    """The `labels [image]` of images with `embeddings [image, D]` as judged by the model, another head on these, the VLM's texts,
+    and a head on the VLM's embeddings.
 
     `order`: where the names of the classes are in another order, this one; the labels are judged under the right names then.
     """
     texts, probed = by_vlm
     scores = {
-        "the model": head.logits(images.embeddings),
-        "another head on its embeddings": evidence.refitted_logits(images.embeddings),
+        "the model": head.logits(embeddings),
+        "another head on its embeddings": evidence.refitted_logits(embeddings),
         "the VLM's texts": texts,
         "a head on the VLM's embeddings": probed,
     }
     if order is None:
-        return judge_labels(scores, images.labels, among=among)
+        return judge_labels(scores, labels, among=among)
     meant = np.arange(head.classes)
     meant[[label for label, _ in order.moved]] = [output for _, output in order.moved]
-    return with_names_restored(scores, images.labels, meant[images.labels], among=among)
+    return with_names_restored(scores, labels, meant[labels], among=among)
 
 
 def mendings(
@@ -290,7 +292,8 @@ def gather(
         not_finite=not_finite,
     )
     by_vlm = vlm_scores(test.vlm, class_directions, probe)
-    return replace(evidence, labels=label_judgement(model.head, head, test, by_vlm, order=names_of(evidence)))
+    judged = label_judgement(model.head, head, test.embeddings, test.labels, by_vlm, order=names_of(evidence))
+    return replace(evidence, labels=judged)
 
 
 def names_of(evidence: ModelEvidence) -> ClassOrder | None:

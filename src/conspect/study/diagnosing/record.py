@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from conspect.adapters.engines.local import LocalEngine
 from conspect.adapters.store.embeddings import NOT_FINITE
 from conspect.analysis.diagnosis.blame import BlameWeights, DiagnosisTable
 from conspect.analysis.diagnosis.exchange import Exchange
 from conspect.analysis.diagnosis.images import (
     CauseCount,
     ImageDiagnosis,
-    Views,
     count_causes,
     diagnose_images,
     views_of,
@@ -24,12 +24,11 @@ from conspect.analysis.diagnosis.images import (
 from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, ModelDiagnosis, diagnose
 from conspect.analysis.diagnosis.words import evidence_sentences, headline, named_sentence, not_finite_sentence
 from conspect.assets import read_bytes
-from conspect.core.protocols import Progress, VisionModel, unseen
-from conspect.core.spaces import Head
+from conspect.core.protocols import Engine, Progress, VisionModel, unseen
 from conspect.results.diagnosis import CauseCounted, ChangeEffect, Diagnosis, InputChange, NormDeparture, SuspectChance
-from conspect.statistics.logistic import LogisticModel
 from conspect.statistics.threads import one_thread
-from conspect.study.diagnosing.gathering import Images, gather, label_judgement, names_of, vlm_probe, vlm_scores
+from conspect.study.diagnosing.further import FurtherFailures
+from conspect.study.diagnosing.gathering import Images, gather, vlm_probe, vlm_scores
 from conspect.study.inputs import StudyInputs
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.split import StoredSplit
@@ -38,8 +37,8 @@ ASSET = "diagnosis.json"
 # Images that each change of the input is tried on in a run; the doctor takes more, the default of `gather`.
 RUN_CHANGED = 100
 # Images of each split that a diagnosis reads at once, so that its memory does not grow with the study; failures beyond them are
-# judged in parts, beside so many of these.
-MOST_IMAGES, CONTEXT = 20_000, 5000
+# judged in parts, beside some of these.
+MOST_IMAGES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +75,14 @@ def diagnose_study(
     changed: int = RUN_CHANGED,
     reported: float | None = None,
     own: VisionModel | None = None,
+    engine: Engine | None = None,
     advance: Progress = unseen,
 ) -> StudyDiagnosis:
     """The diagnosis of the model under study from its measurements; some images go through the model again.
 
     `changed`: images that each change of the input is tried on; 0 leaves the input out. `reported`: the accuracy that the
     model is said to have; `own`: the model as its own configuration prepares images, where study.toml names another file.
+    Failures beyond `MOST_IMAGES` are judged by the `engine`, here where none is given.
     """
     tested = measured.test.sample(MOST_IMAGES, seed)
     train = images_of(measured.train, measured.train.sample(MOST_IMAGES, seed))
@@ -107,9 +108,10 @@ def diagnose_study(
         by_vlm = vlm_scores(test.vlm, measured.class_directions, probe)
         views = views_of(evidence, test.labels, by_vlm)
         images = _at(tested, diagnose_images(of_finite, views, measured.outputs[tested], blame_weights()))
-        for rows in _further_failures(measured, tested):
-            part = _Part(measured, np.concatenate([tested[:CONTEXT], rows]), len(rows))
-            images += part.judged(of_finite, inputs.model.head, probe)
+        further = FurtherFailures.of(
+            measured, test, inputs.model.head, of_finite, probe=probe, weights=blame_weights(), seed=seed
+        )
+    images += further.judged(measured, tested, engine or LocalEngine())
     images.sort(key=lambda image: image.row)
     facts = (*not_finite_sentence(not_finite(measured)), *other_preparation(inputs.model, own))
     return StudyDiagnosis(model, images, _record(model, images, inputs.model.class_names, facts))
@@ -135,35 +137,6 @@ def images_of(split: StoredSplit, chosen: NDArray[np.int64]) -> Images:
 
 def _at(rows: NDArray[np.int64], images: Sequence[ImageDiagnosis]) -> list[ImageDiagnosis]:
     return [replace(image, row=int(rows[image.row])) for image in images]
-
-
-def _further_failures(measured: Measurements, tested: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Failures beyond the images that the evidence is about, in parts that fit into memory."""
-    failed = measured.outputs != measured.labels
-    failed[tested] = False
-    rows = np.flatnonzero(failed)
-    return [rows[start : start + CONTEXT] for start in range(0, len(rows), CONTEXT)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Test images `rows`, the last `further` of them failures that are judged by the measure of the others, as if among them."""
-
-    measured: Measurements
-    rows: NDArray[np.int64]
-    further: int
-
-    def judged(self, model: ModelDiagnosis, head: Head, probe: LogisticModel) -> list[ImageDiagnosis]:
-        """What those failures are put down to."""
-        first = len(self.rows) - self.further
-        among = np.arange(len(self.rows)) < first
-        images = images_of(self.measured.test, self.rows)
-        by_vlm = vlm_scores(images.vlm, self.measured.class_directions, probe)
-        labels = label_judgement(head, model.evidence.head, images, by_vlm, among=among, order=names_of(model.evidence))
-        corrected, given = model.evidence.head.corrected_logits(head, images.embeddings), head.logits(images.embeddings)
-        views = Views(images.labels, labels, corrected, given, by_vlm, among)
-        said = diagnose_images(model, views, self.measured.outputs[self.rows], blame_weights())
-        return _at(self.rows, [diagnosis for diagnosis in said if diagnosis.row >= first])
 
 
 def not_finite(measured: Measurements, encoder: str = "") -> int:

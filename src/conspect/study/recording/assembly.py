@@ -81,10 +81,18 @@ def assemble(
             orders=ORDERS_FILE,
         )
         advance = bar("orders of concepts", len(measured.test))
-        write_orders(table.parent / ORDERS_FILE, measured, shown, inputs.model.class_names, progress=advance)
+        write_orders(
+            table.parent / ORDERS_FILE, measured, shown, inputs.model.class_names, engine=engine, progress=advance
+        )
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
-        diagnosed = diagnose_study(inputs, measured, seed=config.settings.seed, reported=config.model.reported_accuracy)
+        diagnosed = diagnose_study(
+            inputs,
+            measured,
+            seed=config.settings.seed,
+            reported=config.model.reported_accuracy,
+            engine=engine,
+        )
         explainer = Explainer.of(inputs, seen, grades)
         writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer, config.data.slices or ())
         failures = writer.write(table, engine=engine, bar=bar)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.adapters.exports.arrow import Columns, ColumnType, write_stream
-from conspect.core.protocols import Progress, unseen
+from conspect.adapters.store.embeddings import Shards
+from conspect.core.protocols import Engine, Progress, unseen
+from conspect.core.spaces import Lens
 from conspect.results.heatmaps import order_column
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.measuring.streaming import blocks, parts
@@ -23,27 +26,37 @@ def write_orders(
     shown: NDArray[np.int64],
     classes: tuple[str, ...],
     *,
+    engine: Engine,
     progress: Progress = unseen,
 ) -> None:
     """Writes one row for each readable test image: id, class, and the rank of each of the concepts `shown`, 0 the weakest.
 
     The same blocks are read, and the same numerators compared, as when the heatmaps were counted; concepts of equal strength
-    have the same rank. So the table gives back every count of the ground-truth heatmaps. Raises OutsideError STORE001.
+    have the same rank. So the table gives back every count of the ground-truth heatmaps. The work is the engine's. Raises
+    OutsideError STORE001.
     """
     names, test = [measured.lens.concept_names[k] for k in shown], measured.test
 
     def batches() -> Iterator[Columns]:
-        for part in parts(len(test)):
-            for block in blocks(part.stop, part.start):
-                strengths = measured.lens.folded(test.model_embeddings(np.arange(block.start, block.stop)))
-                order = ranks(strengths[:, shown])
-                labels = [classes[int(k)] for k in measured.labels[block.start : block.stop]]
-                columns: Columns = {"id": measured.ids[block.start : block.stop], "label": labels}
-                progress(len(block))
-                yield columns | {order_column(name): order[:, k] for k, name in enumerate(names)}
+        wanted = [block for part in parts(len(test)) for block in blocks(part.stop, part.start)]
+        tasks = (test.rows[block.start : block.stop] for block in wanted)
+        ordered = engine.map(partial(_order, test.pairs.z, measured.lens, shown), tasks, progress)
+        for block, order in zip(wanted, ordered, strict=True):
+            labels = [classes[int(k)] for k in measured.labels[block.start : block.stop]]
+            columns: Columns = {"id": measured.ids[block.start : block.stop], "label": labels}
+            yield columns | {order_column(name): order[:, k] for k, name in enumerate(names)}
 
     types: dict[str, ColumnType] = {"id": "text", "label": "text"}
     write_stream(path, types | {order_column(name): "rank" for name in names}, batches())
+
+
+def _order(
+    shards: Shards, lens: Lens, shown: NDArray[np.int64], rows: NDArray[np.int64], progress: Progress
+) -> NDArray[np.uint8]:
+    """Ranks `[image, concept shown]` of the images at `rows`."""
+    order = ranks(lens.folded(shards.rows(rows))[:, shown])
+    progress(len(rows))
+    return order
 
 
 def ranks(strengths: NDArray[np.floating]) -> NDArray[np.uint8]:
