@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -40,3 +42,17 @@ def test_the_share_of_satisfied_predicates_counts_relevant_over_irrelevant() -> 
     assert shares[:3].tolist() == [1.0, 0.5, 0.0]
     assert np.isnan(shares[3]), "nothing is expected of a dog"
     assert np.isnan(satisfied_shares(strengths, np.zeros(4, dtype=np.int64), None)).all()
+
+
+def test_memory_does_not_grow_with_the_values_of_a_column() -> None:
+    images, rng = 50_000, np.random.default_rng(0)
+
+    def peak(values: int) -> int:
+        column: list[str | None] = [f"v{k}" for k in rng.integers(0, values, images)]
+        tracemalloc.start()
+        by_slice({"place": column}, rng.random(images) < 0.5, [None] * images, np.full(images, np.nan))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(150) < 1.5 * peak(2) + 50_000

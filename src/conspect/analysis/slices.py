@@ -44,14 +44,25 @@ def by_slice(
     All per image: the columns' values (None: not known, in no slice), `right`, `verdicts` of the misclassified images,
     `satisfied` as `satisfied_shares` gives it.
     """
-    names = sorted({verdict for verdict in verdicts if verdict is not None})
-    blamed = np.asarray([verdict or "" for verdict in verdicts], dtype=object)
-    groups = []
+    named: dict[str, list[int]] = {}
+    for row, verdict in enumerate(verdicts):
+        if verdict is not None:
+            named.setdefault(verdict, []).append(row)
+    blamed = {name: np.asarray(rows, dtype=np.int64) for name, rows in sorted(named.items())}
+    # The place of each image's value, -1 for none: a mask for each value of each column would be a byte an image each.
+    places: dict[str, NDArray[np.int32]] = {}
+    groups: list[tuple[str, str, int]] = []
+    counts: list[tuple[int, int, int, int]] = []
     for column, values in columns.items():
-        cells = np.asarray(values, dtype=object)
-        known = np.asarray([value is not None for value in values], dtype=bool)
-        groups += [(column, value, cells == value, known) for value in sorted({v for v in values if v is not None})]
-    counts = [(int(m.sum()), int(right[m].sum()), int((k & ~m).sum()), int(right[k & ~m].sum())) for *_, m, k in groups]
+        known: dict[str | None, int] = {
+            value: k for k, value in enumerate(sorted({v for v in values if v is not None}))
+        }
+        codes = np.fromiter((known.get(value, -1) for value in values), dtype=np.int32, count=len(values))
+        images, correct = (np.bincount(own[own >= 0], minlength=len(known)) for own in (codes, codes[right]))
+        places[column] = codes
+        groups += [(column, str(value), k) for value, k in known.items()]
+        rest = images.sum() - images, correct.sum() - correct
+        counts += zip(images.tolist(), correct.tolist(), rest[0].tolist(), rest[1].tolist(), strict=True)
     table = np.asarray(counts, dtype=np.int64).reshape(-1, 4)
     adjusted = holm(fisher_two_sided(table[:, 1], table[:, 0], table[:, 3], table[:, 2]))
     slices = [
@@ -62,11 +73,11 @@ def by_slice(
             correct=correct,
             rest_images=rest,
             rest_correct=rest_correct,
-            failures={name: int((blamed[members] == name).sum()) for name in names},
-            satisfied=_mean(satisfied[members]),
+            failures={name: int((places[column][of_verdict] == k).sum()) for name, of_verdict in blamed.items()},
+            satisfied=_mean(satisfied[places[column] == k]),
             p_value=float(p_value),
         )
-        for (column, value, members, _), (images, correct, rest, rest_correct), p_value in zip(
+        for (column, value, k), (images, correct, rest, rest_correct), p_value in zip(
             groups, counts, adjusted, strict=True
         )
     ]
