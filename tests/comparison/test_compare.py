@@ -92,6 +92,7 @@ def test_strengths_of_another_lens_are_not_compared(before: Results) -> None:
     comparison = compare(before, replace(before, vlm=replace(before.vlm, digest="other")), names=NAMES)
     assert comparison.heatmaps is None
     assert [entry.what for entry in comparison.not_compared] == ["heatmaps and concepts"]
+    assert comparison.not_compared[0].parts == ("heatmaps", "concepts")
 
 
 def test_properties_flip_by_name_and_statement(before: Results) -> None:

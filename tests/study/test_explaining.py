@@ -28,7 +28,14 @@ from conspect.results.localization import WorstClass
 from conspect.study import Study
 from conspect.study.config import VlmConfig
 from conspect.study.demo import demo_vlm
-from conspect.study.explaining import ExplanationRequest, ImageExplainer, concept_maps, explain, why_no_maps
+from conspect.study.explaining import (
+    ON_THE_BORDER,
+    ExplanationRequest,
+    ImageExplainer,
+    concept_maps,
+    explain,
+    why_no_maps,
+)
 from tests.fakes import FakeModel
 
 
@@ -71,6 +78,7 @@ def test_what_is_printed_of_a_counterfactual_restores_the_label_and_says_what_el
     spread = explaining.sample.by_model[:, explaining.taken].std(axis=0)
     moves = np.abs(np.diff(explaining.lens.strengths(np.stack([z, after])), axis=0)[0]) / spread
     assert change.cosines_move == pytest.approx(moves[shift == 0].max(initial=0.0), abs=1e-3)
+    assert change.on_the_border is bool(np.abs(shift).max() < ON_THE_BORDER)
 
 
 def test_a_concept_that_the_image_lacks_is_nowhere_in_its_map() -> None:

@@ -60,7 +60,7 @@ def test_a_part_that_was_not_changed_is_said_to_be_unchanged(finished: Study, tm
 
 
 def lost(part: Literal["head", "encoder"], loss: float, p_value: float, *, changed: bool = True) -> PartLoss:
-    return PartLoss(part=part, changed=changed, loss=loss, alone=loss, p_value=p_value)
+    return PartLoss(part=part, changed=changed, loss=loss, alone=loss, p_value=p_value, beyond_chance=p_value < 0.05)
 
 
 @pytest.mark.parametrize(

@@ -725,13 +725,15 @@ export interface components {
          *         `of_the_two`: all are concepts of one of the two classes, the label's rise and the output's fall; false where those would have
          *         to move more than twice as far, or cannot restore it. `cosines_move`: by how many standard deviations the cosine of a concept
          *         that is not listed changes, at most, because the embedding's length does. `distance`: from the changed embedding to that of
-         *         the nearest other image, over the median between images; about 1 is where images lie.
+         *         the nearest other image, over the median between images; about 1 is where images lie. `on_the_border`: hardly anything has to
+         *         change, so that the image lies between the two classes.
          */
         Counterfactual: {
             cosines_move: number;
             decimals: number;
             distance: number;
             of_the_two: boolean;
+            on_the_border: boolean;
             restored: string;
             shifts: components["schemas"]["Shift"][];
         };
@@ -1064,9 +1066,10 @@ export interface components {
         ImageSet: "all" | "right" | "wrong";
         /**
          * Incomparable
-         * @description Something that one of the studies has, and why it is not set against the other.
+         * @description What is not compared, or not as well as it could be, in words, and why; `parts`: the parts of a comparison it lacks.
          */
         Incomparable: {
+            parts: ("accuracy" | "concepts" | "confidence" | "failure groups" | "heatmaps" | "images" | "monitors" | "properties" | "single cells" | "slices")[];
             what: string;
             why: string;
         };
@@ -1323,10 +1326,12 @@ export interface components {
         /**
          * PartLoss
          * @description Accuracy lost by a part: its Shapley value, what it loses when it alone is exchanged (less than 0: gained), whether it was
-         *         changed at all, and the probability of so many losses against gains by chance when it alone is exchanged (McNemar).
+         *         changed at all, and the probability of so many losses against gains by chance when it alone is exchanged (McNemar), which
+         *         `beyond_chance` says to be small.
          */
         PartLoss: {
             alone: number;
+            beyond_chance: boolean;
             changed: boolean;
             loss: number;
             p_value: number;
@@ -1371,6 +1376,7 @@ export interface components {
          *         empty in results of older versions. `vacuous`: it holds because its premise never does.
          *         `margin`: units of logits and unnormalised strengths.
          *         `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
+         *         `rarity`: that one of the `caveats` which says that hardly any image lies in the region; null where many do.
          *         `gamma_max_bracket`: proved up to, witness at, searched up to.
          */
         Property: {
@@ -1399,6 +1405,8 @@ export interface components {
             neighbourhood: components["schemas"]["NeighbourhoodCounts"] | null;
             /** @default  */
             quantifier: string;
+            /** @default null */
+            rarity: string | null;
             reason: string;
             region: components["schemas"]["RegionSummary"] | null;
             satisfaction: components["schemas"]["Rate"] | null;
@@ -1562,9 +1570,12 @@ export interface components {
         /**
          * Separation
          * @description How well a strength or margin tells one group of images from the rest: area under the ROC curve, 0.5 for not at all.
+         *
+         *         `p`: of chance alone, corrected for the number of groups; `beyond_chance`: it is small enough to believe the difference.
          */
         Separation: {
             auroc: number;
+            beyond_chance: boolean;
             group: string;
             high: number;
             images: number;
@@ -1613,11 +1624,13 @@ export interface components {
          * @description A share before and after. `difference`: after minus before, with its interval at the study's confidence.
          *
          *         `paired`: by images fixed and broken (Tango's score interval, exact McNemar test); `independent`: as two samples (Newcombe's
-         *         interval, Fisher's exact test). `p_value`: two-sided, Holm-adjusted where there are several. Null where a side is empty.
+         *         interval, Fisher's exact test). `p_value`: two-sided, Holm-adjusted where there are several; `beyond_chance`: it is below one
+         *         minus the study's confidence. Null where a side is empty.
          */
         ShareChange: {
             after: components["schemas"]["Share"];
             before: components["schemas"]["Share"];
+            beyond_chance: boolean;
             broken: number | null;
             difference: number | null;
             fixed: number | null;
@@ -1922,6 +1935,7 @@ export interface components {
          *         speaks of no region of sizes. `witness_image`: the counterexample where it is a real image of the study, or the image that it
          *         lies around.
          *         `off_axis`: distance from the counterexample to the nearest real embedding over the usual one between real ones.
+         *         `unlike_pictures`: that is so far that no picture is likely to look like it.
          */
         WitnessPage: {
             breaking: components["schemas"]["BreakingImage"][];
@@ -1939,6 +1953,7 @@ export interface components {
             size: number | null;
             steps: components["schemas"]["SizeStep"][];
             text: string;
+            unlike_pictures: boolean;
             witness_image: components["schemas"]["ImageRow"] | null;
         };
         /**

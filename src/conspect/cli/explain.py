@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 # Far above what is usual, above, about usual, below, far below.
 SHADES, LEGEND = ("##", "++", "..", "--", "=="), "## far above, ++ above, .. about, -- below, == far below"
 FAR, NEAR = 0.6, 0.2
-# Where no strength has to move further than this, in standard deviations, hardly anything has to change.
-ON_THE_BORDER = 0.05
 # So many sets of each kind are shown.
 SHOWN_SETS = 3
 
@@ -172,7 +170,7 @@ def _counterfactual(change: Counterfactual, output: str) -> list[str]:
         "    (before strengths are divided by the length of the embedding; no other concept moves by that measure, and as "
         f"cosines the others move by {_at_most(change.cosines_move)})"
     )
-    if max(abs(shift.deviations) for shift in change.shifts) < ON_THE_BORDER:
+    if change.on_the_border:
         lines.append("    (hardly any change: the image lies on the border between the two classes)")
     lines.append(
         f"    the embedding then lies {change.distance:.1f} times as far from its nearest images as images usually do from theirs"

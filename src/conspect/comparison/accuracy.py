@@ -60,7 +60,7 @@ def accuracy(before: Results, after: Results, failures: tuple[Failures, Failures
             by_class.append(paired(name, recalls[name], quality.recall, moved, each))
     return Accuracy(
         overall=overall,
-        by_class=corrected(by_class),
+        by_class=corrected(by_class, confidence),
         by_slice=_by_slice(before, after, confidence, pairs),
         fixed=None if pairs is None else tuple(pairs.fixed[:IMAGES_LISTED]),
         broken=None if pairs is None else tuple(pairs.broken[:IMAGES_LISTED]),
@@ -111,4 +111,4 @@ def _by_slice(before: Results, after: Results, confidence: float, pairs: _Pairs 
         failing = then.n - then.successes, now.n - now.successes
         moved = None if pairs is None or then.n != now.n else pairs.moved(part.column, part.value, failing)
         changes.append(independent(name, then, now, each) if moved is None else paired(name, then, now, moved, each))
-    return corrected(changes)
+    return corrected(changes, confidence)

@@ -10,7 +10,7 @@ from conspect.comparison.monitors import monitors
 from conspect.comparison.orders import Orders
 from conspect.comparison.properties import properties
 from conspect.comparison.words import sentences
-from conspect.results.comparison import Comparison, HeatmapChange, Incomparable, Side
+from conspect.results.comparison import ComparedPart, Comparison, HeatmapChange, Incomparable, Side
 from conspect.results.results import Results
 
 
@@ -103,8 +103,8 @@ def _not_compared(
 ) -> list[Incomparable]:
     missing: list[Incomparable] = []
 
-    def leave_out(what: str, why: str) -> None:
-        missing.append(Incomparable(what=what, why=why))
+    def leave_out(what: str, why: str, *parts: ComparedPart) -> None:
+        missing.append(Incomparable(what=what, parts=parts, why=why))
 
     gone, new = (
         [name for name in side.classes if name not in other.classes]
@@ -115,25 +115,38 @@ def _not_compared(
             f"only {when}: {', '.join(names)}" for when, names in (("before", gone), ("after", new)) if names
         )
         leave_out(
-            "accuracy and failure groups", f"the classes differ ({differ}), so that a right output means something else"
+            "accuracy and failure groups",
+            f"the classes differ ({differ}), so that a right output means something else",
+            "accuracy",
+            "failure groups",
+            "images",
         )
     elif not same_images:
         leave_out(
-            "single images", "the studies are not measured on the same images; shares are compared as two samples"
+            "single images",
+            "the studies are not measured on the same images; shares are compared as two samples",
+            "images",
         )
     elif not paired:
         leave_out(
             "single images",
             "the table of all failures is not beside both results; shares are compared as two samples",
+            "images",
         )
     if not same_lens:
-        leave_out("heatmaps and concepts", "the lenses differ, so that a strength means something else")
+        leave_out(
+            "heatmaps and concepts",
+            "the lenses differ, so that a strength means something else",
+            "heatmaps",
+            "concepts",
+        )
     else:
         if same_images and cells is not None and cells.paired < cells.tested:
             leave_out(
                 f"{cells.tested - cells.paired:,} of {cells.tested:,} heatmap cells image by image",
                 "the tables of orders (orders.arrows) beside the results are missing or not theirs; "
                 "shares are compared as two samples, which is cautious (run the studies again for the tables)",
+                "single cells",
             )
         names = {concept.name: concept.phrases for concept in before.concepts}
         changed = [concept.name for concept in after.concepts if names.get(concept.name) != concept.phrases]
@@ -142,17 +155,20 @@ def _not_compared(
             leave_out(
                 "the concepts that failures lose",
                 f"the concepts differ: {', '.join(changed)}; heatmap cells of those shown in both are compared",
+                "concepts",
             )
     if before.asked.confidence != after.asked.confidence:
         leave_out(
             "the confidence of the two studies",
             f"{before.asked.confidence:g} and {after.asked.confidence:g}; intervals of differences take the latter",
+            "confidence",
         )
-    for what, ours, theirs in (
+    optional: tuple[tuple[ComparedPart, object, object], ...] = (
         ("properties", after.verification, before.verification),
         ("monitors", after.monitor, before.monitor),
         ("slices", after.slices, before.slices),
-    ):
+    )
+    for part, ours, theirs in optional:
         if (ours is None) != (theirs is None):
-            leave_out(what, f"only the study {'before' if ours is None else 'after'} has them")
+            leave_out(part, f"only the study {'before' if ours is None else 'after'} has them", part)
     return missing

@@ -27,7 +27,7 @@ def judge(comparison: Comparison, tolerances: Tolerances) -> GateVerdict:
         rules.append(_accuracy(comparison, tolerances.accuracy))
     if tolerances.worst_class is not None:
         rules.append(_worst_class(comparison, tolerances.worst_class))
-    if tolerances.properties is not None and not _neither_has(comparison, "properties"):
+    if tolerances.properties is not None and not _neither_has_properties(comparison):
         rules.append(_properties(comparison, tolerances.properties))
     if tolerances.coverage is not None:
         rules.append(_coverage(comparison, tolerances.coverage))
@@ -118,8 +118,8 @@ def _worst_class(comparison: Comparison, tolerance: float) -> GateRule:
     return min(rules, key=lambda rule: (order[rule.outcome], -(rule.loss if rule.loss is not None else float("inf"))))
 
 
-def _neither_has(comparison: Comparison, what: str) -> bool:
-    return comparison.properties is None and all(entry.what != what for entry in comparison.not_compared)
+def _neither_has_properties(comparison: Comparison) -> bool:
+    return comparison.properties is None and all("properties" not in entry.parts for entry in comparison.not_compared)
 
 
 def _properties(comparison: Comparison, tolerance: int) -> GateRule:

@@ -17,6 +17,7 @@ def paired(name: str, before: Share, after: Share, moved: tuple[int, int], confi
     """Both shares are of the same images. `moved`: how many are right only after (fixed), and only before (broken)."""
     fixed, broken = moved
     low, high = tango(fixed, broken, after.n, confidence)
+    p_value = mcnemar(fixed, broken)
     return ShareChange(
         name=name,
         before=before,
@@ -27,13 +28,15 @@ def paired(name: str, before: Share, after: Share, moved: tuple[int, int], confi
         difference=(fixed - broken) / after.n if after.n else None,
         low=low,
         high=high,
-        p_value=mcnemar(fixed, broken),
+        p_value=p_value,
+        beyond_chance=p_value < 1 - confidence,
     )
 
 
 def independent(name: str, before: Share, after: Share, confidence: float) -> ShareChange:
     """The shares are of two samples."""
     low, high = newcombe(after.successes, after.n, before.successes, before.n, confidence)
+    p_value = float(fisher_two_sided(after.successes, after.n, before.successes, before.n))
     difference = None if before.value is None or after.value is None else after.value - before.value
     return ShareChange(
         name=name,
@@ -45,14 +48,18 @@ def independent(name: str, before: Share, after: Share, confidence: float) -> Sh
         difference=difference,
         low=float(low),
         high=float(high),
-        p_value=float(fisher_two_sided(after.successes, after.n, before.successes, before.n)),
+        p_value=p_value,
+        beyond_chance=p_value < 1 - confidence,
     )
 
 
-def corrected(changes: Sequence[ShareChange]) -> tuple[ShareChange, ...]:
-    """The same changes with p-values that hold together (Holm)."""
-    adjusted = holm([change.p_value for change in changes])
-    return tuple(replace(change, p_value=float(p)) for change, p in zip(changes, adjusted, strict=True))
+def corrected(changes: Sequence[ShareChange], confidence: float) -> tuple[ShareChange, ...]:
+    """The same changes with p-values that hold together (Holm), judged at the confidence of all of them."""
+    adjusted = map(float, holm([change.p_value for change in changes]))
+    return tuple(
+        replace(change, p_value=p, beyond_chance=p < 1 - confidence)
+        for change, p in zip(changes, adjusted, strict=True)
+    )
 
 
 def together(confidence: float, changes: int) -> float:

@@ -24,12 +24,11 @@ CLASSES_NAMED, GROUPS_NAMED, CELLS_NAMED, FLIPS_NAMED = 3, 3, 3, 5
 def sentences(comparison: Comparison) -> tuple[str, ...]:
     """The whole comparison in words; a change that may be chance is called so."""
     lines: list[str] = []
-    alpha = 1 - comparison.confidence
     if comparison.same_model and comparison.same_images:
         lines.append("The model and the images are the same in both studies: only settings, lens or code can differ.")
     if comparison.accuracy is not None:
-        lines += _accuracy(comparison.accuracy, alpha, comparison.confidence)
-        lines += _what_was_lost(comparison, alpha)
+        lines += _accuracy(comparison.accuracy, comparison.confidence)
+        lines += _what_was_lost(comparison)
     for group in comparison.failure_groups[:GROUPS_NAMED]:
         word = "grew" if group.after * group.images_before > group.before * group.images_after else "shrank"
         lines.append(
@@ -83,21 +82,21 @@ def _cell(cell: ChangedCell) -> str:
     return f"{sentence} ({cell.gained:,} images gained this order, {cell.lost:,} lost it)."
 
 
-def change_in_words(change: ShareChange, alpha: float) -> str:
-    """That a share rose or fell, or shows no change beyond chance where p is not below alpha; with sizes and interval."""
+def change_in_words(change: ShareChange) -> str:
+    """That a share rose or fell, or shows no change beyond chance; with sizes and interval."""
     if change.difference is None or change.before.value is None or change.after.value is None:
         return "cannot be compared: one side has no images"
     # Two decimals, as of a gate: shares of one would not always differ by the points beside them.
     moved = f"{narrow(change.before.value, 2)} before, {narrow(change.after.value, 2)} now"
     size = f"{100 * change.difference:+.2f} points, interval {100 * change.low:+.2f} to {100 * change.high:+.2f}"
-    if change.p_value >= alpha:
+    if not change.beyond_chance:
         return f"shows no change beyond chance: {moved} ({size}, {p_value_words(change.p_value)})"
     return f"{'rose' if change.difference > 0 else 'fell'}: {moved} ({size}, {p_value_words(change.p_value)})"
 
 
-def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
+def _accuracy(accuracy: Accuracy, confidence: float) -> list[str]:
     overall = accuracy.overall
-    lines = [f"Accuracy {change_in_words(overall, alpha)}."]
+    lines = [f"Accuracy {change_in_words(overall)}."]
     if overall.pairing == "paired" and not overall.fixed and not overall.broken:
         lines.append("Both are right on the same images.")
     elif overall.pairing == "paired":
@@ -105,16 +104,16 @@ def _accuracy(accuracy: Accuracy, alpha: float, confidence: float) -> list[str]:
             f"{overall.fixed:,} images are right now that were wrong, and {overall.broken:,} are wrong now that were right."
         )
     moved = sorted(
-        (change for change in (*accuracy.by_class, *accuracy.by_slice) if change.p_value < alpha),
+        (change for change in (*accuracy.by_class, *accuracy.by_slice) if change.beyond_chance),
         key=lambda change: change.difference or 0.0,
     )
-    lines += [f'Accuracy on "{change.name}" {change_in_words(change, alpha)}.' for change in moved[:CLASSES_NAMED]]
+    lines += [f'Accuracy on "{change.name}" {change_in_words(change)}.' for change in moved[:CLASSES_NAMED]]
     if not moved and accuracy.by_class:
         lines.append(f"No single class changed beyond chance (corrected, at {narrow(confidence, 0)}).")
     return lines
 
 
-def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
+def _what_was_lost(comparison: Comparison) -> list[str]:
     """Where to ask, when accuracy fell: the concepts are named from both models' embeddings, which no record holds."""
     accuracy = comparison.accuracy
     if accuracy is None or comparison.same_model or not comparison.same_images:
@@ -122,7 +121,7 @@ def _what_was_lost(comparison: Comparison, alpha: float) -> list[str]:
     fell = [
         change
         for change in (accuracy.overall, *accuracy.by_class)
-        if change.p_value < alpha and (change.difference or 0) < 0
+        if change.beyond_chance and (change.difference or 0) < 0
     ]
     if not fell:
         return []

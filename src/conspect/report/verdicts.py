@@ -23,9 +23,8 @@ CURVE_SHOWN = 4
 def verdict_lines(entry: Property) -> str:
     """A few lines for one property; a warning that the region is all but empty comes first."""
     lines = [f"{entry.verdict.upper():8} {entry.id}: {entry.statement}"]
-    caveats = list(entry.caveats)
-    if caveats and caveats[0].startswith("This region contains"):
-        lines.insert(0, f"! {caveats.pop(0)}")
+    if entry.rarity is not None:
+        lines.insert(0, f"! {entry.rarity}")
     if entry.quantifier and entry.region is None:
         lines.append(f"         claimed: {entry.quantifier}")
     if entry.reason:
@@ -51,7 +50,7 @@ def verdict_lines(entry: Property) -> str:
         near = ", ".join(f"{image.id} ({image.class_name}, {image.distance:.3g})" for image in entry.witness.nearest)
         if near:
             lines.append(f"         nearest images: {near}")
-    lines += [f"         note: {caveat}" for caveat in caveats]
+    lines += [f"         note: {caveat}" for caveat in entry.caveats if caveat != entry.rarity]
     return "\n".join(map(on_one_line, lines))
 
 

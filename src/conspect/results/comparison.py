@@ -30,10 +30,26 @@ class Side(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dataset_digest: str
 
 
+# What may be left out of a comparison.
+ComparedPart: TypeAlias = Literal[
+    "accuracy",
+    "images",
+    "failure groups",
+    "heatmaps",
+    "single cells",
+    "concepts",
+    "confidence",
+    "properties",
+    "monitors",
+    "slices",
+]
+
+
 class Incomparable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that one of the studies has, and why it is not set against the other."""
+    """What is not compared, or not as well as it could be, in words, and why; `parts`: the parts of a comparison it lacks."""
 
     what: str
+    parts: tuple[ComparedPart, ...]
     why: str
 
 
@@ -41,7 +57,8 @@ class ShareChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A share before and after. `difference`: after minus before, with its interval at the study's confidence.
 
     `paired`: by images fixed and broken (Tango's score interval, exact McNemar test); `independent`: as two samples (Newcombe's
-    interval, Fisher's exact test). `p_value`: two-sided, Holm-adjusted where there are several. Null where a side is empty.
+    interval, Fisher's exact test). `p_value`: two-sided, Holm-adjusted where there are several; `beyond_chance`: it is below one
+    minus the study's confidence. Null where a side is empty.
     """
 
     name: str
@@ -54,6 +71,7 @@ class ShareChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     low: float
     high: float
     p_value: Fraction
+    beyond_chance: bool
 
 
 class ChangedImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -88,7 +88,8 @@ class Counterfactual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `of_the_two`: all are concepts of one of the two classes, the label's rise and the output's fall; false where those would have
     to move more than twice as far, or cannot restore it. `cosines_move`: by how many standard deviations the cosine of a concept
     that is not listed changes, at most, because the embedding's length does. `distance`: from the changed embedding to that of
-    the nearest other image, over the median between images; about 1 is where images lie.
+    the nearest other image, over the median between images; about 1 is where images lie. `on_the_border`: hardly anything has to
+    change, so that the image lies between the two classes.
     """
 
     restored: str
@@ -97,6 +98,7 @@ class Counterfactual(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     of_the_two: bool
     cosines_move: float
     distance: float
+    on_the_border: bool
 
 
 class ConceptMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

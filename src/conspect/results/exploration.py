@@ -176,7 +176,10 @@ class HeatmapView(msgspec.Struct, frozen=True):
 
 
 class Separation(msgspec.Struct, frozen=True):
-    """How well a strength or margin tells one group of images from the rest: area under the ROC curve, 0.5 for not at all."""
+    """How well a strength or margin tells one group of images from the rest: area under the ROC curve, 0.5 for not at all.
+
+    `p`: of chance alone, corrected for the number of groups; `beyond_chance`: it is small enough to believe the difference.
+    """
 
     group: str
     auroc: float
@@ -185,6 +188,7 @@ class Separation(msgspec.Struct, frozen=True):
     images: int
     others: int
     p: float
+    beyond_chance: bool
 
 
 class Answer(msgspec.Struct, frozen=True):

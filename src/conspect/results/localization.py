@@ -132,7 +132,8 @@ class LostOfClass(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class PartLoss(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Accuracy lost by a part: its Shapley value, what it loses when it alone is exchanged (less than 0: gained), whether it was
-    changed at all, and the probability of so many losses against gains by chance when it alone is exchanged (McNemar).
+    changed at all, and the probability of so many losses against gains by chance when it alone is exchanged (McNemar), which
+    `beyond_chance` says to be small.
     """
 
     part: Part
@@ -140,6 +141,7 @@ class PartLoss(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     loss: float
     alone: float
     p_value: Fraction
+    beyond_chance: bool
 
 
 class SwapTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

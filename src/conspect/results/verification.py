@@ -95,6 +95,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     empty in results of older versions. `vacuous`: it holds because its premise never does.
     `margin`: units of logits and unnormalised strengths.
     `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
+    `rarity`: that one of the `caveats` which says that hardly any image lies in the region; null where many do.
     `gamma_max_bracket`: proved up to, witness at, searched up to.
     """
 
@@ -121,6 +122,7 @@ class Property(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     certificate: str | None
     decided_by: str
     caveats: tuple[str, ...]
+    rarity: str | None = None
     seconds: float
     neighbourhood: NeighbourhoodCounts | None = None
 

@@ -67,6 +67,7 @@ class WitnessPage(msgspec.Struct, frozen=True):
     speaks of no region of sizes. `witness_image`: the counterexample where it is a real image of the study, or the image that it
     lies around.
     `off_axis`: distance from the counterexample to the nearest real embedding over the usual one between real ones.
+    `unlike_pictures`: that is so far that no picture is likely to look like it.
     """
 
     property: Property
@@ -85,3 +86,4 @@ class WitnessPage(msgspec.Struct, frozen=True):
     nearest: tuple[Neighbour, ...]
     distances: tuple[float, ...]
     off_axis: float | None
+    unlike_pictures: bool

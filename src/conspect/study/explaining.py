@@ -38,6 +38,8 @@ from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample, Explainer, graded
 
 SETS, SHOWN_SHIFTS = 20, 5
+# Where no strength has to move as far as this, in standard deviations, hardly anything has to change.
+ON_THE_BORDER = 0.05
 # Of a confusion cell or a class so many images are explained together.
 BEHAVIOUR_IMAGES = 200
 # A concept counts by its presence in a behaviour where so many of the images show it more than the mean image, or by its lack.
@@ -306,6 +308,7 @@ class ImageExplainer:
             of_the_two=printed.of_the_two,
             cosines_move=round(float((np.abs(after - before)[still] / spread[still]).max(initial=0.0)), 3),
             distance=round(moved.distance, 3),
+            on_the_border=float(np.abs(moved.shift).max()) < ON_THE_BORDER,
         )
 
     def maps(self, row: int, concepts: Sequence[str]) -> tuple[records.ConceptMap, ...] | None:

@@ -144,8 +144,8 @@ class PropertyItem(pytest.Item):
 
     def _warn_of_little(self, result: PropertyResult) -> None:
         """What passes and says almost nothing is told among pytest's warnings: a region without images, a premise never met."""
-        empty = [caveat for caveat in result.caveats if caveat.startswith("This region contains")]
-        reasons = "; ".join([*([result.verdict.reason] if result.vacuous else []), *empty])
+        told = ([result.verdict.reason] if result.vacuous else []) + ([result.rarity] if result.rarity else [])
+        reasons = "; ".join(told)
         if reasons:
             warnings.warn(PropertyWarning(on_one_line(f"{self.name} holds, but: {reasons}")), stacklevel=1)
 

@@ -100,7 +100,8 @@ class GammaMax:
 class PropertyResult:
     """Everything said about one property. `quantifier`: for which inputs the `statement` is claimed.
 
-    `caveats` are printed beside the verdict; the first may head it.
+    `caveats` are printed beside the verdict. `rarity`: that one of them which says that hardly any image lies in the region; it
+    heads the verdict.
 
     `margin`: how far the formula is from changing its value at the worst embedding of the region, in units of logits
     and of unnormalised strengths (q'y): a proved lower end when it holds, the witness's own margin (<= 0) when
@@ -127,6 +128,7 @@ class PropertyResult:
     certificate: str | None = None
     decided_by: str = ""
     caveats: tuple[str, ...] = ()
+    rarity: str | None = None
     seconds: float = 0.0
     vacuous: bool = False
     float32_slack: float | None = None

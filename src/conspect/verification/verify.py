@@ -47,7 +47,7 @@ from conspect.verification.queries.model import READOUT_SHAPES, VerificationMode
 from conspect.verification.queries.planning import Obligation, about, asked_for, names_of, plan
 from conspect.verification.queries.premises import premise_of
 from conspect.verification.queries.tautologies import is_tautology
-from conspect.verification.regions.focus import FocusRegions, caveats_of, rate
+from conspect.verification.regions.focus import FocusRegions, caveats_of, rarity, rate
 from conspect.verification.regions.readout_verdicts import ReadoutVerdicts
 from conspect.verification.results import PropertyResult, WitnessRecord
 
@@ -166,6 +166,7 @@ class Verification:
                     *caveats_of(self.subject, coverage, answer.caveats, job.quantifier.region),
                     *self.describer.remoteness(witness),
                 ),
+                rarity=rarity(coverage),
                 seconds=answer.seconds + time.perf_counter() - started,
                 claim=claim,
             )

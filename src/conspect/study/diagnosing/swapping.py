@@ -270,6 +270,7 @@ def losses_of(right: Sequence[NDArray[np.bool_]], changed: tuple[bool, bool]) ->
                 loss=round(loss, 5),
                 alone=round(alone, 5),
                 p_value=min(1.0, 2 * p_value),
+                beyond_chance=2 * p_value < ERROR,
             )
         )
     return losses[0], losses[1]
@@ -281,14 +282,14 @@ def broken_parts(parts: Sequence[PartLoss], right: Sequence[NDArray[np.bool_]]) 
     sound, other = right[0], right[3]
     if sign_test(int((sound & ~other).sum()), int((other & ~sound).sum())) >= ERROR:
         return ()
-    return tuple(part for part in parts if part.changed and part.p_value < ERROR and part.loss >= LEAST_LOSS)
+    return tuple(part for part in parts if part.changed and part.beyond_chance and part.loss >= LEAST_LOSS)
 
 
 def swap_sentence(parts: Sequence[PartLoss], broken: Sequence[PartLoss]) -> str:
     """What is broken, from the loss of each part, and why nothing is where a part loses more than chance explains."""
     same = [_unchanged(part) for part in parts if not part.changed]
     if not broken:
-        surely = [part for part in parts if part.changed and part.p_value < ERROR]
+        surely = [part for part in parts if part.changed and part.beyond_chance]
         nothing = "No part is called broken." if surely else "Neither part loses accuracy for sure."
         return " ".join([nothing, *map(_not_called_broken, surely), *same])
     costs = " and ".join(f"the {loss.part} {100 * loss.loss:.1f} points" for loss in broken)
@@ -297,7 +298,7 @@ def swap_sentence(parts: Sequence[PartLoss], broken: Sequence[PartLoss]) -> str:
 
 
 def _unchanged(part: PartLoss) -> str:
-    if part.p_value >= ERROR:
+    if not part.beyond_chance:
         return f"The {part.part} is unchanged."
     # Embeddings that are the same but for rounding turn outputs that hang by a hair.
     return (

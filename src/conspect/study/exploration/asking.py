@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from conspect.core.concept_words import class_named_in, is_negation, quoted
@@ -22,6 +23,8 @@ from conspect.study.exploration.phrases import Phrases, Reading
 SHOWN_IMAGES, BINS = 12, 24
 # Fewer images on either side than this separate nothing that one could believe.
 LEAST_GROUP = 5
+# A group that chance alone would set apart less often than this is said to be told from the rest.
+BEYOND_CHANCE = 0.05
 # Below this agreement of the model's reading with the VLM's own, words of nobody's list are not worth much.
 FAIR_AGREEMENT, POOR_AGREEMENT = 0.6, 0.3
 # The model follows the VLM in letters without meaning as well, so that agreement alone makes no word one that is seen.
@@ -106,7 +109,7 @@ def _separations(names: tuple[str, ...], ranking: _Ranking) -> tuple[Separation,
     areas = ranked_areas(ranking.margins, ranking.labels, len(names))
     return _corrected(
         [
-            Separation(name, area.area, area.low, area.high, int(n), images - int(n), area.p)
+            Separation(name, area.area, area.low, area.high, int(n), images - int(n), area.p, area.p < BEYOND_CHANCE)
             for name, area, n in zip(names, areas, sizes, strict=True)
             if area is not None and min(n, images - n) >= LEAST_GROUP
         ]
@@ -123,16 +126,14 @@ def _failures(names: tuple[str, ...], ranking: _Ranking) -> tuple[Separation, ..
         if min(failures, len(own) - failures) >= LEAST_GROUP:
             area = ranked_areas(ranking.margins[own], wrong, 2)[1]
             assert area is not None
-            raw.append(Separation(name, area.area, area.low, area.high, failures, len(own) - failures, area.p))
+            right, beyond = len(own) - failures, area.p < BEYOND_CHANCE
+            raw.append(Separation(name, area.area, area.low, area.high, failures, right, area.p, beyond))
     return _corrected(raw)
 
 
 def _corrected(raw: list[Separation]) -> tuple[Separation, ...]:
-    adjusted = holm(np.asarray([entry.p for entry in raw]))
-    corrected = [
-        Separation(e.group, e.auroc, e.low, e.high, e.images, e.others, float(p))
-        for e, p in zip(raw, adjusted, strict=True)
-    ]
+    adjusted = map(float, holm(np.asarray([entry.p for entry in raw])))
+    corrected = [replace(entry, p=p, beyond_chance=p < BEYOND_CHANCE) for entry, p in zip(raw, adjusted, strict=True)]
     return tuple(sorted(corrected, key=lambda entry: -abs(entry.auroc - 0.5)))
 
 

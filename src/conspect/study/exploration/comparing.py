@@ -85,7 +85,7 @@ class StudyPair:
         tests = self._tests
         if tests is None:
             why = next(
-                (entry.why for entry in self.comparison.not_compared if "heatmaps" in entry.what), "nothing is shared"
+                (entry.why for entry in self.comparison.not_compared if "heatmaps" in entry.parts), "nothing is shared"
             )
             raise user_error(
                 "EXPLORE010", f"the heatmaps cannot be compared: {why}", "compare studies with the same lens"

@@ -46,6 +46,8 @@ from conspect.verification.results import PropertyResult
 from conspect.verification.verify import Verification
 
 STEPS, SHOWN_BREAKING, SHOWN_NEAREST = 120, 60, 6
+# Further than so many times as far from images as these from one another, no picture is likely to look like an embedding.
+UNLIKE_PICTURES = 1.5
 # A witness is looked for at a size that somebody drags to; the search for the largest proved size takes longer.
 LARGEST_SIZE = Fraction(1000)
 FILE = "the specification"
@@ -171,6 +173,7 @@ class Witnesses:
             nearest=tuple(near for near, _ in nearest),
             distances=tuple(round(distance, 5) for _, distance in nearest),
             off_axis=off_axis,
+            unlike_pictures=off_axis is not None and off_axis > UNLIKE_PICTURES,
         )
 
     def _row(self, annotations: Annotations, name: str | None) -> ImageRow | None:

@@ -46,6 +46,7 @@ def property_record(result: PropertyResult) -> records.Property:
         certificate=result.certificate,
         decided_by=result.decided_by,
         caveats=tuple(result.caveats),
+        rarity=result.rarity,
         seconds=result.seconds,
         neighbourhood=None if result.neighbourhood is None else _counts(result.neighbourhood),
     )
