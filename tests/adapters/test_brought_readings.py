@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conspect.adapters.datasets import LabelKind, csv_table, image_folder, webdataset
+from conspect.adapters.datasets import csv_table, image_folder, webdataset
 from conspect.adapters.datasets.arrays import ArrayDataset
 from conspect.adapters.datasets.columns import Columns
+from conspect.adapters.datasets.names import LabelKind
 from conspect.adapters.preprocessing.configuration import read_preprocessing
 from conspect.adapters.sources.classes import read_classes
 from conspect.core.diagnostics import UserError

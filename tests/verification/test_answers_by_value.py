@@ -33,6 +33,7 @@ from conspect.verification.engine.steps import Close, Open
 from conspect.verification.extents.classes import _curve, class_extents, extent_name
 from conspect.verification.images.describing import NEIGHBOURS, Describer
 from conspect.verification.images.exact_truth import ExactTruth, SplitReadouts
+from conspect.verification.measures import Rate
 from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid
@@ -48,7 +49,6 @@ from conspect.verification.regions.readout_regions import ClassRegion, SizedSpli
 from conspect.verification.regions.readout_verdicts import Attempt, ReadoutVerdict
 from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
 from conspect.verification.regions.shapes import Band, SpanEllipsoid
-from conspect.verification.results import Rate
 from conspect.verification.verify import Verification, verify
 from tests.verification.subjects import plane
 

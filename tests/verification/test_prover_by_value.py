@@ -10,9 +10,10 @@ import pytest
 from conspect.core.regions import Box
 from conspect.core.spaces import AffineMap, Head, Lens
 from conspect.core.verdicts import HOLDS, VIOLATED
-from conspect.verification.certificates.claims import LARGEST_INTEGER, array_digest, certifiable, end_claims
+from conspect.verification.certificates.claims import array_digest, end_claims
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import new_task
+from conspect.verification.engine.certifiable import LARGEST_INTEGER, certifiable
 from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.integers import RationalVector
 from conspect.verification.engine.points import Witness

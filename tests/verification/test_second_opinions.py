@@ -17,13 +17,13 @@ from conspect.core.spaces import AffineMap
 from conspect.language.syntax.tree import Focus
 from conspect.verification.engine.batch import Branch, RegionForms
 from conspect.verification.engine.solvers import scip
+from conspect.verification.measures import Rate
 from conspect.verification.queries.model import VerifyOptions
 from conspect.verification.queries.negation import ConeLiteral, LinearLiteral, State
 from conspect.verification.regions import least_slack
 from conspect.verification.regions.focus import FocusRegions, rarity, rate
 from conspect.verification.regions.least_slack import HalfSpaces, Slacks, in_ellipsoid, in_polytope
 from conspect.verification.regions.shapes import FLOOR, Band, band, span_ellipsoid
-from conspect.verification.results import Rate
 from tests.verification.subjects import plane
 
 Point = tuple[float, ...]

@@ -16,7 +16,7 @@ from conspect.core.verdicts import HOLDS, VIOLATED, unknown
 from conspect.verification.engine import sizes
 from conspect.verification.engine.prover import Outcome
 from conspect.verification.engine.sizes import Bracket, End, SizeSearch, _next, above, below
-from conspect.verification.results import GammaMax
+from conspect.verification.measures import GammaMax
 
 BOX = Box(np.zeros(2), np.ones(2), Fraction(1))
 JOB: Any = SimpleNamespace(table=(), formula=None)

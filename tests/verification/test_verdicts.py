@@ -11,7 +11,8 @@ from conspect.report import notebook
 from conspect.report.verdicts import extent_lines, verdict_lines
 from conspect.results.extents import ClassExtents, ExtentStep
 from conspect.study.proving.records import property_record
-from conspect.verification.results import GammaMax, PropertyResult
+from conspect.verification.measures import GammaMax
+from conspect.verification.results import PropertyResult
 
 MAYBE = unknown("out of time")
 

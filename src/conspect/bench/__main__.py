@@ -17,8 +17,8 @@ from pathlib import Path
 
 import click
 
+from conspect.bench.names import BENCHES, OF_STUDIES
 from conspect.bench.recording import Record, joined, page, regressions
-from conspect.cli.bench import BENCHES, OF_STUDIES
 from conspect.core.files import write_atomically, write_json, writing_to
 
 RECORDS, PAGE = "benchmarks.json", "benchmarks.md"

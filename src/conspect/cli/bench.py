@@ -10,26 +10,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conspect.bench.names import (
+    BENCHES,
+    EXPLORE,
+    EXPLORE_SCALE,
+    FAULTS,
+    FORGERIES,
+    INPUTS,
+    LABELS,
+    LOST,
+    MUTANTS,
+    OF_STUDIES,
+    PRESENCE,
+    WORDS,
+)
+
 if TYPE_CHECKING:
     from conspect.bench.rows import Measurement, Row
-
-BENCHES = (
-    "align",
-    "embed",
-    "heatmap",
-    "kills",
-    "monitor",
-    "neighbourhoods",
-    "parser",
-    "scale",
-    "serve",
-    "soundness",
-    "verify",
-)
-# Not among those that run together: seven take a study, five take long.
-EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS = "explore", "explore-scale", "faults", "forgeries", "inputs"
-LABELS, LOST, MUTANTS, PRESENCE, WORDS = "labels", "lost", "mutants", "presence", "words"
-OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, MUTANTS, PRESENCE, WORDS)
 
 
 @click.command()

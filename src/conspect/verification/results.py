@@ -10,18 +10,9 @@ from conspect.core.regions import Region
 from conspect.core.spaces import Float64
 from conspect.core.verdicts import Verdict
 from conspect.verification.certificates.claims import Claim, RegionClaim
+from conspect.verification.measures import CurvePoint, GammaMax, Rate
 
 PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A share of n held-out images with its exact (Clopper-Pearson) interval at the stated confidence."""
-
-    rate: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +62,6 @@ class NeighbourhoodCounts:
     refuted_by_embedding: int
     unknown: int
     reads: str
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """One point of the curve over gamma: the size, the margin's certified lower end or None, and the verdict there."""
-
-    gamma: float
-    margin: float | None
-    verdict: Verdict
-    coverage: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GammaMax:
-    """The largest size at which the property still holds lies in [`low`, `high`].
-
-    `low` is proved; at `high` a witness stands (None: none found up to `searched`). A property that fails at the
-    centre itself has low = None.
-    """
-
-    low: float | None
-    high: float | None
-    searched: float
 
 
 @dataclass(frozen=True, eq=False)

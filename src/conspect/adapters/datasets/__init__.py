@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from conspect.adapters.datasets.names import LabelKind
 from conspect.adapters.sources import kinds
 from conspect.adapters.sources.kinds import Keys
 from conspect.core.protocols import ImageDataset, ProgressBar, silent
@@ -13,7 +14,6 @@ from conspect.core.protocols import ImageDataset, ProgressBar, silent
 if TYPE_CHECKING:
     from conspect.adapters.datasets.columns import Columns
 
-LabelKind = Literal["names", "numbers"]
 DataKind = Literal["cifar10", "cifar100", "csv", "huggingface", "image-folder", "parquet", "rival10", "webdataset"]
 
 

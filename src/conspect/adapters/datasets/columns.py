@@ -8,17 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.datasets.names import check_names, composed
+from conspect.adapters.datasets.names import LabelKind, check_names, composed
 from conspect.adapters.sources.classes import unique
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
-
-if TYPE_CHECKING:
-    from conspect.adapters.datasets import LabelKind
 
 Table = Mapping[str, Sequence[object]]
 WHOLE = re.compile(r"[0-9]+([.,]0+)?")

@@ -18,7 +18,7 @@ from conspect.adapters.datasets.names import check_names, composed
 from conspect.core.diagnostics import SourceLocation, user_error
 
 if TYPE_CHECKING:
-    from conspect.adapters.datasets import LabelKind
+    from conspect.adapters.datasets.names import LabelKind
 
 # What file managers, archivers and storage systems put between images: never a class, never an image of the data set.
 JUNK_FOLDERS = {

@@ -6,8 +6,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from conspect.core.diagnostics import user_error
+
+# What the values of a label column are.
+LabelKind: TypeAlias = Literal["names", "numbers"]
 
 
 def composed(name: str) -> str:

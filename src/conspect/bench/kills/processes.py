@@ -6,6 +6,7 @@ import sys
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from runpy import run_module
 from signal import SIGKILL
 
 
@@ -39,11 +40,11 @@ def started_and_killed(arguments: tuple[str, ...], study: Path, seconds: float) 
 
 def call_conspect(arguments: list[str]) -> None:
     """The command line as a user calls it; "measure FOLDER" stops after the embeddings."""
-    from conspect.cli.main import run
     from conspect.study import Study
 
     if arguments[0] == "measure":
         Study.open(arguments[1]).measurements()
         return
     sys.argv = ["conspect", *arguments]
-    run()
+    # As `python -m` does it: the command line stands above the benchmarks, which know it as a program alone.
+    run_module("conspect.cli.main", run_name="__main__")

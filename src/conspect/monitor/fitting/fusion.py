@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import AffineMap, Float64, Floats, Lens
 from conspect.monitor.fitting.concept_models import ConceptEvidence, ConceptFailureRatio, shrunk_covariance
-from conspect.monitor.runtime.detector import Detector, Float32, FoldedReadings
+from conspect.monitor.runtime.detector import Detector
+from conspect.monitor.runtime.parameters import Float32, FoldedReadings
 from conspect.monitor.runtime.suspicion import FEATURES, LARGEST_SQUARE
 from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected
 from conspect.statistics.detection import Score

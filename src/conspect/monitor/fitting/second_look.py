@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Floats
-from conspect.monitor.runtime.detector import FoldedReadings
 from conspect.monitor.runtime.looks import Look
+from conspect.monitor.runtime.parameters import FoldedReadings
 from conspect.monitor.runtime.second_look import Looks, SecondLook, look_features
 from conspect.monitor.runtime.suspicion import LARGEST_SQUARE
 from conspect.statistics.corrected_logistic import choose_penalty, fit_corrected

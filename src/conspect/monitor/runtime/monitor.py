@@ -12,9 +12,9 @@ from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
 from conspect.monitor.runtime import storage
 from conspect.monitor.runtime.decisions import Decisions, Reason
-from conspect.monitor.runtime.detector import Float32
 from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.identity import Identity
+from conspect.monitor.runtime.parameters import Float32
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import Looks, SecondLook
 from conspect.monitor.runtime.stream import Stream

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conspect.monitor.runtime.decisions import Thresholds
-from conspect.monitor.runtime.detector import Detector, Float32
+from conspect.monitor.runtime.detector import Detector
 from conspect.monitor.runtime.identity import Identity
+from conspect.monitor.runtime.parameters import Float32
 from conspect.monitor.runtime.second_look import SecondLook
 
 

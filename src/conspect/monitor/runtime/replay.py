@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.vectors import log_softmax
-from conspect.monitor.runtime.detector import Float32
+from conspect.monitor.runtime.parameters import Float32
 
 # What the head makes of the embedding again may differ from what is returned by this, relative to the largest logit.
 TOLERANCE = 1e-3

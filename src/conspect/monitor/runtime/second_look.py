@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.core.spaces import Float64, Floats
-from conspect.monitor.runtime.detector import MANY, Float32, FoldedReadings
+from conspect.monitor.runtime.detector import MANY
 from conspect.monitor.runtime.looks import Look
+from conspect.monitor.runtime.parameters import Float32, FoldedReadings
 from conspect.monitor.runtime.suspicion import LEAST_PROBABILITY, Arrays, V, others_of, weighed
 
 # Pairs of concepts are looked at for so many images at once.

@@ -16,7 +16,7 @@ import numpy as np
 from conspect.core.diagnostics import ConspectError, OutsideError, SourceLocation, outside_error
 from conspect.core.digests import digest_bytes
 from conspect.core.files import read_content, read_text, write_atomically, write_json
-from conspect.monitor.runtime.detector import Detector, Float32, FoldedReadings
+from conspect.monitor.runtime.detector import Detector
 from conspect.monitor.runtime.guarantee import Guarantee
 from conspect.monitor.runtime.header import (
     FORMAT,
@@ -29,6 +29,7 @@ from conspect.monitor.runtime.header import (
 )
 from conspect.monitor.runtime.identity import PROBES, Identity
 from conspect.monitor.runtime.looks import Look
+from conspect.monitor.runtime.parameters import Float32, FoldedReadings
 from conspect.monitor.runtime.record import MonitorRecord
 from conspect.monitor.runtime.second_look import LOOK_FEATURES, SecondLook
 from conspect.monitor.runtime.suspicion import FEATURES

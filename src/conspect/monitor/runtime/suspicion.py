@@ -7,13 +7,12 @@ there is a gradient is an implementation's business; a test holds the values of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from conspect.monitor.runtime.detector import Detector
+from conspect.monitor.runtime.parameters import DetectorParameters
 
 # For the output class o of an input:
 FEATURES = (
@@ -108,7 +107,7 @@ class Arrays(Protocol[V]):
         """Of each component, 0 or more."""
 
 
-def suspicion(arrays: Arrays[V], detector: Detector, embeddings: V, logits: V) -> tuple[V, V]:
+def suspicion(arrays: Arrays[V], detector: DetectorParameters, embeddings: V, logits: V) -> tuple[V, V]:
     """Log-odds that the output is wrong, nats, higher = suspect; and the output, the class with the largest logit."""
     outputs = arrays.largest_place(logits)
     folded = detector.folded
@@ -116,7 +115,7 @@ def suspicion(arrays: Arrays[V], detector: Detector, embeddings: V, logits: V) -
     return weighed(arrays, detector, features(arrays, detector, logits, readings, outputs), outputs), outputs
 
 
-def features(arrays: Arrays[V], detector: Detector, logits: V, readings: V, outputs: V) -> V:
+def features(arrays: Arrays[V], detector: DetectorParameters, logits: V, readings: V, outputs: V) -> V:
     """The components of FEATURES, from the logits and what is read off the embedding."""
     folded, classes = detector.folded, detector.folded.classes
     numerators, named, correction, evidence = arrays.split(readings, (folded.concepts, classes, classes, classes))

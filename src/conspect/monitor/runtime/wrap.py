@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from conspect.core.diagnostics import user_error
 from conspect.monitor.runtime.decisions import SUSPECT, Decisions, Reason
-from conspect.monitor.runtime.detector import Float32
 from conspect.monitor.runtime.looks import Look
 from conspect.monitor.runtime.monitor import Monitor
+from conspect.monitor.runtime.parameters import Float32
 from conspect.monitor.runtime.replay import COARSE, SAME, TOLERANCE, Ending, Replay, replay_of
 from conspect.monitor.runtime.stream import Stream
 

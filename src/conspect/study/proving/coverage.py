@@ -16,12 +16,12 @@ from conspect.results.verification import (
 )
 from conspect.study.proving import sums
 from conspect.verification.certificates.claims import RegionClaim, coverage_claim
+from conspect.verification.measures import Rate as Measured
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan
 from conspect.verification.queries.premises import without_premise
 from conspect.verification.regions import provable
 from conspect.verification.results import PropertyResult
-from conspect.verification.results import Rate as Measured
 
 
 def provable_coverage(

@@ -10,8 +10,9 @@ from conspect.results import verification as records
 from conspect.results.leads import LeadRow, ProvedAtLead
 from conspect.study.proving.sums import COVERAGES, share_of
 from conspect.verification.extents.classes import ClassExtents
+from conspect.verification.measures import Rate
 from conspect.verification.regions.leads import LeadPoint
-from conspect.verification.results import NeighbourhoodCounts, PropertyResult, Rate, WitnessRecord
+from conspect.verification.results import NeighbourhoodCounts, PropertyResult, WitnessRecord
 
 
 def property_record(result: PropertyResult) -> records.Property:

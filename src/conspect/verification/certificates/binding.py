@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from conspect.core.claim_names import END_NAMES
-from conspect.verification.certificates.claims import ClaimFields, RegionClaim
+from conspect.verification.certificates.claims import RegionClaim
 from conspect.verification.certificates.expectation import ExpectedClaim, Source, plain
+from conspect.verification.certificates.formula_claim import ClaimFields
 from conspect.verification.certificates.writing import EVIDENCE, CertificateBody, thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel
 

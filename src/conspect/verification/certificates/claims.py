@@ -10,60 +10,26 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conspect.core.claim_names import END_NAMES, over_shape
 from conspect.core.digests import digest_json
-from conspect.core.json_value import JsonValue
 from conspect.core.regions import Region, Shape
 from conspect.core.spaces import Float64, Floats
 from conspect.core.verdicts import Outcome as Decided
-from conspect.core.verdicts import unknown
+from conspect.verification.certificates.formula_claim import ClaimFields, ClaimOfFormula, readouts_record
 from conspect.verification.engine.points import Witness
 from conspect.verification.engine.prover import Outcome, Proof
-from conspect.verification.engine.steps import Close
-from conspect.verification.queries.formula_table import FormulaTable
+from conspect.verification.engine.sizes import Bracket
+from conspect.verification.extents.search import Extent
+from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.queries.planning import Obligation
+from conspect.verification.regions.provable import ProvedCoverage
+from conspect.verification.regions.readout_verdicts import ReadoutVerdict
 from conspect.verification.regions.readouts import ReadoutKinds
-
-if TYPE_CHECKING:  # the search for provable coverage needs the decider, which needs claims
-    from conspect.verification.engine.sizes import Bracket
-    from conspect.verification.extents.search import Extent
-    from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
-    from conspect.verification.regions.provable import ProvedCoverage
-    from conspect.verification.regions.readout_verdicts import ReadoutVerdict
-
-# What a claim says as JSON: the checker reads each kind of claim key by key, and a digest is taken of all of it.
-ClaimFields: TypeAlias = dict[str, JsonValue]
-# The checker reads no longer integer than this many digits; Python itself refuses to write 4,300.
-LARGEST_INTEGER = 10**3990
-
-
-@dataclass(frozen=True, eq=False)
-class ClaimOfFormula:
-    """What every claim says of its property: name, file, text, formula and verdict."""
-
-    name: str
-    file: str
-    statement: str
-    formula: FormulaTable
-    verdict: Decided
-
-    kind: ClassVar[str]
-
-    def fields(self) -> ClaimFields:
-        """Everything that the claim says, as plain JSON without its evidence."""
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "file": self.file,
-            "statement": self.statement,
-            "formula": [list(node) for node in self.formula],
-            "verdict": self.verdict,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,19 +61,6 @@ class RegionClaim(ClaimOfFormula):
             "part": "conclusion" if self.premise_dropped else "whole",
             "coverage": None if self.coverage is None else dict(zip(names, self.coverage, strict=True)),
         }
-
-
-def readouts_record(reads: ReadoutKinds | None) -> ClaimFields | None:
-    """What a region of readouts is made of, as JSON; None for a region of embeddings."""
-    return (
-        None
-        if reads is None
-        else {
-            "class": reads.class_index,
-            "concepts": list(reads.concepts),
-            "strengths": reads.form.value,
-        }
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +139,7 @@ class ExtentClaim(ClaimOfFormula):
         }
 
 
-Claim: TypeAlias = "RegionClaim | ShareClaim | ImageClaim | ExtentClaim | NeighbourhoodClaim"
+Claim: TypeAlias = RegionClaim | ShareClaim | ImageClaim | ExtentClaim | NeighbourhoodClaim
 
 
 def array_digest(values: Floats) -> str:
@@ -292,15 +245,3 @@ def image_claim(job: Obligation, verdict: Decided, place: tuple[str, str], embed
     return ImageClaim(
         job.name, job.file, job.statement, job.table, verdict, *place, np.asarray(embedding, dtype=np.float64)
     )
-
-
-def certifiable(outcome: Outcome) -> Outcome:
-    """The outcome itself, or unknown where its evidence has an integer that no certificate can carry."""
-    steps = outcome.proof.steps if outcome.proof is not None else []
-    numbers = [multiplier for step in steps if isinstance(step, Close) for _, multiplier in step.multipliers]
-    if outcome.witness is not None and outcome.witness.exact is None:
-        numbers += [*outcome.witness.vector.integers, outcome.witness.vector.denominator]
-    if max(map(abs, numbers), default=0) <= LARGEST_INTEGER:
-        return outcome
-    reason = "decided, but its certificate would need an integer of more than 3,990 digits"
-    return replace(outcome, verdict=unknown(reason), proof=None, witness=None, margin=None)

@@ -17,7 +17,8 @@ from conspect.core.diagnostics import UserError
 from conspect.core.json_value import JsonObject
 from conspect.core.regions import Region, Shape
 from conspect.language.syntax.tree import ForAll, Specification
-from conspect.verification.certificates.claims import Claim, ClaimFields, RegionClaim
+from conspect.verification.certificates.claims import Claim, RegionClaim
+from conspect.verification.certificates.formula_claim import ClaimFields
 from conspect.verification.extents.classes import class_extents
 from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, plan

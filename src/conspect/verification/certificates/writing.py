@@ -20,16 +20,9 @@ import numpy as np
 from conspect.core.digests import digest_json
 from conspect.core.files import write_atomically
 from conspect.core.regions import Region
-from conspect.verification.certificates.claims import (
-    Claim,
-    ClaimFields,
-    ExtentClaim,
-    ImageClaim,
-    RegionClaim,
-    ShareClaim,
-    readouts_record,
-)
+from conspect.verification.certificates.claims import Claim, ExtentClaim, ImageClaim, RegionClaim, ShareClaim
 from conspect.verification.certificates.encoding import encoded
+from conspect.verification.certificates.formula_claim import ClaimFields, readouts_record
 from conspect.verification.engine.points import Witness
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim, tree_record
 from conspect.verification.queries.model import VerificationModel

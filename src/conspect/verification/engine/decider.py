@@ -12,19 +12,19 @@ import numpy as np
 from conspect.core.regions import Region
 from conspect.core.spaces import AffineMap
 from conspect.core.verdicts import unknown
-from conspect.verification.certificates.claims import certifiable
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task
+from conspect.verification.engine.certifiable import certifiable
 from conspect.verification.engine.exact import ExactModel, ExactRegion
 from conspect.verification.engine.points import SizedRegion
 from conspect.verification.engine.prover import Outcome, Prover
 from conspect.verification.engine.sizes import Bracket, SizeSearch
 from conspect.verification.engine.solvers import scip
+from conspect.verification.measures import CurvePoint
 from conspect.verification.queries.formula_table import concepts_asked, predicts
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.queries.planning import Obligation
-from conspect.verification.results import CurvePoint
 
 
 @dataclass(eq=False)

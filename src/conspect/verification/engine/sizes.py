@@ -17,14 +17,14 @@ from typing import Protocol
 from conspect.core.regions import Region
 from conspect.core.verdicts import HOLDS, VIOLATED, Verdict, unknown
 from conspect.language.syntax.tree import Formula
-from conspect.verification.certificates.claims import certifiable
 from conspect.verification.engine import batch
 from conspect.verification.engine.batch import RegionForms, Task, new_task
+from conspect.verification.engine.certifiable import certifiable
 from conspect.verification.engine.prover import Outcome, Prover
+from conspect.verification.measures import CurvePoint, GammaMax
 from conspect.verification.queries.formula_table import FormulaTable
 from conspect.verification.queries.negation import AtomRows
 from conspect.verification.queries.planning import Obligation
-from conspect.verification.results import CurvePoint, GammaMax
 
 RELATIVE = 1e-4
 ATTEMPTS = 24

@@ -14,7 +14,7 @@ from conspect.core.digests import digest_arrays, digest_json
 from conspect.core.json_value import JsonValue
 from conspect.core.spaces import Float64, Floats
 from conspect.language.syntax.tree import Near
-from conspect.verification.certificates.claims import ClaimFields, ClaimOfFormula, readouts_record
+from conspect.verification.certificates.formula_claim import ClaimFields, ClaimOfFormula, readouts_record
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.proving import Case
 from conspect.verification.regions.readouts import ReadoutKinds

@@ -16,10 +16,10 @@ from conspect.core.spaces import Float64
 from conspect.language.syntax.tree import Focus
 from conspect.statistics.intervals import clopper_pearson
 from conspect.statistics.threads import one_thread
+from conspect.verification.measures import Rate
 from conspect.verification.queries.model import DEFAULT_GAMMA, EmbeddingSplit, VerificationModel, VerifyOptions
 from conspect.verification.queries.numbers import require_squarable
 from conspect.verification.regions.readouts import AllReadouts
-from conspect.verification.results import Rate
 
 RARE, LARGEST = 0.01, 1e100
 

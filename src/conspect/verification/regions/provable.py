@@ -27,6 +27,7 @@ from conspect.verification.engine.decider import Decider
 from conspect.verification.engine.difference_graph import BandOutcome, DifferenceGraph
 from conspect.verification.engine.prover import Outcome, Proof
 from conspect.verification.engine.sizes import SizeSearch
+from conspect.verification.measures import Rate
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
@@ -34,7 +35,6 @@ from conspect.verification.queries.premises import without_premise
 from conspect.verification.regions.focus import FocusRegions, rate
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions, SizedSplit
 from conspect.verification.regions.readouts import ReadoutKinds
-from conspect.verification.results import Rate
 
 SHAPES: tuple[Shape, ...] = ("box", "ellipsoid", "span", "band")
 LARGEST = 1e6  # no region is larger: what is proved there is proved wherever anybody asks

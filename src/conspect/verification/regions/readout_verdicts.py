@@ -18,6 +18,7 @@ from conspect.language.syntax.tree import Focus, Formula, Not
 from conspect.verification.engine.prover import Proof
 from conspect.verification.engine.steps import Close
 from conspect.verification.images.exact_truth import ExactTruth
+from conspect.verification.measures import Rate
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
 from conspect.verification.queries.model import COVERAGE, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of
@@ -29,7 +30,6 @@ from conspect.verification.regions.provable import band_proof, span_proof
 from conspect.verification.regions.readout_regions import ClassRegion, ReadoutRegions
 from conspect.verification.regions.readouts import kinds_read
 from conspect.verification.regions.shapes import Band
-from conspect.verification.results import Rate
 
 # Images are asked exactly whether they lie inside, those deepest inside first: so many, and none that is outside by more
 # than this share of the size.
