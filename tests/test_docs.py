@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from conspect.adapters.datasets import KINDS
 from conspect.cli.main import COMMANDS, main
 from conspect.cli.study import demo, init, run
 from conspect.core.codes import CODES
@@ -156,7 +157,42 @@ def test_every_dependency_has_its_reason_and_licence() -> None:
     assert wanted - listed == set()
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+LINKING = [*PAGES, *ROOT.glob("*.md"), *ROOT.glob("examples/*/README.md"), *ROOT.glob("changelog.d/README.md")]
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    assert [name for name in targets if "://" not in name and not (page.parent / name).exists()] == []
+    assert broken_links(page) == []
+
+
+def test_a_link_to_no_page_and_one_to_no_heading_are_seen(tmp_path: Path) -> None:
+    page = tmp_path / "a.md"
+    page.write_text("# One `word`\n[a](b.md) [b](#one-word) [c](#two) [d](a.md#one-word) [e](https://x.example/y)\n")
+    assert broken_links(page) == ["b.md", "#two"]
+
+
+def broken_links(page: Path) -> list[str]:
+    """Links of a page to files that are not there, and to headings that the page linked to has not."""
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        name, _, heading = link.partition("#")
+        target = page.parent / name if name else page
+        if "://" not in link and (not target.exists() or (heading and heading not in headings(target))):
+            broken.append(link)
+    return broken
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that a page's headings get."""
+    titles = [re.sub(r"[^\w\- ]", "", title.lower()) for title in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)]
+    return {title.strip().replace(" ", "-") for title in titles}
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_every_kind_of_data_set_is_on_the_page_of_data() -> None:
+    assert [
+        kind for kind in KINDS if f"`{kind}`" not in text_of("data.md") and f'"{kind}"' not in text_of("data.md")
+    ] == []

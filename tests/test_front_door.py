@@ -5,8 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 import conspect
+from tests.documentation import PACKAGE
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "changelog.d"
@@ -106,3 +109,61 @@ def test_the_lock_holds_every_package_that_its_extras_name() -> None:
 def named(requirement: str) -> str:
     """The name of a requirement, as the index compares names."""
     return re.split(r"[<>=\[ ;]", requirement)[0].lower().replace("_", "-")
+
+
+def test_every_file_and_name_of_the_recipes_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    places = [name for name in re.findall(r"`([a-z_./]+)`", text) if "/" in name and not name.startswith("out/")]
+    assert len(places) > 20
+    roots = (ROOT, PACKAGE, PACKAGE / "language" / "meaning")
+    assert [name for name in places if not any((root / name).exists() for root in roots)] == []
+    for module, names in RECIPES.items():
+        source = (PACKAGE / module).read_text(encoding="utf-8")
+        for name in names:
+            assert f"`{name}`" in text, name
+            assert re.search(rf"^(class |def )?{name}\b", source, flags=re.MULTILINE), f"{module}: {name}"
+
+
+RECIPES = {
+    "adapters/datasets/__init__.py": ("DataKind", "KINDS", "open_split"),
+    "adapters/datasets/catalogue.py": ("Catalogue",),
+    "monitor/evaluation.py": ("KIND_OF", "Detectors"),
+    "statistics/detection.py": ("Score",),
+    "language/syntax/tree.py": ("Formula",),
+}
+
+
+def test_every_action_of_a_workflow_is_pinned_to_a_commit() -> None:
+    """A tag can be moved to other code; the version stands beside it for the reader."""
+    used = [
+        line.strip(" -")
+        for path in (ROOT / ".github" / "workflows").glob("*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses:" in line
+    ]
+    assert len(used) > 10
+    assert [line for line in used if not re.fullmatch(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+def test_the_workflows_test_every_python_that_is_allowed_and_may_only_read() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    allowed = [entry.split(" :: ")[-1] for entry in project["classifiers"] if re.search(r":: 3\.\d+$", entry)]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["wheel"]["strategy"]["matrix"]["python"] == allowed
+    for name in ("ci.yml", "nightly.yml"):
+        read = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+        assert read["permissions"] == {"contents": "read"}
+
+
+def test_the_lock_has_versions_that_pyproject_allows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = [Requirement(entry) for entries in asked for entry in entries if not entry.startswith("conspect[")]
+    compared = 0
+    for name in ("demo", "test", "dev"):
+        text = (ROOT / "lock" / f"{name}.txt").read_text(encoding="utf-8")
+        for locked, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, flags=re.MULTILINE):
+            for requirement in (entry for entry in wanted if named(entry.name) == named(locked)):
+                assert requirement.specifier.contains(version, prereleases=True), f"{name}: {locked} {version}"
+                compared += 1
+    assert compared > 60

@@ -206,9 +206,9 @@ def test_twenty_sets_over_a_hundred_concepts_take_a_tenth_of_a_second() -> None:
     keeps = additive_keeps(rng.uniform(1.0, 3.0, size=9), rng.normal(-0.05, 0.3, size=(100, 9)))
     spent = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         sets = minimal_sets(keeps, 100, order=range(100), seconds=5, at_most=20)
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
         assert len(sets.abductive.sets) + len(sets.contrastive.sets) == 20
     assert min(spent) < 0.5  # 0.1 s on an idle machine; the bound leaves room for neighbours
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import struct
 from fractions import Fraction
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from conspect.checker import check as checker
 from conspect.cli.certificate import certificate
 from conspect.cli.verify import verify
 from conspect.verification.certificates.writing import sealed
+from conspect.verification.engine import sizes
 from tests.verification.subjects import plane
 
 TEXT = """\
@@ -35,6 +37,9 @@ property outbanded: for all x in focus(west, shape = band, coverage = 90%): pred
 def study(tmp_path, monkeypatch):
     """A folder that opens as a study over the plane, with one specification, and its certificate."""
     (tmp_path / "my.cspec").write_text(TEXT)
+    # How far the search for sizes comes must not hang on the machine's load: a paused machine proves less and is refused.
+    monkeypatch.setattr(sizes, "SECONDS", math.inf)
+    monkeypatch.setattr(sizes, "UNDECIDED_SECONDS", math.inf)
     opened = SimpleNamespace(
         folder=tmp_path,
         verification_subject=lambda bar=None: plane(thresholds={"right": 0.25, "up": 0.5}),

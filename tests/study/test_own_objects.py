@@ -8,7 +8,7 @@ import pytest
 
 from conspect.core.diagnostics import UserError
 from conspect.core.spaces import Head
-from conspect.study import inputs
+from conspect.study import Study, inputs
 from conspect.study.objects import make_study
 from tests.fakes import CLASSES, FakeModel, FakeVlm, colour_dataset
 
@@ -54,9 +54,9 @@ class OwnImages:
         return np.full((16, 16, 3), self._shade + index, np.uint8)
 
 
-def made(folder: Path, model: Any = None, vlm: Any = None, test: Any = None) -> None:
+def made(folder: Path, model: Any = None, vlm: Any = None, test: Any = None) -> Study:
     some = test or OwnImages(5)
-    make_study(folder, model=model or FakeModel(), vlm=vlm or FakeVlm(), images=(some, some), concepts=CONCEPTS)
+    return make_study(folder, model=model or FakeModel(), vlm=vlm or FakeVlm(), images=(some, some), concepts=CONCEPTS)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_another_digest_is_another_thing(tmp_path: Path) -> None:
     made(tmp_path)
     mended = Mended()
     mended.digest = "model-2"
-    made(tmp_path, model=mended)
+    assert made(tmp_path, model=mended).inputs.model is mended
 
 
 def test_what_this_project_opens_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

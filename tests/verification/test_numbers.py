@@ -256,11 +256,11 @@ def test_a_share_at_its_very_limit_is_decided_as_the_checker_does() -> None:
 
 def test_the_work_of_a_tail_is_bounded() -> None:
     share = Fraction(10**1900 - 1, 10**1900)
-    started = time.perf_counter()
+    started = time.process_time()
     limit = Fraction(1, 20)
     assert tail_at_most(5, 1_000_000, Fraction(1, 2), limit, upper=False) is True
     assert tail_at_most(1_000_000, 1_000_000, share, share**2, upper=True) in (None, False)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_property_whose_premise_never_holds_says_so_everywhere() -> None:
@@ -294,11 +294,11 @@ def test_a_time_budget_covers_the_search_for_sizes() -> None:
     rng = np.random.default_rng(0)
     model = model_of(rng.normal(size=(8, 24)), rng.normal(size=8), rng.normal(size=(12, 24)), rng.normal(size=(40, 24)))
     parts = " or ".join(f"(k{i} > k{j} and k{j} > k{(i + j) % 12})" for i in range(5) for j in range(6, 10))
-    started = time.perf_counter()
+    started = time.process_time()
     verified(
         f"property p: for all x in focus(c0, gamma = 0.4): predict(x, c0) implies ({parts})\n",
         model,
         estimate_from="all",
         seconds_budget=1.0,
     )
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
