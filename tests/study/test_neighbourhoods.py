@@ -111,6 +111,7 @@ def test_a_picture_that_breaks_a_property_is_shown_beside_its_original(asked: Pa
     assert verification.neighbourhoods is not None
     example = verification.neighbourhoods.counterexample
     assert example is not None
+    assert set(example.concepts) == {"reddish", "grey"}
     assert example.change in (
         "60% brighter",
         "60% darker",

@@ -39,6 +39,10 @@ def test_verdicts_are_in_results_and_report_and_certificates_are_kept(asked: Pat
         "red_is_bluish": "violated",
     }
     assert {entry["file"] for entry in verification["properties"]} == {"my.cspec"}
+    assert [sorted(entry["concepts"]) for entry in verification["properties"]] == [
+        ["greenish", "reddish"],
+        ["bluish", "reddish"],
+    ]
     assert all(row["holds"] + row["violated"] + row["unknown"] == 2 for row in verification["by_gamma"])
     assert (asked / "certificates/my.json").is_file()
     page = Page((asked / "report.html").read_text())

@@ -1373,7 +1373,8 @@ export interface components {
          * @description Everything said about one property; docs/results.md has the fields.
          *
          *         `quantifier`: for which inputs the statement is claimed, as the language writes it, with the sizes that options filled in;
-         *         empty in results of older versions. `vacuous`: it holds because its premise never does.
+         *         empty in results of older versions. `concepts`: those that the statement names, in the study's order; none in results of
+         *         older versions. `vacuous`: it holds because its premise never does.
          *         `margin`: units of logits and unnormalised strengths.
          *         `float32_slack`: in the same units, what float32 inference can be off by; a larger margin survives it.
          *         `rarity`: that one of the `caveats` which says that hardly any image lies in the region; null where many do.
@@ -1383,6 +1384,8 @@ export interface components {
             caveats: string[];
             certificate: string | null;
             class: string | null;
+            /** @default [] */
+            concepts: string[];
             coverage: number | null;
             coverage_interval: components["schemas"]["Rate"] | null;
             curve: components["schemas"]["CurvePoint"][];

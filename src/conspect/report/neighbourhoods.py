@@ -53,10 +53,8 @@ def neighbourhood_view(summed: Neighbourhoods | None, thumbnails: Mapping[str, s
 
 def _named_first(example: RealCounterexample) -> list[str]:
     """The concepts of the property, then the strongest ones."""
-    words = set(example.statement.replace("(", " ").replace(")", " ").replace(",", " ").split())
-    return sorted(example.strength_after, key=lambda name: (name not in words, -example.strength_after[name]))[
-        :STRONGEST
-    ]
+    strengths = example.strength_after
+    return sorted(strengths, key=lambda name: (name not in example.concepts, -strengths[name]))[:STRONGEST]
 
 
 def picture_name(image: str, change: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ def witness_images(verification: Verification | None) -> list[str]:
 def not_seen_sentence(properties: Sequence[Property], concepts: Sequence[Concept]) -> str:
     """Of how many properties a concept is graded not seen, and what that means; empty where of none."""
     not_seen = [concept.name for concept in concepts if concept.grade == "not seen"]
-    named = [[name for name in not_seen if _names(entry.statement, name)] for entry in properties]
+    named = [[name for name in not_seen if name in entry.concepts] for entry in properties]
     number, some = sum(map(bool, named)), sorted({name for names in named for name in names}, key=not_seen.index)
     if not number:
         return ""
@@ -105,11 +104,6 @@ def not_seen_sentence(properties: Sequence[Property], concepts: Sequence[Concept
         f"{says} a concept that is graded not seen ({which}): a verdict is as exact there, but speaks of where the lens puts the "
         "word, not of what a picture shows."
     )
-
-
-def _names(statement: str, concept: str) -> bool:
-    """Whether a concept's name is a word of the statement, or quoted in it."""
-    return re.search(rf"(?<![\w-]){re.escape(concept)}(?![\w-])", statement) is not None
 
 
 def shown_witness(properties: Sequence[Property]) -> Property | None:
@@ -177,7 +171,7 @@ def _class(name: str, properties: Sequence[Property]) -> _ClassCard:
         weakest=ordered[:WEAKEST],
         witness=witness,
         profile=profile,
-        key=set(chosen.statement.split()) if chosen else set(),
+        key=set(chosen.concepts) if chosen else set(),
         low=min(strengths, default=0.0),
         high=max(strengths, default=0.0),
     )

@@ -41,10 +41,14 @@ class NeighbourhoodRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class RealCounterexample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A real picture that breaks a property: `image` after `change`; `strength_before` and `strength_after` by concept."""
+    """A real picture that breaks a property: `image` after `change`; `strength_before` and `strength_after` by concept.
+
+    `concepts`: those that the statement names; none in results of older versions.
+    """
 
     id: str
     statement: str
+    concepts: tuple[str, ...] = ()
     image: str
     label: str
     change: str

@@ -66,7 +66,7 @@ class NeighbourhoodCounts:
 
 @dataclass(frozen=True, eq=False)
 class PropertyResult:
-    """Everything said about one property. `quantifier`: for which inputs the `statement` is claimed.
+    """Everything said about one property. `quantifier`: for which inputs the `statement` is claimed; `concepts`: those it names.
 
     `caveats` are printed beside the verdict. `rarity`: that one of them which says that hardly any image lies in the region; it
     heads the verdict.
@@ -84,6 +84,7 @@ class PropertyResult:
     class_name: str | None = None
     quantifier: str = ""
     statement: str = ""
+    concepts: tuple[str, ...] = ()
     line: int | None = None
     file: str = ""
     region: Region | None = None

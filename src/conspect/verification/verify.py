@@ -42,7 +42,7 @@ from conspect.verification.engine.rounding import formula_slack
 from conspect.verification.images import shares as statistical
 from conspect.verification.images.describing import Describer
 from conspect.verification.neighbourhoods.verdicts import NearVerdicts
-from conspect.verification.queries.formula_table import FormulaTable, leads_asked, tabulate
+from conspect.verification.queries.formula_table import FormulaTable, concepts_named, leads_asked, tabulate
 from conspect.verification.queries.model import READOUT_SHAPES, VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, about, asked_for, names_of, plan
 from conspect.verification.queries.premises import premise_of
@@ -390,6 +390,7 @@ class Verification:
             class_name=job.class_name,
             quantifier=asked_for(job, self.options),
             statement=job.statement,
+            concepts=tuple(self.subject.concept_names[k] for k in concepts_named(job.table)),
             line=job.line,
             file=job.file,
             **known,  # type: ignore[arg-type]

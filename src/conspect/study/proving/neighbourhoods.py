@@ -30,7 +30,7 @@ from conspect.verification.neighbourhoods.around import NONE, UNCHANGED, Around,
 from conspect.verification.neighbourhoods.claims import NeighbourhoodClaim
 from conspect.verification.neighbourhoods.learning import kinds_near
 from conspect.verification.neighbourhoods.verdicts import refuting
-from conspect.verification.queries.formula_table import tabulate
+from conspect.verification.queries.formula_table import concepts_named, tabulate
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.planning import Obligation, names_of, plan
 
@@ -257,6 +257,7 @@ def _counterexample(
     return RealCounterexample(
         id=job.name,
         statement=job.statement,
+        concepts=tuple(subject.concept_names[k] for k in concepts_named(job.table)),
         image=split.ids[row],
         label=subject.class_names[int(split.labels[row])],
         change=subject.changed.pictures[which].words,

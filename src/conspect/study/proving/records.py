@@ -26,6 +26,7 @@ def property_record(result: PropertyResult) -> records.Property:
         class_name=result.class_name,
         quantifier=result.quantifier,
         statement=result.statement,
+        concepts=result.concepts,
         verdict=result.verdict.outcome,
         reason=result.verdict.reason,
         vacuous=result.vacuous,

@@ -147,6 +147,11 @@ def concepts_asked(table: FormulaTable) -> set[int]:
     return {int(node[1]) for node in table if node[0] == NodeKind.HAS}
 
 
+def concepts_named(table: FormulaTable) -> list[int]:
+    """All concepts that the formula speaks of, ascending."""
+    return sorted(concepts_compared(table) | concepts_asked(table))
+
+
 def lead_of(node: FormulaNode) -> Fraction:
     """The lead that a `predict` node asks for; 0 without one."""
     return Fraction(str(node[2])) if len(node) > 2 else Fraction(0)
