@@ -383,10 +383,9 @@ class Verification:
         return None if claim.verdict == "unknown" else tied(claim.fields(), self.tie)
 
     def _result(self, job: Obligation, **known: object) -> PropertyResult:
-        kinds = {ForAll: "region", ForShare: "share", ForImage: "image", ForShareNear: "near", ForImageNear: "near"}
         result = PropertyResult(
             name=job.name,
-            kind=kinds[type(job.quantifier)],  # type: ignore[arg-type]
+            kind=job.kind,
             class_name=job.class_name,
             quantifier=asked_for(job, self.options),
             statement=job.statement,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import assert_never
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from conspect.language import expand
 from conspect.language.syntax.tree import (
     Focus,
     ForAll,
+    ForImage,
+    ForImageNear,
     Formula,
     ForShare,
     ForShareNear,
@@ -36,6 +39,7 @@ from conspect.verification.queries.model import (
     VerificationModel,
     VerifyOptions,
 )
+from conspect.verification.results import PropertyKind
 
 
 @contextmanager
@@ -67,6 +71,21 @@ class Obligation:
     line: int | None
     file: str
     variable: str = "x"
+
+    @property
+    def kind(self) -> PropertyKind:
+        """What the property is about."""
+        match self.quantifier:
+            case ForAll():
+                return "region"
+            case ForShare():
+                return "share"
+            case ForImage():
+                return "image"
+            case ForShareNear() | ForImageNear():
+                return "near"
+            case _:
+                assert_never(self.quantifier)
 
     @property
     def place(self) -> SourceLocation:
