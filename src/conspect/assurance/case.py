@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from conspect.core.percentages import narrow
+from conspect.core.verdicts import PropertyKind
 from conspect.language.syntax.parser import parse_with_diagnostics
 from conspect.language.writing.explanation import explain
 from conspect.results.assurance import AssuranceCase, Element, Node, Support
 from conspect.results.results import Results
 from conspect.results.shares import Share
-from conspect.results.verification import Property, PropertyKind
+from conspect.results.verification import Property
 
 # Below this share of held-out images inside its region, a proof says next to nothing about real images.
 LITTLE_COVERAGE = 0.5

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["holds", "violated", "unknown"]
+# What a property is about: a region, a share of images, one image, or what lies near images.
+PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
 
 
 @dataclass(frozen=True, slots=True)

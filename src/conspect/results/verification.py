@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 from msgspec import Struct, field
 
 from conspect.core.notebooks import drawing_of
-from conspect.core.verdicts import Outcome
+from conspect.core.verdicts import Outcome, PropertyKind
 from conspect.results.neighbourhoods import Neighbourhoods
 from conspect.results.shares import Count, Fraction
-
-PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
 
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

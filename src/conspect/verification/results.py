@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from conspect.core.notebooks import drawing_of
 from conspect.core.regions import Region
 from conspect.core.spaces import Float64
-from conspect.core.verdicts import Verdict
+from conspect.core.verdicts import PropertyKind, Verdict
 from conspect.verification.certificates.claims import Claim, RegionClaim
 from conspect.verification.measures import CurvePoint, GammaMax, Rate
-
-PropertyKind: TypeAlias = Literal["region", "share", "image", "near"]
 
 
 @dataclass(frozen=True, slots=True)

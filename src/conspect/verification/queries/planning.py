@@ -14,6 +14,7 @@ import numpy as np
 from conspect.core.claim_names import is_reserved
 from conspect.core.diagnostics import SourceLocation, UserError, user_error
 from conspect.core.spaces import AffineMap, Head
+from conspect.core.verdicts import PropertyKind
 from conspect.language import expand
 from conspect.language.syntax.tree import (
     Focus,
@@ -39,7 +40,6 @@ from conspect.verification.queries.model import (
     VerificationModel,
     VerifyOptions,
 )
-from conspect.verification.results import PropertyKind
 
 
 @contextmanager
