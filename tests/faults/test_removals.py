@@ -11,9 +11,9 @@ import pytest
 from conspect.analysis.explanation.lost_concepts import LostConcept, SeenImages, lost_since
 from conspect.bench.lost import chance, hit, rows_of
 from conspect.core.diagnostics import OutsideError
+from conspect.faults.removals import removals as planting
 from conspect.faults.removals.grounds import GROUNDS, Ground, Purpose, mixed
 from conspect.faults.removals.removals import KINDS, Removal, removals
-from conspect.faults.removals.removals import removals as planting
 from conspect.faults.subjects.scenes import CONCEPTS, SHAPES, TEXTURES
 
 
