@@ -89,3 +89,12 @@ def test_nothing_is_suggested_that_is_far_or_once_the_budget_is_spent() -> None:
     assert Suggester().closest("zebra", ("metallic", "ears")) is None
     assert Suggester().closest("metalic", ("ears", "metallic", "metal")) == "metallic"
     assert Suggester(0).closest("metalic", ("metallic",)) is None
+
+
+def test_an_image_that_the_vocabulary_has_not_is_not_said_to_be_missing_from_the_data() -> None:
+    drawn = Vocabulary(("truck",), ("ears", "fur"), image_ids=frozenset({"test/00017"}))
+    text = 'property p: for x = image("test/00018"): ears > fur'
+    (error,) = check_text(text, drawn).errors
+    assert error.problem == "no image that properties can name is called 'test/00018', did you mean 'test/00017'?"
+    assert "of a large split only images drawn from it can be named" in error.fix
+    assert check_text(text.replace("18", "17"), drawn).errors == ()

@@ -293,7 +293,7 @@ def test_an_image_is_found_by_its_id_or_by_split_and_id() -> None:
     assert describer.find("val-3") == ("val", 3)
     assert describer.find("test/test-5") == ("test", 5)
     for unknown in ("val/test-5", "test/", "nowhere/test-5", "/test-5", "test-5/"):
-        with pytest.raises(UserError, match="the study has no image"):
+        with pytest.raises(UserError, match="no image that properties can name"):
             describer.find(unknown)
 
 

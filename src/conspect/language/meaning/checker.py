@@ -287,8 +287,10 @@ class _Check:
         known = self.vocabulary.image_ids if self.vocabulary else None
         if known is not None and image_id not in known:
             hint = self.suggester.hint(image_id, known)
-            problem = f"the data set has no image '{image_id[:40]}'{hint}"
-            self.report("SPEC210", problem, "write an image id as the study lists it", span, name=image_id)
+            problem = f"no image that properties can name is called '{image_id[:40]}'{hint}"
+            # The vocabulary may hold a sample of the data set's images.
+            fix = "write an image id as the study lists it; of a large split only images drawn from it can be named"
+            self.report("SPEC210", problem, fix, span, name=image_id)
 
     def _changes(self, near: Near) -> None:
         known = self.vocabulary.changes if self.vocabulary else None

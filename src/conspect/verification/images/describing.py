@@ -106,7 +106,8 @@ class Describer:
             start = f"{name}/"
             if image_id.startswith(start) and image_id[len(start) :] in split.ids:
                 return name, split.ids.index(image_id[len(start) :])
-        raise user_error("VERIFY007", f"the study has no image {image_id!r}", "use an id such as test/00017")
+        fix = "use an id such as test/00017; of a large split only images drawn from it can be named"
+        raise user_error("VERIFY007", f"no image that properties can name is called {image_id!r}", fix)
 
     def _nearest(self, embedding: Float64, image_id: str | None) -> tuple[NearImage, ...]:
         split = self.subject.splits[self.subject.measure_split]
