@@ -279,8 +279,7 @@ class _Check:
             self._data(images.class_name, images.span)
         splits = self.vocabulary.splits if self.vocabulary else None
         if images.split and splits is not None and images.split not in splits:
-            hint = self.suggester.hint(images.split, splits)
-            problem = f"the data set has no split '{images.split[:40]}'{hint}"
+            problem = f"the data set has no split '{images.split[:40]}'{self.suggester.hint(images.split, splits)}"
             self.report("SPEC210", problem, f"the splits are: {_listed(splits)}", images.span, name=images.split)
 
     def _image(self, image_id: str, span: Span | None) -> None:
@@ -288,7 +287,6 @@ class _Check:
         if known is not None and image_id not in known:
             hint = self.suggester.hint(image_id, known)
             problem = f"no image that properties can name is called '{image_id[:40]}'{hint}"
-            # The vocabulary may hold a sample of the data set's images.
             fix = "write an image id as the study lists it; of a large split only images drawn from it can be named"
             self.report("SPEC210", problem, fix, span, name=image_id)
 
