@@ -123,7 +123,8 @@ def _proofs(results: Results) -> list[Card]:
     note += "." if measured is None else f", and {percent(measured)} was measured on images held out."
     if coverage.definition_only:
         note += (
-            f" {pairs_compared(coverage)} two concepts: in a region of these alone, or bounding just their difference."
+            f" {pairs_compared(coverage)} two concepts: the region is drawn from these two alone, or bounds just their "
+            "difference."
         )
     return [Card("What is proved?", percent(coverage.best.median), note, "proofs")]
 
