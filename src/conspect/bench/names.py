@@ -15,7 +15,7 @@ BENCHES = (
     "soundness",
     "verify",
 )
-# Not among those that run together: seven take a study, five take long.
+# Not among those that run together: they take a study, or long.
 EXPLORE, EXPLORE_SCALE, FAULTS, FORGERIES, INPUTS = "explore", "explore-scale", "faults", "forgeries", "inputs"
 LABELS, LOST, MUTANTS, PRESENCE, WORDS = "labels", "lost", "mutants", "presence", "words"
 OF_STUDIES = (EXPLORE, FAULTS, FORGERIES, INPUTS, LABELS, MUTANTS, PRESENCE, WORDS)
