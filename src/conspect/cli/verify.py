@@ -154,17 +154,13 @@ def verify(  # noqa: PLR0917 (click passes every option by name)
             if place is not None:
                 require_place(place)
         if leads is not None:
-            _refuse_beside(
-                "--leads",
-                {"files", "study", "leads", "as_json"} | ({"shape"} if options.shape in ("span", "band") else set()),
-            )
-        elif extent is not None:
-            _refuse_beside("--extent", {"files", "study", "extent", "as_json", "certificate"})
-        if extent is not None:
-            _extents(files, study, extent, certificate, as_json)
-            return
-        if leads is not None:
+            kept = {"shape"} if options.shape in ("span", "band") else set()
+            _refuse_beside("--leads", {"files", "study", "leads", "as_json"} | kept)
             _leads(files, study, leads, "band" if options.shape == "band" else "span", as_json)
+            return
+        if extent is not None:
+            _refuse_beside("--extent", {"files", "study", "extent", "as_json", "certificate"})
+            _extents(files, study, extent, certificate, as_json)
             return
         results, path = _results(files, study, options, certificate)
         records = tuple(map(property_record, results))

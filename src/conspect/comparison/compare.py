@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from conspect.comparison.accuracy import Failures, accuracy, listed_failures
@@ -101,11 +103,34 @@ def _not_compared(
     same_lens: bool,
     cells: HeatmapChange | None,
 ) -> list[Incomparable]:
-    missing: list[Incomparable] = []
+    """What cannot be set side by side, in the order in which a comparison shows the parts."""
+    missing = list(_of_images(before, after, same_images=same_images, paired=paired))
+    if same_lens:
+        missing += _of_cells_and_concepts(before, after, cells if same_images else None)
+    else:
+        why = "the lenses differ, so that a strength means something else"
+        missing.append(_left_out("heatmaps and concepts", why, "heatmaps", "concepts"))
+    if before.asked.confidence != after.asked.confidence:
+        why = f"{before.asked.confidence:g} and {after.asked.confidence:g}; intervals of differences take the latter"
+        missing.append(_left_out("the confidence of the two studies", why, "confidence"))
+    optional: tuple[tuple[ComparedPart, object, object], ...] = (
+        ("properties", after.verification, before.verification),
+        ("monitors", after.monitor, before.monitor),
+        ("slices", after.slices, before.slices),
+    )
+    for part, ours, theirs in optional:
+        if (ours is None) != (theirs is None):
+            which = "before" if ours is None else "after"
+            missing.append(_left_out(part, f"only the study {which} has them", part))
+    return missing
 
-    def leave_out(what: str, why: str, *parts: ComparedPart) -> None:
-        missing.append(Incomparable(what=what, parts=parts, why=why))
 
+def _left_out(what: str, why: str, *parts: ComparedPart) -> Incomparable:
+    return Incomparable(what=what, parts=parts, why=why)
+
+
+def _of_images(before: Results, after: Results, *, same_images: bool, paired: bool) -> Iterator[Incomparable]:
+    """The one reason why classes, or single images, do not meet; nothing where they do."""
     gone, new = (
         [name for name in side.classes if name not in other.classes]
         for side, other in ((before, after), (after, before))
@@ -114,61 +139,31 @@ def _not_compared(
         differ = "; ".join(
             f"only {when}: {', '.join(names)}" for when, names in (("before", gone), ("after", new)) if names
         )
-        leave_out(
-            "accuracy and failure groups",
-            f"the classes differ ({differ}), so that a right output means something else",
-            "accuracy",
-            "failure groups",
-            "images",
-        )
+        why = f"the classes differ ({differ}), so that a right output means something else"
+        yield _left_out("accuracy and failure groups", why, "accuracy", "failure groups", "images")
     elif not same_images:
-        leave_out(
-            "single images",
-            "the studies are not measured on the same images; shares are compared as two samples",
-            "images",
-        )
+        why = "the studies are not measured on the same images; shares are compared as two samples"
+        yield _left_out("single images", why, "images")
     elif not paired:
-        leave_out(
-            "single images",
-            "the table of all failures is not beside both results; shares are compared as two samples",
-            "images",
+        why = "the table of all failures is not beside both results; shares are compared as two samples"
+        yield _left_out("single images", why, "images")
+
+
+def _of_cells_and_concepts(before: Results, after: Results, cells: HeatmapChange | None) -> Iterator[Incomparable]:
+    """`cells`: of heatmaps of the same images through the same lens; None where the images differ or none were tested."""
+    if cells is not None and cells.paired < cells.tested:
+        yield _left_out(
+            f"{cells.tested - cells.paired:,} of {cells.tested:,} heatmap cells image by image",
+            "the tables of orders (orders.arrows) beside the results are missing or not theirs; "
+            "shares are compared as two samples, which is cautious (run the studies again for the tables)",
+            "single cells",
         )
-    if not same_lens:
-        leave_out(
-            "heatmaps and concepts",
-            "the lenses differ, so that a strength means something else",
-            "heatmaps",
+    names = {concept.name: concept.phrases for concept in before.concepts}
+    changed = [concept.name for concept in after.concepts if names.get(concept.name) != concept.phrases]
+    changed += sorted(names.keys() - {concept.name for concept in after.concepts})
+    if changed:
+        yield _left_out(
+            "the concepts that failures lose",
+            f"the concepts differ: {', '.join(changed)}; heatmap cells of those shown in both are compared",
             "concepts",
         )
-    else:
-        if same_images and cells is not None and cells.paired < cells.tested:
-            leave_out(
-                f"{cells.tested - cells.paired:,} of {cells.tested:,} heatmap cells image by image",
-                "the tables of orders (orders.arrows) beside the results are missing or not theirs; "
-                "shares are compared as two samples, which is cautious (run the studies again for the tables)",
-                "single cells",
-            )
-        names = {concept.name: concept.phrases for concept in before.concepts}
-        changed = [concept.name for concept in after.concepts if names.get(concept.name) != concept.phrases]
-        changed += sorted(names.keys() - {concept.name for concept in after.concepts})
-        if changed:
-            leave_out(
-                "the concepts that failures lose",
-                f"the concepts differ: {', '.join(changed)}; heatmap cells of those shown in both are compared",
-                "concepts",
-            )
-    if before.asked.confidence != after.asked.confidence:
-        leave_out(
-            "the confidence of the two studies",
-            f"{before.asked.confidence:g} and {after.asked.confidence:g}; intervals of differences take the latter",
-            "confidence",
-        )
-    optional: tuple[tuple[ComparedPart, object, object], ...] = (
-        ("properties", after.verification, before.verification),
-        ("monitors", after.monitor, before.monitor),
-        ("slices", after.slices, before.slices),
-    )
-    for part, ours, theirs in optional:
-        if (ours is None) != (theirs is None):
-            leave_out(part, f"only the study {'before' if ours is None else 'after'} has them", part)
-    return missing

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conspect.core.concept_words import negation_warning, negations, quoted
 from conspect.core.percentages import level, percent
 from conspect.results.concepts import Concept
 from conspect.results.localization import WorstClass
+from conspect.results.models import Vlm
 from conspect.results.results import Results
 
 
@@ -147,7 +148,7 @@ class TrustRow:
 def trust_rows(results: Results) -> list[TrustRow]:
     """Quality of the lens: what was measured, its value, and what that means for the rest of the page."""
     vlm, alignment = results.vlm, results.alignment
-    rows = [
+    return [
         TrustRow(
             "Zero-shot accuracy of the VLM",
             percent(vlm.zero_shot_accuracy),
@@ -176,43 +177,39 @@ def trust_rows(results: Results) -> list[TrustRow]:
             f"{alignment.mean_cosine:.3f}",
             "1 would be a perfect map; the common mean alone gives much of it.",
         ),
+        *_trust_in_words(results.vlm),
     ]
+
+
+def _trust_in_words(vlm: Vlm) -> Iterator[TrustRow]:
+    """What labels of concepts, and captions, say of the VLM's reading; nothing where a study has none."""
     if vlm.pair_agreement is not None:
-        rows.append(
-            TrustRow(
-                "Relevant concept over irrelevant one",
-                percent(vlm.pair_agreement),
-                "Share of (image, relevant, irrelevant) triples that the VLM puts in the right order. Single cells of a heatmap "
-                "deserve no more trust than this.",
-            )
+        yield TrustRow(
+            "Relevant concept over irrelevant one",
+            percent(vlm.pair_agreement),
+            "Share of (image, relevant, irrelevant) triples that the VLM puts in the right order. Single cells of a heatmap "
+            "deserve no more trust than this.",
         )
     if vlm.pair_agreement_unseen_words is not None:
-        rows.append(
-            TrustRow(
-                "The same, in words the VLM was not fitted on",
-                percent(vlm.pair_agreement_unseen_words),
-                "How far the words generalise (“fur” for hairy). New concepts deserve no more trust than this.",
-            )
+        yield TrustRow(
+            "The same, in words the VLM was not fitted on",
+            percent(vlm.pair_agreement_unseen_words),
+            "How far the words generalise (“fur” for hairy). New concepts deserve no more trust than this.",
         )
     if vlm.within_class_auroc is not None:
-        rows.append(
-            TrustRow(
-                "Images of one class told apart",
-                f"{vlm.within_class_auroc:.2f}",
-                "How often an image that is labelled as showing a concept is stronger in it than one of the same class that is "
-                "labelled as not showing it, in the mean over concepts; 0.5 is guessing. What a sentence says of a single image "
-                "deserves no more trust than this.",
-            )
+        yield TrustRow(
+            "Images of one class told apart",
+            f"{vlm.within_class_auroc:.2f}",
+            "How often an image that is labelled as showing a concept is stronger in it than one of the same class that is "
+            "labelled as not showing it, in the mean over concepts; 0.5 is guessing. What a sentence says of a single image "
+            "deserves no more trust than this.",
         )
     captions = vlm.caption_retrieval
     if captions is not None:
-        rows.append(
-            TrustRow(
-                f"The right caption among {captions.captions:,}",
-                percent(captions.first.value),
-                f"Of {captions.images:,} photographs of {captions.pack}, which nobody fitted anything on; by chance "
-                f"{percent(captions.chance)}. Among the five nearest captions: {percent(captions.in_five.value)}, by chance "
-                f"{percent(captions.chance_in_five)}. This is how far words that nobody prepared can be trusted.",
-            )
+        yield TrustRow(
+            f"The right caption among {captions.captions:,}",
+            percent(captions.first.value),
+            f"Of {captions.images:,} photographs of {captions.pack}, which nobody fitted anything on; by chance "
+            f"{percent(captions.chance)}. Among the five nearest captions: {percent(captions.in_five.value)}, by chance "
+            f"{percent(captions.chance_in_five)}. This is how far words that nobody prepared can be trusted.",
         )
-    return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,20 +114,13 @@ class OnnxModel:
         if cut is not None and cut.embedding not in {value.name for value in model.graph.output}:
             model.graph.output.append(onnx.helper.make_empty_tensor_value_info(cut.embedding))
         self._session = Session(model, device=device, place=path, code="MODEL002")
-        inputs = self._session.inputs
-        if len(inputs) != 1 or len(inputs[0].shape) != 4:
-            problem = (
-                f"it takes {', '.join(f'{value.name} {value.shape}' for value in inputs)}, not one batch of images"
-            )
-            raise user_error(
-                "MODEL002", problem, "give a classifier with one input [image, 3, y, x]", SourceLocation(str(path))
-            )
-        self._input = inputs[0].name
+        taken = _one_batch_of_images(self._session, path)
+        self._input = taken.name
         self._embedding = None if cut is None else cut.embedding
         self._node, self._device = None if cut is None else cut.node, device
         self._steps, self._path, self._averaged = steps, path, False
         self._shares, self._one_means_two, self._single = False, False, False
-        self._take(taken_form(readings_of_input(inputs[0]), self._tried, name))
+        self._take(taken_form(readings_of_input(taken), self._tried, name))
         self.tolerance = max(TOLERANCE, self._form.tolerance, precision_of(model.graph))
         self.preprocessing = self._prepare.sentence
         probes = prepared_probes(self._prepare, name)
@@ -144,19 +137,19 @@ class OnnxModel:
         # What a single output says of two classes is known only with the head that replays it.
         self._one_means_two = True
         if self.head.classes != len(class_names):
-            named = "there is 1 class name" if len(class_names) == 1 else f"there are {len(class_names)} class names"
-            problem = f"its output has shape {outputs.shape[1:]} for an image, and {named}"
-            fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
-            raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
+            raise _other_number_of_names(outputs, class_names, path)
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
         confirmed = self._confirmed(probes)
         node = NOTHING if cut is None or self._embedding is None else cut.node
         described = [content, preparation_digest(self._prepare), node, self._output, device.partition(":")[0]]
         self.digest = digest_json([*described, sketch(confirmed)])
+        self.statement = self._statement(node, onnxruntime.__version__)
+
+    def _statement(self, node: str, version: str) -> Statement:
         replays = f"the head ({node}) replays the model's {self._ending} on every batch, to {self.tolerance:g}"
-        self.statement = Statement(
-            f"ONNX Runtime {onnxruntime.__version__}",
-            device,
+        return Statement(
+            f"ONNX Runtime {version}",
+            self._device,
             "as in the file",
             checked=(
                 *([] if node == NOTHING else [replays]),
@@ -262,6 +255,23 @@ class OnnxModel:
             outputs, ending = outputs_as_two_classes(outputs, ending)
         confirm(self.head, embeddings, outputs, ending, tolerance=self.tolerance, name=self.name)
         return embeddings.astype(np.float32)
+
+
+def _one_batch_of_images(session: Session, path: Path) -> Any:
+    """The only input, as ONNX Runtime declares it. Raises UserError MODEL002 for another number of inputs, or of axes."""
+    inputs = session.inputs
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        problem = f"it takes {', '.join(f'{value.name} {value.shape}' for value in inputs)}, not one batch of images"
+        fix = "give a classifier with one input [image, 3, y, x]"
+        raise user_error("MODEL002", problem, fix, SourceLocation(str(path)))
+    return inputs[0]
+
+
+def _other_number_of_names(outputs: NDArray[np.float64], class_names: Sequence[str], path: Path) -> UserError:
+    named = "there is 1 class name" if len(class_names) == 1 else f"there are {len(class_names)} class names"
+    problem = f"its output has shape {outputs.shape[1:]} for an image, and {named}"
+    fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
+    return user_error("MODEL002", problem, fix, SourceLocation(str(path)))
 
 
 def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:

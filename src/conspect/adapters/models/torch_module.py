@@ -13,6 +13,7 @@ from conspect.adapters.models.replay import confirm
 from conspect.adapters.models.torch_heads import (
     NO_HEAD,
     NOTHING,
+    FoundHead,
     find_head,
     named_head,
     outputs_as_two_classes,
@@ -105,39 +106,48 @@ class TorchModel:
                 returned = network(given)
                 self._pairs = not self._keeps_rows(network(given[:1]), given[:1])
             self._outputs(returned, len(given))
-            if head == NOTHING:
-                cut = without_head(network, given, self._outputs)
-            elif head is not None:
-                cut = named_head(network, head, given, self._outputs, tolerance=tolerance, name=name)
-            else:
-                cut = find_head(network, given, self._outputs, tolerance=tolerance) or without_head(
-                    network, given, self._outputs
-                )
+            cut = self._cut(head, given, tolerance)
         self.head, self._ending, self._watched = cut.head, cut.ending, cut.watched
         self.embedding_size = int(self.head.layers[0].weight.shape[1])
         if cut.key == NOTHING:
             made = np.concatenate([self._returned(probes), self._extremes(probes)])
             confirm_logits(made, name, pictures=head == NOTHING)
-        if self.head.classes != len(self.class_names):
-            number = self._returned(probes).shape[1]
-            count = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
-            named = "1 class name" if len(self.class_names) == 1 else f"{len(self.class_names)} class names"
-            problem = f"{name} has {count} and {named}"
-            fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
-            raise user_error("MODEL002", problem, fix)
+        self._require_a_name_each(probes)
         self.preprocessing = self._prepare.sentence
         with confirm_nothing_random(name):
             self._returned(probes)
         embeddings = self._confirmed(probes)
         described = [network_digest(network), preparation_digest(self._prepare), cut.key, output, self._runtime.keys]
         self.digest = digest_json([*described, sketch(embeddings)])
-        self.statement = Statement(
-            library or f"torch {torch.__version__}",
+        self.statement = self._statement(cut.key, library or f"torch {torch.__version__}", device, precision)
+
+    def _statement(self, key: str, library: str, device: str, precision: Precision) -> Statement:
+        return Statement(
+            library,
             device,
             precision if self._form.type == "float32" else f"{precision}, input {self._form.type}",
-            checked=(*self._checked(cut.key), *what_was_checked(preparation)),
-            cannot=(*([NO_HEAD] if cut.key == NOTHING else []), *self._no_attacks()),
+            checked=(*self._checked(key), *what_was_checked(self._colour)),
+            cannot=(*([NO_HEAD] if key == NOTHING else []), *self._no_attacks()),
         )
+
+    def _cut(self, head: str | None, given: torch.Tensor, tolerance: float) -> FoundHead:
+        """Where the network is cut in two: at the layer called `head`, at the last affine map, or nowhere."""
+        if head == NOTHING:
+            return without_head(self._network, given, self._outputs)
+        if head is not None:
+            return named_head(self._network, head, given, self._outputs, tolerance=tolerance, name=self.name)
+        found = find_head(self._network, given, self._outputs, tolerance=tolerance)
+        return found or without_head(self._network, given, self._outputs)
+
+    def _require_a_name_each(self, probes: NDArray[np.float32]) -> None:
+        if self.head.classes == len(self.class_names):
+            return
+        number = self._returned(probes).shape[1]
+        count = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
+        named = "1 class name" if len(self.class_names) == 1 else f"{len(self.class_names)} class names"
+        problem = f"{self.name} has {count} and {named}"
+        fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
+        raise user_error("MODEL002", problem, fix)
 
     def _take(self, form: InputForm) -> None:
         self._form = form

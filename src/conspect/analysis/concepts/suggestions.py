@@ -115,17 +115,7 @@ def suggest(
     worth = np.maximum(np.abs(auroc - 0.5), np.where(significant, np.abs(failures) / 2, 0.0)) * agreement * own_share
     usable = np.flatnonzero(~named & readable & telling)
     order = usable[np.argsort(-worth[usable], kind="stable")]
-    chosen: list[int] = []
-    duplicates = 0
-    for k in order:
-        kept = np.array(chosen, dtype=np.int64)
-        same = np.abs(vlm[:, kept].T @ vlm[:, k]) / len(vlm) >= DUPLICATE
-        near = candidates.directions[kept] @ candidates.directions[k] >= SAME_DIRECTION
-        again = any(same_word(candidates.names[k], candidates.names[other]) for other in chosen)
-        if again or (same | near).any():
-            duplicates += 1
-        elif len(chosen) < limit:
-            chosen.append(int(k))
+    chosen, duplicates = _first_of_alike(candidates, order, vlm, limit)
     return Suggestions(
         suggestions=tuple(
             Suggestion(
@@ -150,6 +140,26 @@ def suggest(
         tell_nothing=int((~named & readable & ~telling).sum()),
         near_duplicates=duplicates,
     )
+
+
+def _first_of_alike(
+    candidates: Candidates, order: NDArray[np.int64], vlm: Float64, limit: int
+) -> tuple[list[int], int]:
+    """At most `limit` of the candidates in `order`, and how many were passed over: one that follows an earlier one over the
+    images, by strengths `vlm [image, candidate]` in standard deviations, points its way, or is its word.
+    """
+    chosen: list[int] = []
+    duplicates = 0
+    for k in order:
+        kept = np.array(chosen, dtype=np.int64)
+        same = np.abs(vlm[:, kept].T @ vlm[:, k]) / len(vlm) >= DUPLICATE
+        near = candidates.directions[kept] @ candidates.directions[k] >= SAME_DIRECTION
+        again = any(same_word(candidates.names[k], candidates.names[other]) for other in chosen)
+        if again or (same | near).any():
+            duplicates += 1
+        elif len(chosen) < limit:
+            chosen.append(int(k))
+    return chosen, duplicates
 
 
 def _known(candidates: Candidates, candidate: int, strengths: Float64) -> int | None:

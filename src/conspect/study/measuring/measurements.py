@@ -141,13 +141,7 @@ def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, t
     train = StoredSplit.of(inputs.train, train_z, train_y, classes)
     test = StoredSplit.of(inputs.test, test_z, test_y, classes)
     unreadable = (*_unreadable(inputs.train, train_z, train_y), *_unreadable(inputs.test, test_z, test_y))
-    if len(train) < ALIGNMENT_MINIMUM or len(test) < 1:
-        counts = f"{len(train)} readable training images and {len(test)} readable test images"
-        fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
-        without = [listed for listed in unreadable if NOT_FINITE in listed[2]]
-        if without:
-            fix += "; a model that gives NaN is broken: look at its weights and at the range of what it is fed"
-        raise user_error("STUDY005", counts + _left_out(unreadable, without), fix)
+    _require_enough(len(train), len(test), unreadable)
     with timings.stage("text directions"):
         directions, class_vectors, probes, variants = _text_directions(inputs, store, bar)
     with timings.stage("alignment"):
@@ -176,15 +170,6 @@ def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, t
     def refit() -> Labels:
         return kept_refitted(test, store, seed, lambda: refitted_answers(test, answering()))
 
-    encode = cached_text_encoder(inputs.vlm, store)
-
-    def read(texts: list[str]) -> NDArray[np.float32]:
-        advance, parts = bar("further texts", len(texts)), []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            parts.append(encode(texts[start : start + TEXTS_AT_ONCE]))
-            advance(len(parts[-1]))
-        return np.concatenate(parts)
-
     return Measurements(
         train=train,
         test=test,
@@ -197,8 +182,33 @@ def measure(inputs: StudyInputs, store: Store, *, seed: int, bar: ProgressBar, t
         count=count,
         refit=refit,
         look=lambda split: image_facts(split, lens, model.head, store, bar),
-        read=read,
+        read=_reader_of_texts(inputs, store, bar),
     )
+
+
+def _reader_of_texts(inputs: StudyInputs, store: Store, bar: ProgressBar) -> Callable[[list[str]], NDArray[np.float32]]:
+    """Texts to directions `[text, E]` of the VLM, a batch at a time; what the store has is not asked again."""
+    encode = cached_text_encoder(inputs.vlm, store)
+
+    def read(texts: list[str]) -> NDArray[np.float32]:
+        advance, parts = bar("further texts", len(texts)), []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            parts.append(encode(texts[start : start + TEXTS_AT_ONCE]))
+            advance(len(parts[-1]))
+        return np.concatenate(parts)
+
+    return read
+
+
+def _require_enough(train: int, test: int, unreadable: Sequence[tuple[str, str, str]]) -> None:
+    """Raises UserError STUDY005 where so many readable images, beside the `unreadable` ones, are too few to align."""
+    if train < ALIGNMENT_MINIMUM or test < 1:
+        counts = f"{train} readable training images and {test} readable test images"
+        fix = f"at least {ALIGNMENT_MINIMUM} training images and one test image are needed"
+        without = [listed for listed in unreadable if NOT_FINITE in listed[2]]
+        if without:
+            fix += "; a model that gives NaN is broken: look at its weights and at the range of what it is fed"
+        raise user_error("STUDY005", counts + _left_out(unreadable, without), fix)
 
 
 def _left_out(unreadable: Sequence[tuple[str, str, str]], without: Sequence[tuple[str, str, str]]) -> str:

@@ -89,17 +89,8 @@ def _summed(
     curve = []
     for near_share in shares:
         proved = surroundings.proved(questions, images.embeddings, ORDINARY, near_share)
-        kept = np.concatenate(surroundings.proved(decisions, images.embeddings, ORDINARY, near_share))
-        radius = hood.radius(near_share)
         curve.append(
-            NeighbourhoodRow(
-                share=float(near_share),
-                radius=float(radius),
-                measured_share=hood.measure(radius).share,
-                mean_proved=_mean(proved),
-                properties_proved_around_90=_broadly(proved),
-                decision_proved=float(kept.mean()) if len(kept) else 0.0,
-            )
+            _row(near_share, hood, proved, surroundings.proved(decisions, images.embeddings, ORDINARY, near_share))
         )
         advance(1)
     kept = np.concatenate(surroundings.proved(decisions, images.embeddings, ORDINARY, share))
@@ -132,6 +123,23 @@ def _summed(
         properties=properties,
     )
     return summed, claims
+
+
+def _row(
+    share: Fraction, hood: learning.Neighbourhood, proved: Sequence[np.ndarray], decisions: Sequence[np.ndarray]
+) -> NeighbourhoodRow:
+    """What is proved where neighbourhoods hold `share` of the changes; `proved` by property and `decisions` by class: for each
+    image whether it is.
+    """
+    kept, radius = np.concatenate(decisions), hood.radius(share)
+    return NeighbourhoodRow(
+        share=float(share),
+        radius=float(radius),
+        measured_share=hood.measure(radius).share,
+        mean_proved=_mean(proved),
+        properties_proved_around_90=_broadly(proved),
+        decision_proved=float(kept.mean()) if len(kept) else 0.0,
+    )
 
 
 def _claims(

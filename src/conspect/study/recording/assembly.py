@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.analysis import lens_quality, validation
 from conspect.analysis.class_order import order_in
+from conspect.analysis.concepts.grades import GradedConcept
 from conspect.analysis.diagnosis.images import ImageDiagnosis, count_causes
 from conspect.analysis.localization import undivided
 from conspect.core.capabilities import FittedOnClasses, omissions_of
@@ -65,56 +66,45 @@ def assemble(
     bar: ProgressBar,
 ) -> Results:
     """Everything the report shows but verification and monitor; writes the table of failures to `table`, and orders beside it."""
-    confidence = config.settings.confidence
+    confidence, seed = config.settings.confidence, config.settings.seed
     with timings.stage("concepts"):
         seen = ConceptSample.of(measured)
         grades = graded(inputs, measured, seen)
-        may_speak = believed(grades)
     with timings.stage("heatmaps"):
         shown = shown_concepts(measured)
-        maps = heatmap_results(
+        orders = table.parent / ORDERS_FILE
+        maps = _heatmaps(
+            config,
+            inputs,
             measured,
-            config.settings,
             shown,
-            believed=may_speak,
-            examples=example_images(measured, seen, inputs.model.class_names),
-            orders=ORDERS_FILE,
-        )
-        advance = bar("orders of concepts", len(measured.test))
-        write_orders(
-            table.parent / ORDERS_FILE, measured, shown, inputs.model.class_names, engine=engine, progress=advance
+            seen=seen,
+            may_speak=believed(grades),
+            orders=orders,
+            engine=engine,
+            bar=bar,
         )
     with timings.stage("localization"):
         verdicts = verdicts_of(measured, inputs.model.head)
-        diagnosed = diagnose_study(
-            inputs,
-            measured,
-            seed=config.settings.seed,
-            reported=config.model.reported_accuracy,
-            engine=engine,
-        )
+        diagnosed = diagnose_study(inputs, measured, seed=seed, reported=config.model.reported_accuracy, engine=engine)
         explainer = Explainer.of(inputs, seen, grades)
         writer = FailureWriter(inputs, measured, verdicts, diagnosed.images, explainer, config.data.slices or ())
         failures = writer.write(table, engine=engine, bar=bar)
-        classes = inputs.model.class_names
-        by_class = _by_class(measured, diagnosed.images, classes)
         located = _localization(
+            inputs,
             measured,
-            by_class,
+            diagnosed.images,
             failures,
             maps=maps,
-            headlines=frozenset(np.array(inputs.concepts.names)[surely_seen(grades)].tolist()),
+            grades=grades,
             table=table.name,
             confidence=confidence,
-            left_out=NO_PARTS.format(inputs.model.name) if inputs.model.head.is_identity else None,
         )
     with timings.stage("validation"):
         validated = _validation(measured, inputs, shown, confidence)
     with timings.stage("failure groups"):
-        groups, search = failure_group_results(
-            inputs, measured, seen, grades, confidence=confidence, seed=config.settings.seed
-        )
-    labelled = concept_label_results(inputs, measured, confidence, seed=config.settings.seed)
+        groups, search = failure_group_results(inputs, measured, seen, grades, confidence=confidence, seed=seed)
+    labelled = concept_label_results(inputs, measured, confidence, seed=seed)
     return Results(
         conspect=VERSION,
         asked=_asked(config, inputs),
@@ -136,6 +126,33 @@ def assemble(
         slices=slice_results(config, inputs, measured, verdicts) if config.data.slices else None,
         concept_labels=labelled,
     )
+
+
+def _heatmaps(
+    config: StudyConfig,
+    inputs: StudyInputs,
+    measured: Measurements,
+    shown: NDArray[np.int64],
+    *,
+    seen: ConceptSample,
+    may_speak: NDArray[np.bool_],
+    orders: Path,
+    engine: Engine,
+    bar: ProgressBar,
+) -> Heatmaps:
+    """The heatmaps of the concepts `shown`; writes the order of these in every image to `orders`."""
+    classes = inputs.model.class_names
+    maps = heatmap_results(
+        measured,
+        config.settings,
+        shown,
+        believed=may_speak,
+        examples=example_images(measured, seen, classes),
+        orders=orders.name,
+    )
+    advance = bar("orders of concepts", len(measured.test))
+    write_orders(orders, measured, shown, classes, engine=engine, progress=advance)
+    return maps
 
 
 def _asked(config: StudyConfig, inputs: StudyInputs) -> StudyChoices:
@@ -310,20 +327,23 @@ def _by_class(
 
 
 def _localization(
+    inputs: StudyInputs,
     measured: Measurements,
-    by_class: tuple[ClassFailures, ...],
+    images: Sequence[ImageDiagnosis],
     failures: tuple[Failure, ...],
     *,
     maps: Heatmaps,
-    headlines: frozenset[str],
+    grades: Sequence[GradedConcept],
     table: str,
     confidence: float,
-    left_out: str | None,
 ) -> Localization:
-    oracles = measured.tallies.oracles
+    """What the paper's oracles say, and the classes that fail; `images`: what each failure comes from, `table`: where all are."""
+    oracles, divided = measured.tallies.oracles, not inputs.model.head.is_identity
     summary = oracles.localization(confidence)
-    if left_out is not None:
+    if not divided:
         summary = undivided(summary.failures)
+    by_class = _by_class(measured, images, inputs.model.class_names)
+    headlines = frozenset(np.array(inputs.concepts.names)[surely_seen(grades)].tolist())
     cross = summary.cross_table
     return Localization(
         failures=summary.failures,
@@ -344,7 +364,7 @@ def _localization(
         worst=_worst_class(measured.tallies.heatmaps.confusion, by_class, maps, headlines),
         images=failures,
         table=table,
-        left_out=left_out,
+        left_out=None if divided else NO_PARTS.format(inputs.model.name),
     )
 
 
