@@ -37,9 +37,8 @@ property outbanded: for all x in focus(west, shape = band, coverage = 90%): pred
 def study(tmp_path, monkeypatch):
     """A folder that opens as a study over the plane, with one specification, and its certificate."""
     (tmp_path / "my.cspec").write_text(TEXT)
-    # How far the search for sizes comes must not hang on the machine's load: a paused machine proves less and is refused.
+    # An attempt of the search for sizes ends after seconds of the clock, which a paused machine can spend without work.
     monkeypatch.setattr(sizes, "SECONDS", math.inf)
-    monkeypatch.setattr(sizes, "UNDECIDED_SECONDS", math.inf)
     opened = SimpleNamespace(
         folder=tmp_path,
         verification_subject=lambda bar=None: plane(thresholds={"right": 0.25, "up": 0.5}),

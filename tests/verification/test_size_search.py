@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conspect.core.regions import Box, Ellipsoid, Region
 from conspect.core.verdicts import HOLDS, VIOLATED, unknown
+from conspect.verification.certificates import expectation
 from conspect.verification.engine import sizes
 from conspect.verification.engine.prover import Outcome
 from conspect.verification.engine.sizes import Bracket, End, SizeSearch, _next, above, below
@@ -32,15 +33,21 @@ REFUTED = Outcome(VIOLATED, witness=WITNESS)
 
 
 class Scripted(SizeSearch):
-    """Decides a size as told, in so many seconds of a clock of its own. `tried`: the sizes asked for."""
+    """Decides a size as told, in so many seconds of a clock of its own. `tried`: the sizes asked for; `worked`: the seconds of
+    which the processor was at it.
+    """
 
-    def __init__(self, say: Callable[[float], Outcome], seconds: float = 0.0) -> None:
-        super().__init__(None)  # type: ignore[arg-type]
-        self.say, self.seconds, self.tried, self.now = say, seconds, list[float](), 100.0
+    def __init__(
+        self, say: Callable[[float], Outcome], seconds: float = 0.0, *, patience: float = 1.0, waiting: float = 0.0
+    ) -> None:
+        super().__init__(None, patience)  # type: ignore[arg-type]
+        self.say, self.seconds, self.waiting = say, seconds, waiting
+        self.tried, self.now, self.worked = list[float](), 100.0, 7.0
 
     def proved_at(self, table: Any, formula: Any, region: Region, size: float, *args: Any, **kwargs: Any) -> End:
         self.tried.append(size)
-        self.now += self.seconds
+        self.now += self.seconds + self.waiting
+        self.worked += self.seconds
         return End(size, region.resized(Fraction(size)), self.say(size))
 
     def _refuted(self, region: Region, outcome: Outcome) -> End:
@@ -48,7 +55,8 @@ class Scripted(SizeSearch):
 
 
 def searched(search: Scripted, outcome: Outcome, monkeypatch: Any, region: Region = BOX, seconds: float = inf) -> Any:
-    monkeypatch.setattr(sizes, "time", SimpleNamespace(monotonic=lambda: search.now))
+    clocks = SimpleNamespace(monotonic=lambda: search.now, thread_time=lambda: search.worked)
+    monkeypatch.setattr(sizes, "time", clocks)
     return search.bracket(JOB, region, outcome, seconds)
 
 
@@ -147,6 +155,40 @@ def test_after_an_attempt_that_took_long_and_decided_nothing_no_other_is_made(mo
         assert len(search.tried) == tries
 
 
+def test_waiting_for_the_processor_is_no_reason_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def say(size: float) -> Outcome:
+        return proved(size) if size < 1.5 else UNDECIDED
+
+    quiet, crowded = (Scripted(say, seconds=0.1, waiting=waiting) for waiting in (0.0, 30.0))
+    for search in (quiet, crowded):
+        searched(search, proved(1.0), monkeypatch)
+    assert quiet.tried == crowded.tried
+    assert len(quiet.tried) == 24
+
+
+@given(
+    largest=st.floats(0.0, 8.0),
+    refuted=st.floats(0.0, 8.0),
+    carried=st.floats(0.0, 1.0),
+    seconds=st.floats(0.0, 1.0),
+    slower=st.floats(1.0, 5.0),
+)
+def test_a_machine_of_a_fifth_of_the_speed_reaches_what_is_decided_again_beside_its_certificate(
+    largest: float, refuted: float, carried: float, seconds: float, slower: float
+) -> None:
+    def say(size: float) -> Outcome:
+        if size <= largest:
+            return proved(size + carried * (largest - size))
+        return REFUTED if size >= max(refuted, largest) else UNDECIDED
+
+    with pytest.MonkeyPatch.context() as patch:
+        written = searched(Scripted(say, slower * seconds), proved(0.0), patch)
+        again = searched(Scripted(say, seconds, patience=expectation.PATIENCE), proved(0.0), patch)
+    assert again.low.size <= written.low.size
+    if again.high is not None:
+        assert written.high.size <= again.high.size
+
+
 def test_the_search_looks_as_far_as_eight_times_an_ordinary_size(monkeypatch: pytest.MonkeyPatch) -> None:
     balls = (Ellipsoid(np.zeros(d), np.eye(d), Fraction(size)) for d, size in ((9, 1), (9, 4), (1, Fraction(1, 2))))
     for region, limit in zip(
@@ -222,4 +264,6 @@ def test_an_attempt_has_five_seconds_or_what_is_left(monkeypatch: pytest.MonkeyP
         assert (end.size, end.region.size, end.outcome.verdict) == (0.75, Fraction(3, 4), UNDECIDED.verdict)
         SizeSearch(of).proved_at((), None, BOX, 0.75, deadline, proofs_only=True)
         assert given_budgets[-2:] == [(seconds, False), (seconds, True)]
+        SizeSearch(of, 0.2).proved_at((), None, BOX, 0.75, deadline)
+        assert given_budgets[-1] == (min(seconds, 1.0), False)
     assert (sizes.SECONDS, sizes.UNDECIDED_SECONDS, sizes.RELATIVE) == (5.0, 0.5, 1e-4)

@@ -205,7 +205,7 @@ class Decider:
             return Outcome(unknown(f"the arithmetic of this property failed ({type(error).__name__}: {error})"[:200]))
 
     def _search_sizes(self, jobs: Sequence[tuple[Obligation, Region]], answers: list[RegionDecision]) -> None:
-        search = SizeSearch(self)
+        search = SizeSearch(self, self.options.patience)
         brackets = []
         for (job, region), answer in zip(jobs, answers, strict=True):
             started = time.perf_counter()

@@ -30,7 +30,8 @@ RELATIVE = 1e-4
 ATTEMPTS = 24
 # One attempt of the search may not take as long as the verdict itself: it only narrows a bracket.
 SECONDS = 5.0
-# Where an attempt that decides nothing took so long, smaller sizes are left alone.
+# Where an attempt that decides nothing took so much of the processor, smaller sizes are left alone. How long it waited for the
+# processor beside other programs does not count: a certificate would say less for that, and be refused as one that says less.
 UNDECIDED_SECONDS = 0.5
 
 
@@ -89,9 +90,10 @@ class Bracket:
 
 @dataclass(eq=False)
 class SizeSearch:
-    """Searches over sizes with exactly checked ends."""
+    """Searches over sizes with exactly checked ends. `patience`: the share of the two times above that an attempt gets."""
 
     decider: SizeDecider
+    patience: float = 1.0
 
     def bracket(self, obligation: Obligation, region: Region, outcome: Outcome, seconds: float) -> Bracket:
         """Where the verdict changes, starting from the outcome at the region's own size."""
@@ -116,7 +118,7 @@ class SizeSearch:
             if (top < math.inf and top - low.size <= RELATIVE * top) or time.monotonic() >= deadline:
                 break
             trial = _next(low.size, None if top == math.inf else top, low.outcome.carries, limit, attempt)
-            started = time.monotonic()
+            started = time.thread_time()
             attempted = self._decide(obligation, region, trial, deadline)
             if attempted.outcome.verdict.outcome == "holds":
                 low = attempted
@@ -127,7 +129,7 @@ class SizeSearch:
                 high = refuted if high is None or refuted.size < high.size else high
             else:
                 undecided = min(undecided, trial)
-                if time.monotonic() - started > UNDECIDED_SECONDS:
+                if time.thread_time() - started > self.patience * UNDECIDED_SECONDS:
                     break
         return Bracket(low, high, max(low.size, limit if high is not None else low.size))
 
@@ -147,7 +149,9 @@ class SizeSearch:
         """The outcome for a formula at one size of a region; `deadline` on the monotonic clock."""
         resized = region.resized(Fraction(size))
         prover = self.decider.prover(resized, self.decider.forms(resized))
-        prover.seconds_budget = max(0.0, min(prover.seconds_budget, SECONDS, deadline - time.monotonic()))
+        prover.seconds_budget = max(
+            0.0, min(prover.seconds_budget, self.patience * SECONDS, deadline - time.monotonic())
+        )
         prover.proofs_only = proofs_only
         task = new_task(table, self.decider.rows, 0, region.cut, formula)
         return End(size, resized, certifiable(self.decider.guarded(lambda: prover.conclude(task))))

@@ -94,6 +94,7 @@ class VerifyOptions:
     `node_budget`: conjuncts examined for one property before it is unknown. `seconds_budget`: the same in seconds.
     `float32`: a property holds only where its margin exceeds what float32 inference can be off by.
     `confidence`: of every interval and statistical verdict, over the whole file.
+    `patience`: share of the usual time that an attempt of the search over sizes gets before the search goes no further.
     """
 
     gamma: Fraction | None = None
@@ -108,6 +109,7 @@ class VerifyOptions:
     nearest: int = 3
     cross_check: Literal["none", "scip"] = "none"
     float32: bool = False
+    patience: float = 1.0
 
     def __post_init__(self) -> None:
         if self.gamma is not None:
