@@ -66,7 +66,7 @@ LIBRARIES = {
     "assurance": set(),
     "comparison": {"numpy", "msgspec"},
     "results": {"msgspec"},
-    "report": {"jinja2", "markupsafe", "msgspec", "scipy"},
+    "report": {"jinja2", "markupsafe", "msgspec"},
     "study": {"numpy", "PIL", "msgspec", "platformdirs"},
     "faults": {"numpy", "torch", "safetensors", "PIL"},
     "web": {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addressOf, filtersOf, placeOf } from "../src/lib/address.svelte";
-import { colourOf, pixels, strongestFirst, wilson } from "../src/lib/heatmap";
+import { colourOf, pixels, strongestFirst } from "../src/lib/heatmap";
 import { everyText, original, parsed, visible } from "../src/lib/hidden";
 import { Latest, shiftsOf, textOf } from "../src/lib/latest";
 import { mapWords, shadesOf } from "../src/lib/maps";
@@ -35,13 +35,6 @@ describe("the heatmap", () => {
   });
   it("puts the concept with the most wins first", () => {
     expect(strongestFirst([[0, 1], [9, 0]])).toEqual([1, 0]);
-  });
-  it("has Wilson's interval: 8 of 10 is 0.490 to 0.943", () => {
-    const [low, high] = wilson(8, 10);
-    expect(low).toBeCloseTo(0.4902, 4);
-    expect(high).toBeCloseTo(0.9433, 4);
-    expect(wilson(0, 0)).toEqual([0, 1]);
-    expect(wilson(10, 10)[1]).toBe(1);
   });
 });
 

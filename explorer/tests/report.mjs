@@ -1,6 +1,6 @@
 // Opens a report in a real browser: no finding of axe, nothing cut off, a cell leads to its images, the address holds the view.
 // usage: node tests/report.mjs REPORT.html CHROMIUM. Prints {"problems": [...], "seen": {...}}.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -8,7 +8,7 @@ const [file, executablePath] = process.argv.slice(2);
 const address = pathToFileURL(file).href;
 const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const problems = [];
-const seen = { cells: 0, pictures: 0, cards: 0, printed: 0 };
+const seen = { dots: 0, cells: 0, pictures: 0, cards: 0, printed: 0 };
 const expect = (condition, words) => condition || problems.push(words);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 
@@ -62,6 +62,34 @@ for (const kind of await page.locator("#hm-kind option").evaluateAll((options) =
   legends[kind] = await page.locator("#hm-legend").textContent();
 }
 expect(legends.binarized.includes("cannot be told") && legends.single.includes("stronger") && new Set([legends.binarized, legends.single, legends.ground_truth]).size === 3, `legends: ${JSON.stringify(legends)}`);
+
+// What is established is the record's: a dot where an interval includes one half, or a difference may be chance.
+const dotted = (of) => of.evaluate(() => [...document.querySelectorAll("#hm td.weak:not(.diag)")].length);
+const pairs = data.heatmaps.concepts.flatMap((_, i) => data.heatmaps.concepts.map((__, j) => [i, j])).filter(([i, j]) => i !== j);
+for (const kind of ["ground_truth", "ground_truth_by_vlm", "output_label"]) {
+  await page.locator("#hm-kind").selectOption(kind);
+  const { greater, intervals } = data.heatmaps[kind][data.start], open = pairs.filter(([i, j]) => !intervals.find(([count]) => count === greater[i][j])[3]);
+  seen.dots += open.length;
+  expect((await dotted(page)) === open.length, `${kind}: ${await dotted(page)} dots for ${open.length} cells that are not established`);
+  const [, low, high] = intervals.find(([count]) => count === greater[0][1]);
+  const sentence = await page.evaluate(() => map.words(0, 1));
+  expect(sentence.includes(await page.evaluate(([low, high]) => `(${percent(low)} to ${percent(high)})`, [low, high])), `${kind}: ${sentence} has another interval than the record`);
+}
+await page.locator("#hm-kind").selectOption("differential_by_label");
+const lost = data.heatmaps.differential_by_label[data.start];
+expect((await dotted(page)) === pairs.length - 2 * lost.significant_pairs, `${await dotted(page)} dots beside ${lost.significant_pairs} pairs that differ significantly`);
+
+// A record of an older version establishes nothing, and the page says why.
+const older = structuredClone(data);
+for (const kind of ["ground_truth", "ground_truth_by_vlm", "output_label"]) for (const one of older.heatmaps[kind]) one.intervals = [];
+for (const kind of ["differential_by_label", "differential_by_output"]) for (const one of older.heatmaps[kind]) one.significant = [];
+const html = readFileSync(file, "utf8"), from = html.indexOf(">", html.indexOf('id="data"')) + 1, to = html.indexOf("</script>", from);
+writeFileSync(`${file}.older.html`, html.slice(0, from) + JSON.stringify(older).replaceAll("<", "\\u003c") + html.slice(to));
+const old = await opened("light", 1280, `${address}.older.html`);
+for (const kind of ["ground_truth", "differential_by_label"]) {
+  await old.locator("#hm-kind").selectOption(kind);
+  expect((await dotted(old)) === pairs.length && (await old.locator("#hm-note").textContent()).includes("older version"), `${kind} of an older version: ${await dotted(old)} dots, ${await old.locator("#hm-note").textContent()}`);
+}
 
 // The address holds the view.
 await page.locator("#hm-kind").selectOption("binarized");

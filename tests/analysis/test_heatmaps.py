@@ -76,6 +76,17 @@ CORRECT = counts({(0, 1): 95, (0, 2): 60, (1, 2): 10}, 100)
 INCORRECT = counts({(0, 1): 5, (0, 2): 11, (1, 2): 18}, 20)
 
 
+def test_each_count_has_its_interval_once_and_is_decided_where_that_leaves_out_one_half() -> None:
+    table = HeatmapCounts(np.array([[0, 8, 5], [2, 0, 9], [5, 8, 0]]), 10).counts_and_intervals(0.95)
+    assert table.counts.tolist() == [0, 2, 5, 8, 9]
+    # Wilson (1927), by hand: 8 of 10 is 0.490 to 0.943, 9 of 10 is 0.596 to 0.982, and nothing of 10 ends at 0.278.
+    assert table.low == pytest.approx([0.0, 0.0567, 0.2366, 0.4902, 0.5958], abs=1e-4)
+    assert table.high == pytest.approx([0.2775, 0.5098, 0.7634, 0.9433, 0.9821], abs=1e-4)
+    assert table.decided.tolist() == [True, False, False, False, True]
+    nothing = HeatmapCounts(np.zeros((2, 2), dtype=np.int64), 0).counts_and_intervals()
+    assert (nothing.low.tolist(), nothing.high.tolist(), nothing.decided.tolist()) == ([0.0], [1.0], [False])
+
+
 def test_the_difference_is_correct_minus_incorrect_with_newcombes_interval() -> None:
     loss = differential(CORRECT, INCORRECT, confidence=0.9)
     np.testing.assert_allclose(loss.difference, [[0, 0.7, 0.05], [-0.7, 0, -0.8], [-0.05, 0.8, 0]], atol=1e-12)

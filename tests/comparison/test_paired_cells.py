@@ -9,7 +9,7 @@ from conspect.comparison.compare import compare
 from conspect.comparison.concepts import cell_tests
 from conspect.comparison.orders import Orders, PairedOrders
 from conspect.report.comparison import render_comparison
-from conspect.results.heatmaps import CountMatrix
+from conspect.results.heatmaps import ShareMatrix
 from conspect.results.results import Results
 from conspect.statistics.testing import fisher_two_sided, holm
 from tests.comparison.studies import failure, with_failures
@@ -31,7 +31,7 @@ def counted(results: Results, orders: Orders) -> tuple[Results, Orders]:
     for name in results.classes:
         own = orders.ranks[[label == name for label in orders.labels]]
         greater = (own[:, :, None] > own[:, None, :]).sum(0).tolist()
-        truth.append(CountMatrix(images=len(own), greater=tuple(map(tuple, greater))))
+        truth.append(ShareMatrix(images=len(own), greater=tuple(map(tuple, greater))))
     return replace(results, heatmaps=replace(results.heatmaps, ground_truth=tuple(truth))), orders
 
 

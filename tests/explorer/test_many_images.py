@@ -121,7 +121,12 @@ def test_a_heatmap_that_would_take_too_long_is_of_a_sample_and_says_so(
         monkeypatch.setattr(f"conspect.study.exploration.lists.{name}", value)
     index = study.exploration.index
     shown = heatmap(
-        index, study.exploration._selection(ImageFilter()), index.lens.concept_names, index.lens.directions, ()
+        index,
+        study.exploration._selection(ImageFilter()),
+        index.lens.concept_names,
+        index.lens.directions,
+        (),
+        confidence=0.95,
     )
     assert (shown.images, shown.sampled_of) == (30, len(index))
 

@@ -67,6 +67,8 @@ def test_the_heatmap_counts_what_the_results_count(study: OpenedStudy) -> None:
         assert heatmap.images == told.images
         order = [heatmap.concepts.index(concept) for concept in results.heatmaps.concepts]
         assert np.array_equal(np.asarray(heatmap.greater)[np.ix_(order, order)], np.asarray(told.greater))
+        assert heatmap.intervals == told.intervals
+        assert {entry.count for entry in told.intervals} == {count for row in told.greater for count in row}
         seen += heatmap.images
     assert seen == 75
 

@@ -36,6 +36,7 @@ def test_a_report_is_whole_wherever_it_is_looked_at(tmp_path: Path, monkeypatch:
     told = json.loads(walked.stdout)
     assert told["problems"] == []
     assert told["seen"]["cells"] == 12
+    assert told["seen"]["dots"] > 0
     assert told["seen"]["pictures"] > 12
     assert told["seen"]["cards"] == 13
     assert told["seen"]["printed"] > 0

@@ -710,6 +710,17 @@ export interface components {
             counts: number[][];
         };
         /**
+         * CountInterval
+         * @description `[count, low, high, decided]`: the Wilson interval of the share that `count` is, at the study's confidence; `decided`:
+         *         whether that leaves out one half, so that it is established which of two is the more frequent.
+         */
+        CountInterval: [
+            number,
+            number,
+            number,
+            boolean
+        ];
+        /**
          * CountedPair
          * @description A pair of concepts that failures lose, "stronger > weaker" as it is in right images, and in how many.
          */
@@ -965,7 +976,8 @@ export interface components {
         };
         /**
          * HeatmapView
-         * @description Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter.
+         * @description Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter, and the `intervals` of
+         *         the shares that these are, each count once.
          *
          *         `sampled_of`: so many pass, too many to count at once, and `images` of them were drawn; None: all are counted.
          */
@@ -973,6 +985,7 @@ export interface components {
             concepts: string[];
             greater: number[][];
             images: number;
+            intervals: components["schemas"]["CountInterval"][];
             /** @default null */
             sampled_of: number | null;
             /** @default [] */

@@ -40,13 +40,3 @@ export function strongestFirst(greater: readonly (readonly number[])[]): number[
   const wins = greater.map((row) => row.reduce((sum, n) => sum + n, 0));
   return wins.map((_, k) => k).sort((a, b) => (wins[b] ?? 0) - (wins[a] ?? 0) || a - b);
 }
-
-/** Wilson's interval of k of n at 95 %. Source: Wilson (1927). */
-export function wilson(k: number, n: number): readonly [number, number] {
-  if (n === 0) return [0, 1];
-  const z = 1.959963984540054;
-  const share = k / n;
-  const centre = (share + (z * z) / (2 * n)) / (1 + (z * z) / n);
-  const half = (z * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n))) / (1 + (z * z) / n);
-  return [k === 0 ? 0 : Math.max(0, centre - half), k === n ? 1 : Math.min(1, centre + half)];
-}

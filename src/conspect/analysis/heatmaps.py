@@ -17,6 +17,16 @@ from conspect.statistics.testing import fisher_two_sided, holm
 
 
 @dataclass(frozen=True, eq=False)
+class CountIntervals:
+    """Wilson intervals `low`, `high` of the shares that `counts` are; `decided` where they leave out one half. All `[count]`."""
+
+    counts: NDArray[np.int64]
+    low: Float64
+    high: Float64
+    decided: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
 class HeatmapCounts:
     """`greater[i, j]`: images in which concept i is stronger than j, strictly; out of `images`. `a + b` merges shards."""
 
@@ -35,6 +45,12 @@ class HeatmapCounts:
     def interval(self, confidence: float = 0.95) -> tuple[Float64, Float64]:
         """Wilson interval of each cell's share, each `[concept, concept]`."""
         return wilson(self.greater, self.images, confidence)
+
+    def counts_and_intervals(self, confidence: float = 0.95) -> CountIntervals:
+        """Each count that stands in a cell once, ascending, with the interval of its share."""
+        counts = np.unique(self.greater)
+        low, high = wilson(counts, self.images, confidence)
+        return CountIntervals(counts, low, high, (low >= 0.5) | (high <= 0.5))
 
 
 def single_input(strengths: Floats) -> NDArray[np.bool_]:

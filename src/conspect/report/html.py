@@ -10,7 +10,6 @@ from importlib import resources
 import msgspec
 from markupsafe import Markup
 from msgspec import structs
-from scipy import special
 
 from conspect.report.concepts import grades_part
 from conspect.report.failure_groups import groups_part
@@ -144,8 +143,7 @@ def _weakest(results: Results) -> list[ExpectedPair]:
 
 
 class _PageData(msgspec.Struct, frozen=True):
-    """What the page's script needs. `shown`: places in `grades` of the heatmaps' concepts; `start`: the class shown first;
-    `z`: standard deviations on either side of an interval of `confidence`."""
+    """What the page's script needs. `shown`: places in `grades` of the heatmaps' concepts; `start`: the class shown first."""
 
     classes: tuple[str, ...]
     heatmaps: Heatmaps
@@ -155,13 +153,11 @@ class _PageData(msgspec.Struct, frozen=True):
     grades: tuple[Grade, ...]
     shown: tuple[int, ...]
     start: int
-    confidence: float
-    z: float
 
 
 def _data(results: Results, thumbnails: Mapping[str, str]) -> _PageData:
     names = [concept.name for concept in results.concepts]
-    worst, confidence = results.localization.worst, results.asked.confidence
+    worst = results.localization.worst
     return _PageData(
         classes=results.classes,
         heatmaps=structs.replace(results.heatmaps, examples=()),
@@ -171,6 +167,4 @@ def _data(results: Results, thumbnails: Mapping[str, str]) -> _PageData:
         grades=tuple(concept.grade for concept in results.concepts),
         shown=tuple(names.index(name) for name in results.heatmaps.concepts),
         start=0 if worst is None else results.classes.index(worst.class_name),
-        confidence=confidence,
-        z=float(-special.ndtri((1 - confidence) / 2)),
     )

@@ -6,6 +6,7 @@ from enum import Enum
 
 import msgspec
 
+from conspect.results.shares import CountInterval
 from conspect.results.verification import Property
 
 
@@ -163,7 +164,8 @@ class HeatmapCell(msgspec.Struct, frozen=True):
 
 
 class HeatmapView(msgspec.Struct, frozen=True):
-    """Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter.
+    """Counts "row's concept is stronger" `[concept][concept]` over `images` images that pass a filter, and the `intervals` of
+    the shares that these are, each count once.
 
     `sampled_of`: so many pass, too many to count at once, and `images` of them were drawn; None: all are counted.
     """
@@ -171,6 +173,7 @@ class HeatmapView(msgspec.Struct, frozen=True):
     concepts: tuple[str, ...]
     greater: tuple[tuple[int, ...], ...]
     images: int
+    intervals: tuple[CountInterval, ...]
     unseen: tuple[str, ...] = ()
     sampled_of: int | None = None
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from conspect.results.shares import Count, Counts, Fraction
+from conspect.results.shares import Count, CountInterval, Counts, Fraction
 
 
 class CountMatrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,6 +14,12 @@ class CountMatrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     images: Count
     greater: Counts
+
+
+class ShareMatrix(CountMatrix, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Counts as shares: `intervals` of every count that stands in `greater`, ascending. None in results of old versions."""
+
+    intervals: tuple[CountInterval, ...] = ()
 
 
 class LostPair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,13 +38,15 @@ class LostPair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Difference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Correct minus incorrect behaviour of a class. `p_value`: Holm-adjusted over the pairs of this heatmap.
 
-    `significant_pairs`: pairs below 1 - confidence; `top_pairs`: those that failures lose, largest difference first.
+    `significant_pairs`: pairs below 1 - confidence, `significant [pair]` their two places, the smaller first (none in results of
+    old versions); `top_pairs`: those that failures lose, largest difference first.
     """
 
     correct: CountMatrix
     incorrect: CountMatrix
     p_value: tuple[tuple[Fraction, ...], ...]
     significant_pairs: Count
+    significant: tuple[tuple[Count, Count], ...] = ()
     top_pairs: tuple[LostPair, ...]
 
 
@@ -66,9 +74,9 @@ class Heatmaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     concepts: tuple[str, ...]
     of_concepts: Count
-    ground_truth: tuple[CountMatrix, ...]
-    ground_truth_by_vlm: tuple[CountMatrix, ...]
-    output_label: tuple[CountMatrix, ...]
+    ground_truth: tuple[ShareMatrix, ...]
+    ground_truth_by_vlm: tuple[ShareMatrix, ...]
+    output_label: tuple[ShareMatrix, ...]
     differential_by_label: tuple[Difference, ...]
     differential_by_output: tuple[Difference, ...]
     binarized: BinarizedMaps

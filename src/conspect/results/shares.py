@@ -33,6 +33,17 @@ class Interval(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     high: Fraction
 
 
+class CountInterval(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """`[count, low, high, decided]`: the Wilson interval of the share that `count` is, at the study's confidence; `decided`:
+    whether that leaves out one half, so that it is established which of two is the more frequent.
+    """
+
+    count: Count
+    low: Fraction
+    high: Fraction
+    decided: bool
+
+
 class CulpritCounts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many failures fall to the head, to the encoder, and to neither."""
 

@@ -1,13 +1,7 @@
-/* Wilson's interval, as in the results: n is small, so it is computed where it is shown. */
-const wilson = (k, n, z = data.z) => {
-  if (!n) return [0, 1];
-  const p = k / n, d = 1 + (z * z) / n, c = (p + (z * z) / (2 * n)) / d, h = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / d;
-  return [k === 0 ? 0 : Math.max(0, c - h), k === n ? 1 : Math.min(1, c + h)];
-};
-
 /* Colour of a value in -1..1: toward one end of a blue-orange scale, which the colour-blind can tell apart. */
 const colour = (value) => `color-mix(in srgb, var(--${value >= 0 ? "hi" : "lo"}) ${Math.round(100 * Math.min(1, Math.abs(value)))}%, var(--mid))`;
 const SCALE = (low, high) => ({ low, high });
+const OLDER = "These results were written by an older version, which did not keep what is established: run the study again. Until then every cell has a dot.";
 const SET = 1, NOT_SET = -0.08, UNCLEAR = 0.3, YES = 0.85, NO = -0.5;
 
 /* Images whose strengths the page knows: the first right ones of each class, and failures. */
@@ -32,25 +26,25 @@ const sides = (pictured) => (i, j) => pictured && [
 ];
 function shares(counts, what, pictured) {
   const n = counts.images, share = (i, j) => (n ? counts.greater[i][j] / n : null);
+  const intervals = new Map(counts.intervals.map(([count, low, high, decided]) => [count, { decided, words: ` (${percent(low)} to ${percent(high)})` }]));
+  const interval = (i, j) => intervals.get(counts.greater[i][j]);
   return {
     value: (i, j) => (n ? 2 * share(i, j) - 1 : 0),
-    weak: (i, j) => { const [low, high] = wilson(counts.greater[i][j], n); return low < 0.5 && high > 0.5; },
-    words: (i, j) => {
-      const [low, high] = wilson(counts.greater[i][j], n);
-      return n ? `In ${number(counts.greater[i][j])} of ${number(n)} ${what} ${names[i]} is stronger than ${names[j]}: ${percent(share(i, j))} (${percent(low)} to ${percent(high)}).` : `There are no ${what}.`;
-    },
+    weak: (i, j) => !interval(i, j)?.decided,
+    words: (i, j) => n ? `In ${number(counts.greater[i][j])} of ${number(n)} ${what} ${names[i]} is stronger than ${names[j]}: ${percent(share(i, j))}${interval(i, j)?.words ?? ""}.` : `There are no ${what}.`,
     strength: (i) => names.reduce((sum, _, j) => sum + (n ? counts.greater[i][j] : 0), 0),
     shown: sides(pictured), legend: SCALE("in no image", "in every image"),
-    note: `${number(n)} images. A dot: the interval includes one half, so which of the two is stronger is not established.`,
+    note: `${number(n)} images. ${counts.intervals.length ? "A dot: the interval includes one half, so which of the two is stronger is not established." : OLDER}`,
   };
 }
 /* The record keeps six decimals: what is 0 there is below the last of them. */
 const chance = (p) => (p < 1e-6 ? "below 0.000001" : `= ${p.toPrecision(2)}`);
 function difference(d, what, pictured) {
   const a = d.correct, b = d.incorrect, known = a.images && b.images;
+  const beyond = new Set(d.significant.map(([i, j]) => i * K + j)), older = d.significant.length < d.significant_pairs;
   const value = (i, j) => (known ? a.greater[i][j] / a.images - b.greater[i][j] / b.images : 0);
   return {
-    value, weak: (i, j) => d.p_value[i][j] >= 1 - data.confidence,
+    value, weak: (i, j) => !beyond.has(Math.min(i, j) * K + Math.max(i, j)),
     words: (i, j) => known
       ? `${names[i]} is stronger than ${names[j]} in ${percent(a.greater[i][j] / a.images)} of ${number(a.images)} images ${what} that come out right, and in ${percent(b.greater[i][j] / b.images)} of ${number(b.images)} that come out wrong: ${points(value(i, j))}, corrected p ${chance(d.p_value[i][j])}.`
       : `There are no ${a.images ? "wrong" : "right"} images ${what}: nothing to compare.`,
@@ -60,7 +54,7 @@ function difference(d, what, pictured) {
       [`right, and ${names[i]} is stronger`, pictured.filter((image) => image.label === image.output && stronger(image, i, j))],
     ],
     legend: SCALE("more often when wrong", "more often when right"),
-    note: `${number(a.images)} right, ${number(b.images)} wrong. A dot: the difference may be chance (corrected for ${(K * (K - 1)) / 2} pairs).`,
+    note: `${number(a.images)} right, ${number(b.images)} wrong. ${older ? OLDER : `A dot: the difference may be chance (corrected for ${(K * (K - 1)) / 2} pairs).`}`,
   };
 }
 function cut(c) {

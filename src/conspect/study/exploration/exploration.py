@@ -138,7 +138,8 @@ class Exploration:
         """How often one concept is stronger than another. Raises UserError EXPLORE001 or EXPLORE002."""
         names, directions = self._concepts()
         unseen = tuple(entry.name for entry in self._findings.concepts if entry.grade == "not seen")
-        return heatmap(self.index, self._selection(asked), names, directions, unseen)
+        confidence = self._results.asked.confidence
+        return heatmap(self.index, self._selection(asked), names, directions, unseen, confidence=confidence)
 
     def ask(self, text: str) -> Answer:
         """A concept or pair in plain words. Raises UserError EXPLORE002."""

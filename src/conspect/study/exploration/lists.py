@@ -16,6 +16,7 @@ from conspect.monitor.runtime import VERDICTS
 from conspect.results.exploration import Confusion, HeatmapView, ImageList, ImageRow, Order
 from conspect.study.exploration.filters import Annotations, Selection
 from conspect.study.exploration.index import KEPT_NUMBERS, StudyIndex
+from conspect.study.recording.shares import count_intervals
 
 MOST_ROWS = 1000
 # A heatmap compares every pair of concepts on every image: about a second's worth; never fewer images than an interval needs.
@@ -88,9 +89,17 @@ def confusion(index: StudyIndex, selection: Selection) -> Confusion:
 
 
 def heatmap(
-    index: StudyIndex, selection: Selection, names: tuple[str, ...], directions: Float64, unseen: tuple[str, ...]
+    index: StudyIndex,
+    selection: Selection,
+    names: tuple[str, ...],
+    directions: Float64,
+    unseen: tuple[str, ...],
+    *,
+    confidence: float,
 ) -> HeatmapView:
-    """Counts of "row's concept is stronger" over the selected images; exact, or of a sample where that takes too long."""
+    """Counts of "row's concept is stronger" over the selected images, with intervals at `confidence`; exact, or of a sample where
+    that takes too long.
+    """
     rows, of = selection.rows, None
     kept = len(names) * len(index) <= KEPT_NUMBERS
     most = MOST_COMPARISONS // max(1, len(names) ** 2)
@@ -100,7 +109,7 @@ def heatmap(
     strengths = index.numerators(directions, rows) if kept and of is None else index.readings(rows, directions)
     counts = by_group(strengths, np.zeros(len(strengths), dtype=np.int64), 1)[0]
     greater = tuple(tuple(row) for row in counts.greater.tolist())
-    return HeatmapView(names, greater, len(strengths), unseen, of)
+    return HeatmapView(names, greater, len(strengths), count_intervals(counts, confidence), unseen, of)
 
 
 def as_csv(rows: Iterable[ImageRow]) -> str:

@@ -6,11 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.heatmaps import DifferentialHeatmap, HeatmapCounts, binarized
-from conspect.results.heatmaps import BinarizedMaps, CountMatrix, Difference, ExampleImage, Heatmaps, LostPair
+from conspect.results.heatmaps import (
+    BinarizedMaps,
+    CountMatrix,
+    Difference,
+    ExampleImage,
+    Heatmaps,
+    LostPair,
+    ShareMatrix,
+)
 from conspect.study.config import Settings
 from conspect.study.measuring.measurements import Measurements
 from conspect.study.recording.concepts import ConceptSample
-from conspect.study.recording.shares import counts_matrix
+from conspect.study.recording.shares import count_intervals, counts_matrix
 
 # More concepts than this would not be legible; the report then shows those that differ most.
 SHOWN_CONCEPTS = 48
@@ -62,9 +70,9 @@ def heatmap_results(
     return Heatmaps(
         concepts=names,
         of_concepts=len(measured.lens.concept_names),
-        ground_truth=tuple(map(_counts, truth)),
-        ground_truth_by_vlm=tuple(map(_counts, by_vlm)),
-        output_label=tuple(map(_counts, maps.output_label())),
+        ground_truth=tuple(_shares(counts, confidence) for counts in truth),
+        ground_truth_by_vlm=tuple(_shares(counts, confidence) for counts in by_vlm),
+        output_label=tuple(_shares(counts, confidence) for counts in maps.output_label()),
         differential_by_label=by_label,
         differential_by_output=by_output,
         binarized=BinarizedMaps(
@@ -94,15 +102,25 @@ def _counts(heatmap: HeatmapCounts) -> CountMatrix:
     return CountMatrix(images=int(heatmap.images), greater=counts_matrix(heatmap.greater))
 
 
+def _shares(heatmap: HeatmapCounts, confidence: float) -> ShareMatrix:
+    return ShareMatrix(
+        images=int(heatmap.images),
+        greater=counts_matrix(heatmap.greater),
+        intervals=count_intervals(heatmap, confidence),
+    )
+
+
 def _difference(
     heatmap: DifferentialHeatmap, confidence: float, names: tuple[str, ...], believed: NDArray[np.bool_]
 ) -> Difference:
     correct, incorrect, alpha = heatmap.correct, heatmap.incorrect, 1 - confidence
+    significant = np.argwhere(np.triu(heatmap.p_value < alpha, 1)).tolist()
     return Difference(
         correct=_counts(correct),
         incorrect=_counts(incorrect),
         p_value=tuple(tuple(row) for row in np.round(heatmap.p_value, 6).tolist()),
-        significant_pairs=int((np.triu(heatmap.p_value < alpha, 1)).sum()),
+        significant_pairs=len(significant),
+        significant=tuple((i, j) for i, j in significant),
         top_pairs=tuple(
             LostPair(
                 stronger=names[i],

@@ -7,7 +7,8 @@ from typing import SupportsFloat, SupportsInt
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.results.shares import Counts, Share
+from conspect.analysis.heatmaps import HeatmapCounts
+from conspect.results.shares import CountInterval, Counts, Share
 from conspect.statistics.intervals import wilson
 
 
@@ -16,6 +17,19 @@ def share(successes: SupportsInt, trials: SupportsInt, confidence: float) -> Sha
     hits, number = int(successes), int(trials)
     low, high = wilson(hits, number, confidence)
     return Share(value=hits / number if number else None, low=float(low), high=float(high), successes=hits, n=number)
+
+
+def count_intervals(counts: HeatmapCounts, confidence: float) -> tuple[CountInterval, ...]:
+    """Intervals of the counts of a heatmap, to six decimals; what they decide is told before they are rounded."""
+    table = counts.counts_and_intervals(confidence)
+    rows = zip(
+        table.counts.tolist(),
+        table.low.round(6).tolist(),
+        table.high.round(6).tolist(),
+        table.decided.tolist(),
+        strict=True,
+    )
+    return tuple(CountInterval(*row) for row in rows)
 
 
 def finite_or_none(value: SupportsFloat) -> float | None:
