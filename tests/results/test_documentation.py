@@ -36,6 +36,8 @@ def _below(kind: Any, whole: tuple[type, ...]) -> set[str]:
         return {f"[]{rest}" for rest in inside} if inside != {""} or get_args(kind)[0] is Difference else {""}
     if isinstance(kind, type) and kind not in whole:
         if issubclass(kind, msgspec.Struct):
+            if kind.__struct_config__.array_like:  # the file has its values in order, without names
+                return {""}
             return {f".{path}" for path in fields_of(kind, whole=whole)}
         if dataclasses.is_dataclass(kind):
             return {f".{field.name}" for field in dataclasses.fields(kind)}
