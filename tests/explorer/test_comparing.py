@@ -1,5 +1,7 @@
 """Two studies side by side, by value: the later model's head breaks the murky greens, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,28 @@ def test_heatmaps_of_one_encoder_do_not_differ_and_their_cells_are_those_of_the_
     assert difference.images_after == told.images
     assert all(p == 1 for row in difference.p_values for p in row)
     assert set(difference.changed_by_class.values()) == {0}
+    assert difference.significant == ()
+
+
+def test_cells_that_changed_beyond_chance_are_named_by_the_places_of_their_concepts(
+    compared: OpenedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = compared.exploration.views.compared
+    tests = view._tests
+    assert tests is not None
+    chosen = [k for k, cell in enumerate(tests.cells) if cell[0] == "blue"][1:3]
+    p_values = np.ones(len(tests.cells))
+    p_values[chosen] = 0.049, 0.051  # the study's confidence is 0.95
+    monkeypatch.setitem(vars(view), "_tests", replace(tests, p_values=p_values))
+    difference = view.heatmap(None)
+    assert difference.class_name == "blue"
+    assert difference.changed_by_class["blue"] == 1
+    _, first, second = tests.cells[chosen[0]]
+    assert difference.significant == (
+        tuple(sorted((difference.concepts.index(first), difference.concepts.index(second)))),
+    )
+    i, j = difference.significant[0]
+    assert difference.p_values[i][j] == difference.p_values[j][i] == 0.049
 
 
 def test_the_swap_test_puts_the_new_mistakes_down_to_the_head(compared: OpenedStudy) -> None:

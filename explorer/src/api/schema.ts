@@ -956,7 +956,8 @@ export interface components {
          * @description Heatmaps of one class in both studies: counts `[concept][concept]`, and a p-value for each cell.
          *
          *         `pairing`: image by image (exact McNemar test), or as two samples (Fisher's exact test); where only some cells of the class
-         *         are paired, "independent". Corrected by Holm over `tested` cells: all pairs in all classes. Significant: p below `level`.
+         *         are paired, "independent". Corrected by Holm over `tested` cells: all pairs in all classes. `significant [pair]`: places of
+         *         the two concepts, the smaller first, of cells whose change is beyond chance at the study's confidence.
          */
         HeatmapDifference: {
             after: number[][];
@@ -968,10 +969,13 @@ export interface components {
             concepts: string[];
             images_after: number;
             images_before: number;
-            level: number;
             p_values: number[][];
             /** @enum {unknown} */
             pairing: "independent" | "paired";
+            significant: [
+                number,
+                number
+            ][];
             tested: number;
         };
         /**

@@ -29,7 +29,8 @@ class HeatmapDifference(msgspec.Struct, frozen=True):
     """Heatmaps of one class in both studies: counts `[concept][concept]`, and a p-value for each cell.
 
     `pairing`: image by image (exact McNemar test), or as two samples (Fisher's exact test); where only some cells of the class
-    are paired, "independent". Corrected by Holm over `tested` cells: all pairs in all classes. Significant: p below `level`.
+    are paired, "independent". Corrected by Holm over `tested` cells: all pairs in all classes. `significant [pair]`: places of
+    the two concepts, the smaller first, of cells whose change is beyond chance at the study's confidence.
     """
 
     class_name: str
@@ -41,7 +42,7 @@ class HeatmapDifference(msgspec.Struct, frozen=True):
     pairing: Pairing
     p_values: tuple[tuple[float, ...], ...]
     tested: int
-    level: float
+    significant: tuple[tuple[int, int], ...]
     changed_by_class: dict[str, int]
 
 

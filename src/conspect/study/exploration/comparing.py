@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conspect.comparison.compare import compare, on_same_images
 from conspect.comparison.concepts import CellTests, cell_tests
@@ -90,8 +91,7 @@ class StudyPair:
             raise user_error(
                 "EXPLORE010", f"the heatmaps cannot be compared: {why}", "compare studies with the same lens"
             )
-        level = 1 - self._results.asked.confidence
-        significant = tests.p_values < level
+        significant = tests.p_values < 1 - self._results.asked.confidence
         changed = {
             name: sum(bool(s) for s, cell in zip(significant, tests.cells, strict=True) if cell[0] == name)
             for name in tests.classes
@@ -100,7 +100,7 @@ class StudyPair:
         if chosen not in changed:
             fix = f"classes: {', '.join(tests.classes[:20])}"
             raise user_error("EXPLORE001", f"the two studies share no class {chosen[:100]!r}", fix)
-        return _difference(tests, self._before.results, self._results, chosen, level=level, changed=changed)
+        return _difference(tests, (self._before.results, self._results), chosen, significant, changed)
 
     def swap(self) -> SwapTest:
         """Which part of the model broke since: heads and encoders exchanged. Raises UserError EXPLORE010, STUDY002."""
@@ -141,17 +141,23 @@ class StudyPair:
 
 
 def _difference(
-    tests: CellTests, before: Results, after: Results, chosen: str, *, level: float, changed: dict[str, int]
+    tests: CellTests,
+    versions: tuple[Results, Results],
+    chosen: str,
+    significant: NDArray[np.bool_],
+    changed: dict[str, int],
 ) -> HeatmapDifference:
     names = tests.concepts
     place = {name: k for k, name in enumerate(names)}
     p_values = np.ones((len(names), len(names)))
-    for cell, p in zip(tests.cells, tests.p_values, strict=True):
+    beyond: list[tuple[int, int]] = []
+    for cell, p, changes in zip(tests.cells, tests.p_values, significant, strict=True):
         if cell[0] == chosen:
             i, j = place[cell[1]], place[cell[2]]
             p_values[i, j] = p_values[j, i] = p
+            beyond += [(min(i, j), max(i, j))] if changes else []
     own = np.array([cell[0] == chosen for cell in tests.cells])
-    (old, images_before), (new, images_after) = (_counts(version, chosen, names) for version in (before, after))
+    (old, images_before), (new, images_after) = (_counts(version, chosen, names) for version in versions)
     return HeatmapDifference(
         class_name=chosen,
         concepts=names,
@@ -162,7 +168,7 @@ def _difference(
         pairing="paired" if tests.paired[own].all() else "independent",
         p_values=tuple(tuple(float(p) for p in row) for row in p_values),
         tested=len(tests.cells),
-        level=level,
+        significant=tuple(beyond),
         changed_by_class=changed,
     )
 
