@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conspect.analysis.diagnosis.weighing import SUSPECTS, Answer, Suspect
+from conspect.analysis.diagnosis.weighing import SUSPECTS, NamedSuspects, Suspect
 from conspect.bench import mutants as bench
 from conspect.bench.inputs import Answers, InputAnswer
 from conspect.faults.judgement.left_out import Judgement
@@ -49,7 +49,7 @@ def judged(part: Part, named: Suspect | None, lost: int) -> tuple[Any, Judgement
     suspects = (Suspect.HEAD, Suspect.ENCODER) if named is None else (named,)
     posterior = np.full(len(SUSPECTS), 0.05)
     posterior[[SUSPECTS.index(suspect) for suspect in suspects]] = 0.8 / len(suspects)
-    return case, Judgement(Answer(posterior, suspects), [None] * images)
+    return case, Judgement(NamedSuspects(posterior, suspects), [None] * images)
 
 
 def test_a_mutant_is_right_where_its_part_is_named_and_one_that_costs_nothing_may_be_called_sound() -> None:

@@ -39,7 +39,7 @@ from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid
 from conspect.verification.neighbourhoods.extents import Extents
 from conspect.verification.neighbourhoods.learning import MeasuredShare, Neighbourhood, kinds_near
-from conspect.verification.neighbourhoods.proving import Case
+from conspect.verification.neighbourhoods.proving import ProofCase
 from conspect.verification.neighbourhoods.verdicts import refuting
 from conspect.verification.queries.changed import PictureName
 from conspect.verification.queries.model import EmbeddingSplit, VerificationModel, VerifyOptions
@@ -350,7 +350,7 @@ def test_a_property_called_output_is_refused() -> None:
 def test_what_refutes_is_a_picture_before_an_embedding_that_was_searched() -> None:
     centres = Centres(np.zeros((4, 1), dtype=np.int64), 0)
     found = {1: np.array([7.0]), 2: np.array([8.0])}
-    around = Around(Case(), centres, np.zeros(4, bool), np.array([NONE, NONE, UNCHANGED, 1]), found)
+    around = Around(ProofCase(), centres, np.zeros(4, bool), np.array([NONE, NONE, UNCHANGED, 1]), found)
     assert around.refuted.tolist() == [False, True, True, True]
     embeddings = np.array([[10.0], [11.0], [12.0], [13.0]])
     pictures = embeddings[:, None] + np.array([[0.25], [0.5]])

@@ -9,7 +9,7 @@ import pytest
 from conspect.verification.neighbourhoods import proving
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.extents import Extents
-from conspect.verification.neighbourhoods.proving import Case, NeighbourhoodProver, _closed, _Open
+from conspect.verification.neighbourhoods.proving import NeighbourhoodProver, ProofCase, _closed, _Open
 from conspect.verification.neighbourhoods.rows import ReadoutRows
 from conspect.verification.queries.negation import AtomRows, LinearLiteral, State, negation
 from conspect.verification.regions.readouts import ReadoutKinds, StrengthForm
@@ -27,7 +27,7 @@ def prover(values: list[tuple[float, float]], shift: int = 40) -> NeighbourhoodP
 
 
 def case_of(rows: int, *literals: LinearLiteral, pending: Any = ()) -> _Open:
-    return _Open(0, Case(), State(literals, pending), np.arange(rows), np.zeros(rows, dtype=bool))
+    return _Open(0, ProofCase(), State(literals, pending), np.arange(rows), np.zeros(rows, dtype=bool))
 
 
 def test_one_literal_closes_what_it_can_and_what_holds_at_its_centre_is_not_searched() -> None:
@@ -39,7 +39,7 @@ def test_one_literal_closes_what_it_can_and_what_holds_at_its_centre_is_not_sear
     # What closes most comes first.
     assert case.case.alternatives == [((0, 1),), ((1, 1),)]
     # Rows of a case are those of its images: here of the last two, turned round.
-    turned = _Open(0, Case(), State((SECOND,), ()), np.array([1, 0]), np.zeros(2, dtype=bool))
+    turned = _Open(0, ProofCase(), State((SECOND,), ()), np.array([1, 0]), np.zeros(2, dtype=bool))
     assert own._cheaply(turned, np.array([0, 2]), ONE).tolist() == [False, False]
     assert turned.closed.tolist() == [True, False]
 
@@ -121,7 +121,7 @@ def test_cases_are_opened_for_images_that_are_left_and_no_more_of_them_than_allo
     own = prover([(1.0, 1.0)] * 3)
     state = negation(table, ROWS.rows, None)
     for most, opened in ((3, True), (2, False)):
-        case = _Open(0, Case(), state, np.array([5, 6, 7]), np.array([False, True, False]))
+        case = _Open(0, ProofCase(), state, np.array([5, 6, 7]), np.array([False, True, False]))
         monkeypatch.setattr(proving, "MOST_CASES", most)
         counts = [1]
         branches = own._opened(case, table, counts)
@@ -132,17 +132,20 @@ def test_cases_are_opened_for_images_that_are_left_and_no_more_of_them_than_allo
         assert [branch.rows.tolist() for branch in branches] == [[5, 7]] * len(branches)
         assert [branch.closed.tolist() for branch in branches] == [[False, False]] * len(branches)
         assert [branch.state for branch in branches] == ([State((SECOND,), ()), State((THIRD,), ())] if opened else [])
-    done = _Open(0, Case(), state, np.array([5]), np.array([True]))
+    done = _Open(0, ProofCase(), state, np.array([5]), np.array([True]))
     assert own._opened(done, table, [1]) == []
     assert own._opened(case_of(1, SECOND), table, [1]) == []
 
 
 def test_an_image_is_proved_where_its_case_is_closed_or_every_branch_of_it() -> None:
     branches = [
-        _Open(0, Case(), State((), ()), np.arange(3), np.array(closed)) for closed in ([True, True, False],) * 2
+        _Open(0, ProofCase(), State((), ()), np.arange(3), np.array(closed)) for closed in ([True, True, False],) * 2
     ]
     branches[1].closed = np.array([True, False, True])
-    case = _Open(0, Case(), State((), ()), np.arange(4), np.array([False, True, False, False]), branches)
+    case = _Open(0, ProofCase(), State((), ()), np.arange(4), np.array([False, True, False, False]), branches)
     assert _closed(case).tolist() == [True, True, False, False]
     assert case.closed.tolist() == [False, True, False, False]
-    assert _closed(_Open(0, Case(), State((), ()), np.arange(2), np.array([False, True]))).tolist() == [False, True]
+    assert _closed(_Open(0, ProofCase(), State((), ()), np.arange(2), np.array([False, True]))).tolist() == [
+        False,
+        True,
+    ]

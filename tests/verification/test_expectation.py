@@ -17,7 +17,7 @@ from conspect.verification.certificates.expectation import (
     Expectation,
     ExpectedClaim,
     ReachableClaims,
-    Source,
+    SpecificationSource,
     plain,
 )
 from conspect.verification.certificates.writing import bundle, certificate_name, text_digest
@@ -47,8 +47,8 @@ def subject() -> VerificationModel:
     return plane(thresholds={"right": 0.25, "up": 0.5})
 
 
-def source() -> Source:
-    return Source("f.cspec", text_digest(TEXT.encode()), check_text(TEXT).require())
+def source() -> SpecificationSource:
+    return SpecificationSource("f.cspec", text_digest(TEXT.encode()), check_text(TEXT).require())
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_what_a_study_decides_again_gets_five_seconds_and_no_second_opinion() ->
 def test_provable_coverage_is_expected_shape_by_shape_and_boxes_at_their_coverage() -> None:
     model = model_with_images(1)
     text = "property p: for all x in focus(car): predict(x, car) implies (a > b or b > a)\n"
-    of = Source("g.cspec", text_digest(text.encode()), check_text(text).require())
+    of = SpecificationSource("g.cspec", text_digest(text.encode()), check_text(text).require())
     expectation = Expectation(model, VerifyOptions())
     expected = {entry.name: entry for entry in expectation.coverage(of, [Fraction(1, 2)])}
     assert list(expected) == [f"p over {shape}" for shape in SHAPES] + ["p at coverage 1/2"] or len(expected) == 5

@@ -29,7 +29,7 @@ from conspect.verification.neighbourhoods import proving
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.ellipsoid import ChangeEllipsoid
 from conspect.verification.neighbourhoods.extents import Extents
-from conspect.verification.neighbourhoods.proving import Case, NeighbourhoodProver, _Open, _parts, _Search
+from conspect.verification.neighbourhoods.proving import NeighbourhoodProver, ProofCase, _Open, _parts, _Search
 from conspect.verification.neighbourhoods.refuting import Refuter
 from conspect.verification.neighbourhoods.rows import IntegerRow, ReadoutRows
 from conspect.verification.queries.formula_table import Names, concepts_asked, lead_of, leads_asked, tabulate
@@ -221,7 +221,7 @@ def test_a_formula_is_proved_around_the_images_that_its_literals_leave_no_room()
 
 def test_searches_run_together_as_far_as_memory_goes(monkeypatch) -> None:
     def search(rows: int) -> _Search:
-        case = _Open(0, Case(), State((), ()), np.arange(rows), np.zeros(rows, dtype=bool))
+        case = _Open(0, ProofCase(), State((), ()), np.arange(rows), np.zeros(rows, dtype=bool))
         return _Search(case, np.arange(rows), np.arange(2), np.zeros((2, 5)), np.zeros((rows, 2)))
 
     searches = [search(rows) for rows in (1, 2, 3, 9, 1)]
@@ -314,7 +314,7 @@ def test_what_floats_call_closed_and_integers_do_not_is_left_alone(monkeypatch: 
 def test_of_many_literals_the_nearest_to_breaking_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     own = prover([[-4, 0], [-6, 0]])
     literals = tuple(LinearLiteral(3 + k, 3 + (k + 1) % 3, True) for k in range(3))
-    case = _Open(0, Case(), State(literals, ()), np.arange(2), np.zeros(2, dtype=bool))
+    case = _Open(0, ProofCase(), State(literals, ()), np.arange(2), np.zeros(2, dtype=bool))
     whole = own._search(case, np.arange(2), np.arange(2), Fraction(2))
     assert whole.literals.tolist() == [0, 1, 2]
     forms = [own._float(literal) for literal in literals]

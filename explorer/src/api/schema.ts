@@ -462,29 +462,6 @@ export interface components {
             overall: components["schemas"]["ShareChange"];
         };
         /**
-         * Answer
-         * @description What the lens says to a concept or pair in plain words.
-         *
-         *         `trust`: "seen", "partly", "not checked" (words of nobody's list, which may mean nothing to the lens) or "not seen".
-         *         `bins` and `counts_right`, `counts_wrong`: a histogram of the strength (or margin) over all images.
-         */
-        Answer: {
-            best: components["schemas"]["ImageRow"][];
-            bins: number[];
-            by_class: components["schemas"]["HeatmapCell"][];
-            classes: components["schemas"]["Separation"][];
-            counts_right: number[];
-            counts_wrong: number[];
-            failures: components["schemas"]["Separation"][];
-            first: string;
-            in_study: boolean;
-            question: string;
-            second: string | null;
-            trust: string;
-            trust_reasons: string[];
-            worst: components["schemas"]["ImageRow"][];
-        };
-        /**
          * BreakingImage
          * @description A real held-out image for which the property is false. `size`: of the smallest region that holds it; `margin` <= 0.
          */
@@ -1112,6 +1089,29 @@ export interface components {
             id: string;
             /** @default null */
             label: string | null;
+        };
+        /**
+         * LensAnswer
+         * @description What the lens says to a concept or pair in plain words.
+         *
+         *         `trust`: "seen", "partly", "not checked" (words of nobody's list, which may mean nothing to the lens) or "not seen".
+         *         `bins` and `counts_right`, `counts_wrong`: a histogram of the strength (or margin) over all images.
+         */
+        LensAnswer: {
+            best: components["schemas"]["ImageRow"][];
+            bins: number[];
+            by_class: components["schemas"]["HeatmapCell"][];
+            classes: components["schemas"]["Separation"][];
+            counts_right: number[];
+            counts_wrong: number[];
+            failures: components["schemas"]["Separation"][];
+            first: string;
+            in_study: boolean;
+            question: string;
+            second: string | null;
+            trust: string;
+            trust_reasons: string[];
+            worst: components["schemas"]["ImageRow"][];
         };
         /**
          * Listing
@@ -2014,7 +2014,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Answer"];
+                    "application/json": components["schemas"]["LensAnswer"];
                 };
             };
             /** @description What is wrong with the question, and the remedy */

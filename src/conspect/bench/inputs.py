@@ -15,7 +15,7 @@ from conspect.bench.rows import Measurement, row
 from conspect.core.files import write_atomically
 from conspect.core.protocols import ProgressBar, silent
 from conspect.faults.planting.broken_inputs import BrokenInput, broken_inputs
-from conspect.faults.planting.cases import LEAST_DROP, Case, CaseModel, Part
+from conspect.faults.planting.cases import LEAST_DROP, CaseModel, Part, PlantedCase
 from conspect.faults.planting.pipelines import Pipeline
 from conspect.faults.subjects.sound_network import TEST, TRAIN, SoundNetwork
 from conspect.faults.subjects.study_subject import study_subject
@@ -95,7 +95,7 @@ def _answered(kind: BrokenInput | None, subject: SoundNetwork) -> InputAnswer:
 
 def diagnosed(pipeline: Pipeline | None, subject: SoundNetwork) -> tuple[ModelDiagnosis, float]:
     """What the shipped weights say of the subject with this pipeline, and its accuracy on test images."""
-    model = CaseModel(Case("", Part.INPUT, 0.0, subject.encoder, subject.head, pipeline=pipeline), subject, {})
+    model = CaseModel(PlantedCase("", Part.INPUT, 0.0, subject.encoder, subject.head, pipeline=pipeline), subject, {})
     images = {}
     for split, pixels in subject.pixels.items():
         embeddings = model.embed(np.stack([model.prepare(picture) for picture in pixels]))

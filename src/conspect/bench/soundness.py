@@ -22,7 +22,7 @@ from conspect.bench.rows import Row, row
 from conspect.bench.soundness_near import around_images
 from conspect.bench.tally import Tally
 from conspect.bench.workloads.random_properties import (
-    Case,
+    PropertyCase,
     batches,
     image_properties,
     make_job,
@@ -213,7 +213,9 @@ def bodies(properties: int, seed: int, tally: Tally) -> Iterator[tuple[str, Cert
         yield "near", _over_neighbourhoods(generator, tenth - tally.counts["near"], tally)
 
 
-def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], tally: Tally) -> CertificateTree | None:
+def over_regions(
+    kind: str, subject: VerificationModel, cases: Sequence[PropertyCase], tally: Tally
+) -> CertificateTree | None:
     """The certificate of cases that were decided, compared with Z3 and checked; with both ends of sizes of some of them."""
     leads = tuple(sorted({lead for case in cases for lead in leads_asked(case.job.table)}))
     decider = Decider(subject, OPTIONS, leads=leads)
@@ -236,7 +238,7 @@ def over_regions(kind: str, subject: VerificationModel, cases: Sequence[Case], t
 
 
 def _ends(
-    case: Case, answer: RegionDecision, search: SizeSearch, independent: Independent, tally: Tally
+    case: PropertyCase, answer: RegionDecision, search: SizeSearch, independent: Independent, tally: Tally
 ) -> Iterator[RegionClaim]:
     """Both ends of the bracket of sizes, each as a claim of its own: proved at the lower, refuted at the upper."""
     bracket = search.bracket(case.job, case.region, answer.outcome, OPTIONS.seconds_budget)

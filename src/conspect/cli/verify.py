@@ -17,7 +17,7 @@ from conspect.core.diagnostics import ConspectError, UserError, outside_error, u
 if TYPE_CHECKING:  # numpy and the language are loaded only when something is verified
     from conspect.core.regions import Shape
     from conspect.verification.certificates.claims import Claim
-    from conspect.verification.certificates.expectation import Source
+    from conspect.verification.certificates.expectation import SpecificationSource
     from conspect.verification.queries.model import VerificationModel, VerifyOptions
     from conspect.verification.results import PropertyResult
 
@@ -317,7 +317,7 @@ def _results(
 
 
 def _certified(
-    claims: Sequence[Claim], sources: Sequence[Source], subject: VerificationModel, path: Path
+    claims: Sequence[Claim], sources: Sequence[SpecificationSource], subject: VerificationModel, path: Path
 ) -> Path | None:
     """Writes the certificate; None where there is nothing to certify. Raises OutsideError VERIFY009."""
     from conspect.study.proving.deciding import write_certificate

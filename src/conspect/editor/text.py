@@ -15,7 +15,7 @@ from conspect.language.meaning.checker import check_text
 from conspect.language.syntax.grammar import NAME_LIMIT, RESERVED
 from conspect.language.syntax.lexer import Tokens, tokenize
 from conspect.language.syntax.parser import parse_with_diagnostics
-from conspect.language.syntax.source import Problems, Source, TooManyProblems
+from conspect.language.syntax.source import Problems, SourceText, TooManyProblems
 from conspect.language.syntax.tree import (
     ClassDeclaration,
     ConceptDeclaration,
@@ -228,7 +228,7 @@ def _within_quotes(text: str, line: int, column: int) -> bool:
 
 def _tokens(text: str, line: int) -> Tokens | None:
     """Those of one row: no token spans two. None where a row holds nothing but mistakes."""
-    source = Source(_row(text, line), "")
+    source = SourceText(_row(text, line), "")
     try:
         return tokenize(source, Problems(source))
     except TooManyProblems:

@@ -194,7 +194,7 @@ class Separation(msgspec.Struct, frozen=True):
     beyond_chance: bool
 
 
-class Answer(msgspec.Struct, frozen=True):
+class LensAnswer(msgspec.Struct, frozen=True):
     """What the lens says to a concept or pair in plain words.
 
     `trust`: "seen", "partly", "not checked" (words of nobody's list, which may mean nothing to the lens) or "not seen".

@@ -46,7 +46,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class ScoreTally:
     """How many samples of each kind share a score, most suspect score first.
 
     `suspect`, `normal`: `[..., group]`, groups of equal scores along the last axis, float64 (whole numbers).
@@ -61,7 +61,7 @@ class Tally:
         return round(float(np.sum(self.suspect[..., :] + self.normal, axis=-1).flat[0]))
 
 
-Metric: TypeAlias = Callable[[Tally], Float64]
+Metric: TypeAlias = Callable[[ScoreTally], Float64]
 
 
 def grouped(score: Score, suspect: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
@@ -82,14 +82,14 @@ def grouped(score: Score, suspect: ArrayLike) -> tuple[NDArray[np.int64], NDArra
     return np.asarray(group, dtype=np.int64), positive, len(distinct)
 
 
-def tally(score: Score, suspect: ArrayLike) -> Tally:
+def tally(score: Score, suspect: ArrayLike) -> ScoreTally:
     """Counts the samples of each kind that share a score. Raises as `grouped`."""
     group, positive, groups = grouped(score, suspect)
     counts = [np.bincount(group[kind], minlength=groups).astype(np.float64) for kind in (positive, ~positive)]
-    return Tally(counts[0], counts[1])
+    return ScoreTally(counts[0], counts[1])
 
 
-def auroc(counts: Tally) -> Float64:
+def auroc(counts: ScoreTally) -> Float64:
     """Probability that a suspect sample scores above a normal one, ties half; 0..1, higher = better, 0.5 = chance.
 
     Source: Mann and Whitney (1947), U over the product of the sample sizes.
@@ -99,7 +99,7 @@ def auroc(counts: Tally) -> Float64:
     return np.asarray(wins / (_total(counts.suspect) * _total(counts.normal))[..., 0])
 
 
-def aupr(counts: Tally) -> Float64:
+def aupr(counts: ScoreTally) -> Float64:
     """Average precision with the suspect samples as positives; 0..1, higher = better, chance = their share.
 
     Sum over thresholds of (recall gained) x (precision there), no interpolation, as scikit-learn computes it.
@@ -109,14 +109,14 @@ def aupr(counts: Tally) -> Float64:
     return np.asarray(np.sum(counts.suspect * precision, axis=-1) / hits[..., -1])
 
 
-def fpr95(counts: Tally) -> Float64:
+def fpr95(counts: ScoreTally) -> Float64:
     """Share of normal samples flagged when at least 95 % of the suspect ones are; 0..1, lower = better."""
     hits, false = np.cumsum(counts.suspect, axis=-1), np.cumsum(counts.normal, axis=-1)
     first = np.argmax(hits / hits[..., -1:] >= TPR, axis=-1)
     return np.asarray(np.take_along_axis(false, first[..., None], -1)[..., 0] / false[..., -1])
 
 
-def aurc(counts: Tally) -> Float64:
+def aurc(counts: ScoreTally) -> Float64:
     """Mean over coverages k/n, k = 1..n, of the share of suspect among the k least suspect; 0..1, lower = better.
 
     Source: Geifman and El-Yaniv (NeurIPS 2017), Geifman et al. (ICLR 2019), AURC with 0/1 loss. Ties: expected value.
@@ -132,18 +132,18 @@ def aurc(counts: Tally) -> Float64:
     return np.asarray(summed.sum(axis=-1) / counts.size)
 
 
-def eaurc(counts: Tally) -> Float64:
+def eaurc(counts: ScoreTally) -> Float64:
     """AURC minus the AURC of the perfect order of the same samples; 0 = perfect, lower = better.
 
     Source: Geifman et al. (ICLR 2019); the perfect AURC is exact here, not their logarithmic approximation of it.
     """
     wrong = _total(counts.suspect)
     nothing = np.zeros_like(wrong)
-    perfect = Tally(np.concatenate([wrong, nothing], -1), np.concatenate([nothing, counts.size - wrong], -1))
+    perfect = ScoreTally(np.concatenate([wrong, nothing], -1), np.concatenate([nothing, counts.size - wrong], -1))
     return np.asarray(aurc(counts) - aurc(perfect))
 
 
-def augrc(counts: Tally) -> Float64:
+def augrc(counts: ScoreTally) -> Float64:
     """Area under the share of all samples that are accepted and suspect, over coverage; 0..0.5, lower = better.
 
     Source: Traub et al. (NeurIPS 2024), AUGRC with 0/1 loss: trapezoids between the distinct thresholds.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conspect.core.diagnostics import user_error
-from conspect.statistics.detection import METRICS, Float64, MetricName, Score, Tally, grouped
+from conspect.statistics.detection import METRICS, Float64, MetricName, Score, ScoreTally, grouped
 
 # Resamples tallied at once: bounds the memory at this many arrays of one number per sample.
 BLOCK = 64
@@ -80,13 +80,15 @@ def _draws(positive: NDArray[np.bool_], resamples: int, seed: int) -> NDArray[np
     return weights
 
 
-def _tallies(weights: NDArray[np.uint16], group: NDArray[np.int64], positive: NDArray[np.bool_], groups: int) -> Tally:
+def _tallies(
+    weights: NDArray[np.uint16], group: NDArray[np.int64], positive: NDArray[np.bool_], groups: int
+) -> ScoreTally:
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(groups))
     counted = weights[:, order].astype(np.float64)
     of_suspect = np.where(positive[order], counted, 0.0)
     suspect = np.add.reduceat(of_suspect, starts, axis=1)
-    return Tally(suspect, np.add.reduceat(counted - of_suspect, starts, axis=1))
+    return ScoreTally(suspect, np.add.reduceat(counted - of_suspect, starts, axis=1))
 
 
 def _percentiles(values: Float64, confidence: float) -> Estimate:

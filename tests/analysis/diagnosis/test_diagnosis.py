@@ -16,9 +16,9 @@ from conspect.analysis.diagnosis.mendings import PLAINLY, Mending
 from conspect.analysis.diagnosis.preparation import Preparation
 from conspect.analysis.diagnosis.weighing import (
     SUSPECTS,
-    Answer,
     EvidenceWeights,
     ModelDiagnosis,
+    NamedSuspects,
     Suspect,
     diagnose,
     fit_weights,
@@ -323,7 +323,7 @@ def test_a_label_is_suspect_where_more_than_half_of_the_judges_say_the_same_othe
     assert judgements.visible.all()
     everything = BlameWeights(np.zeros((2, len(SIGNS))), np.full(2, 9.0))
     for named, part in ((Suspect.HEAD, Cause.HEAD), (Suspect.NONE, None)):
-        answer = Answer(np.eye(len(SUSPECTS))[SUSPECTS.index(named)], (named,))
+        answer = NamedSuspects(np.eye(len(SUSPECTS))[SUSPECTS.index(named)], (named,))
         assert judgements.causes(answer, everything) == [Cause.LABEL if suspect else part] * 6
     other = 9.0 * np.eye(3)[(labels + 1) % 3]
     assert not Views(labels, judged, other, right, (other,)).evidence().visible.any()
@@ -345,8 +345,8 @@ def test_a_failure_is_put_down_to_a_part_that_is_surely_broken_where_it_would_be
         posterior = np.full(len(SUSPECTS), (1 - broken) / (len(SUSPECTS) - 1))
         posterior[SUSPECTS.index(named)] = broken
         expected = [part, None, part] if broken >= LEAST_BROKEN else [None] * 3
-        assert images.causes(Answer(posterior, (named,)), weights) == expected
-    assert images.causes(Answer(np.full(5, 0.2), (Suspect.HEAD, Suspect.ENCODER)), weights) == [None] * 3
+        assert images.causes(NamedSuspects(posterior, (named,)), weights) == expected
+    assert images.causes(NamedSuspects(np.full(5, 0.2), (Suspect.HEAD, Suspect.ENCODER)), weights) == [None] * 3
 
 
 def test_counts_add_up_and_lie_in_their_intervals() -> None:

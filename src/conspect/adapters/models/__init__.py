@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Unpack
 
 from conspect.adapters.sources.kinds import Keys
-from conspect.adapters.sources.source import Source
+from conspect.adapters.sources.source import SourceKeys
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionModel
 
@@ -36,7 +36,7 @@ MODULES = {kind: kind.replace("-", "_") for kind in KINDS} | {"module": "own_mod
 
 
 @dataclass(frozen=True)
-class ModelSource(Source):
+class ModelSource(SourceKeys):
     """The model under study. None: the model's own."""
 
     SECTION: ClassVar[str] = "model"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # a request reads preprocessing, and loads NumPy
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceKeys:
     """The keys that [model] and [vlm] share: `name` at a library or hub, `path` of a local file or folder. None: its own."""
 
     # The keys that hold a path, where they hold a text.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Unpack
 
 from conspect.adapters.sources.kinds import Keys
-from conspect.adapters.sources.source import Source
+from conspect.adapters.sources.source import SourceKeys
 from conspect.core.diagnostics import user_error
 from conspect.core.protocols import VisionLanguageModel
 
@@ -28,7 +28,7 @@ KINDS: dict[str, Keys] = {
 
 
 @dataclass(frozen=True)
-class VlmSource(Source):
+class VlmSource(SourceKeys):
     """The VLM. None: the VLM's own."""
 
     SECTION: ClassVar[str] = "vlm"

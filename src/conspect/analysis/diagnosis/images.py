@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conspect.analysis.diagnosis.blame import LEAST_BROKEN, LEAST_NEW, SIGNS, BlameWeights, log_odds
 from conspect.analysis.diagnosis.evidence import ModelEvidence
 from conspect.analysis.diagnosis.labels import LabelJudgement, calibrated
-from conspect.analysis.diagnosis.weighing import SUSPECTS, Answer, Suspect
+from conspect.analysis.diagnosis.weighing import SUSPECTS, NamedSuspects, Suspect
 from conspect.core.spaces import Float64
 from conspect.statistics.intervals import wilson
 
@@ -81,7 +81,7 @@ class ImageEvidence:
         """`[image, sign]` in the order of `SIGNS`."""
         return self.odds[:, : len(SIGNS)]
 
-    def causes(self, answer: Answer, weights: BlameWeights) -> list[Cause | None]:
+    def causes(self, answer: NamedSuspects, weights: BlameWeights) -> list[Cause | None]:
         """Of each image, were it a failure: the label or the part that it is put down to; None: neither.
 
         A part is put down only where the answer about the model names it alone and is sure enough of it, and for images that
@@ -133,7 +133,9 @@ def views_of(evidence: ModelEvidence, labels: Classes, vlm: Sequence[Float64]) -
     return Views(labels, evidence.labels, head.corrected_test, head.given_test, vlm)
 
 
-def diagnose_images(answer: Answer, views: Views, outputs: Classes, weights: BlameWeights) -> list[ImageDiagnosis]:
+def diagnose_images(
+    answer: NamedSuspects, views: Views, outputs: Classes, weights: BlameWeights
+) -> list[ImageDiagnosis]:
     """Every image with `outputs != labels`, in order; `answer`: the one about the model."""
     each, judged, labels = views.evidence(), views.judged, views.labels
     causes, visible = each.causes(answer, weights), each.visible

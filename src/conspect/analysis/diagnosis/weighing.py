@@ -125,7 +125,7 @@ def fit_weights(evidence: Float64, truth: NDArray[np.int64], *, penalty: float =
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class NamedSuspects:
     """What is broken. `posterior [suspect]` in the order of `SUSPECTS`; `named`: one suspect where it is decided,
     otherwise those that the evidence cannot tell apart, the likeliest first."""
 
@@ -133,7 +133,7 @@ class Answer:
     named: tuple[Suspect, ...]
 
     @classmethod
-    def of(cls, posterior: Float64) -> Answer:
+    def of(cls, posterior: Float64) -> NamedSuspects:
         """What probabilities name."""
         return cls(posterior, named_suspects(posterior))
 
@@ -149,7 +149,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class ModelDiagnosis(Answer):
+class ModelDiagnosis(NamedSuspects):
     """The answer about the model, with the evidence that it comes from."""
 
     evidence: ModelEvidence

@@ -60,7 +60,7 @@ CALLS = (
 
 
 @dataclass
-class Tally:
+class KillTally:
     """What was seen of one command. `late`: kills that came after its end, and count for nothing; `faults`: what went wrong."""
 
     call: str
@@ -89,13 +89,13 @@ def rows(kills: int = KILLS, seed: int = 0) -> list[Row]:
     ]
 
 
-def killed(kills: int, seed: int) -> list[Tally]:
+def killed(kills: int, seed: int) -> list[KillTally]:
     """Kills every command of `CALLS`, and the service, an equal number of times, `kills` in all, in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_killed, kills, seed).result()
 
 
-def _killed(kills: int, seed: int) -> list[Tally]:
+def _killed(kills: int, seed: int) -> list[KillTally]:
     """One call of each command warms this process up, so that its forks are at work at once."""
     rng = random.Random(seed)
     put_in_place()
@@ -114,17 +114,17 @@ def _killed(kills: int, seed: int) -> list[Tally]:
             _kill(call, share, pristine, Path(scratch) / call.name, rng)
             for call, share in zip(CALLS, shares, strict=False)
         ]
-        before, served = made(warm), Tally("monitor serve", shares[-1])
+        before, served = made(warm), KillTally("monitor serve", shares[-1])
         served.note(kill_service(warm / "monitor", shares[-1], rng))
         served.note(differences(before, made(warm)))
         return [*tallies, served]
 
 
-def _kill(call: Call, kills: int, pristine: Path, scratch: Path, rng: random.Random) -> Tally:
+def _kill(call: Call, kills: int, pristine: Path, scratch: Path, rng: random.Random) -> KillTally:
     start = shutil.copytree(pristine, scratch / "start")
     if call.before:
         to_the_end(call.before, start)
-    tally = Tally(call.name)
+    tally = KillTally(call.name)
     undisturbed = []
     for name in ("first", "second"):  # the second is as fast as those to be killed
         study = shutil.copytree(start, scratch / name)

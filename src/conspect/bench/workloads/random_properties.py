@@ -42,7 +42,7 @@ DIMENSIONS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class PropertyCase:
     """A formula over a region, and whether its verdict sits on an exact tie by construction."""
 
     job: Obligation
@@ -273,7 +273,7 @@ def batches(
     relu: bool = False,
     depth: int = 0,
     leads: bool = False,
-) -> Iterator[tuple[VerificationModel, list[Case]]]:
+) -> Iterator[tuple[VerificationModel, list[PropertyCase]]]:
     """Subjects with their cases, `properties` cases in all; the same for the same seed."""
     generator = np.random.default_rng(seed)
     done = 0
@@ -293,6 +293,6 @@ def batches(
             region = pool[int(generator.integers(0, len(pool)))]
             moved = tied(region, subject, formula) if generator.random() < 0.15 else None
             job = make_job(subject, formula, f"p{done + index}")
-            cases.append(Case(job, moved or region, moved is not None))
+            cases.append(PropertyCase(job, moved or region, moved is not None))
         done += len(cases)
         yield subject, cases

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conspect.analysis.diagnosis.evidence import ModelEvidence
-from conspect.analysis.diagnosis.weighing import SUSPECTS, Answer, EvidenceWeights, Suspect, fit_weights
+from conspect.analysis.diagnosis.weighing import SUSPECTS, EvidenceWeights, NamedSuspects, Suspect, fit_weights
 from conspect.core.spaces import Float64
 from conspect.faults.planting.cases import Part, Series
 
@@ -52,12 +52,12 @@ class CaseEvidence:
         """Whether the weights of the evidence may be fitted on it: one known suspect, that left a trace, and no other order."""
         return self.part is not Part.BOTH and self.order is None and self.traced and self.series not in HELD_BACK
 
-    def answer(self, weights: EvidenceWeights, *, reported: bool = False) -> Answer:
+    def answer(self, weights: EvidenceWeights, *, reported: bool = False) -> NamedSuspects:
         """What is said of the model, knowing the accuracy that it had or not."""
         if self.order is not None:
-            return Answer.of(self.order)
+            return NamedSuspects.of(self.order)
         known = self.reported if reported else self.blind
-        return Answer.of(weights.posterior(known, too_close=self.too_close))
+        return NamedSuspects.of(weights.posterior(known, too_close=self.too_close))
 
 
 def traced(part: Part, evidence: ModelEvidence) -> bool:

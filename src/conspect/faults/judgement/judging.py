@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from conspect.analysis.diagnosis.blame import BlameWeights
 from conspect.analysis.diagnosis.evidence import features
 from conspect.analysis.diagnosis.images import Cause, ImageEvidence, views_of
-from conspect.analysis.diagnosis.weighing import Answer, order_posterior
+from conspect.analysis.diagnosis.weighing import NamedSuspects, order_posterior
 from conspect.faults.judgement.case_evidence import CaseEvidence, traced
 from conspect.faults.judgement.informed import Version, VersionJudgement, informed
-from conspect.faults.planting.cases import Case, CaseModel, Cases, Series
+from conspect.faults.planting.cases import CaseModel, Cases, PlantedCase, Series
 from conspect.faults.planting.strengths import Strengths
 from conspect.faults.subjects.sound_network import TEST, TRAIN, Labels, SoundNetwork
 from conspect.statistics.logistic import LogisticModel
@@ -40,7 +40,7 @@ class JudgedCase(CaseEvidence):
     sound: Labels
     informed: VersionJudgement
 
-    def causes(self, answer: Answer, weights: BlameWeights) -> list[Cause | None]:
+    def causes(self, answer: NamedSuspects, weights: BlameWeights) -> list[Cause | None]:
         """Of each image, were it a failure: what it is put down to where `answer` is said of the model."""
         return self.images.causes(answer, weights)
 
@@ -89,7 +89,7 @@ def judged_cases(
 
 
 def judged_among(
-    planted: Iterable[Case],
+    planted: Iterable[PlantedCase],
     cases: Cases,
     done: Callable[[int], None] = lambda cases: None,
     *,
@@ -109,7 +109,7 @@ def judged_among(
         done(1)
 
 
-def _judged(case: Case, cases: Cases, probes: dict[bytes, LogisticModel], changed: int) -> JudgedCase:
+def _judged(case: PlantedCase, cases: Cases, probes: dict[bytes, LogisticModel], changed: int) -> JudgedCase:
     subject = cases.subject
     model, labels = CaseModel(case, subject, cases.memory), case.labels or subject.labels
     z = cases.sound

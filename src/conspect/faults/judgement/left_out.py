@@ -9,7 +9,7 @@ import numpy as np
 
 from conspect.analysis.diagnosis.blame import BlameWeights
 from conspect.analysis.diagnosis.images import Cause
-from conspect.analysis.diagnosis.weighing import Answer, EvidenceWeights
+from conspect.analysis.diagnosis.weighing import EvidenceWeights, NamedSuspects
 from conspect.faults.judgement.case_evidence import CaseEvidence, weights_of
 from conspect.faults.judgement.case_tables import Failures, blame_of
 from conspect.faults.judgement.judging import JudgedCase
@@ -19,7 +19,7 @@ from conspect.faults.judgement.judging import JudgedCase
 class Judgement:
     """What is said of a case's model, and `causes [image]`, of each of its images, were it a failure."""
 
-    answer: Answer
+    answer: NamedSuspects
     causes: list[Cause | None]
 
 

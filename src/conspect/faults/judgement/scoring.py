@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conspect.analysis.diagnosis.images import Cause
-from conspect.analysis.diagnosis.weighing import Answer
+from conspect.analysis.diagnosis.weighing import NamedSuspects
 from conspect.faults.judgement.case_evidence import SUSPECTED, CaseEvidence
 from conspect.faults.judgement.judging import JudgedCase
 from conspect.faults.planting.cases import Part
@@ -46,7 +46,7 @@ class ModelScore:
         )
 
 
-def score_models(cases: Sequence[CaseEvidence], said: Sequence[Answer]) -> ModelScore:
+def score_models(cases: Sequence[CaseEvidence], said: Sequence[NamedSuspects]) -> ModelScore:
     """Counts by part."""
     parts = [part for part in Part if any(case.part is part for case in cases)]
     right, decided, number = (dict.fromkeys([*parts, Part.NONE], 0) for _ in range(3))

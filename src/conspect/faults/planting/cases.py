@@ -71,7 +71,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class PlantedCase:
     """A model with its images, and the truth. `drop`: in accuracy on the search images."""
 
     kind: str
@@ -92,7 +92,7 @@ Memory: TypeAlias = dict[bytes, NDArray[np.float32]]
 class CaseModel:
     """A case as a vision model: what a study would be given. `memory` is kept for the sound encoder."""
 
-    case: Case
+    case: PlantedCase
     subject: SoundNetwork
     memory: Memory
 
@@ -162,7 +162,7 @@ class Cases:
         )
         self._planted = 0
 
-    def __iter__(self) -> Iterator[Case]:
+    def __iter__(self) -> Iterator[PlantedCase]:
         match self.series:
             case Series.FIRST:
                 yield from self._first()
@@ -177,7 +177,7 @@ class Cases:
             case _ as never:
                 assert_never(never)
 
-    def _first(self) -> Iterator[Case]:
+    def _first(self) -> Iterator[PlantedCase]:
         known = head_mutators(self.sound[TRAIN], self.subject.labels[TRAIN])
         yield from self._sound()
         yield from self._label_cases(further.label_mistakes(self.subject.head.offset.size))
@@ -187,7 +187,7 @@ class Cases:
         yield from self._both({mutator.name: mutator for mutator in known}, dict(self._known_encoders()), BOTH)
         yield from self._pipelines(PIPELINES)
 
-    def _second(self) -> Iterator[Case]:
+    def _second(self) -> Iterator[PlantedCase]:
         subject, classes = self.subject, self.subject.head.offset.size
         for name, (encoder, head) in (
             ("sound, embeddings turned", second.turned(subject.encoder, subject.head, seed=self.number)),
@@ -201,7 +201,7 @@ class Cases:
         yield from self._encoders(second.encoder_faults(self.network, torch.from_numpy(self.search)))
         yield from self._pipelines(second.PIPELINES)
 
-    def _third(self) -> Iterator[Case]:
+    def _third(self) -> Iterator[PlantedCase]:
         subject, labels = self.subject, self.subject.labels[TRAIN]
         yield self._case(
             "sound, a row added to all", Part.NONE, 0.0, head=third.common_row(subject.head, seed=self.number)
@@ -216,7 +216,7 @@ class Cases:
         yield from self._encoders(third.encoder_faults(self.network, torch.from_numpy(self.search)))
         yield from self._pipelines(third.PIPELINES)
 
-    def _fourth(self) -> Iterator[Case]:
+    def _fourth(self) -> Iterator[PlantedCase]:
         subject, labels = self.subject, self.subject.labels[TRAIN]
         for name, (encoder, head) in (
             ("sound, embeddings shifted", fourth.shifted(subject.encoder, subject.head, seed=self.number)),
@@ -238,7 +238,7 @@ class Cases:
         yield from self._both({mutator.name: mutator for mutator in mutators}, faults, fourth.BOTH)
         yield from self._pipelines(fourth.PIPELINES)
 
-    def _fifth(self) -> Iterator[Case]:
+    def _fifth(self) -> Iterator[PlantedCase]:
         subject, test = self.subject, len(self.subject.labels[TEST])
         yield self._case("sound, sharper", Part.NONE, 0.0, head=fifth.sharper(subject.head))
         encoder, head = fifth.mirrored(subject.encoder, subject.head, seed=self.number)
@@ -252,11 +252,11 @@ class Cases:
     def _accuracy(self, z: NDArray[np.float32], head: AffineMap) -> float:
         return float((head(z).argmax(1) == self.truth[: len(z)]).mean())
 
-    def _case(self, kind: str, part: Part, drop: float, **changed: object) -> Case:
-        sound = Case(kind, part, drop, self.subject.encoder, self.subject.head)
+    def _case(self, kind: str, part: Part, drop: float, **changed: object) -> PlantedCase:
+        sound = PlantedCase(kind, part, drop, self.subject.encoder, self.subject.head)
         return replace(sound, **changed)  # type: ignore[arg-type]
 
-    def _sound(self) -> Iterator[Case]:
+    def _sound(self) -> Iterator[PlantedCase]:
         head, labels = self.subject.head, self.subject.labels[TEST]
         classes = np.unique(labels)
         yield self._case("sound", Part.NONE, 0.0)
@@ -279,7 +279,7 @@ class Cases:
     def _harmless(self, z: NDArray[np.float32], head: AffineMap) -> bool:
         return self.accuracy - self._accuracy(z, head) < LEAST_DROP / 2
 
-    def _label_cases(self, mistakes: Iterable[tuple[str, further.LabelChange]]) -> Iterator[Case]:
+    def _label_cases(self, mistakes: Iterable[tuple[str, further.LabelChange]]) -> Iterator[PlantedCase]:
         truth = self.subject.labels
         for name, change in mistakes:
             labels = {
@@ -292,7 +292,7 @@ class Cases:
         self._planted += 1
         return DROPS[(self._planted + self.number) % len(DROPS)]
 
-    def _heads(self, mutators: Iterable[HeadMutator]) -> Iterator[Case]:
+    def _heads(self, mutators: Iterable[HeadMutator]) -> Iterator[PlantedCase]:
         for seed, mutator in enumerate(mutators):
             head, drop = self._changed_head(mutator.name, mutator, seed, self._wanted())
             if drop >= LEAST_DROP:
@@ -321,7 +321,7 @@ class Cases:
             yield mutator.name, partial(self.network.with_stage, mutator.stage, mutator.mutate)
         yield from further.encoder_faults(self.network)
 
-    def _encoders(self, faults: Iterable[tuple[str, Change]]) -> Iterator[Case]:
+    def _encoders(self, faults: Iterable[tuple[str, Change]]) -> Iterator[PlantedCase]:
         for name, change in faults:
             made = self._changed_encoder(name, change)
             if made is not None:
@@ -329,7 +329,7 @@ class Cases:
 
     def _both(
         self, heads: Mapping[str, HeadMutator], stages: Mapping[str, Change], pairs: Iterable[tuple[str, str]]
-    ) -> Iterator[Case]:
+    ) -> Iterator[PlantedCase]:
         for head_name, stage_name in pairs:
             name = f"{head_name} and {stage_name}"
             made = self._changed_encoder(f"{name}: the encoder", stages[stage_name])
@@ -339,7 +339,7 @@ class Cases:
             drop = self.accuracy - self._accuracy(embed(made[0], self.search), head)
             yield self._case(name, Part.BOTH, drop, encoder=made[0], head=head)
 
-    def _pipelines(self, pipelines: Iterable[Pipeline]) -> Iterator[Case]:
+    def _pipelines(self, pipelines: Iterable[Pipeline]) -> Iterator[PlantedCase]:
         for pipeline in pipelines:
             given = np.stack(
                 [

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from conspect.core.spaces import AffineMap
 from conspect.faults.planting import encoders, further
-from conspect.faults.planting.cases import Case, Part, embed
+from conspect.faults.planting.cases import Part, PlantedCase, embed
 from conspect.faults.planting.encoders import blocks
 from conspect.faults.planting.further import Network
 from conspect.faults.planting.heads import HeadMutation, head_mutators
@@ -26,7 +26,7 @@ from conspect.statistics.logistic import fit_logistic
 SEED, MIXED_STEPS, MIXED_RATE, ANIMALS = 5, 60, 3e-4, (2, 3, 4, 5, 6, 7)
 
 
-def known_mutants(subject: SoundNetwork) -> Iterator[Case]:
+def known_mutants(subject: SoundNetwork) -> Iterator[PlantedCase]:
     """Sound versions first. The class that is unlearned is the fourth, towards the sixth (cat and dog in CIFAR-10)."""
     prepared = torch.from_numpy(subject.prepared(subject.pixels[TRAIN]))
     network = Network(subject.encoder, subject.head, prepared, torch.from_numpy(subject.labels[TRAIN]), SEED)
@@ -37,9 +37,9 @@ def known_mutants(subject: SoundNetwork) -> Iterator[Case]:
     yield from _both(subject, network, z)
 
 
-def _sound(subject: SoundNetwork, network: Network) -> Iterator[Case]:
-    def sound(kind: str, **changed: object) -> Case:
-        return Case(**{**_plain(subject), "kind": kind, "part": Part.NONE, **changed})  # type: ignore[arg-type]
+def _sound(subject: SoundNetwork, network: Network) -> Iterator[PlantedCase]:
+    def sound(kind: str, **changed: object) -> PlantedCase:
+        return PlantedCase(**{**_plain(subject), "kind": kind, "part": Part.NONE, **changed})  # type: ignore[arg-type]
 
     head = subject.head
     yield sound("sound")
@@ -57,7 +57,7 @@ def _plain(subject: SoundNetwork) -> dict[str, object]:
     return {"drop": 0.0, "encoder": subject.encoder, "head": subject.head}
 
 
-def _encoders(network: Network) -> Iterator[Case]:
+def _encoders(network: Network) -> Iterator[PlantedCase]:
     places = blocks(network.encoder)
     middle, late, last = places[len(places) // 2], places[max(len(places) - 2, 0)], places[-1]
     generator = torch.Generator().manual_seed(SEED)
@@ -78,13 +78,13 @@ def _encoders(network: Network) -> Iterator[Case]:
     )
     pruned = ("last block pruned, 70 %", network.with_stage(last, further.pruned_stage, 0.7))
     for kind, encoder in (*damaged, pruned):
-        yield Case(kind, Part.ENCODER, 0.0, encoder, network.head)
+        yield PlantedCase(kind, Part.ENCODER, 0.0, encoder, network.head)
     for kind, encoder in damaged if network.has_records() else ():
         again = further.estimated_again(encoder, network.images)
-        yield Case(f"{kind}, norms again", Part.ENCODER, 0.0, again, network.head)
+        yield PlantedCase(f"{kind}, norms again", Part.ENCODER, 0.0, again, network.head)
 
 
-def _heads(subject: SoundNetwork, z: np.ndarray) -> Iterator[Case]:
+def _heads(subject: SoundNetwork, z: np.ndarray) -> Iterator[PlantedCase]:
     rng = np.random.default_rng(SEED)
     for kind, head in (
         *((f"head in {bits} bits", further.rounded(subject.head, bits=bits)) for bits in (2, 3, 8)),
@@ -94,7 +94,7 @@ def _heads(subject: SoundNetwork, z: np.ndarray) -> Iterator[Case]:
         ),
         *((f"head, {kind}", mutate(subject.head, strength, rng)) for kind, mutate, strength in _mutations(subject, z)),
     ):
-        yield Case(kind, Part.HEAD, 0.0, subject.encoder, head)
+        yield PlantedCase(kind, Part.HEAD, 0.0, subject.encoder, head)
 
 
 def _mutations(subject: SoundNetwork, z: np.ndarray) -> Iterator[tuple[str, HeadMutation, float]]:
@@ -103,7 +103,7 @@ def _mutations(subject: SoundNetwork, z: np.ndarray) -> Iterator[tuple[str, Head
         yield kind, known[kind], strength
 
 
-def _both(subject: SoundNetwork, network: Network, z: np.ndarray) -> Iterator[Case]:
+def _both(subject: SoundNetwork, network: Network, z: np.ndarray) -> Iterator[PlantedCase]:
     places, rng = blocks(network.encoder), np.random.default_rng(SEED)
     middle, late, last = places[len(places) // 2], places[max(len(places) - 2, 0)], places[-1]
     stages = (
@@ -113,7 +113,7 @@ def _both(subject: SoundNetwork, network: Network, z: np.ndarray) -> Iterator[Ca
     )
     for (kind, mutate, strength), (of_encoder, encoder) in zip(_mutations(subject, z), stages, strict=True):
         head = mutate(subject.head, strength, rng)
-        yield Case(f"{kind}, and {of_encoder}", Part.BOTH, 0.0, encoder, head)
+        yield PlantedCase(f"{kind}, and {of_encoder}", Part.BOTH, 0.0, encoder, head)
 
 
 def _with_last(network: Network, stage: nn.Module) -> nn.Sequential:

@@ -13,7 +13,7 @@ from conspect.language.meaning.look_alikes import odd_names, read_as_formula, tu
 from conspect.language.meaning.triviality import Budget, triviality
 from conspect.language.meaning.vocabulary import Vocabulary
 from conspect.language.syntax.parser import ParseResult, parse_with_diagnostics
-from conspect.language.syntax.source import ERROR_LIMIT, Source, TooManyProblems
+from conspect.language.syntax.source import ERROR_LIMIT, SourceText, TooManyProblems
 from conspect.language.syntax.suggestions import Suggester
 from conspect.language.syntax.tree import (
     ORDINARY,
@@ -86,7 +86,7 @@ def check(
     specification: Specification,
     vocabulary: Vocabulary | None = None,
     *,
-    source: Source | None = None,
+    source: SourceText | None = None,
     file: str = "<specification>",
 ) -> CheckedSpecification:
     """Checks names, types, doubles and trivial claims; never raises.
@@ -102,7 +102,7 @@ def check(
 
 
 class _Check:
-    def __init__(self, vocabulary: Vocabulary | None, source: Source | None, file: str) -> None:
+    def __init__(self, vocabulary: Vocabulary | None, source: SourceText | None, file: str) -> None:
         self.vocabulary = vocabulary
         self.source = source
         self.file = file

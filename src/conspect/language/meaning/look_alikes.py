@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from conspect.core.diagnostics import Diagnostic
 from conspect.language.syntax.grammar import CONNECTIVE_WORDS
-from conspect.language.syntax.source import Source
+from conspect.language.syntax.source import SourceText
 
 _SAME = str.maketrans(
     # Cyrillic capitals and small letters, Greek capitals and small letters, others
@@ -82,7 +82,7 @@ def read_as_formula(name: str) -> OddName | None:
     return OddName(name, "SPEC510", problem, fix, warn=True)
 
 
-def turned_comments(comments: Iterable[tuple[int, str]], source: Source) -> tuple[Diagnostic, ...]:
+def turned_comments(comments: Iterable[tuple[int, str]], source: SourceText) -> tuple[Diagnostic, ...]:
     """A warning for each mark in a comment that turns the direction of its text."""
     return tuple(
         Diagnostic(

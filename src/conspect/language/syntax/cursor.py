@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from conspect.language.syntax.grammar import COMPARISON_LIMIT, CONNECTIVE_WORDS, ITEM_WORDS, NAME_LIMIT
 from conspect.language.syntax.lexer import tokenize
-from conspect.language.syntax.source import Problems, Source
+from conspect.language.syntax.source import Problems, SourceText
 from conspect.language.syntax.suggestions import Suggester
 from conspect.language.syntax.tree import Span
 
@@ -18,7 +18,7 @@ class Abandon(Exception):
 class Cursor:
     """Reads tokens one by one and reports mistakes at them."""
 
-    def __init__(self, source: Source, problems: Problems) -> None:
+    def __init__(self, source: SourceText, problems: Problems) -> None:
         self.source = source
         self.problems = problems
         self.suggester = Suggester()

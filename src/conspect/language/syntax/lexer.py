@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from conspect.language.syntax.grammar import MISTAKEN, NAME_LIMIT, NUMBER_LIMIT, PHRASE_LIMIT, SIGNS, TOKEN_LIMIT
-from conspect.language.syntax.source import Problems, Source, TooManyProblems
+from conspect.language.syntax.source import Problems, SourceText, TooManyProblems
 
 _OTHER_SIGNS = ("::>", "(", ")", "{", "}", ",", ";", ":", "=", ">", "%", "/", "∀", "∈")
 _ALL_SIGNS = sorted({*SIGNS, *MISTAKEN, *_OTHER_SIGNS}, key=len, reverse=True)
@@ -38,7 +38,7 @@ class Tokens:
     comments: list[tuple[int, str]] = field(default_factory=list)
 
 
-def tokenize(source: Source, problems: Problems) -> Tokens:
+def tokenize(source: SourceText, problems: Problems) -> Tokens:
     """All tokens of a source, closed by one of kind 'end'; mistakes go to `problems` and are skipped."""
     tokens = Tokens()
     kinds, texts, starts, ends = tokens.kinds, tokens.texts, tokens.starts, tokens.ends

@@ -9,7 +9,7 @@ from conspect.language.syntax.cursor import Abandon, Cursor
 from conspect.language.syntax.formulas import FormulaParser, Surroundings
 from conspect.language.syntax.grammar import BETWEEN, CONNECTIVE_WORDS, ITEM_WORDS, PHRASE_LIMIT
 from conspect.language.syntax.quantifiers import QuantifierParser
-from conspect.language.syntax.source import Problems, Source, TooManyProblems, read_source
+from conspect.language.syntax.source import Problems, SourceText, TooManyProblems, read_source
 from conspect.language.syntax.tree import (
     ClassDeclaration,
     ConceptDeclaration,
@@ -34,7 +34,7 @@ class ParseResult:
 
     tree: Specification
     errors: tuple[Diagnostic, ...]
-    source: Source
+    source: SourceText
     comments: tuple[tuple[int, str], ...]
 
 

@@ -15,7 +15,7 @@ class TooManyProblems(Exception):
     """Unwinds the parser once the error limit is reached; never leaves the language room."""
 
 
-class Source:
+class SourceText:
     """Normalised text (no byte order mark, line ends are line feeds) with its name and line starts."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -51,7 +51,7 @@ class Source:
 class Problems:
     """Errors and warnings of one file, in the order found; at most `ERROR_LIMIT` errors."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceText) -> None:
         self.source = source
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
@@ -81,13 +81,13 @@ class Problems:
             self.warnings.append(Diagnostic(code, problem, fix, self.source.place(offset)))
 
 
-def read_source(content: str | bytes, file: str) -> tuple[Source, list[Diagnostic]]:
+def read_source(content: str | bytes, file: str) -> tuple[SourceText, list[Diagnostic]]:
     """Source and encoding errors of any text or bytes; what cannot be decoded stands as U+FFFD."""
     size = len(content) if isinstance(content, bytes) else len(content.encode("utf-8", "replace"))
     if size > SIZE_LIMIT:
         problem = f"the specification has {size} bytes, the limit is {SIZE_LIMIT} (1 MiB)"
         fix = "split the file: several files can be checked in one call"
-        return Source("", file), [Diagnostic("SPEC102", problem, fix, SourceLocation(file))]
+        return SourceText("", file), [Diagnostic("SPEC102", problem, fix, SourceLocation(file))]
     bad: int | None = None
     if isinstance(content, bytes):
         try:
@@ -107,7 +107,7 @@ def read_source(content: str | bytes, file: str) -> tuple[Source, list[Diagnosti
         bad = None if bad is None else max(0, bad - 1)
     if bad is not None:
         bad -= text.count("\r\n", 0, bad)
-    source = Source(text.replace("\r\n", "\n").replace("\r", "\n"), file)
+    source = SourceText(text.replace("\r\n", "\n").replace("\r", "\n"), file)
     if bad is None:
         return source, []
     wide = isinstance(content, bytes) and content[:2] in (b"\xff\xfe", b"\xfe\xff")

@@ -15,7 +15,7 @@ from conspect.analysis.class_order import ClassOrder
 from conspect.analysis.diagnosis.blame import BlameWeights
 from conspect.analysis.diagnosis.head import HeadEvidence
 from conspect.analysis.diagnosis.images import ImageDiagnosis, Views, diagnose_images
-from conspect.analysis.diagnosis.weighing import Answer, ModelDiagnosis
+from conspect.analysis.diagnosis.weighing import ModelDiagnosis, NamedSuspects
 from conspect.core.protocols import Engine, Progress, unseen
 from conspect.core.spaces import Float64, Head
 from conspect.statistics.logistic import LogisticModel
@@ -48,7 +48,7 @@ class FurtherFailures:
     order: ClassOrder | None
     class_directions: Float64
     probe: LogisticModel
-    answer: Answer
+    answer: NamedSuspects
     weights: BlameWeights
 
     @classmethod
@@ -82,7 +82,7 @@ class FurtherFailures:
             names_of(model.evidence),
             measured.class_directions,
             probe,
-            Answer(model.posterior, model.named),
+            NamedSuspects(model.posterior, model.named),
             weights,
         )
 

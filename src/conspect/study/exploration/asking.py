@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conspect.core.concept_words import class_named_in, is_negation, quoted
 from conspect.core.spaces import Float64
-from conspect.results.exploration import Answer, HeatmapCell, ImageRow, Separation
+from conspect.results.exploration import HeatmapCell, ImageRow, LensAnswer, Separation
 from conspect.statistics.intervals import wilson
 from conspect.statistics.ranks import ranked_areas
 from conspect.statistics.testing import holm
@@ -37,7 +37,7 @@ def answer(
     annotations: Annotations,
     text: str,
     grades: Mapping[str, tuple[str, tuple[str, ...]]],
-) -> Answer:
+) -> LensAnswer:
     """What the study says to `text`, a concept or "striped > metallic". `grades`: concept to its grade and reasons.
 
     Raises UserError EXPLORE002 where the text cannot be read.
@@ -52,7 +52,7 @@ def answer(
     def shown(rows: NDArray[np.int64]) -> tuple[ImageRow, ...]:
         return tuple(image_row(index, annotations, int(row), margin) for row in rows)
 
-    return Answer(
+    return LensAnswer(
         question=reading.text,
         first=reading.first,
         second=reading.second,

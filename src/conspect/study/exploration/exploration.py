@@ -14,7 +14,6 @@ from conspect.core.spaces import Float64
 from conspect.results.additions import ConceptAddition
 from conspect.results.explanations import ConceptMaps, ImageExplanation
 from conspect.results.exploration import (
-    Answer,
     Confusion,
     Decision,
     Done,
@@ -22,6 +21,7 @@ from conspect.results.exploration import (
     ImageList,
     ImagePage,
     LabelDecision,
+    LensAnswer,
     Order,
     Recount,
     ShownFiles,
@@ -141,7 +141,7 @@ class Exploration:
         confidence = self._results.asked.confidence
         return heatmap(self.index, self._selection(asked), names, directions, unseen, confidence=confidence)
 
-    def ask(self, text: str) -> Answer:
+    def ask(self, text: str) -> LensAnswer:
         """A concept or pair in plain words. Raises UserError EXPLORE002."""
         grades = {e.name: (e.grade, e.reasons) for e in self._findings.concepts if e.grade is not None}
         with self._encoding:  # one text encoder, which need not be safe to share

@@ -23,7 +23,7 @@ from conspect.study.proving.kept import certificate_paths
 from conspect.study.proving.neighbourhoods import neighbourhoods_of
 from conspect.study.proving.sums import COVERAGES
 from conspect.verification.certificates.binding import Comparison
-from conspect.verification.certificates.expectation import Expectation, ExpectedClaim, Source, expected
+from conspect.verification.certificates.expectation import Expectation, ExpectedClaim, SpecificationSource, expected
 from conspect.verification.certificates.writing import CertificateBody
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # a study is opened by those who call
     from conspect.study.study import Study
 
 # What certificates of some files should claim, file by file, and of what nothing can be claimed.
-Wanted: TypeAlias = tuple[list[tuple[Source, Sequence[ExpectedClaim]]], list[str]]
+Wanted: TypeAlias = tuple[list[tuple[SpecificationSource, Sequence[ExpectedClaim]]], list[str]]
 COVERAGE_SUFFIX = ".coverage.json"
 NEAR_SUFFIX = ".near.json"
 
@@ -55,7 +55,7 @@ class StudyCertificates:
 
     folder: Path
     files: Sequence[Path]
-    sources: Sequence[Source]
+    sources: Sequence[SpecificationSource]
     chosen: bool
     subject: VerificationModel
     options: VerifyOptions
@@ -94,10 +94,10 @@ class StudyCertificates:
         differences = Comparison(self.subject, wanted).differences(body)
         return CertificateComparison(differences + self._unprinted(path, certificate, is_coverage=is_coverage), silent)
 
-    def _wanted(self, sources: Sequence[Source], *, is_coverage: bool) -> Wanted:
+    def _wanted(self, sources: Sequence[SpecificationSource], *, is_coverage: bool) -> Wanted:
         """What a certificate of these files should claim, and of what nothing can be claimed."""
         expectation = Expectation(self.subject, self.options)
-        wanted: list[tuple[Source, Sequence[ExpectedClaim]]] = []
+        wanted: list[tuple[SpecificationSource, Sequence[ExpectedClaim]]] = []
         silent: list[str] = []
         for source in sources:
             expected, more = expectation.verdicts(source)
@@ -124,7 +124,7 @@ class StudyCertificates:
                 differences += unclaimed_around(self.record, file.name, certificate.by_name())
         return CertificateComparison(differences, [])
 
-    def _sources_for(self, certificate: Certificate) -> list[Source]:
+    def _sources_for(self, certificate: Certificate) -> list[SpecificationSource]:
         """The files given; of the study's own files those that the certificate speaks of, or all if of none."""
         known = [source for source in self.sources if source.digest in certificate.sources.values()]
         return list(self.sources) if self.chosen or not known else known

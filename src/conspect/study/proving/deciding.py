@@ -10,7 +10,7 @@ from conspect.core.protocols import ProgressBar, silent
 from conspect.language import check_text
 from conspect.language.syntax.tree import Specification
 from conspect.verification.certificates.claims import Claim
-from conspect.verification.certificates.expectation import Source
+from conspect.verification.certificates.expectation import SpecificationSource
 from conspect.verification.certificates.writing import bundle, text_digest, write_bundle
 from conspect.verification.queries.model import VerificationModel, VerifyOptions
 from conspect.verification.queries.vocabulary import vocabulary_of
@@ -18,12 +18,12 @@ from conspect.verification.results import PropertyResult
 from conspect.verification.verify import verify
 
 
-def source_of(text: bytes, name: str, subject: VerificationModel) -> Source:
+def source_of(text: bytes, name: str, subject: VerificationModel) -> SpecificationSource:
     """A specification with its tree. Raises UserError with every mistake, names that the subject does not know among them."""
-    return Source(name, text_digest(text), check_text(text, vocabulary_of(subject), name).require())
+    return SpecificationSource(name, text_digest(text), check_text(text, vocabulary_of(subject), name).require())
 
 
-def read_sources(files: Sequence[Path], subject: VerificationModel) -> list[Source]:
+def read_sources(files: Sequence[Path], subject: VerificationModel) -> list[SpecificationSource]:
     """The specifications in `files`, called as these are. Raises what `source_of` does, SPEC415 for one that cannot be read."""
     return [source_of(read_specification(file), str(file), subject) for file in files]
 
@@ -40,7 +40,7 @@ def decided(
 
 
 def write_certificate(
-    path: Path, claims: Iterable[Claim], sources: Sequence[Source], subject: VerificationModel
+    path: Path, claims: Iterable[Claim], sources: Sequence[SpecificationSource], subject: VerificationModel
 ) -> bool:
     """Writes the certificate of `claims` about `sources`; False, and no file, where there are none. Raises OSError."""
     carried = list(claims)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from conspect.core.claim_names import END_NAMES
 from conspect.verification.certificates.claims import RegionClaim
-from conspect.verification.certificates.expectation import ExpectedClaim, Source, plain
+from conspect.verification.certificates.expectation import ExpectedClaim, SpecificationSource, plain
 from conspect.verification.certificates.formula_claim import ClaimFields
 from conspect.verification.certificates.writing import EVIDENCE, CertificateBody, thresholds_of, tie_of
 from conspect.verification.queries.model import VerificationModel
@@ -28,7 +28,7 @@ class Comparison:
     """One certificate against what was expected of it, file by file."""
 
     subject: VerificationModel
-    sources: Sequence[tuple[Source, Sequence[ExpectedClaim]]]
+    sources: Sequence[tuple[SpecificationSource, Sequence[ExpectedClaim]]]
 
     def differences(self, body: CertificateBody) -> list[str]:
         """Where an accepted certificate says other things than it should, more, or less; empty when it does not."""

@@ -52,7 +52,7 @@ class ExpectedClaim:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SpecificationSource:
     """A specification file: its name, the SHA-256 of its text, and its tree."""
 
     name: str
@@ -67,7 +67,7 @@ class Expectation:
     subject: VerificationModel
     options: VerifyOptions
 
-    def verdicts(self, source: Source) -> tuple[list[ExpectedClaim], list[str]]:
+    def verdicts(self, source: SpecificationSource) -> tuple[list[ExpectedClaim], list[str]]:
         """The claims of `conspect verify` about a file, and the properties of which nothing can be claimed, with why."""
         verification = Verification(self.subject, self.options)
         jobs = plan(source.tree, self.subject, source.name)
@@ -94,7 +94,7 @@ class Expectation:
                 open_ones.append(f"{job.name}: {error.diagnostics[0].problem}")
         return wanted, open_ones
 
-    def coverage(self, source: Source, coverages: Sequence[Fraction]) -> list[ExpectedClaim]:
+    def coverage(self, source: SpecificationSource, coverages: Sequence[Fraction]) -> list[ExpectedClaim]:
         """The claims of `conspect run` about provable coverage, shape by shape, and about boxes of some coverages."""
         jobs = [job for job in plan(source.tree, self.subject, source.name) if isinstance(job.quantifier, ForAll)]
         wanted = []
@@ -135,7 +135,7 @@ class Expectation:
         return wanted
 
     def guaranteed(
-        self, source: Source, proved: Iterable[tuple[str, Shape, Fraction, bool]]
+        self, source: SpecificationSource, proved: Iterable[tuple[str, Shape, Fraction, bool]]
     ) -> Iterator[Fraction | None]:
         """The share of future images that the largest proved region of a property is guaranteed to hold.
 
@@ -152,7 +152,7 @@ class Expectation:
             )
             yield None if place is None else place.sized.coverage_at(float(size))
 
-    def extents(self, source: Source, concept: str) -> list[ExpectedClaim]:
+    def extents(self, source: SpecificationSource, concept: str) -> list[ExpectedClaim]:
         """The claims of `conspect verify --extent` about a file: in every image of a class, its output and its properties."""
         jobs = plan(source.tree, self.subject, source.name)
         extents = class_extents(jobs, self.subject, concept)

@@ -14,7 +14,7 @@ from conspect.language.syntax.tree import Formula
 from conspect.verification.images.exact_truth import ExactTruth
 from conspect.verification.neighbourhoods.centres import Centres
 from conspect.verification.neighbourhoods.learning import Neighbourhood, Neighbourhoods, kinds_near
-from conspect.verification.neighbourhoods.proving import Case, NeighbourhoodProver
+from conspect.verification.neighbourhoods.proving import NeighbourhoodProver, ProofCase
 from conspect.verification.neighbourhoods.refuting import Refuter
 from conspect.verification.queries.formula_table import FormulaTable, leads_asked
 from conspect.verification.regions.readouts import ReadoutKinds
@@ -40,7 +40,7 @@ class Around:
     the image itself, `NONE` for none. `embeddings`: by image (place in the question), an embedding inside that does.
     """
 
-    tree: Case
+    tree: ProofCase
     centres: Centres
     proved: NDArray[np.bool_]
     picture: NDArray[np.int64]

@@ -16,7 +16,7 @@ from conspect.core.spaces import Float64, Floats
 from conspect.language.syntax.tree import Near
 from conspect.verification.certificates.formula_claim import ClaimFields, ClaimOfFormula, readouts_record
 from conspect.verification.neighbourhoods.centres import Centres
-from conspect.verification.neighbourhoods.proving import Case
+from conspect.verification.neighbourhoods.proving import ProofCase
 from conspect.verification.regions.readouts import ReadoutKinds
 
 
@@ -41,7 +41,7 @@ class NeighbourhoodClaim(ClaimOfFormula):
     radius: Fraction
     centres: Centres
     embeddings: Floats
-    tree: Case
+    tree: ProofCase
     proved: NDArray[np.bool_]
     refuted: Mapping[int, Float64]
     share: Fraction | None
@@ -77,6 +77,6 @@ class NeighbourhoodClaim(ClaimOfFormula):
         return digest_arrays({"centre": self.centres.floats}) + digest_arrays({"centre": zero, "factor": self.factor})
 
 
-def tree_record(case: Case) -> list[JsonValue]:
+def tree_record(case: ProofCase) -> list[JsonValue]:
     """A case as a certificate carries it: choices of multipliers, the disjunction opened or None, its cases."""
     return [case.alternatives, case.which, [tree_record(branch) for branch in case.branches]]

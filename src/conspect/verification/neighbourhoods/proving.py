@@ -35,7 +35,7 @@ MOST_CASES = 512  # of one formula; what needs more is not proved
 
 
 @dataclass(eq=False)
-class Case:
+class ProofCase:
     """A case of the tree: `alternatives` of multipliers, any of which closes it, or disjunction `which` opened.
 
     An image is proved at a case when an alternative closes it for the image, or when it is proved at all `branches`.
@@ -43,7 +43,7 @@ class Case:
 
     alternatives: list[Multipliers] = field(default_factory=list)
     which: int | None = None
-    branches: list[Case] = field(default_factory=list)
+    branches: list[ProofCase] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class ImageProofs:
     where nothing is known.
     """
 
-    tree: Case
+    tree: ProofCase
     images: NDArray[np.bool_]
     ways: Float64
 
@@ -64,7 +64,7 @@ class _Open:
     """A case at work. `rows`: which of the question's images are not closed above it."""
 
     question: int
-    case: Case
+    case: ProofCase
     state: State
     rows: NDArray[np.intp]
     closed: NDArray[np.bool_]
@@ -113,7 +113,13 @@ class NeighbourhoodProver:
     def prove(self, questions: Sequence[tuple[FormulaTable, NDArray[np.intp]]], radius: Fraction) -> list[ImageProofs]:
         """For each formula around each of its images (rows of the centres)."""
         roots = [
-            _Open(k, Case(), negation(table, self.rows.rows, None), np.arange(len(images)), np.zeros(len(images), bool))
+            _Open(
+                k,
+                ProofCase(),
+                negation(table, self.rows.rows, None),
+                np.arange(len(images)),
+                np.zeros(len(images), bool),
+            )
             for k, (table, images) in enumerate(questions)
         ]
         ways = [np.full((len(images), self.rows.dimension), np.nan) for _, images in questions]
@@ -255,7 +261,8 @@ class NeighbourhoodProver:
             return []
         case.case.which = 0
         case.branches = [
-            _Open(case.question, Case(), state, case.rows[left], np.zeros(int(left.sum()), bool)) for state in states
+            _Open(case.question, ProofCase(), state, case.rows[left], np.zeros(int(left.sum()), bool))
+            for state in states
         ]
         case.case.branches = [branch.case for branch in case.branches]
         return case.branches

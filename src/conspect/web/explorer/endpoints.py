@@ -53,7 +53,7 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
              records.Confusion, lambda study, asked: study.confusion(asked.filter())),
     Endpoint(Method.GET, "/api/heatmap", "How often one concept is stronger than another, over the images that pass a filter",
              queries.Filter, records.HeatmapView, lambda study, asked: study.heatmap(asked.filter())),
-    Endpoint(Method.GET, "/api/ask", "A concept or a pair in plain words", queries.Question, records.Answer,
+    Endpoint(Method.GET, "/api/ask", "A concept or a pair in plain words", queries.Question, records.LensAnswer,
              lambda study, asked: study.ask(asked.q)),
     Endpoint(Method.GET, "/api/image", "All that is known of one image", queries.OneImage, records.ImagePage,
              lambda study, asked: study.image(asked.id)),
