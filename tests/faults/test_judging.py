@@ -141,6 +141,7 @@ def usual_kinds() -> set[str]:
     return kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("series", [Series.SECOND, Series.THIRD, Series.FOURTH])
 def test_later_series_have_kinds_of_their_own(monkeypatch, series, usual_kinds) -> None:
     monkeypatch.setattr(planting, "SEARCH_IMAGES", 100)

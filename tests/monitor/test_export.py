@@ -261,6 +261,12 @@ def assert_decides_as(model, graph, monitor, look=()):
         assert (arrays[3] == expected.outputs[:count]).all()
 
 
+def test_a_torch_model_and_an_onnx_graph_are_exported_with_their_monitor(tmp_path):
+    for model in (next(iter(networks())), next(iter(onnx_models(tmp_path)))):
+        assert_decides_as(model, attached(encoder_graph(model), narrow()), narrow())
+
+
+@pytest.mark.slow
 def test_torch_models_whose_head_was_found_by_tracing_are_exported_for_any_number_of_images():
     models = list(networks())
     assert len(models) == 6
@@ -270,6 +276,7 @@ def test_torch_models_whose_head_was_found_by_tracing_are_exported_for_any_numbe
         assert_decides_as(model, with_looks, narrow(looks=True), LOOKS)
 
 
+@pytest.mark.slow
 def test_the_graphs_of_onnx_models_are_joined(tmp_path):
     models = list(onnx_models(tmp_path))
     assert len(models) == 5
