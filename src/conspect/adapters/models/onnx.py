@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conspect.adapters import preprocessing
 from conspect.adapters.models.onnx_outputs import logits_of, precision_of
-from conspect.adapters.models.replay import confirm, no_head
+from conspect.adapters.models.replay import A_NAME_EACH, confirm, no_head
 from conspect.adapters.models.torch_heads import NO_HEAD, NOTHING, are_shares, fitting, outputs_as_two_classes
 from conspect.adapters.preprocessing import GreyPreparation, Preparation, Preprocessing, framed_grey, preparation_digest
 from conspect.adapters.runtimes.input_form import InputForm, taken_form
@@ -270,8 +270,7 @@ def _one_batch_of_images(session: Session, path: Path) -> Any:
 def _other_number_of_names(outputs: NDArray[np.float64], class_names: Sequence[str], path: Path) -> UserError:
     named = "there is 1 class name" if len(class_names) == 1 else f"there are {len(class_names)} class names"
     problem = f"its output has shape {outputs.shape[1:]} for an image, and {named}"
-    fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
-    return user_error("MODEL002", problem, fix, SourceLocation(str(path)))
+    return user_error("MODEL002", problem, A_NAME_EACH, SourceLocation(str(path)))
 
 
 def _find(graph: Any, output: str, named: str | None, name: str) -> _Cut | None:

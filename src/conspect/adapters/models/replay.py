@@ -14,6 +14,8 @@ from conspect.core.vectors import log_softmax, softmax
 SHOWN = 12
 TINY = 1e-12
 VARIED, LEFT_OVER = 1e-2, 1e-4
+# What mends a list of classes that is not as long as the outputs.
+A_NAME_EACH = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
 
 
 def _unchanged(logits: Float64) -> Float64:

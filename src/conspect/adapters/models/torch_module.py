@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conspect.adapters.models.replay import confirm
+from conspect.adapters.models.replay import A_NAME_EACH, confirm
 from conspect.adapters.models.torch_heads import (
     NO_HEAD,
     NOTHING,
@@ -146,8 +146,7 @@ class TorchModel:
         count = "1 output, which speaks for 2 classes," if number == 1 else f"{number} outputs"
         named = "1 class name" if len(self.class_names) == 1 else f"{len(self.class_names)} class names"
         problem = f"{self.name} has {count} and {named}"
-        fix = "give one name per output, in order, with `classes`; two for one logit, the class it speaks for last"
-        raise user_error("MODEL002", problem, fix)
+        raise user_error("MODEL002", problem, A_NAME_EACH)
 
     def _take(self, form: InputForm) -> None:
         self._form = form
